@@ -1,0 +1,106 @@
+//! The datasources by id, and the one door to blocking work.
+
+mod datasource;
+mod door;
+mod listing;
+
+pub use datasource::{ChartType, Datasource, Kind, Measurement};
+pub use listing::Listing;
+
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences};
+use crate::source::{Level, Mock, Spec};
+use crate::table::Table;
+use door::Door;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The most rows that one answer may hold.
+pub const MAX_ROWS: u64 = 100_000;
+
+/// Everything that is served. Cheap to share; what is listed is replaced as a whole, so whoever
+/// looks sees one consistent state.
+#[derive(Debug)]
+pub struct Catalog {
+    listing: RwLock<Arc<Listing>>,
+    door: Door,
+}
+
+impl Catalog {
+    /// A catalog of no datasources. With an assembly (its name and sequences), exactly those
+    /// sequences are served; without,
+    /// those that the files name.
+    pub fn new(assembly: Option<(String, Sequences)>) -> Self {
+        Catalog { listing: RwLock::new(Arc::new(Listing::new(assembly))), door: Door::new() }
+    }
+
+    /// What is served now.
+    pub fn listing(&self) -> Arc<Listing> {
+        self.listing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Listing) -> T) -> T {
+        let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Listing::clone(&listing);
+        let result = change(&mut new);
+        *listing = Arc::new(new);
+        result
+    }
+
+    /// Opens sources side by side and lists those that could be opened, in the order given.
+    ///
+    /// Returns the measurements that are new, and the error of each source that failed.
+    pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
+        let opening: Vec<_> = specs
+            .into_iter()
+            .map(|spec| self.door.pass(move || Ok((crate::source::open(&spec)?, spec))))
+            .collect();
+        let (mut opened, mut errors) = (Vec::new(), Vec::new());
+        for result in futures_util::future::join_all(opening).await {
+            match result {
+                Ok((source, spec)) => opened.push((Arc::from(source), spec)),
+                Err(error) => errors.push(error),
+            }
+        }
+        (self.change(|listing| listing.add(opened)), errors)
+    }
+
+    /// Lists the tutorial's mock.
+    pub fn add_mock(&self, seed: u64) {
+        self.change(|listing| listing.add_mock(Arc::new(Mock::new(seed))));
+    }
+
+    /// Removes a datasource; returns the measurements that went with it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none of that id.
+    pub fn unload(&self, id: &str) -> Result<Vec<Arc<Measurement>>> {
+        self.change(|listing| listing.remove(id))
+    }
+
+    /// The rows of a datasource that overlap `region`: first a column for each of `measurements`,
+    /// under its id, then the `metadata` columns. The region's sequence may go by any of its names.
+    ///
+    /// # Errors
+    /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
+    pub async fn read(
+        &self,
+        datasource: &Arc<Datasource>,
+        region: Region,
+        level: Level,
+        measurements: Vec<Arc<Measurement>>,
+        metadata: Vec<String>,
+    ) -> Result<Table> {
+        let (datasource, listing) = (datasource.clone(), self.listing());
+        self.door
+            .pass(move || {
+                let rows = datasource.count(&listing, &region, level);
+                if rows > MAX_ROWS {
+                    let message =
+                        format!("{region} holds {rows} rows; at most {MAX_ROWS} are sent");
+                    return Err(Error::Input(message));
+                }
+                datasource.read(&listing, &region, level, &measurements, &metadata)
+            })
+            .await
+    }
+}

@@ -1,0 +1,242 @@
+//! Datasources and measurements: what a page sees of the sources.
+
+use super::Listing;
+use crate::error::{Error, Result};
+use crate::genome::Region;
+use crate::source::{Level, Shape, Source};
+use crate::table::{Column, Data, Table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One set of rows under an id, and the measurements that hang on it.
+///
+/// A dense signal is a measurement of the datasource that all signals of its group share: their
+/// rows are the same bins, so they are sent once and can be compared in plots.
+#[derive(Clone, Debug)]
+pub struct Datasource {
+    /// The id by which pages ask for rows.
+    pub id: String,
+    /// The page's cache key: all datasources of one group share one row array there, so each
+    /// datasource has a group of its own.
+    pub group: String,
+    /// How its rows are served.
+    pub shape: Shape,
+    /// Its measurements.
+    pub measurements: Vec<Arc<Measurement>>,
+}
+
+/// A named column of a datasource: what a chart draws.
+pub struct Measurement {
+    /// The id; unique among all measurements.
+    pub id: String,
+    /// What people see.
+    pub name: String,
+    /// The id of its datasource. A range measurement has the same id, since pages ask for its
+    /// rows by the measurement (PROTOCOL section 3).
+    pub datasource: String,
+    /// The group of its datasource.
+    pub group: String,
+    /// Whether it is rows or values.
+    pub kind: Kind,
+    /// Columns of text that belong to its rows.
+    pub metadata: Vec<Arc<str>>,
+    /// Smallest and largest value, rounded outward; none if there are no values.
+    pub range: Option<(f64, f64)>,
+    /// The chart that shows it best.
+    pub chart: ChartType,
+    /// Its colour, if the user chose one.
+    pub color: Option<String>,
+    /// What else is known of it.
+    pub annotation: BTreeMap<String, String>,
+    /// Where its rows and values come from.
+    pub source: Arc<dyn Source>,
+    /// The source's column that it shows; none for a range measurement.
+    pub column: Option<Arc<str>>,
+}
+
+impl std::fmt::Debug for Measurement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Measurement({} of {})", self.id, self.datasource)
+    }
+}
+
+/// The two kinds of measurement that a page knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows are the data: blocks, genes.
+    Range,
+    /// Each row has a value.
+    Feature,
+}
+
+/// The chart types that pages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChartType {
+    /// Blocks along the sequence.
+    Blocks,
+    /// Genes with exons.
+    Genes,
+    /// A line along the sequence.
+    Line,
+    /// Lines stacked on each other.
+    StackedLine,
+    /// One measurement against another.
+    Scatter,
+    /// Measurements by rows, as colours.
+    Heatmap,
+    /// A line over rows.
+    LinePlot,
+    /// Stacked lines over rows.
+    StackedLinePlot,
+}
+
+impl ChartType {
+    /// Every chart type: the word on the console, the page's name for it, and what it shows.
+    pub const ALL: &[(ChartType, &str, &str, &str)] = &[
+        (ChartType::Line, "line", "LineTrack", "a line along the sequence"),
+        (ChartType::StackedLine, "stacked-line", "StackedLineTrack", "lines stacked on each other"),
+        (ChartType::Blocks, "blocks", "BlocksTrack", "intervals along the sequence"),
+        (ChartType::Genes, "genes", "GenesTrack", "genes with exons and strand"),
+        (ChartType::Scatter, "scatter", "ScatterPlot", "one measurement against another"),
+        (ChartType::Heatmap, "heatmap", "HeatmapPlot", "measurements by rows, as colours"),
+        (ChartType::LinePlot, "line-plot", "LinePlot", "a line over the rows"),
+        (
+            ChartType::StackedLinePlot,
+            "stacked-line-plot",
+            "StackedLinePlot",
+            "stacked lines over the rows",
+        ),
+    ];
+
+    fn entry(self) -> &'static (ChartType, &'static str, &'static str, &'static str) {
+        // ALL has each variant, as its test shows.
+        Self::ALL.iter().find(|entry| entry.0 == self).unwrap_or(&Self::ALL[0])
+    }
+
+    /// The word on the console.
+    pub fn word(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// The page's name for it, without its module.
+    pub fn page_name(self) -> &'static str {
+        self.entry().2
+    }
+
+    /// The chart type of that word or page name, in any case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let fits = |name: &str| name.eq_ignore_ascii_case(word);
+        Self::ALL.iter().find(|entry| fits(entry.1) || fits(entry.2)).map(|entry| entry.0)
+    }
+
+    /// Whether it draws lines, whose settings need care (PROTOCOL section 5).
+    pub fn is_line_track(self) -> bool {
+        matches!(self, ChartType::Line | ChartType::StackedLine)
+    }
+}
+
+impl Datasource {
+    /// Number of rows that overlap the region, perhaps estimated; reads no file.
+    pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {
+        match (self.shape, self.measurements.first()) {
+            (Shape::Dense, _) => u64::from(region.len().div_ceil(level.width())),
+            (_, Some(first)) => {
+                let own = listing.own_region(&*first.source, region);
+                own.map_or(0, |region| first.source.rows(&region, level))
+            }
+            (_, None) => 0,
+        }
+    }
+
+    /// The rows that overlap the region: a column for each measurement, then the metadata.
+    pub(super) fn read(
+        &self,
+        listing: &Listing,
+        region: &Region,
+        level: Level,
+        measurements: &[Arc<Measurement>],
+        metadata: &[String],
+    ) -> Result<Table> {
+        let mut columns: Vec<&str> = Vec::new();
+        for measurement in measurements {
+            columns.push(measurement.column.as_deref().ok_or_else(|| {
+                Error::Input(format!("'{}' has rows but no values", measurement.id))
+            })?);
+        }
+        if self.shape == Shape::Dense {
+            return self.read_dense(listing, region, level, measurements, metadata);
+        }
+        columns.extend(metadata.iter().map(String::as_str));
+        let own = self
+            .measurements
+            .first()
+            .and_then(|first| Some((&first.source, listing.own_region(&*first.source, region)?)));
+        let mut table = match own {
+            Some((source, region)) => source.read(&region, level, &columns)?,
+            None => Table::empty(&columns),
+        };
+        for (column, measurement) in table.columns.iter_mut().zip(measurements) {
+            column.name = measurement.id.as_str().into();
+        }
+        Ok(table)
+    }
+
+    /// The bins of the common grid, with the values that each signal has in them.
+    fn read_dense(
+        &self,
+        listing: &Listing,
+        region: &Region,
+        level: Level,
+        measurements: &[Arc<Measurement>],
+        metadata: &[String],
+    ) -> Result<Table> {
+        if let Some(name) = metadata.first() {
+            return Err(Error::NotFound(format!("'{}' has no metadata '{name}'", self.id)));
+        }
+        let mut table = grid(listing, region, level);
+        for measurement in measurements {
+            let mut values = vec![f32::NAN; table.len()];
+            let column = measurement.column.as_deref().unwrap_or_default();
+            if let Some(region) = listing.own_region(&*measurement.source, region) {
+                let own = measurement.source.read(&region, level, &[column])?;
+                // The file's sequence may be shorter than the assembly's: the rest has no data.
+                for (value, row) in values.iter_mut().zip(0..own.len()) {
+                    *value = own.columns[0].data.number(row) as f32;
+                }
+            }
+            table.columns.push(Column::new(measurement.id.as_str(), Data::Singles(values)));
+        }
+        Ok(table)
+    }
+}
+
+/// The bins of the common grid that overlap the region. The last ends with its sequence.
+fn grid(listing: &Listing, region: &Region, level: Level) -> Table {
+    let width = u64::from(level.width());
+    let Some(sequence) = listing.sequences().get(&region.sequence) else { return Table::default() };
+    let end = region.end.min(sequence.length);
+    if region.start >= end {
+        return Table::default();
+    }
+    let bins = u64::from(region.start) / width..u64::from(end).div_ceil(width);
+    Table {
+        first_rank: bins.start,
+        start: bins.clone().map(|bin| (bin * width) as u32).collect(),
+        end: bins.map(|bin| ((bin + 1) * width).min(u64::from(sequence.length)) as u32).collect(),
+        ..Table::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chart_type_is_found_by_both_of_its_names() {
+        for (chart, word, page_name, _) in ChartType::ALL {
+            assert_eq!((chart.word(), chart.page_name()), (*word, *page_name));
+            assert_eq!(ChartType::from_word(word), Some(*chart));
+            assert_eq!(ChartType::from_word(&page_name.to_uppercase()), Some(*chart));
+        }
+    }
+}

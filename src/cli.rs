@@ -1,0 +1,8 @@
+//! The command line, and what it sets in motion.
+
+mod demo;
+mod options;
+mod serve;
+
+pub use options::{Cli, LogFormat, Options};
+pub use serve::serve;

@@ -1,0 +1,148 @@
+//! What can be typed.
+
+use crate::source::Spec;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    serve: Options,
+}
+
+const AFTER_HELP: &str = "\
+A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d62728
+  name     what people see
+  format   one of the known formats
+  group    signals of one group are drawn and compared together
+  summary  mean, min or max: what a bin of a signal shows
+  missing  zero or gap: what a base without data means in a signal
+  columns  columns to serve, separated by ':'
+  color    colour of its charts, like #1f77b4";
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Serve files (also without this word)
+    Serve(Options),
+}
+
+impl Cli {
+    /// The options, however they were given.
+    pub fn options(self) -> Options {
+        match self.command {
+            Some(Subcommands::Serve(options)) => options,
+            None => self.serve,
+        }
+    }
+}
+
+/// The options of `serve`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Files to serve; without any, demonstration data and the tutorial's mock
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<Spec>,
+    /// Address to listen on; other than loopback, others can reach your data
+    #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
+    pub host: String,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, default_value_t = 8888, value_name = "PORT")]
+    pub port: u16,
+    /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
+    /// default: what the files say, else hg38
+    #[arg(long, value_name = "NAME|FILE")]
+    pub assembly: Option<String>,
+    /// Also serve the mock data of EpiViz's WebSocket tutorial
+    #[arg(long)]
+    pub mock: bool,
+    /// Seed of the mock data
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub mock_seed: u64,
+    /// Serve what can be opened even if some files cannot
+    #[arg(long)]
+    pub keep_going: bool,
+    /// The EpiViz page whose address is printed
+    #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
+    pub page_url: String,
+    /// Let pages of this origin connect too, such as https://lab.example; 'null' for pages from
+    /// files, '*' for all
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+    /// Rows that a page should have in view; half to twice as many are drawn
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(50..=20_000))]
+    pub page_rows: u64,
+    /// Do not prompt for commands, even at a terminal
+    #[arg(long)]
+    pub no_prompt: bool,
+    /// Log more; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Log only errors, and print no greeting
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Options {
+    /// Sends log lines to standard error. The environment variable `EPIVIZRS_LOG` overrides
+    /// `-v` and `-q`, with tracing's filter syntax.
+    pub fn set_up_logging(&self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => "error",
+            (_, 0) => "epivizrs=info,warn",
+            (_, 1) => "epivizrs=debug,info",
+            _ => "trace",
+        };
+        let filter =
+            EnvFilter::try_from_env("EPIVIZRS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+        let builder =
+            tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+        let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        match self.log_format {
+            LogFormat::Json => builder.json().init(),
+            LogFormat::Text => builder.with_ansi(color).with_target(false).without_time().init(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_key_of_a_source() {
+        for (key, about) in crate::source::KEYS {
+            let line = AFTER_HELP.lines().find(|line| line.trim_start().starts_with(key));
+            assert!(line.is_some_and(|line| line.ends_with(about)), "{key}");
+        }
+    }
+
+    #[test]
+    fn serve_may_be_left_out() {
+        let sources = |line: &[&str]| Cli::try_parse_from(line).unwrap().options().sources;
+        assert_eq!(sources(&["epivizrs", "a.bed"]), sources(&["epivizrs", "serve", "a.bed"]));
+        assert_eq!(sources(&["epivizrs"]), []);
+    }
+}

@@ -1,0 +1,112 @@
+//! `epivizrs serve`: open the files, listen, greet, prompt, end.
+
+use super::demo;
+use super::options::Options;
+use crate::catalog::{Catalog, Listing};
+use crate::console;
+use crate::genome::{Sequences, built_in, built_in_names};
+use crate::provider::Provider;
+use crate::server::{self, Access};
+use crate::session::Session;
+use anyhow::{Result, bail};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Serves until Ctrl-C, SIGTERM or `quit`.
+///
+/// # Errors
+/// A file that cannot be served (unless `--keep-going`), or a port that is taken.
+pub async fn serve(options: Options) -> Result<()> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        on_signal.cancel();
+    });
+
+    let listener = server::bind(&options.host, options.port).await?;
+    let address = listener.local_addr()?;
+    let catalog = Catalog::new(assembly(options.assembly.as_deref())?);
+    tokio::select! {
+        loaded = load(&catalog, &options) => loaded?,
+        () = stop.cancelled() => return Ok(()),
+    }
+    let access = Access::new(address, &options.page_url, &options.allow_origin);
+    let session = Session::new(Provider { catalog, page_rows: options.page_rows });
+
+    // Connections wait in the listener from here on, so the line is true.
+    println!("listening on ws://{address}/ws");
+    std::io::stdout().flush()?;
+    if !options.quiet {
+        eprint!("{}", greeting(&session.provider.catalog.listing(), address.port(), &options));
+    }
+    let serving = server::run(listener, session.clone(), access, stop.clone());
+    if options.no_prompt || !std::io::stdin().is_terminal() {
+        return Ok(serving.await?);
+    }
+    let (served, ()) = tokio::join!(serving, console::prompt(session, stop));
+    Ok(served?)
+}
+
+/// The assembly of `--assembly`: built in, or a file of lengths.
+fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>> {
+    let Some(name) = name else { return Ok(None) };
+    if let Some(sequences) = built_in(name) {
+        return Ok(Some((name.to_owned(), sequences)));
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let known: Vec<_> = built_in_names().collect();
+        bail!(
+            "'{name}' is neither a file of lengths nor built in; built in are {}",
+            known.join(", ")
+        );
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Some((stem, Sequences::from_sizes_file(path)?)))
+}
+
+/// Opens all sources. Those that fail are named, each on its own line.
+async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
+    let demonstration = options.sources.is_empty() && !options.mock;
+    let specs = if demonstration { demo::specs() } else { options.sources.clone() };
+    let (_, errors) = catalog.load(specs).await;
+    if demonstration || options.mock {
+        catalog.add_mock(options.mock_seed);
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    match options.keep_going {
+        true => lines.iter().for_each(|line| tracing::error!("not served: {line}")),
+        false => bail!("{}", lines.join("\nepivizrs: ")),
+    }
+    Ok(())
+}
+
+/// What is served, and the addresses to open.
+fn greeting(listing: &Listing, port: u16, options: &Options) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for datasource in listing.datasources() {
+        let ids: Vec<_> = datasource.measurements.iter().map(|m| m.id.as_str()).collect();
+        let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
+    }
+    let socket = format!("ws://localhost:{port}/ws");
+    let mut page = format!("{}?websocket-host[]={socket}&", options.page_url);
+    if let Some(view) = listing.first_view() {
+        let _ =
+            write!(page, "seqName={}&start={}&end={}&", view.sequence, view.start + 1, view.end);
+    }
+    let _ = writeln!(text, "  endpoint: {socket}\n  EpiViz:   {page}");
+    text
+}

@@ -1,0 +1,52 @@
+//! Sequences, regions and assemblies: the coordinates that everything else speaks in.
+//!
+//! Inside the program every interval is **0-based and half-open**. Only format readers and
+//! [`crate::protocol`] convert.
+
+mod assemblies;
+mod region;
+mod sequences;
+
+pub use assemblies::{built_in, built_in_names};
+pub use region::{MAX_POSITION, Region};
+pub use sequences::{Sequence, Sequences};
+
+use std::fmt;
+
+/// The strand a row lies on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strand {
+    /// Forward, `+`.
+    Forward,
+    /// Reverse, `-`.
+    Reverse,
+    /// Not stranded or not known; written `*` as Bioconductor and the page do.
+    #[default]
+    Both,
+}
+
+impl Strand {
+    /// The strand of a text column: `+`, `-`, and anything else (`.`, `?`, `*`) as [`Strand::Both`].
+    pub fn from_text(text: &str) -> Self {
+        match text {
+            "+" => Strand::Forward,
+            "-" => Strand::Reverse,
+            _ => Strand::Both,
+        }
+    }
+
+    /// `+`, `-` or `*`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Strand::Forward => "+",
+            Strand::Reverse => "-",
+            Strand::Both => "*",
+        }
+    }
+}
+
+impl fmt::Display for Strand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,180 @@
+//! The sequences of an assembly or a file, found by any of their names.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A sequence: chromosome, contig, plasmid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Its name as its file or assembly writes it.
+    pub name: Arc<str>,
+    /// Its length in bases.
+    pub length: u32,
+}
+
+/// An ordered set of sequences, found by name or alias: `1`, `chr1` and `NC_000001.11` meet.
+#[derive(Clone, Debug, Default)]
+pub struct Sequences {
+    list: Vec<Sequence>,
+    by_key: HashMap<String, usize>,
+}
+
+impl Sequences {
+    /// Adds a sequence at the end; a name that is there already keeps its place and the larger length.
+    pub fn add(&mut self, name: &str, length: u32) {
+        let index = self.index_or_add(name);
+        self.lengthen(index, length);
+    }
+
+    /// Adds a sequence under several names; the first is its own.
+    pub fn add_with_aliases<'a>(
+        &mut self,
+        name: &str,
+        length: u32,
+        aliases: impl IntoIterator<Item = &'a str>,
+    ) {
+        self.add(name, length);
+        let index = self.by_key[name];
+        for alias in aliases {
+            self.alias(alias, index);
+            self.alias(&plain(alias), index);
+        }
+    }
+
+    /// The place of the sequence of exactly that name, added at the end if it is not there.
+    pub(crate) fn index_or_add(&mut self, name: &str) -> usize {
+        match self.by_key.get(name) {
+            Some(&index) if &*self.list[index].name == name => index,
+            _ => {
+                let index = self.list.len();
+                self.by_key.insert(name.to_owned(), index);
+                self.alias(&plain(name), index);
+                self.list.push(Sequence { name: name.into(), length: 0 });
+                index
+            }
+        }
+    }
+
+    /// Makes the sequence at `index` at least `length` bases long.
+    pub(crate) fn lengthen(&mut self, index: usize, length: u32) {
+        let known = &mut self.list[index].length;
+        *known = length.max(*known);
+    }
+
+    /// The sequence at `index` of the list.
+    pub fn at(&self, index: usize) -> &Sequence {
+        &self.list[index]
+    }
+
+    fn alias(&mut self, alias: &str, index: usize) {
+        self.by_key.entry(alias.to_owned()).or_insert(index);
+    }
+
+    /// The sequence of that name: exactly, else by alias, else by the name without `chr`.
+    pub fn get(&self, name: &str) -> Option<&Sequence> {
+        self.position(name).map(|index| &self.list[index])
+    }
+
+    /// The place in the list of the sequence of that name, found as in [`Sequences::get`].
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.by_key.get(name).or_else(|| self.by_key.get(&plain(name))).copied()
+    }
+
+    /// All names that lead to the sequence at `index` of the list.
+    pub fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
+        self.by_key.iter().filter(move |(_, at)| **at == index).map(|(name, _)| name.as_str())
+    }
+
+    /// The sequences, in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Sequence> {
+        self.list.iter()
+    }
+
+    /// Removes the sequence of exactly that name; tells whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let Some(index) = self.list.iter().position(|sequence| &*sequence.name == name) else {
+            return false;
+        };
+        self.list.remove(index);
+        self.by_key.retain(|_, at| *at != index);
+        self.by_key.values_mut().filter(|at| **at > index).for_each(|at| *at -= 1);
+        true
+    }
+
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// The name that `chr1`, `Chr1` and `1` share, and `chrM`, `chrMT`, `M` and `MT`.
+fn plain(name: &str) -> String {
+    let bare = match name.get(..3) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("chr") && name.len() > 3 => &name[3..],
+        _ => name,
+    };
+    match bare {
+        "MT" | "Mt" | "mt" => "M".to_owned(),
+        _ => bare.to_owned(),
+    }
+}
+
+impl<'a> FromIterator<(&'a str, u32)> for Sequences {
+    fn from_iter<T: IntoIterator<Item = (&'a str, u32)>>(pairs: T) -> Self {
+        let mut sequences = Sequences::default();
+        pairs.into_iter().for_each(|(name, length)| sequences.add(name, length));
+        sequences
+    }
+}
+
+impl<'a> IntoIterator for &'a Sequences {
+    type Item = &'a Sequence;
+    type IntoIter = std::slice::Iter<'a, Sequence>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_naming_styles_meet_both_ways() {
+        let ucsc: Sequences = [("chr1", 100), ("chrM", 16)].into_iter().collect();
+        let ensembl: Sequences = [("1", 100), ("MT", 16)].into_iter().collect();
+        for name in ["chr1", "1", "Chr1"] {
+            assert_eq!(&*ucsc.get(name).unwrap().name, "chr1");
+            assert_eq!(&*ensembl.get(name).unwrap().name, "1");
+        }
+        for name in ["chrM", "MT", "M", "chrMT"] {
+            assert_eq!(&*ucsc.get(name).unwrap().name, "chrM");
+            assert_eq!(&*ensembl.get(name).unwrap().name, "MT");
+        }
+        assert!(ucsc.get("chr2").is_none());
+        assert!(ucsc.get("").is_none());
+        assert!(ucsc.get("chr").is_none());
+    }
+
+    #[test]
+    fn an_exact_name_wins_over_an_alias() {
+        let both: Sequences = [("1", 5), ("chr1", 7)].into_iter().collect();
+        assert_eq!(both.get("1").unwrap().length, 5);
+        assert_eq!(both.get("chr1").unwrap().length, 7);
+    }
+
+    #[test]
+    fn removing_one_keeps_the_others_findable() {
+        let mut three: Sequences = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
+        assert!(three.remove("b"));
+        assert!(!three.remove("b"));
+        assert_eq!(three.get("c").unwrap().length, 3);
+        assert!(three.get("b").is_none());
+    }
+}

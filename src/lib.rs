@@ -1,0 +1,27 @@
+//! A genomic data provider for the EpiViz browser.
+//!
+//! The storeys, each importing only from those below it:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | the command line |
+//! | [`console`] | the prompt |
+//! | [`server`] | sockets and HTTP |
+//! | [`session`] | connected pages and what they share |
+//! | [`provider`] | requests to replies, and the level each page is on |
+//! | [`catalog`] | datasources by id, the one door to blocking work |
+//! | [`protocol`] | the pages' language: types and JSON |
+//! | [`source`] | files and generators that yield rows |
+//! | [`genome`], [`table`], [`error`] | sequences and regions, columns, errors |
+
+pub mod catalog;
+pub mod cli;
+pub mod console;
+pub mod error;
+pub mod genome;
+pub mod protocol;
+pub mod provider;
+pub mod server;
+pub mod session;
+pub mod source;
+pub mod table;

@@ -1,0 +1,26 @@
+//! `epivizrs`: parse, run, turn errors into exit codes.
+
+use clap::Parser;
+use epivizrs::cli::{Cli, serve};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = Cli::parse().options();
+    options.set_up_logging();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = runtime.block_on(serve(options));
+    // A prompt may still sit in a read; it does not keep us.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("epivizrs: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,23 @@
+//! The language of EpiViz pages: types and their JSON, nothing else.
+//!
+//! Rows on the wire are 1-based with both ends included; this module and the format readers are
+//! the only places that convert. The facts behind it were found by experiment with the page's
+//! branches `epiviz-2`, `master` (version 4), `epiviz-4.1` and `epiviz-5-devel`.
+
+mod action;
+mod frame;
+mod lenient;
+mod reply;
+mod request;
+
+pub use action::{
+    ACTIONS, Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache,
+    FlushCache, GetAvailableCharts, GetChartSettings, GetCurrentLocation, LoadWorkspace, Navigate,
+    PrintWorkspace, Redraw, RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings,
+    WireMeasurement, WireRegion, WriteMsg,
+};
+pub use frame::{Frame, PageAnswer, parse};
+pub use reply::{
+    Combined, CombinedPart, MeasurementTable, MetadataNames, Reply, SearchHit, SeqInfo, Workspace,
+};
+pub use request::{Dialect, REQUESTS, RangeRequest, Request};

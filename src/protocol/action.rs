@@ -1,0 +1,294 @@
+//! What the endpoint asks of pages.
+//!
+//! Some members are JSON inside a text and some are not; pages are strict about which (PROTOCOL
+//! section 2), so each struct here says it by its types.
+
+use super::{SeqInfo, lenient};
+use crate::genome::Region;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An action that a page can be asked for: its arguments, its name, and what it answers.
+pub trait Action: Serialize + Sized + Send + 'static {
+    /// The name on the wire.
+    const NAME: &'static str;
+    /// The `value` of a successful answer; [`Value`] where there is nothing to know.
+    type Answer: DeserializeOwned + Send;
+    /// Whether pages ever answer it. Those that do not are sent without waiting.
+    const ANSWERED: bool = true;
+
+    /// The whole message.
+    fn to_json(&self, id: u64) -> String {
+        #[derive(Serialize)]
+        struct Message<'a, A> {
+            r#type: &'static str,
+            #[serde(rename = "requestId")]
+            id: u64,
+            data: Data<'a, A>,
+        }
+        #[derive(Serialize)]
+        struct Data<'a, A> {
+            action: &'static str,
+            #[serde(flatten)]
+            arguments: &'a A,
+        }
+        let data = Data { action: Self::NAME, arguments: self };
+        serde_json::to_string(&Message { r#type: "request", id, data }).unwrap_or_default()
+    }
+}
+
+macro_rules! actions {
+    ($($name:ident $(($silent:literal))? -> $answer:ty = $wire:literal: $about:literal),* $(,)?) => {
+        /// Every action: its name on the wire and what it does. The README's table goes by it.
+        pub const ACTIONS: &[(&str, &str)] = &[$(($wire, $about)),*];
+        $(impl Action for $name {
+            const NAME: &'static str = $wire;
+            type Answer = $answer;
+            $(const ANSWERED: bool = $silent;)?
+        })*
+    };
+}
+
+actions! {
+    AddMeasurements -> Value = "addMeasurements": "lists measurements in the page's menus",
+    RemoveMeasurements -> Value = "removeMeasurements": "takes measurements off the menus",
+    AddSeqInfos -> Value = "addSeqInfos": "adds sequences to the page's menu",
+    RemoveSeqNames -> Value = "removeSeqNames": "takes sequences off the menu",
+    AddChart -> ChartId = "addChart": "draws measurements in a new chart",
+    RemoveChart -> Value = "removeChart": "removes a chart",
+    ClearDatasourceGroupCache -> Value = "clearDatasourceGroupCache": "forgets the rows of a group",
+    FlushCache -> Value = "flushCache": "forgets all rows",
+    Navigate -> Value = "navigate": "shows a region",
+    Redraw -> Value = "redraw": "draws all charts again",
+    GetCurrentLocation -> WireRegion = "getCurrentLocation": "asks where the page looks",
+    SetChartSettings -> Value = "setChartSettings": "changes settings and colours of a chart",
+    GetChartSettings -> Value = "getChartSettings": "asks for the settings that charts have",
+    GetAvailableCharts -> Value = "getAvailableCharts": "asks for the chart types",
+    PrintWorkspace -> Value = "printWorkspace": "saves the page or a chart as a picture",
+    LoadWorkspace (false) -> Value = "loadWorkspace": "opens a saved workspace (pages of version 5)",
+    WriteMsg (false) -> Value = "writeMsg": "shows a message",
+}
+
+/// A measurement as pages read it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the wire's own names")]
+pub struct WireMeasurement {
+    pub id: String,
+    pub name: String,
+    pub r#type: &'static str,
+    pub datasource_id: String,
+    pub datasource_group: String,
+    pub default_chart_type: String,
+    pub annotation: BTreeMap<String, String>,
+    pub min_value: Option<f64>,
+    pub max_value: Option<f64>,
+    pub metadata: Vec<String>,
+}
+
+/// A region as pages read it: 1-based, both ends included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WireRegion {
+    /// The sequence.
+    #[serde(rename = "seqName")]
+    pub sequence: String,
+    /// First base; null while the page has no place.
+    #[serde(deserialize_with = "lenient::coordinate")]
+    pub start: Option<i64>,
+    /// Last base.
+    #[serde(deserialize_with = "lenient::coordinate")]
+    pub end: Option<i64>,
+}
+
+impl From<&Region> for WireRegion {
+    fn from(region: &Region) -> Self {
+        WireRegion {
+            sequence: region.sequence.to_string(),
+            start: Some(i64::from(region.start) + 1),
+            end: Some(region.end.into()),
+        }
+    }
+}
+
+impl WireRegion {
+    /// The region meant; none while the page has no usable place.
+    pub fn region(&self) -> Option<Region> {
+        super::request::region(&self.sequence, self.start?, self.end?)
+    }
+}
+
+/// The id that a page gave to a chart.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ChartId {
+    /// Such as `track-lines-f1Qc2`.
+    pub id: String,
+}
+
+/// Lists measurements in the page's menus.
+#[derive(Debug, Serialize)]
+pub struct AddMeasurements {
+    /// The measurements.
+    #[serde(serialize_with = "as_text")]
+    pub measurements: Vec<WireMeasurement>,
+}
+
+/// Takes measurements off the page's menus; charts of them stay.
+#[derive(Debug, Serialize)]
+pub struct RemoveMeasurements {
+    /// The measurements.
+    #[serde(serialize_with = "as_text")]
+    pub measurements: Vec<WireMeasurement>,
+}
+
+/// Adds sequences; one that is there keeps its length.
+#[derive(Debug, Serialize)]
+pub struct AddSeqInfos {
+    /// The sequences.
+    #[serde(rename = "seqInfos", serialize_with = "as_text")]
+    pub sequences: Vec<SeqInfo>,
+}
+
+/// Removes sequences.
+#[derive(Debug, Serialize)]
+pub struct RemoveSeqNames {
+    /// Their names.
+    #[serde(rename = "seqNames", serialize_with = "as_text")]
+    pub sequences: Vec<String>,
+}
+
+/// Draws measurements in a new chart.
+#[derive(Debug, Serialize)]
+pub struct AddChart {
+    /// The chart type with its module: `epiviz.plugins.charts.LineTrack`.
+    pub r#type: String,
+    /// The measurements; they need not be on the menus.
+    #[serde(serialize_with = "as_text")]
+    pub measurements: Vec<WireMeasurement>,
+}
+
+/// Removes a chart.
+#[derive(Debug, Serialize)]
+pub struct RemoveChart {
+    /// The page's id for it.
+    #[serde(rename = "chartId")]
+    pub chart: String,
+}
+
+/// Forgets the rows of a datasource group. What the page then draws is asked for anew.
+#[derive(Debug, Serialize)]
+pub struct ClearDatasourceGroupCache {
+    /// The group.
+    #[serde(rename = "datasourceGroup")]
+    pub group: String,
+}
+
+/// Forgets all rows.
+#[derive(Debug, Serialize)]
+pub struct FlushCache {}
+
+/// Shows a region.
+#[derive(Debug, Serialize)]
+pub struct Navigate {
+    /// The region.
+    #[serde(serialize_with = "as_text")]
+    pub range: WireRegion,
+}
+
+/// Draws all charts again. Rows that the page holds are not asked for.
+#[derive(Debug, Serialize)]
+pub struct Redraw {}
+
+/// Asks where the page looks.
+#[derive(Debug, Serialize)]
+pub struct GetCurrentLocation {}
+
+/// Changes settings and colours of a chart. Without colours the page breaks (PROTOCOL section 5).
+#[derive(Debug, Serialize)]
+pub struct SetChartSettings {
+    /// The page's id for it.
+    #[serde(rename = "chartId")]
+    pub chart: String,
+    /// The settings to change.
+    pub settings: serde_json::Map<String, Value>,
+    /// The colours, as CSS writes them.
+    #[serde(rename = "colorMap")]
+    pub color_map: Vec<String>,
+}
+
+/// Asks for the settings that charts have: pages answer with all chart types.
+#[derive(Debug, Serialize)]
+pub struct GetChartSettings {
+    /// The page's id for a chart.
+    #[serde(rename = "chartId")]
+    pub chart: String,
+}
+
+/// Asks for the chart types that the page can draw.
+#[derive(Debug, Serialize)]
+pub struct GetAvailableCharts {}
+
+/// Saves the page, or one chart, as a picture in the browser's downloads.
+#[derive(Debug, Serialize)]
+pub struct PrintWorkspace {
+    /// The page's id for a chart; [`PrintWorkspace::WHOLE`] for the whole page.
+    #[serde(rename = "chartId")]
+    pub chart: String,
+    /// The picture's file name without ending.
+    #[serde(rename = "fileName")]
+    pub file_name: String,
+    /// `pdf` or `png`.
+    #[serde(rename = "fileType")]
+    pub file_type: String,
+}
+
+impl PrintWorkspace {
+    /// The id of the element that holds all charts.
+    pub const WHOLE: &'static str = "pagemain";
+}
+
+/// Opens a saved workspace.
+#[derive(Debug, Serialize)]
+pub struct LoadWorkspace {
+    /// Its id.
+    #[serde(rename = "workspaceId")]
+    pub workspace: String,
+}
+
+/// Shows a message.
+#[derive(Debug, Serialize)]
+pub struct WriteMsg {
+    /// The message.
+    pub msg: String,
+}
+
+/// JSON inside a text: the page parses it a second time.
+fn as_text<T: Serialize, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&serde_json::to_string(value).map_err(serde::ser::Error::custom)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_stands_inside_texts_where_pages_want_it() {
+        let range = WireRegion::from(&Region::new("chr1", 99, 200));
+        assert_eq!(
+            Navigate { range }.to_json(3),
+            r#"{"type":"request","requestId":3,"data":{"action":"navigate","range":"{\"seqName\":\"chr1\",\"start\":100,\"end\":200}"}}"#
+        );
+        assert_eq!(
+            Redraw {}.to_json(4),
+            r#"{"type":"request","requestId":4,"data":{"action":"redraw"}}"#
+        );
+    }
+
+    #[test]
+    fn a_page_without_a_place_has_no_region() {
+        let region = |json: &str| serde_json::from_str::<WireRegion>(json).unwrap().region();
+        assert_eq!(region(r#"{"seqName":"c","start":1,"end":10}"#), Some(Region::new("c", 0, 10)));
+        assert_eq!(region(r#"{"seqName":"c","start":null,"end":null}"#), None);
+    }
+}

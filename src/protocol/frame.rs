@@ -1,0 +1,138 @@
+//! Messages: a request or an answer, in its envelope.
+
+use super::Request;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A message from a page.
+#[derive(Debug)]
+pub enum Frame {
+    /// A request, to be answered under its id, which is echoed as it came.
+    Request(Box<RawValue>, Request),
+    /// A request that makes no sense; the text says why. It is answered all the same.
+    Unusable(Box<RawValue>, String),
+    /// The answer to a request of ours, by its id.
+    Answer(u64, PageAnswer),
+    /// Nothing that could be answered; the text says why.
+    Noise(String),
+}
+
+/// What a page says of an action that it was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct PageAnswer {
+    /// Whether it did it; pages of version 5 answer null for some actions that they did.
+    #[serde(default)]
+    pub success: Option<bool>,
+    /// Why not. Some failures have none, some successes have one.
+    #[serde(default, rename = "errorMessage")]
+    pub message: Value,
+    /// The result.
+    #[serde(default)]
+    pub value: Value,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, rename = "requestId")]
+    id: Option<&'a RawValue>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct OnlyAction {
+    action: Option<String>,
+}
+
+/// Reads a message.
+pub fn parse(text: &str) -> Frame {
+    let envelope: Envelope<'_> = match serde_json::from_str(text) {
+        Ok(envelope) => envelope,
+        Err(error) => return Frame::Noise(format!("not a message: {error}")),
+    };
+    let data = envelope.data.map_or("null", RawValue::get);
+    if envelope.kind.as_deref() == Some("response") {
+        return answer(envelope.id, data);
+    }
+    let Some(id) = envelope.id else {
+        return Frame::Noise("a request without requestId cannot be answered".into());
+    };
+    match serde_json::from_str(data) {
+        Ok(request) => Frame::Request(id.to_owned(), request),
+        Err(error) => Frame::Unusable(id.to_owned(), unusable(data, &error)),
+    }
+}
+
+fn answer(id: Option<&RawValue>, data: &str) -> Frame {
+    // Pages echo our number, or its text.
+    let number = id.and_then(|id| id.get().trim_matches('"').parse().ok());
+    match number {
+        Some(number) => Frame::Answer(number, serde_json::from_str(data).unwrap_or_default()),
+        None => Frame::Noise("an answer to no request of ours".into()),
+    }
+}
+
+fn unusable(data: &str, error: &serde_json::Error) -> String {
+    match serde_json::from_str::<OnlyAction>(data) {
+        Ok(OnlyAction { action: Some(action) }) => {
+            match super::REQUESTS.iter().any(|(name, ..)| *name == action) {
+                true => format!("{action}: {error}"),
+                false => format!("the action '{action}' is not known"),
+            }
+        }
+        _ => "a request needs data with an action".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_echoed_as_they_came() {
+        for id in ["7", "\"7\"", "0"] {
+            let text = format!(
+                r#"{{"requestId":{id},"type":"request","data":{{"action":"getSeqInfos","version":"4"}}}}"#
+            );
+            let Frame::Request(echoed, Request::GetSeqInfos { .. }) = parse(&text) else {
+                panic!("{text}")
+            };
+            assert_eq!(echoed.get(), id);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_still_answered_if_it_has_an_id() {
+        let reason = |text: &str| match parse(text) {
+            Frame::Unusable(_, why) | Frame::Noise(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            reason(r#"{"requestId":1,"data":{"action":"fly"}}"#).contains("'fly' is not known")
+        );
+        assert!(reason(r#"{"requestId":1,"data":null}"#).contains("needs data with an action"));
+        assert!(reason(r#"{"requestId":1}"#).contains("needs data with an action"));
+        assert!(reason(r#"{"data":{"action":"search"}}"#).contains("without requestId"));
+        assert!(reason("{").contains("not a message"));
+        assert!(reason("[]").contains("without requestId"));
+    }
+
+    #[test]
+    fn answers_are_read_however_odd() {
+        let answer = |data: &str| match parse(&format!(
+            r#"{{"type":"response","requestId":"5","data":{data}}}"#
+        )) {
+            Frame::Answer(5, answer) => answer,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            answer(r#"{"success":true,"errorMessage":null,"value":{"id":"c"}}"#).success,
+            Some(true)
+        );
+        assert_eq!(answer(r#"{"msg":"that msg"}"#), PageAnswer::default());
+        assert_eq!(answer("null"), PageAnswer::default());
+    }
+}

@@ -1,0 +1,40 @@
+//! Values as pages and scripts really send them.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A coordinate: a number, a numeric string, null or nothing; NaN arrives as null. Fractions are
+/// rounded, what is too large is cut.
+pub(super) fn coordinate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let number = match Value::deserialize(from)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().replace(',', "").parse::<f64>().ok(),
+        _ => None,
+    };
+    Ok(number.filter(|number| number.is_finite()).map(|number| number.round() as i64))
+}
+
+/// A list of texts: null and nothing are the empty list, one text is a list of one, null entries
+/// are dropped.
+pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Value::String(text) => Some(text),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// A text, where null and numbers may stand too.
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}

@@ -1,0 +1,316 @@
+//! What pages are answered.
+
+use super::Dialect;
+use crate::table::{Column, Data, Table};
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// The answer to a request; [`Reply::to_json`] puts it in its envelope.
+#[derive(Debug)]
+pub enum Reply {
+    /// To `getMeasurements`.
+    Measurements(MeasurementTable),
+    /// To `getSeqInfos`.
+    SeqInfos(Vec<SeqInfo>),
+    /// To `getRows`: rows, all columns of which are metadata.
+    Rows(Table),
+    /// To `getValues`: rows, the only column of which holds the measurement's values.
+    Values(Table, Dialect),
+    /// To `getCombined`.
+    Combined(Combined),
+    /// To `search`.
+    Hits(Vec<SearchHit>),
+    /// Saved workspaces.
+    Workspaces(Vec<Workspace>),
+    /// The id of a workspace that was saved.
+    Saved(String),
+    /// Done, nothing to say.
+    Done,
+    /// Refused, with the reason.
+    Refused(String),
+}
+
+/// The measurements, column by column, as `getMeasurements` answers.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the wire's own names")]
+pub struct MeasurementTable {
+    pub id: Vec<String>,
+    pub name: Vec<String>,
+    pub r#type: Vec<&'static str>,
+    pub datasource_id: Vec<String>,
+    pub datasource_group: Vec<String>,
+    pub default_chart_type: Vec<String>,
+    pub annotation: Vec<BTreeMap<String, String>>,
+    pub min_value: Vec<Option<f64>>,
+    pub max_value: Vec<Option<f64>>,
+    pub metadata: Vec<MetadataNames>,
+}
+
+/// The metadata columns of a measurement. Never null: a page then gives every measurement the
+/// columns of all (PROTOCOL section 4).
+#[derive(Debug, PartialEq)]
+pub enum MetadataNames {
+    /// As versions to 4 read them: a list.
+    List(Vec<String>),
+    /// As version 5 evaluates them: the list's JSON in a text.
+    Text(Vec<String>),
+}
+
+impl Serialize for MetadataNames {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            MetadataNames::List(names) => names.serialize(to),
+            MetadataNames::Text(names) => {
+                to.serialize_str(&serde_json::to_string(names).unwrap_or_else(|_| "[]".into()))
+            }
+        }
+    }
+}
+
+/// A sequence: name, first base (1), length, and the name of its assembly, which only version 5
+/// reads.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct SeqInfo(
+    pub String,
+    pub u32,
+    pub u32,
+    #[serde(skip_serializing_if = "Option::is_none")] pub Option<String>,
+);
+
+/// A name found.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchHit {
+    /// The probe it stands for; always null here.
+    pub probe: Option<String>,
+    /// The name.
+    pub gene: String,
+    /// The sequence it lies on.
+    pub seq_name: String,
+    /// First base, 1-based.
+    pub start: u32,
+    /// Last base, 1-based, included.
+    pub end: u32,
+}
+
+/// A saved workspace.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: String,
+    /// Its id in version 1 of EpiViz; the same here.
+    pub id_v1: String,
+    /// Its name.
+    pub name: String,
+    /// Its JSON.
+    pub content: String,
+}
+
+/// Rows and values of several measurements, by datasource.
+#[derive(Debug)]
+pub struct Combined {
+    /// Each datasource asked for.
+    pub parts: Vec<CombinedPart>,
+    /// How the page reads them.
+    pub dialect: Dialect,
+}
+
+/// Rows and values of one datasource.
+#[derive(Debug)]
+pub struct CombinedPart {
+    /// The name under which it was asked for.
+    pub datasource: String,
+    /// Rows; the first columns are values, the others metadata.
+    pub table: Table,
+    /// The measurements whose values come first.
+    pub measurements: Vec<String>,
+}
+
+impl Reply {
+    /// The whole message. `id` is the request's, as it came.
+    pub fn to_json(&self, id: &RawValue) -> String {
+        #[derive(Serialize)]
+        struct Message<'a> {
+            r#type: &'static str,
+            #[serde(rename = "requestId")]
+            id: &'a RawValue,
+            data: &'a Reply,
+        }
+        let message = Message { r#type: "response", id, data: self };
+        // Strings as keys and numbers as values: nothing that JSON cannot say.
+        serde_json::to_string(&message).unwrap_or_default()
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Reply::Measurements(table) => table.serialize(to),
+            Reply::SeqInfos(infos) => infos.serialize(to),
+            Reply::Rows(table) => Rows { table, metadata: &table.columns }.serialize(to),
+            Reply::Values(table, Dialect::Classic) => {
+                let mut answer = to.serialize_struct("values", 2)?;
+                answer.serialize_field("globalStartIndex", &first_rank(table))?;
+                answer
+                    .serialize_field("values", &table.columns.first().map(|c| Entries(&c.data)))?;
+                answer.end()
+            }
+            Reply::Values(table, Dialect::Five) => {
+                let names = table.columns.iter().map(|c| c.name.to_string()).collect::<Vec<_>>();
+                five(to, table, &names)
+            }
+            Reply::Combined(Combined { parts, dialect: Dialect::Five }) if parts.len() == 1 => {
+                five(to, &parts[0].table, &parts[0].measurements)
+            }
+            Reply::Combined(Combined { parts, .. }) => {
+                let mut answer = to.serialize_map(Some(parts.len()))?;
+                for part in parts {
+                    answer.serialize_entry(&part.datasource, &Part(part))?;
+                }
+                answer.end()
+            }
+            Reply::Hits(hits) => hits.serialize(to),
+            Reply::Workspaces(workspaces) => workspaces.serialize(to),
+            Reply::Saved(id) => to.serialize_str(id),
+            Reply::Done => to.serialize_map(Some(0))?.end(),
+            Reply::Refused(why) => {
+                let mut answer = to.serialize_struct("refused", 2)?;
+                answer.serialize_field("success", &false)?;
+                answer.serialize_field("errorMessage", why)?;
+                answer.end()
+            }
+        }
+    }
+}
+
+fn first_rank(table: &Table) -> Option<u64> {
+    (!table.is_empty()).then_some(table.first_rank)
+}
+
+/// `{rows, values, globalStartIndex}` as version 5 reads both getValues and getCombined.
+fn five<S: Serializer>(to: S, table: &Table, measurements: &[String]) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Values<'a> {
+        #[serde(rename = "globalStartIndex")]
+        first: Option<u64>,
+        values: Columns<'a>,
+    }
+    let (values, metadata) = table.columns.split_at(measurements.len().min(table.columns.len()));
+    let first = first_rank(table);
+    let mut answer = to.serialize_struct("five", 3)?;
+    answer.serialize_field("rows", &Rows { table, metadata })?;
+    answer.serialize_field("values", &Values { first, values: Columns(measurements, values) })?;
+    answer.serialize_field("globalStartIndex", &first)?;
+    answer.end()
+}
+
+/// `{globalStartIndex, useOffset, values: {id, start, end, strand, metadata}}`.
+struct Rows<'a> {
+    table: &'a Table,
+    metadata: &'a [Column],
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut answer = to.serialize_struct("rows", 3)?;
+        answer.serialize_field("globalStartIndex", &first_rank(self.table))?;
+        answer.serialize_field("useOffset", &false)?;
+        answer.serialize_field("values", &RowColumns(self))?;
+        answer.end()
+    }
+}
+
+struct RowColumns<'a>(&'a Rows<'a>);
+
+impl Serialize for RowColumns<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Rows { table, metadata } = self.0;
+        let mut answer = to.serialize_struct("values", 5)?;
+        row_fields(&mut answer, table, metadata)?;
+        answer.end()
+    }
+}
+
+fn row_fields<S: SerializeStruct>(
+    to: &mut S,
+    table: &Table,
+    metadata: &[Column],
+) -> Result<(), S::Error> {
+    let ids = Sequence(|| (0..table.len()).map(|row| table.first_rank + row as u64));
+    to.serialize_field("id", &ids)?;
+    to.serialize_field("start", &Sequence(|| table.start.iter().map(|start| start + 1)))?;
+    // A row without bases (an insertion) is shown at the base behind it.
+    let ends =
+        Sequence(|| table.start.iter().zip(&table.end).map(|(start, end)| *end.max(&(start + 1))));
+    to.serialize_field("end", &ends)?;
+    if table.strand.is_empty() && !table.is_empty() {
+        to.serialize_field("strand", "*")?;
+    } else {
+        to.serialize_field(
+            "strand",
+            &Sequence(|| table.strand.iter().map(|strand| strand.as_str())),
+        )?;
+    }
+    to.serialize_field("metadata", &Columns(&[], metadata))
+}
+
+/// `{globalStartIndex, rows: {id, start, end, strand, metadata}, cols: {measurement: [..]}}`.
+struct Part<'a>(&'a CombinedPart);
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let CombinedPart { table, measurements, .. } = self.0;
+        let (values, metadata) =
+            table.columns.split_at(measurements.len().min(table.columns.len()));
+        let mut answer = to.serialize_struct("part", 3)?;
+        answer.serialize_field("globalStartIndex", &first_rank(table))?;
+        answer.serialize_field("rows", &RowColumns(&Rows { table, metadata }))?;
+        answer.serialize_field("cols", &Columns(measurements, values))?;
+        answer.end()
+    }
+}
+
+/// Columns under their names, or under the names given.
+struct Columns<'a>(&'a [String], &'a [Column]);
+
+impl Serialize for Columns<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.1.len()))?;
+        for (index, column) in self.1.iter().enumerate() {
+            let name = self.0.get(index).map_or(&*column.name, String::as_str);
+            map.serialize_entry(name, &Entries(&column.data))?;
+        }
+        map.end()
+    }
+}
+
+/// The entries of a column; a missing number is null.
+struct Entries<'a>(&'a Data);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            // serde_json writes what is not finite as null.
+            Data::Singles(values) => values.serialize(to),
+            Data::Doubles(values) => values.serialize(to),
+            Data::Text(texts) => to.collect_seq(texts.iter()),
+        }
+    }
+}
+
+/// Serializes what an iterator gives.
+struct Sequence<F>(F);
+
+impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for Sequence<F> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let entries = (self.0)();
+        let mut list = to.serialize_seq(Some(entries.len()))?;
+        for entry in entries {
+            list.serialize_element(&entry)?;
+        }
+        list.end()
+    }
+}

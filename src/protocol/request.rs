@@ -1,0 +1,308 @@
+//! What pages ask.
+
+use super::lenient;
+use crate::genome::Region;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A request of a page. Serde's tag is the wire's `action`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "action", rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Request {
+    /// What can be drawn.
+    GetMeasurements {
+        /// The protocol version that the page speaks.
+        #[serde(default, deserialize_with = "lenient::text")]
+        version: Option<String>,
+    },
+    /// The sequences and their lengths.
+    GetSeqInfos {
+        /// The protocol version that the page speaks.
+        #[serde(default, deserialize_with = "lenient::text")]
+        version: Option<String>,
+    },
+    /// Rows of a datasource.
+    GetRows(RangeRequest),
+    /// Values of a measurement.
+    GetValues(RangeRequest),
+    /// Rows and values of several measurements: what a page without cache asks.
+    GetCombined(RangeRequest),
+    /// Names that contain a text.
+    Search {
+        /// The text.
+        #[serde(default, deserialize_with = "lenient::text")]
+        q: Option<String>,
+        /// How many hits the page can show.
+        #[serde(default, rename = "maxResults", deserialize_with = "lenient::coordinate")]
+        max_results: Option<i64>,
+    },
+    /// The chart types that the page can draw, with their settings.
+    RegisterChartTypes {
+        /// An object whose keys count from 0, or null.
+        #[serde(default)]
+        data: Value,
+    },
+    /// The user changed settings or colours of a chart.
+    SetChartSettings {
+        /// The chart.
+        #[serde(default, rename = "chartId", deserialize_with = "lenient::text")]
+        chart: Option<String>,
+        /// New settings, if they changed.
+        #[serde(default)]
+        settings: Value,
+        /// New colours, if they changed.
+        #[serde(default, rename = "colorMap")]
+        color_map: Value,
+    },
+    /// Saved workspaces: those whose name contains `q`, or the one with the id `ws`.
+    GetWorkspaces {
+        /// Part of a name.
+        #[serde(default, deserialize_with = "lenient::text")]
+        q: Option<String>,
+        /// An id.
+        #[serde(default, deserialize_with = "lenient::text")]
+        ws: Option<String>,
+    },
+    /// Saves a workspace.
+    SaveWorkspace {
+        /// Its id, if it was saved before.
+        #[serde(default, deserialize_with = "lenient::text")]
+        id: Option<String>,
+        /// Its name.
+        #[serde(default, deserialize_with = "lenient::text")]
+        name: Option<String>,
+        /// JSON, percent-encoded.
+        #[serde(default, deserialize_with = "lenient::text")]
+        content: Option<String>,
+    },
+    /// Deletes a workspace.
+    DeleteWorkspace {
+        /// Its id.
+        #[serde(default, deserialize_with = "lenient::text")]
+        id: Option<String>,
+    },
+    /// Nodes of a hierarchical (metagenomic) datasource.
+    GetHierarchy {},
+    /// The user selected nodes of a hierarchy.
+    PropagateHierarchyChanges {},
+}
+
+/// Every request: its name, whether it is served, and what it asks. The README's table and the
+/// tests go by this list.
+pub const REQUESTS: &[(&str, bool, &str)] = &[
+    ("getMeasurements", true, "what can be drawn"),
+    ("getSeqInfos", true, "the sequences and their lengths"),
+    ("getRows", true, "rows of a datasource in a region, with metadata"),
+    ("getValues", true, "values of a measurement in a region"),
+    ("getCombined", true, "rows and values of several measurements at once"),
+    ("search", true, "genes and features by name"),
+    ("registerChartTypes", true, "the page tells which charts it can draw"),
+    ("setChartSettings", true, "the page tells that the user changed a chart"),
+    ("getWorkspaces", false, "saved workspaces"),
+    ("saveWorkspace", false, "save a workspace"),
+    ("deleteWorkspace", false, "delete a workspace"),
+    ("getHierarchy", false, "nodes of a hierarchical datasource"),
+    ("propagateHierarchyChanges", false, "selected nodes of a hierarchy"),
+];
+
+/// A request for what lies in a region. All parts may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct RangeRequest {
+    /// The sequence; `chr` in the tutorial's version of the protocol.
+    #[serde(default, rename = "seqName", alias = "chr", deserialize_with = "lenient::text")]
+    pub sequence: Option<String>,
+    /// First base, 1-based; pages also send 0.
+    #[serde(default, deserialize_with = "lenient::coordinate")]
+    pub start: Option<i64>,
+    /// Last base, 1-based, included.
+    #[serde(default, deserialize_with = "lenient::coordinate")]
+    pub end: Option<i64>,
+    /// The datasource. For range measurements pages put the measurement's id here.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub datasource: Option<String>,
+    /// `getValues`: the measurement.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub measurement: Option<String>,
+    /// `getRows`: the metadata columns wanted.
+    #[serde(default, deserialize_with = "lenient::texts")]
+    pub metadata: Vec<String>,
+    /// `getCombined`: measurement ids by datasource (versions to 4), or of `datasource` alone
+    /// (version 5).
+    #[serde(default)]
+    pub measurements: Wanted,
+    /// The protocol version that the page speaks.
+    #[serde(default, deserialize_with = "lenient::text")]
+    pub version: Option<String>,
+}
+
+/// The measurements that `getCombined` wants.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Wanted {
+    /// By datasource.
+    ByDatasource(BTreeMap<String, Ids>),
+    /// Of the request's one datasource.
+    Of(Ids),
+    /// None, or something else.
+    Nothing(Value),
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Wanted::Nothing(Value::Null)
+    }
+}
+
+/// A list of ids, read leniently.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Ids(#[serde(deserialize_with = "lenient_list")] pub Vec<String>);
+
+fn lenient_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Vec::<Option<String>>::deserialize(from).map(|ids| ids.into_iter().flatten().collect())
+}
+
+/// How answers to range requests must look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Pages of versions 2 to 4.
+    Classic,
+    /// Pages of version 5: rows and values come together.
+    Five,
+}
+
+impl Dialect {
+    /// The dialect of a page that names that version of the protocol.
+    pub fn of(version: Option<&str>) -> Self {
+        match version {
+            Some(version) if version.starts_with('5') => Dialect::Five,
+            _ => Dialect::Classic,
+        }
+    }
+}
+
+impl RangeRequest {
+    /// The dialect of the page that asks.
+    pub fn dialect(&self) -> Dialect {
+        Dialect::of(self.version.as_deref())
+    }
+
+    /// The region meant, 0-based and half-open. None if a part is absent, null or reversed: pages
+    /// send such requests while their own state is unusable, and expect an empty answer.
+    pub fn region(&self) -> Option<Region> {
+        region(self.sequence.as_deref().unwrap_or_default(), self.start?, self.end?)
+    }
+
+    /// The measurement ids wanted, by datasource.
+    pub fn wanted(&self) -> BTreeMap<String, Vec<String>> {
+        match &self.measurements {
+            Wanted::ByDatasource(map) => {
+                map.iter().map(|(datasource, ids)| (datasource.clone(), ids.0.clone())).collect()
+            }
+            Wanted::Of(ids) => self
+                .datasource
+                .iter()
+                .map(|datasource| (datasource.clone(), ids.0.clone()))
+                .collect(),
+            Wanted::Nothing(_) => {
+                self.datasource.iter().map(|datasource| (datasource.clone(), Vec::new())).collect()
+            }
+        }
+    }
+}
+
+/// The wire's 1-based interval with both ends included as a region; none if it is reversed or lies
+/// before the first base.
+pub(super) fn region(sequence: &str, start: i64, end: i64) -> Option<Region> {
+    let last = i64::from(crate::genome::MAX_POSITION);
+    (start <= end && end >= 1).then(|| {
+        let start = (start - 1).clamp(0, last) as u32;
+        Region::new(sequence, start, end.min(last) as u32)
+    })
+}
+
+impl Request {
+    /// The action's name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::GetMeasurements { .. } => "getMeasurements",
+            Request::GetSeqInfos { .. } => "getSeqInfos",
+            Request::GetRows(_) => "getRows",
+            Request::GetValues(_) => "getValues",
+            Request::GetCombined(_) => "getCombined",
+            Request::Search { .. } => "search",
+            Request::RegisterChartTypes { .. } => "registerChartTypes",
+            Request::SetChartSettings { .. } => "setChartSettings",
+            Request::GetWorkspaces { .. } => "getWorkspaces",
+            Request::SaveWorkspace { .. } => "saveWorkspace",
+            Request::DeleteWorkspace { .. } => "deleteWorkspace",
+            Request::GetHierarchy {} => "getHierarchy",
+            Request::PropagateHierarchyChanges {} => "propagateHierarchyChanges",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn range(value: Value) -> RangeRequest {
+        match serde_json::from_value(value).unwrap() {
+            Request::GetRows(range) | Request::GetValues(range) | Request::GetCombined(range) => {
+                range
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_listed_request_is_understood_under_its_name() {
+        for (name, ..) in REQUESTS {
+            let request: Request = serde_json::from_value(json!({ "action": name })).unwrap();
+            assert_eq!(request.name(), *name);
+        }
+    }
+
+    #[test]
+    fn coordinates_come_in_many_guises() {
+        let region = |start: Value, end: Value| {
+            range(json!({"action": "getRows", "seqName": "chr1", "start": start, "end": end}))
+                .region()
+        };
+        let some = |start, end| Some(Region::new("chr1", start, end));
+        assert_eq!(region(json!(1), json!(100)), some(0, 100));
+        assert_eq!(region(json!("1"), json!("100.0")), some(0, 100));
+        assert_eq!(region(json!(0), json!(100)), some(0, 100));
+        assert_eq!(region(json!(-50), json!(100)), some(0, 100));
+        assert_eq!(region(json!(7), json!(7)), some(6, 7));
+        assert_eq!(region(json!(5), json!(1e18)), some(4, crate::genome::MAX_POSITION));
+        for (start, end) in [
+            (json!(null), json!(9)),
+            (json!(1), json!("x")),
+            (json!(9), json!(1)),
+            (json!(-5), json!(0)),
+        ] {
+            assert_eq!(region(start, end), None);
+        }
+        assert_eq!(range(json!({"action": "getRows"})).region(), None);
+    }
+
+    #[test]
+    fn both_dialects_of_get_combined() {
+        let old = range(
+            json!({"action": "getCombined", "chr": "1", "measurements": {"d": ["a", null, "b"], "e": []}}),
+        );
+        assert_eq!(old.sequence.as_deref(), Some("1"));
+        assert_eq!(old.wanted()["d"], ["a", "b"]);
+        assert!(old.wanted()["e"].is_empty());
+        assert_eq!(old.dialect(), Dialect::Classic);
+        let new = range(
+            json!({"action": "getCombined", "version": "5", "datasource": "d", "measurements": ["a"], "bins": 1400}),
+        );
+        assert_eq!(new.wanted()["d"], ["a"]);
+        assert_eq!(new.dialect(), Dialect::Five);
+    }
+}

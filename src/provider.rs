@@ -1,0 +1,7 @@
+//! Answers requests: which rows, at which level. Knows no sockets.
+
+mod handler;
+mod view;
+
+pub use handler::{Provider, Target, wire_measurement};
+pub use view::{Counts, Ticket, View};

@@ -1,0 +1,275 @@
+//! Requests in, replies out.
+
+use super::view::{Counts, View};
+use crate::catalog::{Catalog, Datasource, Kind, Listing, Measurement};
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequence};
+use crate::protocol::{
+    Combined, CombinedPart, Dialect, MeasurementTable, MetadataNames, RangeRequest, Reply, Request,
+    SearchHit, SeqInfo, WireMeasurement,
+};
+use crate::source::{Level, Shape};
+use crate::table::Table;
+use std::sync::Arc;
+
+/// The most names that one search gives, whatever a page asks.
+const MAX_HITS: usize = 100;
+const DEFAULT_HITS: usize = 12;
+
+/// Answers requests from a catalog.
+#[derive(Debug)]
+pub struct Provider {
+    /// What is served.
+    pub catalog: Catalog,
+    /// How many rows a page should have in view.
+    pub page_rows: u64,
+}
+
+/// What a range request of a page that caches is about: the datasource group whose level counts,
+/// the key under which the page keeps the answer, and where.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The datasource's group.
+    pub group: String,
+    /// `rows` or a measurement's id.
+    pub key: String,
+    /// The region asked for.
+    pub region: Region,
+}
+
+impl Provider {
+    /// What the request is about, if it is a range request whose answer the page will keep.
+    pub fn target(&self, request: &Request) -> Option<Target> {
+        let (range, key) = match request {
+            Request::GetRows(range) => (range, "rows"),
+            Request::GetValues(range) => (range, range.measurement.as_deref()?),
+            _ => return None,
+        };
+        let listing = self.catalog.listing();
+        let datasource = listing.datasource(range.datasource.as_deref()?)?;
+        Some(Target {
+            group: datasource.group.clone(),
+            key: key.to_owned(),
+            region: listing.locate(&range.region()?)?,
+        })
+    }
+
+    /// Answers a request. `level` is the one that the page's group is on; without one, the request's
+    /// region is the view.
+    ///
+    /// There always is an answer. A range that cannot be read is answered with no rows, since a
+    /// page never asks again for one that failed; the reason goes to the log.
+    pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
+        match request {
+            Request::GetMeasurements { version } => {
+                Reply::Measurements(self.measurements(Dialect::of(version.as_deref())))
+            }
+            Request::GetSeqInfos { version } => {
+                Reply::SeqInfos(self.seq_infos(Dialect::of(version.as_deref())))
+            }
+            Request::GetRows(range) => {
+                let read = self.rows(range, level).await;
+                Reply::Rows(self.or_empty(read, range, &range.metadata))
+            }
+            Request::GetValues(range) => {
+                let read = self.values(range, level).await;
+                let column = range.measurement.clone().unwrap_or_default();
+                Reply::Values(self.or_empty(read, range, &[column]), range.dialect())
+            }
+            Request::GetCombined(range) => self.combined(range).await,
+            Request::Search { q, max_results } => {
+                let limit =
+                    max_results.and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_HITS);
+                Reply::Hits(self.search(q.as_deref().unwrap_or_default(), limit.min(MAX_HITS)))
+            }
+            Request::RegisterChartTypes { .. } | Request::SetChartSettings { .. } => Reply::Done,
+            Request::GetWorkspaces { .. }
+            | Request::SaveWorkspace { .. }
+            | Request::DeleteWorkspace { .. }
+            | Request::GetHierarchy {}
+            | Request::PropagateHierarchyChanges {} => {
+                Reply::Refused(format!("{} is not served by this endpoint", request.name()))
+            }
+        }
+    }
+
+    /// The measurements as `getMeasurements` answers.
+    pub fn measurements(&self, dialect: Dialect) -> MeasurementTable {
+        let mut table = MeasurementTable::default();
+        for measurement in self.catalog.listing().measurements() {
+            let wire = wire_measurement(measurement);
+            table.id.push(wire.id);
+            table.name.push(wire.name);
+            table.r#type.push(wire.r#type);
+            table.datasource_id.push(wire.datasource_id);
+            table.datasource_group.push(wire.datasource_group);
+            table.default_chart_type.push(wire.default_chart_type);
+            table.annotation.push(wire.annotation);
+            table.min_value.push(wire.min_value);
+            table.max_value.push(wire.max_value);
+            table.metadata.push(match dialect {
+                Dialect::Classic => MetadataNames::List(wire.metadata),
+                Dialect::Five => MetadataNames::Text(wire.metadata),
+            });
+        }
+        table
+    }
+
+    /// The sequences as `getSeqInfos` answers.
+    pub fn seq_infos(&self, dialect: Dialect) -> Vec<SeqInfo> {
+        let listing = self.catalog.listing();
+        let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
+        let info = |s: &Sequence| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
+        listing.sequences().iter().map(info).collect()
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<SearchHit> {
+        let hits = self.catalog.listing().search(text, limit);
+        hits.into_iter()
+            .map(|hit| SearchHit {
+                probe: None,
+                gene: hit.name.to_string(),
+                seq_name: hit.region.sequence.to_string(),
+                start: hit.region.start + 1,
+                end: hit.region.end,
+            })
+            .collect()
+    }
+
+    async fn rows(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+        let listing = self.catalog.listing();
+        let datasource = find(&listing, range)?;
+        let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
+            return Ok(None);
+        };
+        let level = level.unwrap_or_else(|| self.level(&listing, datasource, &region));
+        let metadata = range.metadata.clone();
+        self.catalog.read(datasource, region, level, Vec::new(), metadata).await.map(Some)
+    }
+
+    async fn values(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+        let listing = self.catalog.listing();
+        let datasource = find(&listing, range)?;
+        let id = range.measurement.as_deref().unwrap_or_default();
+        let measurement = measurement(datasource, id)?;
+        let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
+            return Ok(None);
+        };
+        let level = level.unwrap_or_else(|| self.level(&listing, datasource, &region));
+        self.catalog.read(datasource, region, level, vec![measurement], Vec::new()).await.map(Some)
+    }
+
+    async fn combined(&self, range: &RangeRequest) -> Reply {
+        let mut parts = Vec::new();
+        for (name, ids) in range.wanted() {
+            let read = self.combined_part(range, &name, &ids).await;
+            let part = read.unwrap_or_else(|error| {
+                tracing::error!("{}: {error}", Request::GetCombined(range.clone()).name());
+                let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+                CombinedPart { datasource: name, table: Table::empty(&names), measurements: ids }
+            });
+            parts.push(part);
+        }
+        Reply::Combined(Combined { parts, dialect: range.dialect() })
+    }
+
+    async fn combined_part(
+        &self,
+        range: &RangeRequest,
+        name: &str,
+        ids: &[String],
+    ) -> Result<CombinedPart> {
+        let listing = self.catalog.listing();
+        let datasource = listing.datasource(name).ok_or_else(|| unknown_datasource(name))?;
+        let mut measurements = Vec::new();
+        for id in ids {
+            let found = measurement(datasource, id)?;
+            if found.kind == Kind::Feature {
+                measurements.push(found);
+            }
+        }
+        let metadata = datasource.measurements.first().map_or(Vec::new(), |first| {
+            first.metadata.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        let names: Vec<String> = measurements.iter().map(|m| m.id.clone()).collect();
+        let table = match range.region().and_then(|region| listing.locate(&region)) {
+            Some(region) => {
+                let level = self.level(&listing, datasource, &region);
+                self.catalog.read(datasource, region, level, measurements, metadata).await?
+            }
+            None => {
+                let columns = names.iter().chain(&metadata).map(String::as_str);
+                Table::empty(&columns.collect::<Vec<_>>())
+            }
+        };
+        Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
+    }
+
+    fn level(&self, listing: &Listing, datasource: &Datasource, view: &Region) -> Level {
+        View::level_for(self.page_rows, listing, &datasource.group, view)
+    }
+
+    /// The rows read, or none: for what lies nowhere, and for what could not be read.
+    fn or_empty(
+        &self,
+        read: Result<Option<Table>>,
+        range: &RangeRequest,
+        columns: &[String],
+    ) -> Table {
+        let none = || Table::empty(&columns.iter().map(String::as_str).collect::<Vec<_>>());
+        match read {
+            Ok(table) => table.unwrap_or_else(none),
+            Err(error) => {
+                let asked = range.datasource.as_deref().unwrap_or_default();
+                tracing::error!("no rows of '{asked}' could be given: {error}");
+                none()
+            }
+        }
+    }
+}
+
+impl Counts for Listing {
+    fn shape(&self, group: &str) -> Option<Shape> {
+        self.datasources().iter().find(|d| d.group == group).map(|d| d.shape)
+    }
+
+    fn rows(&self, group: &str, region: &Region, level: Level) -> u64 {
+        let Some(region) = self.locate(region) else { return 0 };
+        let of_group = self.datasources().iter().find(|d| d.group == group);
+        of_group.map_or(0, |datasource| datasource.count(self, &region, level))
+    }
+}
+
+fn find<'a>(listing: &'a Listing, range: &RangeRequest) -> Result<&'a Arc<Datasource>> {
+    let name = range.datasource.as_deref().unwrap_or_default();
+    listing.datasource(name).ok_or_else(|| unknown_datasource(name))
+}
+
+fn unknown_datasource(name: &str) -> Error {
+    Error::NotFound(format!("no datasource is called '{name}'"))
+}
+
+fn measurement(datasource: &Datasource, id: &str) -> Result<Arc<Measurement>> {
+    datasource.measurements.iter().find(|m| m.id == id).cloned().ok_or_else(|| {
+        Error::NotFound(format!("'{}' has no measurement called '{id}'", datasource.id))
+    })
+}
+
+/// A measurement as pages read it.
+pub fn wire_measurement(measurement: &Measurement) -> WireMeasurement {
+    WireMeasurement {
+        id: measurement.id.clone(),
+        name: measurement.name.clone(),
+        r#type: match measurement.kind {
+            Kind::Range => "range",
+            Kind::Feature => "feature",
+        },
+        datasource_id: measurement.datasource.clone(),
+        datasource_group: measurement.group.clone(),
+        default_chart_type: measurement.chart.page_name().to_owned(),
+        annotation: measurement.annotation.clone(),
+        min_value: measurement.range.map(|(low, _)| low),
+        max_value: measurement.range.map(|(_, high)| high),
+        metadata: measurement.metadata.iter().map(ToString::to_string).collect(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Who may connect.
+//!
+//! Any web page that a user visits can try `ws://localhost:8888`; browsers say in `Origin` which
+//! page it is, and do not let the page lie about it (RFC 6455, section 10.2).
+
+use std::net::SocketAddr;
+
+/// The origins from which pages may connect.
+#[derive(Clone, Debug)]
+pub struct Access {
+    allowed: Vec<String>,
+    any: bool,
+    /// Pages served from this machine are as trusted as its programs, while only this machine can
+    /// reach the endpoint.
+    loopback: bool,
+}
+
+impl Access {
+    /// Allows pages of the endpoint's own address, of `page_url`, and of the origins in `more`:
+    /// `http://lab.example:8080`, `null` for pages from files, `*` for all.
+    pub fn new(own: SocketAddr, page_url: &str, more: &[String]) -> Self {
+        let port = own.port();
+        let names = ["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into(), own_host(own)];
+        let own_origins = names.iter().map(|name| format!("http://{name}:{port}"));
+        let allowed = own_origins.chain(origin(page_url)).chain(more.iter().cloned());
+        Access {
+            allowed: allowed.map(|origin| origin.trim_end_matches('/').to_lowercase()).collect(),
+            any: more.iter().any(|origin| origin == "*"),
+            loopback: own.ip().is_loopback(),
+        }
+    }
+
+    /// Whether a connection with that `Origin` may be made. Programs send none.
+    pub fn allows(&self, origin: Option<&str>) -> bool {
+        let Some(origin) = origin else { return true };
+        let wanted = origin.to_lowercase();
+        self.any || self.allowed.contains(&wanted) || (self.loopback && is_loopback(&wanted))
+    }
+}
+
+fn own_host(own: SocketAddr) -> String {
+    match own {
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    }
+}
+
+/// Scheme, host and port of an address.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    Some(format!("{scheme}://{host}"))
+}
+
+fn is_loopback(origin: &str) -> bool {
+    let Some((_, host)) = origin.split_once("://") else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let address = name.parse::<std::net::IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(own: &str, more: &[&str]) -> Access {
+        let more: Vec<_> = more.iter().map(ToString::to_string).collect();
+        Access::new(own.parse().unwrap(), "https://epiviz.example/4/index.php", &more)
+    }
+
+    #[test]
+    fn strangers_are_kept_out() {
+        let access = access("127.0.0.1:8888", &[]);
+        for origin in [
+            None,
+            Some("http://localhost:8888"),
+            Some("http://127.0.0.1:42295"),
+            Some("https://epiviz.example"),
+            Some("http://[::1]:80"),
+        ] {
+            assert!(access.allows(origin), "{origin:?}");
+        }
+        for origin in [
+            "http://evil.example",
+            "null",
+            "",
+            "http://localhost.evil.example:8888",
+            "http://127.0.0.1.evil.example",
+            "https://epiviz.example.evil",
+            "http://epiviz.example:81",
+        ] {
+            assert!(!access.allows(Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn an_open_endpoint_does_not_trust_the_loopback_of_others() {
+        let open = access("192.0.2.7:8888", &["http://lab.example", "null"]);
+        assert!(!open.allows(Some("http://localhost:3000")));
+        assert!(open.allows(Some("http://192.0.2.7:8888")));
+        assert!(open.allows(Some("HTTP://LAB.example")));
+        assert!(open.allows(Some("null")));
+        assert!(access("192.0.2.7:8888", &["*"]).allows(Some("http://any.example")));
+    }
+}

@@ -1,0 +1,333 @@
+//! One actor a page: it owns the socket and the calls that wait for the page's answer.
+//!
+//! Reading, answering and writing do not wait for each other: requests are answered side by side,
+//! replies leave in the order in which they are ready, and a slow page delays itself only.
+
+use super::{Session, refused};
+use crate::error::PageError;
+use crate::protocol::{
+    Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, Request,
+    WireRegion, parse,
+};
+use crate::provider::{Ticket, View};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_util::sync::CancellationToken;
+
+/// Requests of one page that are answered at once; more wait in its socket.
+const AT_ONCE: usize = 32;
+/// Messages that wait for a slow page before its requests are read no further.
+const WAITING: usize = 64;
+
+/// A handle on a connected page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    info: Arc<PageInfo>,
+    calls: mpsc::Sender<Call>,
+}
+
+/// What is known of a page from its connection.
+#[derive(Debug)]
+pub struct PageInfo {
+    /// Its number, counted from 1 since the endpoint started.
+    pub id: u64,
+    /// Its address on the network.
+    pub address: String,
+}
+
+/// Writes a message under the id it is given.
+type Write = Box<dyn FnOnce(u64) -> String + Send>;
+
+struct Call {
+    write: Write,
+    /// Where the answer goes; nowhere for actions that pages never answer.
+    answer: Option<oneshot::Sender<Result<Value, PageError>>>,
+}
+
+impl Page {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.info.id
+    }
+
+    /// What is known of it.
+    pub fn info(&self) -> &PageInfo {
+        &self.info
+    }
+
+    /// Asks the page for an action and waits for its answer. Where pages never answer, the default
+    /// answer comes at once.
+    ///
+    /// # Errors
+    /// The page refused, did not answer in time, or is gone.
+    pub async fn call<A: Action>(
+        &self,
+        action: A,
+        timeout: Duration,
+    ) -> Result<A::Answer, PageError> {
+        let (sender, receiver) = oneshot::channel();
+        let call = Call {
+            write: Box::new(move |id| action.to_json(id)),
+            answer: A::ANSWERED.then_some(sender),
+        };
+        self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
+        let value = match A::ANSWERED {
+            false => Value::Null,
+            true => match tokio::time::timeout(timeout, receiver).await {
+                Ok(answer) => answer.unwrap_or(Err(PageError::Disconnected))?,
+                Err(_) => return Err(PageError::TimedOut(timeout)),
+            },
+        };
+        serde_json::from_value(value)
+            .map_err(|error| PageError::Refused(format!("its answer makes no sense: {error}")))
+    }
+}
+
+/// Serves a page until it leaves or `stop` is cancelled.
+pub async fn serve<S>(socket: S, address: String, session: Arc<Session>, stop: CancellationToken)
+where
+    S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + 'static,
+{
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    let (calls, calls_in) = mpsc::channel(16);
+    let page = Page { info: Arc::new(PageInfo { id, address }), calls };
+    tracing::info!("page {id} connected from {}", page.info.address);
+    session.enter(&page);
+
+    let (sink, stream) = socket.split();
+    let (queue, queued) = mpsc::channel(1);
+    let writer = tokio::spawn(write_all(sink, queued));
+    let aim = session.provider.page_rows;
+    let mut actor = Actor {
+        session: session.clone(),
+        view: View::new(aim),
+        born: Instant::now(),
+        waiting: BTreeMap::new(),
+        last_call: 0,
+        answers: JoinSet::new(),
+        outbox: VecDeque::new(),
+        location: None,
+    };
+    let goodbye = actor.run(stream, calls_in, &queue, &stop).await;
+    // Whoever still waits for an answer learns that the page is gone when the senders drop.
+    drop(actor);
+    session.leave(id);
+    let _ = queue.send(Message::Close(goodbye)).await;
+    drop(queue);
+    // A page that does not take its goodbye is not waited for.
+    let _ = tokio::time::timeout(Duration::from_secs(1), writer).await;
+    tracing::info!("page {id} disconnected");
+}
+
+async fn write_all(
+    mut sink: impl Sink<Message, Error = WsError> + Unpin,
+    mut queued: mpsc::Receiver<Message>,
+) {
+    while let Some(message) = queued.recv().await {
+        if sink.send(message).await.is_err() {
+            return;
+        }
+    }
+    let _ = sink.close().await;
+}
+
+/// What leaves for the page, and what to note when it does.
+enum Outgoing {
+    Reply(String, Option<Ticket>),
+    Call(String),
+}
+
+struct Actor {
+    session: Arc<Session>,
+    view: View,
+    born: Instant,
+    waiting: BTreeMap<u64, oneshot::Sender<Result<Value, PageError>>>,
+    last_call: u64,
+    answers: JoinSet<(String, Option<Ticket>)>,
+    outbox: VecDeque<Outgoing>,
+    /// The page's answer to where it looks, while it is awaited.
+    location: Option<oneshot::Receiver<Result<Value, PageError>>>,
+}
+
+impl Actor {
+    /// Runs until the page leaves (none) or is to be sent away, with the reason.
+    async fn run(
+        &mut self,
+        mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
+        mut calls: mpsc::Receiver<Call>,
+        queue: &mpsc::Sender<Message>,
+        stop: &CancellationToken,
+    ) -> Option<CloseFrame> {
+        loop {
+            let roomy = self.answers.len() < AT_ONCE && self.outbox.len() < WAITING;
+            let next_question = self.born + self.view.next();
+            tokio::select! {
+                () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
+                permit = queue.reserve(), if !self.outbox.is_empty() => match permit {
+                    Ok(permit) => permit.send(self.next_message()),
+                    Err(_) => return None,
+                },
+                message = stream.next(), if roomy => match message {
+                    Some(Ok(Message::Text(text))) => self.take(text.as_str()),
+                    Some(Ok(Message::Binary(_))) => {
+                        tracing::warn!("a page sent a binary message; the protocol has only text");
+                    }
+                    Some(Ok(Message::Close(_))) | None => return None,
+                    Some(Ok(_)) => {}
+                    Some(Err(WsError::Capacity(why))) => {
+                        tracing::warn!("a page sent too large a message: {why}");
+                        return close(CloseCode::Size, "the message is too large");
+                    }
+                    Some(Err(error)) => {
+                        tracing::debug!("connection lost: {error}");
+                        return None;
+                    }
+                },
+                Some(answer) = self.answers.join_next(), if !self.answers.is_empty() => match answer {
+                    Ok((json, ticket)) => self.outbox.push_back(Outgoing::Reply(json, ticket)),
+                    Err(error) => tracing::error!("a request could not be answered: {error}"),
+                },
+                Some(call) = calls.recv() => self.send(call),
+                Some(answer) = answer_of(&mut self.location) => self.located(answer),
+                () = tokio::time::sleep_until(next_question) => {}
+            }
+            self.ask();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    fn next_message(&mut self) -> Message {
+        match self.outbox.pop_front() {
+            Some(Outgoing::Reply(json, ticket)) => {
+                if let Some(ticket) = ticket {
+                    self.view.answered(ticket, self.now());
+                }
+                Message::text(json)
+            }
+            Some(Outgoing::Call(json)) => Message::text(json),
+            None => Message::Ping(Default::default()),
+        }
+    }
+
+    fn take(&mut self, text: &str) {
+        match parse(text) {
+            Frame::Request(id, request) => self.request(id, request),
+            Frame::Unusable(id, why) => {
+                tracing::warn!("a page asked for what cannot be done: {why}");
+                let reply = Reply::Refused(why).to_json(&id);
+                self.outbox.push_back(Outgoing::Reply(reply, None));
+            }
+            Frame::Answer(id, answer) => {
+                // Some actions are answered twice; the second has no one waiting.
+                if let Some(waiting) = self.waiting.remove(&id) {
+                    let result = refused(&answer).map_or(Ok(answer.value), Err);
+                    let _ = waiting.send(result);
+                }
+            }
+            Frame::Noise(why) => tracing::warn!("a page sent {why}"),
+        }
+    }
+
+    fn request(&mut self, id: Box<RawValue>, request: Request) {
+        let provider = self.session.provider.clone();
+        let ticket = provider.target(&request).map(|target| {
+            let listing = provider.catalog.listing();
+            let (ticket, too_fine) = self.view.request(
+                &target.group,
+                &target.key,
+                &target.region,
+                &*listing,
+                self.now(),
+            );
+            if too_fine {
+                self.refresh(&[target.group]);
+            }
+            ticket
+        });
+        self.answers.spawn(async move {
+            let level = ticket.as_ref().map(|ticket| ticket.level);
+            let started = Instant::now();
+            let json = provider.answer(&request, level).await.to_json(&id);
+            tracing::debug!(
+                action = request.name(), bytes = json.len(), took = ?started.elapsed(), "answered"
+            );
+            (json, ticket)
+        });
+    }
+
+    fn send(&mut self, call: Call) {
+        self.last_call += 1;
+        // Who gave up waiting for an answer has dropped the receiver.
+        self.waiting.retain(|_, waiting| !waiting.is_closed());
+        if let Some(answer) = call.answer {
+            self.waiting.insert(self.last_call, answer);
+        }
+        self.outbox.push_back(Outgoing::Call((call.write)(self.last_call)));
+    }
+
+    fn send_action<A: Action>(&mut self, action: A) -> oneshot::Receiver<Result<Value, PageError>> {
+        let (sender, receiver) = oneshot::channel();
+        let write: Write = Box::new(move |id| action.to_json(id));
+        self.send(Call { write, answer: Some(sender) });
+        receiver
+    }
+
+    /// Asks the page where it looks, if it is time to.
+    fn ask(&mut self) {
+        let listing = self.session.provider.catalog.listing();
+        let now = self.now();
+        if self.view.ask(&*listing, now) {
+            self.location = Some(self.send_action(GetCurrentLocation {}));
+        }
+    }
+
+    fn located(&mut self, answer: Result<Value, PageError>) {
+        self.location = None;
+        let listing = self.session.provider.catalog.listing();
+        let place = answer.ok().and_then(|value| serde_json::from_value::<WireRegion>(value).ok());
+        let place = place.and_then(|place| listing.locate(&place.region()?));
+        let stale = self.view.located(place, &*listing, self.now());
+        if !stale.is_empty() {
+            self.refresh(&stale);
+        }
+    }
+
+    /// Clears groups in the page, then has it draw again, in that order: the other way round it
+    /// would draw the old rows and ask for nothing.
+    fn refresh(&mut self, groups: &[String]) {
+        tracing::debug!(?groups, "new level");
+        for group in groups {
+            drop(self.send_action(ClearDatasourceGroupCache { group: group.clone() }));
+        }
+        drop(self.send_action(Redraw {}));
+    }
+}
+
+/// The answer that is awaited; for ever if there is none, so that other things go on.
+async fn answer_of(
+    location: &mut Option<oneshot::Receiver<Result<Value, PageError>>>,
+) -> Option<Result<Value, PageError>> {
+    match location {
+        Some(receiver) => Some(receiver.await.unwrap_or(Err(PageError::Disconnected))),
+        None => std::future::pending().await,
+    }
+}
+
+fn close(code: CloseCode, reason: &'static str) -> Option<CloseFrame> {
+    Some(CloseFrame { code, reason: reason.into() })
+}

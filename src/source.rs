@@ -1,0 +1,222 @@
+//! Sources: whatever yields rows of a region, a file or a generator.
+//!
+//! [`Source`] is the contract that everything stands on; [`FORMATS`] is the one list of file
+//! formats. A format costs its own file and one word in that list.
+
+mod bed;
+mod bigwig;
+mod bins;
+mod gff;
+mod guard;
+mod input;
+mod mock;
+mod names;
+mod pool;
+mod records;
+mod spec;
+mod text;
+
+pub use input::Input;
+pub use mock::Mock;
+pub use names::{Closeness, Hit};
+pub use records::{Records, Rows, Use};
+pub use spec::{KEYS, Missing, Options, Spec, Summary};
+
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences};
+use crate::table::Table;
+use std::sync::Arc;
+
+/// How finely rows are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Every record of the file.
+    Records,
+    /// At most one row for each bin of 2^`shift` bases; bins are counted from the sequence's first
+    /// base. Signals give the summary of the bin, features their most important row in it.
+    Bins {
+        /// Logarithm to base 2 of the bin's width in bases.
+        shift: u8,
+    },
+}
+
+/// The widest bins that any source serves: 2^28 bases, longer than most chromosomes.
+pub const WIDEST: u8 = 28;
+
+impl Level {
+    /// The width of a bin in bases; 1 for records.
+    pub fn width(self) -> u32 {
+        match self {
+            Level::Records => 1,
+            Level::Bins { shift } => 1 << shift,
+        }
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Level::Records => f.write_str("records"),
+            Level::Bins { .. } => write!(f, "bins of {}", self.width()),
+        }
+    }
+}
+
+/// What kind of data a source holds, which decides how it is served and drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One number a base, almost everywhere (coverage). Every bin of the common grid is a row;
+    /// its rank is its number.
+    Dense,
+    /// One number here and there (methylation), where no data is not zero. Only records, or bins
+    /// that hold some, are rows.
+    Sparse,
+    /// Intervals with columns.
+    Features,
+    /// Features that have exons and are found by name.
+    Genes,
+}
+
+impl Shape {
+    /// The levels at which such a source can be read, finest first.
+    pub fn levels(self) -> impl DoubleEndedIterator<Item = Level> + Clone {
+        let bins = |from| (from..=WIDEST).map(|shift| Level::Bins { shift });
+        let (records, first) = match self {
+            Shape::Dense => (None, 0),
+            Shape::Sparse => (Some(Level::Records), 1),
+            Shape::Features | Shape::Genes => (Some(Level::Records), 4),
+        };
+        records.into_iter().chain(bins(first))
+    }
+}
+
+/// A column that a source can give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnInfo {
+    /// The name by which it is asked for.
+    pub name: Arc<str>,
+    /// What it holds.
+    pub kind: ColumnKind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ColumnKind {
+    /// Text: served as metadata of the rows.
+    Text,
+    /// Numbers that can be plotted, with their smallest and largest value if that is known
+    /// without reading the whole file.
+    Number(Option<(f64, f64)>),
+}
+
+/// Yields rows of a region. Calls block (parsers do); [`crate::catalog::Catalog`] is the one door
+/// between them and the asynchronous world.
+///
+/// The contract, checked for every format by `tests/formats.rs`:
+/// 1. Rows overlap the region, are sorted by start, are *not* clipped at its edges, and are one
+///    contiguous run of ranks: a row between two that overlap is given too, since the page joins
+///    answers by rank.
+/// 2. The same row has the same rank in every answer of that level.
+/// 3. Answers for neighbouring regions join without loss; what both hold has equal ranks.
+/// 4. Nothing there: an empty table that has every column. Unknown sequence: the same. Unknown
+///    column: an error that lists the known ones.
+/// 5. Bad data is an error that names file and place; never a panic, a skip or a silent zero.
+pub trait Source: Send + Sync + 'static {
+    /// How the source is to be served and drawn.
+    fn shape(&self) -> Shape;
+
+    /// The sequences that have rows, as the file names them; lengths as far as it knows them, else
+    /// the end of the last row.
+    fn sequences(&self) -> &Sequences;
+
+    /// Whether the lengths in [`Source::sequences`] are those of the assembly (the file states
+    /// them), not just the end of the last row.
+    fn knows_lengths(&self) -> bool {
+        false
+    }
+
+    /// The columns that [`Source::read`] can give.
+    fn columns(&self) -> &[ColumnInfo];
+
+    /// Number of rows that [`Source::read`] would give; may be an estimate, must not read files.
+    fn rows(&self, region: &Region, level: Level) -> u64;
+
+    /// A region worth showing first; none if there is no data.
+    fn first_view(&self) -> Option<Region>;
+
+    /// The rows that overlap `region` at `level`, with the `columns` asked for, in that order.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown column, [`Error::Data`] and [`Error::Io`] for the file's
+    /// faults.
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table>;
+
+    /// Rows whose name contains `text` in any case, best first, at most `limit`.
+    fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+        let _ = (text, limit);
+        Vec::new()
+    }
+}
+
+/// A file format.
+pub struct Format {
+    /// Its name, as in `format=bed`.
+    pub name: &'static str,
+    /// File name endings, without the dot and without `.gz`.
+    pub extensions: &'static [&'static str],
+    /// One line for the README's table: what it is served as.
+    pub about: &'static str,
+    /// Whether a file that begins like this is of the format. Given the first bytes, unpacked.
+    pub sniff: fn(&[u8]) -> bool,
+    /// Opens a file.
+    pub open: fn(&Input, &Options) -> Result<Box<dyn Source>>,
+}
+
+/// Every format, in the order in which contents are tried: the most telling first.
+pub const FORMATS: &[Format] = &[bigwig::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
+
+/// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
+/// its content shows, else the one its name ends in.
+///
+/// # Errors
+/// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
+pub fn open(spec: &Spec) -> Result<Box<dyn Source>> {
+    let format = match &spec.options.format {
+        Some(name) => format_named(name)?,
+        None => detect(&spec.input)?,
+    };
+    tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
+    (format.open)(&spec.input, &spec.options)
+}
+
+fn format_named(name: &str) -> Result<&'static Format> {
+    FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        Error::Input(format!("unknown format '{name}'; known are {}", known.join(", ")))
+    })
+}
+
+/// The format of a file: by content, then by the ending of its name.
+pub fn detect(input: &Input) -> Result<&'static Format> {
+    let head = input.head()?;
+    let ending = input.ending();
+    FORMATS
+        .iter()
+        .find(|format| (format.sniff)(&head))
+        .or_else(|| FORMATS.iter().find(|format| format.extensions.contains(&ending.as_str())))
+        .ok_or_else(|| {
+            let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+            let message = format!(
+                "neither its content nor its name shows a known format ({}); \
+                 say which with ',format=NAME'",
+                known.join(", ")
+            );
+            Error::data(input.path(), "", message)
+        })
+}
+
+/// The error for a column that a source does not have.
+pub(crate) fn unknown_column(name: &str, known: &[ColumnInfo]) -> Error {
+    let known: Vec<_> = known.iter().map(|column| &*column.name).collect();
+    Error::NotFound(format!("no column is called '{name}'; known are {}", known.join(", ")))
+}

@@ -1,0 +1,354 @@
+//! bigWig: one number a base, indexed, read by region with bigtools.
+//!
+//! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
+//! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
+//! record as covered). Wide bins come from one [`Scan`] of the sequence, made when first needed.
+
+use super::bins::{Bin, Bins};
+use super::guard::guarded;
+use super::input::{Input, ReadSeek};
+use super::pool::Pool;
+use super::{
+    ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
+};
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences};
+use crate::table::{Column, Data, Table};
+use bigtools::{BBIFileInfo, BigWigRead, Value};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+mod scan;
+
+use scan::{COARSE, Scan};
+
+pub(super) const FORMAT: Format = Format {
+    name: "bigwig",
+    extensions: &["bw", "bigwig"],
+    about: "a line; dense signals share one group and can be compared",
+    sniff: |head| {
+        head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
+    },
+    open: |input, options| Ok(Box::new(BigWig::open(input, options)?)),
+};
+
+/// The name of a signal's one column.
+const VALUE: &str = "value";
+/// Bases shown first, from the first record on.
+const FIRST_VIEW: u32 = 1_000_000;
+/// Records looked at to tell points from coverage.
+const SAMPLE: usize = 1024;
+
+type Reader = BigWigRead<Box<dyn ReadSeek>>;
+
+struct BigWig {
+    input: Input,
+    path: PathBuf,
+    info: BBIFileInfo,
+    sequences: Sequences,
+    columns: [ColumnInfo; 1],
+    shape: Shape,
+    summary: Summary,
+    missing: Missing,
+    /// Share of the bases that have data; the estimate of rows before a scan counts them.
+    covered: f64,
+    readers: Pool<Reader>,
+    scans: Vec<Mutex<Option<Arc<Scan>>>>,
+}
+
+impl BigWig {
+    fn open(input: &Input, options: &Options) -> Result<Self> {
+        let path = input.path().to_owned();
+        let damaged = |why: String| Error::data(&path, "", format!("is no intact bigWig: {why}"));
+        let bytes = input.open()?;
+        let mut reader = guarded(|| BigWigRead::open(bytes))
+            .map_err(damaged)?
+            .map_err(|e| damaged(e.to_string()))?;
+        let summary = guarded(|| reader.get_summary())
+            .map_err(damaged)?
+            .map_err(|e| damaged(e.to_string()))?;
+        let chromosomes = reader.chroms();
+        let sequences: Sequences =
+            chromosomes.iter().map(|c| (c.name.as_str(), c.length)).collect();
+        let bases: f64 = chromosomes.iter().map(|c| f64::from(c.length)).sum();
+        if sequences.is_empty() || bases == 0.0 {
+            return Err(damaged("it has no sequences".into()));
+        }
+        let range = (summary.bases_covered > 0).then_some((summary.min_val, summary.max_val));
+        let column = ColumnInfo { name: VALUE.into(), kind: ColumnKind::Number(range) };
+        let scans = chromosomes.iter().map(|_| Mutex::new(None)).collect();
+        let mut signal = BigWig {
+            input: input.clone(),
+            info: reader.info().clone(),
+            columns: [column],
+            shape: Shape::Dense,
+            summary: options.summary,
+            missing: options.missing,
+            covered: summary.bases_covered as f64 / bases,
+            readers: Pool::new(reader),
+            path,
+            sequences,
+            scans,
+        };
+        let gaps = match options.missing {
+            Missing::Auto => signal.is_points()?,
+            missing => missing == Missing::Gap,
+        };
+        if gaps {
+            signal.shape = Shape::Sparse;
+        }
+        Ok(signal)
+    }
+
+    /// Whether the file holds points (methylation), not coverage: the records of its first
+    /// sequence with data are a few bases long and cover little.
+    fn is_points(&self) -> Result<bool> {
+        if self.covered > 0.25 {
+            return Ok(false);
+        }
+        for sequence in &self.sequences {
+            let mut lengths = Vec::with_capacity(SAMPLE);
+            self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |value| {
+                lengths.push(value.end - value.start);
+                lengths.len() < SAMPLE
+            })?;
+            lengths.sort_unstable();
+            if let Some(median) = lengths.get(lengths.len() / 2) {
+                return Ok(*median <= 2);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Calls `take` with each record that overlaps `region`, cut at its edges, until it says stop.
+    fn each_record(&self, region: &Region, mut take: impl FnMut(Value) -> bool) -> Result<()> {
+        let damaged = |why: String| {
+            Error::data(&self.path, region.to_string(), format!("the data are damaged here: {why}"))
+        };
+        let reopen = || Ok(BigWigRead::with_info(self.info.clone(), self.input.open()?));
+        self.readers.lend(reopen, |reader| {
+            let result = guarded(|| {
+                for value in reader.get_interval(&region.sequence, region.start, region.end)? {
+                    let value = value?;
+                    if value.start >= value.end || value.end > region.end {
+                        return Ok(Some(format!("record {}-{}", value.start, value.end)));
+                    }
+                    if !take(value) {
+                        break;
+                    }
+                }
+                Ok::<_, bigtools::BBIReadError>(None)
+            });
+            match result {
+                Ok(Ok(None)) => Ok(()),
+                Ok(Ok(Some(why))) => Err(damaged(why)),
+                Ok(Err(error)) => Err(damaged(error.to_string())),
+                Err(panic) => Err(damaged(panic)),
+            }
+        })
+    }
+
+    /// The scan of a sequence, made by the first who asks while others wait.
+    fn scan(&self, index: usize) -> Result<Arc<Scan>> {
+        let mut slot = self.scans[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scan) = &*slot {
+            return Ok(scan.clone());
+        }
+        let sequence = self.sequences.at(index);
+        let mut scan = Scan::new(sequence.length, self.shape);
+        let mut sorted = true;
+        self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |value| {
+            sorted = scan.add(value.start, value.end, value.value);
+            sorted
+        })?;
+        if !sorted {
+            let message = "records overlap or are not sorted; write the file again, for instance \
+                           with bedGraphToBigWig";
+            return Err(Error::data(&self.path, &*sequence.name, message));
+        }
+        let scan = Arc::new(scan);
+        *slot = Some(scan.clone());
+        Ok(scan)
+    }
+
+    /// The scan of a sequence if there is one already.
+    fn scanned(&self, index: usize) -> Option<Arc<Scan>> {
+        // A scan under way holds the lock: as good as none.
+        self.scans[index].try_lock().ok().and_then(|slot| slot.clone())
+    }
+
+    fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
+        let start = u64::from(index) << shift;
+        let width = (u64::from(length).saturating_sub(start)).min(1 << shift) as u32;
+        bin.value(self.summary, self.missing, width)
+    }
+
+    /// The sums of the bins `first..last`, whose width is below a scan's.
+    fn fine(&self, region: &Region, shift: u8, first: u32, last: u32) -> Result<Bins> {
+        let mut bins = Bins::new(shift, first, last - first);
+        let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
+        let region = Region::new(region.sequence.clone(), first << shift, end);
+        self.each_record(&region, |value| {
+            bins.add(value.start, value.end, value.value);
+            true
+        })?;
+        Ok(bins)
+    }
+
+    /// Every bin that overlaps the region; its rank is its number.
+    fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
+        let sequence = self.sequences.at(index);
+        let (first, last) = grid(region, shift);
+        let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
+        let sums = match shift < COARSE {
+            true => self.fine(&whole, shift, first, last)?.bins,
+            false => self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec(),
+        };
+        let values = (first..last)
+            .zip(&sums)
+            .map(|(bin, sum)| self.value(sum, bin, shift, sequence.length))
+            .collect();
+        Ok(rows(first.into(), first..last, shift, sequence.length, values))
+    }
+
+    /// The bins that overlap the region and hold data, ranked among all such bins.
+    fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
+        let sequence = self.sequences.at(index);
+        let scan = self.scan(index)?;
+        let (first, last) = grid(region, shift);
+        let (rank, from, sums) = match shift < COARSE {
+            true => {
+                let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
+                let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+                (rank, from, self.fine(&whole, shift, from, last)?.bins)
+            }
+            false => (0, 0, scan.coarse(shift).bins[..last as usize].to_vec()),
+        };
+        let with_data: Vec<(u32, &Bin)> =
+            (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
+        let before = with_data.iter().take_while(|(bin, _)| *bin < first).count();
+        let rows_of = &with_data[before..];
+        let values = rows_of
+            .iter()
+            .map(|(bin, sum)| self.value(sum, *bin, shift, sequence.length))
+            .collect();
+        let bins = rows_of.iter().map(|(bin, _)| *bin);
+        Ok(rows(rank + before as u64, bins, shift, sequence.length, values))
+    }
+
+    /// The records that overlap the region, whole.
+    fn records(&self, index: usize, region: &Region) -> Result<Table> {
+        let sequence = self.sequences.at(index);
+        let scan = self.scan(index)?;
+        // bigtools cuts records at the query's edges. Between two starts of records none is cut.
+        let (rank, from) = scan.sample_before(Level::Records, region.start);
+        let to = scan.start_at_or_after(region.end).unwrap_or(sequence.length);
+        let mut table = Table { first_rank: rank, ..Table::default() };
+        let mut values = Vec::new();
+        self.each_record(&Region::new(sequence.name.clone(), from, to), |value| {
+            if value.end <= region.start {
+                table.first_rank += 1;
+            } else if value.start < region.end {
+                table.start.push(value.start);
+                table.end.push(value.end);
+                values.push(value.value);
+            }
+            value.start < region.end
+        })?;
+        table.columns = vec![Column::new(VALUE, Data::Singles(values))];
+        Ok(table)
+    }
+}
+
+/// The bins that overlap a region.
+fn grid(region: &Region, shift: u8) -> (u32, u32) {
+    match region.is_empty() {
+        true => (region.start >> shift, region.start >> shift),
+        false => (region.start >> shift, ((region.end - 1) >> shift) + 1),
+    }
+}
+
+fn rows(
+    first_rank: u64,
+    bins: impl Iterator<Item = u32> + Clone,
+    shift: u8,
+    length: u32,
+    values: Vec<f32>,
+) -> Table {
+    let end = |bin: u32| ((u64::from(bin) + 1) << shift).min(u64::from(length)) as u32;
+    Table {
+        first_rank,
+        start: bins.clone().map(|bin| bin << shift).collect(),
+        end: bins.map(end).collect(),
+        strand: Vec::new(),
+        columns: vec![Column::new(VALUE, Data::Singles(values))],
+    }
+}
+
+impl Source for BigWig {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        true
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.columns
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        let Some(index) = self.sequences.position(&region.sequence) else { return 0 };
+        let bins = u64::from(region.len().div_ceil(level.width()));
+        match (self.shape, self.scanned(index)) {
+            (Shape::Dense, _) => bins,
+            (_, Some(scan)) => scan.rows(region, level),
+            // Points spread evenly, each in a bin of its own unless the bins run out.
+            (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
+        }
+    }
+
+    fn first_view(&self) -> Option<Region> {
+        self.sequences.iter().find_map(|sequence| {
+            let mut first = None;
+            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            self.each_record(&whole, |value| {
+                first = Some(value.start);
+                false
+            })
+            .ok()?;
+            let end = first?.saturating_add(FIRST_VIEW).min(sequence.length);
+            Some(Region::new(sequence.name.clone(), first?, end))
+        })
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
+            return Err(unknown_column(unknown, &self.columns));
+        }
+        let Some(index) = self.sequences.position(&region.sequence) else {
+            return Ok(Table::empty(columns));
+        };
+        let sequence = self.sequences.at(index);
+        let end = region.end.min(sequence.length);
+        let region = Region::new(sequence.name.clone(), region.start.min(end), end);
+        if region.is_empty() {
+            return Ok(Table::empty(columns));
+        }
+        let mut table = match (self.shape, level) {
+            (Shape::Sparse, Level::Records) => self.records(index, &region)?,
+            (Shape::Sparse, Level::Bins { shift }) => self.sparse(index, &region, shift)?,
+            (_, Level::Records) => self.dense(index, &region, 0)?,
+            (_, Level::Bins { shift }) => self.dense(index, &region, shift)?,
+        };
+        if columns.is_empty() {
+            table.columns.clear();
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,131 @@
+//! Where the bytes of a source are: a file, or memory for what is built in.
+
+use crate::error::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// The place of a source's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file on this machine.
+    File(PathBuf),
+    /// Bytes that are part of the program, under the name they go by.
+    Memory(PathBuf, &'static [u8]),
+}
+
+/// Bytes that can be read from any place.
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const HEAD: u64 = 64 * 1024;
+
+impl Input {
+    /// The path, for messages and for what its name tells.
+    pub fn path(&self) -> &Path {
+        match self {
+            Input::File(path) | Input::Memory(path, _) => path,
+        }
+    }
+
+    /// The file's name without folders, packing and format endings: `peaks` for `a/peaks.bed.gz`.
+    pub fn stem(&self) -> String {
+        let name = self.name();
+        match name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+            _ => name,
+        }
+    }
+
+    /// The ending that tells the format, in lower case: `bed` for `a/peaks.BED.gz`.
+    pub(crate) fn ending(&self) -> String {
+        self.name()
+            .rsplit_once('.')
+            .map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase())
+    }
+
+    fn name(&self) -> String {
+        let name = self.path().file_name().unwrap_or_default().to_string_lossy();
+        [".gz", ".bgz"]
+            .iter()
+            .find_map(|packed| name.strip_suffix(packed))
+            .unwrap_or(&name)
+            .to_owned()
+    }
+
+    /// Opens the bytes for reading anywhere.
+    pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
+        match self {
+            Input::Memory(_, bytes) => Ok(Box::new(Cursor::new(*bytes))),
+            Input::File(path) => {
+                let file = File::open(path).map_err(|error| Error::io(path, error))?;
+                let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+                if metadata.is_dir() {
+                    let message = "is a folder; name the files in it";
+                    return Err(Error::data(path, "", message));
+                }
+                Ok(Box::new(file))
+            }
+        }
+    }
+
+    /// Opens the bytes for reading from the start, unpacked if they are gzip or bgzip.
+    pub(crate) fn unpacked(&self) -> Result<Box<dyn BufRead + Send>> {
+        let mut reader = BufReader::with_capacity(256 * 1024, self.open()?);
+        let start = reader.fill_buf().map_err(|error| Error::io(self.path(), error))?;
+        Ok(match start.starts_with(&GZIP) {
+            true => Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader))),
+            false => Box::new(reader),
+        })
+    }
+
+    /// The first bytes, unpacked: enough to know the format by. A file damaged further in still
+    /// shows what it begins with.
+    pub(crate) fn head(&self) -> Result<Vec<u8>> {
+        let mut head = Vec::new();
+        match self.unpacked()?.take(HEAD).read_to_end(&mut head) {
+            Ok(_) => Ok(head),
+            Err(_) if !head.is_empty() => Ok(head),
+            Err(error) => Err(unreadable(self.path(), "", error)),
+        }
+    }
+}
+
+/// What a failed read means, in a user's words.
+pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error.kind() {
+        UnexpectedEof => {
+            Error::data(path, place, "the compressed data end early; is the copy complete?")
+        }
+        InvalidData | InvalidInput => {
+            Error::data(path, place, format!("the compressed data are damaged ({error})"))
+        }
+        _ => Error::io(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_folders_and_endings() {
+        let named = |path: &str| Input::File(path.into());
+        assert_eq!(named("a/b/peaks.bed.gz").stem(), "peaks");
+        assert_eq!(named("a/b/peaks.bed.gz").ending(), "bed");
+        assert_eq!(named("H3K4me3.rep1.bigWig").stem(), "H3K4me3.rep1");
+        assert_eq!(named("H3K4me3.rep1.bigWig").ending(), "bigwig");
+        assert_eq!(named(".hidden").stem(), ".hidden");
+        assert_eq!(named("plain").ending(), "");
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Input::File(folder.path().into()).head().unwrap_err().to_string();
+        assert!(error.contains("is a folder"), "{error}");
+    }
+}

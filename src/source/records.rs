@@ -1,0 +1,346 @@
+//! Rows held sorted in memory, their rank known: how every small text format is served.
+
+use super::names::{Hit, Names};
+use super::{ColumnInfo, ColumnKind, Level, Shape, Source, WIDEST, unknown_column};
+use crate::error::Result;
+use crate::genome::{Region, Sequences, Strand};
+use crate::table::{Column, Data, Table};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// The first view shows some rows on either side of the median, unless they lie too far apart.
+const FIRST_VIEW_ROWS: usize = 75;
+const FIRST_VIEW_BASES: u32 = 3_000_000;
+
+/// Rows in any order, as a parser collects them. All columns have the same length.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The sequences, in the order in which they are to be listed.
+    pub sequences: Sequences,
+    /// Which of `sequences` each row lies on.
+    pub sequence: Vec<usize>,
+    /// First base of each row, 0-based.
+    pub start: Vec<u32>,
+    /// One past the last base of each row.
+    pub end: Vec<u32>,
+    /// Strand of each row; empty if the format has none.
+    pub strand: Vec<Strand>,
+    /// Everything else.
+    pub columns: Vec<Column>,
+}
+
+impl Rows {
+    /// Adds the place of a row; its columns are the parser's.
+    pub fn push(&mut self, sequence: &str, start: u32, end: u32) {
+        // Rows of one sequence mostly follow each other.
+        let last = self.sequence.last().copied();
+        let index = match last {
+            Some(index) if *self.sequences.at(index).name == *sequence => index,
+            _ => self.sequences.index_or_add(sequence),
+        };
+        self.sequence.push(index);
+        self.start.push(start);
+        self.end.push(end);
+    }
+}
+
+/// Rows in memory as a [`Source`].
+#[derive(Debug)]
+pub struct Records {
+    shape: Shape,
+    sequences: Sequences,
+    infos: Vec<ColumnInfo>,
+    /// All rows: sequence by sequence, each sorted by start, then end, then order in the file.
+    start: Vec<u32>,
+    end: Vec<u32>,
+    strand: Vec<Strand>,
+    columns: Vec<Column>,
+    /// Where the rows of each sequence lie.
+    bounds: Vec<Range<usize>>,
+    /// The rows that each level keeps, by sequence; made when first needed.
+    levels: Vec<OnceLock<Vec<Kept>>>,
+    names: Option<(usize, Names)>,
+    /// The column by which rows are kept when only some can be shown.
+    importance: Option<usize>,
+}
+
+/// The rows of a sequence that one level keeps, sorted by start.
+#[derive(Debug, Default)]
+struct Kept {
+    rows: Vec<u32>,
+    /// The largest end among this row and those before it: where the first overlap lies is then a
+    /// binary search.
+    reach: Vec<u32>,
+}
+
+/// How to serve [`Rows`].
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// [`Shape::Features`] or [`Shape::Genes`].
+    pub shape: Shape,
+    /// The column by which rows are searched.
+    pub name: Option<&'a str>,
+    /// The number column that makes a row worth showing when there is no room for all; ties, and
+    /// rows without one, go by length.
+    pub importance: Option<&'a str>,
+}
+
+impl Records {
+    /// Sorts the rows and makes them searchable.
+    pub fn new(rows: Rows, how: Use<'_>) -> Self {
+        let Rows { mut sequences, sequence, start, end, strand, columns } = rows;
+        let mut order: Vec<usize> = (0..start.len()).collect();
+        order.sort_by_key(|&row| (sequence[row], start[row], end[row]));
+        let mut bounds = vec![0..0; sequences.len()];
+        let mut first = 0;
+        for group in order.chunk_by(|a, b| sequence[*a] == sequence[*b]) {
+            bounds[sequence[group[0]]] = first..first + group.len();
+            first += group.len();
+        }
+        let pick = |values: &[u32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
+        let (sorted_start, sorted_end) = (pick(&start), pick(&end));
+        for (index, range) in bounds.iter().enumerate() {
+            let length = sorted_end[range.clone()].iter().copied().max().unwrap_or(0);
+            sequences.lengthen(index, length);
+        }
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .map(|column| Column::new(column.name, column.data.pick(order.iter().copied())))
+            .collect();
+        let position = |name: Option<&str>| columns.iter().position(|c| Some(&*c.name) == name);
+        let names = position(how.name).and_then(|index| match &columns[index].data {
+            Data::Text(texts) => Some((index, Names::new(texts))),
+            _ => None,
+        });
+        Records {
+            shape: how.shape,
+            importance: position(how.importance),
+            infos: columns.iter().map(describe).collect(),
+            levels: bounds.iter().map(|_| OnceLock::new()).collect(),
+            start: sorted_start,
+            end: sorted_end,
+            strand: strand_of(&strand, &order),
+            sequences,
+            columns,
+            bounds,
+            names,
+        }
+    }
+
+    /// The level's rows of the sequence with that index.
+    fn kept(&self, sequence: usize, level: Level) -> &Kept {
+        let levels = self.levels[sequence].get_or_init(|| self.thin(self.bounds[sequence].clone()));
+        match level {
+            Level::Records => &levels[0],
+            Level::Bins { shift } => {
+                let first = first_shift();
+                &levels[1 + usize::from(shift.clamp(first, WIDEST) - first)]
+            }
+        }
+    }
+
+    /// Which rows each level keeps: all, then of each bin the most important row that starts in
+    /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds.
+    fn thin(&self, bounds: Range<usize>) -> Vec<Kept> {
+        let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
+        let mut levels = vec![self.reach(rows.clone())];
+        for shift in first_shift()..=WIDEST {
+            rows = rows
+                .chunk_by(|a, b| {
+                    self.start[*a as usize] >> shift == self.start[*b as usize] >> shift
+                })
+                .filter_map(|bin| bin.iter().copied().max_by(|a, b| self.more_important(*a, *b)))
+                .collect();
+            levels.push(self.reach(rows.clone()));
+        }
+        levels
+    }
+
+    fn more_important(&self, a: u32, b: u32) -> std::cmp::Ordering {
+        let weight = |row: u32| {
+            let row = row as usize;
+            let score = self.importance.map_or(f64::NAN, |i| self.columns[i].data.number(row));
+            let score = if score.is_nan() { f64::NEG_INFINITY } else { score };
+            (score, self.end[row] - self.start[row])
+        };
+        let (a_score, a_length) = weight(a);
+        let (b_score, b_length) = weight(b);
+        a_score.total_cmp(&b_score).then(a_length.cmp(&b_length)).then(b.cmp(&a))
+    }
+
+    fn reach(&self, rows: Vec<u32>) -> Kept {
+        let mut furthest = 0;
+        let reach = rows.iter().map(|&row| {
+            furthest = furthest.max(self.end[row as usize].max(self.start[row as usize] + 1));
+            furthest
+        });
+        Kept { reach: reach.collect(), rows }
+    }
+
+    /// The contiguous run of ranks that holds every row overlapping the region.
+    fn run(&self, kept: &Kept, region: &Region) -> Range<usize> {
+        if region.is_empty() {
+            return 0..0;
+        }
+        let first = kept.reach.partition_point(|reach| *reach <= region.start);
+        let last = kept.rows.partition_point(|&row| self.start[row as usize] < region.end);
+        if first < last { first..last } else { 0..0 }
+    }
+}
+
+/// The narrowest bins that thin features, as [`Shape::levels`] says.
+fn first_shift() -> u8 {
+    match Shape::Features.levels().nth(1) {
+        Some(Level::Bins { shift }) => shift,
+        _ => 0,
+    }
+}
+
+fn strand_of(strand: &[Strand], order: &[usize]) -> Vec<Strand> {
+    match strand.is_empty() {
+        true => Vec::new(),
+        false => order.iter().map(|&row| strand[row]).collect(),
+    }
+}
+
+fn describe(column: &Column) -> ColumnInfo {
+    let kind = match &column.data {
+        Data::Text(_) => ColumnKind::Text,
+        numbers => {
+            let known = (0..numbers.len()).map(|row| numbers.number(row)).filter(|n| n.is_finite());
+            ColumnKind::Number(known.fold(None, |range, n| match range {
+                None => Some((n, n)),
+                Some((low, high)) => Some((n.min(low), n.max(high))),
+            }))
+        }
+    };
+    ColumnInfo { name: column.name.clone(), kind }
+}
+
+impl Source for Records {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.infos
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        self.sequences
+            .position(&region.sequence)
+            .map_or(0, |sequence| self.run(self.kept(sequence, level), region).len() as u64)
+    }
+
+    /// The rows around the median of the sequence that has most of them.
+    fn first_view(&self) -> Option<Region> {
+        let (sequence, bounds) = self.bounds.iter().enumerate().max_by_key(|(_, b)| b.len())?;
+        let middle = bounds.start + bounds.len() / 2;
+        let first = middle.saturating_sub(FIRST_VIEW_ROWS).max(bounds.start);
+        let last = (middle + FIRST_VIEW_ROWS).min(bounds.end).checked_sub(1)?;
+        let (mut start, mut end) = (self.start[first], self.end[last].max(self.start[last] + 1));
+        let centre = self.start.get(middle).copied().unwrap_or(start);
+        if end - start > FIRST_VIEW_BASES {
+            start = start.max(centre.saturating_sub(FIRST_VIEW_BASES / 2));
+            end = end.min(centre.saturating_add(FIRST_VIEW_BASES / 2));
+        }
+        Some(Region::new(self.sequences.at(sequence).name.clone(), start, end))
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        let find = |name: &&str| {
+            let known = self.columns.iter().find(|column| &*column.name == *name);
+            known.ok_or_else(|| unknown_column(name, &self.infos))
+        };
+        let wanted: Vec<&Column> = columns.iter().map(find).collect::<Result<_>>()?;
+        let Some(sequence) = self.sequences.position(&region.sequence) else {
+            return Ok(Table::empty(columns));
+        };
+        let kept = self.kept(sequence, level);
+        let run = self.run(kept, region);
+        let rows = || kept.rows[run.clone()].iter().map(|&row| row as usize);
+        Ok(Table {
+            first_rank: run.start as u64,
+            start: rows().map(|row| self.start[row]).collect(),
+            end: rows().map(|row| self.end[row]).collect(),
+            strand: match self.strand.is_empty() {
+                true => Vec::new(),
+                false => rows().map(|row| self.strand[row]).collect(),
+            },
+            columns: wanted
+                .into_iter()
+                .map(|column| Column::new(column.name.clone(), column.data.pick(rows())))
+                .collect(),
+        })
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+        let Some((column, names)) = &self.names else { return Vec::new() };
+        let Data::Text(texts) = &self.columns[*column].data else { return Vec::new() };
+        let hit = |(closeness, row): (_, usize)| {
+            let sequence = self.bounds.iter().position(|bounds| bounds.contains(&row))?;
+            let sequence = self.sequences.at(sequence).name.clone();
+            let region = Region::new(sequence, self.start[row], self.end[row]);
+            Some(Hit { name: texts.get(row).into(), region, closeness })
+        };
+        names.search(text, limit).into_iter().filter_map(hit).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(rows: &[(&str, u32, u32, f64)]) -> Records {
+        let mut all = Rows::default();
+        rows.iter().for_each(|(sequence, start, end, _)| all.push(sequence, *start, *end));
+        let scores = rows.iter().map(|(.., score)| *score).collect();
+        all.columns.push(Column::new("score", Data::Doubles(scores)));
+        Records::new(all, Use { shape: Shape::Features, name: None, importance: Some("score") })
+    }
+
+    fn starts(records: &Records, start: u32, end: u32) -> (u64, Vec<u32>) {
+        let table = records.read(&Region::new("c", start, end), Level::Records, &[]).unwrap();
+        (table.first_rank, table.start)
+    }
+
+    #[test]
+    fn a_long_early_row_brings_those_between() {
+        let all =
+            records(&[("c", 500, 600, 0.), ("c", 0, 1000, 0.), ("c", 10, 20, 0.), ("d", 0, 9, 0.)]);
+        assert_eq!(starts(&all, 550, 560), (0, vec![0, 10, 500]));
+        assert_eq!(starts(&all, 5, 8), (0, vec![0]));
+        assert_eq!(starts(&all, 1000, 2000), (0, vec![]));
+        assert_eq!(starts(&all, 7, 7), (0, vec![]), "an empty region holds nothing");
+    }
+
+    #[test]
+    fn a_row_without_bases_is_found_where_it_stands() {
+        let all = records(&[("c", 100, 100, 0.)]);
+        assert_eq!(starts(&all, 100, 101).1, [100]);
+        assert_eq!(starts(&all, 99, 100).1, [0u32; 0]);
+    }
+
+    #[test]
+    fn a_bin_keeps_its_best_row_and_wider_bins_keep_a_part_of_those() {
+        let all = records(&[
+            ("c", 0, 5, 1.),
+            ("c", 2, 9, 7.),
+            ("c", 20, 25, f64::NAN),
+            ("c", 40, 41, 3.),
+        ]);
+        let at = |shift| {
+            let region = Region::new("c", 0, 100);
+            let table = all.read(&region, Level::Bins { shift }, &["score"]).unwrap();
+            assert_eq!(all.rows(&region, Level::Bins { shift }), table.len() as u64);
+            table.start
+        };
+        assert_eq!(at(4), [2, 20, 40]);
+        assert_eq!(at(5), [2, 40]);
+        assert_eq!(at(28), [2]);
+    }
+}

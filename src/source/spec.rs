@@ -1,0 +1,190 @@
+//! What to open and how, as a user writes it: `PATH[,key=value]...`.
+
+use super::Input;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A source that a user asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Where its bytes are.
+    pub input: Input,
+    /// How to serve it.
+    pub options: Options,
+}
+
+/// How to serve a source; every part has a sensible default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The name that people see; default: the file's name without ending.
+    pub name: Option<String>,
+    /// The format; default: found out from the content.
+    pub format: Option<String>,
+    /// The datasource that a dense signal joins; signals of one group can be compared in plots.
+    pub group: Option<String>,
+    /// What a bin of a signal shows.
+    pub summary: Summary,
+    /// What a base without data means in a signal.
+    pub missing: Missing,
+    /// The columns to serve, by name; default: all.
+    pub columns: Option<Vec<String>>,
+    /// The colour of its charts, as CSS writes it (`#1f77b4`).
+    pub color: Option<String>,
+}
+
+/// What a bin of a signal shows of the values in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Summary {
+    /// The mean over the bases that have data.
+    #[default]
+    Mean,
+    /// The smallest value.
+    Min,
+    /// The largest value.
+    Max,
+}
+
+/// What a base without data means in a signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// Decided from the file: short records that cover little are points, everything else is
+    /// coverage.
+    #[default]
+    Auto,
+    /// Zero, and counted as such in means: coverage that leaves out what is not covered.
+    Zero,
+    /// Not measured: only rows that have data are served (methylation and other points).
+    Gap,
+}
+
+/// The keys of a source, with what they take: for help texts and for errors.
+pub const KEYS: &[(&str, &str)] = &[
+    ("name", "what people see"),
+    ("format", "one of the known formats"),
+    ("group", "signals of one group are drawn and compared together"),
+    ("summary", "mean, min or max: what a bin of a signal shows"),
+    ("missing", "zero or gap: what a base without data means in a signal"),
+    ("columns", "columns to serve, separated by ':'"),
+    ("color", "colour of its charts, like #1f77b4"),
+];
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // A file may have a comma in its name.
+        if text.is_empty() || Path::new(text).exists() {
+            return Ok(Spec::file(text));
+        }
+        let mut parts = text.split(',');
+        let mut path = parts.next().unwrap_or_default().to_owned();
+        let mut options = Options::default();
+        let mut in_path = true;
+        for part in parts {
+            match part.split_once('=') {
+                Some((key, value)) => {
+                    options.set(key.trim(), value.trim())?;
+                    in_path = false;
+                }
+                None if in_path => {
+                    path.push(',');
+                    path.push_str(part);
+                }
+                None => {
+                    return Err(Error::Input(format!("'{part}' in '{text}' is not key=value")));
+                }
+            }
+        }
+        Ok(Spec { options, ..Spec::file(path) })
+    }
+}
+
+impl Spec {
+    /// A file with the default options.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Spec { input: Input::File(path.into()), options: Options::default() }
+    }
+}
+
+impl Options {
+    /// Sets the option `key`, one of [`KEYS`], from its text.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an unknown key or a value that the key does not take.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let bad = |takes: &str| Error::Input(format!("{key}={value}: {key} takes {takes}"));
+        let text = || match value {
+            "" => Err(bad("a text")),
+            text => Ok(Some(text.to_owned())),
+        };
+        match key {
+            "name" => self.name = text()?,
+            "format" => self.format = text()?,
+            "group" => self.group = text()?,
+            "color" | "colour" => self.color = text()?,
+            "columns" => {
+                self.columns =
+                    Some(text()?.iter().flat_map(|t| t.split(':')).map(str::to_owned).collect());
+            }
+            "summary" => {
+                self.summary = match value {
+                    "mean" => Summary::Mean,
+                    "min" => Summary::Min,
+                    "max" => Summary::Max,
+                    _ => return Err(bad("mean, min or max")),
+                }
+            }
+            "missing" => {
+                self.missing = match value {
+                    "auto" => Missing::Auto,
+                    "zero" => Missing::Zero,
+                    "gap" => Missing::Gap,
+                    _ => return Err(bad("zero, gap or auto")),
+                }
+            }
+            _ => {
+                let known: Vec<_> = KEYS.iter().map(|(key, _)| *key).collect();
+                return Err(Error::Input(format!(
+                    "unknown key '{key}'; known are {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_keys() {
+        let spec: Spec = "a,b.bw,name=H3K4me3,missing=gap,columns=score:name".parse().unwrap();
+        assert_eq!(spec.input, Input::File("a,b.bw".into()));
+        assert_eq!(spec.options.name.as_deref(), Some("H3K4me3"));
+        assert_eq!(spec.options.missing, Missing::Gap);
+        assert_eq!(spec.options.columns, Some(vec!["score".into(), "name".into()]));
+    }
+
+    #[test]
+    fn what_is_misspelt_is_named() {
+        let error = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
+        assert!(error("a.bw,nmae=x").contains("unknown key 'nmae'; known are name, format"));
+        assert!(error("a.bw,summary=median").contains("mean, min or max"));
+        assert!(error("a.bw,name=x,rest").contains("not key=value"));
+    }
+
+    #[test]
+    fn every_listed_key_is_taken() {
+        for (key, _) in KEYS {
+            let value = match *key {
+                "summary" => "mean",
+                "missing" => "gap",
+                _ => "x",
+            };
+            Options::default().set(key, value).unwrap();
+        }
+    }
+}
