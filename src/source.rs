@@ -113,9 +113,10 @@ pub enum ColumnKind {
 /// between them and the asynchronous world.
 ///
 /// The contract, checked for every format by `tests/formats.rs`:
-/// 1. Rows overlap the region, are sorted by start, are *not* clipped at its edges, and are one
-///    contiguous run of ranks: a row between two that overlap is given too, since the page joins
-///    answers by rank.
+/// 1. Rows are sorted by start, are *not* clipped at the region's edges, and are one contiguous run
+///    of ranks, from the first that overlaps to the last that starts before the region's end: the
+///    page joins neighbouring answers by rank and must find no hole, so a row that lies between
+///    two that overlap is given too.
 /// 2. The same row has the same rank in every answer of that level.
 /// 3. Answers for neighbouring regions join without loss; what both hold has equal ranks.
 /// 4. Nothing there: an empty table that has every column. Unknown sequence: the same. Unknown

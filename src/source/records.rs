@@ -177,7 +177,8 @@ impl Records {
         Kept { reach: reach.collect(), rows }
     }
 
-    /// The contiguous run of ranks that holds every row overlapping the region.
+    /// The contiguous run of ranks that holds every row overlapping the region, up to the last that
+    /// starts before its end: short rows behind a long one belong to no other piece.
     fn run(&self, kept: &Kept, region: &Region) -> Range<usize> {
         if region.is_empty() {
             return 0..0;

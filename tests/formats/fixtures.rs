@@ -1,0 +1,267 @@
+//! A file of each format, written here, and what it holds.
+
+use bigtools::beddata::BedParserStreamingIterator;
+use bigtools::{BigWigWrite, Value};
+use epivizrs::source::{Input, Spec};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A row as the test knows it; 0-based, half-open.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub sequence: &'static str,
+    pub start: u32,
+    pub end: u32,
+    pub strand: &'static str,
+    pub(crate) name: String,
+    pub value: f64,
+}
+
+/// What a column must show of a row.
+pub(crate) type Expected = fn(&Row) -> String;
+
+/// A file and what it holds.
+pub(crate) struct Fixture {
+    pub(crate) name: String,
+    pub(crate) spec: Spec,
+    /// Columns that must be there, with what they show.
+    pub(crate) columns: &'static [(&'static str, Expected)],
+    rows: Vec<Row>,
+    folder: TempDir,
+}
+
+impl Fixture {
+    fn new(
+        name: &str,
+        file: &str,
+        bytes: &[u8],
+        rows: Vec<Row>,
+        columns: &'static [(&'static str, Expected)],
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(file);
+        std::fs::write(&path, bytes).unwrap();
+        Fixture { name: name.to_owned(), spec: Spec::file(path), columns, rows, folder }
+    }
+
+    /// The sequences that have rows, the one with most first.
+    pub(crate) fn sequences(&self) -> Vec<&'static str> {
+        vec!["chr1", "chr2"]
+    }
+
+    pub(crate) fn on<'a>(&'a self, sequence: &'a str) -> impl Iterator<Item = &'a Row> {
+        self.rows.iter().filter(move |row| row.sequence == sequence)
+    }
+
+    /// The mean over the covered bases of each bin, base by base; none where there are none.
+    pub(crate) fn means(&self, sequence: &str, width: u32, length: u32) -> Vec<(u32, Option<f64>)> {
+        let mut bases = vec![f64::NAN; length as usize];
+        for row in self.on(sequence) {
+            bases[row.start as usize..row.end as usize].fill(row.value);
+        }
+        let mean = |bin: &[f64]| {
+            let known: Vec<f64> = bin.iter().copied().filter(|value| !value.is_nan()).collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        (0..).zip(bases.chunks(width as usize)).map(|(index, bin)| (index, mean(bin))).collect()
+    }
+
+    /// The same file with other bytes in it.
+    pub(crate) fn with_bytes(&self, bytes: &[u8]) -> Spec {
+        let name = self.spec.input.path().file_name().unwrap();
+        let path = self.folder.path().join("damaged").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        Spec { input: Input::File(path), ..self.spec.clone() }
+    }
+}
+
+/// SplitMix64: the same rows in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % u64::from(limit)) as u32
+    }
+}
+
+/// Length of both sequences.
+const LENGTH: u32 = 300_000;
+
+/// Rows that overlap, nest and lie apart; no two alike, in no order.
+fn features() -> Vec<Row> {
+    let mut random = Random(7);
+    (0..600)
+        .map(|index| {
+            let sequence = if index % 3 == 2 { "chr2" } else { "chr1" };
+            let start = random.below(LENGTH - 60_000);
+            // Most are short, some are long enough to reach over many others.
+            let length = 1 + if index % 40 == 0 { random.below(50_000) } else { random.below(900) };
+            Row {
+                sequence,
+                start,
+                end: start + length,
+                strand: ["+", "-", "."][index % 3],
+                name: format!("feature {index}"),
+                value: f64::from(random.below(1000)) + 0.25,
+            }
+        })
+        .collect()
+}
+
+/// Sorted records that do not overlap: of up to `longest` bases, up to `gap` apart.
+fn signal(longest: u32, gap: u32) -> Vec<Row> {
+    let mut random = Random(11);
+    let mut rows = Vec::new();
+    for sequence in ["chr1", "chr2"] {
+        let mut at = random.below(5000);
+        while at + longest < LENGTH {
+            let end = at + 1 + random.below(longest);
+            rows.push(Row {
+                sequence,
+                start: at,
+                end,
+                strand: ".",
+                name: String::new(),
+                value: f64::from(random.below(4000)) / 8.0 - 20.0,
+            });
+            // Some records touch.
+            at = end + if random.below(3) == 0 { 0 } else { random.below(gap) };
+        }
+    }
+    rows
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The fixtures of a format.
+pub(crate) fn of(format: &str) -> Vec<Fixture> {
+    match format {
+        "bed" => bed(),
+        "gtf" => gtf(),
+        "gff3" => gff3(),
+        "bigwig" => bigwig(),
+        _ => Vec::new(),
+    }
+}
+
+fn bed() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] =
+        &[("name", |row| row.name.clone()), ("score", |row| row.value.to_string())];
+    let mut text = String::from("track name=\"x\"\r\n# a comment\n\n");
+    for row in features() {
+        let Row { sequence, start, end, strand, name, value } = row;
+        text += &format!("{sequence}\t{start}\t{end}\t{name}\t{value}\t{strand}\r\n");
+    }
+    text.truncate(text.trim_end().len());
+    let three: String = features()
+        .iter()
+        .map(|row| format!("{} {}  {}\n", row.sequence, row.start, row.end))
+        .collect();
+    vec![
+        Fixture::new("bed", "peaks.bed", text.as_bytes(), features(), COLUMNS),
+        Fixture::new("bed, packed", "peaks.bed.gz", &gzip(&text), features(), COLUMNS),
+        Fixture::new("bed of 3 columns, by content", "data.txt", three.as_bytes(), features(), &[]),
+    ]
+}
+
+/// The exons of a gene are its first and last third.
+fn exons(row: &Row) -> [(u32, u32); 2] {
+    let third = (row.end - row.start) / 3;
+    [(row.start, row.start + third.max(1)), (row.end - third.max(1), row.end)]
+}
+
+const GENE_COLUMNS: &[(&str, Expected)] = &[
+    ("gene", |row| row.name.clone()),
+    ("exon_starts", |row| {
+        blocks(row).iter().map(|(s, _)| (s + 1).to_string()).collect::<Vec<_>>().join(",")
+    }),
+    ("exon_ends", |row| {
+        blocks(row).iter().map(|(_, e)| e.to_string()).collect::<Vec<_>>().join(",")
+    }),
+];
+
+/// Exons that touch or overlap are one block.
+fn blocks(row: &Row) -> Vec<(u32, u32)> {
+    let [first, last] = exons(row);
+    if last.0 <= first.1 { vec![(first.0, last.1)] } else { vec![first, last] }
+}
+
+fn gtf() -> Vec<Fixture> {
+    let mut text = String::from("#!genome-build x\n");
+    for row in features() {
+        let attributes = format!("gene_id \"{0}\"; gene_name \"{0}\";", row.name);
+        let mut line = |kind: &str, start: u32, end: u32| {
+            text += &format!(
+                "{}\tx\t{kind}\t{}\t{end}\t.\t{}\t.\t{attributes}\n",
+                row.sequence,
+                start + 1,
+                row.strand
+            );
+        };
+        line("gene", row.start, row.end);
+        exons(&row).into_iter().rev().for_each(|(start, end)| line("exon", start, end));
+    }
+    vec![
+        Fixture::new("gtf", "genes.gtf", text.as_bytes(), features(), GENE_COLUMNS),
+        Fixture::new("gtf, packed", "genes.gtf.gz", &gzip(&text), features(), GENE_COLUMNS),
+    ]
+}
+
+fn gff3() -> Vec<Fixture> {
+    let mut text = String::from("##gff-version 3\n");
+    for (index, row) in features().iter().enumerate() {
+        let mut line = |kind: &str, start: u32, end: u32, attributes: String| {
+            text += &format!(
+                "{}\tx\t{kind}\t{}\t{end}\t.\t{}\t.\t{attributes}\n",
+                row.sequence,
+                start + 1,
+                row.strand
+            );
+        };
+        line("gene", row.start, row.end, format!("ID=g{index};Name={}", row.name));
+        line("mRNA", row.start, row.end, format!("ID=t{index};Parent=g{index}"));
+        for (start, end) in exons(row) {
+            line("exon", start, end, format!("Parent=t{index}"));
+        }
+    }
+    vec![Fixture::new("gff3", "genes.gff3", text.as_bytes(), features(), GENE_COLUMNS)]
+}
+
+fn bigwig() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] = &[("value", |row| row.value.to_string())];
+    let write = |rows: &[Row]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path: PathBuf = folder.path().join("x.bw");
+        let lengths = ["chr1", "chr2"].map(|name| (name.to_owned(), LENGTH)).into();
+        let mut writer = BigWigWrite::create_file(&path, lengths).unwrap();
+        writer.options.inmemory = true;
+        let values = rows
+            .iter()
+            .map(|row| {
+                let value = Value { start: row.start, end: row.end, value: row.value as f32 };
+                (row.sequence, value)
+            })
+            .collect::<Vec<_>>();
+        let values = BedParserStreamingIterator::wrap_infallible_iter(values.into_iter(), false);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        writer.write(values, runtime).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let (dense, sparse) = (signal(60, 40), signal(2, 200));
+    vec![
+        Fixture::new("bigwig, dense", "coverage.bw", &write(&dense), dense, COLUMNS),
+        Fixture::new("bigwig, sparse, by content", "points", &write(&sparse), sparse, COLUMNS),
+    ]
+}

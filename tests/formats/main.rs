@@ -1,0 +1,276 @@
+//! The contract of [`epivizrs::source::Source`], asked of every format in `FORMATS`.
+//!
+//! Each format has a fixture: a file written here, and what it holds as this test knows it, so that
+//! every answer can be compared with a calculation that does not go through the program.
+
+mod fixtures;
+
+use epivizrs::genome::Region;
+use epivizrs::source::{FORMATS, Level, Shape, Source, open};
+use epivizrs::table::{Data, Table};
+use fixtures::{Fixture, Row};
+use proptest::prelude::*;
+use std::sync::OnceLock;
+
+/// A fixture of every format, with the source that the program makes of it.
+fn all() -> &'static [(Fixture, Box<dyn Source>)] {
+    static ALL: OnceLock<Vec<(Fixture, Box<dyn Source>)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let fixtures = FORMATS.iter().flat_map(|format| {
+            let fixtures = fixtures::of(format.name);
+            assert!(!fixtures.is_empty(), "{} has no fixture", format.name);
+            fixtures
+        });
+        fixtures
+            .map(|fixture| {
+                let source =
+                    open(&fixture.spec).unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
+                (fixture, source)
+            })
+            .collect()
+    })
+}
+
+fn names(source: &dyn Source) -> Vec<&str> {
+    source.columns().iter().map(|column| &*column.name).collect()
+}
+
+fn read(source: &dyn Source, region: &Region, level: Level) -> Table {
+    source.read(region, level, &names(source)).unwrap()
+}
+
+fn whole(source: &dyn Source, sequence: &str) -> Region {
+    let length = source.sequences().get(sequence).unwrap().length;
+    Region::new(sequence, 0, length)
+}
+
+/// A table's rows, so that they can be compared one by one; NaN equals itself.
+fn rows(table: &Table) -> Vec<String> {
+    let cell = |data: &Data, row: usize| match data {
+        Data::Text(texts) => texts.get(row).to_owned(),
+        numbers => format!("{:?}", numbers.number(row)),
+    };
+    let line = |row: usize| {
+        let cells: Vec<_> = table.columns.iter().map(|column| cell(&column.data, row)).collect();
+        let strand = table.strand.get(row);
+        format!("{} {} {strand:?} {cells:?}", table.start[row], table.end[row])
+    };
+    (0..table.len()).map(line).collect()
+}
+
+fn levels(shape: Shape) -> Vec<Level> {
+    shape.levels().filter(|level| level.width() <= 1 << 20).collect()
+}
+
+#[test]
+fn records_are_what_the_file_holds() {
+    for (fixture, source) in all() {
+        if source.shape() == Shape::Dense {
+            continue;
+        }
+        for sequence in fixture.sequences() {
+            let table = read(&**source, &whole(&**source, sequence), Level::Records);
+            let mut truth: Vec<&Row> = fixture.on(sequence).collect();
+            truth.sort_by_key(|row| (row.start, row.end));
+            assert_eq!(table.first_rank, 0, "{}", fixture.name);
+            assert_eq!(table.start, truth.iter().map(|row| row.start).collect::<Vec<_>>());
+            assert_eq!(table.end, truth.iter().map(|row| row.end).collect::<Vec<_>>());
+            for (name, expected) in fixture.columns {
+                let data = table.column(name).unwrap_or_else(|| panic!("{} {name}", fixture.name));
+                for (index, row) in truth.iter().enumerate() {
+                    let cell = match data {
+                        Data::Text(texts) => texts.get(index).to_owned(),
+                        numbers => numbers.number(index).to_string(),
+                    };
+                    assert_eq!(cell, expected(row), "{} {name} {row:?}", fixture.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn signals_are_the_sums_of_their_records() {
+    for (fixture, source) in all() {
+        if !matches!(source.shape(), Shape::Dense | Shape::Sparse) {
+            continue;
+        }
+        for sequence in fixture.sequences() {
+            let region = whole(&**source, sequence);
+            for level in levels(source.shape()).into_iter().filter(|level| *level != Level::Records)
+            {
+                let table = read(&**source, &region, level);
+                let truth = fixture.means(sequence, level.width(), region.end);
+                let expected: Vec<_> = match source.shape() {
+                    Shape::Dense => truth,
+                    _ => truth.into_iter().filter(|(_, mean)| mean.is_some()).collect(),
+                };
+                assert_eq!(table.len(), expected.len(), "{} {level}", fixture.name);
+                for (row, (bin, mean)) in expected.into_iter().enumerate() {
+                    assert_eq!(table.start[row], bin * level.width());
+                    assert_eq!(table.end[row], ((bin + 1) * level.width()).min(region.end));
+                    let value = table.columns[0].data.number(row);
+                    match mean {
+                        Some(mean) => assert!(
+                            (value - mean).abs() <= 1e-6 * mean.abs().max(1.0),
+                            "{} {level} bin {bin}: {value}, not {mean}",
+                            fixture.name
+                        ),
+                        None => assert!(value.is_nan(), "{} {level} bin {bin}", fixture.name),
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Rows overlap, are not clipped, keep their rank, and are one run: the answer for any region
+    /// is the piece of the whole sequence's rows from the first that overlaps to the last that
+    /// starts in the region or before it. (Were the run to end with the last that overlaps, a long
+    /// row could leave a hole of short ones before the next piece.)
+    #[test]
+    fn any_answer_is_a_run_of_the_whole(
+        pick in any::<prop::sample::Index>(), sequence in any::<prop::sample::Index>(),
+        level in any::<prop::sample::Index>(), start in 0.0..1.0f64, width in 0.0..1.0f64,
+    ) {
+        let (fixture, source) = &all()[pick.index(all().len())];
+        let sequences = fixture.sequences();
+        let sequence = sequences[sequence.index(sequences.len())];
+        let levels = levels(source.shape());
+        let level = levels[level.index(levels.len())];
+        let all_of_it = whole(&**source, sequence);
+        let first = (start * f64::from(all_of_it.end)) as u32;
+        // Widths of all magnitudes, from one base to beyond the end.
+        let last = first + 1 + f64::from(all_of_it.end).powf(width) as u32;
+        let region = Region::new(sequence, first, last);
+
+        let everything = read(&**source, &all_of_it, level);
+        let answer = read(&**source, &region, level);
+        let overlaps = |row: &usize| {
+            let (start, end) = (everything.start[*row], everything.end[*row]);
+            start < region.end && end.max(start + 1) > region.start
+        };
+        let overlapping: Vec<usize> = (0..everything.len()).filter(overlaps).collect();
+        let behind = everything.start.iter().filter(|start| **start < region.end).count();
+        let run = overlapping.first().map_or(0..0, |first| *first..behind);
+        prop_assert_eq!(rows(&answer), &rows(&everything)[run.clone()], "{} {} {}", fixture.name, level, region);
+        if !answer.is_empty() {
+            prop_assert_eq!(answer.first_rank, run.start as u64);
+        }
+        prop_assert!(answer.start.is_sorted());
+        // What is announced may be an estimate, but not a wild one.
+        let tolerated = match source.shape() {
+            Shape::Dense => 1,
+            Shape::Sparse => 128,
+            Shape::Features | Shape::Genes => 0,
+        };
+        let announced = source.rows(&region, level);
+        prop_assert!(announced.abs_diff(answer.len() as u64) <= tolerated, "{announced} rows announced");
+    }
+
+    /// Neighbouring answers join as the page joins them, by rank, without loss or duplicate.
+    #[test]
+    fn neighbouring_answers_join(
+        pick in any::<prop::sample::Index>(), level in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(0.0..1.0f64, 1..12),
+    ) {
+        let (fixture, source) = &all()[pick.index(all().len())];
+        let sequence = fixture.sequences()[0];
+        let levels = levels(source.shape());
+        let level = levels[level.index(levels.len())];
+        let all_of_it = whole(&**source, sequence);
+        let mut cuts: Vec<u32> = cuts.iter().map(|cut| (cut * f64::from(all_of_it.end)) as u32).collect();
+        cuts.extend([0, all_of_it.end]);
+        cuts.sort_unstable();
+        let mut joined: Vec<String> = Vec::new();
+        for piece in cuts.windows(2) {
+            let table = read(&**source, &Region::new(sequence, piece[0], piece[1]), level);
+            if table.is_empty() {
+                continue;
+            }
+            let known = joined.len() as u64;
+            prop_assert!(table.first_rank <= known, "{} {}: a hole before {}", fixture.name, level, table.first_rank);
+            joined.extend(rows(&table).into_iter().skip((known - table.first_rank) as usize));
+        }
+        prop_assert_eq!(joined, rows(&read(&**source, &all_of_it, level)), "{} {}", fixture.name, level);
+    }
+}
+
+#[test]
+fn where_nothing_is_there_is_an_empty_answer() {
+    for (fixture, source) in all() {
+        let names = names(&**source);
+        for region in
+            [Region::new("chrUnknown", 0, 1000), Region::new(fixture.sequences()[0], 500, 500)]
+        {
+            let table =
+                source.read(&region, source.shape().levels().next().unwrap(), &names).unwrap();
+            assert!(table.is_empty(), "{}", fixture.name);
+            let columns: Vec<_> = table.columns.iter().map(|column| &*column.name).collect();
+            assert_eq!(columns, names, "{}", fixture.name);
+            assert!(table.columns.iter().all(|column| column.data.is_empty()), "{}", fixture.name);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_column_is_refused_with_those_that_are_known() {
+    for (fixture, source) in all() {
+        let region = whole(&**source, fixture.sequences()[0]);
+        let level = source.shape().levels().next().unwrap();
+        let error = source.read(&region, level, &["no such column"]).unwrap_err().to_string();
+        for name in names(&**source) {
+            assert!(error.contains(name), "{}: {error}", fixture.name);
+        }
+    }
+}
+
+#[test]
+fn the_first_view_has_data() {
+    for (fixture, source) in all() {
+        let view = source.first_view().unwrap_or_else(|| panic!("{}", fixture.name));
+        let levels = source.shape().levels();
+        let level = levels.rev().nth(12).unwrap();
+        assert!(!read(&**source, &view, level).is_empty(), "{} {view}", fixture.name);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A damaged file is an error or, where the damage does not show, rows: never a panic.
+    #[test]
+    fn damage_is_an_error_that_names_the_file(
+        pick in any::<prop::sample::Index>(), cut in 0.0..1.0f64,
+        flips in prop::collection::vec((0.0..1.0f64, any::<u8>()), 0..6), level in 0usize..20,
+    ) {
+        let (fixture, _) = &all()[pick.index(all().len())];
+        let mut bytes = std::fs::read(fixture.spec.input.path()).unwrap();
+        let cut = if flips.is_empty() { cut } else { 1.0 };
+        bytes.truncate((cut * bytes.len() as f64) as usize);
+        for (at, byte) in flips {
+            let at = (at * bytes.len() as f64) as usize;
+            bytes[at] = byte;
+        }
+        let damaged = fixture.with_bytes(&bytes);
+        let named = |error: epivizrs::error::Error| {
+            let text = error.to_string();
+            prop_assert!(text.contains(&*damaged.input.path().to_string_lossy()), "{}", text);
+            prop_assert!(!text.contains('\n'), "{}", text);
+            Ok(())
+        };
+        match open(&damaged) {
+            Err(error) => named(error)?,
+            Ok(source) => for sequence in source.sequences() {
+                let region = Region::new(sequence.name.clone(), 0, sequence.length);
+                let level = source.shape().levels().nth(level).unwrap();
+                if let Err(error) = source.read(&region, level, &[]) {
+                    named(error)?;
+                }
+            }
+        }
+    }
+}
