@@ -3,11 +3,11 @@
 //! [`Source`] is the contract that everything stands on; [`FORMATS`] is the one list of file
 //! formats. A format costs its own file and one word in that list.
 
+mod bbi;
 mod bed;
 mod bigwig;
 mod bins;
 mod gff;
-mod guard;
 mod input;
 mod mock;
 mod names;

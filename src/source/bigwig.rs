@@ -1,26 +1,22 @@
-//! bigWig: one number a base, indexed, read by region with bigtools.
+//! bigWig: one number a base, indexed, read by region.
 //!
 //! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
 //! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
 //! record as covered). Wide bins come from one [`Scan`] of the sequence, made when first needed.
 
-use super::bins::{Bin, Bins};
-use super::guard::guarded;
-use super::input::{Input, ReadSeek};
-use super::pool::Pool;
-use super::{
-    ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
-};
-use crate::error::{Error, Result};
-use crate::genome::{Region, Sequences};
-use crate::table::{Column, Data, Table};
-use bigtools::{BBIFileInfo, BigWigRead, Value};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-
 mod scan;
 
+use super::bbi::{Bbi, Fields};
+use super::bins::{Bin, Bins};
+use super::{
+    ColumnInfo, ColumnKind, Format, Input, Level, Missing, Options, Shape, Source, Summary,
+    unknown_column,
+};
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequence, Sequences};
+use crate::table::{Column, Data, Table};
 use scan::{COARSE, Scan};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) const FORMAT: Format = Format {
     name: "bigwig",
@@ -39,56 +35,41 @@ const FIRST_VIEW: u32 = 1_000_000;
 /// Records looked at to tell points from coverage.
 const SAMPLE: usize = 1024;
 
-type Reader = BigWigRead<Box<dyn ReadSeek>>;
+/// The first bytes of a bigWig file (supplementary table 4).
+const MAGIC: u32 = 0x888f_fc26;
 
 struct BigWig {
-    input: Input,
-    path: PathBuf,
-    info: BBIFileInfo,
-    sequences: Sequences,
+    file: Bbi,
     columns: [ColumnInfo; 1],
     shape: Shape,
     summary: Summary,
     missing: Missing,
     /// Share of the bases that have data; the estimate of rows before a scan counts them.
     covered: f64,
-    readers: Pool<Reader>,
     scans: Vec<Mutex<Option<Arc<Scan>>>>,
+}
+
+/// A value and the bases that have it.
+struct Record {
+    start: u32,
+    end: u32,
+    value: f32,
 }
 
 impl BigWig {
     fn open(input: &Input, options: &Options) -> Result<Self> {
-        let path = input.path().to_owned();
-        let damaged = |why: String| Error::data(&path, "", format!("is no intact bigWig: {why}"));
-        let bytes = input.open()?;
-        let mut reader = guarded(|| BigWigRead::open(bytes))
-            .map_err(damaged)?
-            .map_err(|e| damaged(e.to_string()))?;
-        let summary = guarded(|| reader.get_summary())
-            .map_err(damaged)?
-            .map_err(|e| damaged(e.to_string()))?;
-        let chromosomes = reader.chroms();
-        let sequences: Sequences =
-            chromosomes.iter().map(|c| (c.name.as_str(), c.length)).collect();
-        let bases: f64 = chromosomes.iter().map(|c| f64::from(c.length)).sum();
-        if sequences.is_empty() || bases == 0.0 {
-            return Err(damaged("it has no sequences".into()));
-        }
-        let range = (summary.bases_covered > 0).then_some((summary.min_val, summary.max_val));
-        let column = ColumnInfo { name: VALUE.into(), kind: ColumnKind::Number(range) };
-        let scans = chromosomes.iter().map(|_| Mutex::new(None)).collect();
+        let file = Bbi::open(input, MAGIC)?;
+        let totals = file.totals()?.filter(|totals| totals.covered > 0);
+        let bases: f64 = file.sequences().iter().map(|s| f64::from(s.length)).sum();
+        let range = totals.map(|totals| (totals.min, totals.max));
         let mut signal = BigWig {
-            input: input.clone(),
-            info: reader.info().clone(),
-            columns: [column],
+            columns: [ColumnInfo { name: VALUE.into(), kind: ColumnKind::Number(range) }],
             shape: Shape::Dense,
             summary: options.summary,
             missing: options.missing,
-            covered: summary.bases_covered as f64 / bases,
-            readers: Pool::new(reader),
-            path,
-            sequences,
-            scans,
+            covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
+            scans: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
+            file,
         };
         let gaps = match options.missing {
             Missing::Auto => signal.is_points()?,
@@ -100,16 +81,20 @@ impl BigWig {
         Ok(signal)
     }
 
+    fn sequence(&self, index: usize) -> &Sequence {
+        self.file.sequences().at(index)
+    }
+
     /// Whether the file holds points (methylation), not coverage: the records of its first
-    /// sequence with data are a few bases long and cover little.
+    /// sequence with data are a base or two long and cover little.
     fn is_points(&self) -> Result<bool> {
         if self.covered > 0.25 {
             return Ok(false);
         }
-        for sequence in &self.sequences {
+        for sequence in self.file.sequences() {
             let mut lengths = Vec::with_capacity(SAMPLE);
-            self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |value| {
-                lengths.push(value.end - value.start);
+            self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
+                lengths.push(record.end - record.start);
                 lengths.len() < SAMPLE
             })?;
             lengths.sort_unstable();
@@ -120,31 +105,26 @@ impl BigWig {
         Ok(false)
     }
 
-    /// Calls `take` with each record that overlaps `region`, cut at its edges, until it says stop.
-    fn each_record(&self, region: &Region, mut take: impl FnMut(Value) -> bool) -> Result<()> {
-        let damaged = |why: String| {
-            Error::data(&self.path, region.to_string(), format!("the data are damaged here: {why}"))
-        };
-        let reopen = || Ok(BigWigRead::with_info(self.info.clone(), self.input.open()?));
-        self.readers.lend(reopen, |reader| {
-            let result = guarded(|| {
-                for value in reader.get_interval(&region.sequence, region.start, region.end)? {
-                    let value = value?;
-                    if value.start >= value.end || value.end > region.end {
-                        return Ok(Some(format!("record {}-{}", value.start, value.end)));
-                    }
-                    if !take(value) {
-                        break;
-                    }
-                }
-                Ok::<_, bigtools::BBIReadError>(None)
-            });
-            match result {
-                Ok(Ok(None)) => Ok(()),
-                Ok(Ok(Some(why))) => Err(damaged(why)),
-                Ok(Err(error)) => Err(damaged(error.to_string())),
-                Err(panic) => Err(damaged(panic)),
+    /// Calls `take` with each record that overlaps `region`, whole, until it says stop.
+    fn each_record(&self, region: &Region, mut take: impl FnMut(Record) -> bool) -> Result<()> {
+        let length = self.file.sequences().get(&region.sequence).map_or(0, |s| s.length);
+        self.file.each_block(region, |fields, offset, id| {
+            let damaged = || self.file.damaged(offset, "a block of data is damaged");
+            let (block_id, records) = records(fields).ok_or_else(damaged)?;
+            if block_id != id {
+                return Err(damaged());
             }
+            for record in records {
+                let record = record.filter(|r| r.start < r.end && r.end <= length);
+                let record = record.ok_or_else(damaged)?;
+                if record.start >= region.end {
+                    return Ok(false);
+                }
+                if record.end > region.start && !take(record) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
     }
 
@@ -154,17 +134,17 @@ impl BigWig {
         if let Some(scan) = &*slot {
             return Ok(scan.clone());
         }
-        let sequence = self.sequences.at(index);
+        let sequence = self.sequence(index);
         let mut scan = Scan::new(sequence.length, self.shape);
         let mut sorted = true;
-        self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |value| {
-            sorted = scan.add(value.start, value.end, value.value);
+        self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
+            sorted = scan.add(record.start, record.end, record.value);
             sorted
         })?;
         if !sorted {
             let message = "records overlap or are not sorted; write the file again, for instance \
                            with bedGraphToBigWig";
-            return Err(Error::data(&self.path, &*sequence.name, message));
+            return Err(Error::data(self.file.path(), &*sequence.name, message));
         }
         let scan = Arc::new(scan);
         *slot = Some(scan.clone());
@@ -188,8 +168,8 @@ impl BigWig {
         let mut bins = Bins::new(shift, first, last - first);
         let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
         let region = Region::new(region.sequence.clone(), first << shift, end);
-        self.each_record(&region, |value| {
-            bins.add(value.start, value.end, value.value);
+        self.each_record(&region, |record| {
+            bins.add(record.start, record.end, record.value);
             true
         })?;
         Ok(bins)
@@ -197,7 +177,7 @@ impl BigWig {
 
     /// Every bin that overlaps the region; its rank is its number.
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
-        let sequence = self.sequences.at(index);
+        let sequence = self.sequence(index);
         let (first, last) = grid(region, shift);
         let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
         let sums = match shift < COARSE {
@@ -213,7 +193,7 @@ impl BigWig {
 
     /// The bins that overlap the region and hold data, ranked among all such bins.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
-        let sequence = self.sequences.at(index);
+        let sequence = self.sequence(index);
         let scan = self.scan(index)?;
         let (first, last) = grid(region, shift);
         let (rank, from, sums) = match shift < COARSE {
@@ -238,26 +218,52 @@ impl BigWig {
 
     /// The records that overlap the region, whole.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let sequence = self.sequences.at(index);
         let scan = self.scan(index)?;
-        // bigtools cuts records at the query's edges. Between two starts of records none is cut.
         let (rank, from) = scan.sample_before(Level::Records, region.start);
-        let to = scan.start_at_or_after(region.end).unwrap_or(sequence.length);
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
-        self.each_record(&Region::new(sequence.name.clone(), from, to), |value| {
-            if value.end <= region.start {
+        let counted = Region::new(region.sequence.clone(), from, region.end);
+        self.each_record(&counted, |record| {
+            if record.end <= region.start {
                 table.first_rank += 1;
-            } else if value.start < region.end {
-                table.start.push(value.start);
-                table.end.push(value.end);
-                values.push(value.value);
+            } else {
+                table.start.push(record.start);
+                table.end.push(record.end);
+                values.push(record.value);
             }
-            value.start < region.end
+            true
         })?;
         table.columns = vec![Column::new(VALUE, Data::Singles(values))];
         Ok(table)
     }
+}
+
+/// The records of a block and the sequence they lie on (supplementary table 12); none where the
+/// block is damaged.
+fn records(mut fields: Fields<'_>) -> Option<(u32, impl Iterator<Item = Option<Record>>)> {
+    let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
+    let (step, span) = (fields.u32()?, fields.u32()?);
+    let (kind, _reserved, count) = (fields.u8()?, fields.u8()?, fields.u16()?);
+    if !(1..=3).contains(&kind) {
+        return None;
+    }
+    let mut next = start;
+    let read = move |_| {
+        let (start, end) = match kind {
+            1 => (fields.u32()?, fields.u32()?),
+            2 => {
+                let start = fields.u32()?;
+                (start, start.checked_add(span)?)
+            }
+            _ => {
+                let start = next;
+                next = next.checked_add(step)?;
+                (start, start.checked_add(span)?)
+            }
+        };
+        Some(Record { start, end, value: fields.f32()? })
+    };
+    Some((id, (0..count).map(read)))
 }
 
 /// The bins that overlap a region.
@@ -291,7 +297,7 @@ impl Source for BigWig {
     }
 
     fn sequences(&self) -> &Sequences {
-        &self.sequences
+        self.file.sequences()
     }
 
     fn knows_lengths(&self) -> bool {
@@ -303,22 +309,24 @@ impl Source for BigWig {
     }
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Some(index) = self.sequences.position(&region.sequence) else { return 0 };
+        let Some(index) = self.file.sequences().position(&region.sequence) else { return 0 };
+        let end = region.end.min(self.sequence(index).length);
+        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
         let bins = u64::from(region.len().div_ceil(level.width()));
         match (self.shape, self.scanned(index)) {
             (Shape::Dense, _) => bins,
-            (_, Some(scan)) => scan.rows(region, level),
+            (_, Some(scan)) => scan.rows(&region, level),
             // Points spread evenly, each in a bin of its own unless the bins run out.
             (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
         }
     }
 
     fn first_view(&self) -> Option<Region> {
-        self.sequences.iter().find_map(|sequence| {
+        self.file.sequences().iter().find_map(|sequence| {
             let mut first = None;
             let whole = Region::new(sequence.name.clone(), 0, sequence.length);
-            self.each_record(&whole, |value| {
-                first = Some(value.start);
+            self.each_record(&whole, |record| {
+                first = Some(record.start);
                 false
             })
             .ok()?;
@@ -331,10 +339,10 @@ impl Source for BigWig {
         if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
             return Err(unknown_column(unknown, &self.columns));
         }
-        let Some(index) = self.sequences.position(&region.sequence) else {
+        let Some(index) = self.file.sequences().position(&region.sequence) else {
             return Ok(Table::empty(columns));
         };
-        let sequence = self.sequences.at(index);
+        let sequence = self.sequence(index);
         let end = region.end.min(sequence.length);
         let region = Region::new(sequence.name.clone(), region.start.min(end), end);
         if region.is_empty() {

@@ -124,8 +124,13 @@ fn signals_are_the_sums_of_their_records() {
     }
 }
 
+/// The failing input is printed; nothing is written beside the tests.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     /// Rows overlap, are not clipped, keep their rank, and are one run: the answer for any region
     /// is the piece of the whole sequence's rows from the first that overlaps to the last that
@@ -239,7 +244,7 @@ fn the_first_view_has_data() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(200))]
 
     /// A damaged file is an error or, where the damage does not show, rows: never a panic.
     #[test]

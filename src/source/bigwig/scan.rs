@@ -88,12 +88,6 @@ impl Scan {
         self.ranks(level).map_or((0, 0), |ranks| ranks.before(row))
     }
 
-    /// Where a record begins that does not begin before `position`.
-    pub(super) fn start_at_or_after(&self, position: u32) -> Option<u32> {
-        let samples = &self.ranks.first()?.samples;
-        samples.get(samples.partition_point(|sample| *sample < position)).copied()
-    }
-
     /// About how many rows overlap the region: exact to 64.
     pub(super) fn rows(&self, region: &Region, level: Level) -> u64 {
         let Level::Bins { shift } = level else {
