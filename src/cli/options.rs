@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,

@@ -1,0 +1,173 @@
+//! The real program, as a user starts it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// A run of the program that ends with the test.
+struct Run {
+    child: Child,
+    listening: String,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+    command.args(["--no-prompt", "--port", "0"]).args(arguments);
+    command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+impl Run {
+    /// Starts the program and waits for the line that says that clients can connect.
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut listening = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
+        Run { child, listening }
+    }
+
+    fn address(&self) -> &str {
+        let address = self.listening.strip_prefix("listening on ws://").unwrap();
+        address.strip_suffix("/ws\n").unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    fn end(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        (status, text)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+/// Runs the program where it must fail; returns its exit code and what it said.
+fn fail(arguments: &[&str]) -> (i32, String) {
+    let output = command(arguments).output().unwrap();
+    assert!(output.stdout.is_empty(), "it must not say that it listens");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn it_says_where_it_listens_and_answers_there() {
+    let run = Run::start(&[]);
+    let mut socket = std::net::TcpStream::connect(run.address()).unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+}
+
+#[test]
+fn both_signals_end_it_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let run = Run::start(&["--mock"]);
+        run.signal(signal);
+        let (status, text) = run.end();
+        assert_eq!(status.code(), Some(0), "{signal}: {text}");
+    }
+}
+
+#[test]
+fn the_greeting_shows_data_and_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = write(folder.path(), "peaks.bed", b"chr7\t1000\t2000\nchr7\t5000\t6000\n");
+    let run = Run::start(&[&bed, "--page-url", "https://lab.example/epiviz/"]);
+    let port = run.address().rsplit(':').next().unwrap().to_owned();
+    run.signal("-TERM");
+    let (_, text) = run.end();
+    assert!(text.contains("peaks"), "{text}");
+    let page = format!(
+        "https://lab.example/epiviz/?websocket-host[]=ws://localhost:{port}/ws&seqName=chr7&start=1001&end=6000&"
+    );
+    assert!(text.contains(&page), "{text}");
+}
+
+#[test]
+fn bad_files_are_each_named_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let letter = write(folder.path(), "letter.bed", b"chr1\t1\t2\nchr1\tx\t9\n");
+    let damaged = write(folder.path(), "damaged.bw", &[0x26, 0xfc, 0x8f, 0x88, 4, 0, 9, 9]);
+    let cut = write(folder.path(), "cut.bed.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 75]);
+    let missing = folder.path().join("missing.bed").to_str().unwrap().to_owned();
+    let folder_itself = folder.path().to_str().unwrap();
+    let unknown = write(folder.path(), "notes.xyz", b"hello\n");
+    let all = [&letter, &damaged, &cut, &missing, folder_itself, &unknown];
+    let (code, text) = fail(&all.map(|path| path as &str));
+    assert_eq!(code, 1);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), all.len(), "{text}");
+    for (line, path) in lines.iter().zip(all) {
+        assert!(line.starts_with("epivizrs: ") && line.contains(path as &str), "{line}");
+    }
+    assert!(lines[0].contains("line 2") && lines[0].contains("'x'"), "{}", lines[0]);
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn the_others_are_served_with_keep_going() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = write(folder.path(), "bad.bed", b"chr1\tx\t2\n");
+    let good = write(folder.path(), "good.bed", b"chr1\t1\t2\n");
+    let run = Run::start(&["--keep-going", &bad, &good]);
+    run.signal("-TERM");
+    let (status, text) = run.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(text.contains("not served: ") && text.contains("bad.bed"), "{text}");
+    assert!(text.contains("  good: good"), "{text}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, text) = fail(&["--mock", "--port", &port]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        text,
+        format!(
+            "epivizrs: port {port} is in use; choose another with --port, or --port 0 for any\n"
+        )
+    );
+}
+
+#[test]
+fn misspelt_options_are_usage_errors() {
+    assert_eq!(fail(&["--prot", "1"]).0, 2);
+    let (code, text) = fail(&["x.bed,nmae=y"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("unknown key 'nmae'"), "{text}");
+    let (code, text) = fail(&["--assembly", "hg99"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("built in are hg38"), "{text}");
+}
+
+#[test]
+fn log_lines_can_be_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = write(folder.path(), "bad.bed", b"chr1\tx\t2\n");
+    let run = Run::start(&["--keep-going", "--quiet", "--log-format", "json", &bad]);
+    run.signal("-TERM");
+    let (_, text) = run.end();
+    for line in text.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["level"], "ERROR");
+    }
+    assert!(!text.is_empty());
+}

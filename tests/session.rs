@@ -1,0 +1,279 @@
+//! Real sockets: pages connect, ask, are asked, misbehave, and leave.
+
+mod support;
+
+use epivizrs::error::PageError;
+use epivizrs::genome::Region;
+use epivizrs::protocol::{GetAvailableCharts, WriteMsg};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{Client, Endpoint};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+/// What pages of each version send when they have opened their socket, without awaiting answers.
+fn launch(version: &str) -> Vec<Value> {
+    let mut first = json!({"version": version, "action": "getMeasurements"});
+    let mut second = json!({"version": version, "action": "getSeqInfos"});
+    if matches!(version, "4.1" | "5") {
+        first["datasourceGroup"] = json!("websocket-0");
+        second["datasourceGroup"] = json!("websocket-0");
+    }
+    let mut requests = vec![first, second];
+    if version != "2" {
+        requests.push(json!({"action": "registerChartTypes", "data": {"0": {"chartName": "epiviz.plugins.charts.BlocksTrack"}}}));
+    }
+    requests
+}
+
+#[tokio::test]
+async fn pages_of_each_version_are_launched() {
+    let endpoint = Endpoint::start().await;
+    for version in ["2", "4", "4.1", "5"] {
+        let mut page = endpoint.connect().await;
+        let requests = launch(version);
+        // Ids have gaps in real pages.
+        for (index, request) in requests.iter().enumerate() {
+            page.send(1 + 2 * index as u64, request.clone()).await;
+        }
+        let mut answers = std::collections::BTreeMap::new();
+        for _ in &requests {
+            let answer = page.next_json().await;
+            answers.insert(answer["requestId"].as_u64().unwrap(), answer["data"].clone());
+        }
+        assert_eq!(answers[&1]["id"].as_array().unwrap().len(), 4, "version {version}");
+        assert_eq!(answers[&3][0][0], "chr1", "version {version}");
+        if version != "2" {
+            assert_eq!(answers[&5], json!({}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_requests_at_once_are_each_answered_once_under_their_id() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    for id in 0..200u64 {
+        page.send(id, json!({"version": "4", "action": "getValues", "datasource": "py_datasource", "measurement": "py_column", "seqName": "chr1", "start": 1 + 1000 * id, "end": 1000 + 1000 * id})).await;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 200 {
+        let message = page.next_json().await;
+        if message["type"] == "response" {
+            let id = message["requestId"].as_u64().unwrap();
+            assert!(seen.insert(id), "{id} was answered twice");
+            assert_eq!(message["data"]["globalStartIndex"], id, "the answer of another request");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_pages_count_their_requests_by_themselves() {
+    let endpoint = Endpoint::start().await;
+    let (mut one, mut two) = (endpoint.connect().await, endpoint.connect().await);
+    one.send(1, json!({"action": "getSeqInfos", "version": "4"})).await;
+    two.send(1, json!({"action": "search", "q": "TP53I3", "maxResults": 3, "version": "4"})).await;
+    assert_eq!(two.answer(1).await[0]["gene"], "TP53I3");
+    assert_eq!(one.answer(1).await[0][0], "chr1");
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_where_it_can_be_and_the_connection_lives() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    for noise in [
+        "",
+        "{",
+        "[1,2]",
+        "null",
+        "\"text\"",
+        r#"{"type":"response","requestId":99,"data":{}}"#,
+        r#"{"data":{"action":"getRows"}}"#,
+    ] {
+        page.send_text(noise).await;
+    }
+    page.socket.send(Message::binary(vec![0u8, 159, 146, 150])).await.unwrap();
+    let refused = page.ask(1, json!({"action": "makeCoffee"})).await;
+    assert_eq!(
+        refused,
+        json!({"success": false, "errorMessage": "the action 'makeCoffee' is not known"})
+    );
+    let refused = page.ask(2, json!({"version": "4", "action": "getHierarchy"})).await;
+    assert_eq!(refused["success"], false);
+    page.send_text(r#"{"requestId":"a string","type":"request"}"#).await;
+    let answer = page.next_json().await;
+    assert_eq!(answer["requestId"], "a string");
+    assert_eq!(answer["data"]["success"], false);
+    assert_eq!(page.ask(3, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_the_connection_with_the_reason() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let large = "x".repeat(5 << 20);
+    // The endpoint may close before all of it is written.
+    let _ = page.socket.send(Message::text(large)).await;
+    match page.next().await {
+        Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Size),
+        other => panic!("{other:?}"),
+    }
+    // Others are not touched.
+    let mut other = endpoint.connect().await;
+    assert_eq!(other.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+}
+
+#[tokio::test]
+async fn strangers_are_refused_with_the_remedy() {
+    let endpoint = Endpoint::start().await;
+    let connect = |origin: &'static str| {
+        let url = format!("ws://{}/ws", endpoint.address);
+        async move {
+            use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+            let mut request = url.into_client_request().unwrap();
+            request.headers_mut().insert("Origin", origin.parse().unwrap());
+            tokio_tungstenite::connect_async(request).await
+        }
+    };
+    match connect("https://evil.example").await {
+        Err(WsError::Http(response)) => {
+            assert_eq!(response.status(), 403);
+            let body = String::from_utf8(response.body().clone().unwrap()).unwrap();
+            assert!(body.contains("--allow-origin 'https://evil.example'"), "{body}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(connect("https://epiviz.example").await.is_ok());
+}
+
+/// Waits until the endpoint knows of `count` pages: it says hello by answering.
+async fn known(endpoint: &Endpoint, page: &mut Client) {
+    page.ask(1000, json!({"action": "getSeqInfos"})).await;
+    assert!(!endpoint.session.pages().is_empty());
+}
+
+#[tokio::test]
+async fn a_plotted_chart_gets_its_settings_and_can_be_removed() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    known(&endpoint, &mut page).await;
+    let session = endpoint.session.clone();
+    let measurement = session.provider.catalog.listing().measurement("py_column").unwrap().clone();
+    let plotting = tokio::spawn({
+        let session = session.clone();
+        async move { session.plot(vec![measurement], None).await }
+    });
+    let add = page.next_json().await;
+    assert_eq!(add["data"]["action"], "addChart");
+    assert_eq!(add["data"]["type"], "epiviz.plugins.charts.LineTrack");
+    let measurements: Value =
+        serde_json::from_str(add["data"]["measurements"].as_str().unwrap()).unwrap();
+    assert_eq!(measurements[0]["datasourceGroup"], "py_datasourcegroup");
+    let reply = |request: &Value, value: Value| {
+        json!({"type": "response", "requestId": request["requestId"], "data": {"success": true, "errorMessage": null, "value": value}}).to_string()
+    };
+    page.send_text(reply(&add, json!({"id": "track-lines-1"}))).await;
+    let settings = page.next_json().await;
+    assert_eq!(settings["data"]["action"], "setChartSettings");
+    assert_eq!(settings["data"]["chartId"], "track-lines-1");
+    assert_eq!(settings["data"]["settings"]["step"], 1);
+    assert!(!settings["data"]["colorMap"].as_array().unwrap().is_empty());
+    page.send_text(reply(&settings, Value::Null)).await;
+    let chart = plotting.await.unwrap().unwrap();
+    assert_eq!(session.charts().len(), 1);
+
+    let removing = tokio::spawn({
+        let session = session.clone();
+        async move { session.remove_chart(chart.number).await }
+    });
+    let remove = page.next_json().await;
+    assert_eq!(
+        (&remove["data"]["action"], &remove["data"]["chartId"]),
+        (&json!("removeChart"), &json!("track-lines-1"))
+    );
+    page.send_text(reply(&remove, Value::Null)).await;
+    removing.await.unwrap().unwrap();
+    assert!(session.charts().is_empty());
+    assert!(session.remove_chart(chart.number).await.is_err());
+}
+
+#[tokio::test]
+async fn what_pages_do_not_do_is_told_apart() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    known(&endpoint, &mut page).await;
+    let handle = endpoint.session.pages().remove(0);
+
+    // Never answered, and known to be: it does not wait.
+    handle.call(WriteMsg { msg: "hello".into() }, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(page.next_json().await["data"]["msg"], "hello");
+
+    let silent = handle.call(GetAvailableCharts {}, Duration::from_millis(1)).await;
+    assert!(matches!(silent, Err(PageError::TimedOut(_))));
+    let late = page.next_json().await["requestId"].clone();
+    // An answer that comes too late, and twice, harms nobody.
+    for _ in 0..2 {
+        page.send_text(
+            json!({"type": "response", "requestId": late, "data": {"success": true}}).to_string(),
+        )
+        .await;
+    }
+
+    let call = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.call(GetAvailableCharts {}, Duration::from_secs(60)).await }
+    });
+    let id = page.next_json().await["requestId"].clone();
+    page.send_text(json!({"type": "response", "requestId": id, "data": {"success": false, "errorMessage": "no"}}).to_string()).await;
+    assert_eq!(call.await.unwrap().unwrap_err(), PageError::Refused("no".into()));
+
+    let call =
+        tokio::spawn(
+            async move { handle.call(GetAvailableCharts {}, Duration::from_secs(60)).await },
+        );
+    page.next_json().await;
+    drop(page);
+    assert_eq!(call.await.unwrap().unwrap_err(), PageError::Disconnected);
+}
+
+#[tokio::test]
+async fn without_a_page_the_console_says_so() {
+    let endpoint = Endpoint::start().await;
+    let error = endpoint.session.go(&Region::new("chr1", 0, 10)).await.unwrap_err();
+    assert!(error.to_string().contains("no page is connected"));
+}
+
+#[tokio::test]
+async fn the_end_is_a_close_frame() {
+    let mut endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    known(&endpoint, &mut page).await;
+    endpoint.stop.cancel();
+    match page.next().await {
+        Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Away),
+        other => panic!("{other:?}"),
+    }
+    endpoint.served.take().unwrap().await.unwrap();
+}
+
+/// A page that zooms out asks for more than any view holds at the level that it is on: the group
+/// is cleared, and only then drawn again.
+#[tokio::test]
+async fn a_new_level_clears_before_it_redraws() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let rows = |start: u32, end: u32| json!({"version": "4", "action": "getRows", "datasource": "py_datasource", "seqName": "chr1", "start": start, "end": end, "metadata": []});
+    let near = page.ask(1, rows(1, 100_000)).await;
+    assert_eq!(near["values"]["start"].as_array().unwrap().len(), 100);
+    page.send(2, rows(1, 900_000)).await;
+    let mut actions = Vec::new();
+    while actions.last() != Some(&json!("redraw")) {
+        let message = page.next_json().await;
+        if message["data"]["action"].is_string() {
+            actions.push(message["data"]["action"].clone());
+        }
+    }
+    actions.retain(|action| action != "getCurrentLocation");
+    assert_eq!(actions, ["clearDatasourceGroupCache", "redraw"]);
+}
