@@ -1,2 +1,82 @@
-//! placeholder
-fn main() {}
+//! From a range request to the JSON of its reply, in process: `cargo bench --bench range`.
+//!
+//! Without `EPIVIZRS_BENCH_BIGWIG`, the demonstration signal is read; with it, the bigWig it names
+//! (chr1 of a human-scale file).
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use epivizrs::catalog::Catalog;
+use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
+use epivizrs::provider::Provider;
+use epivizrs::source::Spec;
+use epivizrs::table::{Column, Data, Table};
+use serde_json::json;
+use std::hint::black_box;
+
+const DEMONSTRATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
+
+fn combined(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let own = std::env::var("EPIVIZRS_BENCH_BIGWIG").ok();
+    let (path, sequence) = own.map_or((DEMONSTRATION.to_owned(), "chr11"), |path| (path, "chr1"));
+    let catalog = Catalog::new(None);
+    let (added, errors) = runtime.block_on(catalog.load(vec![Spec::file(path)]));
+    assert!(errors.is_empty(), "{errors:?}");
+    let provider = Provider { catalog, page_rows: 400 };
+    let mut group = c.benchmark_group("getCombined of one bigWig");
+    for (name, width) in [
+        ("1 kb", 1_000),
+        ("10 kb", 10_000),
+        ("100 kb", 100_000),
+        ("1 Mb", 1_000_000),
+        ("10 Mb", 10_000_000),
+        ("chromosome", 135_000_000),
+    ] {
+        let mut at = 100_000_000u32;
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter(|| {
+                // Another place each time, as far as the demonstration has data.
+                at = 100_000_000 + (at + 7_919) % 8_000_000;
+                let start = if width > 20_000_000 { 1 } else { at };
+                let message = json!({"requestId": 1, "type": "request", "data": {
+                    "action": "getCombined", "seqName": sequence, "start": start, "end": start + width,
+                    "measurements": {"signals": [added[0].id]}}});
+                let Frame::Request(id, request) = parse(&message.to_string()) else { unreachable!() };
+                black_box(runtime.block_on(provider.answer(&request, None)).to_json(&id))
+            });
+        });
+    }
+    group.finish();
+}
+
+fn json(c: &mut Criterion) {
+    let mut group = c.benchmark_group("columns to JSON");
+    for rows in [1_000u32, 100_000] {
+        let table = Table {
+            first_rank: 5_000,
+            start: (0..rows).map(|row| row * 32).collect(),
+            end: (0..rows).map(|row| row * 32 + 32).collect(),
+            strand: Vec::new(),
+            columns: vec![Column::new(
+                "signal",
+                Data::Singles((0..rows).map(|row| (row as f32 * 0.37).sin() * 55.0).collect()),
+            )],
+        };
+        let part = CombinedPart {
+            datasource: "signals".into(),
+            table,
+            measurements: vec!["signal".into()],
+        };
+        let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+        let Frame::Request(id, _) = parse(r#"{"requestId":1,"data":{"action":"getSeqInfos"}}"#)
+        else {
+            unreachable!()
+        };
+        group.bench_function(BenchmarkId::from_parameter(rows), |b| {
+            b.iter(|| black_box(reply.to_json(&id)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, combined, json);
+criterion_main!(benches);

@@ -33,7 +33,11 @@ const VALUE: &str = "value";
 /// Bases shown first, from the first record on.
 const FIRST_VIEW: u32 = 1_000_000;
 /// Records looked at to tell points from coverage.
-const SAMPLE: usize = 1024;
+const SAMPLE: u32 = 1024;
+/// Points cover no larger share of the genome.
+const MOST_POINTS: f64 = 0.25;
+/// Stretches without a gap are on average no longer than this in points: a CpG has two bases.
+const LONGEST_POINT: u32 = 4;
 
 /// The first bytes of a bigWig file (supplementary table 4).
 const MAGIC: u32 = 0x888f_fc26;
@@ -85,21 +89,24 @@ impl BigWig {
         self.file.sequences().at(index)
     }
 
-    /// Whether the file holds points (methylation), not coverage: the records of its first
-    /// sequence with data are a base or two long and cover little.
+    /// Whether the file holds points (methylation), not coverage: it covers little, and in its
+    /// first sequence with data the stretches without a gap are a few bases long. (Coverage may
+    /// have records of one base, but they touch.)
     fn is_points(&self) -> Result<bool> {
-        if self.covered > 0.25 {
+        if self.covered > MOST_POINTS {
             return Ok(false);
         }
         for sequence in self.file.sequences() {
-            let mut lengths = Vec::with_capacity(SAMPLE);
+            let (mut records, mut stretches, mut bases, mut last) = (0, 0, 0, None);
             self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
-                lengths.push(record.end - record.start);
-                lengths.len() < SAMPLE
+                records += 1;
+                stretches += u32::from(last != Some(record.start));
+                bases += record.end - record.start;
+                last = Some(record.end);
+                records < SAMPLE
             })?;
-            lengths.sort_unstable();
-            if let Some(median) = lengths.get(lengths.len() / 2) {
-                return Ok(*median <= 2);
+            if records > 0 {
+                return Ok(bases <= stretches * LONGEST_POINT);
             }
         }
         Ok(false)
