@@ -187,7 +187,20 @@ pub fn open(spec: &Spec) -> Result<Box<dyn Source>> {
         None => detect(&spec.input)?,
     };
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
-    (format.open)(&spec.input, &spec.options)
+    let source = (format.open)(&spec.input, &spec.options)?;
+    let known = source.columns();
+    let stranger = spec
+        .options
+        .columns
+        .iter()
+        .flatten()
+        .find(|name| known.iter().all(|column| *column.name != ***name));
+    match stranger {
+        Some(name) => {
+            Err(Error::data(spec.input.path(), "", unknown_column(name, known).to_string()))
+        }
+        None => Ok(source),
+    }
 }
 
 fn format_named(name: &str) -> Result<&'static Format> {

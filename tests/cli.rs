@@ -159,6 +159,18 @@ fn misspelt_options_are_usage_errors() {
 }
 
 #[test]
+fn columns_can_be_chosen_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = write(folder.path(), "peaks.bed", b"chr7\t1\t2\tpeak\t5\n");
+    let run = Run::start(&[&format!("{bed},columns=name")]);
+    run.signal("-TERM");
+    assert!(run.end().1.contains("  peaks: peaks\n"));
+    let (code, text) = fail(&[&format!("{bed},columns=nmae")]);
+    assert_eq!(code, 1);
+    assert!(text.contains("no column is called 'nmae'; known are name, score"), "{text}");
+}
+
+#[test]
 fn log_lines_can_be_json() {
     let folder = tempfile::tempdir().unwrap();
     let bad = write(folder.path(), "bad.bed", b"chr1\tx\t2\n");

@@ -3,7 +3,7 @@
 use super::datasource::{ChartType, Datasource, Kind, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences, built_in, built_in_names};
-use crate::source::{ColumnKind, Hit, Mock, Shape, Source, Spec};
+use crate::source::{ColumnInfo, ColumnKind, Hit, Mock, Shape, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -238,9 +238,13 @@ impl Listing {
             Shape::Dense => options.group.clone().unwrap_or_else(|| SIGNALS.to_owned()),
             _ => id.clone(),
         };
-        let text = |kind| matches!(kind, ColumnKind::Text);
-        let metadata: Vec<Arc<str>> =
-            source.columns().iter().filter(|c| text(c.kind)).map(|c| c.name.clone()).collect();
+        let wanted = |column: &&ColumnInfo| {
+            let only = options.columns.as_ref();
+            only.is_none_or(|only| only.iter().any(|name| **name == *column.name))
+        };
+        let columns: Vec<_> = source.columns().iter().filter(wanted).collect();
+        let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
+        let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
         let measurement = |id: String, name: String, kind, chart| Measurement {
             id,
@@ -265,7 +269,7 @@ impl Listing {
         if let Some(chart) = chart {
             all.push(measurement(id.clone(), name.clone(), Kind::Range, chart));
         }
-        for column in source.columns() {
+        for column in columns {
             let ColumnKind::Number(range) = column.kind else { continue };
             let (id, name) = match chart {
                 Some(_) => (format!("{id}.{}", column.name), format!("{name} {}", column.name)),

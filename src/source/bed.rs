@@ -60,7 +60,7 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
         .filter(move |field| tabs || !field.is_empty())
 }
 
-fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+fn open(input: &Input, _: &Options) -> Result<Box<dyn Source>> {
     let mut lines = Lines::open(input)?;
     let mut rows = Rows::default();
     let mut columns: Option<Vec<Texts>> = None;
@@ -80,7 +80,6 @@ fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
         .into_iter()
         .zip(columns)
         .filter(|(name, _)| name != "strand" && !DRAWING.contains(&name.as_str()))
-        .filter(|(name, _)| options.columns.as_ref().is_none_or(|wanted| wanted.contains(name)))
         .map(|(name, texts)| Column::new(name, numbers_if_all_are(texts)))
         .collect();
     let how = Use { shape: Shape::Features, name: Some("name"), importance: Some("score") };
