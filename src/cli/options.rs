@@ -68,7 +68,7 @@ pub struct Options {
     /// The EpiViz page whose address is printed
     #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
     pub page_url: String,
-    /// Let pages of this origin connect too, such as https://lab.example; 'null' for pages from
+    /// Let pages of this origin connect too, such as <https://lab.example>; 'null' for pages from
     /// files, '*' for all
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,

@@ -1,7 +1,9 @@
 //! One actor a page: it owns the socket and the calls that wait for the page's answer.
 //!
 //! Reading, answering and writing do not wait for each other: requests are answered side by side,
-//! replies leave in the order in which they are ready, and a slow page delays itself only.
+//! and a slow page delays itself only. Replies leave as soon as they are ready, but those of one
+//! datasource group in the order in which they were asked for: a page that gets the values of a
+//! piece before its rows draws what it does not have (its block track then throws).
 
 use super::{Session, refused};
 use crate::error::PageError;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -117,6 +119,7 @@ where
         waiting: BTreeMap::new(),
         last_call: 0,
         answers: JoinSet::new(),
+        due: VecDeque::new(),
         outbox: VecDeque::new(),
         location: None,
     };
@@ -149,13 +152,24 @@ enum Outgoing {
     Call(String),
 }
 
+/// A request that is being answered.
+struct Due {
+    task: task::Id,
+    id: Box<RawValue>,
+    group: Option<String>,
+    ticket: Option<Ticket>,
+    reply: Option<String>,
+}
+
 struct Actor {
     session: Arc<Session>,
     view: View,
     born: Instant,
     waiting: BTreeMap<u64, oneshot::Sender<Result<Value, PageError>>>,
     last_call: u64,
-    answers: JoinSet<(String, Option<Ticket>)>,
+    answers: JoinSet<String>,
+    /// In the order in which they were asked for.
+    due: VecDeque<Due>,
     outbox: VecDeque<Outgoing>,
     /// The page's answer to where it looks, while it is awaited.
     location: Option<oneshot::Receiver<Result<Value, PageError>>>,
@@ -171,7 +185,7 @@ impl Actor {
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
         loop {
-            let roomy = self.answers.len() < AT_ONCE && self.outbox.len() < WAITING;
+            let roomy = self.due.len() < AT_ONCE && self.outbox.len() < WAITING;
             let next_question = self.born + self.view.next();
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
@@ -195,10 +209,9 @@ impl Actor {
                         return None;
                     }
                 },
-                Some(answer) = self.answers.join_next(), if !self.answers.is_empty() => match answer {
-                    Ok((json, ticket)) => self.outbox.push_back(Outgoing::Reply(json, ticket)),
-                    Err(error) => tracing::error!("a request could not be answered: {error}"),
-                },
+                Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
+                    self.answered(answer);
+                }
                 Some(call) = calls.recv() => self.send(call),
                 Some(answer) = answer_of(&mut self.location) => self.located(answer),
                 () = tokio::time::sleep_until(next_question) => {}
@@ -245,7 +258,9 @@ impl Actor {
 
     fn request(&mut self, id: Box<RawValue>, request: Request) {
         let provider = self.session.provider.clone();
-        let ticket = provider.target(&request).map(|target| {
+        let target = provider.target(&request);
+        let group = target.as_ref().map(|target| target.group.clone());
+        let ticket = target.map(|target| {
             let listing = provider.catalog.listing();
             let (ticket, too_fine) = self.view.request(
                 &target.group,
@@ -259,15 +274,40 @@ impl Actor {
             }
             ticket
         });
-        self.answers.spawn(async move {
-            let level = ticket.as_ref().map(|ticket| ticket.level);
+        let level = ticket.as_ref().map(|ticket| ticket.level);
+        let echoed = id.clone();
+        let task = self.answers.spawn(async move {
             let started = Instant::now();
-            let json = provider.answer(&request, level).await.to_json(&id);
-            tracing::debug!(
-                action = request.name(), bytes = json.len(), took = ?started.elapsed(), "answered"
-            );
-            (json, ticket)
+            let json = provider.answer(&request, level).await.to_json(&echoed);
+            let action = request.name();
+            tracing::debug!(action, bytes = json.len(), took = ?started.elapsed(), "answered");
+            json
         });
+        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None });
+    }
+
+    /// Notes an answer, and lets go those for which none of the same group is still due.
+    fn answered(&mut self, answer: Result<(task::Id, String), task::JoinError>) {
+        let task = answer.as_ref().map_or_else(task::JoinError::id, |(task, _)| *task);
+        let Some(due) = self.due.iter_mut().find(|due| due.task == task) else { return };
+        due.reply = Some(match answer {
+            Ok((_, json)) => json,
+            Err(error) => {
+                tracing::error!("a request could not be answered: {error}");
+                Reply::Refused("internal error".into()).to_json(&due.id)
+            }
+        });
+        let mut held: Vec<String> = Vec::new();
+        for mut due in std::mem::take(&mut self.due) {
+            let blocked = due.group.as_ref().is_some_and(|group| held.contains(group));
+            match due.reply.take() {
+                Some(json) if !blocked => self.outbox.push_back(Outgoing::Reply(json, due.ticket)),
+                reply => {
+                    held.extend(due.group.clone());
+                    self.due.push_back(Due { reply, ..due });
+                }
+            }
+        }
     }
 
     fn send(&mut self, call: Call) {
