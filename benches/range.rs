@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::catalog::Catalog;
 use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
 use epivizrs::provider::Provider;
-use epivizrs::source::Spec;
+use epivizrs::source::{Records, Rows, Shape, Source, Spec, Use};
 use epivizrs::table::{Column, Data, Table};
 use serde_json::json;
 use std::hint::black_box;
@@ -78,5 +78,22 @@ fn json(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, combined, json);
+fn search(c: &mut Criterion) {
+    let mut rows = Rows::default();
+    let names =
+        (0..60_000u32).map(|i| format!("GENE{}", i.wrapping_mul(2_654_435_761) % 1_000_000));
+    for start in (0..60_000).map(|i| i * 50_000 % 248_000_000) {
+        rows.push("chr1", start, start + 20_000);
+    }
+    rows.columns.push(Column::new("gene", Data::Text(names.collect())));
+    let how = Use { shape: Shape::Genes, name: Some("gene"), importance: None };
+    let genes = Records::new(rows, how);
+    let mut group = c.benchmark_group("search of 60,000 names");
+    for text in ["gene", "GENE12", "77", "nothing"] {
+        group.bench_function(text, |b| b.iter(|| black_box(genes.search(text, 12))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, combined, json, search);
 criterion_main!(benches);

@@ -3,10 +3,13 @@
 mod support;
 
 use epivizrs::error::PageError;
-use epivizrs::genome::Region;
+use epivizrs::genome::{Region, Sequences};
 use epivizrs::protocol::{GetAvailableCharts, WriteMsg};
+use epivizrs::source::{ColumnInfo, Level, Shape, Source};
+use epivizrs::table::Table;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use support::{Client, Endpoint};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -276,4 +279,63 @@ async fn a_new_level_clears_before_it_redraws() {
     }
     actions.retain(|action| action != "getCurrentLocation");
     assert_eq!(actions, ["clearDatasourceGroupCache", "redraw"]);
+}
+
+/// A source whose first base is not read before the test says so.
+struct Gate {
+    sequences: Sequences,
+    opened: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Source for Gate {
+    fn shape(&self) -> Shape {
+        Shape::Features
+    }
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+    fn columns(&self) -> &[ColumnInfo] {
+        &[]
+    }
+    fn rows(&self, _: &Region, _: Level) -> u64 {
+        1
+    }
+    fn first_view(&self) -> Option<Region> {
+        None
+    }
+    fn read(&self, region: &Region, _: Level, _: &[&str]) -> epivizrs::error::Result<Table> {
+        if region.start == 0 {
+            self.opened.lock().unwrap().recv().unwrap();
+        }
+        Ok(Table { start: vec![region.start], end: vec![region.end], ..Table::default() })
+    }
+}
+
+/// The real page's block track throws when values come before the rows that were asked for first.
+#[tokio::test]
+async fn replies_of_one_group_keep_their_order_and_others_overtake() {
+    let endpoint = Endpoint::start().await;
+    let (open, opened) = mpsc::channel();
+    let sequences = [("chr1", 1_000_000)].into_iter().collect();
+    let gate = Gate { sequences, opened: Mutex::new(opened) };
+    endpoint.session.provider.catalog.add("gate", gate);
+    let mut page = endpoint.connect().await;
+    let rows = |datasource: &str, start: u32| {
+        json!({"version": "4", "action": "getRows", "datasource": datasource, "seqName": "chr1",
+            "start": start, "end": start + 10, "metadata": []})
+    };
+    page.send(1, rows("gate", 1)).await;
+    page.send(2, rows("gate", 500)).await;
+    page.send(3, rows("peaks", 1)).await;
+    let mut order = Vec::new();
+    while order.len() < 3 {
+        let message = page.next_json().await;
+        if message["type"] == "response" {
+            order.push(message["requestId"].as_u64().unwrap());
+            if order.len() == 1 {
+                open.send(()).unwrap();
+            }
+        }
+    }
+    assert_eq!(order, [3, 1, 2]);
 }

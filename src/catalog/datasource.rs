@@ -198,7 +198,14 @@ impl Datasource {
             let mut values = vec![f32::NAN; table.len()];
             let column = measurement.column.as_deref().unwrap_or_default();
             if let Some(region) = listing.own_region(&*measurement.source, region) {
-                let own = measurement.source.read(&region, level, &[column])?;
+                let own = match measurement.source.read(&region, level, &[column]) {
+                    // One damaged file must not take the others of its group off the page.
+                    Err(error) if measurements.len() > 1 => {
+                        tracing::error!("'{}' is left out: {error}", measurement.id);
+                        Table::empty(&[column])
+                    }
+                    own => own?,
+                };
                 // The file's sequence may be shorter than the assembly's: the rest has no data.
                 for (value, row) in values.iter_mut().zip(0..own.len()) {
                     *value = own.columns[0].data.number(row) as f32;
