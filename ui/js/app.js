@@ -16,7 +16,7 @@ const [MOST_ASKED, MOST_SHOWN] = [40, 8];
 /** Everything that the page knows. `on` is told of what happens: rest, edit, point, setting. */
 export class App {
   constructor(on) {
-    Object.assign(this, { on, sequences: new Map(), measurements: new Map(), charts: [], socket: null });
+    Object.assign(this, { on, sequences: new Map(), measurements: new Map(), charts: [], socket: null, ready: false });
     this.data = new Data(args => this.socket.ask('getCombined', args), () => this.draw());
     this.place = new Place(seq => this.sequences.get(seq), {
       onMove: () => this.draw(),
@@ -181,7 +181,7 @@ export class App {
     byId('ruler').setAttribute('aria-label', `Ruler, ${written(view)}`);
     byId('span').textContent = bases(toWire(view).end - toWire(view).start + 1);
     for (const chart of this.charts) chart.draw(view, this.data, palette);
-    const busy = !this.data.settled || view !== this.place.target;
+    const busy = !this.ready || !this.data.settled || view !== this.place.target;
     document.querySelector('main').setAttribute('aria-busy', busy);
     this.on.drawn(view);
   }

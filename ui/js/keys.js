@@ -32,7 +32,7 @@ export function startKeys(app, { openAdd, openHelp }) {
     if (!place.target) return;
     const { seq, start, end } = place.target;
     const middle = (event.offsetX / app.width) * app.sequences.get(seq);
-    place.go({ seq, start: middle - (end - start) / 2, end: middle + (end - start) / 2 }, true);
+    place.go({ seq, start: middle - (end - start) / 2, end: middle + (end - start) / 2 }, { smooth: true });
   });
   for (const button of document.querySelectorAll('[data-close]')) {
     button.addEventListener('click', () => button.closest('dialog').close());

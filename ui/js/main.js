@@ -89,10 +89,13 @@ async function connected() {
     return;
   }
   started = true;
-  if (restore()) return;
-  app.place.go(firstView());
-  await app.firstCharts(info.colors);
-  rested();
+  if (!restore()) {
+    app.place.go(firstView());
+    await app.firstCharts(info.colors);
+    rested();
+  }
+  app.ready = true;
+  app.draw();
 }
 
 const socketUrl = new URL(`ws${location.search}`, location.href);

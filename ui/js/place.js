@@ -1,6 +1,6 @@
 // Where the page looks, and all ways of moving there: keys, wheel, drag, pinch, buttons.
 
-import { clamped } from './region.js';
+import { clamped, whole } from './region.js';
 
 /** Part of the way that a smooth movement covers in a frame. */
 const EASE = 0.3;
@@ -15,9 +15,13 @@ export class Place {
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
   }
 
-  /** Goes to a region of a known sequence; smoothly if asked and near. */
-  go(region, smooth = false) {
-    const target = clamped(region, this.lengthOf(region.seq));
+  /**
+   * Goes to a region of a known sequence; smoothly if asked and near. A `loose` place may lie
+   * between bases until it rests.
+   */
+  go(region, { smooth = false, loose = false } = {}) {
+    const onSequence = clamped(region, this.lengthOf(region.seq));
+    const target = loose ? onSequence : whole(onSequence);
     const near = this.view?.seq === target.seq;
     this.target = target;
     if (smooth && near && !this.calm.matches) {
@@ -30,24 +34,24 @@ export class Place {
     this.onMove();
     this.onTarget();
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.onRest(), REST);
+    this.resting = setTimeout(() => (loose ? this.go(this.target, { smooth: true }) : this.onRest()), REST);
   }
 
   /** Moves by a part of the view. */
-  pan(part, smooth = true) {
+  pan(part, how = { smooth: true }) {
     if (!this.target) return;
     const { seq, start, end } = this.target;
     const by = part * (end - start);
-    this.go({ seq, start: start + by, end: end + by }, smooth);
+    this.go({ seq, start: start + by, end: end + by }, how);
   }
 
   /** Makes the view `factor` times as wide; what is at that part of it stays there. */
-  zoom(factor, part = 0.5, smooth = true) {
+  zoom(factor, part = 0.5, how = { smooth: true }) {
     if (!this.target) return;
     const { seq, start, end } = this.target;
     const width = Math.min(Math.max((end - start) * factor, 1), this.lengthOf(seq));
     const fixed = start + part * (end - start);
-    this.go({ seq, start: fixed - part * width, end: fixed + (1 - part) * width }, smooth);
+    this.go({ seq, start: fixed - part * width, end: fixed + (1 - part) * width }, how);
   }
 
   step() {
@@ -77,11 +81,11 @@ export class Place {
       const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
       if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
         const by = (event.deltaX || event.deltaY) * unit;
-        this.pan(by / element.clientWidth, false);
+        this.pan(by / element.clientWidth, { loose: true });
       } else {
         const speed = event.ctrlKey ? 0.01 : 0.0016;
         const exponent = Math.min(Math.max(event.deltaY * unit * speed, -1), 1);
-        this.zoom(Math.exp(exponent), partOf(event.clientX));
+        this.zoom(Math.exp(exponent), partOf(event.clientX), { smooth: true, loose: true });
       }
     }, { passive: false });
     element.addEventListener('pointerdown', event => {
@@ -95,12 +99,12 @@ export class Place {
       fingers.set(event.pointerId, event.clientX);
       const after = [...fingers.values()];
       if (before.length === 1) {
-        if (after[0] !== before[0]) this.pan((before[0] - after[0]) / element.clientWidth, false);
+        if (after[0] !== before[0]) this.pan((before[0] - after[0]) / element.clientWidth, { loose: true });
       } else {
         const gap = ([a, b]) => Math.max(Math.abs(a - b), 20);
         const middle = ([a, b]) => (a + b) / 2;
-        this.pan((middle(before) - middle(after)) / element.clientWidth, false);
-        this.zoom(gap(before) / gap(after), partOf(middle(after)), false);
+        this.pan((middle(before) - middle(after)) / element.clientWidth, { loose: true });
+        this.zoom(gap(before) / gap(after), partOf(middle(after)), { loose: true });
       }
       element.classList.add('is-dragged');
     });

@@ -26,6 +26,12 @@ export function clamped({ seq, start, end }, length) {
   return { seq, start: from, end: from + width };
 }
 
+/** The region from whole base to whole base. */
+export function whole({ seq, start, end }) {
+  const from = Math.round(start);
+  return { seq, start: from, end: Math.max(Math.round(end), from + 1) };
+}
+
 /** As people write it: chr11:101,407,173-103,922,435. */
 export function written(region) {
   const { seqName, start, end } = toWire(region);
@@ -60,8 +66,8 @@ const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?(${NUMBER})(?:\\s*(?:-|â€“|â€
  */
 export function parsed(text, sequences, view) {
   const trimmed = text.trim();
-  const whole = sequenceNamed(trimmed, sequences);
-  if (whole) return { seq: whole, start: 0, end: sequences.get(whole) };
+  const named = sequenceNamed(trimmed, sequences);
+  if (named) return { seq: named, start: 0, end: sequences.get(named) };
   const match = PLACE.exec(trimmed);
   if (!match) return null;
   const [, name, from, to] = match;

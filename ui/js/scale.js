@@ -15,12 +15,10 @@ export function ticks(low, high, count) {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** A range with round ends that holds all values, and zero where that costs little. */
+/** A range with round ends that holds zero and all values: heights can then be compared. */
 export function pleasant(low, high) {
-  if (!(low <= high)) return [0, 1];
-  if (low > 0 && low < high * 0.5) low = 0;
-  if (high < 0 && high > low * 0.5) high = 0;
-  if (low === high) [low, high] = low === 0 ? [0, 1] : [Math.min(low, 0), Math.max(high, 0)];
+  [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+  if (low === high) return [0, 1];
   const step = roundStep((high - low) / 8);
   const at = steps => Number((steps * step).toPrecision(12));
   return [at(Math.floor(low / step + 1e-9)), at(Math.ceil(high / step - 1e-9))];

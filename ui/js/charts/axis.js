@@ -40,7 +40,7 @@ export function valueLabels(pen, { height }, range) {
 
 /** A frame of two value axes with their names: for plots. Returns [x, y] from values to pixels. */
 export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName]) {
-  const [left, right, top, bottom] = [48, 12, 12, 34];
+  const [left, right, top, bottom] = [48, 12, 20, 34];
   const y = upward(yRange, height, { top, bottom });
   const x = value => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (width - left - right);
   const [xs, ys] = [ticks(...xRange, width / 90), ticks(...yRange, height / 45)];
@@ -49,6 +49,6 @@ export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName])
   for (const value of xs) pen.text(x(value), height - bottom + 13, short(value), { size: 10, anchor: 'middle' });
   for (const value of ys) pen.text(left - 5, y(value) + 3.5, short(value), { size: 10, anchor: 'end' });
   pen.text((left + width - right) / 2, height - 5, xName, { anchor: 'middle', fill: pen.palette.ink });
-  pen.text(4, 9, yName, { fill: pen.palette.ink, halo: true });
+  pen.text(4, 10, yName, { fill: pen.palette.ink, halo: true });
   return [x, y];
 }
