@@ -54,7 +54,7 @@ pub async fn serve(options: Options) -> Result<()> {
     if options.open {
         open(own_page(address));
     }
-    let serving = server::run(listener, session.clone(), access, &options.page_url, stop.clone());
+    let serving = server::run(listener, session.clone(), access, stop.clone());
     if options.no_prompt || !std::io::stdin().is_terminal() {
         return Ok(serving.await?);
     }

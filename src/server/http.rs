@@ -16,8 +16,6 @@ use tokio_util::task::TaskTracker;
 pub(super) struct Door {
     pub(super) session: Arc<Session>,
     pub(super) access: Access,
-    /// The EpiViz page to which links are offered.
-    pub(super) page_url: Arc<str>,
     /// The tasks of connected pages, waited for at the end.
     pub(super) pages: TaskTracker,
     pub(super) stop: CancellationToken,

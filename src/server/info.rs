@@ -26,7 +26,7 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
         "firstView": view,
         "colors": colors,
         "pages": door.session.pages().len(),
-        "epiviz": epiviz_link(&door.page_url, host, view.as_ref()),
+        "epiviz": epiviz_link(door.access.page_url(), host, view.as_ref()),
     });
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

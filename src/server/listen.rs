@@ -34,7 +34,6 @@ pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
 }
 
 /// Serves until `stop` is cancelled, then closes every page's socket with a close frame.
-/// `page_url` is the EpiViz page to which links are offered.
 ///
 /// # Errors
 /// [`Error::Io`] if the listener fails.
@@ -42,12 +41,10 @@ pub async fn run(
     listener: TcpListener,
     session: Arc<Session>,
     access: Access,
-    page_url: &str,
     stop: CancellationToken,
 ) -> Result<()> {
     let pages = TaskTracker::new();
-    let page_url = page_url.into();
-    let door = Door { session, access, page_url, pages: pages.clone(), stop: stop.clone() };
+    let door = Door { session, access, pages: pages.clone(), stop: stop.clone() };
     let service = router(door).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     served.await.map_err(|error| Error::io("the listening socket".as_ref(), error))?;
