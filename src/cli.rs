@@ -1,6 +1,7 @@
 //! The command line, and what it sets in motion.
 
 mod demo;
+mod open;
 mod options;
 mod serve;
 

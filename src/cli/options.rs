@@ -75,6 +75,9 @@ pub struct Options {
     /// Rows that a page should have in view; half to twice as many are drawn
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(50..=20_000))]
     pub page_rows: u64,
+    /// Open the built-in page in the browser
+    #[arg(long)]
+    pub open: bool,
     /// Do not prompt for commands, even at a terminal
     #[arg(long)]
     pub no_prompt: bool,

@@ -1,16 +1,19 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
 use super::demo;
+use super::open::open;
 use super::options::Options;
 use crate::catalog::{Catalog, Listing};
 use crate::console;
 use crate::genome::{Sequences, built_in, built_in_names};
+use crate::protocol::WireRegion;
 use crate::provider::Provider;
-use crate::server::{self, Access};
+use crate::server::{self, Access, epiviz_link};
 use crate::session::Session;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +49,10 @@ pub async fn serve(options: Options) -> Result<()> {
     println!("listening on ws://{address}/ws");
     std::io::stdout().flush()?;
     if !options.quiet {
-        eprint!("{}", greeting(&session.provider.catalog.listing(), address.port(), &options));
+        eprint!("{}", greeting(&session.provider.catalog.listing(), address, &options));
+    }
+    if options.open {
+        open(own_page(address));
     }
     let serving = server::run(listener, session.clone(), access, stop.clone());
     if options.no_prompt || !std::io::stdin().is_terminal() {
@@ -94,19 +100,30 @@ async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
 }
 
 /// What is served, and the addresses to open.
-fn greeting(listing: &Listing, port: u16, options: &Options) -> String {
+fn greeting(listing: &Listing, address: SocketAddr, options: &Options) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     for datasource in listing.datasources() {
         let ids: Vec<_> = datasource.measurements.iter().map(|m| m.id.as_str()).collect();
         let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
     }
-    let socket = format!("ws://localhost:{port}/ws");
-    let mut page = format!("{}?websocket-host[]={socket}&", options.page_url);
-    if let Some(view) = listing.first_view() {
-        let _ =
-            write!(page, "seqName={}&start={}&end={}&", view.sequence, view.start + 1, view.end);
-    }
-    let _ = writeln!(text, "  endpoint: {socket}\n  EpiViz:   {page}");
+    let host = format!("localhost:{}", address.port());
+    let view = listing.first_view().map(|region| WireRegion::from(&region));
+    let epiviz = epiviz_link(&options.page_url, &host, view.as_ref());
+    let _ = writeln!(
+        text,
+        "  open:     {}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}",
+        own_page(address)
+    );
     text
+}
+
+/// The built-in page's address for a browser on this machine.
+fn own_page(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => {
+            format!("http://localhost:{}/", address.port())
+        }
+        _ => format!("http://{address}/"),
+    }
 }

@@ -13,6 +13,7 @@ pub struct Access {
     /// Pages served from this machine are as trusted as its programs, while only this machine can
     /// reach the endpoint.
     loopback: bool,
+    page_url: String,
 }
 
 impl Access {
@@ -27,7 +28,13 @@ impl Access {
             allowed: allowed.map(|origin| origin.trim_end_matches('/').to_lowercase()).collect(),
             any: more.iter().any(|origin| origin == "*"),
             loopback: own.ip().is_loopback(),
+            page_url: page_url.to_owned(),
         }
+    }
+
+    /// The EpiViz page to which links are offered.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
     }
 
     /// Whether a connection with that `Origin` may be made. Programs send none.

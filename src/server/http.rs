@@ -1,12 +1,11 @@
 //! What is answered under which path.
 
 use super::access::Access;
-use super::ws;
+use super::{info, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -26,24 +25,18 @@ pub(super) struct Door {
 pub(super) fn router(door: Door) -> Router {
     Router::new()
         .route("/", get(root))
+        .route("/ui/{*name}", get(ui::file))
+        .route("/info", get(info::info))
         .route("/ws", get(ws::upgrade))
         .route("/websocket", get(ws::upgrade))
         .route("/healthz", get(|| async { "ok\n" }))
         .with_state(door)
 }
 
-/// A page's socket, or what somebody sees who opens the endpoint itself in a browser.
+/// A page's socket, or the built-in page for who opens the endpoint itself in a browser.
 async fn root(State(door): State<Door>, request: Request) -> Response {
-    if ws::wants_upgrade(request.headers()) {
-        return ws::upgrade(State(door), request).await;
+    match ws::wants_upgrade(request.headers()) {
+        true => ws::upgrade(State(door), request).await,
+        false => ui::index(request.headers()),
     }
-    let listing = door.session.provider.catalog.listing();
-    let mut text = String::from(
-        "epivizrs serves genomic data to EpiViz pages over a WebSocket at /ws.\n\
-         Open the EpiViz address that it printed when it started.\n\nServed here:\n",
-    );
-    for measurement in listing.measurements() {
-        text.push_str(&format!("  {} ({})\n", measurement.id, measurement.chart.word()));
-    }
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

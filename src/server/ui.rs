@@ -1,0 +1,156 @@
+//! The built-in page: the files of `ui/`, held in the program.
+
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::Write;
+use std::sync::LazyLock;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        /// Every file of the page: its name below `ui/`, and its text.
+        const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../ui/", $name)))),*];
+    };
+}
+
+files! {
+    "index.html", "style.css", "icon.svg",
+    "js/actions.js", "js/app.js", "js/chart.js", "js/charts/axis.js", "js/charts/blocks.js",
+    "js/charts/genes.js", "js/charts/heatmap.js", "js/charts/lanes.js", "js/charts/lines.js",
+    "js/charts/list.js", "js/charts/plots.js", "js/charts/ruler.js", "js/data.js",
+    "js/dialogs.js", "js/dom.js", "js/facts.js", "js/finder.js", "js/keys.js", "js/link.js",
+    "js/main.js", "js/notes.js", "js/pen.js", "js/picture.js", "js/place.js", "js/pointing.js",
+    "js/region.js", "js/rows.js", "js/scale.js", "js/socket.js", "js/theme.js",
+}
+
+/// What the page may do: run its own files and speak with its own endpoint, nothing else. So even
+/// a name in a file that got into the page as markup could neither run nor send anything.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'self'";
+
+/// A file as it is sent.
+struct Packed {
+    name: &'static str,
+    text: &'static str,
+    gzip: Vec<u8>,
+    tag: String,
+}
+
+static PACKED: LazyLock<Vec<Packed>> = LazyLock::new(|| FILES.iter().map(packed).collect());
+
+fn packed(&(name, text): &(&'static str, &'static str)) -> Packed {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory cannot fail; if it did, the file would go unpacked.
+    let gzip = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    Packed { name, text, gzip: gzip.unwrap_or_default(), tag }
+}
+
+/// The page itself, at `/`.
+pub(super) fn index(headers: &HeaderMap) -> Response {
+    serve("index.html", headers)
+}
+
+/// A file of the page, at `/ui/...`.
+pub(super) async fn file(Path(name): Path<String>, request: Request) -> Response {
+    serve(&name, request.headers())
+}
+
+fn serve(name: &str, headers: &HeaderMap) -> Response {
+    let Some(file) = PACKED.iter().find(|file| file.name == name) else {
+        return (StatusCode::NOT_FOUND, "the page has no such file\n").into_response();
+    };
+    let asked = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if asked(header::IF_NONE_MATCH).is_some_and(|tags| tags.contains(&file.tag)) {
+        return (StatusCode::NOT_MODIFIED, common(file)).into_response();
+    }
+    let gzip = asked(header::ACCEPT_ENCODING).is_some_and(|encodings| encodings.contains("gzip"));
+    match gzip && !file.gzip.is_empty() {
+        true => {
+            let encoding = [(header::CONTENT_ENCODING, "gzip")];
+            (common(file), encoding, file.gzip.as_slice()).into_response()
+        }
+        false => (common(file), file.text).into_response(),
+    }
+}
+
+/// Headers of every answer. Browsers keep the files, and ask each time whether they are still good.
+fn common(file: &Packed) -> [(HeaderName, &str); 7] {
+    [
+        (header::CONTENT_TYPE, content_type(file.name)),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::ETAG, &file.tag),
+        (header::VARY, "accept-encoding"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Links from the page do not tell others its address, which may hold a token.
+        (header::REFERRER_POLICY, "no-referrer"),
+    ]
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn names_in(folder: &Path, root: &Path, names: &mut Vec<String>) {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => names_in(&path, root, names),
+                false => names.push(path.strip_prefix(root).unwrap().display().to_string()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+        let mut names = Vec::new();
+        names_in(&root, &root, &mut names);
+        names.sort();
+        let mut served: Vec<_> = FILES.iter().map(|(name, _)| name.to_string()).collect();
+        served.sort();
+        assert_eq!(served, names);
+    }
+
+    #[test]
+    fn the_page_is_small_and_asks_nothing_of_others() {
+        let sent: usize = PACKED.iter().map(|file| file.gzip.len()).sum();
+        assert!(sent < 100_000, "{sent} bytes");
+        for (name, text) in FILES {
+            for scheme in ["https://", "http://"] {
+                let foreign = text.matches(scheme).count();
+                // The name of a language, not an address that is opened.
+                let languages = text.matches("http://www.w3.org/2000/svg").count();
+                assert_eq!(foreign, if scheme == "http://" { languages } else { 0 }, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_sent_once_and_then_only_confirmed() {
+        let first = serve("js/main.js", &HeaderMap::new());
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(first.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+        let mut again = HeaderMap::new();
+        again.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
+        assert_eq!(serve("js/main.js", &again).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(serve("js/../../Cargo.toml", &again).status(), StatusCode::NOT_FOUND);
+    }
+}

@@ -1,0 +1,509 @@
+// The built-in page in a real browser, on the real program, against files whose contents follow
+// a formula: what is drawn is compared with the formula, not with what the program sent.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bigWig } from './bigwig.mjs';
+import { calm, closeBrowser, endpoint, folder, freePort, go, link, place, rects, saved, shoot, steps, tab } from './support.mjs';
+
+const LENGTH = 20_000_000;
+const STEP = 100;
+/** The value of the base in step i of full.bw: scattered over 0 ... 99. */
+const full = i => (i * 7919) % 100;
+/** holes.bw has the same values, but none in every other stretch of 200 kb. */
+const holes = i => (Math.floor(i / 2000) % 2 ? null : full(i));
+/** Feature i of blocks.bed: every 50 kb, of growing widths. */
+const blocks = Array.from({ length: 390 }, (_, i) => ({ start: i * 50_000 + 7, end: i * 50_000 + 7 + 100 * (i + 1), name: `block${i}` }));
+const BLUE = '#1f77b4';
+const RED = '#d62728';
+
+const files = (...names) => names.map(name => join(folder, name));
+
+let served;
+before(async () => {
+  writeFileSync(join(folder, 'full.bw'), bigWig('chr1', LENGTH, STEP, full));
+  writeFileSync(join(folder, 'holes.bw'), bigWig('chr1', LENGTH, STEP, holes));
+  writeFileSync(join(folder, 'blocks.bed'), blocks.map(b => `chr1\t${b.start}\t${b.end}\t${b.name}\n`).join(''));
+  writeFileSync(join(folder, 'genes.gtf'), [
+    ['gene', 5_000_001, 5_040_000], ['exon', 5_000_001, 5_004_000], ['exon', 5_030_001, 5_040_000],
+  ].map(([part, start, end]) => `chr1\ttest\t${part}\t${start}\t${end}\t.\t-\t.\tgene_id "G1"; gene_name "ABCD1"; transcript_id "T1";\n`).join(''));
+  served = await endpoint(files('full.bw,color=#1f77b4', 'holes.bw,missing=gap,color=#2ca02c', 'blocks.bed,color=#d62728', 'genes.gtf'));
+});
+after(async () => {
+  await closeBrowser();
+  await served?.stop();
+});
+
+/** A tab at a place with charts; all faults of the page fail the test. */
+async function open(t, hash = '', options = {}, url = served.url) {
+  const page = await tab(options);
+  t.after(async () => {
+    await page.context().close();
+    assert.deepEqual(page.faults, []);
+  });
+  await page.goto(url + hash);
+  await calm(page);
+  return page;
+}
+
+/** The mean of full.bw over whole steps and parts of steps, base by base in effect. */
+function mean(value, start, end) {
+  let [sum, covered] = [0, 0];
+  for (let i = Math.floor(start / STEP); i * STEP < end; i += 1) {
+    const width = Math.min(end, (i + 1) * STEP) - Math.max(start, i * STEP);
+    const here = (i + 1) * STEP <= LENGTH ? value(i) : null;
+    if (here !== null && width > 0) { sum += here * width; covered += width; }
+  }
+  return covered ? sum / covered : null;
+}
+
+/** Asserts that each step of a line in the saved picture is the mean of the file's values there. */
+async function assertTrueLine(page, value, { color = BLUE, gaps = false } = {}) {
+  const { start, end } = await place(page);
+  const [width, pad] = await page.evaluate(async () => [
+    document.getElementById('ruler').clientWidth, (await import('/ui/js/charts/axis.js')).PAD,
+  ]);
+  const height = 110;
+  const perPixel = (end - start + 1) / width;
+  const drawn = steps(String(await saved(page, 'svg')), color);
+  const widest = Math.max(...drawn.map(([x0, x1]) => x1 - x0)) * perPixel;
+  // Bins are powers of two; a signal that is sparse is drawn record by record from near by.
+  const bin = gaps && Math.abs(widest - STEP) < 2 ? STEP : 2 ** Math.round(Math.log2(widest));
+  const seen = new Set();
+  for (const [x0, x1, y] of drawn) {
+    const from = Math.round((start - 1 + x0 * perPixel) / bin) * bin;
+    const to = Math.min(from + Math.max(Math.round(((x1 - x0) * perPixel) / bin), 1) * bin, LENGTH);
+    const expected = mean(value, from, to);
+    const shown = ((height - pad.bottom - y) / (height - pad.top - pad.bottom)) * 100;
+    assert.ok(Math.abs(shown - expected) < 0.02, `${from}-${to}: drawn ${shown}, in the file ${expected}`);
+    seen.add(from);
+  }
+  // Nothing is left out: every bin in view that has data is drawn.
+  for (let from = Math.floor((start - 1) / bin) * bin; from < end; from += bin) {
+    const has = mean(value, from, Math.min(from + bin, LENGTH)) !== null;
+    if (!has) assert.ok(gaps && !seen.has(from), `a value is drawn at ${from}, where there is none`);
+    else assert.ok(seen.has(from), `nothing is drawn at ${from}, in bins of ${bin}`);
+  }
+  return { bin, steps: drawn.length };
+}
+
+/** The part of the canvas' columns that hold something of that colour. */
+function painted(page, index = 0) {
+  return page.evaluate(i => {
+    const canvas = document.querySelectorAll('.chart canvas')[i];
+    const { data, width } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const columns = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      const strong = Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2]) > 90;
+      if (strong && data[at + 3] > 200) columns.add((at / 4) % width);
+    }
+    return columns.size / width;
+  }, index);
+}
+
+const LINE = ['LineTrack', ['full'], { colors: [BLUE], yMin: 0, yMax: 100, height: 110 }];
+const HOLES = ['LineTrack', ['holes'], { colors: ['#2ca02c'], yMin: 0, yMax: 100, height: 110 }];
+const BLOCKS = ['BlocksTrack', ['blocks'], { colors: [RED] }];
+
+test('first visit: charts of what is served, at a place with data', async t => {
+  const page = await open(t);
+  const titles = await page.locator('.chart h3').allTextContents();
+  assert.ok(titles.includes('full') && titles.includes('blocks'), `${titles}`);
+  assert.ok(await painted(page) > 0.5);
+  await shoot(page, 'first-visit');
+});
+
+test('zoom across all levels: each drawn step is the mean of the file there', async t => {
+  const page = await open(t, link('chr1:1-20000000', LINE));
+  const bins = new Set();
+  for (let depth = 0; depth < 21; depth += 1) {
+    const { bin, steps: count } = await assertTrueLine(page, full);
+    assert.ok(count <= 3000, `${count} steps are too many to draw`);
+    assert.ok(await painted(page) > 0.9);
+    bins.add(bin);
+    if (depth === 0) await shoot(page, 'whole-sequence');
+    await page.keyboard.press('+');
+    await calm(page);
+  }
+  const { start, end } = await place(page);
+  assert.equal(end - start + 1, 20);
+  assert.ok(bins.size > 8 && bins.has(1), `levels seen: ${[...bins]}`);
+  await shoot(page, 'base-level');
+});
+
+test('no data is a gap, never zero', async t => {
+  const page = await open(t, link('chr1:850001-3250000', HOLES));
+  await assertTrueLine(page, holes, { color: '#2ca02c', gaps: true });
+  await go(page, 'chr1:1150001-1250000');
+  await assertTrueLine(page, holes, { color: '#2ca02c', gaps: true });
+  await go(page, 'chr1:1050001-1150000');
+  assert.match(await page.locator('.chart .state').textContent(), /^$|nothing here/);
+  assert.equal(steps(String(await saved(page, 'svg')), '#2ca02c').length, 0);
+});
+
+test('drag, wheel, double click and keys move, and what is drawn stays true', async t => {
+  const page = await open(t, link('chr1:4000001-5000000', LINE, BLOCKS));
+  const box = await page.locator('canvas.track').first().boundingBox();
+  const middle = [box.x + box.width / 2, box.y + 50];
+  await page.mouse.move(...middle);
+  await page.mouse.down();
+  for (let i = 1; i <= 10; i += 1) await page.mouse.move(middle[0] - i * 20, middle[1]);
+  await page.mouse.up();
+  await calm(page);
+  const dragged = await place(page);
+  assert.ok(Math.abs(dragged.start - (4_000_001 + (200 / box.width) * 1e6)) < 3, `${dragged.start}`);
+  await assertTrueLine(page, full);
+  await page.mouse.move(box.x, middle[1]);
+  await page.mouse.wheel(0, -300);
+  await calm(page);
+  const zoomed = await place(page);
+  assert.ok(Math.abs(zoomed.start - dragged.start) < 3, 'what is under the pointer stays there');
+  assert.ok(zoomed.end < dragged.end);
+  await assertTrueLine(page, full);
+  await page.mouse.dblclick(...middle);
+  await calm(page);
+  const halved = await place(page);
+  assert.ok(Math.abs((halved.end - halved.start) * 2 - (zoomed.end - zoomed.start)) < 4);
+  await page.keyboard.press('Shift+ArrowRight');
+  await calm(page);
+  assert.ok(Math.abs((await place(page)).start - halved.end) < 3);
+  await assertTrueLine(page, full);
+});
+
+test('blocks are drawn where the file has them', async t => {
+  const page = await open(t, link('chr1:10000001-11000000', BLOCKS));
+  const { start, end } = await place(page);
+  const width = await page.evaluate(() => document.getElementById('ruler').clientWidth);
+  const perPixel = (end - start + 1) / width;
+  const drawn = rects(String(await saved(page, 'svg')), RED).sort((a, b) => a[0] - b[0]);
+  const expected = blocks.filter(block => block.start < end && block.end > start - 1);
+  assert.equal(drawn.length, expected.length);
+  drawn.forEach(([x0, x1], i) => {
+    assert.ok(Math.abs(Math.max((expected[i].start - start + 1) / perPixel, -1) - x0) < 0.02);
+    assert.ok(Math.abs(Math.min((expected[i].end - start + 1) / perPixel, width + 1) - x1) < 0.02);
+  });
+});
+
+test('held data are drawn at once, and only the newest view is asked for', async t => {
+  const page = await tab();
+  t.after(() => page.context().close());
+  const held = [];
+  let [holding, asked] = [false, 0];
+  await page.routeWebSocket(/\/ws/, socket => {
+    const server = socket.connectToServer();
+    socket.onMessage(message => {
+      if (JSON.parse(message).data?.action === 'getCombined') asked += 1;
+      server.send(message);
+    });
+    server.onMessage(message => (holding ? held.push(() => socket.send(message)) : socket.send(message)));
+  });
+  await page.goto(served.url + link('chr1:4000001-5000000', LINE));
+  await calm(page);
+  [holding, asked] = [true, 0];
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press('+');
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press('ArrowRight');
+  await page.waitForFunction(() => document.querySelector('main').getAttribute('aria-busy') === 'true');
+  await page.waitForFunction(() => !/4,000,001/.test(document.getElementById('place').value));
+  assert.ok(await painted(page) > 0.5, 'the old rows are drawn in the new view');
+  assert.equal(asked, 1, 'one request is on its way at a time');
+  holding = false;
+  held.forEach(send => send());
+  await calm(page);
+  assert.equal(asked, 2, 'then the newest view, none between');
+  await assertTrueLine(page, full);
+  assert.deepEqual(page.faults, []);
+});
+
+test('regions and genes are found; nothing found is said', async t => {
+  const page = await open(t, link('chr1:1-100000', LINE, ['GenesTrack', ['genes'], {}]));
+  for (const [text, start, end] of [
+    ['chr1:2,000,001-3,000,000', 2_000_001, 3_000_000], ['1:2m-3m', 2_000_000, 3_000_000], ['CHR1', 1, LENGTH],
+    ['chr1 500 1500', 500, 1500], ['7.5k-8.5k', 7500, 8500], ['chr1:19999990-99999999', 19_999_986, LENGTH],
+  ]) {
+    await go(page, text);
+    const found = await place(page);
+    assert.ok(Math.abs(found.start - start) <= 5 && found.end === end, `${text}: ${JSON.stringify(found)}`);
+  }
+  await page.fill('#place', 'abcd');
+  await page.waitForSelector('#hits li');
+  assert.equal(await page.locator('#hits li b').textContent(), 'ABCD1');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await page.getAttribute('#place', 'aria-activedescendant'), 'hit0');
+  await page.keyboard.press('Enter');
+  await calm(page);
+  const { start, end } = await place(page);
+  assert.ok(start < 5_000_001 && end > 5_040_000 && end - start < 100_000);
+  await shoot(page, 'gene-level');
+  const exons = rects(String(await saved(page, 'svg')), BLUE).map(([x0, x1]) => [x0, x1].map(x => Math.round(start - 1 + (x * (end - start + 1)) / 1248)));
+  assert.equal(exons.length, 2);
+  for (const [i, [from, to]] of [[5_000_000, 5_004_000], [5_030_000, 5_040_000]].entries()) {
+    assert.ok(Math.abs(exons[i][0] - from) < 50 && Math.abs(exons[i][1] - to) < 50, `${exons[i]}`);
+  }
+  await page.fill('#place', 'no such thing');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.note');
+  assert.match(await page.textContent('.note'), /Nothing is called no such thing/);
+});
+
+test('the endpoint drives the page as it drives EpiViz', async t => {
+  const page = await tab();
+  t.after(() => page.context().close());
+  const answers = new Map();
+  const registered = [];
+  let socket;
+  await page.routeWebSocket(/\/ws/, opened => {
+    socket = opened;
+    const server = opened.connectToServer();
+    opened.onMessage(message => {
+      const { type, requestId, data } = JSON.parse(message);
+      if (type === 'response') return answers.get(requestId)(data);
+      if (data.action === 'registerChartTypes') registered.push(...data.data.map(kind => kind.chartName));
+      server.send(message);
+    });
+    server.onMessage(message => opened.send(message));
+  });
+  await page.goto(served.url + link('chr1:1-100000', LINE));
+  await calm(page);
+  let last = 1000;
+  const call = (action, args = {}) => new Promise(resolve => {
+    last += 1;
+    answers.set(last, resolve);
+    socket.send(JSON.stringify({ type: 'request', requestId: last, data: { action, ...args } }));
+  });
+  const done = async (action, args) => {
+    const { success, errorMessage, value } = await call(action, args);
+    assert.deepEqual([success, errorMessage], [true, null], action);
+    await calm(page);
+    return value;
+  };
+  const refused = async (action, args) => {
+    const { success, errorMessage } = await call(action, args);
+    assert.equal(success, false, action);
+    assert.ok(errorMessage, action);
+  };
+  const text = JSON.stringify;
+  const wire = (id, type, datasourceId, metadata = []) => ({ id, name: id, type, datasourceId, datasourceGroup: datasourceId, metadata, annotation: {}, minValue: 0, maxValue: 100 });
+  const signals = wire('full', 'feature', 'signals');
+
+  assert.equal(registered.length, 8);
+  const ids = {};
+  for (const name of registered) {
+    const bare = name.split('.').at(-1);
+    const measurements = bare === 'GenesTrack' ? [wire('genes', 'range', 'genes')] : bare === 'BlocksTrack' ? [wire('blocks', 'range', 'blocks')]
+      : bare === 'ScatterPlot' ? [signals, signals] : [signals];
+    ids[bare] = (await done('addChart', { type: name, measurements: text(measurements) })).id;
+  }
+  assert.equal(await page.locator('.chart').count(), 9);
+  assert.equal(new Set(Object.values(ids)).size, 8);
+  await refused('addChart', { type: 'LineTrack2', measurements: text([signals]) });
+  await refused('addChart', { type: 'epiviz.plugins.charts.LineTrack', measurements: '[]' });
+  await refused('addChart', { type: 'epiviz.plugins.charts.LineTrack', measurements: 'not JSON' });
+  assert.equal(await page.locator('.chart').count(), 9);
+
+  assert.equal(await done('navigate', { range: text({ seqName: 'chr1', start: 3_000_001, end: 3_500_000 }) }), null);
+  assert.deepEqual(await done('getCurrentLocation'), { seqName: 'chr1', start: 3_000_001, end: 3_500_000 });
+  assert.deepEqual(await place(page), { seq: 'chr1', start: 3_000_001, end: 3_500_000 });
+  await refused('navigate', { range: text({ seqName: 'chrQ', start: 1, end: 2 }) });
+  await refused('navigate', { range: text({ seqName: 'chr1', start: null, end: null }) });
+
+  await done('setChartSettings', { chartId: ids.LineTrack, settings: { title: 'renamed', yMin: 0, yMax: 100, height: 110 }, colorMap: [RED] });
+  assert.equal(await page.locator('.chart h3').nth(3).textContent(), 'renamed');
+  assert.ok(steps(String(await saved(page, 'svg')), RED).length > 200);
+  await done('setChartSettings', { chartId: ids.LineTrack, settings: { title: 'again' }, colorMap: null });
+  await refused('setChartSettings', { chartId: 'none', settings: {}, colorMap: [] });
+  assert.equal((await done('getAvailableCharts')).length, 8);
+  assert.equal((await done('getChartSettings', { chartId: ids.LineTrack }))[0].customSettings[0].id, 'title');
+
+  await done('addMeasurements', { measurements: text([wire('later', 'feature', 'signals')]) });
+  await page.click('#add');
+  assert.equal(await page.locator('#choices label', { hasText: 'later' }).count(), 1);
+  await page.keyboard.press('Escape');
+  await done('removeMeasurements', { measurements: text([wire('later', 'feature', 'signals')]) });
+  await done('addSeqInfos', { seqInfos: text([['chrNew', 1, 5000]]) });
+  assert.equal(await page.locator('#sequence option', { hasText: 'chrNew' }).count(), 1);
+  await done('removeSeqNames', { seqNames: text(['chrNew']) });
+  assert.equal(await page.locator('#sequence option', { hasText: 'chrNew' }).count(), 0);
+  for (const [action, args] of [['redraw'], ['flushCache'], ['clearDatasourceGroupCache', { datasourceGroup: 'signals' }], ['uiStatus']]) await done(action, args);
+  await done('writeMsg', { msg: '<b>look</b>' });
+  assert.equal(await page.textContent('.note'), '<b>look</b>');
+
+  for (const [fileType, magic] of [['png', '\x89PNG'], ['pdf', '%PDF-1.4'], ['svg', '<svg']]) {
+    const [download] = await Promise.all([page.waitForEvent('download'), done('printWorkspace', { chartId: 'pagemain', fileName: 'figure', fileType })]);
+    assert.equal(download.suggestedFilename(), `figure.${fileType}`);
+    assert.ok(readFileSync(await download.path()).toString('latin1').startsWith(magic));
+  }
+  await refused('printWorkspace', { chartId: 'none', fileType: 'png' });
+  await refused('loadWorkspace', { workspaceId: '1' });
+  await refused('noSuchAction');
+  for (const id of Object.values(ids)) await done('removeChart', { chartId: id });
+  await refused('removeChart', { chartId: ids.LineTrack });
+  assert.equal(await page.locator('.chart').count(), 1);
+  assert.deepEqual(page.faults, []);
+});
+
+test('charts are added, changed, moved, resized and removed by hand, and a reload keeps them', async t => {
+  const page = await open(t, link('chr1:2000001-3000000', LINE, BLOCKS));
+  await page.click('#add');
+  await page.selectOption('[name=kind] >> nth=0', 'ScatterPlot');
+  await page.locator('#choices label', { hasText: 'full' }).click();
+  await page.locator('#choices label', { hasText: 'holes' }).click();
+  await page.click('#add-dialog button.main');
+  await calm(page);
+  await page.click('#add');
+  await page.selectOption('#add-dialog [name=kind]', 'HeatmapPlot');
+  await page.locator('#choices label', { hasText: 'full' }).click();
+  await page.locator('#choices label', { hasText: 'holes' }).click();
+  await page.click('#add-dialog button.main');
+  await calm(page);
+  await shoot(page, 'scatter-and-heat-map');
+  const scatter = page.locator('.chart').nth(2);
+  await scatter.getByLabel('Move up').click();
+  await scatter.getByLabel('Move up').click();
+  await page.locator('.chart').nth(1).getByLabel('Settings').click();
+  await page.fill('#set-dialog [name=title]', 'my blocks');
+  await page.click('#set-dialog button.main');
+  const grip = page.locator('.chart').nth(1).locator('.grip');
+  await grip.focus();
+  for (let i = 0; i < 5; i += 1) await page.keyboard.press('ArrowDown');
+  await calm(page);
+  const state = () => page.locator('.chart').evaluateAll(charts => charts.map(chart => [chart.getAttribute('aria-label'), chart.querySelector('canvas').clientHeight]));
+  const before = await state();
+  assert.equal(before.length, 4);
+  await page.waitForFunction(() => location.hash.includes('my+blocks'));
+  const [at, url] = [await place(page), page.url()];
+  await page.reload();
+  await calm(page);
+  assert.deepEqual(await state(), before);
+  assert.deepEqual(await place(page), at);
+  const other = await tab();
+  t.after(() => other.context().close());
+  await other.goto(url);
+  await calm(other);
+  await go(other, 'chr1:1-1000');
+  assert.deepEqual(await place(page), at, 'tabs are independent');
+  assert.equal((await other.evaluate(() => fetch('/info').then(answer => answer.json()))).pages, 2);
+  await page.locator('.chart').nth(0).getByLabel('Remove').click();
+  assert.equal(await page.locator('.chart').count(), 3);
+  assert.equal(await other.locator('.chart').count(), 4);
+});
+
+test('an endpoint that ends is missed, and found again', async t => {
+  const port = await freePort();
+  const args = files('full.bw,color=#1f77b4', 'blocks.bed');
+  let own = await endpoint(args, { port });
+  const page = await tab();
+  t.after(async () => { await page.context().close(); await own.stop(); });
+  await page.goto(own.url + link('chr1:1-1000000', LINE, BLOCKS));
+  await calm(page);
+  await own.stop('SIGKILL');
+  await page.waitForSelector('#gone:not([hidden])');
+  assert.match(await page.textContent('#gone'), /does not answer/);
+  await page.keyboard.press('ArrowRight');
+  assert.ok(await painted(page) > 0.5, 'what is held is still drawn');
+  await shoot(page, 'endpoint-gone');
+  own = await endpoint(args, { port });
+  await page.click('#gone button');
+  await page.waitForSelector('#gone', { state: 'hidden' });
+  await calm(page);
+  assert.equal(await page.locator('.chart').count(), 2);
+  await assertTrueLine(page, full);
+});
+
+test('names in files are text, never markup', async t => {
+  const hostile = '<img src=x onerror="window.hacked=1">';
+  mkdirSync(join(folder, 'hostile'), { recursive: true });
+  const file = join(folder, 'hostile', '<img src=x onerror=window.hacked=2>.bed');
+  writeFileSync(file, `chr1\t1000\t90000\t${hostile}\t1\t+\n<b>&chr\t0\t500\t"]]></text><script>window.hacked=3</script>\t2\t-\n`);
+  const own = await endpoint([file]);
+  t.after(() => own.stop());
+  const page = await open(t, '#at=chr1:1-100000', {}, own.url);
+  await page.click('#add');
+  await page.locator('#choices label').first().click();
+  await page.click('#add-dialog button.main');
+  await calm(page);
+  const box = await page.locator('canvas.track').first().boundingBox();
+  await page.mouse.move(box.x + 300, box.y + 10);
+  await page.waitForSelector('#tip:not([hidden])');
+  assert.equal(await page.locator('#tip b').textContent(), hostile);
+  await page.fill('#place', 'img');
+  await page.waitForSelector('#hits li');
+  assert.equal(await page.locator('#hits b').first().textContent(), hostile);
+  await page.keyboard.press('Escape');
+  const svg = String(await saved(page, 'svg'));
+  assert.equal(await page.evaluate(text => new DOMParser().parseFromString(text, 'image/svg+xml').querySelectorAll('parsererror, script, img').length, svg), 0);
+  await page.click('.chart [aria-label=Settings]');
+  await page.click('[data-table]');
+  assert.equal(await page.locator('#table td').first().textContent(), hostile);
+  await page.keyboard.press('Escape');
+  await page.click('#more');
+  await page.click('[data-do=about]');
+  await page.waitForSelector('#about-dialog[open]');
+  assert.ok((await page.textContent('#about')).includes('<img'));
+  assert.equal(await page.locator('main img, dialog img, #hits img').count(), 0);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  await shoot(page, 'hostile-names');
+  // A link is checked like anything else that comes from outside.
+  await page.goto('about:blank');
+  await page.goto(`${own.url}#at=nowhere:5&chart=[["x"]]&chart={}&chart=["LineTrack",["none"],{"colors":["url(x)"]}]`);
+  await calm(page);
+  assert.equal(await page.locator('.chart').count(), 0);
+});
+
+test('a screen 390 pixels wide, and the dark theme', async t => {
+  const page = await open(t, '', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out');
+  for (const id of ['#sequence', '#place', '#left', '#in', '#add', '#more']) {
+    const box = await page.locator(id).boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 390 && box.width >= 24, id);
+  }
+  await shoot(page, 'narrow');
+  const dark = await open(t, link('chr1:1-1000000', LINE, BLOCKS), { colorScheme: 'dark' });
+  assert.equal(await dark.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(17, 21, 27)');
+  await shoot(dark, 'dark');
+  await dark.click('#more');
+  await dark.click('[data-do=theme]');
+  assert.equal(await dark.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(244, 246, 249)');
+});
+
+test('keyboard and screen reader: names, focus, help, tables', async t => {
+  const page = await open(t, link('chr1:1-1000000', LINE, BLOCKS));
+  const nameless = await page.evaluate(() => [...document.querySelectorAll('button, input, select, canvas[role], dialog')]
+    .filter(element => !(element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.textContent.trim() || element.closest('label') || element.placeholder)).map(element => element.outerHTML));
+  assert.deepEqual(nameless, []);
+  assert.match(await page.getAttribute('.chart canvas', 'aria-label'), /Lines of full at chr1:1-1,000,000, \d+ rows, values from 0 to 100/);
+  await page.keyboard.press('?');
+  assert.ok(await page.locator('#help-dialog').isVisible());
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#help-dialog', { state: 'hidden' });
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'place');
+  await page.keyboard.press('Escape');
+  await page.focus('#more');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.do), 'svg');
+  await page.keyboard.press('Escape');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'more');
+  await page.waitForFunction(() => document.getElementById('said').textContent.startsWith('chr1:1-1,000,000, 1 Mb'));
+  await page.locator('[aria-label=Settings]').nth(1).click();
+  await page.click('[data-table]');
+  assert.equal(await page.locator('#table tbody tr').count(), blocks.filter(block => block.start < 1e6).length);
+  assert.deepEqual(await page.locator('#table tbody tr').nth(1).locator('td').allTextContents(), ['block1', '50,008', '50,207', '*']);
+});
+
+test('--open opens the page, and is no fault where there is no browser', async t => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  const opener = join(bin, process.platform === 'darwin' ? 'open' : 'xdg-open');
+  writeFileSync(opener, `#!/bin/sh\necho "$1" > '${join(folder, 'opened.part')}' && mv '${join(folder, 'opened.part')}' '${join(folder, 'opened')}'\n`);
+  chmodSync(opener, 0o755);
+  const own = await endpoint([...files('blocks.bed'), '--open'], { env: { PATH: `${bin}:${process.env.PATH}` } });
+  t.after(() => own.stop());
+  while (!existsSync(join(folder, 'opened'))) await new Promise(done => setTimeout(done, 20));
+  assert.equal(readFileSync(join(folder, 'opened'), 'utf8').trim(), own.url.replace('127.0.0.1', 'localhost'));
+  const bare = await endpoint([...files('blocks.bed'), '--open'], { env: { PATH: '/nonexistent' } });
+  assert.equal((await fetch(bare.url)).status, 200);
+  await bare.stop();
+});

@@ -1,0 +1,126 @@
+// What the tests share: an endpoint of the real program, pages in a real browser, and reading
+// what is drawn.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
+const PROGRAM = process.env.EPIVIZRS ?? join(TARGET, 'debug', 'epivizrs');
+const SHOTS = join(TARGET, 'browser');
+
+export const folder = mkdtempSync(join(tmpdir(), 'epivizrs-browser-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** A port that is free now. */
+export function freePort() {
+  return new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts the program; resolves when it listens, to {url, stop}. */
+export function endpoint(args, { port = 0, env = {} } = {}) {
+  const child = spawn(PROGRAM, ['--port', String(port), '--no-prompt', ...args], { env: { ...process.env, ...env } });
+  let said = '';
+  child.stderr.on('data', data => { said += data; });
+  const ended = new Promise(resolve => child.on('exit', resolve));
+  const stop = (signal = 'SIGTERM') => { child.kill(signal); return ended; };
+  return new Promise((resolve, reject) => {
+    ended.then(code => reject(new Error(`the endpoint ended with ${code}: ${said}`)));
+    child.stdout.on('data', data => {
+      const found = /listening on ws:\/\/([^/]+)/.exec(data);
+      if (found) resolve({ url: `http://${found[1]}/`, stop });
+    });
+  });
+}
+
+let browser;
+/** The browser, started once. */
+export async function theBrowser() {
+  browser ??= await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+  return browser;
+}
+export async function closeBrowser() {
+  await browser?.close();
+}
+
+/** A new tab; `faults` collects what the browser complains about. */
+export async function tab(options = {}) {
+  const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', error => page.faults.push(error.stack));
+  page.on('console', message => { if (message.type() === 'error') page.faults.push(message.text()); });
+  return page;
+}
+
+/** The address part for a place and charts: [kind, [measurement ids], settings]. */
+export function link(at, ...charts) {
+  const parts = new URLSearchParams({ at });
+  for (const chart of charts) parts.append('chart', JSON.stringify(chart));
+  return `#${parts}`;
+}
+
+/** Waits until everything in view has been answered and drawn. */
+export async function calm(page) {
+  // Two frames: what was just asked for has then been noticed.
+  await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.waitForSelector('main[aria-busy=false]');
+}
+
+/** Goes to a place as a user does. */
+export async function go(page, text) {
+  await page.fill('#place', text);
+  await page.press('#place', 'Enter');
+  await calm(page);
+  await page.evaluate(() => document.activeElement.blur());
+}
+
+/** The place shown in the location box, 1-based. */
+export async function place(page) {
+  const [, seq, start, end] = /^(.+):([\d,]+)-([\d,]+)$/.exec(await page.inputValue('#place'));
+  return { seq, start: Number(start.replaceAll(',', '')), end: Number(end.replaceAll(',', '')) };
+}
+
+/** Saves the picture through the menu; resolves to its bytes. */
+export async function saved(page, type) {
+  await page.click('#more');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click(`[data-do=${type}]`)]);
+  return readFileSync(await download.path());
+}
+
+/** Keeps a screenshot to be looked at. */
+export async function shoot(page, name) {
+  mkdirSync(SHOTS, { recursive: true });
+  await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+}
+
+/** The lines of a colour in an SVG picture, as steps [x0, x1, y]. */
+export function steps(svg, color) {
+  const all = [];
+  for (const [, d] of svg.matchAll(new RegExp(`<path d="([^"]*)" stroke="${color}" fill="none" stroke-width="1.5"`, 'g'))) {
+    for (const line of d.split('M').filter(Boolean)) {
+      const points = line.split('L').map(point => point.split(' ').map(Number));
+      for (let i = 0; i + 1 < points.length; i += 2) all.push([points[i][0], points[i + 1][0], points[i][1]]);
+    }
+  }
+  return all;
+}
+
+/** The rectangles of a colour in an SVG picture, as [x0, x1]. */
+export function rects(svg, color) {
+  const pattern = new RegExp(`<rect x="([^"]*)" y="[^"]*" width="([^"]*)" height="[^"]*" fill="${color}"`, 'g');
+  return [...svg.matchAll(pattern)].map(([, x, width]) => [Number(x), Number(x) + Number(width)]);
+}

@@ -1,0 +1,62 @@
+// What the endpoint may ask of the page. One entry an action; each returns the answer's value,
+// or throws why not. Some members come as JSON inside a text (the protocol's habit).
+
+import { chartTypes, kindNamed } from './charts/list.js';
+import { fromWire, sequenceNamed, toWire } from './region.js';
+import { note } from './notes.js';
+import { savePicture } from './picture.js';
+
+const inside = value => (typeof value === 'string' ? JSON.parse(value) : value);
+
+const ACTIONS = {
+  addMeasurements: (app, { measurements }) => app.addMeasurements(inside(measurements)),
+  removeMeasurements: (app, { measurements }) => app.removeMeasurements(inside(measurements)),
+  addSeqInfos: (app, { seqInfos }) => app.addSequences(inside(seqInfos)),
+  removeSeqNames: (app, { seqNames }) => app.removeSequences(inside(seqNames)),
+  addChart: (app, { type, measurements }) => {
+    const kind = kindNamed(type);
+    if (!kind) throw new Error(`this page has no chart called ${type}`);
+    return { id: app.adoptOrAdd(kind, inside(measurements) ?? []).id };
+  },
+  removeChart: (app, { chartId }) => app.removeChart(app.chart(chartId)),
+  clearDatasourceGroupCache: (app, { datasourceGroup }) => app.forget(datasourceGroup),
+  flushCache: app => app.forget(),
+  redraw: app => app.forget(),
+  navigate: (app, { range }) => {
+    const region = fromWire(inside(range));
+    const seq = region && sequenceNamed(region.seq, app.sequences);
+    if (!region) throw new Error('the range needs a sequence, a start and an end');
+    if (!seq) throw new Error(`there is no sequence called ${region.seq}`);
+    app.place.go({ ...region, seq });
+  },
+  getCurrentLocation: app => {
+    if (!app.place.target) throw new Error('the page has no place yet');
+    return toWire(app.place.target);
+  },
+  setChartSettings: (app, { chartId, settings, colorMap }) => {
+    app.setChart(app.chart(chartId), inside(settings) ?? {}, inside(colorMap));
+  },
+  getChartSettings: () => chartTypes(),
+  getAvailableCharts: () => chartTypes(),
+  printWorkspace: async (app, { chartId, fileName, fileType }) => {
+    const whole = !chartId || chartId === 'pagemain';
+    await savePicture(app, whole ? app.charts : [app.chart(chartId)], fileName || 'epiviz', fileType || 'png');
+  },
+  writeMsg: (app, { msg }) => note(String(msg ?? '')),
+  uiStatus: () => true,
+  loadMeasurements: app => app.loadMeasurements(),
+};
+
+/** The names of all actions. */
+export const NAMES = Object.keys(ACTIONS);
+
+/** Does what the endpoint asks; the answer says whether, in the protocol's form. */
+export async function act(app, data) {
+  try {
+    if (!Object.hasOwn(ACTIONS, data.action)) throw new Error(`this page does not know the action ${data.action}`);
+    const value = await ACTIONS[data.action](app, data);
+    return { success: true, errorMessage: null, value: value ?? null };
+  } catch (error) {
+    return { success: false, errorMessage: error.message, value: null };
+  }
+}
