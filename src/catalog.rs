@@ -12,6 +12,7 @@ use crate::genome::{Region, Sequences};
 use crate::source::{Input, Level, Mock, Options, Source, Spec};
 use crate::table::Table;
 use door::Door;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The most rows that one answer may hold.
@@ -23,6 +24,7 @@ pub const MAX_ROWS: u64 = 100_000;
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     door: Door,
+    failed: AtomicU64,
 }
 
 impl Catalog {
@@ -30,7 +32,8 @@ impl Catalog {
     /// sequences are served; without,
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
-        Catalog { listing: RwLock::new(Arc::new(Listing::new(assembly))), door: Door::new() }
+        let listing = RwLock::new(Arc::new(Listing::new(assembly)));
+        Catalog { listing, door: Door::new(), failed: AtomicU64::new(0) }
     }
 
     /// What is served now.
@@ -97,7 +100,8 @@ impl Catalog {
         metadata: Vec<String>,
     ) -> Result<Table> {
         let (datasource, listing) = (datasource.clone(), self.listing());
-        self.door
+        let read = self
+            .door
             .pass(move || {
                 let rows = datasource.count(&listing, &region, level);
                 if rows > MAX_ROWS {
@@ -107,6 +111,15 @@ impl Catalog {
                 }
                 datasource.read(&listing, &region, level, &measurements, &metadata)
             })
-            .await
+            .await;
+        if read.is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        read
+    }
+
+    /// How many reads have failed since the start, for whatever reason.
+    pub fn failed_reads(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
     }
 }

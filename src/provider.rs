@@ -1,7 +1,9 @@
 //! Answers requests: which rows, at which level. Knows no sockets.
 
+mod fixed;
 mod handler;
 mod view;
 
+pub use fixed::finest;
 pub use handler::{Provider, Target, wire_measurement};
 pub use view::{Counts, Ticket, View};

@@ -1,9 +1,15 @@
 //! The rim: sockets and HTTP. The only storey that knows them.
 
 mod access;
+mod api;
+mod arguments;
+mod guard;
 mod http;
 mod info;
 mod listen;
+mod metrics;
+mod rest;
+mod sheet;
 mod ui;
 mod ws;
 

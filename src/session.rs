@@ -1,9 +1,11 @@
 //! Pages and what they share.
 
 mod charts;
+mod metrics;
 mod page;
 
 pub use charts::Chart;
+pub use metrics::{Counts, Metrics};
 pub use page::{Page, PageInfo, serve};
 
 use crate::catalog::Measurement;
@@ -11,12 +13,14 @@ use crate::error::{Error, PageError, Result};
 use crate::genome::Region;
 use crate::protocol::{
     Action, AddMeasurements, AddSeqInfos, ClearDatasourceGroupCache, Dialect, Navigate, Redraw,
-    RemoveMeasurements, WireRegion,
+    RemoveMeasurements, Reply, Request, WireRegion,
 };
 use crate::provider::{Provider, wire_measurement};
+use crate::source::Level;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a page may take to do what it is asked.
 pub const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +30,8 @@ pub const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Session {
     /// Answers the pages' requests.
     pub provider: Arc<Provider>,
+    /// What has been counted since the start.
+    pub metrics: Metrics,
     pages: Mutex<BTreeMap<u64, Page>>,
     charts: Mutex<charts::Charts>,
 }
@@ -35,9 +41,23 @@ impl Session {
     pub fn new(provider: Provider) -> Arc<Self> {
         Arc::new(Session {
             provider: Arc::new(provider),
+            metrics: Metrics::default(),
             pages: Mutex::default(),
             charts: Mutex::default(),
         })
+    }
+
+    /// Answers a request of a page, through whichever door it came, with the whole message. `level`
+    /// is as in [`Provider::answer`].
+    pub async fn reply_to(&self, id: &RawValue, request: &Request, level: Option<Level>) -> String {
+        let started = Instant::now();
+        let reply = self.provider.answer(request, level).await;
+        let json = reply.to_json(id);
+        let (action, took) = (request.name(), started.elapsed());
+        let refused = matches!(reply, Reply::Refused(_));
+        self.metrics.record(action, refused, json.len(), took);
+        tracing::debug!(action, bytes = json.len(), ?took, "answered");
+        json
     }
 
     /// The pages that are connected, in the order in which they came.

@@ -43,6 +43,27 @@ impl Access {
         let wanted = origin.to_lowercase();
         self.any || self.allowed.contains(&wanted) || (self.loopback && is_loopback(&wanted))
     }
+
+    /// Whether the endpoint may be reached under that `Host`: an address, `localhost`, or the name
+    /// of an origin that is allowed. Programs that speak HTTP/1.0 send none.
+    pub fn allows_host(&self, host: Option<&str>) -> bool {
+        let Some(host) = host else { return true };
+        let wanted = name_of(host).to_lowercase();
+        let address = wanted.parse::<std::net::IpAddr>();
+        let allowed = || self.allowed.iter().filter_map(|origin| origin.split_once("://"));
+        self.any
+            || address.is_ok()
+            || wanted == "localhost"
+            || allowed().any(|(_, host)| name_of(host) == wanted)
+    }
+}
+
+/// A host without its port, an IPv6 address without its brackets.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    }
 }
 
 fn own_host(own: SocketAddr) -> String {
@@ -61,10 +82,7 @@ fn origin(url: &str) -> Option<String> {
 
 fn is_loopback(origin: &str) -> bool {
     let Some((_, host)) = origin.split_once("://") else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let name = name_of(host);
     let address = name.parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
@@ -100,6 +118,25 @@ mod tests {
             "http://epiviz.example:81",
         ] {
             assert!(!access.allows(Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_here_by_deceit_are_turned_away() {
+        let access = access("192.0.2.7:8888", &["http://lab.example:8888"]);
+        for host in [
+            None,
+            Some("localhost:8888"),
+            Some("127.0.0.1"),
+            Some("192.0.2.7:8888"),
+            Some("[::1]:8888"),
+            Some("Lab.example:8888"),
+            Some("epiviz.example"),
+        ] {
+            assert!(access.allows_host(host), "{host:?}");
+        }
+        for host in ["evil.example:8888", "lab.example.evil", "127.0.0.1.evil.example", ""] {
+            assert!(!access.allows_host(Some(host)), "{host}");
         }
     }
 

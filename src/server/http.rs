@@ -1,15 +1,17 @@
 //! What is answered under which path.
 
 use super::access::Access;
-use super::{info, ui, ws};
+use super::{api, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::compression::CompressionLayer;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -29,7 +31,13 @@ pub(super) fn router(door: Door) -> Router {
         .route("/info", get(info::info))
         .route("/ws", get(ws::upgrade))
         .route("/websocket", get(ws::upgrade))
+        .route("/api", get(api::answer).post(api::answer))
+        .merge(rest::routes())
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(door.clone(), guard::guard))
+        // Whoever watches over servers may ask under any name.
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics::answer))
         .with_state(door)
 }
 

@@ -23,17 +23,6 @@ pub(super) async fn upgrade(State(door): State<Door>, mut request: Request) -> R
         return (StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n").into_response();
     };
     let accept = derive_accept_key(key.as_bytes());
-    let origin =
-        headers.get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
-    if !door.access.allows(origin.as_deref()) {
-        let origin = origin.unwrap_or_default();
-        let text = format!(
-            "pages of {origin} may not connect; to allow them, start epivizrs with \
-             --allow-origin '{origin}'"
-        );
-        tracing::warn!("{text}");
-        return (StatusCode::FORBIDDEN, text + "\n").into_response();
-    }
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "somewhere".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);

@@ -257,7 +257,8 @@ impl Actor {
     }
 
     fn request(&mut self, id: Box<RawValue>, request: Request) {
-        let provider = self.session.provider.clone();
+        let session = self.session.clone();
+        let provider = &session.provider;
         let target = provider.target(&request);
         let group = target.as_ref().map(|target| target.group.clone());
         let ticket = target.map(|target| {
@@ -276,13 +277,8 @@ impl Actor {
         });
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let echoed = id.clone();
-        let task = self.answers.spawn(async move {
-            let started = Instant::now();
-            let json = provider.answer(&request, level).await.to_json(&echoed);
-            let action = request.name();
-            tracing::debug!(action, bytes = json.len(), took = ?started.elapsed(), "answered");
-            json
-        });
+        let task =
+            self.answers.spawn(async move { session.reply_to(&echoed, &request, level).await });
         self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None });
     }
 

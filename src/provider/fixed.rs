@@ -1,0 +1,34 @@
+//! The level for a page that cannot be told to change it.
+//!
+//! A page over HTTP keeps rows as a page over a WebSocket does, but nobody can clear its cache, and
+//! nothing tells two such pages apart. So whatever it asks, in whatever order, must be answered at
+//! one level that follows from the data alone. The finest that can never exceed what one answer may
+//! hold is taken; it may differ between sequences, since a page that changes to another drops what
+//! it holds.
+
+use super::Provider;
+use crate::catalog::{Datasource, Listing, MAX_ROWS};
+use crate::genome::Region;
+use crate::protocol::Request;
+use crate::source::Level;
+
+impl Provider {
+    /// The one level at which a page without a way back is answered; none if the request is not
+    /// for rows that the page will keep.
+    pub fn fixed_level(&self, request: &Request) -> Option<Level> {
+        let target = self.target(request)?;
+        let listing = self.catalog.listing();
+        let datasource = listing.datasources().iter().find(|d| d.group == target.group)?;
+        let sequence = listing.sequences().get(&target.region.sequence)?;
+        let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+        Some(finest(&listing, datasource, &whole, MAX_ROWS))
+    }
+}
+
+/// The finest level of a datasource at which `region` holds at most `most` rows; the coarsest if
+/// there is none.
+pub fn finest(listing: &Listing, datasource: &Datasource, region: &Region, most: u64) -> Level {
+    let mut levels = datasource.shape.levels();
+    let fits = |level: &Level| datasource.count(listing, region, *level) <= most;
+    levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records)
+}

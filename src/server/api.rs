@@ -1,0 +1,65 @@
+//! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
+//!
+//! The messages and the handler are those of the socket. What differs is that the endpoint cannot
+//! speak first, so such pages are answered at one level for ever (see `provider/fixed.rs`).
+
+use super::arguments;
+use super::http::Door;
+use super::sheet::{Wire, sent};
+use crate::protocol::{Frame, Reply, parse};
+use crate::session::Metrics;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
+use std::time::{Duration, Instant};
+
+/// The largest body taken; workspaces are the largest, some hundred kilobytes.
+const LARGEST_BODY: usize = 4 << 20;
+
+/// Answers a request of a page.
+pub(super) async fn answer(State(door): State<Door>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "at most 4 MiB are taken\n").into_response();
+    };
+    let started = Instant::now();
+    let query = parts.uri.query().unwrap_or_default();
+    let message = match parts.method == Method::POST && is_json(&parts.headers) {
+        true => arguments::message_of_json(&body),
+        false => arguments::message(&joined(query, &body)),
+    };
+    match message.map(|message| parse(&message)) {
+        Ok(Frame::Request(id, request)) => {
+            let level = door.session.provider.fixed_level(&request);
+            let json = door.session.reply_to(&id, &request, level).await;
+            sent(&parts.headers, Wire::Json, json)
+        }
+        Ok(Frame::Unusable(id, why)) => refused(&door, &id, why, started.elapsed()),
+        Ok(Frame::Noise(why)) | Err(why) => refused(&door, RawValue::NULL, why, started.elapsed()),
+        Ok(Frame::Answer(..)) => {
+            let why = "nothing was asked that could be answered here".into();
+            refused(&door, RawValue::NULL, why, started.elapsed())
+        }
+    }
+}
+
+/// What makes no sense is answered in the page's own form, with a status for everybody else.
+fn refused(door: &Door, id: &RawValue, why: String, took: Duration) -> Response {
+    tracing::warn!("over HTTP was asked what cannot be done: {why}");
+    let json = Reply::Refused(why).to_json(id);
+    door.session.metrics.record(Metrics::UNUSABLE, true, json.len(), took);
+    let json_type = [(header::CONTENT_TYPE, Wire::Json.content_type())];
+    (StatusCode::BAD_REQUEST, json_type, json).into_response()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// The arguments of the address and of the form.
+fn joined(query: &str, body: &Bytes) -> Vec<u8> {
+    [query.as_bytes(), body].join(&b'&')
+}

@@ -1,0 +1,166 @@
+//! Requests as WebServerDataProvider and scripts write them: arguments of an address or a form.
+
+use serde_json::{Map, Value, json};
+
+/// Lists and objects within lists and objects, as deep as any request goes.
+const DEEPEST: usize = 3;
+
+/// The message that a socket would have brought, from `requestId=1&action=getRows&metadata[]=gene`
+/// and the like.
+///
+/// # Errors
+/// What is wrong with the arguments, in words.
+pub(super) fn message(encoded: &[u8]) -> Result<String, String> {
+    let mut data = Value::Object(Map::new());
+    for (key, value) in form_urlencoded::parse(encoded) {
+        let path = path(&key)?;
+        put(&mut data, &path, argument(path[0], &value)?);
+    }
+    let id = take_id(&mut data);
+    restore_zero(&mut data);
+    Ok(envelope(&id, &data))
+}
+
+/// The message in a JSON body: the socket's own, or its data alone with `requestId` beside.
+///
+/// # Errors
+/// What is wrong with the body, in words.
+pub(super) fn message_of_json(body: &[u8]) -> Result<String, String> {
+    let mut data: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let id = take_id(&mut data);
+    match data.get("action") {
+        Some(_) => Ok(envelope(&id, &data)),
+        None => Ok(envelope(&id, &data["data"])),
+    }
+}
+
+fn envelope(id: &Value, data: &Value) -> String {
+    json!({ "type": "request", "requestId": id, "data": data }).to_string()
+}
+
+/// Takes out the id; 0 if there is none.
+fn take_id(data: &mut Value) -> Value {
+    let id = data.as_object_mut().and_then(|data| data.remove("requestId"));
+    match id {
+        None | Some(Value::Null) => json!(0),
+        Some(Value::String(text)) => match text.parse::<i64>() {
+            Ok(number) => json!(number),
+            Err(_) => json!(text),
+        },
+        Some(other) => other,
+    }
+}
+
+/// EpiViz writes zero as nothing (`value || ''`): a start at 0 is an empty one, beside an end.
+fn restore_zero(data: &mut Value) {
+    let is_empty = |data: &Value, key: &str| data[key].as_str() == Some("");
+    let has_end = data["end"].is_string() && !is_empty(data, "end");
+    if has_end && is_empty(data, "start") {
+        data["start"] = json!(0);
+    }
+}
+
+/// An argument's value. Some are JSON inside the text.
+fn argument(name: &str, text: &str) -> Result<Value, String> {
+    let is_json = ["measurements", "data", "settings", "colorMap"].contains(&name)
+        && text.starts_with(['{', '[']);
+    if !is_json {
+        return Ok(text.into());
+    }
+    serde_json::from_str(text).map_err(|_| match text.starts_with("[object") {
+        // What WebServerDataProvider makes of getCombined: see docs/http.md.
+        true => "the page lost its list of measurements on the way; pages without a cache must \
+                 use the WebSocket"
+            .into(),
+        false => format!("'{name}' is no JSON"),
+    })
+}
+
+/// `metadata[]` as `metadata` and an empty name, `measurements[genes][]` as three names.
+fn path(key: &str) -> Result<Vec<&str>, String> {
+    let (name, rest) = match key.split_once('[') {
+        Some((name, rest)) => (name, rest.strip_suffix(']')),
+        None => return Ok(vec![key]),
+    };
+    let rest = rest.ok_or_else(|| format!("'{key}' lacks a bracket"))?;
+    let path: Vec<_> = std::iter::once(name).chain(rest.split("][")).collect();
+    if path.len() > DEEPEST { Err(format!("'{key}' is too deep")) } else { Ok(path) }
+}
+
+/// Puts a value at its place; an empty name is the end of a list.
+fn put(slot: &mut Value, path: &[&str], value: Value) {
+    match path {
+        [] => *slot = value,
+        ["", ..] => match slot {
+            Value::Array(list) => list.push(value),
+            other => *other = json!([value]),
+        },
+        [name, rest @ ..] => {
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            put(&mut slot[*name], rest, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Value {
+        serde_json::from_str(&message(query.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn lists_and_objects_come_in_brackets() {
+        let message = read(
+            "requestId=7&version=4&action=getRows&datasource=my%20genes&start=1&end=9\
+             &metadata[]=gene&metadata%5B%5D=strand&m[a][]=x&m[a][]=y&m[b][]=z",
+        );
+        assert_eq!(
+            message,
+            json!({"type": "request", "requestId": 7, "data": {
+                "version": "4", "action": "getRows", "datasource": "my genes",
+                "start": "1", "end": "9", "metadata": ["gene", "strand"],
+                "m": {"a": ["x", "y"], "b": ["z"]},
+            }})
+        );
+    }
+
+    #[test]
+    fn json_may_stand_in_an_argument() {
+        let message = read("action=getCombined&measurements=%7B%22d%22:[%22a%22]%7D");
+        assert_eq!(message["data"]["measurements"], json!({"d": ["a"]}));
+        assert_eq!(message["requestId"], 0);
+        assert_eq!(read("requestId=x-1&action=search")["requestId"], "x-1");
+    }
+
+    #[test]
+    fn a_page_writes_zero_as_nothing() {
+        assert_eq!(read("start=&end=100")["data"]["start"], 0);
+        assert_eq!(read("start=&end=")["data"]["start"], "");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let why = |query: &str| message(query.as_bytes()).unwrap_err();
+        assert!(why("measurements=[object%20Object]").contains("WebSocket"));
+        assert!(why("measurements={").contains("'measurements' is no JSON"));
+        assert!(why("a[b=1").contains("lacks a bracket"));
+        assert!(why(&format!("a{}=1", "[b]".repeat(9))).contains("too deep"));
+        assert!(message_of_json(b"{").unwrap_err().contains("no JSON"));
+    }
+
+    #[test]
+    fn json_bodies_are_messages_or_their_data() {
+        let of = |body: &str| -> Value {
+            serde_json::from_str(&message_of_json(body.as_bytes()).unwrap()).unwrap()
+        };
+        let whole = r#"{"requestId":3,"type":"request","data":{"action":"search","q":"a"}}"#;
+        let flat = r#"{"requestId":3,"action":"search","q":"a"}"#;
+        assert_eq!(of(whole), of(flat));
+        assert_eq!(of("[]")["data"], Value::Null);
+    }
+}

@@ -1,0 +1,71 @@
+//! `/metrics`: the counts in the text form of Prometheus.
+//!
+//! Written by hand: a handful of counters does not need a registry.
+
+use super::http::Door;
+use crate::session::{Counts, Session};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use std::fmt::Write as _;
+
+/// The counts.
+pub(super) async fn answer(State(door): State<Door>) -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, text(&door.session))
+}
+
+/// A counter of actions: its name, what it counts, and where that is found.
+type Counter = (&'static str, &'static str, fn(&Counts) -> u64);
+
+const COUNTERS: [Counter; 3] = [
+    ("requests_total", "requests answered", Counts::answered),
+    ("request_errors_total", "requests refused", Counts::refused),
+    ("response_bytes_total", "bytes of the answers before compression", Counts::bytes),
+];
+
+fn text(session: &Session) -> String {
+    let mut text = String::new();
+    let version = env!("CARGO_PKG_VERSION");
+    head(&mut text, "build_info", "gauge", "the version that runs");
+    line(&mut text, "build_info", &format!("version=\"{version}\""), 1);
+    head(&mut text, "pages", "gauge", "pages connected");
+    line(&mut text, "pages", "", session.pages().len());
+    head(&mut text, "failed_reads_total", "counter", "reads of files that failed");
+    line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
+    for (name, about, count) in COUNTERS {
+        head(&mut text, name, "counter", about);
+        for (action, counts) in session.metrics.actions() {
+            line(&mut text, name, &format!("action=\"{action}\""), count(counts));
+        }
+    }
+    histogram(&mut text, session);
+    text
+}
+
+fn histogram(text: &mut String, session: &Session) {
+    let name = "request_duration_seconds";
+    head(text, name, "histogram", "how long answers took to make");
+    for (action, counts) in session.metrics.actions() {
+        let label = format!("action=\"{action}\"");
+        let bucket = format!("{name}_bucket");
+        for (most, count) in counts.cumulative() {
+            line(text, &bucket, &format!("{label},le=\"{most}\""), count);
+        }
+        line(text, &bucket, &format!("{label},le=\"+Inf\""), counts.answered());
+        line(text, &format!("{name}_sum"), &label, counts.seconds());
+        line(text, &format!("{name}_count"), &label, counts.answered());
+    }
+}
+
+fn head(text: &mut String, name: &str, kind: &str, about: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "# HELP epivizrs_{name} {about}\n# TYPE epivizrs_{name} {kind}");
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+    let _ = match labels {
+        "" => writeln!(text, "epivizrs_{name} {value}"),
+        labels => writeln!(text, "epivizrs_{name}{{{labels}}} {value}"),
+    };
+}

@@ -1,0 +1,206 @@
+//! Tables as scripts read them, JSON or tab-separated, and how a body leaves.
+
+use crate::table::{Data, Texts};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// A list of objects, one a row.
+    Json,
+    /// A line of names, then a line a row. Nothing stands where there is no value; tabs and line
+    /// ends in a text are written `\t` and `\n`.
+    Tsv,
+}
+
+impl Wire {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Wire::Json => "application/json",
+            Wire::Tsv => "text/tab-separated-values; charset=utf-8",
+        }
+    }
+}
+
+/// A table: columns of equal length under their names.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    columns: Vec<(String, Cells)>,
+    rows: usize,
+}
+
+/// The cells of a column.
+#[derive(Debug)]
+pub(super) enum Cells {
+    Whole(Vec<u32>),
+    Data(Data),
+    /// The same in every row.
+    Same(String),
+}
+
+impl Sheet {
+    /// A table without columns.
+    pub(super) fn new(rows: usize) -> Self {
+        Sheet { columns: Vec::new(), rows }
+    }
+
+    /// Adds a column at the right.
+    pub(super) fn with(mut self, name: impl Into<String>, cells: Cells) -> Self {
+        self.columns.push((name.into(), cells));
+        self
+    }
+
+    /// Adds a column of texts at the right.
+    pub(super) fn with_texts<T: AsRef<str>>(
+        self,
+        name: &str,
+        texts: impl Iterator<Item = T>,
+    ) -> Self {
+        self.with(name, Cells::Data(Data::Text(texts.collect::<Texts>())))
+    }
+
+    /// The table as text.
+    pub(super) fn write(&self, wire: Wire) -> String {
+        match wire {
+            // Texts as keys and numbers as values: nothing that JSON cannot say.
+            Wire::Json => serde_json::to_string(self).unwrap_or_default(),
+            Wire::Tsv => self.tsv(),
+        }
+    }
+
+    fn tsv(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| plain(name)).collect();
+        let mut text = names.join("\t") + "\n";
+        for row in 0..self.rows {
+            for (at, (_, cells)) in self.columns.iter().enumerate() {
+                if at > 0 {
+                    text.push('\t');
+                }
+                cells.write(row, &mut text);
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Cells {
+    fn write(&self, row: usize, to: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = match self {
+            Cells::Whole(numbers) => write!(to, "{}", numbers[row]),
+            Cells::Same(text) => write!(to, "{}", plain(text)),
+            Cells::Data(Data::Text(texts)) => write!(to, "{}", plain(texts.get(row))),
+            Cells::Data(Data::Singles(values)) if values[row].is_finite() => {
+                write!(to, "{}", values[row])
+            }
+            Cells::Data(Data::Doubles(values)) if values[row].is_finite() => {
+                write!(to, "{}", values[row])
+            }
+            Cells::Data(_) => Ok(()),
+        };
+    }
+}
+
+/// A text without what would end its cell.
+fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.contains(['\t', '\n', '\r']) {
+        true => text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r").into(),
+        false => text.into(),
+    }
+}
+
+impl Serialize for Sheet {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut rows = to.serialize_seq(Some(self.rows))?;
+        for row in 0..self.rows {
+            rows.serialize_element(&Row { columns: &self.columns, row })?;
+        }
+        rows.end()
+    }
+}
+
+struct Row<'a> {
+    columns: &'a [(String, Cells)],
+    row: usize,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut object = to.serialize_map(Some(self.columns.len()))?;
+        for (name, cells) in self.columns {
+            match cells {
+                Cells::Whole(numbers) => object.serialize_entry(name, &numbers[self.row])?,
+                Cells::Same(text) => object.serialize_entry(name, text)?,
+                Cells::Data(Data::Text(texts)) => {
+                    object.serialize_entry(name, texts.get(self.row))?;
+                }
+                // serde_json writes what is not finite as null.
+                Cells::Data(Data::Singles(values)) => {
+                    object.serialize_entry(name, &values[self.row])?;
+                }
+                Cells::Data(Data::Doubles(values)) => {
+                    object.serialize_entry(name, &values[self.row])?;
+                }
+            }
+        }
+        object.end()
+    }
+}
+
+/// A body with a mark by which it is known again: who has it already is told so, not sent it.
+pub(super) fn sent(asked: &HeaderMap, wire: Wire, body: String) -> Response {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    // Weak, since the body may yet be compressed.
+    let mark = format!("W/\"{:x}-{:016x}\"", body.len(), hasher.finish());
+    let held = asked.get(header::IF_NONE_MATCH).and_then(|held| held.to_str().ok());
+    let has = held.is_some_and(|held| held.split(',').any(|held| held.trim() == mark));
+    let marks = [
+        (header::ETAG, mark),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::CONTENT_TYPE, wire.content_type().to_owned()),
+    ];
+    match has {
+        true => (StatusCode::NOT_MODIFIED, marks).into_response(),
+        false => (marks, body).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet() -> Sheet {
+        Sheet::new(2)
+            .with("sequence", Cells::Same("chr1".into()))
+            .with("start", Cells::Whole(vec![0, 10]))
+            .with("value", Cells::Data(Data::Singles(vec![0.1, f32::NAN])))
+            .with_texts("name", ["a\tb", "\"c\""].into_iter())
+    }
+
+    #[test]
+    fn missing_values_are_empty_and_null() {
+        assert_eq!(
+            sheet().write(Wire::Tsv),
+            "sequence\tstart\tvalue\tname\nchr1\t0\t0.1\ta\\tb\nchr1\t10\t\t\"c\"\n"
+        );
+        assert_eq!(
+            sheet().write(Wire::Json),
+            r#"[{"sequence":"chr1","start":0,"value":0.1,"name":"a\tb"},{"sequence":"chr1","start":10,"value":null,"name":"\"c\""}]"#
+        );
+    }
+
+    #[test]
+    fn who_has_the_body_is_not_sent_it() {
+        let first = sent(&HeaderMap::new(), Wire::Json, "[]".into());
+        let mark = first.headers()[header::ETAG].clone();
+        let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, mark)]);
+        assert_eq!(sent(&asked, Wire::Json, "[]".into()).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(sent(&asked, Wire::Json, "[1]".into()).status(), StatusCode::OK);
+    }
+}

@@ -1,0 +1,110 @@
+//! What is counted: requests, errors, bytes and times, by action.
+
+use crate::protocol::REQUESTS;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// The upper ends of the classes in which times are counted, in seconds; the last class is open.
+const LATENCIES: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// What is counted beside the pages' requests.
+const OTHERS: [&str; 2] = [Metrics::REST, Metrics::UNUSABLE];
+
+/// Counts since the start. Counting takes no lock.
+#[derive(Debug)]
+pub struct Metrics {
+    actions: Vec<(&'static str, Counts)>,
+}
+
+/// The counts of one action.
+#[derive(Debug, Default)]
+pub struct Counts {
+    answered: AtomicU64,
+    refused: AtomicU64,
+    bytes: AtomicU64,
+    micros: AtomicU64,
+    classes: [AtomicU64; LATENCIES.len()],
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let names = REQUESTS.iter().map(|request| request.0).chain(OTHERS);
+        Metrics { actions: names.map(|name| (name, Counts::default())).collect() }
+    }
+}
+
+impl Metrics {
+    /// The name under which requests of scripts are counted.
+    pub const REST: &str = "rest";
+    /// The name under which requests are counted that made no sense.
+    pub const UNUSABLE: &str = "unusable";
+
+    /// Counts an answer: whether it was a refusal, its size, and how long it took to make.
+    pub fn record(&self, action: &str, refused: bool, bytes: usize, took: Duration) {
+        let Some((_, counts)) = self.actions.iter().find(|(name, _)| *name == action) else {
+            return;
+        };
+        counts.answered.fetch_add(1, Relaxed);
+        counts.refused.fetch_add(refused.into(), Relaxed);
+        counts.bytes.fetch_add(bytes as u64, Relaxed);
+        counts.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        let class = LATENCIES.iter().position(|most| took.as_secs_f64() <= *most);
+        if let Some(class) = class {
+            counts.classes[class].fetch_add(1, Relaxed);
+        }
+    }
+
+    /// The counts of every action.
+    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &Counts)> {
+        self.actions.iter().map(|(name, counts)| (*name, counts))
+    }
+}
+
+impl Counts {
+    /// Requests answered, refusals among them.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Relaxed)
+    }
+
+    /// Requests refused.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    /// Bytes of all answers, before compression.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Seconds that all answers took.
+    pub fn seconds(&self) -> f64 {
+        self.micros.load(Relaxed) as f64 / 1e6
+    }
+
+    /// Times in seconds, and how many answers took at most that long.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+        let counts = self.classes.iter().scan(0, |sum, class| {
+            *sum += class.load(Relaxed);
+            Some(*sum)
+        });
+        LATENCIES.into_iter().zip(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_add_up() {
+        let metrics = Metrics::default();
+        for millis in [0, 1, 3, 400, 60_000] {
+            metrics.record("getRows", millis == 3, 10, Duration::from_millis(millis));
+        }
+        let (_, rows) = metrics.actions().find(|(name, _)| *name == "getRows").unwrap();
+        assert_eq!((rows.answered(), rows.refused(), rows.bytes()), (5, 1, 50));
+        assert_eq!(rows.seconds(), 60.404);
+        let counts: Vec<_> = rows.cumulative().map(|(_, count)| count).collect();
+        assert_eq!(counts, [1, 2, 2, 3, 3, 3, 3, 4, 4, 4]);
+    }
+}

@@ -1,0 +1,407 @@
+//! The door for pages and scripts that speak HTTP: the same answers as the socket's.
+
+mod support;
+
+use epivizrs::catalog::{Catalog, MAX_ROWS};
+use epivizrs::provider::Provider;
+use epivizrs::server::{Access, bind, run};
+use epivizrs::session::Session;
+use epivizrs::source::Spec;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use support::Endpoint;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// An answer: its status, its headers under small names, its body.
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
+    }
+}
+
+/// Sends a request as it stands. HTTP/1.0, so that the body ends with the connection.
+async fn send(address: SocketAddr, head: &str, body: &str) -> Answer {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).await.unwrap();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let mut lines = std::str::from_utf8(&bytes[..end]).unwrap().lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers = lines.map(|line| {
+        let (name, value) = line.split_once(": ").unwrap();
+        (name.to_lowercase(), value.to_owned())
+    });
+    Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() }
+}
+
+async fn get_with(address: SocketAddr, path: &str, headers: &str) -> Answer {
+    send(address, &format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n{headers}"), "").await
+}
+
+async fn get(address: SocketAddr, path: &str) -> Answer {
+    get_with(address, path, "").await
+}
+
+async fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Answer {
+    let head = format!("POST {path} HTTP/1.0\r\nhost: {address}\r\ncontent-type: {kind}\r\n");
+    send(address, &head, body).await
+}
+
+#[tokio::test]
+async fn every_question_has_the_same_answer_through_each_door() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let questions = [
+        ("action=getMeasurements&version=4", json!({"action": "getMeasurements", "version": "4"})),
+        ("action=getSeqInfos&version=5", json!({"action": "getSeqInfos", "version": "5"})),
+        (
+            "version=4&action=getRows&datasource=genes&seqName=chr1&start=1&end=9000\
+             &metadata[]=gene&metadata[]=entrez&metadata[]=exon_starts&metadata[]=exon_ends",
+            json!({"version": "4", "action": "getRows", "datasource": "genes", "seqName": "chr1",
+                "start": 1, "end": 9000, "metadata": ["gene", "entrez", "exon_starts", "exon_ends"]}),
+        ),
+        (
+            "version=4&action=getValues&datasource=peaks&measurement=peaks.score&seqName=1&start=&end=5000",
+            json!({"version": "4", "action": "getValues", "datasource": "peaks",
+                "measurement": "peaks.score", "seqName": "1", "start": 0, "end": 5000}),
+        ),
+        (
+            "version=5&action=getCombined&datasource=peaks&measurements[]=peaks.score&seqName=chr1&start=1&end=5000",
+            json!({"version": "5", "action": "getCombined", "datasource": "peaks",
+                "measurements": ["peaks.score"], "seqName": "chr1", "start": 1, "end": 5000}),
+        ),
+        (
+            "version=4&action=getCombined&seqName=chr1&start=1&end=5000&measurements=%7B%22peaks%22:[%22peaks.score%22],%22genes%22:[]%7D",
+            json!({"version": "4", "action": "getCombined", "seqName": "chr1", "start": 1,
+                "end": 5000, "measurements": {"peaks": ["peaks.score"], "genes": []}}),
+        ),
+        (
+            "action=search&q=tp53&maxResults=12",
+            json!({"action": "search", "q": "tp53", "maxResults": 12}),
+        ),
+        (
+            "action=getRows&datasource=no+such",
+            json!({"action": "getRows", "datasource": "no such"}),
+        ),
+        ("action=getWorkspaces&q=&ws=", json!({"action": "getWorkspaces", "q": "", "ws": null})),
+    ];
+    for (id, (query, data)) in questions.into_iter().enumerate() {
+        let id = id as u64 + 1;
+        let expected = page.ask(id, data.clone()).await;
+        let wanted = json!({"type": "response", "requestId": id, "data": expected});
+        let query = format!("requestId={id}&{query}");
+        assert_eq!(get(endpoint.address, &format!("/api?{query}&_=17")).await.json(), wanted);
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        assert_eq!(post(endpoint.address, "/api", form, &query).await.json(), wanted, "{query}");
+        let body = json!({"requestId": id, "type": "request", "data": data}).to_string();
+        let answer = post(endpoint.address, "/api", "application/json", &body).await;
+        assert_eq!((answer.status, answer.json()), (200, wanted), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_answered_all_the_same() {
+    let endpoint = Endpoint::start().await;
+    for (query, why) in [
+        ("", "needs data with an action"),
+        ("action=fly&requestId=3", "'fly' is not known"),
+        ("action=getCombined&measurements=[object%20Object]", "must use the WebSocket"),
+        ("action=getRows&metadata[=x", "lacks a bracket"),
+        ("requestId=3&type=response", "needs data with an action"),
+    ] {
+        let answer = get(endpoint.address, &format!("/api?{query}")).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(answer.json()["data"]["success"], false);
+        let message = answer.json()["data"]["errorMessage"].as_str().unwrap().to_owned();
+        assert!(message.contains(why), "{message}");
+    }
+    let deep = "[".repeat(100_000);
+    let answer = post(endpoint.address, "/api", "application/json", &deep).await;
+    assert_eq!(answer.status, 400);
+    let large = "x".repeat(5 << 20);
+    let answer = post(endpoint.address, "/api", "application/json", &large).await;
+    assert_eq!(answer.status, 413);
+}
+
+/// A page over HTTP keeps rows and joins them by rank, and nobody can clear its cache.
+#[tokio::test]
+async fn whatever_is_asked_in_whatever_order_ranks_agree() {
+    let (address, _end) = mock(&[("pyChr", 1_000_000_000), ("chr1", 1_000_000)]).await;
+    let mut places: BTreeMap<u64, u64> = BTreeMap::new();
+    for (start, width) in [
+        (1, 50_000),
+        (5_000_001, 400_000),
+        (1, 90_000_000),
+        (4_000_000, 3_000_000),
+        (60_000_000, 9),
+    ] {
+        let query = format!(
+            "action=getRows&version=4&datasource=py_datasource&seqName=pyChr&start={start}&end={}",
+            start + width
+        );
+        let data = get(address, &format!("/api?{query}")).await.json()["data"].clone();
+        let starts = data["values"]["start"].as_array().unwrap();
+        assert!(starts.len() as u64 <= MAX_ROWS);
+        for (row, place) in starts.iter().enumerate() {
+            let rank = data["globalStartIndex"].as_u64().unwrap() + row as u64;
+            // 1,000,000 blocks; one in 16 are 62,500, one in 8 would be too many for one answer.
+            assert_eq!(place.as_u64().unwrap(), 16_000 * rank + 1);
+            places.insert(rank, place.as_u64().unwrap());
+        }
+    }
+    assert_eq!(places.len(), 5626, "the blocks that overlap 1 to 90,000,001");
+    let small = "/api?action=getRows&datasource=py_datasource&seqName=chr1&start=1&end=999999";
+    let small = get(address, small).await.json();
+    assert_eq!(small["data"]["values"]["start"].as_array().unwrap().len(), 1000, "every block");
+}
+
+/// An endpoint of one file; it ends with the guard.
+async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
+    let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
+    let (_, errors) = catalog.load(vec![Spec::file(file)]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    serve(catalog).await
+}
+
+/// An endpoint of the mock.
+async fn mock(sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
+    let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
+    catalog.add_mock(1);
+    serve(catalog).await
+}
+
+async fn serve(catalog: Catalog) -> (SocketAddr, DropGuard) {
+    let session = Session::new(Provider { catalog, page_rows: 1000 });
+    let listener = bind("127.0.0.1", 0).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let access = Access::new(address, "https://epiviz.example/", &[]);
+    let serving = run(listener, session, access, stop.clone());
+    tokio::spawn(async { serving.await.unwrap() });
+    (address, stop.drop_guard())
+}
+
+/// The level that a signal has over HTTP depends on nothing but the sequence.
+#[tokio::test]
+async fn a_signal_has_one_level_a_sequence() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
+    let (address, _end) = endpoint_of(file, &[("chr11", 135_086_622), ("small", 90_000)]).await;
+    // 135,086,622 / 2^11 = 65,961 rows fit in one answer; / 2^10 = 131,921 do not.
+    for (sequence, start, end, width) in [
+        ("chr11", 1u64, 135_086_622u64, 2048u64),
+        ("chr11", 101_000_000, 101_010_000, 2048),
+        ("chr11", 101_010_001, 104_000_000, 2048),
+        ("small", 1, 90_000, 1),
+        ("small", 500, 600, 1),
+    ] {
+        let path = format!(
+            "/api?action=getRows&datasource=signals&seqName={sequence}&start={start}&end={end}"
+        );
+        let data = get(address, &path).await.json()["data"].clone();
+        assert_eq!(data["globalStartIndex"], (start - 1) / width);
+        let rows = data["values"]["start"].as_array().unwrap().len() as u64;
+        assert_eq!(rows, (end - 1) / width - (start - 1) / width + 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn tables_are_what_the_file_says() {
+    let endpoint = Endpoint::start().await;
+    let rows = "/api/v1/rows?datasource=peaks&region=chr1:1-5k";
+    let tsv = get(endpoint.address, &format!("{rows}&format=tsv")).await;
+    assert_eq!(tsv.headers["content-type"], "text/tab-separated-values; charset=utf-8");
+    assert_eq!(tsv.headers["epivizrs-level"], "records");
+    assert_eq!(
+        tsv.text(),
+        "sequence\tstart\tend\tstrand\tscore\tname\n\
+         chr1\t999\t1100\t+\t5\tp1\nchr1\t1999\t2100\t-\t7.5\tp2\n"
+    );
+    let accept = "accept: text/tab-separated-values\r\n";
+    assert_eq!(get_with(endpoint.address, rows, accept).await.body, tsv.body);
+    let json = get(endpoint.address, &format!("{rows}&columns=name")).await.json();
+    assert_eq!(
+        json[1],
+        json!({"sequence": "chr1", "start": 1999, "end": 2100, "strand": "-", "name": "p2"})
+    );
+    let values = "/api/v1/values?measurement=peaks.score&region=2";
+    let values = get(endpoint.address, values).await.json();
+    assert_eq!(
+        values,
+        json!([{"sequence": "chr2", "start": 0, "end": 10, "strand": "*", "score": 1.0}])
+    );
+    let nothing = "/api/v1/rows?datasource=peaks&region=chr1:900k-901k";
+    assert_eq!(get(endpoint.address, nothing).await.json(), json!([]));
+    let found = get(endpoint.address, "/api/v1/search?q=tp53&limit=1&format=tsv").await;
+    assert_eq!(found.text(), "name\tsequence\tstart\tend\nTP53\tchr1\t1000\t2000\n");
+    let sequences = get(endpoint.address, "/api/v1/sequences").await.json();
+    assert_eq!(sequences[0], json!({"name": "chr1", "length": 1_000_000}));
+    let measurements = get(endpoint.address, "/api/v1/measurements").await.json();
+    let ids: Vec<_> = measurements.as_array().unwrap().iter().map(|m| &m["id"]).collect();
+    assert_eq!(ids, ["genes", "peaks", "peaks.score", "py_column"]);
+}
+
+#[tokio::test]
+async fn wide_bins_are_the_means_of_single_bases() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
+    let (address, _end) = endpoint_of(file, &[("chr11", 135_086_622)]).await;
+    let read = async |more: &str| {
+        let path = "/api/v1/values?measurement=signal&region=chr11:101,500,929-101,509,120";
+        let answer = get(address, &format!("{path}{more}")).await;
+        (answer.headers.get("epivizrs-level").cloned().unwrap(), answer.json())
+    };
+    let (_, bases) = read("&level=1").await;
+    assert_eq!(bases.as_array().unwrap().len(), 8192);
+    let (level, bins) = read("&level=1024").await;
+    assert_eq!(level, "bins of 1024");
+    let mut compared = 0;
+    for bin in bins.as_array().unwrap() {
+        let inside = bases.as_array().unwrap().iter().filter(|base| {
+            let start = base["start"].as_u64();
+            start >= bin["start"].as_u64() && start < bin["end"].as_u64()
+        });
+        let values: Vec<f64> = inside.filter_map(|base| base["signal"].as_f64()).collect();
+        if values.len() == 1024 {
+            let mean = values.iter().sum::<f64>() / 1024.0;
+            let given = bin["signal"].as_f64().unwrap();
+            assert!((given - mean).abs() <= 1e-4 * mean.abs().max(1.0), "{given} is not {mean}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 7, "{compared} bins were compared");
+    // 8192 bases in at most 100 rows: bins of 128 give 64 or 65.
+    assert_eq!(read("&bins=100").await.0, "bins of 128");
+    assert_eq!(read("").await.0, "bins of 16", "at most 1000 rows, as a page gets");
+}
+
+#[tokio::test]
+async fn bad_questions_of_scripts_are_told_why_in_one_line() {
+    let endpoint = Endpoint::start().await;
+    for (path, status, why) in [
+        ("rows?region=chr1", 400, "'datasource=' is missing"),
+        ("rows?datasource=peaks", 400, "'region=' is missing"),
+        ("rows?datasource=x&region=chr1", 404, "known are genes, peaks"),
+        ("rows?datasource=peaks&region=chr9", 404, "no sequence is called 'chr9'"),
+        ("rows?datasource=peaks&region=chr1:9-1", 400, "write it like"),
+        ("rows?datasource=peaks&region=chr1&columns=x", 404, "known are name, score"),
+        ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
+        ("rows?datasource=peaks&region=chr1&bins=0", 400, "above 0"),
+        ("rows?datasource=peaks&region=chr1&format=xls", 400, "known are json, tsv"),
+        ("values?region=chr1", 400, "'measurement=' is missing"),
+        ("values?measurement=x&region=chr1", 404, "lists them"),
+        ("values?measurement=peaks.score,py_column&region=chr1", 400, "do not share"),
+        ("search", 400, "'q=' is missing"),
+    ] {
+        let answer = get(endpoint.address, &format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(answer.text().contains(why), "{path}: {}", answer.text());
+        assert_eq!(answer.text().matches('\n').count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn more_rows_than_an_answer_holds_are_refused_or_summed_up() {
+    let (address, _end) = mock(&[("pyChr", 1_000_000_000)]).await;
+    let path = "/api/v1/rows?datasource=py_datasource&columns=py_metadata&region=pyChr:1-200m";
+    let answer = get(address, path).await;
+    assert_eq!((answer.status, answer.text().contains("at most 100000")), (400, true));
+    let answer = get(address, &format!("{path}&bins=500&format=tsv")).await;
+    assert_eq!(answer.status, 200);
+    assert!((250..=501).contains(&answer.text().lines().count()));
+}
+
+#[tokio::test]
+async fn bodies_are_compressed_and_known_again() {
+    let endpoint = Endpoint::start().await;
+    let path = "/api/v1/measurements";
+    let plain = get(endpoint.address, path).await;
+    let packed = get_with(endpoint.address, path, "accept-encoding: gzip\r\n").await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut text).unwrap();
+    assert_eq!(text, plain.body);
+    let zstd = get_with(endpoint.address, path, "accept-encoding: zstd\r\n").await;
+    assert_eq!(zstd.headers["content-encoding"], "zstd");
+    assert_eq!(zstd.body[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+    let held = format!("if-none-match: \"x\", {}\r\n", packed.headers["etag"]);
+    let again = get_with(endpoint.address, path, &held).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    endpoint.session.provider.catalog.unload("peaks").unwrap();
+    assert_eq!(get_with(endpoint.address, path, &held).await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_of_strangers_may_not_ask() {
+    let endpoint = Endpoint::start().await;
+    let path = "/api?action=getSeqInfos";
+    let friend = get_with(endpoint.address, path, "origin: https://epiviz.example\r\n").await;
+    assert_eq!(friend.status, 200);
+    assert_eq!(friend.headers["access-control-allow-origin"], "https://epiviz.example");
+    assert!(friend.headers["vary"].contains("origin"));
+    let stranger = get_with(endpoint.address, path, "origin: https://evil.example\r\n").await;
+    assert_eq!(stranger.status, 403);
+    assert!(stranger.text().contains("--allow-origin 'https://evil.example'"));
+    let ask = |origin: &str| {
+        let head = format!(
+            "OPTIONS /api HTTP/1.0\r\nhost: {}\r\norigin: {origin}\r\n\
+             access-control-request-method: POST\r\n",
+            endpoint.address
+        );
+        async move { send(endpoint.address, &head, "").await }
+    };
+    let before = ask("https://epiviz.example").await;
+    assert_eq!(before.status, 204);
+    assert_eq!(before.headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(ask("null").await.status, 403);
+    // A name that leads here by deceit brings no origin.
+    let rebound = "GET /api/v1/sequences HTTP/1.0\r\nhost: evil.example:8888\r\n";
+    assert_eq!(send(endpoint.address, rebound, "").await.status, 403);
+}
+
+#[tokio::test]
+async fn the_counts_count() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    page.ask(1, json!({"action": "getSeqInfos"})).await;
+    get(endpoint.address, "/api?action=getSeqInfos").await;
+    get(endpoint.address, "/api?action=getHierarchy").await;
+    get(endpoint.address, "/api?action=fly").await;
+    get(endpoint.address, "/api/v1/sequences").await;
+    get(endpoint.address, "/api/v1/rows").await;
+    get(
+        endpoint.address,
+        "/api?action=getRows&datasource=peaks&seqName=1&start=1&end=9&metadata[]=x",
+    )
+    .await;
+    let answer = send(endpoint.address, "GET /metrics HTTP/1.0\r\nhost: any.example\r\n", "").await;
+    let text = answer.text();
+    for line in [
+        "epivizrs_pages 1",
+        "epivizrs_failed_reads_total 1",
+        "epivizrs_requests_total{action=\"getSeqInfos\"} 2",
+        "epivizrs_requests_total{action=\"getHierarchy\"} 1",
+        "epivizrs_request_errors_total{action=\"getHierarchy\"} 1",
+        "epivizrs_request_errors_total{action=\"getSeqInfos\"} 0",
+        "epivizrs_requests_total{action=\"unusable\"} 1",
+        "epivizrs_requests_total{action=\"rest\"} 2",
+        "epivizrs_request_errors_total{action=\"rest\"} 1",
+        "epivizrs_request_duration_seconds_bucket{action=\"getSeqInfos\",le=\"+Inf\"} 2",
+        "epivizrs_request_duration_seconds_count{action=\"getSeqInfos\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
