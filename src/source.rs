@@ -7,6 +7,7 @@ mod bbi;
 mod bed;
 mod bigwig;
 mod bins;
+mod context;
 mod gff;
 mod input;
 mod mock;
@@ -16,6 +17,7 @@ mod records;
 mod spec;
 mod text;
 
+pub use context::Context;
 pub use input::Input;
 pub use mock::Mock;
 pub use names::{Closeness, Hit};
@@ -170,7 +172,7 @@ pub struct Format {
     /// Whether a file that begins like this is of the format. Given the first bytes, unpacked.
     pub sniff: fn(&[u8]) -> bool,
     /// Opens a file.
-    pub open: fn(&Input, &Options) -> Result<Box<dyn Source>>,
+    pub open: fn(&Input, &Options, &Context) -> Result<Box<dyn Source>>,
 }
 
 /// Every format, in the order in which contents are tried: the most telling first.
@@ -181,13 +183,13 @@ pub const FORMATS: &[Format] = &[bigwig::FORMAT, gff::GFF3, gff::GTF, bed::FORMA
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
-pub fn open(spec: &Spec) -> Result<Box<dyn Source>> {
+pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     let format = match &spec.options.format {
         Some(name) => format_named(name)?,
         None => detect(&spec.input)?,
     };
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
-    (format.open)(&spec.input, &spec.options)
+    (format.open)(&spec.input, &spec.options, context)
 }
 
 fn format_named(name: &str) -> Result<&'static Format> {

@@ -8,6 +8,7 @@ use crate::genome::{Sequences, built_in, built_in_names};
 use crate::provider::Provider;
 use crate::server::{self, Access};
 use crate::session::Session;
+use crate::source::Context;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -34,7 +35,8 @@ pub async fn serve(options: Options) -> Result<()> {
 
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
-    let catalog = Catalog::new(assembly(options.assembly.as_deref())?);
+    let catalog =
+        Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options));
     tokio::select! {
         loaded = load(&catalog, &options) => loaded?,
         () = stop.cancelled() => return Ok(()),
@@ -54,6 +56,12 @@ pub async fn serve(options: Options) -> Result<()> {
     }
     let (served, ()) = tokio::join!(serving, console::prompt(session, stop));
     Ok(served?)
+}
+
+/// The places and limits that the options say.
+fn context(options: &Options) -> Context {
+    let usual = Context::default();
+    Context { cache: options.cache_dir.clone().unwrap_or(usual.cache), ..usual }
 }
 
 /// The assembly of `--assembly`: built in, or a file of lengths.

@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     sniff: |head| {
         head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
     },
-    open: |input, options| Ok(Box::new(BigWig::open(input, options)?)),
+    open: |input, options, _| Ok(Box::new(BigWig::open(input, options)?)),
 };
 
 /// The name of a signal's one column.
