@@ -5,10 +5,12 @@
 
 mod bbi;
 mod bed;
+mod bigbed;
 mod bigwig;
 mod bins;
 mod context;
 mod gff;
+mod indexed;
 mod input;
 mod mock;
 mod names;
@@ -176,7 +178,7 @@ pub struct Format {
 }
 
 /// Every format, in the order in which contents are tried: the most telling first.
-pub const FORMATS: &[Format] = &[bigwig::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
+pub const FORMATS: &[Format] = &[bigwig::FORMAT, bigbed::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
 
 /// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
 /// its content shows, else the one its name ends in.

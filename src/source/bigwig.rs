@@ -122,12 +122,15 @@ impl BigWig {
                 return Err(damaged());
             }
             for record in records {
-                let record = record.filter(|r| r.start < r.end && r.end <= length);
-                let record = record.ok_or_else(damaged)?;
+                let record = record.filter(|r| r.start < r.end && r.start < length);
+                let mut record = record.ok_or_else(damaged)?;
+                // Some writers let the last record run over the end of its sequence.
+                record.end = record.end.min(length);
                 if record.start >= region.end {
                     return Ok(false);
                 }
-                if record.end > region.start && !take(record) {
+                // Others write "not a number" where there is no data.
+                if record.end > region.start && !record.value.is_nan() && !take(record) {
                     return Ok(false);
                 }
             }

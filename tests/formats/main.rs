@@ -169,6 +169,7 @@ proptest! {
         // What is announced may be an estimate, but not a wild one.
         let tolerated = match source.shape() {
             Shape::Dense => 1,
+            _ if fixture.by_region => 128,
             Shape::Sparse => 128,
             Shape::Features | Shape::Genes => 0,
         };
