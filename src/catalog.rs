@@ -9,7 +9,7 @@ pub use listing::Listing;
 
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
-use crate::source::{Input, Level, Mock, Options, Source, Spec};
+use crate::source::{Context, Input, Level, Mock, Options, Source, Spec};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +24,7 @@ pub const MAX_ROWS: u64 = 100_000;
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     door: Door,
+    context: Arc<Context>,
     failed: AtomicU64,
 }
 
@@ -32,8 +33,18 @@ impl Catalog {
     /// sequences are served; without,
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
-        let listing = RwLock::new(Arc::new(Listing::new(assembly)));
-        Catalog { listing, door: Door::new(), failed: AtomicU64::new(0) }
+        Catalog {
+            listing: RwLock::new(Arc::new(Listing::new(assembly))),
+            door: Door::new(),
+            context: Arc::default(),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// The same catalog, its sources opened with these places and limits.
+    #[must_use]
+    pub fn with_context(self, context: Context) -> Self {
+        Catalog { context: Arc::new(context), ..self }
     }
 
     /// What is served now.
@@ -55,7 +66,10 @@ impl Catalog {
     pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
         let opening: Vec<_> = specs
             .into_iter()
-            .map(|spec| self.door.pass(move || Ok((crate::source::open(&spec)?, spec))))
+            .map(|spec| {
+                let context = self.context.clone();
+                self.door.pass(move || Ok((crate::source::open(&spec, &context)?, spec)))
+            })
             .collect();
         let (mut opened, mut errors) = (Vec::new(), Vec::new());
         for result in futures_util::future::join_all(opening).await {

@@ -5,9 +5,12 @@
 
 mod bbi;
 mod bed;
+mod bigbed;
 mod bigwig;
 mod bins;
+mod context;
 mod gff;
+mod indexed;
 mod input;
 mod mock;
 mod names;
@@ -16,6 +19,7 @@ mod records;
 mod spec;
 mod text;
 
+pub use context::Context;
 pub use input::Input;
 pub use mock::Mock;
 pub use names::{Closeness, Hit};
@@ -170,24 +174,24 @@ pub struct Format {
     /// Whether a file that begins like this is of the format. Given the first bytes, unpacked.
     pub sniff: fn(&[u8]) -> bool,
     /// Opens a file.
-    pub open: fn(&Input, &Options) -> Result<Box<dyn Source>>,
+    pub open: fn(&Input, &Options, &Context) -> Result<Box<dyn Source>>,
 }
 
 /// Every format, in the order in which contents are tried: the most telling first.
-pub const FORMATS: &[Format] = &[bigwig::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
+pub const FORMATS: &[Format] = &[bigwig::FORMAT, bigbed::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
 
 /// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
 /// its content shows, else the one its name ends in.
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
-pub fn open(spec: &Spec) -> Result<Box<dyn Source>> {
+pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     let format = match &spec.options.format {
         Some(name) => format_named(name)?,
         None => detect(&spec.input)?,
     };
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
-    let source = (format.open)(&spec.input, &spec.options)?;
+    let source = (format.open)(&spec.input, &spec.options, context)?;
     let known = source.columns();
     let stranger = spec
         .options

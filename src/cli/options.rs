@@ -2,6 +2,7 @@
 
 use crate::source::Spec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 /// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
@@ -56,6 +57,9 @@ pub struct Options {
     /// default: what the files say, else hg38
     #[arg(long, value_name = "NAME|FILE")]
     pub assembly: Option<String>,
+    /// Folder for what is made from large files once; default: your platform's cache folder
+    #[arg(long, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
     /// Also serve the mock data of EpiViz's WebSocket tutorial
     #[arg(long)]
     pub mock: bool,

@@ -10,6 +10,7 @@ use crate::protocol::WireRegion;
 use crate::provider::Provider;
 use crate::server::{self, Access, epiviz_link};
 use crate::session::Session;
+use crate::source::Context;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -37,7 +38,8 @@ pub async fn serve(options: Options) -> Result<()> {
 
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
-    let catalog = Catalog::new(assembly(options.assembly.as_deref())?);
+    let catalog =
+        Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options));
     tokio::select! {
         loaded = load(&catalog, &options) => loaded?,
         () = stop.cancelled() => return Ok(()),
@@ -60,6 +62,12 @@ pub async fn serve(options: Options) -> Result<()> {
     }
     let (served, ()) = tokio::join!(serving, console::prompt(session, stop));
     Ok(served?)
+}
+
+/// The places and limits that the options say.
+fn context(options: &Options) -> Context {
+    let usual = Context::default();
+    Context { cache: options.cache_dir.clone().unwrap_or(usual.cache), ..usual }
 }
 
 /// The assembly of `--assembly`: built in, or a file of lengths.

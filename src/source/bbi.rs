@@ -19,6 +19,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// No writer packs blocks that unpack to more; a header that says so is damaged.
 const LARGEST_BLOCK: u32 = 64 << 20;
+/// Nor does any describe its columns at such length.
+const LONGEST_TEXT: u64 = 1 << 20;
 const HEADER: usize = 64;
 const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
 
@@ -39,7 +41,10 @@ pub(crate) struct Bbi {
 /// What the header says, as far as it is used.
 struct Header {
     chromosome_tree: u64,
+    data: u64,
     full_index: u64,
+    columns: (u16, u16),
+    auto_sql: u64,
     summary: u64,
     unpacked_block: u32,
 }
@@ -79,6 +84,17 @@ impl<'a> Fields<'a> {
         let (front, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
         Some(front)
+    }
+
+    /// The bytes up to the next zero, which goes too.
+    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
+        let line = self.take(memchr::memchr(0, self.bytes)?)?;
+        self.take(1)?;
+        Some(line)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.bytes.is_empty()
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -173,6 +189,28 @@ impl Bbi {
         let totals =
             || Some(Totals { covered: fields.u64()?, min: fields.f64()?, max: fields.f64()? });
         Ok({ totals }())
+    }
+
+    /// A bigBed's number of columns, and how many of them are BED's.
+    pub(crate) fn columns(&self) -> (usize, usize) {
+        (self.header.columns.0.into(), self.header.columns.1.into())
+    }
+
+    /// How many records a bigBed says it has.
+    pub(crate) fn records(&self) -> Result<u64> {
+        let bytes = self.bytes(self.header.data, 8)?;
+        Ok(self.fields(&bytes).u64().unwrap_or(0))
+    }
+
+    /// The description of a bigBed's columns; empty if it has none.
+    pub(crate) fn auto_sql(&self) -> Result<String> {
+        let longest = self.length.saturating_sub(self.header.auto_sql).min(LONGEST_TEXT);
+        let bytes = match self.header.auto_sql {
+            0 => Vec::new(),
+            offset => self.bytes(offset, longest)?,
+        };
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(String::from_utf8_lossy(text).into_owned())
     }
 
     /// Calls `take` with the content of each block that may hold records overlapping the region,
@@ -316,12 +354,15 @@ impl Header {
     /// Supplementary table 5.
     fn read(mut fields: Fields<'_>) -> Option<Self> {
         let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
-        let (chromosome_tree, _data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
-        let (_columns, _defined, _sql) = (fields.u16()?, fields.u16()?, fields.u64()?);
+        let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);
         let (summary, unpacked_block) = (fields.u64()?, fields.u32()?);
         (unpacked_block <= LARGEST_BLOCK).then_some(Header {
             chromosome_tree,
+            data,
             full_index,
+            columns,
+            auto_sql,
             summary,
             unpacked_block,
         })

@@ -13,7 +13,7 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["bed", "narrowpeak", "broadpeak", "gappedpeak"],
     about: "blocks; numbers such as the score can be plotted too",
     sniff,
-    open,
+    open: |input, options, _| open(input, options),
 };
 
 /// Columns 4 to 12 of BED.

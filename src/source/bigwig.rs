@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     sniff: |head| {
         head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
     },
-    open: |input, options| Ok(Box::new(BigWig::open(input, options)?)),
+    open: |input, options, _| Ok(Box::new(BigWig::open(input, options)?)),
 };
 
 /// The name of a signal's one column.
@@ -122,12 +122,15 @@ impl BigWig {
                 return Err(damaged());
             }
             for record in records {
-                let record = record.filter(|r| r.start < r.end && r.end <= length);
-                let record = record.ok_or_else(damaged)?;
+                let record = record.filter(|r| r.start < r.end && r.start < length);
+                let mut record = record.ok_or_else(damaged)?;
+                // Some writers let the last record run over the end of its sequence.
+                record.end = record.end.min(length);
                 if record.start >= region.end {
                     return Ok(false);
                 }
-                if record.end > region.start && !take(record) {
+                // Others write "not a number" where there is no data.
+                if record.end > region.start && !record.value.is_nan() && !take(record) {
                     return Ok(false);
                 }
             }

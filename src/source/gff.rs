@@ -16,7 +16,7 @@ pub(super) const GTF: Format = Format {
     extensions: &["gtf"],
     about: "genes with exons, found by name",
     sniff: |head| columns_of(head).is_some_and(|(attributes, _)| attributes.contains("gene_id \"")),
-    open: |input, _| genes(input, Dialect::Gtf),
+    open: |input, _, _| genes(input, Dialect::Gtf),
 };
 
 pub(super) const GFF3: Format = Format {
@@ -28,7 +28,7 @@ pub(super) const GFF3: Format = Format {
             version_3 || attributes.starts_with("ID=") || attributes.contains("Parent=")
         })
     },
-    open: |input, _| genes(input, Dialect::Gff3),
+    open: |input, _, _| genes(input, Dialect::Gff3),
 };
 
 /// The attributes of the first row, if it has nine columns with coordinates in the fourth and
@@ -389,7 +389,7 @@ impl Collected {
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::source::{Level, Options};
+    use crate::source::{Context, Level, Options};
 
     fn genes_of(name: &str, text: &str) -> Result<Vec<Vec<String>>> {
         let folder = tempfile::tempdir().unwrap();
@@ -397,7 +397,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let format = crate::source::detect(&Input::File(path.clone()))?;
         assert!(name.ends_with(format.name), "{name} was taken for {}", format.name);
-        let source = (format.open)(&Input::File(path), &Options::default())?;
+        let source = (format.open)(&Input::File(path), &Options::default(), &Context::default())?;
         let columns = ["gene", "entrez", "exon_starts", "exon_ends", "biotype"];
         let table = source.read(&Region::new("8", 0, 1_000_000), Level::Records, &columns)?;
         let text = |column: &Column, row: usize| match &column.data {

@@ -1,5 +1,8 @@
 //! A file of each format, written here, and what it holds.
 
+#[path = "../bbi/writer.rs"]
+mod writer;
+
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
 use epivizrs::source::{Input, Spec};
@@ -7,6 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
+use writer::{File, Records, Variant};
 
 /// A row as the test knows it; 0-based, half-open.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Fixture {
     pub(crate) spec: Spec,
     /// Columns that must be there, with what they show.
     pub(crate) columns: &'static [(&'static str, Expected)],
+    /// Its rows are read by region, their number before that is an estimate.
+    pub(crate) by_region: bool,
     rows: Vec<Row>,
     folder: TempDir,
 }
@@ -43,7 +49,18 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(file);
         std::fs::write(&path, bytes).unwrap();
-        Fixture { name: name.to_owned(), spec: Spec::file(path), columns, rows, folder }
+        Fixture {
+            name: name.to_owned(),
+            spec: Spec::file(path),
+            columns,
+            by_region: false,
+            rows,
+            folder,
+        }
+    }
+
+    fn by_region(self) -> Self {
+        Fixture { by_region: true, ..self }
     }
 
     /// The sequences that have rows, the one with most first.
@@ -151,6 +168,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "gtf" => gtf(),
         "gff3" => gff3(),
         "bigwig" => bigwig(),
+        "bigbed" => bigbed(),
         _ => Vec::new(),
     }
 }
@@ -236,6 +254,37 @@ fn gff3() -> Vec<Fixture> {
         }
     }
     vec![Fixture::new("gff3", "genes.gff3", text.as_bytes(), features(), GENE_COLUMNS)]
+}
+
+fn bigbed() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] =
+        &[("name", |row| row.name.clone()), ("value", |row| row.value.to_string())];
+    let mut rows = features();
+    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    let blocks = rows.chunk_by(|a, b| a.sequence == b.sequence).flat_map(|rows| rows.chunks(30));
+    let blocks = blocks.map(|rows| {
+        let row = |row: &Row| {
+            let rest = format!("{}\t0\t{}\t{}", row.name, row.strand, row.value);
+            (row.start, row.end, rest)
+        };
+        let sequence = u32::from(rows[0].sequence == "chr2");
+        (sequence, Records::Bed(rows.iter().map(row).collect()))
+    });
+    let file = File {
+        sequences: vec![("chr1", LENGTH), ("chr2", LENGTH)],
+        blocks: blocks.collect(),
+        auto_sql: Some(
+            "table x\n\"x\"\n(\nstring chrom; \"\"\nuint chromStart; \"\"\nuint chromEnd; \"\"\n\
+             string name; \"\"\nuint score; \"\"\nchar[1] strand; \"\"\ndouble value; \"\"\n)"
+                .to_owned(),
+        ),
+        columns: (7, 6),
+    };
+    let variant = Variant { big_endian: false, packed: true, sequences_last: false };
+    vec![
+        Fixture::new("bigbed", "features.bb", &file.write(variant), features(), COLUMNS)
+            .by_region(),
+    ]
 }
 
 fn bigwig() -> Vec<Fixture> {

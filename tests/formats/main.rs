@@ -6,7 +6,7 @@
 mod fixtures;
 
 use epivizrs::genome::Region;
-use epivizrs::source::{FORMATS, Level, Shape, Source, open};
+use epivizrs::source::{Context, FORMATS, Level, Shape, Source, open};
 use epivizrs::table::{Data, Table};
 use fixtures::{Fixture, Row};
 use proptest::prelude::*;
@@ -23,8 +23,8 @@ fn all() -> &'static [(Fixture, Box<dyn Source>)] {
         });
         fixtures
             .map(|fixture| {
-                let source =
-                    open(&fixture.spec).unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
+                let source = open(&fixture.spec, &Context::default())
+                    .unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
                 (fixture, source)
             })
             .collect()
@@ -169,6 +169,7 @@ proptest! {
         // What is announced may be an estimate, but not a wild one.
         let tolerated = match source.shape() {
             Shape::Dense => 1,
+            _ if fixture.by_region => 128,
             Shape::Sparse => 128,
             Shape::Features | Shape::Genes => 0,
         };
@@ -267,7 +268,7 @@ proptest! {
             prop_assert!(!text.contains('\n'), "{}", text);
             Ok(())
         };
-        match open(&damaged) {
+        match open(&damaged, &Context::default()) {
             Err(error) => named(error)?,
             Ok(source) => for sequence in source.sequences() {
                 let region = Region::new(sequence.name.clone(), 0, sequence.length);

@@ -1,0 +1,143 @@
+//! bigBed: intervals with any columns, indexed, read by region.
+//!
+//! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
+//! file's autoSql; bigGenePred (and BED12 with `rows=transcripts`) are transcripts with exons.
+
+mod auto_sql;
+mod transcript;
+
+use super::bbi::Bbi;
+use super::indexed::{About, ByRegion, Flow, Indexed, Row};
+use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source};
+use crate::error::Result;
+use crate::genome::{Region, Strand};
+use auto_sql::Field;
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+
+pub(super) const FORMAT: Format = Format {
+    name: "bigbed",
+    extensions: &["bb", "bigbed"],
+    about: "blocks, or transcripts (bigGenePred); read by region",
+    sniff: |head| head.starts_with(&MAGIC.to_le_bytes()) || head.starts_with(&MAGIC.to_be_bytes()),
+    open,
+};
+
+/// The first bytes of a bigBed file (supplementary table 4).
+const MAGIC: u32 = 0x8789_f2eb;
+
+/// Where a column's text comes from.
+#[derive(Clone, Copy, Debug)]
+enum From {
+    /// A field of the row, counted from behind its place.
+    Field(usize),
+    /// The first of several fields that says something.
+    FirstOf([Option<usize>; 3]),
+    /// The first base of each exon, 1-based.
+    ExonStarts,
+    /// The last base of each exon, 1-based.
+    ExonEnds,
+}
+
+struct BigBed {
+    file: Bbi,
+    columns: Vec<From>,
+    strand: Option<usize>,
+}
+
+fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>> {
+    let file = Bbi::open(input, MAGIC)?;
+    let records = file.records()?;
+    let fields = auto_sql::fields(&file.auto_sql()?, file.columns());
+    let column = |field: &Field| {
+        let kind = if field.number { ColumnKind::Number(None) } else { ColumnKind::Text };
+        ColumnInfo { name: field.name.as_str().into(), kind }
+    };
+    let position = |name: &str| fields.iter().position(|field| field.name == name);
+    let mut columns: Vec<(ColumnInfo, From)> = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| !auto_sql::only_draws(&field.name))
+        .map(|(index, field)| (column(field), From::Field(index)))
+        .collect();
+    let is_gene = position("name2").is_some() && position("exon_frames").is_some();
+    if is_gene {
+        columns = transcript::columns(position);
+    }
+    let named = |name: &str| columns.iter().position(|(info, _)| *info.name == *name);
+    let bases: u64 = file.sequences().iter().map(|s| u64::from(s.length)).sum();
+    let about = About {
+        shape: if is_gene { Shape::Genes } else { Shape::Features },
+        sequences: file.sequences().clone(),
+        knows_lengths: true,
+        // The file knows only how many there are in all.
+        rows: file
+            .sequences()
+            .iter()
+            .map(|s| (records as f64 * f64::from(s.length) / bases as f64) as u64)
+            .collect(),
+        name: named(if is_gene { "gene" } else { "name" }),
+        importance: named("score"),
+        columns: columns.iter().map(|(info, _)| info.clone()).collect(),
+    };
+    let columns = columns.into_iter().map(|(_, from)| from).collect();
+    let file = BigBed { strand: position("strand"), file, columns };
+    Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+}
+
+impl ByRegion for BigBed {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let name = self.file.sequences().at(sequence).name.clone();
+        // A row without bases ends where it starts: the base before finds its block.
+        let region = Region::new(name, bases.start.saturating_sub(1), bases.end);
+        self.file.each_block(&region, |mut block, offset, id| {
+            let damaged = |what: &str| self.file.damaged(offset, what);
+            while !block.is_empty() {
+                let mut next = || {
+                    let place = (block.u32()?, block.u32()?, block.u32()?);
+                    Some((place, std::str::from_utf8(block.line()?)))
+                };
+                let Some(((number, start, end), text)) = next() else {
+                    return Err(damaged("a row of the block ends early"));
+                };
+                let text = text.map_err(|_| damaged("a row is not UTF-8 text"))?;
+                if end < start {
+                    return Err(damaged(&format!("a row ends ({end}) before it starts ({start})")));
+                }
+                let field = |index| text.split('\t').nth(index).unwrap_or_default();
+                let strand = self.strand.map(field).map_or(Strand::Both, Strand::from_text);
+                let row = Row { start, end, strand, text };
+                if number != id || start >= bases.end || end.max(start + 1) <= bases.start {
+                    continue;
+                }
+                if let ControlFlow::Break(result) = take(row) {
+                    return result.map(|()| false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
+        match self.columns[column] {
+            From::Field(index) => row.text.split('\t').nth(index).unwrap_or_default().into(),
+            From::FirstOf(indexes) => {
+                let field = |index| row.text.split('\t').nth(index).unwrap_or_default();
+                let mut fields = indexes.into_iter().flatten().map(field);
+                fields.find(|field| !matches!(*field, "" | "none" | ".")).unwrap_or_default().into()
+            }
+            From::ExonStarts => transcript::exons(row, |start, _| start + 1).into(),
+            From::ExonEnds => transcript::exons(row, |_, end| end).into(),
+        }
+    }
+}

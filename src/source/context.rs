@@ -1,0 +1,52 @@
+//! What opening a source needs to know besides the file: this machine's places and limits.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Text files up to this many bytes are held in memory, packed as they are.
+const IN_MEMORY: u64 = 64 << 20;
+
+/// Where sources may put what they derive, and how much they may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The folder for what is made from files once and read ever after; it need not exist yet.
+    pub cache: PathBuf,
+    /// Size in bytes, as on disk, up to which a file that has an index is held in memory all the
+    /// same: only what is in memory can be searched by any part of a name.
+    pub in_memory: u64,
+}
+
+impl Default for Context {
+    /// The platform's cache folder for this program.
+    fn default() -> Self {
+        Context { cache: cache_folder(|name| std::env::var_os(name)), in_memory: IN_MEMORY }
+    }
+}
+
+/// `$XDG_CACHE_HOME`, else where the platform keeps a user's caches, else the temporary folder.
+fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let platform = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    set("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(set("HOME")?.join(platform)))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("epivizrs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_lies_where_the_user_or_the_platform_says() {
+        let folder = |pairs: &[(&str, &str)]| {
+            let get = |name: &str| pairs.iter().find(|p| p.0 == name).map(|p| p.1.into());
+            cache_folder(get)
+        };
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "/c")]), PathBuf::from("/c/epivizrs"));
+        let home = folder(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "relative")]);
+        assert!(home.starts_with("/home/ada") && home.ends_with("epivizrs"), "{home:?}");
+        assert!(folder(&[]).ends_with("epivizrs"));
+    }
+}

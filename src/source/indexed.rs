@@ -1,0 +1,419 @@
+//! Features of a file that is read by region, never whole: how every large indexed format is
+//! served.
+//!
+//! Ranks, and the rows that wide views show, come from one [`Census`] of a sequence, made when its
+//! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
+
+mod census;
+
+use super::{
+    ColumnInfo, ColumnKind, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column,
+};
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences, Strand};
+use crate::table::{Column, Data, Table, Texts};
+use census::{COARSE, Census, FINEST};
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A row as its file gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// First base, 0-based.
+    pub(super) start: u32,
+    /// One past the last base.
+    pub(super) end: u32,
+    pub(super) strand: Strand,
+    /// The rest of it; [`ByRegion::field`] finds the columns in there.
+    pub(super) text: &'a str,
+}
+
+impl Row<'_> {
+    /// One past the base up to which the row is found: one without bases is found where it stands.
+    fn reach(&self) -> u32 {
+        self.end.max(self.start + 1)
+    }
+}
+
+/// Whether more rows are wanted; an error stops as well.
+pub(super) type Flow = ControlFlow<Result<()>>;
+
+/// A file whose rows can be read from any base of a sequence on.
+pub(super) trait ByRegion: Send + Sync + 'static {
+    /// The file, for messages.
+    fn path(&self) -> &Path;
+
+    /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
+    /// without bases: that stands there), in the order of the file, until it says stop.
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()>;
+
+    /// What a row's text holds for the column of that index; empty if nothing.
+    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
+}
+
+/// What a file says of itself when it is opened.
+pub(super) struct About {
+    pub(super) shape: Shape,
+    /// The sequences that have rows.
+    pub(super) sequences: Sequences,
+    /// Whether their lengths are those of the assembly.
+    pub(super) knows_lengths: bool,
+    /// How many rows each sequence has, as far as that is known without reading them.
+    pub(super) rows: Vec<u64>,
+    /// Every column that [`ByRegion::field`] knows, in the order of its indexes.
+    pub(super) columns: Vec<ColumnInfo>,
+    /// The column by which rows are searched.
+    pub(super) name: Option<usize>,
+    /// The number column that makes a row worth showing when there is no room for all.
+    pub(super) importance: Option<usize>,
+}
+
+/// Features that are read by region, as a [`Source`].
+pub(super) struct Indexed<F> {
+    file: F,
+    about: About,
+    /// The columns that are served, and their places in [`About::columns`].
+    served: (Vec<ColumnInfo>, Vec<usize>),
+    censuses: Vec<Mutex<Option<Arc<Census>>>>,
+    names: OnceLock<Records>,
+}
+
+/// Of more rows than these, names are not collected for searching: they would fill the memory.
+const MOST_NAMES: u64 = 4_000_000;
+/// The first view shows so many rows, unless they lie too far apart.
+const FIRST_VIEW_ROWS: usize = 150;
+const FIRST_VIEW_BASES: u32 = 3_000_000;
+
+impl<F: ByRegion> Indexed<F> {
+    /// A source of the `wanted` columns, all if none are named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a column that is not there.
+    pub(super) fn new(file: F, about: About, wanted: Option<&[String]>) -> Result<Self> {
+        let find = |name: &String| {
+            let at = about.columns.iter().position(|column| *column.name == **name);
+            at.ok_or_else(|| unknown_column(name, &about.columns))
+        };
+        let served: Vec<usize> = match wanted {
+            Some(names) => names.iter().map(find).collect::<Result<_>>()?,
+            None => (0..about.columns.len()).collect(),
+        };
+        let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
+        let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
+        Ok(Indexed { file, about, served: (infos, served), censuses, names: OnceLock::new() })
+    }
+
+    /// As [`ByRegion::each`], for a `take` that may fail.
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        mut take: impl FnMut(Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut failed = Ok(());
+        self.file.each(sequence, bases, &mut |row| match take(row) {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => ControlFlow::Break(Ok(())),
+            Err(error) => {
+                failed = Err(error);
+                ControlFlow::Break(Ok(()))
+            }
+        })?;
+        failed
+    }
+
+    fn length(&self, sequence: usize) -> u32 {
+        self.about.sequences.at(sequence).length
+    }
+
+    /// The census of a sequence, made by the first who asks while others wait.
+    fn census(&self, sequence: usize) -> Result<Arc<Census>> {
+        let mut slot = self.censuses[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(census) = &*slot {
+            return Ok(census.clone());
+        }
+        let name = &self.about.sequences.at(sequence).name;
+        let (mut counter, mut best) = (census::Counter::new(), Builder::new(self, name));
+        let mut last = 0;
+        self.each(sequence, 0..u32::MAX, |row| {
+            if row.start < last {
+                let place = format!("{name}:{}", row.start + 1);
+                let message = "rows are not sorted by start; sort and index the file again";
+                return Err(Error::data(self.file.path(), place, message));
+            }
+            last = row.start;
+            match counter.add(&row, self.weight(&row)) {
+                Some(kept) => best.add(&kept.row()).map(|()| true),
+                None => Ok(true),
+            }
+        })?;
+        counter.finish().map_or(Ok(()), |kept| best.add(&kept.row()))?;
+        let importance = self.about.importance.map(|index| &*self.about.columns[index].name);
+        let how = Use { shape: self.about.shape, name: None, importance };
+        let census = Arc::new(counter.census(Records::new(best.rows(), how)));
+        *slot = Some(census.clone());
+        Ok(census)
+    }
+
+    /// The census of a sequence if there is one already.
+    fn counted(&self, sequence: usize) -> Option<Arc<Census>> {
+        // A census under way holds the lock: as good as none.
+        self.censuses[sequence].try_lock().ok().and_then(|slot| slot.clone())
+    }
+
+    /// What makes a row worth showing; negative infinity if nothing does.
+    fn weight(&self, row: &Row<'_>) -> f64 {
+        let field = self.about.importance.map(|index| self.file.field(row, index));
+        field.and_then(|text| number(&text)).filter(|n| !n.is_nan()).unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// Every row from the first that overlaps the region on.
+    fn records(&self, sequence: usize, region: &Region, columns: &[usize]) -> Result<Table> {
+        let census = self.census(sequence)?;
+        let Some((mut rank, from)) = census.records.first_reaching(region.start) else {
+            return Ok(Table::default());
+        };
+        let mut table = Builder::of(self, &region.sequence, columns);
+        let mut skip = from.skip;
+        self.each(sequence, from.key..region.end, |row| {
+            if row.start < from.key {
+                return Ok(true);
+            }
+            if row.start == from.key && skip > 0 {
+                skip -= 1;
+                return Ok(true);
+            }
+            if table.is_empty() && row.reach() <= region.start {
+                rank += 1;
+                return Ok(true);
+            }
+            table.add_if(row.start < region.end, &row)
+        })?;
+        Ok(table.table(rank))
+    }
+
+    /// The best row of each bin, from the first of them that overlaps the region on.
+    fn best(
+        &self,
+        sequence: usize,
+        region: &Region,
+        shift: u8,
+        columns: &[usize],
+    ) -> Result<Table> {
+        let census = self.census(sequence)?;
+        let ranks = census.best(shift);
+        let Some((mut rank, from)) = ranks.first_reaching(region.start) else {
+            return Ok(Table::default());
+        };
+        let mut table = Builder::of(self, &region.sequence, columns);
+        let mut thinner = census::Thinner::new(shift);
+        let mut take = |kept: &census::Kept| {
+            let row = kept.row();
+            if table.is_empty() && row.reach() <= region.start {
+                rank += 1;
+                return Ok(true);
+            }
+            table.add_if(row.start < region.end, &row)
+        };
+        // The last bin counts whole: its best row may start behind the region.
+        let end = (u64::from(region.end.div_ceil(1 << shift)) << shift).min(u32::MAX.into()) as u32;
+        let first = from.key << shift;
+        self.each(sequence, first..end, |row| {
+            if row.start < first {
+                return Ok(true);
+            }
+            if row.start >= end {
+                return Ok(false);
+            }
+            thinner.add(&row, self.weight(&row)).map_or(Ok(true), |kept| take(&kept))
+        })?;
+        thinner.finish().map_or(Ok(true), |kept| take(&kept))?;
+        Ok(table.table(rank))
+    }
+
+    /// All names with their places; empty if there are too many.
+    fn all_names(&self, column: usize) -> Result<Records> {
+        let mut rows = Rows::default();
+        let mut names = Texts::default();
+        if self.about.rows.iter().sum::<u64>() <= MOST_NAMES {
+            for (index, sequence) in self.about.sequences.iter().enumerate() {
+                self.each(index, 0..u32::MAX, |row| {
+                    rows.push(&sequence.name, row.start, row.end);
+                    names.push(&self.file.field(&row, column));
+                    Ok((names.len() as u64) < MOST_NAMES)
+                })?;
+            }
+        }
+        rows.columns = vec![Column::new("name", Data::Text(names))];
+        let how = Use { shape: self.about.shape, name: Some("name"), importance: None };
+        Ok(Records::new(rows, how))
+    }
+}
+
+/// The number in a field; NaN where it says that there is none; none if it is text.
+fn number(text: &str) -> Option<f64> {
+    match text {
+        "" | "." | "NA" | "NaN" | "nan" => Some(f64::NAN),
+        text => text.trim().parse().ok(),
+    }
+}
+
+/// Collects rows into columns.
+struct Builder<'a, F> {
+    of: &'a Indexed<F>,
+    sequence: &'a str,
+    columns: Vec<usize>,
+    rows: Rows,
+}
+
+impl<'a, F: ByRegion> Builder<'a, F> {
+    /// For every column that the file has.
+    fn new(of: &'a Indexed<F>, sequence: &'a str) -> Self {
+        let all: Vec<usize> = (0..of.about.columns.len()).collect();
+        Self::of(of, sequence, &all)
+    }
+
+    fn of(of: &'a Indexed<F>, sequence: &'a str, columns: &[usize]) -> Self {
+        let empty = |index: &usize| {
+            let info = &of.about.columns[*index];
+            let data = match info.kind {
+                ColumnKind::Text => Data::Text(Texts::default()),
+                ColumnKind::Number(_) => Data::Doubles(Vec::new()),
+            };
+            Column::new(info.name.clone(), data)
+        };
+        let rows = Rows { columns: columns.iter().map(empty).collect(), ..Rows::default() };
+        Builder { of, sequence, columns: columns.to_vec(), rows }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.start.is_empty()
+    }
+
+    fn add_if(&mut self, wanted: bool, row: &Row<'_>) -> Result<bool> {
+        if wanted {
+            self.add(row)?;
+        }
+        Ok(wanted)
+    }
+
+    fn add(&mut self, row: &Row<'_>) -> Result<()> {
+        for (index, column) in self.columns.iter().zip(&mut self.rows.columns) {
+            let field = self.of.file.field(row, *index);
+            match &mut column.data {
+                Data::Text(texts) => texts.push(&field),
+                Data::Singles(_) => {}
+                Data::Doubles(numbers) => numbers.push(number(&field).ok_or_else(|| {
+                    let place = format!("{}:{}", self.sequence, row.start + 1);
+                    let shown: String = field.chars().take(40).collect();
+                    let message = format!("{} is not a number: '{shown}'", column.name);
+                    Error::data(self.of.file.path(), place, message)
+                })?),
+            }
+        }
+        self.rows.push(self.sequence, row.start, row.end);
+        self.rows.strand.push(row.strand);
+        Ok(())
+    }
+
+    fn rows(self) -> Rows {
+        self.rows
+    }
+
+    fn table(self, first_rank: u64) -> Table {
+        let Rows { start, end, strand, columns, .. } = self.rows;
+        Table { first_rank, start, end, strand, columns }
+    }
+}
+
+impl<F: ByRegion> Source for Indexed<F> {
+    fn shape(&self) -> Shape {
+        self.about.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.about.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.about.knows_lengths
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.served.0
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        let Some(sequence) = self.about.sequences.position(&region.sequence) else { return 0 };
+        match self.counted(sequence) {
+            Some(census) => census.rows(region, level),
+            None => {
+                // Spread evenly, each in a bin of its own unless the bins run out.
+                let length = f64::from(self.length(sequence).max(1));
+                let share = f64::from(region.len()) / length;
+                let spread = (self.about.rows[sequence] as f64 * share.min(1.0)) as u64;
+                spread.min(region.len().div_ceil(level.width()).into())
+            }
+        }
+    }
+
+    /// Rows from the middle of the sequence that has most.
+    fn first_view(&self) -> Option<Region> {
+        let most = (0..self.about.rows.len()).max_by_key(|index| self.about.rows[*index])?;
+        let name = self.about.sequences.at(most).name.clone();
+        let length = self.length(most);
+        [length / 2..u32::MAX, 0..u32::MAX].into_iter().find_map(|bases| {
+            let (mut first, mut reach, mut count) = (None, 0, 0);
+            let seen = self.each(most, bases.clone(), |row| {
+                let first = *first.get_or_insert(row.start.max(bases.start));
+                (count, reach) = (count + 1, row.reach());
+                Ok(count < FIRST_VIEW_ROWS && reach - first < FIRST_VIEW_BASES)
+            });
+            let start = seen.ok().and(first)?;
+            let end = reach.min(start.saturating_add(FIRST_VIEW_BASES));
+            Some(Region::new(name.clone(), start, end))
+        })
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        let (infos, places) = &self.served;
+        let find = |name: &&str| {
+            let at = infos.iter().position(|column| *column.name == **name);
+            at.map(|at| places[at]).ok_or_else(|| unknown_column(name, infos))
+        };
+        let wanted: Vec<usize> = columns.iter().map(find).collect::<Result<_>>()?;
+        let known = self.about.sequences.position(&region.sequence);
+        let Some(sequence) = known.filter(|_| !region.is_empty()) else {
+            return Ok(Table::empty(columns));
+        };
+        let table = match level {
+            Level::Records => self.records(sequence, region, &wanted)?,
+            Level::Bins { shift } if shift < COARSE => {
+                self.best(sequence, region, shift.max(FINEST), &wanted)?
+            }
+            wide => self.census(sequence)?.wide.read(region, wide, columns)?,
+        };
+        Ok(if table.is_empty() { Table::empty(columns) } else { table })
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+        let Some(column) = self.about.name else { return Vec::new() };
+        let names = self.names.get_or_init(|| {
+            self.all_names(column).unwrap_or_else(|error| {
+                tracing::warn!("names cannot be searched: {error}");
+                Records::new(
+                    Rows::default(),
+                    Use { shape: self.about.shape, name: None, importance: None },
+                )
+            })
+        });
+        names.search(text, limit)
+    }
+}

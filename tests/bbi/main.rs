@@ -1,0 +1,258 @@
+//! bigWig and bigBed files of every writer: the same answers, however they are packed; and damaged
+//! ones.
+
+mod writer;
+
+use epivizrs::genome::Region;
+use epivizrs::source::{Context, Level, Shape, Source, Spec};
+use epivizrs::table::Table;
+use tempfile::TempDir;
+use writer::{File, Records, Variant, variants};
+
+/// A source, and the folder that holds its file while it is read.
+struct Opened(Box<dyn Source>, #[allow(dead_code, reason = "keeps the file")] TempDir);
+
+fn open(bytes: &[u8], options: &str) -> Result<Opened, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bw");
+    std::fs::write(&path, bytes).unwrap();
+    let spec: Spec = format!("{}{options}", path.display()).parse().unwrap();
+    let source = epivizrs::source::open(&spec, &Context::default());
+    source.map(|source| Opened(source, folder)).map_err(|error| error.to_string())
+}
+
+/// All three packings, on two sequences.
+fn file() -> File {
+    let graph = (0..40).map(|n| (100 * n, 100 * n + 60, n as f32)).collect();
+    let variable = (0..50).map(|n| (5000 + 17 * n, 0.5 * n as f32 - 3.0)).collect();
+    let fixed = (0..200).map(|n| (n % 13) as f32).collect();
+    File {
+        sequences: vec![("chrA", 9000), ("chrLonger", 300_000)],
+        blocks: vec![
+            (0, Records::Graph(graph)),
+            (0, Records::Variable { span: 9, records: variable }),
+            (1, Records::Fixed { start: 70_000, step: 25, span: 20, values: fixed }),
+            (1, Records::Graph(vec![(250_000, 260_000, 7.25)])),
+        ],
+        ..File::default()
+    }
+}
+
+/// The values base by base, calculated without the reader.
+fn bases(sequence: u32, length: usize) -> Vec<Option<f32>> {
+    let mut bases = vec![None; length];
+    let mut set = |start: u32, span: u32, value| {
+        bases[start as usize..(start + span) as usize].fill(Some(value));
+    };
+    for (_, records) in file().blocks.iter().filter(|block| block.0 == sequence) {
+        match records {
+            Records::Graph(all) => all.iter().for_each(|r| set(r.0, r.1 - r.0, r.2)),
+            Records::Variable { span, records } => {
+                records.iter().for_each(|r| set(r.0, *span, r.1));
+            }
+            Records::Fixed { start, step, span, values } => {
+                (0..).zip(values).for_each(|(n, value)| set(start + n * step, *span, *value));
+            }
+            Records::Bed(_) => unreachable!(),
+        }
+    }
+    bases
+}
+
+fn values(table: &Table) -> Vec<f64> {
+    (0..table.len()).map(|row| table.columns[0].data.number(row)).collect()
+}
+
+#[test]
+fn every_writer_gives_the_same_bins() {
+    for variant in variants() {
+        let Opened(source, _folder) = open(&file().write(variant), ",missing=zero").unwrap();
+        assert_eq!(source.shape(), Shape::Dense);
+        for (number, sequence) in (0..).zip(source.sequences()) {
+            let truth = bases(number, sequence.length as usize);
+            for (shift, start, end) in
+                [(0, 3950, 5100), (5, 0, 9000), (3, 8990, 9000), (14, 0, 300_000)]
+            {
+                let region = Region::new(sequence.name.clone(), start, end.min(sequence.length));
+                let table = source.read(&region, Level::Bins { shift }, &["value"]).unwrap();
+                assert_eq!(table.first_rank, u64::from(start >> shift));
+                assert_eq!(table.len() as u32, ((region.end - 1) >> shift) + 1 - (start >> shift));
+                for (row, value) in values(&table).into_iter().enumerate() {
+                    let bin = &truth[table.start[row] as usize..table.end[row] as usize];
+                    let sum: f64 = bin.iter().flatten().map(|v| f64::from(*v)).sum();
+                    let mean = (sum / bin.len() as f64) as f32;
+                    assert_eq!(value as f32, mean, "{variant:?} {region} 2^{shift} row {row}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn records_are_whole_and_ranked() {
+    for variant in variants() {
+        let Opened(source, _folder) = open(&file().write(variant), ",missing=gap").unwrap();
+        let at = |start, end| {
+            let region = Region::new("chrA", start, end);
+            source.read(&region, Level::Records, &["value"]).unwrap()
+        };
+        let table = at(150, 251);
+        assert_eq!(
+            (table.first_rank, &*table.start, &*table.end),
+            (1, &[100, 200][..], &[160, 260][..])
+        );
+        assert_eq!(at(160, 200).len(), 0, "half-open: base 160 is not covered");
+        assert_eq!(at(159, 160).start, [100]);
+        let last = at(5800, 9000);
+        assert_eq!(last.first_rank + last.len() as u64, 90);
+    }
+}
+
+#[test]
+fn what_is_not_a_number_is_no_data_and_what_runs_over_the_end_is_cut() {
+    let records = Records::Graph(vec![(0, 10, f32::NAN), (10, 20, 2.0), (90, 120, 1.0)]);
+    let file = File { sequences: vec![("c", 100)], blocks: vec![(0, records)], ..File::default() };
+    let variant = Variant { big_endian: false, packed: true, sequences_last: false };
+    let Opened(source, _folder) = open(&file.write(variant), ",missing=gap").unwrap();
+    let table = source.read(&Region::new("c", 0, 100), Level::Records, &["value"]).unwrap();
+    assert_eq!((table.start, table.end), (vec![10, 90], vec![20, 100]));
+}
+
+/// Damage at every byte of the structures, and a cut after every few: an answer or an error that
+/// names the file and an offset; never a panic, and never more memory than the file is worth.
+#[test]
+fn damaged_files_are_errors() {
+    for variant in variants().filter(|variant| !variant.sequences_last && variant.packed) {
+        let whole = file().write(variant);
+        let read = |bytes: &[u8], what: String| {
+            let tried = open(bytes, ",missing=gap").and_then(|Opened(source, _folder)| {
+                let region = Region::new("chrA", 0, 9000);
+                source.read(&region, Level::Records, &[]).map_err(|error| error.to_string())
+            });
+            if let Err(error) = &tried {
+                let named = error.contains("x.bw")
+                    && (error.contains("offset")
+                        || error.contains("chrA")
+                        || error.contains("header"));
+                assert!(named, "{what}: {error}");
+            }
+            tried.is_err()
+        };
+        for cut in (0..whole.len()).step_by(97).chain([3, 63, whole.len() - 1]) {
+            let damaged = read(&whole[..cut], format!("cut after {cut}"));
+            assert!(damaged || cut > whole.len() - 100, "a cut after {cut} went unseen");
+        }
+        for at in (8..whole.len()).step_by(5) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            read(&bytes, format!("byte {at} changed"));
+        }
+    }
+}
+
+#[test]
+fn a_bomb_does_not_go_off() {
+    let variant = Variant { big_endian: false, packed: true, sequences_last: false };
+    let mut bytes = file().write(variant);
+    let bomb = {
+        use std::io::Write;
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        let zeros = vec![0; 1 << 20];
+        (0..100).for_each(|_| encoder.write_all(&zeros).unwrap());
+        encoder.finish().unwrap()
+    };
+    // The first leaf of the index now leads to the bomb.
+    let place = bytes.len() as u64;
+    let leaf = bytes.len() - (4 + 2 * 32) * 2 + 4;
+    bytes[leaf + 16..leaf + 24].copy_from_slice(&place.to_le_bytes());
+    bytes[leaf + 24..leaf + 32].copy_from_slice(&(bomb.len() as u64).to_le_bytes());
+    bytes.extend(bomb);
+    let error = open(&bytes, "").err().unwrap();
+    assert!(error.contains("a block of data is damaged"), "{error}");
+}
+
+/// A row of the bigBed: place, name, score, strand, value.
+type Bed = (u32, u32, u32, String);
+
+/// Rows that overlap, two alike at one place, and one without bases.
+fn rows() -> Vec<Bed> {
+    let row = |n: u32, start, end| {
+        let strand = if n.is_multiple_of(2) { '+' } else { '-' };
+        (0, start, end, format!("row {n}\t{}\t{strand}\t{}.5", n % 900, n % 77))
+    };
+    let mut rows: Vec<Bed> = (0..500)
+        .map(|n| row(n, n * 37 % 9001 * 20, n * 37 % 9001 * 20 + 1 + n * n % 3000))
+        .chain([row(500, 40_000, 41_000), row(501, 40_000, 41_000), row(502, 50_000, 50_000)])
+        .chain([row(503, 100, 200_000)])
+        .collect();
+    rows.sort_by_key(|row| (row.1, row.2));
+    rows
+}
+
+const AUTO_SQL: &str = "table test\n\"rows\"\n(\nstring chrom; \"a\"\nuint chromStart; \"b\"\n\
+    uint chromEnd; \"c\"\nstring name; \"d\"\nuint score; \"e\"\nchar[1] strand; \"f\"\n\
+    float signalValue; \"g\"\n)\n";
+
+fn bed() -> File {
+    let block = |rows: &[Bed]| {
+        (0, Records::Bed(rows.iter().map(|row| (row.1, row.2, row.3.clone())).collect()))
+    };
+    File {
+        sequences: vec![("chrA", 250_000), ("chrB", 10)],
+        blocks: rows().chunks(64).map(block).collect(),
+        auto_sql: Some(AUTO_SQL.to_owned()),
+        columns: (7, 6),
+    }
+}
+
+#[test]
+fn rows_of_a_bigbed_are_those_of_every_writer() {
+    let all = rows();
+    for variant in variants() {
+        let Opened(source, _folder) = open(&bed().write(variant), "").unwrap();
+        for (start, end) in [(0, 250_000), (40_500, 40_501), (50_000, 50_001), (49_000, 50_000)] {
+            let region = Region::new("chrA", start, end);
+            let table =
+                source.read(&region, Level::Records, &["name", "score", "signal_value"]).unwrap();
+            let overlaps = |row: &Bed| row.1 < end && row.2.max(row.1 + 1) > start;
+            let first = all.iter().position(overlaps).unwrap();
+            let behind = all.iter().filter(|row| row.1 < end).count();
+            assert_eq!((table.first_rank, table.len()), (first as u64, behind - first));
+            for (row, truth) in all[first..behind].iter().enumerate() {
+                let strand = table.strand[row].as_str();
+                let text = match &table.columns[0].data {
+                    epivizrs::table::Data::Text(texts) => texts.get(row),
+                    _ => panic!("names are text"),
+                };
+                let number = |column: usize| table.columns[column].data.number(row);
+                let shown = format!("{text}\t{}\t{strand}\t{}", number(1), number(2));
+                assert_eq!(
+                    (table.start[row], table.end[row], shown),
+                    (truth.1, truth.2, truth.3.clone())
+                );
+            }
+        }
+        let hits = source.search("ROW 502", 5);
+        assert_eq!((&*hits[0].name, hits[0].region.start), ("row 502", 50_000));
+    }
+}
+
+#[test]
+fn a_damaged_bigbed_is_an_error() {
+    let whole = bed().write(Variant { big_endian: false, packed: false, sequences_last: true });
+    let read = |bytes: &[u8]| {
+        let Opened(source, _folder) = open(bytes, ",format=bigbed")?;
+        let region = Region::new("chrA", 0, 250_000);
+        source.read(&region, Level::Records, &["name", "score"]).map_err(|e| e.to_string())
+    };
+    assert_eq!(read(&whole).unwrap().len(), 504);
+    for at in (8..whole.len()).step_by(23) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        if let Err(error) = read(&bytes) {
+            assert!(error.contains("x.bw, "), "byte {at}: {error}");
+        }
+    }
+    let error = read(&whole[..whole.len() - 7]).unwrap_err();
+    assert!(error.contains("offset") && error.contains("complete?"), "{error}");
+}
