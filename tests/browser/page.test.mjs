@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { bigWig } from './bigwig.mjs';
 import { calm, closeBrowser, endpoint, folder, freePort, go, link, place, rects, saved, shoot, steps, tab } from './support.mjs';
@@ -341,6 +342,25 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
   await refused('removeChart', { chartId: ids.LineTrack });
   assert.equal(await page.locator('.chart').count(), 1);
   assert.deepEqual(page.faults, []);
+});
+
+const scriptable = spawnSync('script', ['--version']).stdout?.includes('util-linux');
+test('the prompt drives the page, and a reload neither loses nor doubles its charts', { skip: !scriptable && 'no terminal can be made here' }, async t => {
+  const own = await endpoint(files('full.bw', 'blocks.bed'), { terminal: true });
+  const page = await open(t, link('chr1:1-1000000', BLOCKS), {}, own.url);
+  t.after(() => own.stop());
+  own.type('plot full');
+  await page.waitForSelector('.chart >> nth=1');
+  own.type('go chr1:5,000,001-6,000,000');
+  await page.waitForFunction(() => document.getElementById('place').value === 'chr1:5,000,001-6,000,000');
+  await calm(page);
+  assert.equal(await page.locator('.chart h3').nth(1).textContent(), 'full');
+  await page.waitForFunction(() => location.hash.includes('5000001'));
+  await page.reload();
+  await calm(page);
+  own.type('go chr1:7,000,001-8,000,000');
+  await page.waitForFunction(() => document.getElementById('place').value === 'chr1:7,000,001-8,000,000');
+  assert.equal(await page.locator('.chart').count(), 2);
 });
 
 test('charts are added, changed, moved, resized and removed by hand, and a reload keeps them', async t => {

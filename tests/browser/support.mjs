@@ -27,9 +27,16 @@ export function freePort() {
   });
 }
 
-/** Starts the program; resolves when it listens, to {url, stop}. */
-export function endpoint(args, { port = 0, env = {} } = {}) {
-  const child = spawn(PROGRAM, ['--port', String(port), '--no-prompt', ...args], { env: { ...process.env, ...env } });
+/**
+ * Starts the program; resolves when it listens, to {url, stop, type}. With `terminal` it runs at
+ * a terminal, and `type(text)` types at its prompt.
+ */
+export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
+  const line = ['--port', String(port), ...args];
+  const quoted = [PROGRAM, ...line].map(word => `'${word}'`).join(' ');
+  const options = { env: { ...process.env, ...env } };
+  const child = terminal ? spawn('script', ['-qefc', quoted, '/dev/null'], options) : spawn(PROGRAM, ['--no-prompt', ...line], options);
+  const type = text => child.stdin.write(`${text}\r`);
   let said = '';
   child.stderr.on('data', data => { said += data; });
   const ended = new Promise(resolve => child.on('exit', resolve));
@@ -38,7 +45,7 @@ export function endpoint(args, { port = 0, env = {} } = {}) {
     ended.then(code => reject(new Error(`the endpoint ended with ${code}: ${said}`)));
     child.stdout.on('data', data => {
       const found = /listening on ws:\/\/([^/]+)/.exec(data);
-      if (found) resolve({ url: `http://${found[1]}/`, stop });
+      if (found) resolve({ url: `http://${found[1]}/`, stop, type });
     });
   });
 }

@@ -3,10 +3,19 @@
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 const measure = typeof document === 'undefined' ? null : document.createElement('canvas').getContext('2d');
 
+const widths = new Map();
+
 /** The width of a text in pixels. */
 export function textWidth(text, size) {
-  measure.font = `${size}px ${FONT}`;
-  return measure.measureText(text).width;
+  const key = `${size} ${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    measure.font = `${size}px ${FONT}`;
+    width = measure.measureText(text).width;
+    if (widths.size > 20_000) widths.clear();
+    widths.set(key, width);
+  }
+  return width;
 }
 
 /** Draws on a canvas. Units are CSS pixels. */
@@ -32,7 +41,7 @@ export class CanvasPen {
       for (let i = 2; i < line.length; i += 2) context.lineTo(line[i], line[i + 1]);
     }
     if (fill) { context.fillStyle = fill; context.fill(); }
-    if (stroke) { Object.assign(context, { strokeStyle: stroke, lineWidth: width, lineJoin: 'round' }); context.stroke(); }
+    if (stroke) { Object.assign(context, { strokeStyle: stroke, lineWidth: width, lineJoin: 'bevel' }); context.stroke(); }
     context.globalAlpha = 1;
   }
 
@@ -105,7 +114,7 @@ export class SvgPen {
       for (let i = 0; i < line.length; i += 2) text += `${i ? 'L' : 'M'}${round(line[i])} ${round(line[i + 1])}`;
       return text;
     });
-    this.parts.push(`<path d="${d.join('')}" stroke="${escaped(stroke)}" fill="${escaped(fill)}" stroke-width="${width}" stroke-linejoin="round"${faint(opacity)}/>`);
+    this.parts.push(`<path d="${d.join('')}" stroke="${escaped(stroke)}" fill="${escaped(fill)}" stroke-width="${width}" stroke-linejoin="bevel"${faint(opacity)}/>`);
   }
 
   dots(points, radius, fill, opacity = 1) {

@@ -54,15 +54,25 @@ function drawGene(pen, frame, gene, y, named, width) {
     pen.path(arrows, { stroke: gene.color, opacity: 0.7 });
   }
   const tall = named ? 10 : 8;
-  for (const [start, end] of exons(gene)) {
-    const [from, to] = [Math.max(x(start), -2), Math.min(x(end), width + 2)];
-    if (to >= from) pen.rect(from, y - tall / 2, Math.max(to - from, 1), tall, gene.color);
+  let drawn = -Infinity;
+  for (const [start, end] of exonsOf(gene)) {
+    const from = Math.max(x(start), -2);
+    const to = Math.max(Math.min(x(end), width + 2), from + 1);
+    // From afar many exons lie in one pixel.
+    if (to < drawn + 0.5 || from > width + 2 || x(end) < -2) continue;
+    pen.rect(from, y - tall / 2, to - from, tall, gene.color);
+    drawn = to;
   }
   if (named) pen.text(gene.labelX, y - 8, gene.label, { size: SIZE, fill: pen.palette.ink, halo: true });
 }
 
-/** The exons as [start, end), 0-based; the whole gene if it has none. */
-function exons({ rows, row, start, end }) {
+/** The exons as [start, end), 0-based; the whole gene if it has none. Read once an answer. */
+function exonsOf({ rows, row, start, end }) {
+  rows.exons ??= [];
+  return (rows.exons[row] ??= readExons(rows, row, start, end));
+}
+
+function readExons(rows, row, start, end) {
   const places = column => String(rows.metadata[column]?.[row] ?? '').split(',').filter(Boolean).map(Number);
   const [starts, ends] = [places('exon_starts'), places('exon_ends')];
   const list = starts.map((from, i) => [from - 1, ends[i]]).filter(([from, to]) => from < to);
