@@ -198,6 +198,8 @@ export class App {
       const part = answer[datasourceId];
       return type === 'range' ? part?.rows.start.length > 0 : part?.cols[id]?.some(value => value !== null);
     };
+    // Meanwhile the endpoint may have asked for its own.
+    if (this.charts.length) return;
     const kept = shown.filter(has).slice(0, MOST_SHOWN);
     for (const measurement of kept) {
       const kind = kindNamed(measurement.defaultChartType);

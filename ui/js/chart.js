@@ -4,6 +4,7 @@ import { iconButton, make, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { COLORS } from './charts/list.js';
 import { short } from './scale.js';
+import { visible } from './theme.js';
 import { written } from './region.js';
 
 /** Heights that a chart may have, in pixels. */
@@ -91,7 +92,7 @@ export class Chart {
   render(pen, width, height, view, data) {
     const series = this.measurements.map((measurement, i) => ({
       measurement,
-      color: this.colors[i % this.colors.length],
+      color: visible(this.colors[i % this.colors.length], pen.palette),
       pieces: data.pieces(measurement.datasourceId, measurement.id, view),
       newest: data.newest(measurement.datasourceId, measurement.id, view),
     }));

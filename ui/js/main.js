@@ -80,8 +80,7 @@ function firstView() {
 async function connected() {
   gone(null);
   app.socket.ask('registerChartTypes', { data: chartTypes() }).catch(() => {});
-  const [answer] = await Promise.all([fetch(new URL(`info${location.search}`, location.href)), app.load()]);
-  if (answer.ok) info = await answer.json();
+  await Promise.all([inform(), app.load()]);
   if (app.sequences.size === 0) return note('The endpoint knows no sequences yet; load a file there.');
   if (started) {
     note('Connected again.');
@@ -89,13 +88,24 @@ async function connected() {
     return;
   }
   started = true;
-  if (!restore()) {
-    app.place.go(firstView());
-    await app.firstCharts(info.colors);
-    rested();
-  }
+  if (restore()) return shown();
+  app.place.go(firstView());
+  // Not awaited: what the endpoint asks meanwhile is done first.
+  app.firstCharts(info.colors).catch(error => note(error.message)).then(shown);
+}
+
+/** The first view is complete. */
+function shown() {
   app.ready = true;
   app.draw();
+  rested();
+}
+
+/** Asks what the protocol does not tell; what was known before is kept if there is no answer. */
+async function inform() {
+  try {
+    info = await (await fetch(new URL(`info${location.search}`, location.href))).json();
+  } catch { /* The page works without. */ }
 }
 
 const socketUrl = new URL(`ws${location.search}`, location.href);
@@ -127,10 +137,7 @@ startMenu({
   svg: () => save('svg'),
   png: () => save('png'),
   theme: toggleTheme,
-  about: async () => {
-    try { info = await (await fetch(new URL(`info${location.search}`, location.href))).json(); } catch { /* As known before. */ }
-    showAbout(app, info);
-  },
+  about: () => inform().then(() => showAbout(app, info)),
   help: openHelp,
 });
 for (const id of ['add', 'empty-add']) byId(id).addEventListener('click', openAdd);

@@ -26,11 +26,13 @@ export function gone(wait, retry) {
   document.body.classList.toggle('is-gone', wait !== null);
   if (wait === null) return;
   const until = Date.now() + wait;
+  const [what, when] = banner.querySelectorAll('span');
+  // Set only once: what is set is read out.
+  what.textContent = `The endpoint at ${location.host} does not answer; is epivizrs still running?`;
   banner.querySelector('button').onclick = retry;
   const tell = () => {
     const seconds = Math.ceil((until - Date.now()) / 1000);
-    const next = seconds > 0 ? `Trying again in ${seconds} s.` : 'Trying again…';
-    banner.querySelector('span').textContent = `The endpoint at ${location.host} does not answer; is epivizrs still running? ${next}`;
+    when.textContent = seconds > 0 ? `Trying again in ${seconds} s.` : 'Trying again…';
   };
   tell();
   gone.timer = setInterval(tell, 1000);

@@ -8,11 +8,21 @@ const KEY = 'epivizrs-theme';
 export function screenPalette() {
   const style = getComputedStyle(root);
   const color = name => style.getPropertyValue(`--${name}`).trim();
-  return { ink: color('ink'), muted: color('muted'), line: color('line'), grid: color('grid'), back: color('back'), mark: color('mark') };
+  return { ink: color('ink'), muted: color('muted'), line: color('line'), grid: color('grid'), back: color('back'), mark: color('mark'), dark: root.dataset.theme === 'dark' };
 }
 
 /** The colours with which pictures are saved: for white paper. */
 export const PAPER = { ink: '#1c2430', muted: '#5b6675', line: '#b4bcc8', grid: '#e8ebf0', back: '#ffffff', mark: '#2563a8' };
+
+/** A colour that can be seen on the palette's ground: dark ones are lifted on a dark screen. */
+export function visible(color, palette) {
+  const [, ...parts] = /^#(..)(..)(..)$/.exec(palette.dark ? color : '') ?? [];
+  const levels = parts.map(part => parseInt(part, 16));
+  const light = levels[0] * 0.3 + levels[1] * 0.59 + levels[2] * 0.11;
+  if (!(light < 110)) return color;
+  const part = (110 - light) / (255 - light);
+  return `#${levels.map(level => Math.round(level + (255 - level) * part).toString(16).padStart(2, '0')).join('')}`;
+}
 
 /** Takes the theme chosen before, else the system's, and tells when it changes. */
 export function startTheme(onChange) {
