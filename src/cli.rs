@@ -2,6 +2,7 @@
 
 mod demo;
 mod options;
+mod progress;
 mod serve;
 
 pub use options::{Cli, LogFormat, Options};
