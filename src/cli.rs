@@ -3,6 +3,7 @@
 mod demo;
 mod open;
 mod options;
+mod progress;
 mod serve;
 
 pub use options::{Cli, LogFormat, Options};

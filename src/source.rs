@@ -8,6 +8,7 @@ mod bed;
 mod bigbed;
 mod bigwig;
 mod bins;
+mod cache;
 mod context;
 mod gff;
 mod indexed;
@@ -18,8 +19,9 @@ mod pool;
 mod records;
 mod spec;
 mod text;
+mod wig;
 
-pub use context::Context;
+pub use context::{Context, Progress};
 pub use input::Input;
 pub use mock::Mock;
 pub use names::{Closeness, Hit};
@@ -178,7 +180,8 @@ pub struct Format {
 }
 
 /// Every format, in the order in which contents are tried: the most telling first.
-pub const FORMATS: &[Format] = &[bigwig::FORMAT, bigbed::FORMAT, gff::GFF3, gff::GTF, bed::FORMAT];
+pub const FORMATS: &[Format] =
+    &[bigwig::FORMAT, bigbed::FORMAT, wig::WIG, gff::GFF3, gff::GTF, bed::FORMAT, wig::BEDGRAPH];
 
 /// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
 /// its content shows, else the one its name ends in.
@@ -214,14 +217,17 @@ fn format_named(name: &str) -> Result<&'static Format> {
     })
 }
 
-/// The format of a file: by content, then by the ending of its name.
+/// The format of a file: by content, then by the ending of its name, which also decides where the
+/// content fits several.
 pub fn detect(input: &Input) -> Result<&'static Format> {
     let head = input.head()?;
     let ending = input.ending();
-    FORMATS
-        .iter()
-        .find(|format| (format.sniff)(&head))
-        .or_else(|| FORMATS.iter().find(|format| format.extensions.contains(&ending.as_str())))
+    let fitting = || FORMATS.iter().filter(|format| (format.sniff)(&head));
+    let named = |format: &&Format| format.extensions.contains(&ending.as_str());
+    fitting()
+        .find(named)
+        .or_else(|| fitting().next())
+        .or_else(|| FORMATS.iter().find(named))
         .ok_or_else(|| {
             let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
             let message = format!(

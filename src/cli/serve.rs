@@ -3,6 +3,7 @@
 use super::demo;
 use super::open::open;
 use super::options::Options;
+use super::progress;
 use crate::catalog::{Catalog, Listing};
 use crate::console;
 use crate::genome::{Sequences, built_in, built_in_names};
@@ -67,7 +68,8 @@ pub async fn serve(options: Options) -> Result<()> {
 /// The places and limits that the options say.
 fn context(options: &Options) -> Context {
     let usual = Context::default();
-    Context { cache: options.cache_dir.clone().unwrap_or(usual.cache), ..usual }
+    let cache = options.cache_dir.clone().unwrap_or(usual.cache);
+    Context { cache, progress: progress::at_terminal(), ..usual }
 }
 
 /// The assembly of `--assembly`: built in, or a file of lengths.

@@ -6,6 +6,7 @@
 //! of large distributed datasets", Bioinformatics 2010, supplementary tables 5 to 17.
 
 mod index;
+pub(crate) mod write;
 
 use super::input::{Input, ReadSeek};
 use super::pool::Pool;

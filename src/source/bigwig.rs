@@ -51,6 +51,12 @@ struct BigWig {
     /// Share of the bases that have data; the estimate of rows before a scan counts them.
     covered: f64,
     scans: Vec<Mutex<Option<Arc<Scan>>>>,
+    knows_lengths: bool,
+}
+
+/// A bigWig made from a file that does not say how long its sequences are.
+pub(super) fn derived(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options)? }))
 }
 
 /// A value and the bases that have it.
@@ -74,6 +80,7 @@ impl BigWig {
             covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
             scans: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
             file,
+            knows_lengths: true,
         };
         let gaps = match options.missing {
             Missing::Auto => signal.is_points()?,
@@ -311,7 +318,7 @@ impl Source for BigWig {
     }
 
     fn knows_lengths(&self) -> bool {
-        true
+        self.knows_lengths
     }
 
     fn columns(&self) -> &[ColumnInfo] {

@@ -1,25 +1,60 @@
 //! What opening a source needs to know besides the file: this machine's places and limits.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Text files up to this many bytes are held in memory, packed as they are.
 const IN_MEMORY: u64 = 64 << 20;
 
 /// Where sources may put what they derive, and how much they may hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// The folder for what is made from files once and read ever after; it need not exist yet.
     pub cache: PathBuf,
     /// Size in bytes, as on disk, up to which a file that has an index is held in memory all the
     /// same: only what is in memory can be searched by any part of a name.
     pub in_memory: u64,
+    /// Told how far long readings have come.
+    pub progress: Progress,
+}
+
+/// Who wants to know how far long readings have come; by default nobody.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Path, Option<u64>) + Send + Sync;
+
+impl Progress {
+    /// Calls `tell` every now and then with the file and how many of its lines or records are read;
+    /// with none when all are.
+    pub fn to(tell: impl Fn(&Path, Option<u64>) + Send + Sync + 'static) -> Self {
+        Progress(Some(Arc::new(tell)))
+    }
+
+    pub(crate) fn tell(&self, file: &Path, read: u64) {
+        self.0.iter().for_each(|tell| tell(file, Some(read)));
+    }
+
+    pub(crate) fn done(&self, file: &Path) {
+        self.0.iter().for_each(|tell| tell(file, None));
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Progress({})", if self.0.is_some() { "told" } else { "silent" })
+    }
 }
 
 impl Default for Context {
     /// The platform's cache folder for this program.
     fn default() -> Self {
-        Context { cache: cache_folder(|name| std::env::var_os(name)), in_memory: IN_MEMORY }
+        Context {
+            cache: cache_folder(|name| std::env::var_os(name)),
+            in_memory: IN_MEMORY,
+            progress: Progress::default(),
+        }
     }
 }
 

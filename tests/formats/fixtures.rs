@@ -169,6 +169,8 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "gff3" => gff3(),
         "bigwig" => bigwig(),
         "bigbed" => bigbed(),
+        "bedgraph" => bedgraph(),
+        "wig" => wig(),
         _ => Vec::new(),
     }
 }
@@ -254,6 +256,48 @@ fn gff3() -> Vec<Fixture> {
         }
     }
     vec![Fixture::new("gff3", "genes.gff3", text.as_bytes(), features(), GENE_COLUMNS)]
+}
+
+fn bedgraph() -> Vec<Fixture> {
+    let text = |rows: &[Row]| -> String {
+        let line =
+            |row: &Row| format!("{}\t{} {}\t{}\n", row.sequence, row.start, row.end, row.value);
+        "browser position chr1\n"
+            .chars()
+            .chain(rows.iter().map(line).flat_map(|line| line.chars().collect::<Vec<_>>()))
+            .collect()
+    };
+    let (dense, sparse) = (signal(60, 40), signal(2, 200));
+    vec![
+        Fixture::new("bedgraph", "x.bedGraph", text(&dense).as_bytes(), dense, &[]),
+        Fixture::new("bedgraph, sparse, packed", "x.bdg.gz", &gzip(&text(&sparse)), sparse, &[]),
+    ]
+}
+
+/// Records of one length by variableStep, those that touch by fixedStep.
+fn wig() -> Vec<Fixture> {
+    let rows = signal(6, 40);
+    let mut text = String::from("track type=wiggle_0 name=\"x\"\n");
+    for run in rows.chunk_by(|a, b| a.end == b.start && a.end - a.start == b.end - b.start) {
+        let (first, span) = (&run[0], run[0].end - run[0].start);
+        let start = first.start + 1;
+        match run.len() {
+            1 => {
+                text += &format!(
+                    "variableStep chrom={} span={span}\n{start} {}\n",
+                    first.sequence, first.value
+                );
+            }
+            _ => {
+                text += &format!(
+                    "fixedStep chrom={} start={start} step={span} span={span}\n",
+                    first.sequence
+                );
+                run.iter().for_each(|row| text += &format!("{}\n", row.value));
+            }
+        }
+    }
+    vec![Fixture::new("wig", "x.wig", text.as_bytes(), rows, &[])]
 }
 
 fn bigbed() -> Vec<Fixture> {

@@ -10,7 +10,7 @@ use epivizrs::source::{Context, FORMATS, Level, Shape, Source, open};
 use epivizrs::table::{Data, Table};
 use fixtures::{Fixture, Row};
 use proptest::prelude::*;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// A fixture of every format, with the source that the program makes of it.
 fn all() -> &'static [(Fixture, Box<dyn Source>)] {
@@ -23,12 +23,18 @@ fn all() -> &'static [(Fixture, Box<dyn Source>)] {
         });
         fixtures
             .map(|fixture| {
-                let source = open(&fixture.spec, &Context::default())
+                let source = open(&fixture.spec, &context())
                     .unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
                 (fixture, source)
             })
             .collect()
     })
+}
+
+/// A cache folder of the tests' own.
+fn context() -> Context {
+    static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    Context { cache: CACHE.path().into(), ..Context::default() }
 }
 
 fn names(source: &dyn Source) -> Vec<&str> {
@@ -268,7 +274,7 @@ proptest! {
             prop_assert!(!text.contains('\n'), "{}", text);
             Ok(())
         };
-        match open(&damaged, &Context::default()) {
+        match open(&damaged, &context()) {
             Err(error) => named(error)?,
             Ok(source) => for sequence in source.sequences() {
                 let region = Region::new(sequence.name.clone(), 0, sequence.length);
