@@ -4,4 +4,4 @@ mod handler;
 mod view;
 
 pub use handler::{Provider, Target, wire_measurement};
-pub use view::{Counts, Ticket, View};
+pub use view::{Clear, Counts, Order, Ticket, View};
