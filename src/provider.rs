@@ -6,4 +6,4 @@ mod view;
 
 pub use fixed::finest;
 pub use handler::{Provider, Target, wire_measurement};
-pub use view::{Counts, Ticket, View};
+pub use view::{Clear, Counts, Order, Ticket, View};

@@ -12,13 +12,13 @@ use crate::catalog::Measurement;
 use crate::error::{Error, PageError, Result};
 use crate::genome::Region;
 use crate::protocol::{
-    Action, AddMeasurements, AddSeqInfos, ClearDatasourceGroupCache, Dialect, Navigate, Redraw,
-    RemoveMeasurements, Reply, Request, WireRegion,
+    Action, AddMeasurements, AddSeqInfos, Dialect, Navigate, RemoveMeasurements, Reply, Request,
+    WireRegion,
 };
 use crate::provider::{Provider, wire_measurement};
 use crate::source::Level;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -105,16 +105,22 @@ impl Session {
         self.tell_all(|| AddSeqInfos { sequences: sequences() }).await;
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
         self.tell_all(|| AddMeasurements { measurements: wire() }).await;
+        // Pages may still show charts of what was served under the same names before.
+        self.renew(measurements).await;
     }
 
     /// Takes measurements off the menus of every page and their rows out of its cache.
     pub async fn retract(&self, measurements: &[Arc<Measurement>]) {
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
         self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
-        if let Some(first) = measurements.first() {
-            let group = || first.group.clone();
-            self.tell_all(|| ClearDatasourceGroupCache { group: group() }).await;
-            self.tell_all(|| Redraw {}).await;
+        self.renew(measurements).await;
+    }
+
+    /// Has every page ask anew for the rows behind these measurements.
+    async fn renew(&self, measurements: &[Arc<Measurement>]) {
+        let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
+        for page in self.pages() {
+            page.renew(groups.iter().map(ToString::to_string).collect()).await;
         }
     }
 

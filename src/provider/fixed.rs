@@ -19,7 +19,7 @@ impl Provider {
         let target = self.target(request)?;
         let listing = self.catalog.listing();
         let datasource = listing.datasources().iter().find(|d| d.group == target.group)?;
-        let sequence = listing.sequences().get(&target.region.sequence)?;
+        let sequence = listing.sequences().get(&target.piece.sequence)?;
         let whole = Region::new(sequence.name.clone(), 0, sequence.length);
         Some(finest(&listing, datasource, &whole, MAX_ROWS))
     }

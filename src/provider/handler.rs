@@ -9,7 +9,7 @@ use crate::protocol::{
     SearchHit, SeqInfo, WireMeasurement,
 };
 use crate::source::{Level, Shape};
-use crate::table::Table;
+use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
 /// The most names that one search gives, whatever a page asks.
@@ -33,8 +33,9 @@ pub struct Target {
     pub group: String,
     /// `rows` or a measurement's id.
     pub key: String,
-    /// The region asked for.
-    pub region: Region,
+    /// The piece asked for, by our name for its sequence; it may reach behind the sequence's end,
+    /// as the page's own account of what it holds does.
+    pub piece: Region,
 }
 
 impl Provider {
@@ -46,11 +47,15 @@ impl Provider {
             _ => return None,
         };
         let listing = self.catalog.listing();
-        let datasource = listing.datasource(range.datasource.as_deref()?)?;
+        let name = range.datasource.as_deref()?;
+        // Charts of what was unloaded stay on the page, and it asks for their rows.
+        let group = listing.datasource(name).map_or(name, |datasource| &datasource.group);
+        let region = range.region()?;
+        let sequence = listing.sequences().get(&region.sequence)?.name.clone();
         Some(Target {
-            group: datasource.group.clone(),
+            group: group.to_owned(),
             key: key.to_owned(),
-            region: listing.locate(&range.region()?)?,
+            piece: Region { sequence, ..region },
         })
     }
 
@@ -181,18 +186,23 @@ impl Provider {
     ) -> Result<CombinedPart> {
         let listing = self.catalog.listing();
         let datasource = listing.datasource(name).ok_or_else(|| unknown_datasource(name))?;
-        let mut measurements = Vec::new();
+        let (mut measurements, mut unknown) = (Vec::new(), Vec::new());
         for id in ids {
-            let found = measurement(datasource, id)?;
-            if found.kind == Kind::Feature {
-                measurements.push(found);
+            match measurement(datasource, id) {
+                Ok(found) if found.kind == Kind::Feature => measurements.push(found),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    unknown.push(id.clone());
+                }
             }
         }
         let metadata = datasource.measurements.first().map_or(Vec::new(), |first| {
             first.metadata.iter().map(ToString::to_string).collect::<Vec<_>>()
         });
-        let names: Vec<String> = measurements.iter().map(|m| m.id.clone()).collect();
-        let table = match range.region().and_then(|region| listing.locate(&region)) {
+        let known = measurements.len();
+        let mut names: Vec<String> = measurements.iter().map(|m| m.id.clone()).collect();
+        let mut table = match range.region().and_then(|region| listing.locate(&region)) {
             Some(region) => {
                 let level = self.level(&listing, datasource, &region);
                 self.catalog.read(datasource, region, level, measurements, metadata).await?
@@ -202,6 +212,13 @@ impl Provider {
                 Table::empty(&columns.collect::<Vec<_>>())
             }
         };
+        // A chart of what was unloaded must not empty those of its neighbours, nor lack its values.
+        for (index, id) in unknown.iter().enumerate() {
+            table
+                .columns
+                .insert(known + index, Column::new(id.as_str(), Data::Singles(Vec::new())));
+        }
+        names.extend(unknown);
         Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
     }
 

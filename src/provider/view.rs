@@ -4,28 +4,29 @@
 //! joins them by rank, and asks nothing while the view is cached. So the width of a request says
 //! nothing about the view, and two levels in one cache are a wrong picture. This model therefore
 //! gives each group *one* level at a time, learns where the page looks by asking it, and changes
-//! the level only together with a clear of the page's cache.
+//! the level only together with a clear of the page's cache. `docs/levels.md` tells the whole
+//! story.
 //!
-//! Pure: events in, decisions out. Time comes in as a value, so tests need no clock.
+//! Pure: events in, [`Order`]s out. Time comes in as a value, so tests need no clock.
+
+mod cache;
+mod poll;
 
 use crate::genome::Region;
 use crate::source::{Level, Shape};
-use std::collections::HashMap;
+use cache::{Cache, explains, neighbourhood};
+use poll::Poll;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// How many rows a view may hold before its level is too fine, as a multiple of the aim; a half
 /// is the least.
 const HYSTERESIS: u64 = 2;
-/// A window of more rows, as a multiple of the aim, is never sent: it proves a wider view.
-const WINDOW: u64 = 5;
-/// Between two questions where the page looks, while something happens.
-const EAGER: Duration = Duration::from_millis(400);
-/// How long after the last event that pace is kept; then it halves step by step.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The slowest pace, and when a question counts as unanswered.
-const SLOW: Duration = Duration::from_secs(5);
-/// After the answers of a burst, before the page is asked.
-const SETTLE: Duration = Duration::from_millis(30);
+/// How many rows the view and the windows beside it may hold together, as a multiple of the aim: a
+/// desert beside a crowd is given fewer rows than the aim rather than choke the page.
+const WINDOWS: u64 = 20;
+/// Pieces between two rests of the page that are remembered one by one.
+const BURST: usize = 256;
 
 /// What the view must know of the data.
 pub trait Counts {
@@ -35,6 +36,25 @@ pub trait Counts {
     fn rows(&self, group: &str, region: &Region, level: Level) -> u64;
 }
 
+/// What the page is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Forget the rows of a group. The page's answer goes to [`View::cleared`].
+    Clear(Clear),
+    /// Draw again, asking for what is lacking.
+    Redraw,
+    /// Tell where it looks. The page's answer goes to [`View::located`].
+    Locate,
+}
+
+/// One clear of a group's rows in the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clear {
+    /// The group.
+    pub group: String,
+    epoch: u64,
+}
+
 /// The level at which to answer a request, and what is needed to report the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
@@ -42,37 +62,35 @@ pub struct Ticket {
     pub level: Level,
     group: String,
     key: String,
-    region: Region,
     epoch: u64,
+    /// The number of the piece; none if the page will drop the answer.
+    piece: Option<usize>,
 }
 
 /// What is known of one page.
 #[derive(Debug)]
 pub struct View {
     aim: u64,
-    groups: HashMap<String, Group>,
+    groups: BTreeMap<String, Group>,
     place: Option<Region>,
-    /// When the page was asked where it looks, if it still owes the answer.
-    asked: Option<Duration>,
-    ask_at: Duration,
-    pace: Duration,
-    last_event: Duration,
+    poll: Poll,
+    /// The pieces asked for since the page was last seen at rest.
+    burst: Vec<Region>,
+    clears: Vec<Clear>,
+    redraw: bool,
 }
 
 /// What is known of one group's cache in the page, since its last clear.
 #[derive(Debug)]
 struct Group {
     level: Level,
-    /// Counts clears: an answer to a request from before is dropped by the page.
+    /// Counts clears: the page drops the answer to a request from before one.
     epoch: u64,
+    /// The last clear that the page has confirmed, and when the last was ordered.
+    confirmed: u64,
+    ordered: Duration,
     /// What the page holds of each thing it asks: the rows, each measurement's values.
-    held: HashMap<String, Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    interval: Option<Region>,
-    due: usize,
+    caches: HashMap<String, Cache>,
 }
 
 impl View {
@@ -80,133 +98,144 @@ impl View {
     pub fn new(aim: u64) -> Self {
         View {
             aim: aim.max(1),
-            groups: HashMap::new(),
+            groups: BTreeMap::new(),
             place: None,
-            asked: None,
-            ask_at: Duration::ZERO,
-            pace: EAGER,
-            last_event: Duration::ZERO,
+            poll: Poll::new(),
+            burst: Vec::new(),
+            clears: Vec::new(),
+            redraw: false,
         }
     }
 
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
     pub fn level_for(aim: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
-        let levels = counts.shape(group).unwrap_or(Shape::Features).levels();
-        // Halfway between the least and the most: as far as can be from the next change.
-        let most = aim + aim / 2;
-        let fits = |level: &Level| counts.rows(group, view, *level) <= most;
-        levels.clone().find(fits).or(levels.last()).unwrap_or(Level::Records)
+        finest(counts, group, |level| counts.rows(group, view, level) <= ideal(aim))
     }
 
-    /// The page asks for `key` (rows, or a measurement) of `group` in `region`. Tells the level to
-    /// answer at, and whether the group must be cleared and drawn again at once, since the request
-    /// alone proves that the view is wider than the level suits.
+    /// The page asks for `key` (rows, or a measurement) of `group` in `piece`, whose end may lie
+    /// behind the sequence's. Tells the level to answer at.
     pub fn request(
         &mut self,
         group: &str,
         key: &str,
-        region: &Region,
+        piece: &Region,
         counts: &impl Counts,
         now: Duration,
-    ) -> (Ticket, bool) {
-        self.wake(now);
+    ) -> Ticket {
+        self.poll.wake(now);
         let aim = self.aim;
-        let known = self.groups.entry(group.to_owned()).or_insert_with(|| Group {
-            // The first request of an empty cache is the view itself.
-            level: Self::level_for(aim, counts, group, region),
-            epoch: 0,
-            held: HashMap::new(),
+        let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
+        // What was asked before the page knew of a clear, it will drop.
+        let counted = known.is_clear(now);
+        if counted && known.caches.is_empty() {
+            // Any level may begin, and the first request of an empty cache is the view itself.
+            known.level = level_around(aim, counts, group, piece);
+        }
+        // Too much to send at once: the view has grown.
+        let grown = counts.rows(group, piece, known.level) > HYSTERESIS * WINDOWS * aim;
+        if grown {
+            known.level = level_around(aim, counts, group, piece);
+        }
+        let number = (counted && !grown).then(|| {
+            if self.burst.len() < BURST && self.burst.last() != Some(piece) {
+                self.burst.push(piece.clone());
+            }
+            let cache = known.caches.entry(key.to_owned()).or_default();
+            cache.asked(piece, self.place.as_ref())
         });
-        if known.held.is_empty() {
-            // The page holds nothing of the group: any level may begin.
-            known.level = Self::level_for(aim, counts, group, region);
-        }
-        let too_fine = counts.rows(group, region, known.level) > aim * WINDOW;
-        if too_fine {
-            known.restart(Self::level_for(aim, counts, group, region));
-        }
-        let held = known.held.entry(key.to_owned()).or_default();
-        held.due += 1;
-        held.lacks(region);
         let ticket = Ticket {
             level: known.level,
             group: group.to_owned(),
             key: key.to_owned(),
-            region: region.clone(),
             epoch: known.epoch,
+            piece: number,
         };
-        (ticket, too_fine)
+        if counted && grown {
+            self.renew(group, now);
+        }
+        ticket
     }
 
     /// The answer to a request was put on its way.
-    pub fn answered(&mut self, ticket: Ticket, now: Duration) {
-        self.wake(now);
-        let Some(group) = self.groups.get_mut(&ticket.group) else { return };
-        if group.epoch == ticket.epoch {
-            let held = group.held.entry(ticket.key).or_default();
-            held.due = held.due.saturating_sub(1);
-            held.gain(ticket.region);
+    pub fn answered(&mut self, ticket: &Ticket, now: Duration) {
+        self.poll.wake(now);
+        if let (Some(group), Some(piece)) = (self.groups.get_mut(&ticket.group), ticket.piece)
+            && group.epoch == ticket.epoch
+        {
+            group.caches.entry(ticket.key.clone()).or_default().answered(piece);
         }
-        if self.due() == 0 {
-            self.ask_at = self.ask_at.min(now + SETTLE);
+        if !self.is_waiting() {
+            self.poll.settle(now);
         }
     }
 
-    /// Whether to ask the page now where it looks.
-    pub fn ask(&mut self, counts: &impl Counts, now: Duration) -> bool {
-        let waiting = self.asked.is_some_and(|since| now < since + SLOW);
-        if waiting || now < self.ask_at {
-            return false;
-        }
-        if !self.is_worth_asking(counts) {
-            self.ask_at = now + SLOW;
-            return false;
-        }
-        self.asked = Some(now);
-        self.pace = match now < self.last_event + PATIENCE {
-            true => EAGER,
-            false => (self.pace * 2).min(SLOW),
-        };
-        self.ask_at = now + self.pace;
-        true
-    }
-
-    /// When [`View::ask`] may next say yes, if nothing happens before.
-    pub fn next(&self) -> Duration {
-        self.asked.map_or(self.ask_at, |since| self.ask_at.max(since + SLOW))
-    }
-
-    /// The page has told where it looks, or that it does not know. Returns the groups that must be
-    /// cleared and then drawn again; from now on they are answered at their new level.
-    pub fn located(
-        &mut self,
-        place: Option<Region>,
-        counts: &impl Counts,
-        now: Duration,
-    ) -> Vec<String> {
-        self.asked = None;
-        let Some(place) = place else { return Vec::new() };
-        let moved = self.place.as_ref() != Some(&place);
-        if moved {
-            self.wake(now);
-        }
-        let at_rest = !moved && self.due() == 0;
+    /// The page has told where it looks, or that it does not know.
+    pub fn located(&mut self, place: Option<Region>, counts: &impl Counts, now: Duration) {
+        // Messages keep their order: whatever the page would ask for at this place, it has asked.
+        let rests = self.poll.answered() && !self.is_waiting();
+        let Some(place) = place.filter(|place| !place.is_empty()) else { return };
         let aim = self.aim;
         let mut stale = Vec::new();
         for (name, group) in &mut self.groups {
-            if group.held.is_empty() || counts.shape(name).is_none() {
+            if group.caches.is_empty() {
                 continue;
             }
             let level = group.level_at(aim, counts, name, &place);
-            let torn = at_rest && group.held.values().any(|held| !held.covers(&place));
+            // Pages can lose a part of the view to a piece that took its place.
+            let torn = rests && group.caches.values().any(|cache| !cache.covers(&place));
             if level != group.level || torn {
-                group.restart(level);
+                group.level = level;
                 stale.push(name.clone());
             }
         }
-        stale.sort_unstable();
-        self.place = Some(place);
-        stale
+        stale.iter().for_each(|group| self.renew(group, now));
+        if rests {
+            // A late answer for a place that was left has the page draw that place again.
+            let left = |piece: &Region| !explains(&place, piece);
+            self.redraw |= self.burst.len() == BURST || self.burst.iter().any(left);
+            self.burst.clear();
+        }
+        if self.place.as_ref() != Some(&place) {
+            self.place = Some(place);
+            self.poll.wake(now);
+        }
+    }
+
+    /// The page has done, or refused, a clear.
+    pub fn cleared(&mut self, clear: &Clear) {
+        if let Some(group) = self.groups.get_mut(&clear.group) {
+            group.confirmed = group.confirmed.max(clear.epoch);
+        }
+    }
+
+    /// The rows of a group are no longer those that the page holds.
+    pub fn renew(&mut self, group: &str, now: Duration) {
+        let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
+        known.epoch += 1;
+        known.ordered = now;
+        known.caches.clear();
+        self.clears.push(Clear { group: group.to_owned(), epoch: known.epoch });
+        self.redraw = true;
+        self.poll.wake(now);
+    }
+
+    /// What the page is to be told now. Clears come before the redraw: the other way round the
+    /// page would draw the old rows and ask for nothing.
+    pub fn orders(&mut self, counts: &impl Counts, now: Duration) -> Vec<Order> {
+        let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
+        if std::mem::take(&mut self.redraw) {
+            orders.push(Order::Redraw);
+        }
+        let wanted = !self.burst.is_empty() || self.has_levels(counts);
+        if self.poll.ask(wanted, now) {
+            orders.push(Order::Locate);
+        }
+        orders
+    }
+
+    /// When [`View::orders`] next has something to say, if nothing happens before.
+    pub fn next(&self) -> Duration {
+        self.poll.next()
     }
 
     /// Where the page looks, as far as is known.
@@ -214,93 +243,70 @@ impl View {
         self.place.as_ref()
     }
 
-    /// Forgets a group whose rows have changed; the page must be told to clear it.
-    pub fn forget(&mut self, group: &str) {
-        if let Some(group) = self.groups.get_mut(group) {
-            group.restart(group.level);
-        }
-    }
-
-    fn wake(&mut self, now: Duration) {
-        self.last_event = now;
-        self.pace = EAGER;
-        self.ask_at = self.ask_at.min(now + EAGER);
-    }
-
-    fn due(&self) -> usize {
-        self.groups.values().flat_map(|group| group.held.values()).map(|held| held.due).sum()
+    fn is_waiting(&self) -> bool {
+        self.groups.values().flat_map(|group| group.caches.values()).any(Cache::is_waiting)
     }
 
     /// Whether some group that the page uses has more than one level to be at.
-    fn is_worth_asking(&self, counts: &impl Counts) -> bool {
+    fn has_levels(&self, counts: &impl Counts) -> bool {
         self.groups.iter().any(|(name, group)| {
-            let finest = counts.shape(name).and_then(|shape| shape.levels().next());
-            let whole = |held: &Held| {
-                let place = held.interval.as_ref()?;
-                let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);
-                Some(counts.rows(name, &all, finest?) > self.aim * HYSTERESIS)
-            };
-            group.held.values().any(|held| whole(held).unwrap_or(held.due > 0))
+            let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };
+            let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);
+            let records = counts.shape(name).and_then(|shape| shape.levels().next());
+            records.is_some_and(|level| counts.rows(name, &all, level) > ideal(self.aim))
         })
     }
 }
 
 impl Group {
-    /// The level for that place: the present one while it holds a sensible number of rows.
-    fn level_at(&self, aim: u64, counts: &impl Counts, name: &str, place: &Region) -> Level {
-        let rows = counts.rows(name, place, self.level);
-        let finest = counts.shape(name).and_then(|shape| shape.levels().next());
-        let too_many = rows > aim * HYSTERESIS;
-        let too_few = rows < aim / HYSTERESIS && Some(self.level) != finest;
-        match too_many || too_few {
-            true => View::level_for(aim, counts, name, place),
-            false => self.level,
+    fn new() -> Self {
+        Group {
+            level: Level::Records,
+            epoch: 0,
+            confirmed: 0,
+            ordered: Duration::ZERO,
+            caches: HashMap::new(),
         }
     }
 
-    /// The page's cache of the group is cleared; what was asked before is dropped there.
-    fn restart(&mut self, level: Level) {
-        self.level = level;
-        self.epoch += 1;
-        self.held.clear();
+    /// Whether the page has done the last clear. One that does not say so is trusted in time.
+    fn is_clear(&self, now: Duration) -> bool {
+        self.confirmed == self.epoch || now >= self.ordered + CONFIRMED
+    }
+
+    /// The level for that place: the present one while it holds a sensible number of rows.
+    fn level_at(&self, aim: u64, counts: &impl Counts, name: &str, place: &Region) -> Level {
+        let rows = |level| counts.rows(name, place, level);
+        let around = counts.rows(name, &neighbourhood(place), self.level);
+        let too_many = rows(self.level) > aim * HYSTERESIS || around > aim * WINDOWS * HYSTERESIS;
+        let too_few = rows(self.level) < aim / HYSTERESIS;
+        match (too_many, too_few) {
+            (true, _) => level_around(aim, counts, name, place),
+            (_, true) => level_around(aim, counts, name, place).min(self.level),
+            _ => self.level,
+        }
     }
 }
 
-impl Held {
-    /// A piece arrived: joined to what is held if they touch, else in its place.
-    fn gain(&mut self, piece: Region) {
-        self.interval = match self.interval.take() {
-            Some(held)
-                if held.sequence == piece.sequence
-                    && held.start <= piece.end
-                    && piece.start <= held.end =>
-            {
-                let (start, end) = (held.start.min(piece.start), held.end.max(piece.end));
-                Some(Region::new(held.sequence, start, end))
-            }
-            _ => Some(piece),
-        };
-    }
+/// When a clear that the page has not confirmed is taken for done.
+const CONFIRMED: Duration = Duration::from_secs(5);
 
-    /// The page asks for a piece, so it does not hold it: it has trimmed its cache.
-    fn lacks(&mut self, piece: &Region) {
-        let Some(held) = self.interval.as_mut().filter(|held| held.sequence == piece.sequence)
-        else {
-            return;
-        };
-        if piece.start <= held.start && piece.end > held.start {
-            held.start = piece.end.min(held.end);
-        } else if piece.start < held.end && piece.start > held.start {
-            held.end = piece.start;
-        }
-    }
+/// Rows in view that are as far as can be from the next change of level.
+fn ideal(aim: u64) -> u64 {
+    aim + aim / 2
+}
 
-    fn covers(&self, place: &Region) -> bool {
-        // The page's arithmetic takes an interval's last base for its end, hence one base more.
-        self.interval.as_ref().is_some_and(|held| {
-            held.sequence == place.sequence
-                && held.start <= place.start + 1
-                && place.end <= held.end + 1
-        })
-    }
+/// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
+fn level_around(aim: u64, counts: &impl Counts, group: &str, place: &Region) -> Level {
+    let around = neighbourhood(place);
+    finest(counts, group, |level| {
+        counts.rows(group, place, level) <= ideal(aim)
+            && counts.rows(group, &around, level) <= WINDOWS * aim
+    })
+}
+
+fn finest(counts: &impl Counts, group: &str, fits: impl Fn(Level) -> bool) -> Level {
+    let levels = counts.shape(group).unwrap_or(Shape::Features).levels();
+    let coarsest = levels.clone().next_back().unwrap_or(Level::Records);
+    levels.into_iter().find(|level| fits(*level)).unwrap_or(coarsest)
 }

@@ -11,7 +11,7 @@ use crate::protocol::{
     Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, Request,
     WireRegion, parse,
 };
-use crate::provider::{Ticket, View};
+use crate::provider::{Clear, Order, Ticket, View};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -51,10 +51,21 @@ pub struct PageInfo {
 /// Writes a message under the id it is given.
 type Write = Box<dyn FnOnce(u64) -> String + Send>;
 
-struct Call {
-    write: Write,
-    /// Where the answer goes; nowhere for actions that pages never answer.
-    answer: Option<oneshot::Sender<Result<Value, PageError>>>,
+enum Call {
+    /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
+    /// answer.
+    Act(Write, Option<Waiting>),
+    /// Has the page ask anew for the rows of these groups, which have changed.
+    Renew(Vec<String>),
+}
+
+/// Who waits for a page's answer.
+enum Waiting {
+    Caller(oneshot::Sender<Result<Value, PageError>>),
+    /// The view, for where the page looks.
+    Location,
+    /// The view, for the end of a clear.
+    Clear(Clear),
 }
 
 impl Page {
@@ -68,6 +79,12 @@ impl Page {
         &self.info
     }
 
+    /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
+    pub async fn renew(&self, groups: Vec<String>) {
+        // A page that is gone holds nothing.
+        let _ = self.calls.send(Call::Renew(groups)).await;
+    }
+
     /// Asks the page for an action and waits for its answer. Where pages never answer, the default
     /// answer comes at once.
     ///
@@ -79,10 +96,8 @@ impl Page {
         timeout: Duration,
     ) -> Result<A::Answer, PageError> {
         let (sender, receiver) = oneshot::channel();
-        let call = Call {
-            write: Box::new(move |id| action.to_json(id)),
-            answer: A::ANSWERED.then_some(sender),
-        };
+        let write: Write = Box::new(move |id| action.to_json(id));
+        let call = Call::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let value = match A::ANSWERED {
             false => Value::Null,
@@ -121,7 +136,6 @@ where
         answers: JoinSet::new(),
         due: VecDeque::new(),
         outbox: VecDeque::new(),
-        location: None,
     };
     let goodbye = actor.run(stream, calls_in, &queue, &stop).await;
     // Whoever still waits for an answer learns that the page is gone when the senders drop.
@@ -165,14 +179,12 @@ struct Actor {
     session: Arc<Session>,
     view: View,
     born: Instant,
-    waiting: BTreeMap<u64, oneshot::Sender<Result<Value, PageError>>>,
+    waiting: BTreeMap<u64, Waiting>,
     last_call: u64,
     answers: JoinSet<String>,
     /// In the order in which they were asked for.
     due: VecDeque<Due>,
     outbox: VecDeque<Outgoing>,
-    /// The page's answer to where it looks, while it is awaited.
-    location: Option<oneshot::Receiver<Result<Value, PageError>>>,
 }
 
 impl Actor {
@@ -212,11 +224,10 @@ impl Actor {
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
                 }
-                Some(call) = calls.recv() => self.send(call),
-                Some(answer) = answer_of(&mut self.location) => self.located(answer),
+                Some(call) = calls.recv() => self.call(call),
                 () = tokio::time::sleep_until(next_question) => {}
             }
-            self.ask();
+            self.obey();
         }
     }
 
@@ -228,7 +239,7 @@ impl Actor {
         match self.outbox.pop_front() {
             Some(Outgoing::Reply(json, ticket)) => {
                 if let Some(ticket) = ticket {
-                    self.view.answered(ticket, self.now());
+                    self.view.answered(&ticket, self.now());
                 }
                 Message::text(json)
             }
@@ -246,10 +257,13 @@ impl Actor {
                 self.outbox.push_back(Outgoing::Reply(reply, None));
             }
             Frame::Answer(id, answer) => {
-                // Some actions are answered twice; the second has no one waiting.
-                if let Some(waiting) = self.waiting.remove(&id) {
-                    let result = refused(&answer).map_or(Ok(answer.value), Err);
-                    let _ = waiting.send(result);
+                let result = refused(&answer).map_or(Ok(answer.value), Err);
+                match self.waiting.remove(&id) {
+                    Some(Waiting::Caller(caller)) => drop(caller.send(result)),
+                    Some(Waiting::Location) => self.located(result),
+                    Some(Waiting::Clear(clear)) => self.view.cleared(&clear),
+                    // Some actions are answered twice; the second has no one waiting.
+                    None => {}
                 }
             }
             Frame::Noise(why) => tracing::warn!("a page sent {why}"),
@@ -263,17 +277,7 @@ impl Actor {
         let group = target.as_ref().map(|target| target.group.clone());
         let ticket = target.map(|target| {
             let listing = provider.catalog.listing();
-            let (ticket, too_fine) = self.view.request(
-                &target.group,
-                &target.key,
-                &target.region,
-                &*listing,
-                self.now(),
-            );
-            if too_fine {
-                self.refresh(&[target.group]);
-            }
-            ticket
+            self.view.request(&target.group, &target.key, &target.piece, &*listing, self.now())
         });
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let echoed = id.clone();
@@ -306,61 +310,57 @@ impl Actor {
         }
     }
 
-    fn send(&mut self, call: Call) {
+    fn call(&mut self, call: Call) {
+        match call {
+            Call::Act(write, answer) => self.send(write, answer),
+            Call::Renew(groups) => {
+                groups.iter().for_each(|group| self.view.renew(group, self.now()));
+            }
+        }
+    }
+
+    fn send(&mut self, write: Write, answer: Option<Waiting>) {
         self.last_call += 1;
         // Who gave up waiting for an answer has dropped the receiver.
-        self.waiting.retain(|_, waiting| !waiting.is_closed());
-        if let Some(answer) = call.answer {
+        self.waiting.retain(|_, waiting| match waiting {
+            Waiting::Caller(caller) => !caller.is_closed(),
+            _ => true,
+        });
+        if let Some(answer) = answer {
             self.waiting.insert(self.last_call, answer);
         }
-        self.outbox.push_back(Outgoing::Call((call.write)(self.last_call)));
+        self.outbox.push_back(Outgoing::Call(write(self.last_call)));
     }
 
-    fn send_action<A: Action>(&mut self, action: A) -> oneshot::Receiver<Result<Value, PageError>> {
-        let (sender, receiver) = oneshot::channel();
-        let write: Write = Box::new(move |id| action.to_json(id));
-        self.send(Call { write, answer: Some(sender) });
-        receiver
+    fn act<A: Action>(&mut self, action: A, answer: Option<Waiting>) {
+        self.send(Box::new(move |id| action.to_json(id)), answer);
     }
 
-    /// Asks the page where it looks, if it is time to.
-    fn ask(&mut self) {
+    /// Does what the view wants of the page.
+    fn obey(&mut self) {
         let listing = self.session.provider.catalog.listing();
-        let now = self.now();
-        if self.view.ask(&*listing, now) {
-            self.location = Some(self.send_action(GetCurrentLocation {}));
+        for order in self.view.orders(&*listing, self.now()) {
+            match order {
+                Order::Clear(clear) => {
+                    tracing::debug!(group = clear.group, "cleared");
+                    let action = ClearDatasourceGroupCache { group: clear.group.clone() };
+                    self.act(action, Some(Waiting::Clear(clear)));
+                }
+                Order::Redraw => self.act(Redraw {}, None),
+                Order::Locate => {
+                    // A page that never answers would otherwise leave one behind each time.
+                    self.waiting.retain(|_, waiting| !matches!(waiting, Waiting::Location));
+                    self.act(GetCurrentLocation {}, Some(Waiting::Location));
+                }
+            }
         }
     }
 
     fn located(&mut self, answer: Result<Value, PageError>) {
-        self.location = None;
         let listing = self.session.provider.catalog.listing();
         let place = answer.ok().and_then(|value| serde_json::from_value::<WireRegion>(value).ok());
         let place = place.and_then(|place| listing.locate(&place.region()?));
-        let stale = self.view.located(place, &*listing, self.now());
-        if !stale.is_empty() {
-            self.refresh(&stale);
-        }
-    }
-
-    /// Clears groups in the page, then has it draw again, in that order: the other way round it
-    /// would draw the old rows and ask for nothing.
-    fn refresh(&mut self, groups: &[String]) {
-        tracing::debug!(?groups, "new level");
-        for group in groups {
-            drop(self.send_action(ClearDatasourceGroupCache { group: group.clone() }));
-        }
-        drop(self.send_action(Redraw {}));
-    }
-}
-
-/// The answer that is awaited; for ever if there is none, so that other things go on.
-async fn answer_of(
-    location: &mut Option<oneshot::Receiver<Result<Value, PageError>>>,
-) -> Option<Result<Value, PageError>> {
-    match location {
-        Some(receiver) => Some(receiver.await.unwrap_or(Err(PageError::Disconnected))),
-        None => std::future::pending().await,
+        self.view.located(place, &*listing, self.now());
     }
 }
 

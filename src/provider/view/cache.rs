@@ -1,0 +1,105 @@
+//! What a page holds of one thing that it asks for: the rows of a datasource, or the values of a
+//! measurement.
+//!
+//! The page's rules (PROTOCOL section 8.1): it keeps one interval. A piece that touches it is
+//! joined to it, one that does not takes its place, even if what it held is still in view. Answers
+//! are taken in the order in which the pieces were asked for, whatever the order they come in.
+
+use crate::genome::Region;
+use std::collections::VecDeque;
+
+/// The page's interval, and the pieces on their way to it.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    held: Option<Region>,
+    /// Oldest first, each with whether its answer has left.
+    pending: VecDeque<(Region, bool)>,
+    /// How many pieces were taken: the number of the oldest that is pending.
+    taken: usize,
+}
+
+impl Cache {
+    /// The page asks for a piece; returns the piece's number. Since pages ask only for what they
+    /// lack, one that asks for what it should hold has trimmed its cache to `place` and its
+    /// neighbourhood, or to nothing if there are no rows.
+    pub(super) fn asked(&mut self, piece: &Region, place: Option<&Region>) -> usize {
+        let lost = |held: &Region| overlap(held, piece);
+        if self.held.as_ref().is_some_and(lost) {
+            let trimmed = self.held.take().zip(place).and_then(|(held, place)| {
+                let kept = neighbourhood(place);
+                overlap(&held, &kept).then(|| {
+                    let (start, end) = (held.start.max(kept.start), held.end.min(kept.end));
+                    Region::new(held.sequence, start, end)
+                })
+            });
+            self.held = trimmed.filter(|held| !lost(held));
+        }
+        self.pending.push_back((piece.clone(), false));
+        self.taken + self.pending.len() - 1
+    }
+
+    /// The answer to a piece has left.
+    pub(super) fn answered(&mut self, number: usize) {
+        let index = number.checked_sub(self.taken);
+        if let Some((_, answered)) = index.and_then(|index| self.pending.get_mut(index)) {
+            *answered = true;
+        }
+        while let Some((piece, _)) = self.pending.pop_front_if(|(_, answered)| *answered) {
+            self.taken += 1;
+            self.take(piece);
+        }
+    }
+
+    fn take(&mut self, piece: Region) {
+        self.held = match self.held.take() {
+            Some(held) if touch(&held, &piece) => {
+                let (start, end) = (held.start.min(piece.start), held.end.max(piece.end));
+                Some(Region::new(held.sequence, start, end))
+            }
+            _ => Some(piece),
+        };
+    }
+
+    /// Whether the page waits for an answer.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether the page can draw that place.
+    pub(super) fn covers(&self, place: &Region) -> bool {
+        self.held.as_ref().is_some_and(|held| held.contains(place))
+    }
+
+    /// The sequence of what the page holds or awaits.
+    pub(super) fn sequence(&self) -> Option<&Region> {
+        self.pending.back().map(|(piece, _)| piece).or(self.held.as_ref())
+    }
+}
+
+/// A place and as much again on either side: what a page asks for and keeps. Its arithmetic takes
+/// an interval's last base for its end, so that its widths are a base short.
+pub(super) fn neighbourhood(place: &Region) -> Region {
+    let width = place.len().saturating_sub(1);
+    let start = place.start.saturating_sub(width);
+    Region::new(place.sequence.clone(), start, place.end.saturating_add(width))
+}
+
+/// Whether a page that looks at `place` might have asked for `piece`: one of the edges is that of
+/// the view or of a window beside it; the other may be that of what it held.
+pub(super) fn explains(place: &Region, piece: &Region) -> bool {
+    let all = neighbourhood(place);
+    let first = [all.start, place.start, place.end - 1];
+    let last = [place.start + 1, place.end, all.end];
+    all.contains(piece) && (first.contains(&piece.start) || last.contains(&piece.end))
+}
+
+/// Whether the page sees two intervals as one: they share at least a base.
+fn touch(a: &Region, b: &Region) -> bool {
+    a.sequence == b.sequence && a.start < b.end && b.start < a.end
+}
+
+/// Whether the page sees two intervals share something: it takes an interval's last base for its
+/// end, so at least two bases.
+fn overlap(a: &Region, b: &Region) -> bool {
+    a.sequence == b.sequence && a.start + 1 < b.end && b.start + 1 < a.end
+}

@@ -1,0 +1,482 @@
+//! Pages and the endpoint's own code on a simulated clock, with a network between them that keeps
+//! the order of messages, and an endpoint that answers late and out of order.
+
+use crate::data::{SEQUENCES, Track, mixed, tracks};
+use crate::ui::{Measurement, PageRow, Range, Ui};
+use epivizrs::catalog::{Catalog, Kind};
+use epivizrs::genome::Region;
+use epivizrs::protocol::{Reply, Request};
+use epivizrs::provider::{Clear, Order, Provider, Ticket, View};
+use epivizrs::source::{Level, Shape, Spec};
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A page is quiet when for so long nothing but questions where it looks went over the wire: more
+/// than the longest pause between two of them.
+const QUIET: Duration = Duration::from_millis(6_500);
+const NEVER: Duration = Duration::from_secs(180);
+
+/// What is served; costly to make, so it is used for many runs.
+pub(crate) struct House {
+    pub(crate) provider: Provider,
+    pub(crate) aim: u64,
+    tracks: HashMap<&'static str, Track>,
+    specs: HashMap<&'static str, Spec>,
+    runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(crate) fn new(aim: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let tracks = tracks();
+        let specs: Vec<_> =
+            tracks.iter().map(|track| (track.id, track.write(folder.path()))).collect();
+        let catalog = Catalog::new(None);
+        let (_, errors) =
+            runtime.block_on(catalog.load(specs.iter().map(|(_, spec)| spec.clone()).collect()));
+        assert!(errors.is_empty(), "{errors:?}");
+        House {
+            provider: Provider { catalog, page_rows: aim },
+            aim,
+            tracks: tracks.into_iter().map(|track| (track.id, track)).collect(),
+            specs: specs.into_iter().collect(),
+            runtime,
+            _folder: folder,
+        }
+    }
+
+    /// The measurement of that id, as the page was told of it.
+    pub(crate) fn measurement(&self, id: &str) -> Measurement {
+        let listing = self.provider.catalog.listing();
+        let known = listing.measurements().find(|m| m.id == id);
+        let (datasource, group, is_range) = match known {
+            Some(m) => (m.datasource.clone(), m.group.clone(), m.kind == Kind::Range),
+            // It was unloaded; the page may remember it.
+            None if id == "extra" => ("signals".into(), "signals".into(), false),
+            None => (id.to_owned(), id.to_owned(), true),
+        };
+        Measurement { group, datasource, id: id.to_owned(), is_range }
+    }
+
+    fn is_loaded(&self, id: &str) -> bool {
+        self.provider.catalog.listing().measurements().any(|m| m.id == id)
+    }
+
+    /// Loads or unloads a track; returns the group whose rows changed.
+    fn toggle(&self, id: &str) -> String {
+        let changed = match self.is_loaded(id) {
+            true => self.provider.catalog.unload(id).unwrap(),
+            false => {
+                let specs = vec![self.specs[id].clone()];
+                let (added, errors) = self.runtime.block_on(self.provider.catalog.load(specs));
+                assert!(errors.is_empty(), "{errors:?}");
+                added
+            }
+        };
+        changed[0].group.clone()
+    }
+
+    /// Everything loaded.
+    pub(crate) fn restore(&self) {
+        for id in ["extra", "spare"] {
+            if !self.is_loaded(id) {
+                self.toggle(id);
+            }
+        }
+    }
+}
+
+/// How the network and the endpoint behave.
+#[derive(Clone, Debug)]
+pub(crate) struct Weather {
+    pub(crate) seed: u64,
+    /// Milliseconds that a message is under way.
+    pub(crate) latency: u64,
+    /// The most milliseconds that the endpoint takes for an answer.
+    pub(crate) slowness: u64,
+}
+
+enum Event {
+    /// A page's request reaches the endpoint.
+    Asked(usize, u64, Request),
+    /// The endpoint has made an answer.
+    Ready(usize, u64, Request, Option<Ticket>),
+    /// A message reaches a page.
+    Answer(usize, u64, String),
+    Order(usize, Order),
+    /// A page's answer to an order reaches the endpoint.
+    Cleared(usize, Clear),
+    Located(usize, Range),
+}
+
+struct Peer {
+    ui: Ui,
+    view: View,
+    /// When the last message in each direction arrives: none overtakes another.
+    up: Duration,
+    down: Duration,
+    questions: usize,
+}
+
+/// What went over the wire.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) requests: u64,
+    pub(crate) questions: u64,
+    pub(crate) clears: u64,
+    pub(crate) redraws: u64,
+}
+
+pub(crate) struct World<'a> {
+    house: &'a House,
+    weather: Weather,
+    now: Duration,
+    busy: Duration,
+    events: BTreeMap<(Duration, u64), Event>,
+    count: u64,
+    peers: Vec<Peer>,
+    pub(crate) traffic: Traffic,
+    /// Print every message: to understand a failure.
+    pub(crate) verbose: bool,
+}
+
+impl<'a> World<'a> {
+    /// Pages that look at the same place; those with `true` cache.
+    pub(crate) fn new(house: &'a House, weather: Weather, pages: &[bool]) -> Self {
+        let place = Range { sequence: "chr1".into(), start: 1_000_000, end: 1_100_000 };
+        let peer = |&cached: &bool| Peer {
+            ui: Ui::new(cached, place.clone()),
+            view: View::new(house.aim),
+            up: Duration::ZERO,
+            down: Duration::ZERO,
+            questions: 0,
+        };
+        World {
+            house,
+            weather,
+            now: Duration::ZERO,
+            busy: Duration::ZERO,
+            events: BTreeMap::new(),
+            count: 0,
+            peers: pages.iter().map(peer).collect(),
+            traffic: Traffic::default(),
+            verbose: false,
+        }
+    }
+
+    pub(crate) fn ui(&self, page: usize) -> &Ui {
+        &self.peers[page].ui
+    }
+
+    /// The user, or another part of the endpoint, does something with a page.
+    pub(crate) fn act(&mut self, page: usize, act: impl FnOnce(&mut Ui, Duration)) {
+        self.busy = self.now;
+        act(&mut self.peers[page].ui, self.now);
+        self.flush(page);
+    }
+
+    /// Loads or unloads a track.
+    pub(crate) fn toggle(&mut self, id: &str) {
+        let group = self.house.toggle(id);
+        self.busy = self.now;
+        for page in 0..self.peers.len() {
+            self.peers[page].view.renew(&group, self.now);
+            self.obey(page);
+        }
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(next) = self.next_time().filter(|next| *next <= until) {
+            self.step(next);
+        }
+        self.now = until;
+    }
+
+    /// Waits until all is quiet.
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
+        let limit = self.now + NEVER;
+        loop {
+            let waits = self.peers.iter().any(|peer| peer.ui.waits());
+            if !waits && self.now >= self.busy + QUIET {
+                return Ok(());
+            }
+            if self.now > limit {
+                return Err(format!("no rest after {NEVER:?}"));
+            }
+            let quiet = self.busy + QUIET;
+            match self.next_time() {
+                Some(next) if waits || next < quiet => self.step(next),
+                None if waits => return Err("an answer never came".into()),
+                _ => self.now = quiet.max(self.now),
+            }
+        }
+    }
+
+    fn next_time(&self) -> Option<Duration> {
+        let events = self.events.keys().next().map(|(time, _)| *time);
+        let own = self.peers.iter().flat_map(|peer| {
+            let trim = peer.ui.trims_at();
+            std::iter::once(peer.view.next()).chain(trim)
+        });
+        events.into_iter().chain(own).min().map(|next| next.max(self.now))
+    }
+
+    fn step(&mut self, now: Duration) {
+        self.now = now;
+        for page in 0..self.peers.len() {
+            if self.peers[page].ui.trims_at().is_some_and(|at| at <= now) {
+                self.peers[page].ui.trim();
+            }
+            if self.peers[page].view.next() <= now {
+                self.obey(page);
+            }
+        }
+        while let Some(entry) = self.events.first_entry().filter(|entry| entry.key().0 <= now) {
+            let event = entry.remove();
+            self.happen(event);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.now;
+        let house = self.house;
+        let listing = house.provider.catalog.listing();
+        match event {
+            Event::Asked(page, id, request) => {
+                self.busy = now;
+                self.traffic.requests += 1;
+                let view = &mut self.peers[page].view;
+                let ticket = house.provider.target(&request).map(|target| {
+                    view.request(&target.group, &target.key, &target.piece, &*listing, now)
+                });
+                let delay = self.random() % (self.weather.slowness + 1);
+                self.at(delay, Event::Ready(page, id, request, ticket));
+                self.obey(page);
+            }
+            Event::Ready(page, id, request, ticket) => {
+                self.busy = now;
+                let level = ticket.as_ref().map(|ticket| ticket.level);
+                let reply = house.runtime.block_on(house.provider.answer(&request, level));
+                let json = to_json(&reply, id);
+                if let Some(ticket) = ticket {
+                    self.note(page, || format!("{} at {}", request_text(&request), ticket.level));
+                    self.peers[page].view.answered(&ticket, now);
+                }
+                self.down(page, Event::Answer(page, id, json));
+                self.obey(page);
+            }
+            Event::Answer(page, id, json) => {
+                self.busy = now;
+                self.peers[page].ui.receive(id, json);
+                self.flush(page);
+            }
+            Event::Order(page, order) => {
+                self.note(page, || format!("does {order:?}"));
+                match order {
+                    Order::Clear(clear) => {
+                        self.busy = now;
+                        self.peers[page].ui.clear(&clear.group);
+                        self.up(page, Event::Cleared(page, clear));
+                    }
+                    Order::Redraw => {
+                        self.busy = now;
+                        self.peers[page].ui.redraw(now);
+                        self.flush(page);
+                    }
+                    Order::Locate => {
+                        let location = self.peers[page].ui.location.clone();
+                        self.up(page, Event::Located(page, location));
+                    }
+                }
+            }
+            Event::Cleared(page, clear) => {
+                self.peers[page].view.cleared(&clear);
+                self.obey(page);
+            }
+            Event::Located(page, Range { sequence, start, end }) => {
+                self.peers[page].questions -= 1;
+                let region = Region::new(sequence, (start - 1).max(0) as u32, end as u32);
+                let region = listing.locate(&region);
+                self.peers[page].view.located(region, &*listing, now);
+                self.obey(page);
+            }
+        }
+    }
+
+    /// Sends what the page has asked for.
+    fn flush(&mut self, page: usize) {
+        for (id, request) in std::mem::take(&mut self.peers[page].ui.sent) {
+            self.note(page, || format!("asks {}", request_text(&request)));
+            self.up(page, Event::Asked(page, id, request));
+        }
+    }
+
+    /// Sends what the endpoint wants of the page.
+    fn obey(&mut self, page: usize) {
+        let listing = self.house.provider.catalog.listing();
+        for order in self.peers[page].view.orders(&*listing, self.now) {
+            match &order {
+                Order::Clear(_) => self.traffic.clears += 1,
+                Order::Redraw => self.traffic.redraws += 1,
+                Order::Locate => {
+                    self.traffic.questions += 1;
+                    self.peers[page].questions += 1;
+                    let open = self.peers[page].questions;
+                    assert_eq!(open, 1, "a page is asked once at a time where it looks");
+                }
+            }
+            self.down(page, Event::Order(page, order));
+        }
+    }
+
+    fn up(&mut self, page: usize, event: Event) {
+        let arrival = self.now + Duration::from_millis(self.weather.latency);
+        let arrival = arrival.max(self.peers[page].up);
+        self.peers[page].up = arrival;
+        self.schedule(arrival, event);
+    }
+
+    fn down(&mut self, page: usize, event: Event) {
+        let arrival = self.now + Duration::from_millis(self.weather.latency);
+        let arrival = arrival.max(self.peers[page].down);
+        self.peers[page].down = arrival;
+        self.schedule(arrival, event);
+    }
+
+    fn at(&mut self, delay: u64, event: Event) {
+        self.schedule(self.now + Duration::from_millis(delay), event);
+    }
+
+    fn schedule(&mut self, time: Duration, event: Event) {
+        self.count += 1;
+        self.events.insert((time, self.count), event);
+    }
+
+    fn random(&mut self) -> u64 {
+        self.weather.seed = mixed(self.weather.seed);
+        self.weather.seed >> 8
+    }
+
+    fn note(&self, page: usize, text: impl FnOnce() -> String) {
+        if self.verbose {
+            eprintln!("{:>9.3} page {page} {}", self.now.as_secs_f64(), text());
+        }
+    }
+
+    /// Compares every chart of every page with the data.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (page, peer) in self.peers.iter().enumerate() {
+            for (chart, measurements) in &peer.ui.charts {
+                let fail = |why: String| {
+                    let names: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
+                    format!("page {page}, chart of {names:?} at {:?}: {why}", peer.ui.location)
+                };
+                let Some((drawing, live)) = peer.ui.drawing(*chart) else {
+                    return Err(fail("nothing was drawn".into()));
+                };
+                if drawing.range != peer.ui.location {
+                    return Err(fail(format!("it shows {:?}", drawing.range)));
+                }
+                for ((m, painted), held) in measurements.iter().zip(&drawing.painted).zip(&live) {
+                    let right = self.compare(m, &drawing.range, painted);
+                    right.map_err(|why| fail(format!("painted of {}: {why}", m.id)))?;
+                    if held != painted {
+                        let right = self.compare(m, &drawing.range, held);
+                        right.map_err(|why| fail(format!("held of {}: {why}", m.id)))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &self,
+        measurement: &Measurement,
+        range: &Range,
+        rows: &[(PageRow, Option<f64>)],
+    ) -> Result<(), String> {
+        let house = self.house;
+        let name = measurement.id.split('.').next().unwrap();
+        let loaded = house.is_loaded(&measurement.id);
+        let track = &house.tracks[name];
+        if !loaded && track.shape == Shape::Features {
+            return if rows.is_empty() { Ok(()) } else { Err("rows of what is not there".into()) };
+        }
+        let sequence = SEQUENCES.iter().position(|(name, _)| *name == range.sequence).unwrap();
+        // The page's last base lies at the right edge of its charts, outside.
+        let (start, end) = ((range.start - 1) as u32, (range.end - 1) as u32);
+        let mut nearest = format!("{} rows fit no level", rows.len());
+        // Rows of a signal show the level by their width; only the last of a sequence is cut.
+        let widest = rows.iter().map(|(row, _)| row.end - row.start + 1).max().unwrap_or(1);
+        let possible = |level: &Level| {
+            let width = i64::from(level.width());
+            track.shape == Shape::Features || width == widest || (rows.len() < 3 && width > widest)
+        };
+        for level in track.shape.levels().filter(possible) {
+            let fits = |level| track.count(sequence, start, end, level) == rows.len();
+            if track.shape == Shape::Features && !fits(level) {
+                continue;
+            }
+            let truth = track.rows(sequence, start, end, level);
+            if truth.len() != rows.len() {
+                continue;
+            }
+            let wrong = truth.iter().zip(rows).find(|(truth, (row, value))| {
+                let value_fits = match (truth.value, value) {
+                    _ if !loaded => value.is_none(),
+                    _ if measurement.is_range => true,
+                    (Some(truth), Some(value)) => {
+                        (truth - value).abs() <= 1e-5 * truth.abs().max(1.0)
+                    }
+                    (None, None) => true,
+                    _ => false,
+                };
+                i64::from(truth.start) + 1 != row.start
+                    || i64::from(truth.end) != row.end
+                    || truth.name != row.name
+                    || !value_fits
+            });
+            match wrong {
+                None => return self.bounds(track.shape, level, rows.len() as u64),
+                Some(wrong) => nearest = format!("at {level}, {wrong:?}"),
+            }
+        }
+        Err(nearest)
+    }
+
+    /// Whether there are about as many rows as the page should have.
+    fn bounds(&self, shape: Shape, level: Level, rows: u64) -> Result<(), String> {
+        let aim = self.house.aim;
+        let finest = shape.levels().next() == Some(level);
+        if rows > aim * 5 / 2 || (rows < aim / 5 && !finest) {
+            return Err(format!("{rows} rows at {level}"));
+        }
+        Ok(())
+    }
+}
+
+fn to_json(reply: &Reply, id: u64) -> String {
+    reply.to_json(&RawValue::from_string(id.to_string()).unwrap())
+}
+
+fn request_text(request: &Request) -> String {
+    match request {
+        Request::GetRows(r) | Request::GetValues(r) | Request::GetCombined(r) => format!(
+            "{:?} {:?} of {:?} {:?}-{:?}",
+            request.name(),
+            r.measurement,
+            r.datasource,
+            r.start,
+            r.end
+        ),
+        other => format!("{other:?}"),
+    }
+}
