@@ -74,7 +74,7 @@ pub(crate) async fn provider(files: &Files) -> Provider {
     let (_, errors) = catalog.load(files.specs()).await;
     assert!(errors.is_empty(), "{errors:?}");
     catalog.add_mock(1);
-    Provider { catalog, page_rows: 100 }
+    Provider { catalog, page_rows: 20 }
 }
 
 /// A running endpoint; it ends when dropped.
