@@ -5,8 +5,10 @@
 
 mod bbi;
 mod bed;
+mod bgzf;
 mod bigbed;
 mod bigwig;
+mod binning;
 mod bins;
 mod cache;
 mod context;
@@ -18,7 +20,9 @@ mod names;
 mod pool;
 mod records;
 mod spec;
+mod tabix;
 mod text;
+mod vcf;
 mod wig;
 
 pub use context::{Context, Progress};
@@ -180,8 +184,16 @@ pub struct Format {
 }
 
 /// Every format, in the order in which contents are tried: the most telling first.
-pub const FORMATS: &[Format] =
-    &[bigwig::FORMAT, bigbed::FORMAT, wig::WIG, gff::GFF3, gff::GTF, bed::FORMAT, wig::BEDGRAPH];
+pub const FORMATS: &[Format] = &[
+    bigwig::FORMAT,
+    bigbed::FORMAT,
+    vcf::FORMAT,
+    wig::WIG,
+    gff::GFF3,
+    gff::GTF,
+    bed::FORMAT,
+    wig::BEDGRAPH,
+];
 
 /// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
 /// its content shows, else the one its name ends in.

@@ -23,6 +23,7 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
   summary  mean, min or max: what a bin of a signal shows
   missing  zero or gap: what a base without data means in a signal
   columns  columns to serve, separated by ':'
+  info     keys of a VCF's INFO to serve as columns, separated by ':'
   color    colour of its charts, like #1f77b4";
 
 #[derive(Debug, Subcommand)]

@@ -4,14 +4,14 @@
 //! Ranks, and the rows that wide views show, come from one [`Census`] of a sequence, made when its
 //! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
 
+mod builder;
 mod census;
 
-use super::{
-    ColumnInfo, ColumnKind, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column,
-};
+use super::{ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences, Strand};
 use crate::table::{Column, Data, Table, Texts};
+pub(super) use builder::Builder;
 use census::{COARSE, Census, FINEST};
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
@@ -129,6 +129,24 @@ impl<F: ByRegion> Indexed<F> {
         failed
     }
 
+    fn builder(&self, columns: &[usize]) -> Builder {
+        Builder::new(columns.iter().map(|index| &self.about.columns[*index]))
+    }
+
+    /// Adds a row's fields of those columns.
+    fn add(
+        &self,
+        to: &mut Builder,
+        sequence: &str,
+        row: &Row<'_>,
+        columns: &[usize],
+    ) -> Result<()> {
+        let fields = columns.iter().map(|index| self.file.field(row, *index));
+        to.push(sequence, row, fields).map_err(|what| {
+            Error::data(self.file.path(), format!("{sequence}:{}", row.start + 1), what)
+        })
+    }
+
     fn length(&self, sequence: usize) -> u32 {
         self.about.sequences.at(sequence).length
     }
@@ -140,7 +158,9 @@ impl<F: ByRegion> Indexed<F> {
             return Ok(census.clone());
         }
         let name = &self.about.sequences.at(sequence).name;
-        let (mut counter, mut best) = (census::Counter::new(), Builder::new(self, name));
+        let mut counter = census::Counter::new();
+        let all: Vec<usize> = (0..self.about.columns.len()).collect();
+        let mut best = Builder::new(self.about.columns.iter());
         let mut last = 0;
         self.each(sequence, 0..u32::MAX, |row| {
             if row.start < last {
@@ -150,11 +170,13 @@ impl<F: ByRegion> Indexed<F> {
             }
             last = row.start;
             match counter.add(&row, self.weight(&row)) {
-                Some(kept) => best.add(&kept.row()).map(|()| true),
+                Some(kept) => self.add(&mut best, name, &kept.row(), &all).map(|()| true),
                 None => Ok(true),
             }
         })?;
-        counter.finish().map_or(Ok(()), |kept| best.add(&kept.row()))?;
+        if let Some(kept) = counter.finish() {
+            self.add(&mut best, name, &kept.row(), &all)?;
+        }
         let importance = self.about.importance.map(|index| &*self.about.columns[index].name);
         let how = Use { shape: self.about.shape, name: None, importance };
         let census = Arc::new(counter.census(Records::new(best.rows(), how)));
@@ -180,7 +202,7 @@ impl<F: ByRegion> Indexed<F> {
         let Some((mut rank, from)) = census.records.first_reaching(region.start) else {
             return Ok(Table::default());
         };
-        let mut table = Builder::of(self, &region.sequence, columns);
+        let mut table = self.builder(columns);
         let mut skip = from.skip;
         self.each(sequence, from.key..region.end, |row| {
             if row.start < from.key {
@@ -190,11 +212,14 @@ impl<F: ByRegion> Indexed<F> {
                 skip -= 1;
                 return Ok(true);
             }
-            if table.is_empty() && row.reach() <= region.start {
+            if table.len() == 0 && row.reach() <= region.start {
                 rank += 1;
                 return Ok(true);
             }
-            table.add_if(row.start < region.end, &row)
+            if row.start >= region.end {
+                return Ok(false);
+            }
+            self.add(&mut table, &region.sequence, &row, columns).map(|()| true)
         })?;
         Ok(table.table(rank))
     }
@@ -212,15 +237,18 @@ impl<F: ByRegion> Indexed<F> {
         let Some((mut rank, from)) = ranks.first_reaching(region.start) else {
             return Ok(Table::default());
         };
-        let mut table = Builder::of(self, &region.sequence, columns);
+        let mut table = self.builder(columns);
         let mut thinner = census::Thinner::new(shift);
         let mut take = |kept: &census::Kept| {
             let row = kept.row();
-            if table.is_empty() && row.reach() <= region.start {
+            if table.len() == 0 && row.reach() <= region.start {
                 rank += 1;
                 return Ok(true);
             }
-            table.add_if(row.start < region.end, &row)
+            if row.start >= region.end {
+                return Ok(false);
+            }
+            self.add(&mut table, &region.sequence, &row, columns).map(|()| true)
         };
         // The last bin counts whole: its best row may start behind the region.
         let end = (u64::from(region.end.div_ceil(1 << shift)) << shift).min(u32::MAX.into()) as u32;
@@ -262,74 +290,6 @@ fn number(text: &str) -> Option<f64> {
     match text {
         "" | "." | "NA" | "NaN" | "nan" => Some(f64::NAN),
         text => text.trim().parse().ok(),
-    }
-}
-
-/// Collects rows into columns.
-struct Builder<'a, F> {
-    of: &'a Indexed<F>,
-    sequence: &'a str,
-    columns: Vec<usize>,
-    rows: Rows,
-}
-
-impl<'a, F: ByRegion> Builder<'a, F> {
-    /// For every column that the file has.
-    fn new(of: &'a Indexed<F>, sequence: &'a str) -> Self {
-        let all: Vec<usize> = (0..of.about.columns.len()).collect();
-        Self::of(of, sequence, &all)
-    }
-
-    fn of(of: &'a Indexed<F>, sequence: &'a str, columns: &[usize]) -> Self {
-        let empty = |index: &usize| {
-            let info = &of.about.columns[*index];
-            let data = match info.kind {
-                ColumnKind::Text => Data::Text(Texts::default()),
-                ColumnKind::Number(_) => Data::Doubles(Vec::new()),
-            };
-            Column::new(info.name.clone(), data)
-        };
-        let rows = Rows { columns: columns.iter().map(empty).collect(), ..Rows::default() };
-        Builder { of, sequence, columns: columns.to_vec(), rows }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.start.is_empty()
-    }
-
-    fn add_if(&mut self, wanted: bool, row: &Row<'_>) -> Result<bool> {
-        if wanted {
-            self.add(row)?;
-        }
-        Ok(wanted)
-    }
-
-    fn add(&mut self, row: &Row<'_>) -> Result<()> {
-        for (index, column) in self.columns.iter().zip(&mut self.rows.columns) {
-            let field = self.of.file.field(row, *index);
-            match &mut column.data {
-                Data::Text(texts) => texts.push(&field),
-                Data::Singles(_) => {}
-                Data::Doubles(numbers) => numbers.push(number(&field).ok_or_else(|| {
-                    let place = format!("{}:{}", self.sequence, row.start + 1);
-                    let shown: String = field.chars().take(40).collect();
-                    let message = format!("{} is not a number: '{shown}'", column.name);
-                    Error::data(self.of.file.path(), place, message)
-                })?),
-            }
-        }
-        self.rows.push(self.sequence, row.start, row.end);
-        self.rows.strand.push(row.strand);
-        Ok(())
-    }
-
-    fn rows(self) -> Rows {
-        self.rows
-    }
-
-    fn table(self, first_rank: u64) -> Table {
-        let Rows { start, end, strand, columns, .. } = self.rows;
-        Table { first_rank, start, end, strand, columns }
     }
 }
 

@@ -55,6 +55,17 @@ impl Input {
             .to_owned()
     }
 
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> Result<u64> {
+        match self {
+            Input::Memory(_, bytes) => Ok(bytes.len() as u64),
+            Input::File(path) => {
+                let metadata = std::fs::metadata(path);
+                metadata.map(|metadata| metadata.len()).map_err(|error| Error::io(path, error))
+            }
+        }
+    }
+
     /// Opens the bytes for reading anywhere.
     pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
         match self {

@@ -29,6 +29,8 @@ pub struct Options {
     pub missing: Missing,
     /// The columns to serve, by name; default: all.
     pub columns: Option<Vec<String>>,
+    /// Keys of a VCF's INFO to serve as columns; default: none.
+    pub info: Option<Vec<String>>,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
 }
@@ -66,6 +68,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("summary", "mean, min or max: what a bin of a signal shows"),
     ("missing", "zero or gap: what a base without data means in a signal"),
     ("columns", "columns to serve, separated by ':'"),
+    ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
     ("color", "colour of its charts, like #1f77b4"),
 ];
 
@@ -125,6 +128,10 @@ impl Options {
             "color" | "colour" => self.color = text()?,
             "columns" => {
                 self.columns =
+                    Some(text()?.iter().flat_map(|t| t.split(':')).map(str::to_owned).collect());
+            }
+            "info" => {
+                self.info =
                     Some(text()?.iter().flat_map(|t| t.split(':')).map(str::to_owned).collect());
             }
             "summary" => {

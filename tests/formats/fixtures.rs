@@ -3,6 +3,7 @@
 #[path = "../bbi/writer.rs"]
 mod writer;
 
+use crate::tabix::{self, Bgzf, Place};
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
 use epivizrs::source::{Input, Spec};
@@ -34,6 +35,8 @@ pub(crate) struct Fixture {
     pub(crate) columns: &'static [(&'static str, Expected)],
     /// Its rows are read by region, their number before that is an estimate.
     pub(crate) by_region: bool,
+    /// The index beside it.
+    index: Option<PathBuf>,
     rows: Vec<Row>,
     folder: TempDir,
 }
@@ -54,9 +57,23 @@ impl Fixture {
             spec: Spec::file(path),
             columns,
             by_region: false,
+            index: None,
             rows,
             folder,
         }
+    }
+
+    /// With an index beside it.
+    fn indexed(self, ending: &str, index: &[u8]) -> Self {
+        let mut path = self.spec.input.path().as_os_str().to_owned();
+        path.push(format!(".{ending}"));
+        std::fs::write(&path, index).unwrap();
+        Fixture { index: Some(path.into()), ..self.by_region() }
+    }
+
+    fn option(mut self, key: &str, value: &str) -> Self {
+        self.spec.options.set(key, value).unwrap();
+        self
     }
 
     fn by_region(self) -> Self {
@@ -91,6 +108,9 @@ impl Fixture {
         let path = self.folder.path().join("damaged").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
+        if let Some(index) = &self.index {
+            std::fs::copy(index, path.with_file_name(index.file_name().unwrap())).unwrap();
+        }
         Spec { input: Input::File(path), ..self.spec.clone() }
     }
 }
@@ -171,6 +191,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bigbed" => bigbed(),
         "bedgraph" => bedgraph(),
         "wig" => wig(),
+        "vcf" => vcf(),
         _ => Vec::new(),
     }
 }
@@ -272,6 +293,53 @@ fn bedgraph() -> Vec<Fixture> {
         Fixture::new("bedgraph", "x.bedGraph", text(&dense).as_bytes(), dense, &[]),
         Fixture::new("bedgraph, sparse, packed", "x.bdg.gz", &gzip(&text(&sparse)), sparse, &[]),
     ]
+}
+
+/// Variants in place of features: short ones spell their bases out, long ones say `END=`.
+fn vcf() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] = &[
+        ("id", |row| row.name.replace(' ', "_")),
+        ("qual", |row| row.value.to_string()),
+        ("ref", |row| "A".repeat(spelt(row).unwrap_or(1))),
+        ("DP", |row| row.start.to_string()),
+        ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
+    ];
+    let mut rows = features();
+    rows.iter_mut().for_each(|row| row.strand = ".");
+    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
+        ##contig=<ID=chr2,length=300000>\n\
+        ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
+        ##INFO=<ID=END,Number=1,Type=String,Description=\"End\">\n\
+        #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    let line = |row: &Row| {
+        let Row { sequence, start, end, value, .. } = row;
+        let end = spelt(row).map_or(format!(";END={end}"), |_| String::new());
+        let (id, reference) = (row.name.replace(' ', "_"), "A".repeat(spelt(row).unwrap_or(1)));
+        let position = start + 1;
+        format!("{sequence}\t{position}\t{id}\t{reference}\tG\t{value}\tPASS\tDP={start}{end}\n")
+    };
+    let text = header.to_owned() + &rows.iter().map(line).collect::<String>();
+    let mut packed = Bgzf::default();
+    packed.add(header.as_bytes());
+    let places: Vec<Place> = rows
+        .iter()
+        .map(|row| (row.sequence, (row.start, row.end), packed.add(line(row).as_bytes())))
+        .collect();
+    let packed = packed.finish();
+    let new = |name, file, bytes| {
+        Fixture::new(name, file, bytes, rows.clone(), COLUMNS).option("info", "DP:END")
+    };
+    vec![
+        new("vcf", "x.vcf", text.as_bytes()),
+        new("vcf, tabix", "x.vcf.gz", &packed).indexed("tbi", &tabix::index(&places, None)),
+        new("vcf, csi", "x.vcf.gz", &packed).indexed("csi", &tabix::index(&places, Some((12, 6)))),
+    ]
+}
+
+/// The number of bases that a variant spells out, if it does.
+fn spelt(row: &Row) -> Option<usize> {
+    Some((row.end - row.start) as usize).filter(|length| *length < 9)
 }
 
 /// Records of one length by variableStep, those that touch by fixedStep.

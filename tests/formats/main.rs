@@ -4,6 +4,7 @@
 //! every answer can be compared with a calculation that does not go through the program.
 
 mod fixtures;
+mod tabix;
 
 use epivizrs::genome::Region;
 use epivizrs::source::{Context, FORMATS, Level, Shape, Source, open};

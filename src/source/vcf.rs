@@ -1,0 +1,217 @@
+//! VCF: variants, read by region where an index lies beside the file, else held in memory.
+//!
+//! Positions in the file are 1-based; a row covers the bases of REF, or up to `END=` where INFO
+//! says so (VCF 4.3, sections 1.6.1 and 5). So does the index that tabix makes.
+
+mod header;
+
+use super::indexed::{About, Builder, Indexed, Row};
+use super::tabix::{Decode, Tabix};
+use super::text::Lines;
+use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
+use crate::error::{Error, Result};
+use crate::genome::{MAX_POSITION, Strand};
+use header::Header;
+use std::borrow::Cow;
+
+pub(super) const FORMAT: Format = Format {
+    name: "vcf",
+    extensions: &["vcf"],
+    about: "blocks: id, ref, alt, qual, filter, and the INFO keys of info=",
+    sniff: |head| head.starts_with(b"##fileformat=VCF"),
+    open,
+};
+
+/// The place of INFO in a line.
+const INFO: usize = 7;
+/// The columns that every file has: their names, and their fields in a line.
+const FIXED: [(&str, usize); 5] = [("id", 2), ("ref", 3), ("alt", 4), ("qual", 5), ("filter", 6)];
+const QUALITY: &str = "qual";
+/// More rows than these are not held in memory.
+const MOST_IN_MEMORY: usize = 30_000_000;
+
+/// How lines of one file are rows: the columns that are served behind the fixed ones.
+struct Variants {
+    /// Keys of INFO.
+    info: Vec<header::Info>,
+}
+
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let header = Header::read(input)?;
+    let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
+    let columns = variants.columns();
+    match Tabix::open(input, variants)? {
+        Ok(file) => {
+            let about = About {
+                shape: Shape::Features,
+                sequences: file.sequences(&header.sequences)?,
+                knows_lengths: header.knows_lengths(),
+                rows: file.rows(),
+                name: Some(0),
+                importance: columns.iter().position(|column| &*column.name == QUALITY),
+                columns,
+            };
+            Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+        }
+        Err(variants) => in_memory(input, options, context, &variants, &columns),
+    }
+}
+
+impl Variants {
+    fn columns(&self) -> Vec<ColumnInfo> {
+        let column = |name: &str, number: bool| ColumnInfo {
+            name: name.into(),
+            kind: if number { ColumnKind::Number(None) } else { ColumnKind::Text },
+        };
+        let fixed = FIXED.iter().map(|(name, _)| column(name, *name == QUALITY));
+        fixed.chain(self.info.iter().map(|info| column(&info.key, info.number))).collect()
+    }
+}
+
+impl Decode for Variants {
+    fn row<'l>(&self, line: &'l str) -> Result<(&'l str, Row<'l>), String> {
+        let mut fields = line.split('\t');
+        let mut next = || fields.next().ok_or("expected 8 columns or more, between tabs");
+        let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
+        let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
+        let shown = |text: &str| text.chars().take(40).collect::<String>();
+        let position: u32 = match position.parse() {
+            Ok(position) if position <= MAX_POSITION => position,
+            _ => return Err(format!("POS is no position: '{}'", shown(position))),
+        };
+        if name.is_empty() || reference.is_empty() {
+            return Err("CHROM or REF is empty".to_owned());
+        }
+        // Position 0 stands for the telomere before the first base.
+        let start = position.saturating_sub(1);
+        let end = match entry(info, "END") {
+            // Breakends name an END on another sequence or before: only one behind counts.
+            Some(end) => {
+                end.parse::<u32>().map_err(|_| format!("END is no position: '{}'", shown(end)))?
+            }
+            None => 0,
+        };
+        let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
+        let end = if end > start { end } else { start.saturating_add(length) };
+        if end > MAX_POSITION {
+            return Err("the row reaches beyond 2,147,483,647".to_owned());
+        }
+        Ok((name, Row { start, end, strand: Strand::Both, text: line }))
+    }
+
+    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
+        let field = |index| row.text.split('\t').nth(index).unwrap_or_default();
+        match FIXED.get(column) {
+            Some((_, index)) => field(*index).into(),
+            None => self.info[column - FIXED.len()].value(field(INFO)).into(),
+        }
+    }
+}
+
+/// The value of a key of INFO; empty if the key stands alone, none if it is not there.
+fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
+    info.split(';').find_map(|entry| match entry.split_once('=') {
+        Some((found, value)) => (found == key).then_some(value),
+        None => (entry == key).then_some(""),
+    })
+}
+
+fn in_memory(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+    variants: &Variants,
+    columns: &[ColumnInfo],
+) -> Result<Box<dyn Source>> {
+    if input.size()? > context.in_memory {
+        let name = input.path().display();
+        tracing::warn!(
+            "{name} has no index and is held in memory as a whole; {}",
+            how_to_index(input)
+        );
+    }
+    let served: Vec<usize> = match &options.columns {
+        None => (0..columns.len()).collect(),
+        Some(names) => {
+            let at = |name: &String| columns.iter().position(|column| *column.name == **name);
+            let find = |name| at(name).ok_or_else(|| super::unknown_column(name, columns));
+            names.iter().map(find).collect::<Result<_>>()?
+        }
+    };
+    let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
+    let mut lines = Lines::open(input)?;
+    while let Some(line) = lines.next()? {
+        if line.text.is_empty() || line.text.starts_with('#') {
+            continue;
+        }
+        let (sequence, row) = variants.row(line.text).map_err(|what| line.error(what))?;
+        let fields = served.iter().map(|index| variants.field(&row, *index));
+        rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
+        if rows.len() > MOST_IN_MEMORY {
+            let what = format!("too many rows without an index; {}", how_to_index(input));
+            return Err(Error::data(input.path(), "", what));
+        }
+    }
+    let how = Use { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
+    Ok(Box::new(Records::new(rows.rows(), how)))
+}
+
+/// The commands that make an index.
+fn how_to_index(input: &Input) -> String {
+    let path = input.path().display().to_string();
+    match path.strip_suffix(".gz") {
+        Some(plain) => format!(
+            "for quick access by region: gunzip {path} && bgzip {plain} && tabix -p vcf {path}"
+        ),
+        None => format!("for quick access by region: bgzip {path} && tabix -p vcf {path}.gz"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(line: &str) -> Result<(u32, u32), String> {
+        let variants = Variants { info: Vec::new() };
+        variants.row(line).map(|(_, row)| (row.start, row.end))
+    }
+
+    #[test]
+    fn first_and_last_base() {
+        let at = |rest| place(&format!("1\t{rest}")).unwrap();
+        assert_eq!(at("5\t.\tA\tG\t.\t.\t."), (4, 5));
+        assert_eq!(at("5\t.\tACGT\tA\t.\t.\tDP=3"), (4, 8), "a deletion covers the bases of REF");
+        assert_eq!(at("5\t.\tA\t<DEL>\t.\t.\tX;END=90"), (4, 90));
+        assert_eq!(at("5\t.\tA\tA]2:9]\t.\t.\tEND=2"), (4, 5), "an END before the start is none");
+        assert_eq!(at("0\t.\tN\tA[2:9[\t.\t.\t."), (0, 1), "the telomere");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let error = |line: &str| place(line).unwrap_err();
+        assert!(error("1\t5\t.\tA").contains("8 columns"));
+        assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS is no position: 'x'"));
+        assert!(error("1\t-5\t.\tA\tG\t.\t.\t.").contains("POS"));
+        assert!(error("1\t2147483648\t.\tA\tG\t.\t.\t.").contains("POS"));
+        assert!(error("1\t2147483647\t.\tAAA\tG\t.\t.\t.").contains("beyond"));
+        assert!(error("1\t5\t.\tA\tG\t.\t.\tEND=x").contains("END"));
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.vcf");
+        std::fs::write(&path, "##fileformat=VCFv4.2\n#CHROM\tPOS\n1\t5\t.\tA\tG\t.\t.\t.\n")
+            .unwrap();
+        let open = || open(&Input::File(path.clone()), &Options::default(), &Context::default());
+        assert!(open().is_ok());
+        for damage in [&b"TBI\x01\xff\xff\xff\x7f"[..], b"TBI\x01", b"", b"BAI\x01\x01\0\0\0"] {
+            std::fs::write(folder.path().join("x.vcf.tbi"), damage).unwrap();
+            let error = open().err().unwrap().to_string();
+            assert!(error.contains("x.vcf.tbi") && error.contains("make it again"), "{error}");
+        }
+        let options = Options { info: Some(vec!["DP".into()]), ..Options::default() };
+        let error = super::open(&Input::File(path.clone()), &options, &Context::default());
+        assert!(error.err().unwrap().to_string().contains("INFO has no 'DP'"));
+    }
+}
