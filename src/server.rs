@@ -18,3 +18,4 @@ pub use access::Access;
 pub use epiviz::Epiviz;
 pub use info::epiviz_link;
 pub use listen::{bind, run};
+pub use rest::PATHS;
