@@ -59,5 +59,5 @@ async fn main() -> epivizrs::error::Result<()> {
     let listener = bind("127.0.0.1", 8888).await?;
     let access = Access::new(([127, 0, 0, 1], 8888).into(), "http://localhost", &[]);
     println!("listening on ws://127.0.0.1:8888/ws");
-    run(listener, session, access, Default::default()).await
+    run(listener, session, access, None, Default::default()).await
 }

@@ -120,7 +120,7 @@ impl Catalog {
                 let rows = datasource.count(&listing, &region, level);
                 if rows > MAX_ROWS {
                     let message =
-                        format!("{region} holds {rows} rows; at most {MAX_ROWS} are sent");
+                        format!("{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins");
                     return Err(Error::Input(message));
                 }
                 datasource.read(&listing, &region, level, &measurements, &metadata)

@@ -1,11 +1,14 @@
 //! `epivizrs`: parse, run, turn errors into exit codes.
 
 use clap::Parser;
-use epivizrs::cli::{Cli, serve};
+use epivizrs::cli::{Cli, Task, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = Cli::parse().options();
+    let options = match Cli::parse().task() {
+        Task::Serve(options) => options,
+        errand => return errand.run().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS),
+    };
     options.set_up_logging();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

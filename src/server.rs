@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod arguments;
+mod epiviz;
 mod guard;
 mod http;
 mod info;
@@ -14,5 +15,7 @@ mod ui;
 mod ws;
 
 pub use access::Access;
+pub use epiviz::Epiviz;
 pub use info::epiviz_link;
 pub use listen::{bind, run};
+pub use rest::PATHS;

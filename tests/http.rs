@@ -4,7 +4,7 @@ mod support;
 
 use epivizrs::catalog::{Catalog, MAX_ROWS};
 use epivizrs::provider::Provider;
-use epivizrs::server::{Access, bind, run};
+use epivizrs::server::{Access, Epiviz, bind, run};
 use epivizrs::session::Session;
 use epivizrs::source::Spec;
 use serde_json::{Value, json};
@@ -175,23 +175,23 @@ async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuar
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     let (_, errors) = catalog.load(vec![Spec::file(file)]).await;
     assert!(errors.is_empty(), "{errors:?}");
-    serve(catalog).await
+    serve(catalog, None).await
 }
 
 /// An endpoint of the mock.
 async fn mock(sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     catalog.add_mock(1);
-    serve(catalog).await
+    serve(catalog, None).await
 }
 
-async fn serve(catalog: Catalog) -> (SocketAddr, DropGuard) {
+async fn serve(catalog: Catalog, epiviz: Option<Epiviz>) -> (SocketAddr, DropGuard) {
     let session = Session::new(Provider { catalog, page_rows: 1000 });
     let listener = bind("127.0.0.1", 0).await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let access = Access::new(address, "https://epiviz.example/", &[]);
-    let serving = run(listener, session, access, stop.clone());
+    let serving = run(listener, session, access, epiviz, stop.clone());
     tokio::spawn(async { serving.await.unwrap() });
     (address, stop.drop_guard())
 }
@@ -370,6 +370,73 @@ async fn pages_of_strangers_may_not_ask() {
     // A name that leads here by deceit brings no origin.
     let rebound = "GET /api/v1/sequences HTTP/1.0\r\nhost: evil.example:8888\r\n";
     assert_eq!(send(endpoint.address, rebound, "").await.status, 403);
+}
+
+/// A copy of EpiViz, as far as serving it goes.
+fn epiviz(folder: &std::path::Path) -> Epiviz {
+    let files = [
+        ("index-standalone.html", "<title>EpiViz</title>"),
+        ("src/epiviz/standalone-settings.js", "epiviz.Config.SETTINGS = {};\n"),
+        ("src/epiviz/epiviz.js", "epiviz.EpiViz.VERSION = '4';\n"),
+        ("css/a b.css", "p {}\n"),
+        (".git/config", "secret\n"),
+    ];
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    Epiviz::open(folder).unwrap()
+}
+
+#[tokio::test]
+async fn a_copy_of_epiviz_is_set_up_on_its_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy");
+    let epiviz = epiviz(&copy);
+    std::fs::write(folder.path().join("secret"), "secret").unwrap();
+    let catalog = Catalog::new(Some(("test".into(), [("pyChr", 1_000_000)].into_iter().collect())));
+    catalog.add_mock(1);
+    let (address, _end) = serve(catalog, Some(epiviz)).await;
+
+    let bare = get(address, "/epiviz").await;
+    assert_eq!((bare.status, bare.headers["location"].as_str()), (307, "epiviz/"));
+    let page = get(address, "/epiviz/").await;
+    assert_eq!((page.status, page.text()), (200, "<title>EpiViz</title>"));
+    assert_eq!(page.headers["content-type"], "text/html");
+    assert!(page.headers["content-security-policy"].starts_with("default-src 'self'"));
+    let style = get(address, "/epiviz/css/a%20b.css").await;
+    assert_eq!((style.status, style.headers["content-type"].as_str()), (200, "text/css"));
+
+    let settings = get(address, "/epiviz/src/epiviz/standalone-settings.js").await;
+    let text = settings.text();
+    assert!(text.starts_with("epiviz.Config.SETTINGS = {};\n\n;(function () {"), "{text}");
+    for line in [
+        "settings.useCache = false;",
+        "settings.dataProviders = [];",
+        r#"args = {"end":"100000","seqName":"pyChr","start":"1"};"#,
+        "args['websocket-host'] = [socket];",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    for path in [
+        "/epiviz/.git/config",
+        "/epiviz/../secret",
+        "/epiviz/..%2fsecret",
+        "/epiviz/css/..%2f..%2f..%2fsecret",
+        "/epiviz/%2e%2e/secret",
+        "/epiviz//etc/passwd",
+        "/epiviz/%2fetc%2fpasswd",
+        "/epiviz/css%00",
+        "/epiviz/css",
+        "/epiviz/none.js",
+    ] {
+        let answer = get(address, path).await;
+        assert!(answer.status == 404 && !answer.text().contains("secret"), "{path}");
+    }
+    let (without, _end) = mock(&[("pyChr", 1000)]).await;
+    let answer = get(without, "/epiviz/").await;
+    assert_eq!((answer.status, answer.text().contains("epivizrs ui install")), (404, true));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What can be typed.
 
+use super::install::Install;
 use crate::source::Spec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -30,14 +32,46 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
 enum Subcommands {
     /// Serve files (also without this word)
     Serve(Options),
+    /// A copy of EpiViz of one's own
+    #[command(subcommand)]
+    Ui(Ui),
+    /// Print what makes a shell complete the options: 'epivizrs completions bash'
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+enum Ui {
+    /// Fetch a copy of EpiViz with git; from then on it is served at /epiviz/
+    Install(Install),
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// Serve files.
+    Serve(Options),
+    /// Install a copy of EpiViz.
+    Install(Install),
+    /// Print completions for a shell.
+    Completions(Shell),
+    /// Print the manual page.
+    Man,
 }
 
 impl Cli {
-    /// The options, however they were given.
-    pub fn options(self) -> Options {
+    /// What is asked for, however it was given.
+    pub fn task(self) -> Task {
         match self.command {
-            Some(Subcommands::Serve(options)) => options,
-            None => self.serve,
+            Some(Subcommands::Serve(options)) => Task::Serve(options),
+            Some(Subcommands::Ui(Ui::Install(install))) => Task::Install(install),
+            Some(Subcommands::Completions { shell }) => Task::Completions(shell),
+            Some(Subcommands::Man) => Task::Man,
+            None => Task::Serve(self.serve),
         }
     }
 }
@@ -73,6 +107,10 @@ pub struct Options {
     /// The EpiViz page whose address is printed
     #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
     pub page_url: String,
+    /// A folder with a copy of EpiViz, to be served at /epiviz/; default: the one that
+    /// 'epivizrs ui install' fetched
+    #[arg(long, value_name = "DIR")]
+    pub ui: Option<PathBuf>,
     /// Let pages of this origin connect too, such as <https://lab.example>; 'null' for pages from
     /// files, '*' for all
     #[arg(long, value_name = "ORIGIN")]
@@ -149,7 +187,10 @@ mod tests {
 
     #[test]
     fn serve_may_be_left_out() {
-        let sources = |line: &[&str]| Cli::try_parse_from(line).unwrap().options().sources;
+        let sources = |line: &[&str]| match Cli::try_parse_from(line).unwrap().task() {
+            Task::Serve(options) => options.sources,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(sources(&["epivizrs", "a.bed"]), sources(&["epivizrs", "serve", "a.bed"]));
         assert_eq!(sources(&["epivizrs"]), []);
     }

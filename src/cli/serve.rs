@@ -1,6 +1,7 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
 use super::demo;
+use super::install;
 use super::open::open;
 use super::options::Options;
 use super::progress;
@@ -9,7 +10,7 @@ use crate::console;
 use crate::genome::{Sequences, built_in, built_in_names};
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
-use crate::server::{self, Access, epiviz_link};
+use crate::server::{self, Access, Epiviz, epiviz_link};
 use crate::session::Session;
 use crate::source::Context;
 use anyhow::{Result, bail};
@@ -46,19 +47,21 @@ pub async fn serve(options: Options) -> Result<()> {
         () = stop.cancelled() => return Ok(()),
     }
     let access = Access::new(address, &options.page_url, &options.allow_origin);
+    let epiviz = epiviz(options.ui.as_deref())?;
     let session = Session::new(Provider { catalog, page_rows: options.page_rows });
 
     // Connections wait in the listener from here on, so the line is true.
     println!("listening on ws://{address}/ws");
     std::io::stdout().flush()?;
     if !options.quiet {
-        eprint!("{}", greeting(&session.provider.catalog.listing(), address, &options));
+        let listing = session.provider.catalog.listing();
+        eprint!("{}", greeting(&listing, address, &options, epiviz.is_some()));
     }
     if options.open {
         open(own_page(address));
     }
-    let serving = server::run(listener, session.clone(), access, stop.clone());
-    if options.no_prompt || !std::io::stdin().is_terminal() {
+    let serving = server::run(listener, session.clone(), access, epiviz, stop.clone());
+    if !prompts(&options) {
         return Ok(serving.await?);
     }
     let (served, ()) = tokio::join!(serving, console::prompt(session, stop));
@@ -70,6 +73,16 @@ fn context(options: &Options) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
     Context { cache, progress: progress::at_terminal(), ..usual }
+}
+
+/// The copy of EpiViz of `--ui`, or the one installed.
+fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
+    if let Some(folder) = folder {
+        return Ok(Some(Epiviz::open(folder)?));
+    }
+    let Some(folder) = install::folder().filter(|folder| folder.exists()) else { return Ok(None) };
+    // What somebody installed once must not keep their data from being served.
+    Ok(Epiviz::open(&folder).inspect_err(|error| tracing::warn!("{error}")).ok())
 }
 
 /// The assembly of `--assembly`: built in, or a file of lengths.
@@ -109,8 +122,14 @@ async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What is served, and the addresses to open.
-fn greeting(listing: &Listing, address: SocketAddr, options: &Options) -> String {
+/// Whether somebody is there to type commands.
+fn prompts(options: &Options) -> bool {
+    !options.no_prompt && std::io::stdin().is_terminal()
+}
+
+/// What is served, the addresses to open, and what to type first. A copy of EpiViz of our own
+/// shows its data by itself.
+fn greeting(listing: &Listing, address: SocketAddr, options: &Options, own_epiviz: bool) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     for datasource in listing.datasources() {
@@ -119,12 +138,17 @@ fn greeting(listing: &Listing, address: SocketAddr, options: &Options) -> String
     }
     let host = format!("localhost:{}", address.port());
     let view = listing.first_view().map(|region| WireRegion::from(&region));
-    let epiviz = epiviz_link(&options.page_url, &host, view.as_ref());
-    let _ = writeln!(
-        text,
-        "  open:     {}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}",
-        own_page(address)
-    );
+    let own = own_page(address);
+    let epiviz = match own_epiviz {
+        true => format!("{own}epiviz/"),
+        false => epiviz_link(&options.page_url, &host, view.as_ref()),
+    };
+    let _ = writeln!(text, "  open:     {own}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}");
+    if prompts(options) {
+        let first = listing.measurements().next().map_or("NAME", |m| m.id.as_str());
+        let place = listing.first_view().map_or("chr1:1-1m".into(), |view| view.to_string());
+        let _ = writeln!(text, "  try:      plot {first}   go {place}   help");
+    }
     text
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
         ));
     }
     let Some(origin) = origin else { return next.run(request).await };
-    if !door.access.allows(Some(&origin)) {
+    if !is_own(&origin, host.as_deref()) && !door.access.allows(Some(&origin)) {
         return forbidden(&format!(
             "pages of {origin} may not ask; to allow them, start epivizrs with \
              --allow-origin '{origin}'"
@@ -38,6 +38,12 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
 fn forbidden(why: &str) -> Response {
     tracing::warn!("{why}");
     (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+}
+
+/// Whether a page was loaded from here, under a name by which the endpoint may be reached.
+fn is_own(origin: &str, host: Option<&str>) -> bool {
+    let own = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+    own.is_some() && own == host
 }
 
 /// The question that browsers ask before a request that pages could not always make.

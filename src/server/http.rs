@@ -1,7 +1,8 @@
 //! What is answered under which path.
 
 use super::access::Access;
-use super::{api, guard, info, metrics, rest, ui, ws};
+use super::epiviz::Epiviz;
+use super::{api, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -18,6 +19,8 @@ use tower_http::compression::CompressionLayer;
 pub(super) struct Door {
     pub(super) session: Arc<Session>,
     pub(super) access: Access,
+    /// The copy of EpiViz to serve, if there is one.
+    pub(super) epiviz: Option<Epiviz>,
     /// The tasks of connected pages, waited for at the end.
     pub(super) pages: TaskTracker,
     pub(super) stop: CancellationToken,
@@ -33,6 +36,9 @@ pub(super) fn router(door: Door) -> Router {
         .route("/websocket", get(ws::upgrade))
         .route("/api", get(api::answer).post(api::answer))
         .merge(rest::routes())
+        .route("/epiviz", get(epiviz::folder))
+        .route("/epiviz/", get(epiviz::page))
+        .route("/epiviz/{*path}", get(epiviz::file))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(door.clone(), guard::guard))
         // Whoever watches over servers may ask under any name.

@@ -19,6 +19,10 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
     // The name under which the browser reached us, which may be that of a proxy.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.unwrap_or("localhost");
+    let epiviz = match door.epiviz {
+        Some(_) => format!("http://{host}/epiviz/"),
+        None => epiviz_link(door.access.page_url(), host, view.as_ref()),
+    };
     let info = json!({
         "program": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
@@ -26,7 +30,7 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
         "firstView": view,
         "colors": colors,
         "pages": door.session.pages().len(),
-        "epiviz": epiviz_link(door.access.page_url(), host, view.as_ref()),
+        "epiviz": epiviz,
     });
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

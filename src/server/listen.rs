@@ -1,6 +1,7 @@
 //! Binds, serves, and ends cleanly.
 
 use super::access::Access;
+use super::epiviz::Epiviz;
 use super::http::{Door, router};
 use crate::error::{Error, Result};
 use crate::session::Session;
@@ -33,7 +34,8 @@ pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
     })
 }
 
-/// Serves until `stop` is cancelled, then closes every page's socket with a close frame.
+/// Serves until `stop` is cancelled, then closes every page's socket with a close frame. A copy of
+/// EpiViz is served at `/epiviz/`.
 ///
 /// # Errors
 /// [`Error::Io`] if the listener fails.
@@ -41,10 +43,11 @@ pub async fn run(
     listener: TcpListener,
     session: Arc<Session>,
     access: Access,
+    epiviz: Option<Epiviz>,
     stop: CancellationToken,
 ) -> Result<()> {
     let pages = TaskTracker::new();
-    let door = Door { session, access, pages: pages.clone(), stop: stop.clone() };
+    let door = Door { session, access, epiviz, pages: pages.clone(), stop: stop.clone() };
     let service = router(door).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     served.await.map_err(|error| Error::io("the listening socket".as_ref(), error))?;

@@ -23,13 +23,14 @@ use std::time::Instant;
 /// The most names that one search gives.
 const MAX_HITS: usize = 100;
 
-/// Every path below `/api/v1`, what it takes, and what it gives. `docs/http.md` goes by this list.
-pub(super) const PATHS: &[(&str, &str, &str)] = &[
+/// Every path of the tables for scripts, the arguments it takes, and what it gives. `docs/http.md`
+/// goes by this list.
+pub const PATHS: &[(&str, &str, &str)] = &[
     ("/api/v1/measurements", "", "what is served"),
     ("/api/v1/sequences", "", "the sequences and their lengths"),
-    ("/api/v1/rows", "datasource, region, columns, level, bins", "all columns of a datasource"),
-    ("/api/v1/values", "measurement, region, level, bins", "measurements of one datasource"),
-    ("/api/v1/search", "q, limit", "genes and features by name"),
+    ("/api/v1/rows", "datasource region columns level bins", "all columns of a datasource"),
+    ("/api/v1/values", "measurement region level bins", "measurements of one datasource"),
+    ("/api/v1/search", "q limit", "genes and features by name"),
 ];
 
 /// The paths.

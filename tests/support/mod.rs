@@ -94,7 +94,7 @@ impl Endpoint {
         let address = listener.local_addr().unwrap();
         let access = Access::new(address, "https://epiviz.example/index.php", &[]);
         let stop = CancellationToken::new();
-        let serving = run(listener, session.clone(), access, stop.clone());
+        let serving = run(listener, session.clone(), access, None, stop.clone());
         let served = tokio::spawn(async { serving.await.unwrap() });
         Endpoint { address, session, stop, served: Some(served), _files: files }
     }

@@ -1,0 +1,32 @@
+//! What is done and over, without serving anything.
+
+use super::options::{Cli, Task};
+use anyhow::Result;
+use clap::CommandFactory;
+use std::io::{ErrorKind, Write};
+
+/// The program's name.
+const NAME: &str = env!("CARGO_PKG_NAME");
+
+impl Task {
+    /// Does what is not serving.
+    ///
+    /// # Errors
+    /// EpiViz cannot be installed, or standard output is closed.
+    pub fn run(self) -> Result<()> {
+        let mut text = Vec::new();
+        match self {
+            Task::Serve(_) => {}
+            Task::Install(install) => text.extend(install.run()?.into_bytes()),
+            Task::Completions(shell) => {
+                clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);
+            }
+            Task::Man => clap_mangen::Man::new(Cli::command()).render(&mut text)?,
+        }
+        match std::io::stdout().write_all(&text) {
+            // Whoever reads only the first lines has what they wanted.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
+    }
+}

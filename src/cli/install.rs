@@ -1,0 +1,138 @@
+//! `epivizrs ui install`: a copy of EpiViz in the user's data folder.
+
+use crate::error::Error;
+use crate::server::Epiviz;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where EpiViz is developed, and the branch that works best.
+const PUBLIC: (&str, &str) = ("https://github.com/epiviz/epiviz", "master");
+
+/// The options of `ui install`.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// A git repository, or a folder with a copy; default: the public repository
+    #[arg(long, value_name = "URL|DIR")]
+    from: Option<String>,
+    /// The branch or tag to take; default: master of the public repository, else the
+    /// repository's own choice
+    #[arg(long = "ref", value_name = "NAME")]
+    reference: Option<String>,
+}
+
+/// Where an installed copy lies; none if the user has no home.
+pub(super) fn folder() -> Option<PathBuf> {
+    let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let of_home =
+        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+    let data = named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(of_home)))?;
+    Some(data.join("epivizrs").join("epiviz"))
+}
+
+impl Install {
+    /// Fetches a copy, looks whether it can be served, and puts it in the place of an older one.
+    /// Returns what to tell the user.
+    pub(super) fn run(self) -> Result<String> {
+        let folder = folder().context("no folder for data is known; set HOME or XDG_DATA_HOME")?;
+        let new = folder.with_extension("new");
+        remove(&new)?;
+        let parent = folder.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).map_err(at(parent))?;
+        let fetched = self.fetch(&new).and_then(|from| match Epiviz::open(&new) {
+            Ok(_) => Ok(from),
+            Err(error) => bail!("{from} was fetched, but {error}"),
+        });
+        let from = match fetched {
+            Ok(from) => from,
+            Err(error) => {
+                remove(&new)?;
+                return Err(error);
+            }
+        };
+        remove(&folder)?;
+        fs::rename(&new, &folder).map_err(at(&folder))?;
+        Ok(format!(
+            "EpiViz from {from} is now in {}\nepivizrs serves it at /epiviz/ from its next start on\n",
+            folder.display()
+        ))
+    }
+
+    /// Puts a copy into `new`; returns where it is from.
+    fn fetch(&self, new: &Path) -> Result<String> {
+        let from = self.from.as_deref().unwrap_or(PUBLIC.0);
+        let reference = match (&self.reference, &self.from) {
+            (Some(reference), _) => Some(reference.as_str()),
+            (None, None) => Some(PUBLIC.1),
+            (None, Some(_)) => None,
+        };
+        let path = Path::new(from);
+        match (path.is_dir() && !is_repository(path), reference) {
+            (false, _) => clone(from, reference, new)?,
+            (true, None) => {
+                Epiviz::open(path)?;
+                copy(path, new)?;
+            }
+            (true, Some(name)) => {
+                bail!("{from} is no git repository, so there is no '{name}' in it; leave out --ref")
+            }
+        }
+        Ok(reference.map_or(from.to_owned(), |name| format!("{from} ({name})")))
+    }
+}
+
+fn is_repository(folder: &Path) -> bool {
+    folder.join(".git").exists() || folder.join("HEAD").is_file()
+}
+
+fn clone(from: &str, reference: Option<&str>, to: &Path) -> Result<()> {
+    let mut git = Command::new("git");
+    git.args(["clone", "--quiet", "--depth=1"]);
+    git.args(reference.map(|name| format!("--branch={name}")));
+    git.arg("--").arg(from).arg(to);
+    // Nobody may be there to type a password, and pictures of the manual may be left out.
+    git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_LFS_SKIP_SMUDGE", "1").stdin(Stdio::null());
+    let output = git.output().context("git is needed to fetch EpiViz, and could not be run")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        bail!("git could not fetch {from}: {}", said.join("; "));
+    }
+    remove(&to.join(".git"))
+}
+
+/// Copies a folder without what is hidden and without links, which may lead anywhere.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(at(to))?;
+    for entry in fs::read_dir(from).map_err(at(from))? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let (source, target) = (entry.path(), to.join(name));
+        if kind.is_dir() {
+            copy(&source, &target)?;
+        } else if kind.is_file() {
+            fs::copy(&source, &target).map_err(at(&source))?;
+        }
+    }
+    Ok(())
+}
+
+/// What makes an error of the system name its file.
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| Error::io(path, error)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(folder, error).into())
+        }
+        _ => Ok(()),
+    }
+}
