@@ -26,11 +26,12 @@ let served;
 before(async () => {
   writeFileSync(join(folder, 'full.bw'), bigWig('chr1', LENGTH, STEP, full));
   writeFileSync(join(folder, 'holes.bw'), bigWig('chr1', LENGTH, STEP, holes));
+  writeFileSync(join(folder, 'other.bw'), bigWig('chr2', 1_000_000, STEP, full));
   writeFileSync(join(folder, 'blocks.bed'), blocks.map(b => `chr1\t${b.start}\t${b.end}\t${b.name}\n`).join(''));
   writeFileSync(join(folder, 'genes.gtf'), [
     ['gene', 5_000_001, 5_040_000], ['exon', 5_000_001, 5_004_000], ['exon', 5_030_001, 5_040_000],
   ].map(([part, start, end]) => `chr1\ttest\t${part}\t${start}\t${end}\t.\t-\t.\tgene_id "G1"; gene_name "ABCD1"; transcript_id "T1";\n`).join(''));
-  served = await endpoint(files('full.bw,color=#1f77b4', 'holes.bw,missing=gap,color=#2ca02c', 'blocks.bed,color=#d62728', 'genes.gtf'));
+  served = await endpoint(files('full.bw,color=#1f77b4', 'holes.bw,missing=gap,color=#2ca02c', 'other.bw', 'blocks.bed,color=#d62728', 'genes.gtf'));
 });
 after(async () => {
   await closeBrowser();
@@ -111,7 +112,7 @@ const BLOCKS = ['BlocksTrack', ['blocks'], { colors: [RED] }];
 test('first visit: charts of what is served, at a place with data', async t => {
   const page = await open(t);
   const titles = await page.locator('.chart h3').allTextContents();
-  assert.ok(titles.includes('full') && titles.includes('blocks'), `${titles}`);
+  assert.ok(titles.includes('full') && titles.includes('blocks') && !titles.includes('other'), `${titles}`);
   assert.ok(await painted(page) > 0.5);
   await shoot(page, 'first-visit');
 });
@@ -142,6 +143,11 @@ test('no data is a gap, never zero', async t => {
   await go(page, 'chr1:1050001-1150000');
   assert.match(await page.locator('.chart .state').textContent(), /^$|nothing here/);
   assert.equal(steps(String(await saved(page, 'svg')), '#2ca02c').length, 0);
+  // A row without a value: this signal has none on chr1, but shares its rows with one that has.
+  const other = await open(t, link('chr1:1-100000', ['LineTrack', ['full', 'other'], { colors: [BLUE, RED] }]));
+  const svg = String(await saved(other, 'svg'));
+  assert.ok(steps(svg, BLUE).length > 200);
+  assert.equal(steps(svg, RED).length, 0);
 });
 
 test('drag, wheel, double click and keys move, and what is drawn stays true', async t => {
@@ -185,6 +191,39 @@ test('blocks are drawn where the file has them', async t => {
     assert.ok(Math.abs(Math.max((expected[i].start - start + 1) / perPixel, -1) - x0) < 0.02);
     assert.ok(Math.abs(Math.min((expected[i].end - start + 1) / perPixel, width + 1) - x1) < 0.02);
   });
+});
+
+test('stacked lines add up, a scatter plot of a signal with itself is its diagonal', async t => {
+  const page = await open(t, link('chr1:2000001-2100000', ['StackedLineTrack', ['full', 'full'], { colors: [BLUE, RED], yMin: 0, yMax: 200, height: 110 }],
+    ['ScatterPlot', ['full', 'full'], { colors: ['#2ca02c'] }]));
+  const svg = String(await saved(page, 'svg'));
+  const lines = [steps(svg, BLUE, 1), steps(svg, RED, 1)];
+  assert.ok(lines[0].length > 200 && lines[0].length === lines[1].length);
+  const pad = await page.evaluate(async () => (await import('/ui/js/charts/axis.js')).PAD);
+  const value = y => ((110 - pad.bottom - y) / (110 - pad.top - pad.bottom)) * 200;
+  lines[0].forEach(([x0, , y], i) => {
+    const [, , above] = lines[1][i];
+    assert.ok(Math.abs(value(above) - 2 * value(y)) < 0.1, `at ${x0}`);
+  });
+  const dots = [...svg.matchAll(/<circle cx="([^"]+)" cy="([^"]+)"/g)].map(([, x, y]) => [Number(x), Number(y)]);
+  assert.equal(dots.length, lines[0].length);
+  const [[x0, y0]] = dots;
+  const [x1, y1] = dots.reduce((a, b) => (b[0] > a[0] ? b : a));
+  for (const [x, y] of dots) assert.ok(Math.abs(y - (y0 + ((x - x0) * (y1 - y0)) / (x1 - x0))) < 0.1);
+});
+
+test('two fingers zoom', async t => {
+  const page = await open(t, link('chr1:4000001-5000000', LINE), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const { x, y, width } = await page.locator('canvas.track').first().boundingBox();
+  const touch = await page.context().newCDPSession(page);
+  const fingers = (type, ...places) => touch.send('Input.dispatchTouchEvent', { type, touchPoints: places.map((at, id) => ({ x: x + at * width, y: y + 40, id })) });
+  await fingers('touchStart', 0.4, 0.6);
+  for (let i = 1; i <= 10; i += 1) await fingers('touchMove', 0.4 - i * 0.02, 0.6 + i * 0.02);
+  await fingers('touchEnd');
+  await calm(page);
+  const { start, end } = await place(page);
+  assert.ok(Math.abs((end - start) / 333_333 - 1) < 0.05, `${end - start}`);
+  assert.ok(Math.abs((start + end) / 2 - 4_500_000) < 10_000, `${start}-${end}`);
 });
 
 test('held data are drawn at once, and only the newest view is asked for', async t => {
@@ -341,6 +380,17 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
   for (const id of Object.values(ids)) await done('removeChart', { chartId: id });
   await refused('removeChart', { chartId: ids.LineTrack });
   assert.equal(await page.locator('.chart').count(), 1);
+
+  // After a reload the endpoint asks again for its charts; those that the page restored are meant.
+  const line = { type: 'epiviz.plugins.charts.LineTrack', measurements: text([signals]) };
+  await done('addChart', line);
+  await page.waitForFunction(() => location.hash.includes('endpoint'));
+  await page.reload();
+  await calm(page);
+  await done('addChart', line);
+  assert.equal(await page.locator('.chart').count(), 2);
+  await done('addChart', line);
+  assert.equal(await page.locator('.chart').count(), 3);
   assert.deepEqual(page.faults, []);
 });
 

@@ -114,10 +114,10 @@ export async function shoot(page, name) {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-/** The lines of a colour in an SVG picture, as steps [x0, x1, y]. */
-export function steps(svg, color) {
+/** The lines of a colour and width in an SVG picture, as steps [x0, x1, y]. */
+export function steps(svg, color, width = 1.5) {
   const all = [];
-  for (const [, d] of svg.matchAll(new RegExp(`<path d="([^"]*)" stroke="${color}" fill="none" stroke-width="1.5"`, 'g'))) {
+  for (const [, d] of svg.matchAll(new RegExp(`<path d="([^"]*)" stroke="${color}" fill="none" stroke-width="${width}"`, 'g'))) {
     for (const line of d.split('M').filter(Boolean)) {
       const points = line.split('L').map(point => point.split(' ').map(Number));
       for (let i = 0; i + 1 < points.length; i += 2) all.push([points[i][0], points[i + 1][0], points[i][1]]);
