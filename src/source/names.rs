@@ -79,6 +79,20 @@ impl Names {
     }
 }
 
+/// Whether a gene's name is none that people use: empty, or letters with at least six digits
+/// behind them, perhaps a version (`ENSG00000141510.18`, `LOC100288069`, `AC093323.1`).
+pub(super) fn is_accession(name: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let unversioned = match name.rsplit_once('.') {
+        Some((before, version)) if !version.is_empty() && version.chars().all(digit) => before,
+        _ => name,
+    };
+    let letters = unversioned.trim_end_matches(digit);
+    let digits = unversioned.len() - letters.len();
+    let prefix = letters.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    matches!(name, "" | ".") || (prefix && (digits >= 6 || (letters == "LOC" && digits > 0)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +106,23 @@ mod tests {
         assert_eq!(rows("rca", 9).collect::<Vec<_>>(), [3]);
         assert_eq!(rows("  ", 9).count(), 0);
         assert_eq!(rows("3\nb", 9).count(), 0, "a match never spans two names");
+    }
+
+    #[test]
+    fn accessions_are_no_names() {
+        for accession in [
+            "",
+            ".",
+            "ENSG00000141510",
+            "ENSMUSG00000059552.14",
+            "LOC646",
+            "AC093323.1",
+            "FBgn0000008",
+        ] {
+            assert!(is_accession(accession), "{accession}");
+        }
+        for name in ["TP53", "LINC01128", "MIR1302-2", "HLA-DRB1", "C1orf112", "Y_RNA"] {
+            assert!(!is_accession(name), "{name}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Rows held sorted in memory, their rank known: how every small text format is served.
 
-use super::names::{Hit, Names};
+use super::names::{Hit, Names, is_accession};
 use super::{ColumnInfo, ColumnKind, Level, Shape, Source, WIDEST, unknown_column};
 use crate::error::Result;
 use crate::genome::{Region, Sequences, Strand};
@@ -156,16 +156,26 @@ impl Records {
         levels
     }
 
+    /// Genes that people know by a name before those that have only an accession; then the higher
+    /// score; then the longer; then the first.
     fn more_important(&self, a: u32, b: u32) -> std::cmp::Ordering {
         let weight = |row: u32| {
             let row = row as usize;
+            let known = match (self.shape, &self.names) {
+                (Shape::Genes, Some((column, _))) => match &self.columns[*column].data {
+                    Data::Text(names) => !is_accession(names.get(row)),
+                    _ => false,
+                },
+                _ => false,
+            };
             let score = self.importance.map_or(f64::NAN, |i| self.columns[i].data.number(row));
             let score = if score.is_nan() { f64::NEG_INFINITY } else { score };
-            (score, self.end[row] - self.start[row])
+            (known, score, self.end[row] - self.start[row])
         };
-        let (a_score, a_length) = weight(a);
-        let (b_score, b_length) = weight(b);
-        a_score.total_cmp(&b_score).then(a_length.cmp(&b_length)).then(b.cmp(&a))
+        let (a_known, a_score, a_length) = weight(a);
+        let (b_known, b_score, b_length) = weight(b);
+        let by_name = a_known.cmp(&b_known);
+        by_name.then(a_score.total_cmp(&b_score)).then(a_length.cmp(&b_length)).then(b.cmp(&a))
     }
 
     fn reach(&self, rows: Vec<u32>) -> Kept {
@@ -317,6 +327,20 @@ mod tests {
         assert_eq!(starts(&all, 5, 8), (0, vec![0]));
         assert_eq!(starts(&all, 1000, 2000), (0, vec![]));
         assert_eq!(starts(&all, 7, 7), (0, vec![]), "an empty region holds nothing");
+    }
+
+    #[test]
+    fn of_two_genes_the_one_with_a_name_is_kept() {
+        let mut rows = Rows::default();
+        for start in [0, 2, 4] {
+            rows.push("c", start, start + 100 - start);
+        }
+        let names = ["ENSG00000141510.18", "MYC", ""].into_iter().collect();
+        rows.columns.push(Column::new("gene", Data::Text(names)));
+        let how = Use { shape: Shape::Genes, name: Some("gene"), importance: None };
+        let genes = Records::new(rows, how);
+        let table = genes.read(&Region::new("c", 0, 9), Level::Bins { shift: 4 }, &[]).unwrap();
+        assert_eq!(table.start, [2]);
     }
 
     #[test]

@@ -146,6 +146,14 @@ impl Track {
         Track { id, shape, options, records, kept, sums }
     }
 
+    /// Start, end and value of each record, by sequence.
+    #[allow(dead_code, reason = "for the tests that cannot use Rust")]
+    pub(crate) fn records(&self) -> Vec<Vec<(u32, u32, f32)>> {
+        let all =
+            |records: &Vec<Record>| records.iter().map(|r| (r.start, r.end, r.value)).collect();
+        self.records.iter().map(all).collect()
+    }
+
     /// Writes the file, and how it is to be loaded.
     pub(crate) fn write(&self, folder: &Path) -> Spec {
         let path = match self.shape {

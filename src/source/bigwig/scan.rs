@@ -8,7 +8,7 @@ use crate::source::{Level, Shape};
 /// are summed from the records of the region, at most some ten thousand for a view of a page.
 pub(super) const COARSE: u8 = 13;
 /// A sparse scan remembers every such row.
-const EVERY: u64 = 64;
+const EVERY: u64 = 16;
 
 /// What a scan of a sequence found.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Scan {
     last_end: u32,
 }
 
-/// The rows of one level: how many there are, and where each 64th begins.
+/// The rows of one level: how many there are, and where each 16th begins.
 #[derive(Debug, Default)]
 struct Ranks {
     count: u64,
@@ -83,12 +83,12 @@ impl Scan {
         }
     }
 
-    /// Rank and place (first base, or bin number) of a row not behind `row`, at most 64 before it.
+    /// Rank and place (first base, or bin number) of a row not behind `row`, at most 16 before it.
     pub(super) fn sample_before(&self, level: Level, row: u32) -> (u64, u32) {
         self.ranks(level).map_or((0, 0), |ranks| ranks.before(row))
     }
 
-    /// About how many rows overlap the region: exact to 64.
+    /// About how many rows overlap the region: exact to 16.
     pub(super) fn rows(&self, region: &Region, level: Level) -> u64 {
         let Level::Bins { shift } = level else {
             return self.between(level, region.start, region.end);

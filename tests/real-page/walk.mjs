@@ -1,0 +1,263 @@
+// Walks through EpiViz in a headless browser and compares, at each rest, what its charts hold with
+// what the files hold. See README.md. Prints a JSON report; exit 0 if every step was right.
+import { createRequire } from 'node:module';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+
+const options = Object.fromEntries(process.argv.slice(2).map(word => word.replace(/^--/, '').split('=')));
+const { ui, ws, truth: truthFile } = options;
+const steps = Number(options.steps ?? 200), delay = Number(options.delay ?? 0);
+const aim = Number(options.rows ?? 1000), cache = options.cache !== 'off';
+let seed = Number(options.seed ?? 1);
+
+const modules = process.env.PLAYWRIGHT_MODULES ?? path.dirname(new URL(import.meta.url).pathname);
+const { chromium } = createRequire(path.join(modules, 'node_modules', 'x.js'))('playwright-core');
+const truth = JSON.parse(fs.readFileSync(truthFile));
+const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+/** Mulberry32: the same walk for the same seed. */
+function random() {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+const pick = list => list[Math.floor(random() * list.length)];
+
+// ---- The page, served as it is; without cache if asked.
+const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+function serve(folder) {
+  const server = http.createServer((request, response) => {
+    const name = path.normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
+    const file = path.join(folder, name);
+    if (!fs.existsSync(file) || fs.statSync(file).isDirectory()) return response.writeHead(404).end();
+    response.setHeader('content-type', KINDS[path.extname(file)] ?? 'application/octet-stream');
+    let content = fs.readFileSync(file);
+    if (!cache && /(default|standalone)-settings\.js$/.test(file)) {
+      content = content.toString().replace(/useCache: true/, 'useCache: false')
+        .replace(/cacheUpdateIntervalMilliseconds/, 'useCache: false,\n  cacheUpdateIntervalMilliseconds');
+    }
+    response.end(content);
+  });
+  return new Promise(done => server.listen(0, '127.0.0.1', () => done(server)));
+}
+
+// ---- What the files hold, from their records alone.
+const widthOf = shift => 2 ** shift;
+function bins(records, length, from, to, shift, sparse) {
+  const width = widthOf(shift), rows = [];
+  let at = records.findIndex(r => r[1] > Math.floor(from / width) * width);
+  for (let start = Math.floor(from / width) * width; start < to; start += width) {
+    const end = Math.min(start + width, length);
+    let sum = 0, bases = 0;
+    while (at >= 0 && at < records.length && records[at][1] <= start) at++;
+    for (let i = at; i >= 0 && i < records.length && records[i][0] < end; i++) {
+      const covered = Math.min(end, records[i][1]) - Math.max(start, records[i][0]);
+      sum += covered * records[i][2];
+      bases += covered;
+    }
+    if (bases || !sparse) rows.push([start + 1, end, bases ? sum / bases : null]);
+  }
+  return rows;
+}
+const keptRows = new Map();
+function kept(name, sequence, shift) {
+  const key = [name, sequence, shift].join();
+  if (!keptRows.has(key)) {
+    const best = new Map();
+    for (const record of truth.tracks[name].records[sequence]) {
+      const bin = Math.floor(record[0] / widthOf(shift)), known = best.get(bin);
+      const better = !known || record[2] > known[2]
+        || (record[2] === known[2] && record[1] - record[0] > known[1] - known[0]);
+      if (better) best.set(bin, record);
+    }
+    keptRows.set(key, [...best.values()]);
+  }
+  return keptRows.get(key);
+}
+/** The rows of every level that could be meant; the finest level first. */
+function* levels(name, sequence, from, to, rows) {
+  const { shape, records } = truth.tracks[name], all = records[sequence];
+  const length = truth.sequences[sequence];
+  const overlapping = list => list.filter(r => r[1] > from && r[0] < to).map(r => [r[0] + 1, r[1], r[2]]);
+  if (shape !== 'Dense') yield [overlapping(all), true];
+  if (shape === 'Features') {
+    for (let shift = 4; shift <= 28; shift++) yield [overlapping(kept(name, sequence, shift)), false];
+    return;
+  }
+  const widest = Math.max(1, ...rows.map(r => r[1] - r[0] + 1));
+  for (let shift = shape === 'Dense' ? 0 : 1; shift <= 28; shift++) {
+    if (widthOf(shift) !== widest && !(rows.length < 3 && widthOf(shift) > widest)) continue;
+    yield [bins(all, length, from, to, shift, shape === 'Sparse'), shift === 0];
+  }
+}
+const same = (a, b) => a === b || (a !== null && b !== null && Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(a)));
+function judge(id, place, rows, isRange) {
+  const from = place.start - 1, to = place.end - 1;
+  for (const [want, finest] of levels(id.split('.')[0], place.seqName, from, to, rows)) {
+    const equal = want.length === rows.length && want.every((w, i) =>
+      w[0] === rows[i][0] && w[1] === rows[i][1] && (isRange || same(w[2], rows[i][2])));
+    if (!equal) continue;
+    const fit = rows.length <= 2.5 * aim && (finest || rows.length >= aim / 5);
+    return { rows: rows.length, wrong: fit ? null : `${rows.length} rows` };
+  }
+  const shown = rows.length ? `${rows.length} rows from ${rows[0]} to ${rows.at(-1)}` : 'no rows';
+  return { rows: rows.length, wrong: `${shown} fit no level` };
+}
+
+// ---- The browser.
+const server = await serve(path.resolve(ui));
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+});
+const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+const errors = [];
+page.on('pageerror', error => errors.push(String(error.message).slice(0, 200)));
+await page.route('**/*', route =>
+  new URL(route.request().url()).hostname === '127.0.0.1' ? route.continue() : route.abort());
+await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () => {
+  const start = epiviz.EpiViz.prototype.start;
+  epiviz.EpiViz.prototype.start = function () { window.page = this; return start.apply(this, arguments); };
+}));
+
+// ---- Between page and endpoint: counts, and delays the answers to the page's requests.
+const traffic = {}, open = new Set();
+let busy = Date.now();
+function count(kind, message) {
+  const known = (traffic[kind] ??= { messages: 0, bytes: 0 });
+  known.messages++;
+  known.bytes += message.length;
+  if (!/Location/.test(kind)) busy = Date.now();
+}
+await page.routeWebSocket(() => true, socket => {
+  const endpoint = socket.connectToServer(), asked = new Map();
+  socket.onMessage(message => {
+    const { type, requestId, data } = JSON.parse(message);
+    if (type === 'request') {
+      open.add(requestId);
+      count(`page asks ${data.action}`, message);
+    } else {
+      count(`page answers ${asked.get(requestId)}`, message);
+    }
+    endpoint.send(message);
+  });
+  endpoint.onMessage(message => {
+    const { type, requestId, data } = JSON.parse(message);
+    if (type === 'request') {
+      asked.set(requestId, data.action);
+      count(`endpoint asks ${data.action}`, message);
+      socket.send(message);
+    } else {
+      setTimeout(() => {
+        open.delete(requestId);
+        count('endpoint answers', message);
+        socket.send(message);
+      }, delay * (0.5 + random() / 2));
+    }
+  });
+});
+const query = `websocket-host[]=${ws}&seqName=chr1&start=1000000&end=1200000&useCookie=false`;
+await page.goto(`http://127.0.0.1:${server.address().port}/index-standalone.html?${query}`);
+await page.waitForFunction(() => window.page?._measurementsManager.measurements().size() > 0
+  && window.page._locationManager.currentLocation(), null, { timeout: 30000 });
+await page.evaluate(charts => {
+  const all = {};
+  window.page._measurementsManager.measurements().foreach(m => { all[m.id()] = m; });
+  for (const [type, ids] of charts) {
+    const chosen = new epiviz.measurements.MeasurementSet();
+    ids.forEach(id => chosen.add(all[id]));
+    window.page._addChart(window.page._chartFactory.get(`epiviz.plugins.charts.${type}`),
+      new epiviz.ui.controls.VisConfigSelection(chosen));
+  }
+}, truth.charts);
+
+async function rest(quiet) {
+  const since = Date.now();
+  while ((open.size || Date.now() - busy < quiet) && Date.now() - since < 30000) await sleep(50);
+}
+const look = () => page.evaluate(() => {
+  const place = window.page._locationManager.currentLocation(), charts = [];
+  for (const chart of Object.values(window.page._chartManager._charts)) {
+    const range = chart._lastRange, series = [];
+    chart._lastData?.foreach((m, s) => {
+      const rows = [];
+      for (let i = 0; range && i < s.size(); i++) {
+        const { rowItem, value } = s.get(i) ?? {};
+        if (!rowItem) rows.push([null, null, null]);
+        else if (rowItem.start() < range.end() && rowItem.end() >= range.start()) {
+          rows.push([rowItem.start(), rowItem.end(), value ?? null]);
+        }
+      }
+      series.push({ id: m.id(), isRange: m.type() === 'range', rows });
+    });
+    charts.push({ range: range && [range.seqName(), range.start(), range.end()], series });
+  }
+  return { place: { seqName: place.seqName(), start: place.start(), end: place.end() }, charts };
+});
+
+// ---- The user: mostly the page's own buttons, now and then the location box.
+async function act() {
+  const button = random();
+  if (button < 0.25) return page.click('#moveleft').then(() => 'left');
+  if (button < 0.5) return page.click('#moveright').then(() => 'right');
+  if (button < 0.65) return page.click('#zoomin').then(() => 'zoom in');
+  if (button < 0.8) return page.click('#zoomout').then(() => 'zoom out');
+  const place = await page.evaluate(() => {
+    const l = window.page._locationManager.currentLocation();
+    return { seqName: l.seqName(), start: l.start(), end: l.end() };
+  });
+  const length = truth.sequences[place.seqName];
+  if (button < 0.9) {
+    const width = Math.max(50, Math.floor(length / 2 ** (random() * 12)));
+    place.start = 1 + Math.floor(random() * Math.max(1, length - width));
+    place.end = Math.min(length, place.start + width);
+  } else if (button < 0.95) {
+    const far = pick([-1.5, -0.7, 0.3, 0.9, 1.2, 2.5]) * (place.end - place.start);
+    const start = Math.min(Math.max(1, Math.round(place.start + far)), length - (place.end - place.start));
+    [place.start, place.end] = [start, start + place.end - place.start];
+  } else {
+    place.seqName = pick(Object.keys(truth.sequences));
+    place.start = 1;
+    place.end = truth.sequences[place.seqName];
+  }
+  await page.evaluate(p => window.page._locationManager.changeCurrentLocation(
+    epiviz.datatypes.GenomicRange.fromStartEnd(p.seqName, p.start, p.end)), place);
+  return `${place.seqName}:${place.start}-${place.end}`;
+}
+
+await rest(1500);
+for (const kind of Object.keys(traffic)) delete traffic[kind];
+const wrong = [];
+let least = Infinity, most = 0;
+for (let step = 1; step <= steps; step++) {
+  const done = [];
+  for (let hurry = 1 + Math.floor(random() * 3); hurry > 0; hurry--) {
+    done.push(await act());
+    if (hurry > 1) await sleep(random() * 500);
+  }
+  await sleep(500);
+  await rest(1100);
+  const { place, charts } = await look();
+  const faults = [];
+  for (const chart of charts) {
+    if (String(chart.range) !== String(Object.values(place))) faults.push(`shows ${chart.range}`);
+    for (const { id, isRange, rows } of chart.series) {
+      const { rows: number, wrong } = judge(id, place, rows, isRange);
+      if (wrong) faults.push(`${id}: ${wrong}`);
+      if (id === truth.charts[0][1][0]) [least, most] = [Math.min(least, number), Math.max(most, number)];
+    }
+    if (!chart.series.length) faults.push('an empty chart');
+  }
+  if (faults.length) wrong.push({ step, done, place, faults: faults.slice(0, 4) });
+}
+const perStep = Object.fromEntries(Object.entries(traffic).map(([kind, { messages, bytes }]) =>
+  [kind, { messages: +(messages / steps).toFixed(2), bytes: Math.round(bytes / steps) }]));
+console.log(JSON.stringify({
+  ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most],
+  perStep, errors: errors.slice(0, 5), wrong: wrong.slice(0, 10),
+}, null, 1));
+await browser.close();
+server.close();
+process.exit(wrong.length ? 1 : 0);
