@@ -19,10 +19,6 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
     // The name under which the browser reached us, which may be that of a proxy.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.unwrap_or("localhost");
-    let epiviz = match door.epiviz {
-        Some(_) => format!("http://{host}/epiviz/"),
-        None => epiviz_link(door.access.page_url(), host, view.as_ref()),
-    };
     let info = json!({
         "program": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
@@ -30,7 +26,9 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
         "firstView": view,
         "colors": colors,
         "pages": door.session.pages().len(),
-        "epiviz": epiviz,
+        "epiviz": epiviz_link(door.access.page_url(), host, view.as_ref()),
+        // Relative to the page, so that it holds behind any proxy.
+        "ownEpiviz": door.epiviz.as_ref().map(|_| "epiviz/"),
     });
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
