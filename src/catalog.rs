@@ -64,6 +64,45 @@ impl Catalog {
     ///
     /// Returns the measurements that are new, and the error of each source that failed.
     pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
+        let (opened, errors) = self.open(specs).await;
+        (self.change(|listing| listing.add(opened)), errors)
+    }
+
+    /// Opens the files of a datasource, or of a measurement, again. Returns its measurements as
+    /// they were and as they are. If a file fails, all stays as it was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none of that id, [`Error::Input`] if it has no files;
+    /// otherwise as [`crate::source::open`].
+    pub async fn reload(&self, id: &str) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
+        let listing = self.listing();
+        let datasource = listing.datasources().iter().find(|datasource| datasource.id == id);
+        let old: Vec<_> = match datasource {
+            Some(datasource) => datasource.measurements.clone(),
+            None => listing.measurements().filter(|m| m.id == id).cloned().collect(),
+        };
+        let mut specs: Vec<_> = old.iter().filter_map(|m| m.spec.clone()).collect();
+        specs.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        if old.is_empty() {
+            let message = format!("no datasource is called '{id}'; 'sources' lists them");
+            return Err(Error::NotFound(message));
+        }
+        if specs.is_empty() {
+            return Err(Error::Input(format!("'{id}' has no file that could be opened again")));
+        }
+        let (opened, errors) = self.open(specs.iter().map(|spec| (**spec).clone()).collect()).await;
+        if let Some(error) = errors.into_iter().next() {
+            return Err(error);
+        }
+        let new = self.change(|listing| {
+            specs.iter().for_each(|spec| listing.remove_spec(spec));
+            listing.add(opened)
+        });
+        Ok((old, new))
+    }
+
+    /// Opens sources side by side.
+    async fn open(&self, specs: Vec<Spec>) -> (Vec<(Arc<dyn Source>, Spec)>, Vec<Error>) {
         let opening: Vec<_> = specs
             .into_iter()
             .map(|spec| {
@@ -78,7 +117,7 @@ impl Catalog {
                 Err(error) => errors.push(error),
             }
         }
-        (self.change(|listing| listing.add(opened)), errors)
+        (opened, errors)
     }
 
     /// Lists a source of the caller's own under that name; returns its measurements.

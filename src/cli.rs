@@ -1,5 +1,7 @@
 //! The command line, and what it sets in motion.
 
+mod attach;
+mod commands;
 mod demo;
 mod errand;
 mod install;
@@ -7,7 +9,25 @@ mod open;
 mod options;
 mod progress;
 mod serve;
+mod state;
 
+pub use attach::attach;
 pub use install::Install;
-pub use options::{Cli, LogFormat, Options, Task};
+pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};
 pub use serve::serve;
+
+use crate::error::Error;
+
+/// A script's command failed: the exit code is another than for what could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ScriptFailed(#[source] pub Error);
+
+impl ScriptFailed {
+    /// The exit code.
+    pub const CODE: u8 = 3;
+}
+
+fn on_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdin())
+}

@@ -37,6 +37,9 @@ pub enum Error {
     /// A page did not do what it was asked.
     #[error("{0}")]
     Page(#[from] PageError),
+    /// Pages did not do what they were asked: each by its number, with its own words.
+    #[error("{0}")]
+    Pages(String),
     /// A mistake of this program: please report it.
     #[error("internal error (please report it): {0}")]
     Bug(String),

@@ -8,7 +8,7 @@ mod region;
 mod sequences;
 
 pub use assemblies::{built_in, built_in_names};
-pub use region::{MAX_POSITION, Region};
+pub use region::{MAX_POSITION, Region, bases};
 pub use sequences::{Sequence, Sequences};
 
 use std::fmt;

@@ -5,9 +5,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`] | the command line |
-//! | [`console`] | the prompt |
 //! | [`server`] | sockets and HTTP |
+//! | [`console`] | commands: at the prompt, from scripts, from other terminals |
 //! | [`session`] | connected pages and what they share |
+//! | [`store`] | what is kept on disk: workspaces, sessions |
 //! | [`provider`] | requests to replies, and the level each page is on |
 //! | [`catalog`] | datasources by id, the one door to blocking work |
 //! | [`protocol`] | the pages' language: types and JSON |
@@ -24,4 +25,5 @@ pub mod provider;
 pub mod server;
 pub mod session;
 pub mod source;
+pub mod store;
 pub mod table;

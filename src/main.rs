@@ -1,20 +1,27 @@
 //! `epivizrs`: parse, run, turn errors into exit codes.
 
 use clap::Parser;
-use epivizrs::cli::{Cli, Task, serve};
+use epivizrs::cli::{Cli, ScriptFailed, Task, attach, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = match Cli::parse().task() {
-        Task::Serve(options) => options,
-        errand => return errand.run().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS),
-    };
-    options.set_up_logging();
+    let task = Cli::parse().task();
+    match &task {
+        Task::Serve(options) => options.set_up_logging(),
+        Task::Attach(_) => {}
+        _ => return task.run().map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS),
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    let result = runtime.block_on(serve(options));
+    let result = runtime.block_on(async {
+        match task {
+            Task::Serve(options) => serve(*options).await,
+            Task::Attach(options) => attach(options).await,
+            errand => errand.run(),
+        }
+    });
     // A prompt may still sit in a read; it does not keep us.
     runtime.shutdown_background();
     match result {
@@ -25,5 +32,8 @@ fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("epivizrs: {error}");
-    ExitCode::FAILURE
+    match error.is::<ScriptFailed>() {
+        true => ExitCode::from(ScriptFailed::CODE),
+        false => ExitCode::FAILURE,
+    }
 }

@@ -1,57 +1,233 @@
 //! Pages and what they share.
 
 mod charts;
+mod events;
+mod handle;
+mod keep;
+mod kept;
 mod metrics;
+mod news;
 mod page;
+mod places;
+mod state;
+mod workspaces;
 
-pub use charts::Chart;
+pub use events::{Event, Topic};
+pub use handle::{Known, Page, PageInfo, Stage};
+pub use kept::Keeping;
 pub use metrics::{Counts, Metrics};
-pub use page::{Page, PageInfo, serve};
+pub use page::serve;
+pub use state::{Chart, State};
 
-use crate::catalog::Measurement;
 use crate::error::{Error, PageError, Result};
-use crate::genome::Region;
-use crate::protocol::{
-    Action, AddMeasurements, AddSeqInfos, Dialect, Navigate, RemoveMeasurements, Reply, Request,
-    WireRegion,
-};
-use crate::provider::{Provider, wire_measurement};
+use crate::protocol::{Action, PageAnswer, Reply, Request};
+use crate::provider::Provider;
 use crate::source::Level;
+use charts::chart_message;
+use keep::Refusal;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, watch};
 
-/// How long a page may take to do what it is asked.
+/// How long a page may take to do what it is asked, if nothing else is said.
 pub const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What all pages of one address share: the charts that the endpoint added, and the data.
+/// What all pages of one address share: the charts that the endpoint added, places, and the data.
 #[derive(Debug)]
 pub struct Session {
+    /// Its name, as in `/ws/NAME`; empty for `/ws`.
+    pub name: String,
     /// Answers the pages' requests.
     pub provider: Arc<Provider>,
-    /// What has been counted since the start.
-    pub metrics: Metrics,
+    /// What has been counted since the start, in all sessions.
+    pub metrics: Arc<Metrics>,
+    keeping: Arc<Keeping>,
     pages: Mutex<BTreeMap<u64, Page>>,
-    charts: Mutex<charts::Charts>,
+    live: Arc<Mutex<Live>>,
+    revision: watch::Sender<u64>,
+    save_is_due: AtomicBool,
+    /// The sessions of other names; only the unnamed one has any.
+    named: Mutex<BTreeMap<String, Arc<Session>>>,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    state: State,
+    revision: u64,
+    /// Counts the times that the pages were sent somewhere.
+    journey: u64,
 }
 
 impl Session {
-    /// A session without pages.
+    /// A session without pages that is saved nowhere.
     pub fn new(provider: Provider) -> Arc<Self> {
+        let keeping = Arc::new(Keeping::new(None, String::new(), PAGE_TIMEOUT));
+        Session::with("", Arc::new(provider), keeping, State::default())
+    }
+
+    fn with(name: &str, provider: Arc<Provider>, keeping: Arc<Keeping>, state: State) -> Arc<Self> {
         Arc::new(Session {
-            provider: Arc::new(provider),
-            metrics: Metrics::default(),
+            name: name.to_owned(),
+            provider,
+            metrics: keeping.metrics.clone(),
+            keeping,
             pages: Mutex::default(),
-            charts: Mutex::default(),
+            live: Arc::new(Mutex::new(Live { state, ..Live::default() })),
+            revision: watch::Sender::new(0),
+            save_is_due: AtomicBool::new(false),
+            named: Mutex::default(),
         })
     }
 
-    /// Answers a request of a page, through whichever door it came, with the whole message. `level`
-    /// is as in [`Provider::answer`].
-    pub async fn reply_to(&self, id: &RawValue, request: &Request, level: Option<Level>) -> String {
+    /// The pages that are connected, in the order in which they came.
+    pub fn pages(&self) -> Vec<Page> {
+        let mut pages = self.connections();
+        pages.retain(|page| page.stage() > Stage::Connected);
+        pages
+    }
+
+    /// Whatever is connected where pages connect: some are programs.
+    fn connections(&self) -> Vec<Page> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The pages that can be asked for actions.
+    pub fn ready_pages(&self) -> Vec<Page> {
+        let mut pages = self.pages();
+        pages.retain(|page| page.stage() == Stage::Ready);
+        pages
+    }
+
+    /// What happens, from now on, in all sessions of the endpoint.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.keeping.events.subscribe()
+    }
+
+    /// How long a page may take to do what it is asked.
+    pub fn patience(&self) -> Duration {
+        self.keeping.patience
+    }
+
+    /// What the session remembers.
+    pub fn state(&self) -> State {
+        self.live().state.clone()
+    }
+
+    fn enter(&self, page: &Page) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page.id(), page.clone());
+        let info = page.info();
+        let data = json!({"what": "connected", "page": info.id, "address": info.address});
+        self.tell(Topic::Pages, data);
+    }
+
+    fn leave(&self, page: &Page) {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner).remove(&page.id());
+        page.reach(Stage::Gone);
+        self.tell(Topic::Pages, json!({"what": "left", "page": page.id()}));
+    }
+
+    /// Tells those who follow the topic.
+    fn tell(&self, topic: Topic, data: Value) {
+        let Value::Object(data) = data else { return };
+        // Nobody may be listening.
+        let session = Some(self.name.clone());
+        let _ = self.keeping.events.send(Event { topic, session, data });
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, the number of its last journey, and its revision.
+    fn snapshot(&self) -> (State, u64, u64) {
+        let live = self.live();
+        (live.state.clone(), live.journey, live.revision)
+    }
+
+    /// Changes the state; the pages follow by themselves. Returns the revision to wait for.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, u64) {
+        let mut live = self.live();
+        let before = live.state.clone();
+        let result = change(&mut live.state);
+        let journey = live.journey;
+        if live.state == before {
+            return (result, live.revision);
+        }
+        let revision = self.step(live, journey);
+        (result, revision)
+    }
+
+    /// As [`Session::change`], for changes that can fail; they must then have changed nothing.
+    fn try_change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<(T, u64)> {
+        let (result, revision) = self.change(change);
+        result.map(|result| (result, revision))
+    }
+
+    /// The pages have something to follow from here on.
+    fn step(&self, mut live: MutexGuard<'_, Live>, journey: u64) -> u64 {
+        live.journey = journey;
+        live.revision += 1;
+        let revision = live.revision;
+        drop(live);
+        self.revision.send_replace(revision);
+        revision
+    }
+
+    /// Has the pages look again whether something differs.
+    fn nudge(&self) {
+        let live = self.live();
+        let journey = live.journey;
+        self.step(live, journey);
+    }
+
+    /// Waits until the state is saved and every page has followed to `revision`.
+    ///
+    /// # Errors
+    /// [`Error::Pages`] that names each page and what it would not do.
+    async fn settle(&self, revision: u64) -> Result<()> {
+        self.save().await;
+        let pages = self.ready_pages();
+        let all =
+            pages.iter().map(|page| async move { (page.id(), settled(page, revision).await) });
+        let refusals = futures_util::future::join_all(all).await;
+        let lines: Vec<String> = refusals
+            .iter()
+            .flat_map(|(id, refusals)| refusals.iter().map(|refusal| refused_by(*id, refusal)))
+            .collect();
+        if lines.is_empty() { Ok(()) } else { Err(Error::Pages(lines.join("; "))) }
+    }
+
+    /// Whether every page has followed to the present state.
+    pub fn is_settled(&self) -> bool {
+        let revision = self.live().revision;
+        self.ready_pages().iter().all(|page| page.info.settled.borrow().revision >= revision)
+    }
+
+    /// Answers a request, through whichever door it came, with the whole message. `level` is as in
+    /// [`Provider::answer`].
+    pub async fn reply_to(
+        self: &Arc<Self>,
+        id: &RawValue,
+        request: &Request,
+        level: Option<Level>,
+    ) -> String {
+        self.reply(None, id, request, level).await
+    }
+
+    /// As [`Session::reply_to`], to a page.
+    async fn reply(
+        self: &Arc<Self>,
+        page: Option<&Page>,
+        id: &RawValue,
+        request: &Request,
+        level: Option<Level>,
+    ) -> String {
         let started = Instant::now();
-        let reply = self.provider.answer(request, level).await;
+        let reply = self.answer(page, request, level).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
@@ -60,85 +236,93 @@ impl Session {
         json
     }
 
-    /// The pages that are connected, in the order in which they came.
-    pub fn pages(&self) -> Vec<Page> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    async fn answer(
+        self: &Arc<Self>,
+        page: Option<&Page>,
+        request: &Request,
+        level: Option<Level>,
+    ) -> Reply {
+        match request {
+            Request::SetChartSettings { chart, settings, color_map } => {
+                let settings = settings.as_object().cloned().unwrap_or_default();
+                let colors: Option<Vec<String>> = color_map.as_array().map(|colors| {
+                    colors.iter().filter_map(|color| color.as_str().map(str::to_owned)).collect()
+                });
+                let id = chart.as_deref().unwrap_or_default();
+                if let Some(page) = page {
+                    self.chosen(page, id, &settings, colors.as_deref());
+                    self.save_soon();
+                }
+                Reply::Done
+            }
+            Request::GetWorkspaces { .. }
+            | Request::SaveWorkspace { .. }
+            | Request::DeleteWorkspace { .. } => self.answer_workspaces(request).await,
+            _ => self.provider.answer(request, level).await,
+        }
     }
 
-    fn enter(&self, page: &Page) {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page.id(), page.clone());
-    }
-
-    fn leave(&self, page: u64) {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).remove(&page);
-        self.charts.lock().unwrap_or_else(PoisonError::into_inner).forget_page(page);
-    }
-
-    /// Asks every page for an action, and waits for the answers.
+    /// Asks pages for an action, those of `only` or all, and waits for the answers.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no page is connected, [`Error::Page`] if one of them did not do it.
-    pub async fn ask_all<A: Action>(&self, action: impl Fn() -> A) -> Result<()> {
-        let pages = self.pages();
+    /// [`Error::NotFound`] if no page is connected, [`Error::Pages`] that names each page that did
+    /// not do it.
+    pub async fn ask<A: Action>(
+        &self,
+        only: Option<u64>,
+        action: impl Fn() -> A,
+    ) -> Result<Vec<(u64, A::Answer)>> {
+        let mut pages = self.ready_pages();
+        pages.retain(|page| only.is_none_or(|only| page.id() == only));
         if pages.is_empty() {
-            return Err(no_page());
+            return Err(no_page(only));
         }
-        let calls = pages.iter().map(|page| page.call(action(), PAGE_TIMEOUT));
-        for result in futures_util::future::join_all(calls).await {
-            result?;
+        let calls = pages.iter().map(|page| page.call(action(), self.patience()));
+        let (mut answers, mut lines) = (Vec::new(), Vec::new());
+        for (page, result) in pages.iter().zip(futures_util::future::join_all(calls).await) {
+            match result {
+                Ok(answer) => answers.push((page.id(), answer)),
+                Err(error) => lines.push(refused_by(page.id(), &Refusal { chart: None, error })),
+            }
         }
-        Ok(())
-    }
-
-    /// Tells every page, without caring what becomes of it: for news that a page learns by itself
-    /// when it is loaded again.
-    async fn tell_all<A: Action>(&self, action: impl Fn() -> A) {
-        match self.ask_all(action).await {
-            Ok(()) | Err(Error::NotFound(_)) => {}
-            Err(error) => tracing::warn!("{}: {error}", A::NAME),
-        }
-    }
-
-    /// Lists new measurements, and the sequences they bring, in the menus of every page.
-    pub async fn announce(&self, measurements: &[Arc<Measurement>]) {
-        let sequences = || self.provider.seq_infos(Dialect::Classic);
-        self.tell_all(|| AddSeqInfos { sequences: sequences() }).await;
-        let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| AddMeasurements { measurements: wire() }).await;
-        // Pages may still show charts of what was served under the same names before.
-        self.renew(measurements).await;
-    }
-
-    /// Takes measurements off the menus of every page and their rows out of its cache.
-    pub async fn retract(&self, measurements: &[Arc<Measurement>]) {
-        let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
-        self.renew(measurements).await;
-    }
-
-    /// Has every page ask anew for the rows behind these measurements.
-    async fn renew(&self, measurements: &[Arc<Measurement>]) {
-        let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
-        for page in self.pages() {
-            page.renew(groups.iter().map(ToString::to_string).collect()).await;
-        }
-    }
-
-    /// Shows a region on every page.
-    ///
-    /// # Errors
-    /// As [`Session::ask_all`].
-    pub async fn go(&self, region: &Region) -> Result<()> {
-        self.ask_all(|| Navigate { range: WireRegion::from(region) }).await
+        if lines.is_empty() { Ok(answers) } else { Err(Error::Pages(lines.join("; "))) }
     }
 }
 
-fn no_page() -> Error {
-    Error::NotFound("no page is connected; open the EpiViz address first".into())
+/// What the page would not do on the way to `revision`, once it is there or gone.
+async fn settled(page: &Page, revision: u64) -> Arc<[Refusal]> {
+    let mut settled = page.info.settled.subscribe();
+    let mut stage = page.info.stage.subscribe();
+    tokio::select! {
+        reached = settled.wait_for(|known| known.revision >= revision) => {
+            reached.map(|known| known.refusals.clone()).unwrap_or_default()
+        }
+        _ = stage.wait_for(|known| *known == Stage::Gone) => Arc::default(),
+    }
+}
+
+/// A refusal in a sentence that names the page.
+fn refused_by(page: u64, Refusal { chart, error }: &Refusal) -> String {
+    let what = chart.map_or(String::new(), |number| format!(" chart {number}"));
+    match error {
+        PageError::Refused(why) => format!("page {page} refused{what}: {why}"),
+        PageError::TimedOut(after) => {
+            let about = if what.is_empty() { String::new() } else { format!(" about{what}") };
+            format!("page {page} did not answer{about} within {} s", after.as_secs_f64())
+        }
+        PageError::Disconnected => format!("page {page} has disconnected"),
+    }
+}
+
+fn no_page(only: Option<u64>) -> Error {
+    Error::NotFound(match only {
+        Some(page) => format!("page {page} is not connected; 'pages' lists those that are"),
+        None => "no page is connected; open the EpiViz address first".into(),
+    })
 }
 
 /// A page's answer to an action, as our result.
-fn refused(answer: &crate::protocol::PageAnswer) -> Option<PageError> {
+fn refused(answer: &PageAnswer) -> Option<PageError> {
     // Pages of version 5 answer null to some actions that they did.
     (answer.success == Some(false)).then(|| {
         let message = answer.message.as_str().filter(|message| !message.is_empty());

@@ -13,7 +13,10 @@ struct Run {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(["--no-prompt", "--port", "0"]).args(arguments);
-    command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1").env("XDG_DATA_HOME", "/nowhere");
+    command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1");
+    // Nothing is read from, or left in, the folders of the user who tests.
+    let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    command.env("XDG_DATA_HOME", &data).env("HOME", data);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -20,9 +20,13 @@ fn tables() -> Vec<(&'static str, String)> {
         vec![format.name.into(), endings.join(" "), format.about.into()]
     });
     let keys = KEYS.iter().map(|(key, takes)| vec![format!("`{key}=`"), (*takes).into()]);
-    let commands = COMMANDS
-        .iter()
-        .map(|(usage, does)| vec![format!("`{}`", usage.replace('|', "\\|")), (*does).into()]);
+    let commands = COMMANDS.iter().flat_map(|(group, infos)| {
+        infos.iter().enumerate().map(move |(at, info)| {
+            let group = if at == 0 { *group } else { "" };
+            let usage = format!("`{}`", info.usage.replace('|', "\\|"));
+            vec![group.into(), usage, info.about.replace('|', "\\|")]
+        })
+    });
     let requests = REQUESTS.iter().map(|(name, served, about)| {
         vec![format!("`{name}`"), (*about).into(), if *served { "yes" } else { "refused" }.into()]
     });
@@ -30,7 +34,7 @@ fn tables() -> Vec<(&'static str, String)> {
     vec![
         ("formats", table(&["format", "file names", "served as"], formats)),
         ("keys", table(&["option", "takes"], keys)),
-        ("commands", table(&["command", "what it does"], commands)),
+        ("commands", table(&["", "command", "what it does"], commands)),
         ("requests", table(&["request", "asks for", "answered"], requests)),
         ("actions", table(&["action", "what the page does"], actions)),
     ]

@@ -3,8 +3,9 @@
 use super::Listing;
 use crate::error::{Error, Result};
 use crate::genome::Region;
-use crate::source::{Level, Shape, Source};
+use crate::source::{Level, Shape, Source, Spec};
 use crate::table::{Column, Data, Table};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub struct Measurement {
     pub annotation: BTreeMap<String, String>,
     /// Where its rows and values come from.
     pub source: Arc<dyn Source>,
+    /// How it was asked for; none for what is made up.
+    pub spec: Option<Arc<Spec>>,
     /// The source's column that it shows; none for a range measurement.
     pub column: Option<Arc<str>>,
 }
@@ -70,7 +73,8 @@ pub enum Kind {
 }
 
 /// The chart types that pages have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChartType {
     /// Blocks along the sequence.
     Blocks,

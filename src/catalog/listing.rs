@@ -172,6 +172,17 @@ impl Listing {
         Err(Error::NotFound(format!("no datasource is called '{id}'; 'measurements' lists them")))
     }
 
+    /// Removes the measurements that were asked for by `spec`.
+    pub(super) fn remove_spec(&mut self, spec: &Arc<Spec>) {
+        let of_spec = |m: &Arc<Measurement>| m.spec.as_ref().is_some_and(|s| Arc::ptr_eq(s, spec));
+        for datasource in &mut self.datasources {
+            if datasource.measurements.iter().any(of_spec) {
+                Arc::make_mut(datasource).measurements.retain(|m| !of_spec(m));
+            }
+        }
+        self.datasources.retain(|datasource| !datasource.measurements.is_empty());
+    }
+
     /// Adds the sequences of sources that are not known yet. Lengths come from files that state
     /// them, else from the built-in assembly that fits, else from the last row.
     fn admit_sequences(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
@@ -230,7 +241,7 @@ impl Listing {
     }
 
     fn describe(&self, source: &Arc<dyn Source>, spec: &Spec) -> Vec<Arc<Measurement>> {
-        let options = &spec.options;
+        let (options, kept) = (&spec.options, Arc::new(spec.clone()));
         let name = options.name.clone().unwrap_or_else(|| spec.input.stem());
         let id = self.free_id(&name);
         let shape = source.shape();
@@ -258,6 +269,7 @@ impl Listing {
             color: options.color.clone(),
             annotation: BTreeMap::from([("file".to_owned(), file.clone().into_owned())]),
             source: source.clone(),
+            spec: Some(kept.clone()),
             column: None,
         };
         let mut all = Vec::new();
@@ -304,6 +316,7 @@ impl Listing {
             color: None,
             annotation: BTreeMap::new(),
             source: mock,
+            spec: None,
             column: Some(Mock::MEASUREMENT.into()),
         };
         self.datasources.push(Arc::new(Datasource {

@@ -16,7 +16,7 @@ impl Task {
     pub fn run(self) -> Result<()> {
         let mut text = Vec::new();
         match self {
-            Task::Serve(_) => {}
+            Task::Serve(_) | Task::Attach(_) => {}
             Task::Install(install) => text.extend(install.run()?.into_bytes()),
             Task::Completions(shell) => {
                 clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);

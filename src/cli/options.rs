@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use super::install::Install;
+use crate::console::LogLines;
 use crate::source::Spec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -32,6 +33,8 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
 enum Subcommands {
     /// Serve files (also without this word)
     Serve(Options),
+    /// Give commands to an epivizrs that runs already
+    Attach(AttachOptions),
     /// A copy of EpiViz of one's own
     #[command(subcommand)]
     Ui(Ui),
@@ -54,7 +57,9 @@ enum Ui {
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
-    Serve(Options),
+    Serve(Box<Options>),
+    /// Give commands to an endpoint that runs.
+    Attach(AttachOptions),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -63,15 +68,48 @@ pub enum Task {
     Man,
 }
 
+/// The options of `attach`.
+#[derive(Debug, Args)]
+pub struct AttachOptions {
+    /// Where it runs; with /ws/NAME, the session of that name
+    #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
+    pub url: String,
+    /// Run this command, or several separated by ';', and end; may be repeated
+    #[arg(short, long, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// How commands are run
+    #[command(flatten)]
+    pub script: ScriptOptions,
+    /// Go on after failed commands
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// How commands are run.
+#[derive(Debug, Args)]
+pub struct ScriptOptions {
+    /// Run the commands of a file ('-' for standard input), then end; the first failure ends with
+    /// exit code 3, unless --keep-going
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Stay after the script, until Ctrl-C
+    #[arg(long)]
+    pub stay: bool,
+    /// Print answers as lines of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl Cli {
     /// What is asked for, however it was given.
     pub fn task(self) -> Task {
         match self.command {
-            Some(Subcommands::Serve(options)) => Task::Serve(options),
+            Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
+            Some(Subcommands::Attach(options)) => Task::Attach(options),
             Some(Subcommands::Ui(Ui::Install(install))) => Task::Install(install),
             Some(Subcommands::Completions { shell }) => Task::Completions(shell),
             Some(Subcommands::Man) => Task::Man,
-            None => Task::Serve(self.serve),
+            None => Task::Serve(Box::new(self.serve)),
         }
     }
 }
@@ -121,6 +159,16 @@ pub struct Options {
     /// Open the built-in page in the browser
     #[arg(long)]
     pub open: bool,
+    /// How commands are run
+    #[command(flatten)]
+    pub script: ScriptOptions,
+    /// Folder for workspaces and what pages showed, so that the next start goes on from there;
+    /// 'none' to keep nothing; default: the user's data folder
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// How long a page may take to do what it is asked, in seconds
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    pub page_timeout: f64,
     /// Do not prompt for commands, even at a terminal
     #[arg(long)]
     pub no_prompt: bool,
@@ -156,8 +204,7 @@ impl Options {
         };
         let filter =
             EnvFilter::try_from_env("EPIVIZRS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-        let builder =
-            tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+        let builder = tracing_subscriber::fmt().with_writer(LogLines).with_env_filter(filter);
         let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         match self.log_format {

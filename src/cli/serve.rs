@@ -1,23 +1,25 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
+use super::commands::{command, prompts};
 use super::demo;
 use super::install;
 use super::open::open;
 use super::options::Options;
 use super::progress;
+use super::state::store;
 use crate::catalog::{Catalog, Listing};
-use crate::console;
 use crate::genome::{Sequences, built_in, built_in_names};
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, epiviz_link};
-use crate::session::Session;
-use crate::source::Context;
-use anyhow::{Result, bail};
+use crate::session::{Keeping, Session};
+use crate::source::{Context, Spec};
+use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -30,10 +32,12 @@ pub async fn serve(options: Options) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let on_signal = stop.clone();
+    // At a prompt Ctrl-C ends the running command, not the endpoint.
+    let at_prompt = prompts(&options);
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = interrupt.recv(), if !at_prompt => {}
         }
         on_signal.cancel();
     });
@@ -48,7 +52,11 @@ pub async fn serve(options: Options) -> Result<()> {
     }
     let access = Access::new(address, &options.page_url, &options.allow_origin);
     let epiviz = epiviz(options.ui.as_deref())?;
-    let session = Session::new(Provider { catalog, page_rows: options.page_rows });
+    let provider = Provider { catalog, page_rows: options.page_rows };
+    let patience = Duration::try_from_secs_f64(options.page_timeout)
+        .map_err(|_| anyhow!("--page-timeout {} is no time", options.page_timeout))?;
+    let store = store(options.state.as_deref())?;
+    let session = Session::restored(provider, Keeping::new(store, served(&options), patience))?;
 
     // Connections wait in the listener from here on, so the line is true.
     println!("listening on ws://{address}/ws");
@@ -60,12 +68,29 @@ pub async fn serve(options: Options) -> Result<()> {
     if options.open {
         open(own_page(address));
     }
-    let serving = server::run(listener, session.clone(), access, epiviz, stop.clone());
-    if !prompts(&options) {
-        return Ok(serving.await?);
+    let serving = async {
+        let served = server::run(listener, session.clone(), access, epiviz, stop.clone()).await;
+        stop.cancel();
+        served
+    };
+    let (served, commanded) =
+        tokio::join!(serving, command(session.clone(), &options, stop.clone()));
+    // What users moved and changed last may not have been saved yet.
+    for session in session.all() {
+        session.save().await;
     }
-    let (served, ()) = tokio::join!(serving, console::prompt(session, stop));
-    Ok(served?)
+    served?;
+    commanded
+}
+
+/// What is served, in a word: the sessions of other data are others.
+fn served(options: &Options) -> String {
+    let path = |spec: &Spec| {
+        let path = spec.input.path();
+        path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
+    };
+    let paths: Vec<_> = options.sources.iter().map(path).collect();
+    format!("{}|{}", options.assembly.as_deref().unwrap_or_default(), paths.join("|"))
 }
 
 /// The places and limits that the options say.
@@ -120,11 +145,6 @@ async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
         false => bail!("{}", lines.join("\nepivizrs: ")),
     }
     Ok(())
-}
-
-/// Whether somebody is there to type commands.
-fn prompts(options: &Options) -> bool {
-    !options.no_prompt && std::io::stdin().is_terminal()
 }
 
 /// What is served, the addresses to open, and what to type first. A copy of EpiViz of our own

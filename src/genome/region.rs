@@ -79,8 +79,8 @@ impl Region {
     }
 }
 
-/// `101,407,173`, `101m`, `1.5k` as a number of bases.
-fn bases(text: &str) -> Option<u32> {
+/// `101,407,173`, `101m`, `1.5kb` as a number of bases.
+pub fn bases(text: &str) -> Option<u32> {
     let text = text.trim().replace([',', '_', ' '], "").to_ascii_lowercase();
     let text = text.strip_suffix("bp").or(text.strip_suffix('b')).unwrap_or(&text);
     let (digits, unit) = match text.strip_suffix(['k', 'm', 'g']) {

@@ -26,6 +26,8 @@ pub enum Reply {
     Workspaces(Vec<Workspace>),
     /// The id of a workspace that was saved.
     Saved(String),
+    /// To `deleteWorkspace`: whether there was one.
+    Deleted(bool),
     /// Done, nothing to say.
     Done,
     /// Refused, with the reason.
@@ -175,6 +177,11 @@ impl Serialize for Reply {
             Reply::Hits(hits) => hits.serialize(to),
             Reply::Workspaces(workspaces) => workspaces.serialize(to),
             Reply::Saved(id) => to.serialize_str(id),
+            Reply::Deleted(done) => {
+                let mut answer = to.serialize_struct("deleted", 1)?;
+                answer.serialize_field("success", done)?;
+                answer.end()
+            }
             Reply::Done => to.serialize_map(Some(0))?.end(),
             Reply::Refused(why) => {
                 let mut answer = to.serialize_struct("refused", 2)?;

@@ -100,9 +100,9 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("search", true, "genes and features by name"),
     ("registerChartTypes", true, "the page tells which charts it can draw"),
     ("setChartSettings", true, "the page tells that the user changed a chart"),
-    ("getWorkspaces", false, "saved workspaces"),
-    ("saveWorkspace", false, "save a workspace"),
-    ("deleteWorkspace", false, "delete a workspace"),
+    ("getWorkspaces", true, "saved workspaces"),
+    ("saveWorkspace", true, "save a workspace"),
+    ("deleteWorkspace", true, "delete a workspace"),
     ("getHierarchy", false, "nodes of a hierarchical datasource"),
     ("propagateHierarchyChanges", false, "selected nodes of a hierarchy"),
 ];

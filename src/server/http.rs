@@ -26,14 +26,18 @@ pub(super) struct Door {
     pub(super) stop: CancellationToken,
 }
 
-/// The paths. Pages connect to `/ws`; those of epivizr to the root or `/websocket`.
+/// The paths. Pages connect to `/ws`, or to a session of
+/// their own at `/ws/NAME`; those of epivizr to the root or `/websocket`.
 pub(super) fn router(door: Door) -> Router {
     Router::new()
         .route("/", get(root))
         .route("/ui/{*name}", get(ui::file))
         .route("/info", get(info::info))
         .route("/ws", get(ws::upgrade))
+        .route("/ws/{name}", get(ws::upgrade_named))
         .route("/websocket", get(ws::upgrade))
+        .route("/console", get(ws::console))
+        .route("/console/{name}", get(ws::console_named))
         .route("/api", get(api::answer).post(api::answer))
         .merge(rest::routes())
         .route("/epiviz", get(epiviz::folder))

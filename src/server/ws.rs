@@ -1,22 +1,82 @@
 //! The WebSocket upgrade, by hand: axum's own is tied to an older tungstenite.
 
 use super::http::Door;
-use crate::session;
+use crate::console;
+use crate::session::{self, Session};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
 
 /// The largest message that a page may send: workspaces are the largest, some hundred kilobytes.
 const LARGEST_MESSAGE: usize = 4 << 20;
 
-/// Makes the connection a WebSocket and serves the page on it.
-pub(super) async fn upgrade(State(door): State<Door>, mut request: Request) -> Response {
+/// As [`upgrade`], for the session that the path names.
+pub(super) async fn upgrade_named(
+    State(door): State<Door>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match door.session.named(&name) {
+        Ok(session) => upgrade(State(Door { session, ..door }), request).await,
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+/// Serves a page on the connection.
+pub(super) async fn upgrade(State(door): State<Door>, request: Request) -> Response {
+    let session = door.session.clone();
+    accept(door, request, |socket, address, stop| session::serve(socket, address, session, stop))
+}
+
+/// Serves a console on the connection.
+pub(super) async fn console(State(door): State<Door>, request: Request) -> Response {
+    let session = door.session.clone();
+    console_of(door, session, request)
+}
+
+/// As [`console`], for the session that the path names.
+pub(super) async fn console_named(
+    State(door): State<Door>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match door.session.named(&name) {
+        Ok(session) => console_of(door, session, request),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+/// A console can read and write files, so it is for programs of this machine: browsers, which say
+/// which page asks, and other machines are kept out.
+fn console_of(door: Door, session: Arc<Session>, request: Request) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let near = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    if !near || request.headers().contains_key(header::ORIGIN) {
+        let text = "the console is for programs of the machine that epivizrs runs on, not for \
+                    pages; from elsewhere, log in there first (ssh)\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    let root = door.session.clone();
+    accept(door, request, |socket, _, stop| console::serve(socket, root, session, stop))
+}
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Makes the connection a WebSocket and serves it.
+fn accept<F: Future<Output = ()> + Send>(
+    door: Door,
+    mut request: Request,
+    serve: impl FnOnce(Socket, String, CancellationToken) -> F + Send + 'static,
+) -> Response {
     let headers = request.headers();
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| wants_upgrade(headers))
     else {
@@ -34,7 +94,7 @@ pub(super) async fn upgrade(State(door): State<Door>, mut request: Request) -> R
                     .max_frame_size(Some(LARGEST_MESSAGE));
                 let io = TokioIo::new(connection);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                session::serve(socket, address, door.session, door.stop).await;
+                serve(socket, address, door.stop).await;
             }
             Err(error) => tracing::warn!("an upgrade failed: {error}"),
         }

@@ -1,123 +1,164 @@
-//! The charts that the endpoint added, and how they are added.
+//! Charts: added, changed, removed; the pages follow.
 
-use super::{PAGE_TIMEOUT, Session, no_page};
+use super::state::{Chart, State, usual_settings};
+use super::{Session, Topic};
 use crate::catalog::{ChartType, Measurement};
-use crate::error::{Error, Result};
-use crate::protocol::{AddChart, RemoveChart, SetChartSettings};
-use crate::provider::wire_measurement;
-use serde_json::json;
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use crate::error::{Error, PageError, Result};
+use crate::protocol::AddChart;
+use crate::provider::{Provider, wire_measurement};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-/// The colours of charts whose user chose none: Tableau's ten, as d3 has them, which pages use too.
-const COLORS: [&str; 10] = [
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
-    "#bcbd22", "#17becf",
-];
-
-/// A chart that the endpoint added to the pages.
-#[derive(Clone, Debug)]
-pub struct Chart {
-    /// The number by which the console calls it.
-    pub number: usize,
-    /// How it draws.
-    pub chart: ChartType,
-    /// What it draws.
-    pub measurements: Vec<Arc<Measurement>>,
-    /// The id that each page gave it.
-    pub ids: BTreeMap<u64, String>,
+/// The action that adds a chart.
+///
+/// # Errors
+/// Refused, in the endpoint's words, if one of its measurements is not served.
+pub(super) fn chart_message(provider: &Provider, chart: &Chart) -> Result<AddChart, PageError> {
+    let listing = provider.catalog.listing();
+    let wire = |id: &String| {
+        let found = listing.measurements().find(|m| m.id == *id);
+        found.map(|m| wire_measurement(m)).ok_or_else(|| {
+            PageError::Refused(format!("the measurement '{id}' is not served at present"))
+        })
+    };
+    Ok(AddChart {
+        r#type: format!("{MODULE}{}", chart.kind.page_name()),
+        measurements: chart.measurements.iter().map(wire).collect::<Result<_, _>>()?,
+    })
 }
 
-/// The charts of a session.
-#[derive(Debug, Default)]
-pub(super) struct Charts {
-    list: Vec<Chart>,
-    last: usize,
-}
-
-impl Charts {
-    pub(super) fn forget_page(&mut self, page: u64) {
-        self.list.iter_mut().for_each(|chart| _ = chart.ids.remove(&page));
-        // A chart that no page shows is gone: pages forget their charts when they are closed.
-        self.list.retain(|chart| !chart.ids.is_empty());
-    }
-}
+/// The module of the pages' own chart types.
+pub(super) const MODULE: &str = "epiviz.plugins.charts.";
 
 impl Session {
-    /// The charts that the endpoint added and some page still shows.
+    /// The charts that the endpoint added.
     pub fn charts(&self) -> Vec<Chart> {
-        self.charts.lock().unwrap_or_else(PoisonError::into_inner).list.clone()
+        self.snapshot().0.charts
     }
 
-    /// Draws measurements in a new chart on every page; the measurement's own kind of chart if
-    /// none is given.
+    /// Draws measurements in a new chart on every page, now and whenever one connects; the
+    /// measurement's own kind of chart if none is given. `colors` come before the usual ones.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no page is connected, [`Error::Page`] if one refused.
+    /// [`Error::Input`] without measurements, [`Error::Pages`] if a page refused. The chart stays
+    /// unless all did.
     pub async fn plot(
         &self,
-        measurements: Vec<Arc<Measurement>>,
-        chart: Option<ChartType>,
+        measurements: &[Arc<Measurement>],
+        kind: Option<ChartType>,
+        settings: Map<String, Value>,
+        colors: Vec<String>,
     ) -> Result<Chart> {
         let Some(first) = measurements.first() else {
             return Err(Error::Input("name at least one measurement to plot".into()));
         };
-        let pages = self.pages();
-        if pages.is_empty() {
-            return Err(no_page());
+        let kind = kind.unwrap_or(first.chart);
+        let (chart, revision) = self.change(|state| {
+            let mut chart = Chart::new(state.next_number(), kind, measurements);
+            chart.settings.extend(settings);
+            chart.recolor(colors);
+            state.charts.push(chart.clone());
+            chart
+        });
+        self.charts_event("added", &chart);
+        let drawn = self.settle(revision).await;
+        let undrawn = self.pages().iter().all(|page| page.known().shown.is_refused(chart.number));
+        if drawn.is_err() && undrawn {
+            self.change(|state| state.charts.retain(|known| known.number != chart.number));
         }
-        let kind = chart.unwrap_or(first.chart);
-        let mut ids = BTreeMap::new();
-        for page in &pages {
-            let add = AddChart {
-                r#type: format!("epiviz.plugins.charts.{}", kind.page_name()),
-                measurements: measurements.iter().map(|m| wire_measurement(m)).collect(),
-            };
-            let added = page.call(add, PAGE_TIMEOUT).await?;
-            page.call(settings(&added.id, kind, &measurements), PAGE_TIMEOUT).await?;
-            ids.insert(page.id(), added.id);
-        }
-        let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
-        charts.last += 1;
-        let chart = Chart { number: charts.last, chart: kind, measurements, ids };
-        charts.list.push(chart.clone());
-        Ok(chart)
+        drawn.map(|()| chart)
     }
 
-    /// Removes a chart from every page that shows it.
+    /// Changes a chart on every page.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that number, [`Error::Page`] if a page refused.
-    pub async fn remove_chart(&self, number: usize) -> Result<Chart> {
-        let chart = {
-            let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = charts.list.iter().position(|chart| chart.number == number);
-            at.map(|at| charts.list.remove(at))
-        };
-        let chart = chart.ok_or_else(|| {
-            Error::NotFound(format!("there is no chart {number}; 'charts' lists them"))
+    /// [`Error::NotFound`] if there is none of that number, [`Error::Pages`] if a page refused.
+    pub async fn change_chart(
+        &self,
+        number: usize,
+        change: impl FnOnce(&mut Chart),
+    ) -> Result<Chart> {
+        let (chart, revision) = self.try_change(|state| {
+            let chart = find(state, number)?;
+            change(chart);
+            Ok(chart.clone())
         })?;
-        for page in self.pages() {
-            if let Some(id) = chart.ids.get(&page.id()) {
-                page.call(RemoveChart { chart: id.clone() }, PAGE_TIMEOUT).await?;
+        self.charts_event("changed", &chart);
+        self.settle(revision).await.map(|()| chart)
+    }
+
+    /// Draws a chart's measurements another way. It becomes the last chart, as on the pages.
+    ///
+    /// # Errors
+    /// As [`Session::change_chart`].
+    pub async fn revisualize(&self, number: usize, kind: ChartType) -> Result<Chart> {
+        let (chart, revision) = self.try_change(|state| {
+            let mut chart = find(state, number)?.clone();
+            (chart.kind, chart.settings) = (kind, usual_settings(kind));
+            state.charts.retain(|known| known.number != number);
+            state.charts.push(chart.clone());
+            Ok(chart)
+        })?;
+        self.charts_event("changed", &chart);
+        self.settle(revision).await.map(|()| chart)
+    }
+
+    /// Removes charts from every page.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none of one of the numbers, [`Error::Pages`] if a page did
+    /// not answer.
+    pub async fn remove_charts(&self, numbers: &[usize]) -> Result<Vec<Chart>> {
+        let (removed, revision) = self.try_change(|state| {
+            let found = numbers.iter().map(|number| find(state, *number).cloned());
+            let found = found.collect::<Result<Vec<_>>>()?;
+            state.charts.retain(|chart| !numbers.contains(&chart.number));
+            Ok(found)
+        })?;
+        removed.iter().for_each(|chart| self.charts_event("removed", chart));
+        self.settle(revision).await.map(|()| removed)
+    }
+
+    /// The user of a page changed a chart: the other pages get it too.
+    pub(super) fn chosen(
+        &self,
+        page: &super::Page,
+        id: &str,
+        settings: &Map<String, Value>,
+        colors: Option<&[String]>,
+    ) {
+        let number = page.known().shown.told(id, settings, colors);
+        let Some(number) = number else { return };
+        let (changed, _) = self.change(|state| {
+            let chart = find(state, number).ok()?;
+            let before = chart.clone();
+            chart.settings.extend(settings.clone());
+            if let Some(colors) = colors.filter(|colors| !colors.is_empty()) {
+                chart.colors = colors.to_vec();
             }
+            (*chart != before).then(|| chart.clone())
+        });
+        if let Some(chart) = changed {
+            self.charts_event("changed", &chart);
         }
-        Ok(chart)
+    }
+
+    fn charts_event(&self, what: &str, chart: &Chart) {
+        self.tell(
+            Topic::Charts,
+            json!({
+                "what": what, "chart": chart.number, "type": chart.kind.word(),
+                "measurements": chart.measurements, "settings": chart.settings,
+                "colors": chart.colors,
+            }),
+        );
     }
 }
 
-/// What must be set on every new chart: line tracks otherwise draw every 200th point, and without
-/// colours the page breaks (PROTOCOL section 5).
-fn settings(id: &str, kind: ChartType, measurements: &[Arc<Measurement>]) -> SetChartSettings {
-    let mut settings = serde_json::Map::new();
-    if kind.is_line_track() {
-        settings.insert("step".into(), json!(1));
-        settings.insert("showPoints".into(), json!(false));
-        settings.insert("interpolation".into(), json!("linear"));
-    }
-    let chosen = measurements.iter().filter_map(|m| m.color.as_deref());
-    let usual = COLORS.into_iter().cycle().skip(chosen.clone().count());
-    let count = COLORS.len().max(measurements.len());
-    let color_map = chosen.chain(usual).take(count).map(str::to_owned).collect();
-    SetChartSettings { chart: id.to_owned(), settings, color_map }
+fn find(state: &mut State, number: usize) -> Result<&mut Chart> {
+    state
+        .charts
+        .iter_mut()
+        .find(|chart| chart.number == number)
+        .ok_or_else(|| Error::NotFound(format!("there is no chart {number}; 'charts' lists them")))
 }

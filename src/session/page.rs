@@ -5,13 +5,16 @@
 //! datasource group in the order in which they were asked for: a page that gets the values of a
 //! piece before its rows draws what it does not have (its block track then throws).
 
+use super::handle::{Call, Page, Stage, Waiting, Write};
+use super::keep::keep;
 use super::{Session, refused};
 use crate::error::PageError;
+use crate::genome::Region;
 use crate::protocol::{
     Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, Request,
     WireRegion, parse,
 };
-use crate::provider::{Clear, Order, Ticket, View};
+use crate::provider::{Order, Ticket, View};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -19,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -31,85 +34,8 @@ use tokio_util::sync::CancellationToken;
 const AT_ONCE: usize = 32;
 /// Messages that wait for a slow page before its requests are read no further.
 const WAITING: usize = 64;
-
-/// A handle on a connected page.
-#[derive(Clone, Debug)]
-pub struct Page {
-    info: Arc<PageInfo>,
-    calls: mpsc::Sender<Call>,
-}
-
-/// What is known of a page from its connection.
-#[derive(Debug)]
-pub struct PageInfo {
-    /// Its number, counted from 1 since the endpoint started.
-    pub id: u64,
-    /// Its address on the network.
-    pub address: String,
-}
-
-/// Writes a message under the id it is given.
-type Write = Box<dyn FnOnce(u64) -> String + Send>;
-
-enum Call {
-    /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
-    /// answer.
-    Act(Write, Option<Waiting>),
-    /// Has the page ask anew for the rows of these groups, which have changed.
-    Renew(Vec<String>),
-}
-
-/// Who waits for a page's answer.
-enum Waiting {
-    Caller(oneshot::Sender<Result<Value, PageError>>),
-    /// The view, for where the page looks.
-    Location,
-    /// The view, for the end of a clear.
-    Clear(Clear),
-}
-
-impl Page {
-    /// Its number.
-    pub fn id(&self) -> u64 {
-        self.info.id
-    }
-
-    /// What is known of it.
-    pub fn info(&self) -> &PageInfo {
-        &self.info
-    }
-
-    /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
-    pub async fn renew(&self, groups: Vec<String>) {
-        // A page that is gone holds nothing.
-        let _ = self.calls.send(Call::Renew(groups)).await;
-    }
-
-    /// Asks the page for an action and waits for its answer. Where pages never answer, the default
-    /// answer comes at once.
-    ///
-    /// # Errors
-    /// The page refused, did not answer in time, or is gone.
-    pub async fn call<A: Action>(
-        &self,
-        action: A,
-        timeout: Duration,
-    ) -> Result<A::Answer, PageError> {
-        let (sender, receiver) = oneshot::channel();
-        let write: Write = Box::new(move |id| action.to_json(id));
-        let call = Call::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
-        self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
-        let value = match A::ANSWERED {
-            false => Value::Null,
-            true => match tokio::time::timeout(timeout, receiver).await {
-                Ok(answer) => answer.unwrap_or(Err(PageError::Disconnected))?,
-                Err(_) => return Err(PageError::TimedOut(timeout)),
-            },
-        };
-        serde_json::from_value(value)
-            .map_err(|error| PageError::Refused(format!("its answer makes no sense: {error}")))
-    }
-}
+/// Between two questions where the page looks, if nothing else makes it be asked.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Serves a page until it leaves or `stop` is cancelled.
 pub async fn serve<S>(socket: S, address: String, session: Arc<Session>, stop: CancellationToken)
@@ -119,9 +45,10 @@ where
     static LAST: AtomicU64 = AtomicU64::new(0);
     let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let (calls, calls_in) = mpsc::channel(16);
-    let page = Page { info: Arc::new(PageInfo { id, address }), calls };
+    let page = Page::new(id, address, calls);
     tracing::info!("page {id} connected from {}", page.info.address);
     session.enter(&page);
+    let keeper = tokio::spawn(keep(session.clone(), page.clone()));
 
     let (sink, stream) = socket.split();
     let (queue, queued) = mpsc::channel(1);
@@ -129,6 +56,7 @@ where
     let aim = session.provider.page_rows;
     let mut actor = Actor {
         session: session.clone(),
+        page: page.clone(),
         view: View::new(aim),
         born: Instant::now(),
         waiting: BTreeMap::new(),
@@ -136,11 +64,14 @@ where
         answers: JoinSet::new(),
         due: VecDeque::new(),
         outbox: VecDeque::new(),
+        look_at: Instant::now(),
+        registered: false,
     };
     let goodbye = actor.run(stream, calls_in, &queue, &stop).await;
     // Whoever still waits for an answer learns that the page is gone when the senders drop.
     drop(actor);
-    session.leave(id);
+    keeper.abort();
+    session.leave(&page);
     let _ = queue.send(Message::Close(goodbye)).await;
     drop(queue);
     // A page that does not take its goodbye is not waited for.
@@ -173,10 +104,13 @@ struct Due {
     group: Option<String>,
     ticket: Option<Ticket>,
     reply: Option<String>,
+    /// Whether the page does not start without the answer.
+    greeting: bool,
 }
 
 struct Actor {
     session: Arc<Session>,
+    page: Page,
     view: View,
     born: Instant,
     waiting: BTreeMap<u64, Waiting>,
@@ -185,6 +119,10 @@ struct Actor {
     /// In the order in which they were asked for.
     due: VecDeque<Due>,
     outbox: VecDeque<Outgoing>,
+    /// When to ask where the page looks, for those who follow it.
+    look_at: Instant,
+    /// Whether it has registered its chart types.
+    registered: bool,
 }
 
 impl Actor {
@@ -198,7 +136,7 @@ impl Actor {
     ) -> Option<CloseFrame> {
         loop {
             let roomy = self.due.len() < AT_ONCE && self.outbox.len() < WAITING;
-            let next_question = self.born + self.view.next();
+            let next_question = (self.born + self.view.next()).min(self.look_at);
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
                 permit = queue.reserve(), if !self.outbox.is_empty() => match permit {
@@ -228,6 +166,9 @@ impl Actor {
                 () = tokio::time::sleep_until(next_question) => {}
             }
             self.obey();
+            self.look();
+            let busy = self.due.len() + self.outbox.len();
+            self.page.info.busy.store(busy, Ordering::Relaxed);
         }
     }
 
@@ -261,6 +202,7 @@ impl Actor {
                 match self.waiting.remove(&id) {
                     Some(Waiting::Caller(caller)) => drop(caller.send(result)),
                     Some(Waiting::Location) => self.located(result),
+                    Some(Waiting::Look) => drop(self.place(result)),
                     Some(Waiting::Clear(clear)) => self.view.cleared(&clear),
                     // Some actions are answered twice; the second has no one waiting.
                     None => {}
@@ -271,7 +213,8 @@ impl Actor {
     }
 
     fn request(&mut self, id: Box<RawValue>, request: Request) {
-        let session = self.session.clone();
+        let greeting = self.learn(&request);
+        let (session, page) = (self.session.clone(), self.page.clone());
         let provider = &session.provider;
         let target = provider.target(&request);
         let group = target.as_ref().map(|target| target.group.clone());
@@ -281,9 +224,30 @@ impl Actor {
         });
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let echoed = id.clone();
-        let task =
-            self.answers.spawn(async move { session.reply_to(&echoed, &request, level).await });
-        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None });
+        let task = self
+            .answers
+            .spawn(async move { session.reply(Some(&page), &echoed, &request, level).await });
+        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, greeting });
+    }
+
+    /// Takes note of what a request says about the page; tells whether it is one of those whose
+    /// answers the page needs to start.
+    fn learn(&mut self, request: &Request) -> bool {
+        self.page.known().last_request = Instant::now();
+        match request {
+            Request::GetMeasurements { version } | Request::GetSeqInfos { version } => {
+                self.page.known().version.clone_from(version);
+                self.page.reach(Stage::Starting);
+                true
+            }
+            // A page's connection for workspaces registers nothing.
+            Request::RegisterChartTypes { data } if data.is_object() || data.is_array() => {
+                self.page.known().chart_types.clone_from(data);
+                self.registered = true;
+                false
+            }
+            _ => false,
+        }
     }
 
     /// Notes an answer, and lets go those for which none of the same group is still due.
@@ -307,6 +271,11 @@ impl Actor {
                     self.due.push_back(Due { reply, ..due });
                 }
             }
+        }
+        // What is asked of the page from now on leaves behind the answers that it needs to start.
+        let greeted = !self.due.iter().any(|due| due.greeting);
+        if self.registered && greeted && self.page.stage() == Stage::Starting {
+            self.page.reach(Stage::Ready);
         }
     }
 
@@ -356,11 +325,31 @@ impl Actor {
         }
     }
 
+    /// Asks where the page looks, for those who follow it: the view asks only while levels depend
+    /// on the answer.
+    fn look(&mut self) {
+        if Instant::now() < self.look_at {
+            return;
+        }
+        self.look_at = Instant::now() + LOOK;
+        let asked = |waiting: &Waiting| matches!(waiting, Waiting::Location | Waiting::Look);
+        if self.page.stage() == Stage::Ready && !self.waiting.values().any(asked) {
+            self.act(GetCurrentLocation {}, Some(Waiting::Look));
+        }
+    }
+
     fn located(&mut self, answer: Result<Value, PageError>) {
         let listing = self.session.provider.catalog.listing();
-        let place = answer.ok().and_then(|value| serde_json::from_value::<WireRegion>(value).ok());
-        let place = place.and_then(|place| listing.locate(&place.region()?));
+        let place = self.place(answer).and_then(|place| listing.locate(&place));
         self.view.located(place, &*listing, self.now());
+    }
+
+    /// Where the page says that it looks, which is told to the session.
+    fn place(&mut self, answer: Result<Value, PageError>) -> Option<Region> {
+        let place = serde_json::from_value::<WireRegion>(answer.ok()?).ok()?.region()?;
+        self.look_at = Instant::now() + LOOK;
+        self.session.moved(&self.page, &place);
+        Some(place)
     }
 }
 

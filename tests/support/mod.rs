@@ -145,6 +145,16 @@ impl Client {
         serde_json::from_str(self.next().await.to_text().unwrap()).unwrap()
     }
 
+    /// The next action that is asked for, but for the questions where the page looks.
+    pub(crate) async fn next_action(&mut self) -> Value {
+        loop {
+            let message = self.next_json().await;
+            if message["type"] == "request" && message["data"]["action"] != "getCurrentLocation" {
+                return message;
+            }
+        }
+    }
+
     /// The answer to a request; questions of the endpoint in between are left unanswered.
     pub(crate) async fn answer(&mut self, id: u64) -> Value {
         loop {

@@ -1,0 +1,86 @@
+//! Where commands come from while epivizrs serves: a script, or the terminal.
+
+use super::options::Options;
+use super::state::{history_file, read_script};
+use super::{ScriptFailed, on_terminal};
+use crate::console::{self, Answer, Console, Ending, Runs, follow};
+use crate::session::Session;
+use anyhow::Result;
+use std::path::Path;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the script, or prompts at a terminal; then ends the serving, unless it is to go on.
+pub(super) async fn command(
+    session: Arc<Session>,
+    options: &Options,
+    stop: CancellationToken,
+) -> Result<()> {
+    let json = options.script.json;
+    let say = Box::new(move |answer| show(json, &Ok(answer)));
+    let console = Console::new(session.clone(), session.clone(), say);
+    let mut console = console.keep_going(options.keep_going);
+    if let Some(path) = &options.script.script {
+        let ran = tokio::select! {
+            ran = script(&mut console, path) => ran,
+            () = stop.cancelled() => return Ok(()),
+        };
+        match ran {
+            Ok(Ending::Done(_)) if options.script.stay => stop.cancelled().await,
+            Ok(_) => {}
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        }
+    } else if prompts(options) {
+        let runtime = tokio::runtime::Handle::current();
+        let offer = move |line: &str| runtime.block_on(console::complete(&session, line));
+        let follower = tokio::spawn(follow(console.topics(), console.session.clone()));
+        tokio::select! {
+            () = console::prompt(Typed { console, json }, Box::new(offer), history_file()) => {}
+            () = stop.cancelled() => {}
+        }
+        follower.abort();
+    } else {
+        stop.cancelled().await;
+    }
+    stop.cancel();
+    Ok(())
+}
+
+async fn script(console: &mut Console, path: &Path) -> Result<Ending> {
+    let (text, name) = read_script(path).await?;
+    Ok(console.script(&text, &name).await.map_err(ScriptFailed)?)
+}
+
+/// Whether commands are typed here. Standard input that is no terminal is never read.
+pub(super) fn prompts(options: &Options) -> bool {
+    !options.no_prompt && options.script.script.is_none() && on_terminal()
+}
+
+/// The console of the endpoint's own terminal.
+struct Typed {
+    console: Console,
+    json: bool,
+}
+
+impl Runs for Typed {
+    async fn run(&mut self, line: String) -> bool {
+        match self.console.line(&line).await {
+            Ok(Ending::Done(answer)) => show(self.json, &Ok(answer)),
+            Ok(Ending::Quit) => return false,
+            Err(error) => show(self.json, &Err(error)),
+        }
+        true
+    }
+}
+
+fn show(json: bool, result: &crate::error::Result<Answer>) {
+    match (json, result) {
+        (false, result) => console::screen(result),
+        // Commands that only do something have nothing to print.
+        (true, Ok(answer)) if *answer == Answer::default() => {}
+        (true, result) => console::print_line(&console::to_json(result).to_string()),
+    }
+}

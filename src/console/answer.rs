@@ -1,0 +1,152 @@
+//! What a command answers: a sentence or a table.
+
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// The answer to a command. On the wire and with `--json` it is its own JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// A sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The heads of a table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Its rows: texts and numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Vec<Vec<Value>>>,
+    /// What the sentence says, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+impl Answer {
+    /// A sentence.
+    pub fn say(text: impl Into<String>) -> Self {
+        Answer { text: Some(text.into()), ..Answer::default() }
+    }
+
+    /// The same, with what it says for programs.
+    pub fn with(self, data: Value) -> Self {
+        Answer { data: Some(data), ..self }
+    }
+
+    /// A table; `empty` is said if it has no rows.
+    pub fn table(columns: &[&str], rows: Vec<Vec<Value>>, empty: &str) -> Self {
+        let text = rows.is_empty().then(|| empty.to_owned());
+        let columns = columns.iter().map(ToString::to_string).collect();
+        Answer { text, columns, rows: Some(rows), data: None }
+    }
+
+    /// As people read it, in lines of at most `width` characters if that can be.
+    pub fn show(&self, width: usize, bold: bool) -> String {
+        match (&self.text, &self.rows) {
+            (Some(text), _) => text.clone(),
+            (None, Some(rows)) => table(&self.columns, rows, width, bold),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// The answer or the error as one line of JSON.
+pub fn to_json(result: &Result<Answer>) -> Value {
+    match result {
+        Ok(answer) => {
+            let mut object = json!({"ok": true});
+            if let (Value::Object(object), Value::Object(members)) = (&mut object, json!(answer)) {
+                object.extend(members);
+            }
+            object
+        }
+        Err(error) => json!({"ok": false, "error": error.to_string()}),
+    }
+}
+
+/// Columns, aligned, numbers to the right. What is too wide for the terminal is cut, the widest
+/// column first.
+fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> String {
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>()).collect();
+    let longest = |at: usize| {
+        let lengths = cells.iter().map(|row| row[at].chars().count());
+        lengths.chain([columns[at].chars().count()]).max().unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..columns.len()).map(longest).collect();
+    while widths.iter().map(|w| w + 2).sum::<usize>() > width + 2 {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => break,
+        }
+    }
+    let number = |at: usize| {
+        !rows.is_empty() && rows.iter().all(|row| row[at].is_number() || row[at].is_null())
+    };
+    let right: Vec<bool> = (0..columns.len()).map(number).collect();
+    let line = |row: &[String]| {
+        let mut line = String::new();
+        for ((text, width), right) in row.iter().zip(&widths).zip(&right) {
+            let text = cut(text, *width);
+            // Writing to a string cannot fail.
+            let _ = match right {
+                true => write!(line, "{text:>width$}  "),
+                false => write!(line, "{text:width$}  "),
+            };
+        }
+        line.trim_end().to_owned()
+    };
+    let head = line(columns);
+    let head = if bold { format!("\x1b[1m{head}\x1b[0m") } else { head };
+    std::iter::once(head).chain(cells.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
+}
+
+/// No column is cut further.
+const NARROWEST: usize = 8;
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn cut(text: &str, width: usize) -> String {
+    match text.chars().count() > width {
+        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        false => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_fit_the_terminal() {
+        let rows = vec![
+            vec![json!("a"), json!(5), json!("x".repeat(60))],
+            vec![json!("long name"), json!(1234), json!(null)],
+        ];
+        let table = Answer::table(&["id", "rows", "what"], rows, "nothing");
+        let text = table.show(40, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "id         rows  what");
+        assert_eq!(lines[2], "long name  1234");
+        assert!(lines[1].starts_with("a             5  xxxx") && lines[1].ends_with('…'));
+        assert!(lines.iter().all(|line| line.chars().count() <= 40), "{text}");
+        assert_eq!(Answer::table(&["id"], vec![], "nothing").show(9, true), "nothing");
+    }
+
+    #[test]
+    fn json_holds_what_the_text_says() {
+        let said = Answer::say("showing chr1").with(json!({"region": "chr1"}));
+        assert_eq!(
+            to_json(&Ok(said)).to_string(),
+            r#"{"data":{"region":"chr1"},"ok":true,"text":"showing chr1"}"#
+        );
+        let error = Err(crate::error::Error::Input("no".into()));
+        assert_eq!(to_json(&error).to_string(), r#"{"error":"no","ok":false}"#);
+    }
+}

@@ -1,0 +1,291 @@
+//! The console of an endpoint that runs elsewhere.
+
+use super::Answer;
+use super::log;
+use super::prompt::{Runs, print_line, prompt, screen};
+use crate::error::{Error, Result};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+/// How long Tab waits for the endpoint.
+const TAB: Duration = Duration::from_secs(2);
+const DEFAULT_PORT: u16 = 8888;
+
+/// What to do there.
+#[derive(Debug, Default)]
+pub struct Attach {
+    /// Where the endpoint is: `HOST:PORT`, or an address of it that begins with `ws:` or `http:`.
+    pub url: String,
+    /// Commands to run; at a prompt if there are none.
+    pub commands: Vec<String>,
+    /// A script, with its name for messages.
+    pub script: Option<(String, PathBuf)>,
+    /// Whether to print lines of JSON.
+    pub json: bool,
+    /// Whether to stay after the commands and print what happens.
+    pub stay: bool,
+    /// Whether to go on after failures.
+    pub keep_going: bool,
+    /// The file that remembers typed lines.
+    pub history: Option<PathBuf>,
+}
+
+/// Gives commands to an endpoint that runs elsewhere.
+///
+/// # Errors
+/// [`Error::Input`] for an address that is none, [`Error::Io`] if nobody answers there, and the
+/// first command that failed.
+pub async fn attach(what: Attach) -> Result<()> {
+    let mut line = Line::connect(&what.url, what.json).await?;
+    if let Some((text, name)) = &what.script {
+        for (number, command) in text.lines().enumerate() {
+            let ended = line.command(command.to_owned()).await;
+            let place = || format!("line {}", number + 1);
+            if !may_go_on(ended, what.keep_going, |e| Error::data(name, place(), e.to_string()))? {
+                return Ok(());
+            }
+        }
+    }
+    for command in &what.commands {
+        let ended = line.command(command.clone()).await;
+        if !may_go_on(ended, what.keep_going, |error| error)? {
+            return Ok(());
+        }
+    }
+    if what.commands.is_empty() && what.script.is_none() {
+        let (endpoint, runtime) = (line.endpoint.clone(), tokio::runtime::Handle::current());
+        let offer = move |text: &str| {
+            let asked = tokio::time::timeout(TAB, endpoint.ask(json!({"complete": text})));
+            let answer = runtime.block_on(asked).ok().flatten().unwrap_or_default();
+            let found = answer["candidates"].as_array().into_iter().flatten();
+            let found = found.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+            (answer["start"].as_u64().unwrap_or(0) as usize, found)
+        };
+        prompt(line, Box::new(offer), what.history).await;
+    } else if what.stay {
+        line.endpoint.gone.notified().await;
+    }
+    Ok(())
+}
+
+/// Whether there is more to do after a command; its error otherwise, as `place` puts it.
+fn may_go_on(
+    ended: Result<bool>,
+    keep_going: bool,
+    place: impl Fn(Error) -> Error,
+) -> Result<bool> {
+    match ended.map_err(place) {
+        Err(error) if keep_going => {
+            screen(&Err(error));
+            Ok(true)
+        }
+        ended => ended,
+    }
+}
+
+/// The connection: what is asked, by its id, and who waits for the answer.
+struct Endpoint {
+    url: String,
+    send: mpsc::UnboundedSender<String>,
+    asked: Mutex<Asked>,
+    gone: tokio::sync::Notify,
+}
+
+#[derive(Default)]
+struct Asked {
+    last: u64,
+    waiting: HashMap<u64, mpsc::UnboundedSender<Value>>,
+    closed: bool,
+}
+
+struct Line {
+    endpoint: Arc<Endpoint>,
+    json: bool,
+}
+
+impl Endpoint {
+    fn start(&self, mut message: Value) -> mpsc::UnboundedReceiver<Value> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.last += 1;
+        message["id"] = asked.last.into();
+        let id = asked.last;
+        // Without a sender, the receiver learns at once that there is no connection.
+        if !asked.closed && self.send.send(message.to_string()).is_ok() {
+            asked.waiting.insert(id, sender);
+        }
+        receiver
+    }
+
+    /// The one answer to a message; none if the connection is lost.
+    async fn ask(&self, message: Value) -> Option<Value> {
+        self.start(message).recv().await
+    }
+
+    fn heard(&self, message: Value) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = message["id"].as_u64();
+        match id.and_then(|id| asked.waiting.get(&id).cloned()) {
+            Some(waiting) => {
+                if message["more"] != true {
+                    id.map(|id| asked.waiting.remove(&id));
+                }
+                // Who waited may have been cancelled.
+                let _ = waiting.send(message);
+            }
+            None => log::print(format!("{message}\n")),
+        }
+    }
+}
+
+impl Line {
+    async fn connect(url: &str, json: bool) -> Result<Self> {
+        let (host, url) = address(url)?;
+        let stream = TcpStream::connect(&host).await;
+        let stream = stream.map_err(|error| Error::io(Path::new(&host), error))?;
+        let (socket, _) = tokio_tungstenite::client_async(&url, stream)
+            .await
+            .map_err(|error| Error::Input(format!("{url}: there is no console here: {error}")))?;
+        let (send, mut queue) = mpsc::unbounded_channel::<String>();
+        let (asked, gone) = (Mutex::default(), tokio::sync::Notify::new());
+        let endpoint = Arc::new(Endpoint { url, send, asked, gone });
+        let heard = endpoint.clone();
+        tokio::spawn(async move {
+            let (mut sink, mut stream) = socket.split();
+            let write = async {
+                while let Some(text) = queue.recv().await {
+                    if sink.send(Message::text(text)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            let read = async {
+                while let Some(Ok(message)) = stream.next().await {
+                    if let Message::Text(text) = message
+                        && let Ok(message) = serde_json::from_str(&text)
+                    {
+                        heard.heard(message);
+                    }
+                }
+            };
+            tokio::select! {
+                () = write => {}
+                () = read => {}
+            }
+            let mut asked = heard.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.closed = true;
+            asked.waiting.clear();
+            heard.gone.notify_waiters();
+        });
+        Ok(Line { endpoint, json })
+    }
+
+    /// Runs commands there and prints their answers here; false after `quit`.
+    async fn command(&mut self, line: String) -> Result<bool> {
+        let mut cancel = Cancel { endpoint: &self.endpoint, armed: true };
+        let mut answers = self.endpoint.start(json!({"command": line}));
+        let ended = loop {
+            let Some(mut message) = answers.recv().await else {
+                cancel.armed = false;
+                return match line.trim().ends_with("quit") || line.trim().ends_with("exit") {
+                    true => Ok(false),
+                    false => Err(Error::NotFound(format!("{} has left", self.endpoint.url))),
+                };
+            };
+            let more = message["more"] == true;
+            if self.json {
+                print_line(&message.to_string());
+            } else if message["ok"] == true {
+                screen(&Ok(serde_json::from_value::<Answer>(message.take()).unwrap_or_default()));
+            } else {
+                break Err(Error::Input(message["error"].as_str().unwrap_or_default().into()));
+            }
+            if !more {
+                break match message["ok"] == false {
+                    true => Err(Error::Input(message["error"].as_str().unwrap_or_default().into())),
+                    false => Ok(true),
+                };
+            }
+        };
+        cancel.armed = false;
+        ended
+    }
+}
+
+/// Ends the command there when it is no longer waited for here.
+struct Cancel<'a> {
+    endpoint: &'a Endpoint,
+    armed: bool,
+}
+
+impl Drop for Cancel<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            // If it is gone, so is the command.
+            let _ = self.endpoint.send.send(json!({"cancel": true}).to_string());
+        }
+    }
+}
+
+impl Runs for Line {
+    async fn run(&mut self, line: String) -> bool {
+        let ended = self.command(line).await;
+        let gone = self.endpoint.asked.lock().unwrap_or_else(PoisonError::into_inner).closed;
+        match ended {
+            Ok(more) => more && !gone,
+            Err(error) => {
+                screen(&Err(error));
+                !gone
+            }
+        }
+    }
+}
+
+/// Host and port, and the whole address: `lab:8888` and `http://lab:8888/ws/NAME` are enough.
+fn address(text: &str) -> Result<(String, String)> {
+    let rest = match text.split_once("://") {
+        Some(("ws" | "http", rest)) => rest,
+        Some((scheme, _)) => {
+            let message = format!("{text}: '{scheme}' is not served; write ws://HOST:PORT");
+            return Err(Error::Input(message));
+        }
+        None => text,
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let host = if has_port { host.to_owned() } else { format!("{host}:{DEFAULT_PORT}") };
+    let (path, query) = path
+        .split_once('?')
+        .map_or((path, String::new()), |(path, query)| (path, format!("?{query}")));
+    let path = match path.split_once('/').unwrap_or((path, "")) {
+        ("" | "ws" | "console", "") => "console".to_owned(),
+        ("ws" | "console", name) => format!("console/{name}"),
+        _ => return Err(Error::Input(format!("{text}: write it like ws://HOST:PORT/ws/NAME"))),
+    };
+    let url = format!("ws://{host}/{path}{query}");
+    Ok((host, url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_in_many_ways() {
+        let to = |text: &str| address(text).map(|(_, url)| url).unwrap_or_default();
+        assert_eq!(to("localhost"), "ws://localhost:8888/console");
+        assert_eq!(to("lab:9000"), "ws://lab:9000/console");
+        assert_eq!(to("ws://lab:9000/ws"), "ws://lab:9000/console");
+        assert_eq!(to("http://lab:9000/ws/mine"), "ws://lab:9000/console/mine");
+        assert_eq!(to("ws://[::1]:9000/"), "ws://[::1]:9000/console");
+        assert_eq!(to("ws://lab:1/console/mine?token=x"), "ws://lab:1/console/mine?token=x");
+        assert_eq!((to("wss://lab"), to("lab/other/path")), (String::new(), String::new()));
+    }
+}

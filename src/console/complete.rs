@@ -1,0 +1,165 @@
+//! What Tab offers.
+
+use super::command::{Arg, COMMANDS, Info, info};
+use super::words::{commands, quoted, words};
+use crate::catalog::ChartType;
+use crate::session::{Session, Topic};
+use std::path::Path;
+
+/// Candidates that are offered at most.
+const MOST: usize = 200;
+/// Genes that are offered at most: there may be thousands.
+const GENES: usize = 20;
+
+/// What may stand at the end of `line`: where the word to be replaced begins, in bytes, and what
+/// may stand there.
+pub async fn complete(session: &Session, line: &str) -> (usize, Vec<String>) {
+    let command = match line.trim_end().ends_with(';') {
+        true => "",
+        false => commands(line).last().copied().unwrap_or_default(),
+    };
+    let fresh = line.ends_with(char::is_whitespace) || command.is_empty();
+    let mut typed = words(command);
+    let word = if fresh { String::new() } else { typed.pop().unwrap_or_default() };
+    // A word that is quoted begins at its quote.
+    let start = match fresh {
+        true => line.len(),
+        false => line.len() - raw_length(line, &word),
+    };
+    let mut found: Vec<String> = match typed.split_first() {
+        None => verbs(),
+        Some((verb, before)) => match info(verb) {
+            Some(info) => arguments(session, info, before, &word).await,
+            None => Vec::new(),
+        },
+    };
+    let lower = word.to_lowercase();
+    found.retain(|candidate| candidate.to_lowercase().starts_with(&lower));
+    found.truncate(MOST);
+    (start, found.iter().map(|candidate| quoted(candidate)).collect())
+}
+
+/// How long the last word is as it was typed, with its quote.
+fn raw_length(line: &str, word: &str) -> usize {
+    let open = line.len().checked_sub(word.len() + 1).and_then(|at| line.get(at..=at));
+    word.len() + usize::from(matches!(open, Some("\"" | "'")))
+}
+
+fn verbs() -> Vec<String> {
+    COMMANDS.iter().flat_map(|(_, infos)| *infos).map(|info| info.verb().to_owned()).collect()
+}
+
+async fn arguments(session: &Session, info: &Info, before: &[String], word: &str) -> Vec<String> {
+    let takes = info.takes[before.len().min(info.takes.len() - 1)];
+    if info.verb() == "plot" {
+        return plot(session, before);
+    }
+    let listing = || session.provider.catalog.listing();
+    match takes {
+        Arg::Measurement => listing().measurements().map(|m| m.id.clone()).collect(),
+        Arg::Datasource => listing().datasources().iter().map(|d| d.id.clone()).collect(),
+        Arg::Chart => {
+            let numbers = session.charts().into_iter().map(|chart| chart.number.to_string());
+            let all = (info.verb() == "remove").then(|| "all".to_owned());
+            numbers.chain(all).collect()
+        }
+        Arg::ChartType => ChartType::ALL.iter().map(|(_, word, ..)| (*word).to_owned()).collect(),
+        Arg::Sequence => listing().sequences().iter().map(|s| s.name.to_string()).collect(),
+        Arg::Place => places(session, word),
+        Arg::File => files(word),
+        Arg::Page => {
+            let pages = session.pages().into_iter().map(|page| page.id().to_string());
+            pages.chain(["all".to_owned()]).collect()
+        }
+        Arg::Workspace => {
+            let known = session.workspaces().await.unwrap_or_default();
+            known.into_iter().map(|known| known.name).collect()
+        }
+        Arg::Command => verbs(),
+        Arg::Topic => Topic::ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect(),
+        Arg::Words(words) => words.iter().map(ToString::to_string).collect(),
+        Arg::Free => Vec::new(),
+    }
+}
+
+/// Measurements, and the small words between them and chart types and settings.
+fn plot(session: &Session, before: &[String]) -> Vec<String> {
+    if before.iter().any(|word| word == "with") {
+        return ["color=", "step=", "title=", "yMin=", "yMax="].map(str::to_owned).to_vec();
+    }
+    if before.last().is_some_and(|word| word == "as") {
+        return ChartType::ALL.iter().map(|(_, word, ..)| (*word).to_owned()).collect();
+    }
+    let listing = session.provider.catalog.listing();
+    let unused = listing.measurements().map(|m| m.id.clone()).filter(|id| !before.contains(id));
+    let small = ["as", "with"].into_iter().filter(|_| !before.is_empty()).map(str::to_owned);
+    match before.iter().any(|word| word == "as") {
+        true => small.skip(1).collect(),
+        false => unused.chain(small).collect(),
+    }
+}
+
+fn places(session: &Session, word: &str) -> Vec<String> {
+    let listing = session.provider.catalog.listing();
+    let state = session.state();
+    let sequences = listing.sequences().iter().map(|s| s.name.to_string());
+    let own = sequences.chain(state.sequences.into_keys()).chain(state.bookmarks.into_keys());
+    // Every gene contains nothing.
+    let hits = if word.is_empty() { Vec::new() } else { listing.search(word, GENES) };
+    own.chain(hits.into_iter().map(|hit| hit.name.to_string())).collect()
+}
+
+/// The files that a path may mean; folders end in a slash.
+fn files(word: &str) -> Vec<String> {
+    let (folder, _) = word.rsplit_once('/').map_or(("", word), |(folder, name)| (folder, name));
+    let place = match (folder, word.starts_with('/')) {
+        ("", true) => "/",
+        ("", false) => ".",
+        (folder, _) => folder,
+    };
+    let prefix = &word[..word.rfind('/').map_or(0, |slash| slash + 1)];
+    let Ok(entries) = std::fs::read_dir(Path::new(place)) else { return Vec::new() };
+    let mut found: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            (!name.starts_with('.')).then(|| format!("{prefix}{name}{slash}"))
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::provider::Provider;
+
+    #[tokio::test]
+    async fn every_argument_is_offered_what_fits() {
+        let catalog = Catalog::new(None);
+        catalog.add_mock(1);
+        let session = Session::new(Provider { catalog, page_rows: 1000 });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a b.bed"), "").unwrap();
+        std::fs::create_dir(folder.path().join("abc")).unwrap();
+        let offered = async |line: &str| complete(&session, line).await;
+        assert_eq!(offered("pl").await, (0, vec!["plot".to_owned()]));
+        assert_eq!(offered("plot ").await, (5, vec!["py_column".to_owned()]));
+        assert_eq!(offered("wait page; plot PY").await, (16, vec!["py_column".to_owned()]));
+        assert_eq!(offered("plot py_column a").await, (15, vec!["as".to_owned()]));
+        assert_eq!(offered("plot py_column as heat").await, (18, vec!["heatmap".to_owned()]));
+        assert_eq!(offered("go py").await, (3, vec!["pyChr".to_owned()]));
+        assert_eq!(offered("zoom ").await.1, ["in", "out"]);
+        assert_eq!(offered("remove ").await.1, ["all"]);
+        assert_eq!(offered("subscribe location ch").await.1, ["charts"]);
+        assert_eq!(offered("help wor").await.1, ["workspaces"]);
+        assert_eq!(offered("fly ").await.1, [""; 0]);
+        let path = folder.path().to_str().unwrap();
+        let (start, found) = offered(&format!("load {path}/a")).await;
+        assert_eq!(start, 5);
+        assert_eq!(found, [format!("\"{path}/a b.bed\""), format!("{path}/abc/")]);
+    }
+}

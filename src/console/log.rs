@@ -1,0 +1,103 @@
+//! Where log lines go: to standard error, above the line that is being typed, and to those who
+//! follow the log.
+
+use std::io::{self, Write};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use tokio::sync::broadcast;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that a slow follower may be behind.
+const LINES: usize = 1024;
+
+type Printer = Box<dyn FnMut(String) + Send>;
+
+static FOLLOWERS: LazyLock<broadcast::Sender<String>> =
+    LazyLock::new(|| broadcast::Sender::new(LINES));
+static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+
+/// Writes log lines; give it to the log as its writer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogLines;
+
+impl<'a> MakeWriter<'a> for LogLines {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(Vec::new())
+    }
+}
+
+/// One entry of the log, written when it is complete.
+#[derive(Debug)]
+pub struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&self.0).into_owned();
+        // Nobody may be following.
+        let _ = FOLLOWERS.send(without_colors(text.trim_end()));
+        print(text);
+    }
+}
+
+/// Prints lines above the line that is being typed, or to standard error if none is.
+pub(super) fn print(text: String) {
+    match PRINTER.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        Some(printer) => printer(text),
+        // There is nobody to tell if standard error is closed.
+        None => _ = io::stderr().lock().write_all(text.as_bytes()),
+    }
+}
+
+/// Lines go to `printer` from now on.
+pub(super) fn print_with(printer: Printer) {
+    *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
+}
+
+/// Lines go to standard error again: there is no line being typed any more.
+pub(super) fn print_plainly() {
+    *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// The log from now on.
+pub(super) fn follow() -> broadcast::Receiver<String> {
+    FOLLOWERS.subscribe()
+}
+
+/// A line without the codes that colour it on terminals.
+fn without_colors(text: &str) -> String {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut plain, part| {
+        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+        plain
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn followers_get_lines_without_colours() {
+        let mut log = follow();
+        let mut line = LogLines.make_writer();
+        line.write_all(b"\x1b[32m INFO\x1b[0m page 1 connected\n").unwrap();
+        drop(line);
+        assert_eq!(log.blocking_recv().unwrap(), " INFO page 1 connected");
+    }
+}

@@ -1,0 +1,318 @@
+//! Commands about where pages look.
+
+use super::Console;
+use super::answer::Answer;
+use super::command::{Arg, Command, Info};
+use super::data::one;
+use crate::error::{Error, Result};
+use crate::genome::{MAX_POSITION, Region, Sequences, bases};
+use crate::source::Input;
+use serde_json::json;
+use std::io::BufRead;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long each region of a slideshow is shown, if nothing else is said.
+const SLIDE: Duration = Duration::from_secs(3);
+/// Around a gene, at least.
+const LEAST_FLANK: u32 = 500;
+
+pub(super) const COMMANDS: &[Info] = &[
+    Info {
+        usage: "go REGION|GENE",
+        about: "show chr11:101,407,173-103,922,435, 11:101m-104m, chr1, TP53, TP53 +-5kb, or a \
+                bookmark",
+        takes: &[Arg::Place],
+        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Go(rest.into()))),
+    },
+    Info {
+        usage: "zoom in|out [FACTOR]",
+        about: "show less or more around the middle; the factor is 2 if none is given",
+        takes: &[Arg::Words(&["in", "out"]), Arg::Free],
+        read: |words, _| {
+            let (way, factor) = match words {
+                [way] => (way, Some(2.0)),
+                [way, factor] => (way, positive(factor)),
+                _ => return Ok(None),
+            };
+            Ok(match *way {
+                "in" => factor.map(|factor| Command::Zoom(1.0 / factor)),
+                "out" => factor.map(Command::Zoom),
+                _ => None,
+            })
+        },
+    },
+    Info {
+        usage: "pan left|right [FRACTION]",
+        about: "move by a fraction of what is shown; half of it if none is given",
+        takes: &[Arg::Words(&["left", "right"]), Arg::Free],
+        read: |words, _| {
+            let (way, part) = match words {
+                [way] => (way, Some(0.5)),
+                [way, part] => (way, positive(part)),
+                _ => return Ok(None),
+            };
+            Ok(match *way {
+                "left" => part.map(|part| Command::Pan(-part)),
+                "right" => part.map(Command::Pan),
+                _ => None,
+            })
+        },
+    },
+    Info {
+        usage: "where",
+        about: "tell where the pages look",
+        takes: &[Arg::Free],
+        read: |words, _| Ok(words.is_empty().then_some(Command::Where)),
+    },
+    Info {
+        usage: "back",
+        about: "return to where the last 'go', 'zoom' or 'pan' left from",
+        takes: &[Arg::Free],
+        read: |words, _| Ok(words.is_empty().then_some(Command::Back)),
+    },
+    Info {
+        usage: "slideshow FILE.bed [N] [every SECONDS]",
+        about: "show the first N regions of a file, or all, one after the other",
+        takes: &[Arg::File, Arg::Words(&["every"]), Arg::Free],
+        read: |words, _| {
+            let (front, every) = match words {
+                [front @ .., "every", seconds] => match positive(seconds) {
+                    Some(seconds) => (front, Duration::try_from_secs_f64(seconds).ok()),
+                    None => return Ok(None),
+                },
+                front => (front, Some(SLIDE)),
+            };
+            Ok(match (front, every) {
+                ([file], Some(every)) => Some(Command::Slideshow(file.into(), None, every)),
+                ([file, count], Some(every)) => {
+                    let count = count.parse().ok();
+                    count.map(|count| Command::Slideshow(file.into(), Some(count), every))
+                }
+                _ => None,
+            })
+        },
+    },
+    Info {
+        usage: "bookmark [NAME]",
+        about: "give the place a name that 'go' understands; list the names",
+        takes: &[Arg::Free],
+        read: |words, _| {
+            Ok(match words {
+                [] => Some(Command::Bookmark(None)),
+                words => one(words).map(|name| Command::Bookmark(Some(name))),
+            })
+        },
+    },
+];
+
+fn positive(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite())
+}
+
+impl Console {
+    pub(super) async fn go(&self, text: &str) -> Result<Answer> {
+        let (region, name) = self.find(text)?;
+        self.show(&region, name.as_deref()).await
+    }
+
+    async fn show(&self, region: &Region, name: Option<&str>) -> Result<Answer> {
+        self.session.go(region, self.used).await?;
+        let name = name.map_or(String::new(), |name| format!("{name}, "));
+        let later = match self.session.ready_pages().is_empty() {
+            true => " (when a page connects)",
+            false => "",
+        };
+        Ok(Answer::say(format!("showing {name}{region}{later}"))
+            .with(json!({"region": region.to_string()})))
+    }
+
+    /// The region of a text, and what lies there if it was found by that name.
+    fn find(&self, text: &str) -> Result<(Region, Option<String>)> {
+        let (what, flank) = match split_flank(text) {
+            Some((what, flank)) => {
+                let message = "write what lies around it like TP53 +-5kb";
+                (what, Some(bases(flank).ok_or_else(|| Error::Input(message.into()))?))
+            }
+            None => (text, None),
+        };
+        let (region, name) = self.find_plain(what.trim(), flank.is_none())?;
+        Ok((self.widen(&region, flank.unwrap_or(0)), name))
+    }
+
+    fn find_plain(&self, text: &str, roomy: bool) -> Result<(Region, Option<String>)> {
+        let state = self.session.state();
+        let bookmark = state.bookmarks.get(text).and_then(|place| place.region());
+        if let Some(region) = bookmark {
+            return Ok((region, Some(text.to_owned())));
+        }
+        let listing = self.session.provider.catalog.listing();
+        let added: Sequences =
+            state.sequences.iter().map(|(name, length)| (name.as_str(), *length)).collect();
+        let served = Region::parse(text, listing.sequences());
+        if let Some(region) = served.as_ref().ok().cloned().or(Region::parse(text, &added).ok()) {
+            return Ok((region, None));
+        }
+        match (listing.search(text, 1).into_iter().next(), served) {
+            (Some(hit), _) => {
+                // A gene is seen best with half its length on either side.
+                let flank = if roomy { (hit.region.len() / 2).max(LEAST_FLANK) } else { 0 };
+                Ok((self.widen(&hit.region, flank), Some(hit.name.to_string())))
+            }
+            (None, Err(error)) if text.contains(':') => Err(error),
+            (None, _) => {
+                Err(Error::NotFound(format!("no sequence, gene or bookmark is called '{text}'")))
+            }
+        }
+    }
+
+    /// The region with `flank` bases on either side, as far as its sequence goes.
+    fn widen(&self, region: &Region, flank: u32) -> Region {
+        let listing = self.session.provider.catalog.listing();
+        let (start, end) = (
+            region.start.saturating_sub(flank),
+            region.end.saturating_add(flank).min(MAX_POSITION),
+        );
+        let wide = Region::new(region.sequence.clone(), start, end);
+        listing.locate(&wide).unwrap_or(wide)
+    }
+
+    /// Moves and stretches what is shown, as far as the sequence goes.
+    pub(super) async fn step(&self, factor: f64, shift: f64) -> Result<Answer> {
+        let place = self.session.place(self.used).await?;
+        let state = self.session.state();
+        let listing = self.session.provider.catalog.listing();
+        let served = listing.sequences().get(&place.sequence).map(|sequence| sequence.length);
+        let length = served.or(state.sequences.get(&*place.sequence).copied());
+        let region = moved(&place, factor, shift, length.unwrap_or(MAX_POSITION));
+        self.show(&region, None).await
+    }
+
+    pub(super) async fn whereabouts(&self) -> Result<Answer> {
+        if self.session.ready_pages().is_empty() {
+            let place = self.session.state().place.and_then(|place| place.region());
+            return match place {
+                Some(place) => {
+                    Ok(Answer::say(format!("no page is connected; the last was at {place}"))
+                        .with(json!({"region": place.to_string()})))
+                }
+                None => self.session.place(None).await.map(|_| Answer::default()),
+            };
+        }
+        let places = self.session.whereabouts(self.used).await?;
+        let rows = places.into_iter().map(|(page, place)| {
+            let bases = place.as_ref().map(Region::len);
+            let place = place.map_or("nowhere yet".into(), |place| place.to_string());
+            vec![json!(page), json!(place), json!(bases)]
+        });
+        Ok(Answer::table(&["page", "region", "bases"], rows.collect(), ""))
+    }
+
+    pub(super) async fn back(&self) -> Result<Answer> {
+        let place = self.session.back().await?.region();
+        let place = place.map_or(String::new(), |place| place.to_string());
+        Ok(Answer::say(format!("back at {place}")).with(json!({"region": place})))
+    }
+
+    pub(super) async fn bookmark(&self, name: Option<&str>) -> Result<Answer> {
+        let Some(name) = name else {
+            let bookmarks = self.session.state().bookmarks;
+            let rows = bookmarks.iter().map(|(name, place)| {
+                let region = place.region().map(|region| region.to_string());
+                vec![json!(name), json!(region)]
+            });
+            let empty = "there are no bookmarks; 'bookmark NAME' makes one";
+            return Ok(Answer::table(&["name", "region"], rows.collect(), empty));
+        };
+        let place = self.session.bookmark(name, self.used).await?;
+        Ok(Answer::say(format!("'go {name}' now shows {place}")))
+    }
+
+    pub(super) async fn slideshow(
+        &self,
+        file: &Path,
+        count: Option<usize>,
+        every: Duration,
+    ) -> Result<Answer> {
+        let path = file.to_owned();
+        let read = tokio::task::spawn_blocking(move || slides(&path, count));
+        let slides = read.await.map_err(|stopped| Error::Bug(stopped.to_string()))??;
+        let many = slides.len();
+        for (at, (region, name)) in slides.into_iter().enumerate() {
+            let region =
+                self.session.provider.catalog.listing().locate(&region).ok_or_else(|| {
+                    let message = format!("{region} lies on no sequence that is served");
+                    Error::data(file, "", message)
+                })?;
+            self.session.go(&region, self.used).await?;
+            (self.say)(Answer::say(format!("{} of {many}: {region} {name}", at + 1).trim_end()));
+            if at + 1 < many {
+                tokio::time::sleep(every).await;
+            }
+        }
+        Ok(Answer::say(format!("showed {many} regions of {}", file.display())))
+    }
+}
+
+/// The first regions of a BED file, in its own order, with their names.
+fn slides(file: &Path, count: Option<usize>) -> Result<Vec<(Region, String)>> {
+    let mut slides = Vec::new();
+    let reader = Input::File(file.to_owned()).unpacked()?;
+    for (number, line) in reader.lines().enumerate() {
+        let line = line.map_err(|error| Error::io(file, error))?;
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let about = ["#", "track", "browser"];
+        if fields.first().is_none_or(|first| about.iter().any(|word| first.starts_with(word))) {
+            continue;
+        }
+        let place = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok());
+        let (Some(start), Some(end)) = (place(1), place(2)) else {
+            let place = format!("line {}", number + 1);
+            return Err(Error::data(file, place, "expected sequence, start and end"));
+        };
+        let name = fields.get(3).copied().unwrap_or_default();
+        slides.push((Region::new(fields[0], start, end), name.to_owned()));
+        if count.is_some_and(|count| slides.len() >= count) {
+            break;
+        }
+    }
+    Ok(slides)
+}
+
+/// What stands before and behind `±`, which may be written `+-` or `+/-`.
+fn split_flank(text: &str) -> Option<(&str, &str)> {
+    ["±", "+-", "+/-"].iter().find_map(|sign| text.split_once(sign))
+}
+
+fn moved(place: &Region, factor: f64, shift: f64, length: u32) -> Region {
+    let length = f64::from(length);
+    let width = (f64::from(place.len()) * factor).round().clamp(1.0, length.max(1.0));
+    let middle = f64::from(place.start) + f64::from(place.len()) * (0.5 + shift);
+    let start = (middle - width / 2.0).round().clamp(0.0, (length - width).max(0.0));
+    Region::new(place.sequence.clone(), start as u32, (start + width) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_stays_on_the_sequence() {
+        let at = |start, end| Region::new("1", start, end);
+        assert_eq!(moved(&at(100, 200), 0.5, 0.0, 1000), at(125, 175));
+        assert_eq!(moved(&at(100, 200), 2.0, 0.0, 1000), at(50, 250));
+        assert_eq!(moved(&at(100, 200), 100.0, 0.0, 1000), at(0, 1000));
+        assert_eq!(moved(&at(100, 200), 1.0, -0.5, 1000), at(50, 150));
+        assert_eq!(moved(&at(100, 200), 1.0, -5.0, 1000), at(0, 100));
+        assert_eq!(moved(&at(850, 950), 1.0, 1.0, 1000), at(900, 1000));
+        assert_eq!(moved(&at(100, 200), 0.0001, 0.0, 1000).len(), 1);
+    }
+
+    #[test]
+    fn flanks_are_written_in_three_ways() {
+        for text in ["TP53 ±5kb", "TP53 +-5kb", "TP53 +/-5kb"] {
+            assert_eq!(split_flank(text), Some(("TP53 ", "5kb")));
+        }
+        assert_eq!(split_flank("chr1:5-9"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The endpoint's side of a console elsewhere: `docs/console.md` describes the messages.
+
+use super::answer::to_json;
+use super::script::Ending;
+use super::{Console, complete, log};
+use crate::error::{Error, Result};
+use crate::session::{Session, Topic};
+use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, mpsc};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_util::sync::CancellationToken;
+
+/// Commands that wait for the one that runs.
+const WAITING: usize = 256;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    /// Comes back with the answer.
+    #[serde(default)]
+    id: Value,
+    /// Commands, as at the prompt.
+    command: Option<String>,
+    /// The beginning of a line, to be completed.
+    complete: Option<String>,
+    /// Whether to end the running command.
+    #[serde(default)]
+    cancel: bool,
+}
+
+/// Serves a console until its client leaves, says `quit`, or `stop` is cancelled.
+pub async fn serve<S>(
+    mut socket: S,
+    root: Arc<Session>,
+    session: Arc<Session>,
+    stop: CancellationToken,
+) where
+    S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,
+{
+    // Answers of a command that is still running, under its id.
+    let (say, mut said) = mpsc::unbounded_channel();
+    let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
+    let topics = console.topics();
+    let console = Arc::new(Mutex::new(console));
+    let (mut events, mut lines) = (session.events(), log::follow());
+    let mut waiting: VecDeque<(Value, String)> = VecDeque::new();
+    let mut running: Option<(Value, BoxFuture<'static, Result<Ending>>)> = None;
+    loop {
+        if running.is_none()
+            && let Some((id, line)) = waiting.pop_front()
+        {
+            let console = console.clone();
+            running = Some((id, Box::pin(async move { console.lock().await.line(&line).await })));
+        }
+        let follows = |topic: Topic| topics.borrow().contains(&topic);
+        let id = running.as_ref().map_or(Value::Null, |(id, _)| id.clone());
+        let command: OptionFuture<_> = running.as_mut().map(|(_, command)| command).into();
+        let message = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(answer) = said.recv() => {
+                let mut message = to_json(&Ok(answer));
+                (message["id"], message["more"]) = (id, true.into());
+                Some(message)
+            }
+            Some(ended) = command => {
+                running = None;
+                while let Ok(answer) = said.try_recv() {
+                    let mut message = to_json(&Ok(answer));
+                    (message["id"], message["more"]) = (id.clone(), true.into());
+                    if socket.send(Message::text(message.to_string())).await.is_err() {
+                        return;
+                    }
+                }
+                if matches!(ended, Ok(Ending::Quit)) {
+                    break;
+                }
+                Some(answered(&id, ended))
+            }
+            event = events.recv() => match event {
+                Ok(event) if follows(event.topic)
+                    && event.session.as_ref().is_none_or(|name| *name == session.name) =>
+                {
+                    Some(event.to_json())
+                }
+                Err(RecvError::Lagged(missed)) => Some(json!({"event": "missed", "count": missed})),
+                _ => None,
+            },
+            line = lines.recv() => match line {
+                Ok(line) if follows(Topic::Log) => Some(json!({"event": "log", "line": line})),
+                _ => None,
+            },
+            message = socket.next(), if waiting.len() < WAITING => match message {
+                Some(Ok(Message::Text(text))) => match serde_json::from_str::<Asked>(&text) {
+                    Ok(asked) if asked.cancel => match running.take() {
+                        Some((id, _)) => {
+                            waiting.clear();
+                            Some(answered(&id, Err(Error::Input("cancelled".into()))))
+                        }
+                        None => None,
+                    },
+                    Ok(Asked { id, command: Some(line), .. }) => {
+                        waiting.push_back((id, line));
+                        None
+                    }
+                    Ok(Asked { id, complete: Some(line), .. }) => {
+                        let (start, found) = complete(&session, &line).await;
+                        Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
+                    }
+                    Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("no command")))),
+                    Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
+                },
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => None,
+            },
+        };
+        if let Some(message) = message
+            && socket.send(Message::text(message.to_string())).await.is_err()
+        {
+            return;
+        }
+    }
+    // Whoever has left needs no goodbye.
+    let _ = socket.close().await;
+}
+
+fn answered(id: &Value, ended: Result<Ending>) -> Value {
+    let result = ended.map(|ended| match ended {
+        Ending::Done(answer) => answer,
+        Ending::Quit => super::Answer::default(),
+    });
+    let mut message = to_json(&result);
+    message["id"] = id.clone();
+    message
+}
+
+fn nonsense(why: &str) -> Error {
+    let example = r#"{"id": 1, "command": "go TP53"}"#;
+    Error::Input(format!("a message is one JSON object like {example}: {why}"))
+}

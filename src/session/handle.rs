@@ -1,0 +1,200 @@
+//! A handle on a connected page, and what is known of it.
+
+use super::keep::{Settled, Shown};
+use crate::error::PageError;
+use crate::genome::Region;
+use crate::protocol::Action;
+use crate::provider::Clear;
+use serde_json::Value;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+/// A handle on a connected page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub(super) info: Arc<PageInfo>,
+    pub(super) calls: mpsc::Sender<Call>,
+}
+
+/// What is known of a page.
+#[derive(Debug)]
+pub struct PageInfo {
+    /// Its number, counted from 1 since the endpoint started.
+    pub id: u64,
+    /// Its address on the network.
+    pub address: String,
+    /// When it connected.
+    pub since: SystemTime,
+    /// How far it has come.
+    pub(super) stage: watch::Sender<Stage>,
+    /// How far it has been brought to the session's state.
+    pub(super) settled: watch::Sender<Settled>,
+    /// Requests whose answers have not left yet.
+    pub(super) busy: AtomicUsize,
+    known: Mutex<Known>,
+}
+
+/// What is learned of a page as it talks.
+#[derive(Debug)]
+pub struct Known {
+    /// The protocol version that it speaks.
+    pub version: Option<String>,
+    /// Where it looks.
+    pub place: Option<Region>,
+    /// How long its last answer took.
+    pub delay: Option<Duration>,
+    /// The chart types that it registered, as it wrote them.
+    pub chart_types: Value,
+    /// When it last asked for something.
+    pub last_request: Instant,
+    pub(super) shown: Shown,
+}
+
+/// How far a page has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Connected; it may be no page at all, but a program or a page's connection for workspaces.
+    Connected,
+    /// It asked for what pages need to start.
+    Starting,
+    /// It can be asked for actions.
+    Ready,
+    /// It has left.
+    Gone,
+}
+
+/// Writes a message under the id it is given.
+pub(super) type Write = Box<dyn FnOnce(u64) -> String + Send>;
+
+/// What the actor of a page is asked for.
+pub(super) enum Call {
+    /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
+    /// answer.
+    Act(Write, Option<Waiting>),
+    /// Has the page ask anew for the rows of these groups, which have changed.
+    Renew(Vec<String>),
+}
+
+/// Who waits for a page's answer.
+pub(super) enum Waiting {
+    /// Somebody elsewhere.
+    Caller(oneshot::Sender<Result<Value, PageError>>),
+    /// The view, for where the page looks.
+    Location,
+    /// The session, for the same.
+    Look,
+    /// The view, for the end of a clear.
+    Clear(Clear),
+}
+
+impl Page {
+    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<Call>) -> Self {
+        let known = Known {
+            version: None,
+            place: None,
+            delay: None,
+            chart_types: Value::Null,
+            last_request: Instant::now(),
+            shown: Shown::default(),
+        };
+        let info = PageInfo {
+            id,
+            address,
+            since: SystemTime::now(),
+            stage: watch::Sender::new(Stage::Connected),
+            settled: watch::Sender::new(Settled::default()),
+            busy: AtomicUsize::new(0),
+            known: Mutex::new(known),
+        };
+        Page { info: Arc::new(info), calls }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.info.id
+    }
+
+    /// What is known of it from its connection.
+    pub fn info(&self) -> &PageInfo {
+        &self.info
+    }
+
+    /// What it has told of itself; not to be held while waiting.
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.info.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its own id of a chart, if it shows that chart.
+    pub fn chart_id(&self, number: usize) -> Option<String> {
+        self.known().shown.id(number)
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        *self.info.stage.borrow()
+    }
+
+    /// Requests whose answers have not left yet.
+    pub fn busy(&self) -> usize {
+        self.info.busy.load(Ordering::Relaxed)
+    }
+
+    /// Moves on to `stage`; never back.
+    pub(super) fn reach(&self, stage: Stage) {
+        self.info.stage.send_if_modified(|known| {
+            let further = stage > *known;
+            *known = stage.max(*known);
+            further
+        });
+    }
+
+    /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
+    pub async fn renew(&self, groups: Vec<String>) {
+        // A page that is gone holds nothing.
+        let _ = self.calls.send(Call::Renew(groups)).await;
+    }
+
+    /// Asks the page for an action and waits for its answer. Where pages never answer, the default
+    /// answer comes at once.
+    ///
+    /// # Errors
+    /// The page refused, did not answer in time, or is gone.
+    pub async fn call<A: Action>(
+        &self,
+        action: A,
+        timeout: Duration,
+    ) -> Result<A::Answer, PageError> {
+        let answer = self.start(action).await?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(PageError::TimedOut(timeout)),
+        }
+    }
+
+    /// Asks the page for an action; what is returned waits for its answer, for ever if none comes.
+    pub(super) async fn start<A: Action>(
+        &self,
+        action: A,
+    ) -> Result<impl Future<Output = Result<A::Answer, PageError>> + Send + use<A>, PageError> {
+        let (sender, receiver) = oneshot::channel();
+        let write: Write = Box::new(move |id| action.to_json(id));
+        let call = Call::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
+        self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
+        let (info, since) = (self.info.clone(), Instant::now());
+        Ok(async move {
+            let value = match A::ANSWERED {
+                false => Value::Null,
+                true => receiver.await.unwrap_or(Err(PageError::Disconnected))?,
+            };
+            if A::ANSWERED {
+                let mut known = info.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.delay = Some(since.elapsed());
+            }
+            serde_json::from_value(value)
+                .map_err(|error| PageError::Refused(format!("its answer makes no sense: {error}")))
+        })
+    }
+}

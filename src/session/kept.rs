@@ -1,0 +1,129 @@
+//! Sessions by name, and how they are kept.
+
+use super::{Event, Metrics, Session, State};
+use crate::error::{Error, Result};
+use crate::provider::Provider;
+use crate::store::Store;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// Sessions that one endpoint has at most: each path makes one.
+const MOST_SESSIONS: usize = 1000;
+/// Events that a slow follower may be behind.
+const EVENTS: usize = 1024;
+/// After a change that nobody waits for, before it is saved.
+const SAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// How sessions are kept, the same for all of an endpoint.
+#[derive(Debug)]
+pub struct Keeping {
+    /// Where workspaces and the state of sessions are saved; nowhere if none.
+    pub store: Option<Store>,
+    /// What is served, by which the sessions of other data are told apart in the store.
+    pub data: String,
+    /// How long a page may take to do what it is asked.
+    pub patience: Duration,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Keeping {
+    /// Sessions saved in `store` under the name `data` of what is served.
+    pub fn new(store: Option<Store>, data: String, patience: Duration) -> Self {
+        Keeping {
+            store,
+            data,
+            patience,
+            events: broadcast::Sender::new(EVENTS),
+            metrics: Arc::default(),
+        }
+    }
+}
+
+impl Session {
+    /// The unnamed session, and the named ones behind it, as they were saved.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the store cannot be read.
+    pub fn restored(provider: Provider, keeping: Keeping) -> Result<Arc<Self>> {
+        let (provider, keeping) = (Arc::new(provider), Arc::new(keeping));
+        let saved = match &keeping.store {
+            Some(store) => store.sessions(&keeping.data)?,
+            None => Vec::new(),
+        };
+        let read = |(name, json): (String, String)| {
+            let state = serde_json::from_str(&json).unwrap_or_else(|error| {
+                tracing::warn!("the saved session '{name}' cannot be read, starting anew: {error}");
+                State::default()
+            });
+            (name, state)
+        };
+        let mut states: BTreeMap<String, State> = saved.into_iter().map(read).collect();
+        let unnamed = states.remove("").unwrap_or_default();
+        let named = states.into_iter().map(|(name, state)| {
+            (name.clone(), Session::with(&name, provider.clone(), keeping.clone(), state))
+        });
+        let named = named.collect();
+        let session = Session::with("", provider.clone(), keeping.clone(), unnamed);
+        *session.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
+        Ok(session)
+    }
+
+    /// The session of that name, made if there is none; asked of the unnamed session.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a name that is none, or one too many.
+    pub fn named(&self, name: &str) -> Result<Arc<Session>> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let message = "the name of a session is letters, digits, '-', '_' and '.', at most 64";
+            return Err(Error::Input(message.into()));
+        }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.len() >= MOST_SESSIONS && !named.contains_key(name) {
+            return Err(Error::Input(format!("there are {MOST_SESSIONS} sessions already")));
+        }
+        let new =
+            || Session::with(name, self.provider.clone(), self.keeping.clone(), State::default());
+        Ok(named.entry(name.to_owned()).or_insert_with(new).clone())
+    }
+
+    /// Every session behind this one, itself first.
+    pub fn all(self: &Arc<Self>) -> Vec<Arc<Session>> {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(self).chain(named.values()).cloned().collect()
+    }
+
+    /// Saves the state where states are saved.
+    pub async fn save(&self) {
+        let (keeping, live, name) = (self.keeping.clone(), self.live.clone(), self.name.clone());
+        let saved = tokio::task::spawn_blocking(move || {
+            let Some(store) = &keeping.store else { return Ok(()) };
+            store.save_session(&name, &keeping.data, || {
+                let live = live.lock().unwrap_or_else(PoisonError::into_inner);
+                serde_json::to_string(&live.state).unwrap_or_default()
+            })
+        });
+        match saved.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the session is not saved: {error}"),
+            Err(error) => tracing::error!("the session is not saved: {error}"),
+        }
+    }
+
+    /// Saves the state before long: what changes many times a second is not saved each time.
+    pub(super) fn save_soon(self: &Arc<Self>) {
+        if self.keeping.store.is_none() || self.save_is_due.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let session = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(SAVE_AFTER).await;
+            session.save_is_due.store(false, Ordering::Release);
+            session.save().await;
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! What a session remembers: everything that the endpoint did to its pages.
+
+use crate::catalog::{ChartType, Measurement};
+use crate::protocol::WireRegion;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The colours of charts whose user chose none: Tableau's ten, as d3 has them, which pages use too.
+const COLORS: [&str; 10] = [
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
+    "#bcbd22", "#17becf",
+];
+/// Places that `back` can return to.
+const TRAIL: usize = 100;
+
+/// A chart that the endpoint added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chart {
+    /// The number by which the console calls it.
+    pub number: usize,
+    /// How it draws.
+    pub kind: ChartType,
+    /// The ids of the measurements that it draws.
+    pub measurements: Vec<String>,
+    /// Settings that differ from the page's own.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// Its colours, as CSS writes them. Never empty: without colours pages break.
+    pub colors: Vec<String>,
+}
+
+/// What a session remembers, in the form in which it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The charts, in the order in which they were added.
+    pub charts: Vec<Chart>,
+    /// The number of the chart added last.
+    pub last_chart: usize,
+    /// Sequences added to those that are served, with their lengths.
+    pub sequences: BTreeMap<String, u32>,
+    /// Sequences taken off the pages' menus.
+    pub hidden: Vec<String>,
+    /// Where the pages look, or looked last.
+    pub place: Option<WireRegion>,
+    /// Whether the endpoint ever sent the pages somewhere.
+    pub went: bool,
+    /// Places to go back to, the latest last.
+    pub trail: Vec<WireRegion>,
+    /// Places with names.
+    pub bookmarks: BTreeMap<String, WireRegion>,
+}
+
+impl Chart {
+    /// A new chart with the settings that every chart needs: line tracks otherwise draw every
+    /// 200th point, and without colours the page breaks (PROTOCOL section 5).
+    pub(super) fn new(number: usize, kind: ChartType, measurements: &[Arc<Measurement>]) -> Self {
+        let chosen = measurements.iter().filter_map(|m| m.color.as_deref());
+        let usual = COLORS.into_iter().cycle().skip(chosen.clone().count());
+        let count = COLORS.len().max(measurements.len());
+        Chart {
+            number,
+            kind,
+            measurements: measurements.iter().map(|m| m.id.clone()).collect(),
+            settings: usual_settings(kind),
+            colors: chosen.chain(usual).take(count).map(str::to_owned).collect(),
+        }
+    }
+
+    /// Puts `colors` first; the others follow as before.
+    pub fn recolor(&mut self, colors: Vec<String>) {
+        let rest = self.colors.drain(..).skip(colors.len()).collect::<Vec<_>>();
+        self.colors = colors.into_iter().chain(rest).collect();
+    }
+}
+
+/// The settings that a chart of that kind gets before any are chosen.
+pub(super) fn usual_settings(kind: ChartType) -> Map<String, Value> {
+    let mut settings = Map::new();
+    if kind.is_line_track() {
+        settings.insert("step".into(), json!(1));
+        settings.insert("showPoints".into(), json!(false));
+        settings.insert("interpolation".into(), json!("linear"));
+    }
+    settings
+}
+
+impl State {
+    /// The chart of that number.
+    pub fn chart(&self, number: usize) -> Option<&Chart> {
+        self.charts.iter().find(|chart| chart.number == number)
+    }
+
+    /// The next chart's number.
+    pub(super) fn next_number(&mut self) -> usize {
+        self.last_chart += 1;
+        self.last_chart
+    }
+
+    /// Goes to a place; where it was is kept to go back to.
+    pub(super) fn go(&mut self, place: WireRegion) {
+        if let Some(before) = self.place.replace(place) {
+            self.trail.push(before);
+            let surplus = self.trail.len().saturating_sub(TRAIL);
+            self.trail.drain(..surplus);
+        }
+        self.went = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_survives_its_stored_form() {
+        let mut state = State::default();
+        let mut chart = Chart::new(state.next_number(), ChartType::StackedLinePlot, &[]);
+        chart.recolor(vec!["#000".into()]);
+        assert_eq!((chart.colors[0].as_str(), chart.colors.len()), ("#000", 10));
+        state.charts.push(chart);
+        let place = |start| WireRegion { sequence: "1".into(), start: Some(start), end: Some(9) };
+        state.go(place(1));
+        state.go(place(2));
+        assert_eq!(state.trail, [place(1)]);
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state);
+        assert!(json.contains("stacked-line-plot"), "as the console writes it: {json}");
+        assert_eq!(serde_json::from_str::<State>("{}").unwrap(), State::default());
+    }
+}

@@ -1,0 +1,312 @@
+//! Workspaces: a session in the form in which EpiViz saves what a page shows.
+
+use super::charts::MODULE;
+use super::state::{Chart, State, usual_settings};
+use super::{Session, Topic};
+use crate::catalog::ChartType;
+use crate::error::{Error, Result};
+use crate::protocol::{Reply, Request, WireRegion, Workspace};
+use crate::provider::wire_measurement;
+use crate::store::{self, Store};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is read of a workspace; pages write more.
+#[derive(Debug, Deserialize)]
+struct Content {
+    range: Option<Range>,
+    #[serde(default)]
+    measurements: Vec<Named>,
+    #[serde(default)]
+    charts: BTreeMap<String, Vec<SavedChart>>,
+}
+
+/// A region as workspaces write it: 1-based.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Range {
+    seq_name: String,
+    start: i64,
+    width: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct SavedChart {
+    r#type: String,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Properties {
+    vis_config_selection: Selection,
+    colors: Value,
+    custom_settings: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Selection {
+    measurements: Vec<usize>,
+}
+
+impl Session {
+    /// Saves the session as a workspace: over the one of that name if there is one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without a store, [`Error::Data`] if it cannot be written.
+    pub async fn save_as(&self, name: &str) -> Result<()> {
+        let (name, content) = (name.to_owned(), self.export().to_string());
+        self.stored(move |store| {
+            let same = store.workspaces(&name)?.into_iter().find(|known| known.name == name);
+            store.save_workspace(same.map(|known| known.id), &name, &content).map(drop)
+        })
+        .await
+    }
+
+    /// The saved workspaces, the latest first.
+    ///
+    /// # Errors
+    /// As [`Session::save_as`].
+    pub async fn workspaces(&self) -> Result<Vec<store::Workspace>> {
+        self.stored(|store| store.workspaces("")).await
+    }
+
+    /// Opens the latest workspace of that name, or of that id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none; otherwise as [`Session::import`].
+    pub async fn open(&self, name: &str) -> Result<()> {
+        let found = self.find_workspace(name).await?;
+        self.import(&found.content).await
+    }
+
+    /// Deletes the latest workspace of that name, or of that id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none, [`Error::Data`] if the store cannot be written.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        let id = self.find_workspace(name).await?.id;
+        self.stored(move |store| store.delete_workspace(id)).await.map(drop)
+    }
+
+    async fn find_workspace(&self, name: &str) -> Result<store::Workspace> {
+        let known = self.workspaces().await?;
+        let id = name.parse().ok();
+        let named = known.iter().find(|known| known.name == name);
+        named.or_else(|| known.iter().find(|known| Some(known.id) == id)).cloned().ok_or_else(
+            || Error::NotFound(format!("no workspace is called '{name}'; 'workspaces' lists them")),
+        )
+    }
+
+    async fn stored<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let keeping = self.keeping.clone();
+        let work = tokio::task::spawn_blocking(move || match &keeping.store {
+            Some(store) => work(store),
+            None => Err(Error::NotFound(
+                "there is no store for workspaces; start epivizrs with --state FOLDER".into(),
+            )),
+        });
+        work.await.unwrap_or_else(|stopped| Err(Error::Bug(stopped.to_string())))
+    }
+
+    /// The session as EpiViz writes a workspace.
+    pub fn export(&self) -> Value {
+        let state = self.state();
+        let listing = self.provider.catalog.listing();
+        let mut ids: Vec<&String> = state.charts.iter().flat_map(|c| &c.measurements).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let served: Vec<_> =
+            ids.iter().filter_map(|id| listing.measurements().find(|m| m.id == **id)).collect();
+        let place = |id: &String| served.iter().position(|m| m.id == *id);
+        let mut charts: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for chart in &state.charts {
+            let measurements: Vec<_> = chart.measurements.iter().filter_map(place).collect();
+            let display = if is_track(chart.kind) { "track" } else { "plot" };
+            charts.entry(display).or_default().push(json!({
+                "id": format!("{display}-{}", chart.number),
+                "type": format!("{MODULE}{}", chart.kind.page_name()),
+                "properties": {
+                    "width": "100%", "height": if is_track(chart.kind) { 120 } else { 400 },
+                    "margins": {"top": 25, "left": 20, "bottom": 23, "right": 10},
+                    "visConfigSelection": {
+                        "measurements": measurements, "annotation": {},
+                        "minSelectedMeasurements": 1,
+                    },
+                    "colors": {"id": format!("chart-{}", chart.number), "name": "epivizrs", "colors": chart.colors},
+                    "modifiedMethods": {}, "customSettings": chart.settings, "chartMarkers": [],
+                },
+            }));
+        }
+        let measurements: Vec<_> = served
+            .iter()
+            .map(|measurement| {
+                let mut wire = json!(wire_measurement(measurement));
+                wire["dataprovider"] = "websocket-0".into();
+                wire["formula"] = Value::Null;
+                wire
+            })
+            .collect();
+        let range = state.place.and_then(|place| place.region()).map(|region| {
+            json!({"seqName": &*region.sequence, "start": region.start + 1, "width": region.len()})
+        });
+        json!({"range": range, "measurements": measurements, "charts": charts})
+    }
+
+    /// Shows what a workspace holds instead of what is shown. Charts of measurements that are not
+    /// served are left out, with a warning.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the text is no workspace, [`Error::Pages`] if a page refused something.
+    pub async fn import(&self, text: &str) -> Result<()> {
+        let content: Content = serde_json::from_str(text)
+            .map_err(|error| Error::Input(format!("this is no workspace of EpiViz: {error}")))?;
+        let listing = self.provider.catalog.listing();
+        let mut charts = Vec::new();
+        for saved in content.charts.values().flatten() {
+            let kind = saved.r#type.rsplit('.').next().and_then(ChartType::from_word);
+            let ids = saved.properties.vis_config_selection.measurements.iter();
+            let ids: Option<Vec<_>> =
+                ids.map(|at| content.measurements.get(*at).map(|m| m.id.clone())).collect();
+            let found = ids.as_ref().map_or(Vec::new(), |ids| {
+                let by_id = |id: &String| listing.measurements().find(|m| m.id == *id).cloned();
+                ids.iter().filter_map(by_id).collect::<Vec<_>>()
+            });
+            match (kind, ids) {
+                (Some(kind), Some(ids)) if !ids.is_empty() && found.len() == ids.len() => {
+                    let mut chart = Chart::new(0, kind, &found);
+                    chart.settings = usual_settings(kind);
+                    chart.settings.extend(saved.properties.custom_settings.clone());
+                    chart.recolor(colors(&saved.properties.colors));
+                    charts.push(chart);
+                }
+                (_, ids) => {
+                    let (what, of) = (&saved.r#type, ids.unwrap_or_default().join(", "));
+                    tracing::warn!("not opened: a {what} of {of}, which is not served here");
+                }
+            }
+        }
+        let place = content.range.map(|range| WireRegion {
+            sequence: range.seq_name,
+            start: Some(range.start),
+            end: Some(range.start + range.width.max(1) - 1),
+        });
+        self.tell(Topic::Charts, json!({"what": "opened", "charts": charts.len()}));
+        self.travel(|state: &mut State| {
+            for chart in &mut charts {
+                chart.number = state.next_number();
+            }
+            state.charts = charts;
+            if let Some(place) = place.filter(|place| place.region().is_some()) {
+                state.go(place);
+            }
+        })
+        .await
+    }
+
+    /// Answers a page's requests about workspaces.
+    pub(super) async fn answer_workspaces(self: &Arc<Self>, request: &Request) -> Reply {
+        let answer = match request.clone() {
+            Request::GetWorkspaces { q, ws } => self.found(q, ws).await,
+            Request::SaveWorkspace { id, name, content } => {
+                let name = name.unwrap_or_else(|| "unnamed".into());
+                let content = unescape(&content.unwrap_or_default());
+                let id = id.and_then(|id| id.parse().ok());
+                let saved = self.stored(move |store| store.save_workspace(id, &name, &content));
+                saved.await.map(|id| Reply::Saved(id.to_string()))
+            }
+            Request::DeleteWorkspace { id } => {
+                let id = id.and_then(|id| id.parse().ok());
+                let deleted =
+                    self.stored(move |store| id.map_or(Ok(false), |id| store.delete_workspace(id)));
+                deleted.await.map(Reply::Deleted)
+            }
+            other => Err(Error::Bug(format!("{} is not about workspaces", other.name()))),
+        };
+        answer.unwrap_or_else(|error| match request {
+            // Pages read a list, whatever has happened.
+            Request::GetWorkspaces { .. } => {
+                tracing::debug!("no workspaces: {error}");
+                Reply::Workspaces(Vec::new())
+            }
+            _ => Reply::Refused(error.for_page()),
+        })
+    }
+
+    /// The workspaces that a page asks for: one by its id, else those that contain a text.
+    async fn found(&self, q: Option<String>, ws: Option<String>) -> Result<Reply> {
+        let id = ws.and_then(|id| id.parse().ok());
+        let found = self.stored(move |store| {
+            let mut found: Vec<_> =
+                id.map_or(Ok(None), |id| store.workspace(id))?.into_iter().collect();
+            if found.is_empty() {
+                found = store.workspaces(&q.unwrap_or_default())?;
+            }
+            Ok(found)
+        });
+        let wire = |known: store::Workspace| Workspace {
+            id: known.id.to_string(),
+            id_v1: known.id.to_string(),
+            name: known.name,
+            content: known.content,
+        };
+        Ok(Reply::Workspaces(found.await?.into_iter().map(wire).collect()))
+    }
+}
+
+fn is_track(kind: ChartType) -> bool {
+    use ChartType::{Blocks, Genes, Line, StackedLine};
+    matches!(kind, Blocks | Genes | Line | StackedLine)
+}
+
+/// The colours of a saved chart: a list, or a palette that has one or only its name.
+fn colors(saved: &Value) -> Vec<String> {
+    let list = saved.as_array().or_else(|| saved.get("colors")?.as_array());
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+/// Undoes JavaScript's `encodeURIComponent`; a text that is none stays as it is.
+fn unescape(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()))
+            .flatten();
+        out.push(code.unwrap_or(bytes[at]));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pages_escape_is_unescaped() {
+        assert_eq!(unescape("%7B%22n%22%3A%22T%C3%BC%25%22%7D"), "{\"n\":\"Tü%\"}");
+        assert_eq!(unescape("100% plain %zz"), "100% plain %zz");
+    }
+
+    #[test]
+    fn colours_come_in_three_forms() {
+        assert_eq!(colors(&json!(["#1", "#2"])), ["#1", "#2"]);
+        assert_eq!(colors(&json!({"id": "x", "colors": ["#3"]})), ["#3"]);
+        assert!(colors(&json!({"id": "d3-category10"})).is_empty());
+    }
+}

@@ -1,0 +1,260 @@
+//! What is kept on disk: workspaces and the state of sessions, in one SQLite file.
+//!
+//! Calls block; whoever is asynchronous makes them on a blocking thread. The statements are plain
+//! SQL with `ON CONFLICT`, which PostgreSQL understands as well.
+
+use crate::error::{Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The file's name in its folder.
+const FILE: &str = "epivizrs.sqlite";
+/// How long another process that writes is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Each entry makes the schema of one version into that of the next. Never changed, only added to.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE workspaces (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        content TEXT NOT NULL,
+        changed BIGINT NOT NULL
+    );
+    CREATE TABLE sessions (
+        name TEXT NOT NULL,
+        data TEXT NOT NULL,
+        state TEXT NOT NULL,
+        changed BIGINT NOT NULL,
+        PRIMARY KEY (name, data)
+    );
+"];
+
+/// A saved workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: i64,
+    /// Its name; several may have the same.
+    pub name: String,
+    /// What EpiViz saves of a workspace: JSON.
+    pub content: String,
+    /// When it was saved, in seconds since 1970.
+    pub changed: i64,
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the store of a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be made, [`Error::Data`] if its file is no store of ours
+    /// or cannot be written.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let path = folder.join(FILE);
+        let connection = Connection::open(&path).map_err(|error| trouble(&path, &error))?;
+        prepare(&connection, &path)?;
+        Ok(Store { path, connection: Mutex::new(connection) })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> impl Fn(rusqlite::Error) -> Error {
+        |error| trouble(&self.path, &error)
+    }
+
+    /// Saves a workspace: over the one of that id if there is one, else as a new one. Returns its id.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn save_workspace(&self, id: Option<i64>, name: &str, content: &str) -> Result<i64> {
+        let connection = self.lock();
+        if let Some(id) = id {
+            let update =
+                "UPDATE workspaces SET name = ?2, content = ?3, changed = ?4 WHERE id = ?1";
+            let changed = connection.execute(update, params![id, name, content, now()]);
+            if changed.map_err(self.trouble())? > 0 {
+                return Ok(id);
+            }
+        }
+        let insert =
+            "INSERT INTO workspaces (name, content, changed) VALUES (?1, ?2, ?3) RETURNING id";
+        connection
+            .query_row(insert, params![name, content, now()], |row| row.get(0))
+            .map_err(self.trouble())
+    }
+
+    /// The workspaces whose name contains `text`, in any case, the latest first.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be read.
+    pub fn workspaces(&self, text: &str) -> Result<Vec<Workspace>> {
+        let connection = self.lock();
+        let select = "SELECT id, name, content, changed FROM workspaces
+            WHERE lower(name) LIKE ?1 ESCAPE '\\' ORDER BY changed DESC, id DESC";
+        let mut statement = connection.prepare(select).map_err(self.trouble())?;
+        let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%");
+        let pattern = format!("%{}%", escaped.replace('_', "\\_"));
+        let rows = statement.query_map([pattern], workspace).map_err(self.trouble())?;
+        rows.collect::<Result<_, _>>().map_err(self.trouble())
+    }
+
+    /// The workspace of that id.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be read.
+    pub fn workspace(&self, id: i64) -> Result<Option<Workspace>> {
+        let select = "SELECT id, name, content, changed FROM workspaces WHERE id = ?1";
+        self.lock().query_row(select, [id], workspace).optional().map_err(self.trouble())
+    }
+
+    /// Deletes a workspace; tells whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn delete_workspace(&self, id: i64) -> Result<bool> {
+        let deleted = self.lock().execute("DELETE FROM workspaces WHERE id = ?1", [id]);
+        deleted.map(|count| count > 0).map_err(self.trouble())
+    }
+
+    /// Saves the state of a session. `data` says what was served, since the charts of other data
+    /// are another session's. `state` is taken when its turn has come, so the latest wins.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn save_session(
+        &self,
+        name: &str,
+        data: &str,
+        state: impl FnOnce() -> String,
+    ) -> Result<()> {
+        let connection = self.lock();
+        let insert = "INSERT INTO sessions (name, data, state, changed) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (name, data) DO UPDATE SET state = excluded.state, changed = excluded.changed";
+        let saved = connection.execute(insert, params![name, data, state(), now()]);
+        saved.map(|_| ()).map_err(self.trouble())
+    }
+
+    /// The sessions of that data: names and states.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be read.
+    pub fn sessions(&self, data: &str) -> Result<Vec<(String, String)>> {
+        let connection = self.lock();
+        let select = "SELECT name, state FROM sessions WHERE data = ?1";
+        let mut statement = connection.prepare(select).map_err(self.trouble())?;
+        let rows = statement.query_map([data], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.map_err(self.trouble())?.collect::<Result<_, _>>().map_err(self.trouble())
+    }
+}
+
+fn prepare(connection: &Connection, path: &Path) -> Result<()> {
+    let trouble = |error: rusqlite::Error| trouble(path, &error);
+    connection.busy_timeout(PATIENCE).map_err(trouble)?;
+    // What is acknowledged has reached the disk: in WAL mode only FULL says so.
+    let modes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+    connection.execute_batch(modes).map_err(trouble)?;
+    // Two processes may open a new store at once: the second waits here, and finds it done.
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble)?;
+    let version: u32 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(trouble)?;
+    let Some(missing) = MIGRATIONS.get(version as usize..) else {
+        let message = "was written by a newer epivizrs; use that, or another --state folder";
+        return Err(Error::data(path, "", message));
+    };
+    for migration in missing {
+        connection.execute_batch(migration).map_err(trouble)?;
+    }
+    let done = format!("PRAGMA user_version = {}; COMMIT", MIGRATIONS.len());
+    connection.execute_batch(&done).map_err(trouble)
+}
+
+fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
+    Ok(Workspace { id: row.get(0)?, name: row.get(1)?, content: row.get(2)?, changed: row.get(3)? })
+}
+
+fn trouble(path: &Path, error: &rusqlite::Error) -> Error {
+    Error::data(path, "", format!("the store cannot be used: {error}"))
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_there_after_opening_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("new/er")).unwrap();
+        let id = store.save_workspace(None, "Tumour 100%", "{}").unwrap();
+        let other = store.save_workspace(None, "normal", "[]").unwrap();
+        assert_ne!(id, other);
+        assert_eq!(store.save_workspace(Some(id), "Tumour 100%", "{1}").unwrap(), id);
+        store.save_session("", "a", || "1".into()).unwrap();
+        store.save_session("", "a", || "2".into()).unwrap();
+        store.save_session("", "b", || "3".into()).unwrap();
+        drop(store);
+
+        let store = Store::open(&folder.path().join("new/er")).unwrap();
+        let names = |text: &str| {
+            let found = store.workspaces(text).unwrap();
+            found.into_iter().map(|w| w.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("UMOUR"), ["Tumour 100%"]);
+        assert_eq!(names("0%"), ["Tumour 100%"]);
+        assert_eq!(names("%%"), [""; 0]);
+        assert_eq!(names("").len(), 2);
+        assert_eq!(store.workspace(id).unwrap().unwrap().content, "{1}");
+        assert!(store.delete_workspace(id).unwrap());
+        assert!(!store.delete_workspace(id).unwrap());
+        assert_eq!(store.workspace(id).unwrap(), None);
+        assert_eq!(store.sessions("a").unwrap(), [("".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn two_at_once_make_one_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(folder.path()).unwrap().save_workspace(None, "x", "{}").unwrap();
+        std::thread::scope(|scope| {
+            (0..4).map(|_| scope.spawn(open)).collect::<Vec<_>>().into_iter().for_each(|t| {
+                t.join().unwrap();
+            });
+        });
+        assert_eq!(Store::open(folder.path()).unwrap().workspaces("").unwrap().len(), 4);
+    }
+
+    #[test]
+    fn what_is_no_store_of_ours_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join(FILE),
+            "not a database, but long enough to tell".repeat(9),
+        )
+        .unwrap();
+        let error = Store::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(FILE) && error.contains("not a database"), "{error}");
+        let newer = tempfile::tempdir().unwrap();
+        let store = Store::open(newer.path()).unwrap();
+        store.lock().execute_batch("PRAGMA user_version = 99").unwrap();
+        let error = Store::open(newer.path()).unwrap_err().to_string();
+        assert!(error.contains("newer epivizrs"), "{error}");
+    }
+}

@@ -1,0 +1,218 @@
+//! A page that speaks the protocol as the real ones do, and misbehaves as they can.
+
+#![allow(dead_code, unreachable_pub, reason = "shared by test files that use parts of it")]
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Message;
+
+/// What the page does when it is asked for an action.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Manner {
+    Obeys,
+    Refuses,
+    IsSilent,
+    /// Does it, and answers when it is asked something else.
+    IsLate,
+    AnswersTwice,
+    /// Does it and leaves without an answer.
+    HangsUp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drawn {
+    pub id: String,
+    pub kind: String,
+    pub measurements: Vec<String>,
+    pub settings: Value,
+    pub colors: Value,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub charts: Vec<Drawn>,
+    pub location: Value,
+    /// Every action in the order in which it came, but for the questions where it looks.
+    pub asked: Vec<String>,
+    pub answers: Vec<Value>,
+}
+
+pub struct FakePage {
+    shown: watch::Receiver<Shown>,
+    send: mpsc::UnboundedSender<Value>,
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+/// Which manner for which action; the count says how often it was asked for it before.
+pub type Manners = Arc<dyn Fn(&str, usize) -> Manner + Send + Sync>;
+
+pub fn obedient() -> Manners {
+    Arc::new(|_, _| Manner::Obeys)
+}
+
+pub fn when(action: &'static str, manner: Manner) -> Manners {
+    Arc::new(move |asked, _| if asked == action { manner } else { Manner::Obeys })
+}
+
+impl FakePage {
+    pub async fn open(address: SocketAddr, path: &str, manners: Manners) -> Self {
+        Self::of_version(address, path, "4", manners).await
+    }
+
+    pub async fn of_version(
+        address: SocketAddr,
+        path: &str,
+        version: &'static str,
+        manners: Manners,
+    ) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let url = format!("ws://{address}{path}");
+        let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let (shown_to, shown) = watch::channel(Shown {
+            location: json!({"seqName": "chr1", "start": 1, "end": 1000}),
+            ..Shown::default()
+        });
+        let (send, mut to_send) = mpsc::unbounded_channel::<Value>();
+        let task = tokio::spawn(async move {
+            let hello = |id: u64, data: Value| {
+                Message::text(json!({"requestId": id, "type": "request", "data": data}).to_string())
+            };
+            for (id, action) in [(1, "getMeasurements"), (3, "getSeqInfos")] {
+                let data = json!({"action": action, "version": version});
+                socket.send(hello(id, data)).await.unwrap();
+            }
+            if version != "2" {
+                let types = json!({"0": {"chartName": "epiviz.plugins.charts.LineTrack",
+                    "customSettings": {"0": {"id": "step", "type": "number", "defaultValue": 1,
+                    "label": "Step", "possibleValues": null}}, "colorMap": {"0": "#1f77b4"}}});
+                let data = json!({"action": "registerChartTypes", "data": types});
+                socket.send(hello(5, data)).await.unwrap();
+            }
+            let mut page = Inside { shown: shown_to, manners, version, ids: 0, owed: None };
+            loop {
+                let said = tokio::select! {
+                    message = socket.next() => match message {
+                        Some(Ok(Message::Text(text))) => page.hear(text.as_str()),
+                        Some(Ok(_)) => Some(vec![]),
+                        _ => return,
+                    },
+                    request = to_send.recv() => request.map(|request| vec![request]),
+                };
+                let Some(said) = said else { return };
+                for message in said {
+                    if socket.send(Message::text(message.to_string())).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        FakePage { shown, send, task }
+    }
+
+    /// Waits until the page shows what is wanted.
+    pub async fn until(&mut self, wanted: impl Fn(&Shown) -> bool) -> Shown {
+        let mut shown = self.shown.clone();
+        let waited = shown.wait_for(|shown| wanted(shown));
+        match tokio::time::timeout(std::time::Duration::from_secs(20), waited).await {
+            Ok(shown) => shown.expect("the page has left").clone(),
+            Err(_) => panic!("it never came; the page shows {:#?}", *self.shown.borrow()),
+        }
+    }
+
+    pub fn now(&self) -> Shown {
+        self.shown.borrow().clone()
+    }
+
+    /// The user changes a chart.
+    pub fn request(&self, data: &Value) {
+        self.send.send(json!({"requestId": 77, "type": "request", "data": data})).unwrap();
+    }
+}
+
+struct Inside {
+    shown: watch::Sender<Shown>,
+    manners: Manners,
+    version: &'static str,
+    ids: usize,
+    owed: Option<Value>,
+}
+
+impl Inside {
+    /// What to say to a message; none to leave.
+    fn hear(&mut self, text: &str) -> Option<Vec<Value>> {
+        let message: Value = serde_json::from_str(text).unwrap();
+        let data = &message["data"];
+        if message["type"] != "request" {
+            self.shown.send_modify(|shown| shown.answers.push(message.clone()));
+            return Some(vec![]);
+        }
+        let action = data["action"].as_str().unwrap().to_owned();
+        let quiet = action == "getCurrentLocation";
+        let before = self.shown.borrow().asked.iter().filter(|known| **known == action).count();
+        let manner = (self.manners)(&action, before);
+        let mut said: Vec<Value> = self.owed.take().into_iter().collect();
+        let answer = |success: bool, value: Value| {
+            json!({"requestId": message["requestId"], "type": "response",
+                "data": {"success": success, "errorMessage": if success { Value::Null } else { "no, thank you".into() }, "value": value}})
+        };
+        let mut value = Value::Null;
+        if manner != Manner::Refuses && manner != Manner::IsSilent {
+            value = self.act(&action, data);
+            if action == "setChartSettings" && self.version != "2" {
+                let echo = json!({"action": "setChartSettings", "colorMap": data["colorMap"], "chartId": data["chartId"]});
+                said.push(json!({"requestId": 500, "type": "request", "data": echo}));
+            }
+        }
+        if !quiet {
+            self.shown.send_modify(|shown| shown.asked.push(action.clone()));
+        }
+        match manner {
+            Manner::Obeys => said.push(answer(true, value)),
+            Manner::AnswersTwice => said.extend([answer(true, value.clone()), answer(true, value)]),
+            Manner::Refuses => said.push(answer(false, Value::Null)),
+            Manner::IsSilent => {}
+            Manner::IsLate => self.owed = Some(answer(true, value)),
+            Manner::HangsUp => return None,
+        }
+        Some(said)
+    }
+
+    fn act(&mut self, action: &str, data: &Value) -> Value {
+        let inner = |key: &str| -> Value {
+            serde_json::from_str(data[key].as_str().expect("JSON inside a text")).unwrap()
+        };
+        let id = data["chartId"].as_str().unwrap_or_default();
+        let mut value = Value::Null;
+        self.shown.send_modify(|shown| match action {
+            "addChart" => {
+                self.ids += 1;
+                let id = format!("chart-{}", self.ids);
+                value = json!({ "id": id });
+                let ids = inner("measurements");
+                let ids = ids.as_array().unwrap().iter();
+                shown.charts.push(Drawn {
+                    id,
+                    kind: data["type"].as_str().unwrap().rsplit('.').next().unwrap().to_owned(),
+                    measurements: ids.map(|m| m["id"].as_str().unwrap().to_owned()).collect(),
+                    ..Drawn::default()
+                });
+            }
+            "removeChart" => shown.charts.retain(|chart| chart.id != id),
+            "setChartSettings" => {
+                let colors = data["colorMap"].as_array().expect("colours must always be there");
+                assert!(!colors.is_empty());
+                let chart = shown.charts.iter_mut().find(|chart| chart.id == id).unwrap();
+                chart.settings = data["settings"].clone();
+                chart.colors = data["colorMap"].clone();
+            }
+            "navigate" => shown.location = inner("range"),
+            "getCurrentLocation" => value = shown.location.clone(),
+            _ => {}
+        });
+        value
+    }
+}
