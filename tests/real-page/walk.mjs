@@ -124,7 +124,7 @@ await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () 
 
 // ---- Between page and endpoint: counts, and delays the answers to the page's requests.
 const traffic = {}, open = new Set();
-let busy = Date.now();
+let busy = Date.now(), located = 0;
 function count(kind, message) {
   const known = (traffic[kind] ??= { messages: 0, bytes: 0 });
   known.messages++;
@@ -139,14 +139,16 @@ await page.routeWebSocket(() => true, socket => {
       open.add(requestId);
       count(`page asks ${data.action}`, message);
     } else {
-      count(`page answers ${asked.get(requestId)}`, message);
+      const { action, at } = asked.get(requestId);
+      if (action === 'getCurrentLocation') located = at;
+      count(`page answers ${action}`, message);
     }
     endpoint.send(message);
   });
   endpoint.onMessage(message => {
     const { type, requestId, data } = JSON.parse(message);
     if (type === 'request') {
-      asked.set(requestId, data.action);
+      asked.set(requestId, { action: data.action, at: Date.now() });
       count(`endpoint asks ${data.action}`, message);
       socket.send(message);
     } else {
@@ -173,9 +175,12 @@ await page.evaluate(charts => {
   }
 }, truth.charts);
 
-async function rest(quiet) {
+/** Until the endpoint has learnt where the page looks since anything happened, and done about it. */
+async function rest() {
   const since = Date.now();
-  while ((open.size || Date.now() - busy < quiet) && Date.now() - since < 30000) await sleep(50);
+  busy = since;
+  const isQuiet = () => !open.size && Date.now() - busy > 500 && (located > busy || !cache);
+  while (!isQuiet() && Date.now() - since < 60000) await sleep(50);
 }
 const look = () => page.evaluate(() => {
   const place = window.page._locationManager.currentLocation(), charts = [];
@@ -227,7 +232,7 @@ async function act() {
   return `${place.seqName}:${place.start}-${place.end}`;
 }
 
-await rest(1500);
+await rest();
 for (const kind of Object.keys(traffic)) delete traffic[kind];
 const wrong = [];
 let least = Infinity, most = 0;
@@ -237,8 +242,7 @@ for (let step = 1; step <= steps; step++) {
     done.push(await act());
     if (hurry > 1) await sleep(random() * 500);
   }
-  await sleep(500);
-  await rest(1100);
+  await rest();
   const { place, charts } = await look();
   const faults = [];
   for (const chart of charts) {
