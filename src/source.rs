@@ -3,6 +3,7 @@
 //! [`Source`] is the contract that everything stands on; [`FORMATS`] is the one list of file
 //! formats. A format costs its own file and one word in that list.
 
+mod bam;
 mod bbi;
 mod bed;
 mod bgzf;
@@ -188,6 +189,8 @@ pub const FORMATS: &[Format] = &[
     bigwig::FORMAT,
     bigbed::FORMAT,
     vcf::FORMAT,
+    bam::COVERAGE,
+    bam::READS,
     wig::WIG,
     gff::GFF3,
     gff::GTF,

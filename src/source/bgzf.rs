@@ -167,4 +167,23 @@ impl Bgzf {
             }
         }
     }
+
+    /// Appends exactly `count` bytes to `bytes`; false if the file ends before the first of them.
+    pub(super) fn take(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<bool> {
+        let wanted = bytes.len() + count;
+        while bytes.len() < wanted {
+            let missing = wanted - bytes.len();
+            let rest = self.rest()?;
+            if rest.is_empty() {
+                return match missing == count {
+                    true => Ok(false),
+                    false => Err(self.damaged("the file ends within a record; is it whole?")),
+                };
+            }
+            let part = rest.len().min(missing);
+            bytes.extend_from_slice(&rest[..part]);
+            self.at += part;
+        }
+        Ok(true)
+    }
 }

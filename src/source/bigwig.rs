@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     sniff: |head| {
         head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
     },
-    open: |input, options, _| Ok(Box::new(BigWig::open(input, options)?)),
+    open: |input, options, _| open(input, options),
 };
 
 /// The name of a signal's one column.
@@ -52,6 +52,11 @@ struct BigWig {
     covered: f64,
     scans: Vec<Mutex<Option<Arc<Scan>>>>,
     knows_lengths: bool,
+}
+
+/// Opens a bigWig.
+pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig::open(input, options)?))
 }
 
 /// A bigWig made from a file that does not say how long its sequences are.

@@ -14,6 +14,7 @@ use crate::table::{Column, Data, Table, Texts};
 pub(super) use builder::Builder;
 use census::{COARSE, Census, FINEST};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -266,6 +267,22 @@ impl<F: ByRegion> Indexed<F> {
         Ok(table.table(rank))
     }
 
+    fn first_view_of(&self, sequence: usize) -> Option<Region> {
+        let name = self.about.sequences.at(sequence).name.clone();
+        let length = self.length(sequence);
+        [length / 2..u32::MAX, 0..u32::MAX].into_iter().find_map(|bases| {
+            let (mut first, mut reach, mut count) = (None, 0, 0);
+            let seen = self.each(sequence, bases.clone(), |row| {
+                let first = *first.get_or_insert(row.start.max(bases.start));
+                (count, reach) = (count + 1, row.reach());
+                Ok(count < FIRST_VIEW_ROWS && reach - first < FIRST_VIEW_BASES)
+            });
+            let start = seen.ok().and(first)?;
+            let end = reach.min(start.saturating_add(FIRST_VIEW_BASES));
+            Some(Region::new(name.clone(), start, end))
+        })
+    }
+
     /// All names with their places; empty if there are too many.
     fn all_names(&self, column: usize) -> Result<Records> {
         let mut rows = Rows::default();
@@ -326,20 +343,9 @@ impl<F: ByRegion> Source for Indexed<F> {
 
     /// Rows from the middle of the sequence that has most.
     fn first_view(&self) -> Option<Region> {
-        let most = (0..self.about.rows.len()).max_by_key(|index| self.about.rows[*index])?;
-        let name = self.about.sequences.at(most).name.clone();
-        let length = self.length(most);
-        [length / 2..u32::MAX, 0..u32::MAX].into_iter().find_map(|bases| {
-            let (mut first, mut reach, mut count) = (None, 0, 0);
-            let seen = self.each(most, bases.clone(), |row| {
-                let first = *first.get_or_insert(row.start.max(bases.start));
-                (count, reach) = (count + 1, row.reach());
-                Ok(count < FIRST_VIEW_ROWS && reach - first < FIRST_VIEW_BASES)
-            });
-            let start = seen.ok().and(first)?;
-            let end = reach.min(start.saturating_add(FIRST_VIEW_BASES));
-            Some(Region::new(name.clone(), start, end))
-        })
+        let mut sequences: Vec<usize> = (0..self.about.rows.len()).collect();
+        sequences.sort_by_key(|index| Reverse(self.about.rows[*index]));
+        sequences.into_iter().find_map(|sequence| self.first_view_of(sequence))
     }
 
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {

@@ -3,7 +3,7 @@
 #[path = "../bbi/writer.rs"]
 mod writer;
 
-use crate::tabix::{self, Bgzf, Place};
+use crate::tabix::{self, Bgzf, Kind, Place};
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
 use epivizrs::source::{Input, Spec};
@@ -192,6 +192,8 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bedgraph" => bedgraph(),
         "wig" => wig(),
         "vcf" => vcf(),
+        "bam" => bam(),
+        "reads" => reads(),
         _ => Vec::new(),
     }
 }
@@ -332,8 +334,107 @@ fn vcf() -> Vec<Fixture> {
     };
     vec![
         new("vcf", "x.vcf", text.as_bytes()),
-        new("vcf, tabix", "x.vcf.gz", &packed).indexed("tbi", &tabix::index(&places, None)),
-        new("vcf, csi", "x.vcf.gz", &packed).indexed("csi", &tabix::index(&places, Some((12, 6)))),
+        new("vcf, tabix", "x.vcf.gz", &packed).indexed("tbi", &tabix::index(&places, Kind::Tabix)),
+        new("vcf, csi", "x.vcf.gz", &packed)
+            .indexed("csi", &tabix::index(&places, Kind::Csi(12, 6))),
+    ]
+}
+
+/// A BAM of the features as reads, each with a deletion, an intron, and a soft clip; and where its
+/// records are. The rows are stranded.
+fn bam_file() -> (Vec<Row>, Vec<u8>, Vec<Place>) {
+    let mut rows = features();
+    rows.retain(|row| row.strand != ".");
+    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    let mut bam = Bgzf::default();
+    let mut head = b"BAM\x01\0\0\0\0\x02\0\0\0".to_vec();
+    for name in [b"chr1\0", b"chr2\0"] {
+        head.extend(5u32.to_le_bytes());
+        head.extend(name);
+        head.extend(LENGTH.to_le_bytes());
+    }
+    bam.add(&head);
+    let record = |row: &Row| {
+        let name = row.name.replace(' ', "_") + "\0";
+        let cigar = cigar(row);
+        let mut record = Vec::new();
+        record.extend(i32::from(row.sequence == "chr2").to_le_bytes());
+        record.extend(row.start.to_le_bytes());
+        record.extend([name.len() as u8, (row.value / 20.0) as u8, 0, 0]);
+        record.extend((cigar.len() as u16).to_le_bytes());
+        record.extend((if row.strand == "-" { 16u16 } else { 0 }).to_le_bytes());
+        // No bases: their letters and qualities may be left out.
+        record.extend(0u32.to_le_bytes());
+        record.extend([0xff; 8]);
+        record.extend([0; 4]);
+        record.extend(name.as_bytes());
+        for (length, letter) in cigar {
+            let code = "MIDNSHP=X".find(letter).unwrap() as u32;
+            record.extend((length << 4 | code).to_le_bytes());
+        }
+        [&(record.len() as u32).to_le_bytes()[..], &record].concat()
+    };
+    let places = rows
+        .iter()
+        .map(|row| (row.sequence, (row.start, row.end), bam.add(&record(row))))
+        .collect();
+    (rows, bam.finish(), places)
+}
+
+/// The CIGAR of a read: thirds with an intron and a deletion between, where it is long enough.
+fn cigar(row: &Row) -> Vec<(u32, char)> {
+    let length = row.end - row.start;
+    match length / 5 {
+        0 => vec![(length, 'M')],
+        n => {
+            vec![(7, 'S'), (n, 'M'), (n, 'N'), (n, '='), (3, 'I'), (n, 'D'), (length - 4 * n, 'X')]
+        }
+    }
+}
+
+fn bam() -> Vec<Fixture> {
+    let (reads, bytes, _) = bam_file();
+    let mut rows = Vec::new();
+    for sequence in ["chr1", "chr2"] {
+        let mut bases = vec![0.0; LENGTH as usize];
+        for read in reads.iter().filter(|read| read.sequence == sequence) {
+            let mut at = read.start;
+            for (length, letter) in cigar(read) {
+                let span = at as usize..(at + length) as usize;
+                match letter {
+                    'M' | '=' | 'X' => bases[span].iter_mut().for_each(|depth| *depth += 1.0),
+                    'D' | 'N' => {}
+                    _ => continue,
+                }
+                at += length;
+            }
+        }
+        let mut at = 0;
+        for run in bases.chunk_by(|a, b| a == b) {
+            let (start, end) = (at, at + run.len() as u32);
+            at = end;
+            let name = String::new();
+            rows.push(Row { sequence, start, end, strand: ".", name, value: run[0] });
+        }
+    }
+    vec![Fixture::new("bam", "x.bam", &bytes, rows, &[])]
+}
+
+fn reads() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] = &[
+        ("name", |row| row.name.replace(' ', "_")),
+        ("mapq", |row| (row.value / 20.0).floor().to_string()),
+        ("flags", |row| if row.strand == "-" { "16" } else { "0" }.to_owned()),
+        ("cigar", |row| {
+            cigar(row).iter().map(|(length, letter)| format!("{length}{letter}")).collect()
+        }),
+    ];
+    let (rows, bytes, places) = bam_file();
+    let new =
+        || Fixture::new("reads", "x.bam", &bytes, rows.clone(), COLUMNS).option("format", "reads");
+    vec![
+        new().indexed("bai", &tabix::index(&places, Kind::Bai)),
+        new().indexed("csi", &tabix::index(&places, Kind::Csi(14, 6))),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Writes BGZF and its tabix and CSI indexes, as bgzip and tabix do.
+//! Writes BGZF and its indexes, as bgzip, tabix and samtools do.
 
 use flate2::{Compression, Crc, write::DeflateEncoder};
 use std::collections::BTreeMap;
@@ -72,8 +72,17 @@ fn bin(start: u32, end: u32, min_shift: u32, depth: u32) -> u32 {
     }
 }
 
-/// A tabix index, or a CSI index of that smallest shift and depth.
-pub(crate) fn index(places: &[Place], csi: Option<(u32, u32)>) -> Vec<u8> {
+/// The kinds of index.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Tabix,
+    /// With its smallest shift and its depth.
+    Csi(u32, u32),
+    Bai,
+}
+
+/// The index of those records.
+pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
     let mut names: Vec<&str> = places.iter().map(|place| place.0).collect();
     names.dedup();
     let mut layout = Vec::new();
@@ -86,14 +95,22 @@ pub(crate) fn index(places: &[Place], csi: Option<(u32, u32)>) -> Vec<u8> {
     layout.extend(joined);
     let mut out = Vec::new();
     let put = |out: &mut Vec<u8>, number: usize| out.extend((number as u32).to_le_bytes());
-    let (min_shift, depth) = csi.unwrap_or((14, 5));
-    match csi {
-        None => {
+    let (min_shift, depth) = match kind {
+        Kind::Csi(min_shift, depth) => (min_shift, depth),
+        _ => (14, 5),
+    };
+    let csi = matches!(kind, Kind::Csi(..));
+    match kind {
+        Kind::Bai => {
+            out.extend(b"BAI\x01");
+            put(&mut out, names.len());
+        }
+        Kind::Tabix => {
             out.extend(b"TBI\x01");
             put(&mut out, names.len());
             out.extend(layout);
         }
-        Some(_) => {
+        Kind::Csi(..) => {
             out.extend(b"CSI\x01");
             put(&mut out, min_shift as usize);
             put(&mut out, depth as usize);
@@ -117,7 +134,7 @@ pub(crate) fn index(places: &[Place], csi: Option<(u32, u32)>) -> Vec<u8> {
         put(&mut out, bins.len());
         for (number, chunks) in bins {
             put(&mut out, number as usize);
-            if csi.is_some() {
+            if csi {
                 out.extend(0u64.to_le_bytes());
             }
             put(&mut out, chunks.len());
@@ -126,10 +143,13 @@ pub(crate) fn index(places: &[Place], csi: Option<(u32, u32)>) -> Vec<u8> {
                 out.extend(end.to_le_bytes());
             }
         }
-        if csi.is_none() {
+        if !csi {
             put(&mut out, linear.len());
             linear.iter().for_each(|offset| out.extend(offset.to_le_bytes()));
         }
+    }
+    if kind == Kind::Bai {
+        return out;
     }
     let mut packed = Bgzf::default();
     packed.add(&out);

@@ -32,14 +32,22 @@ impl From<io::Error> for Refused {
 /// A bigWig that is being written.
 pub(crate) struct Writer<W> {
     out: W,
-    /// Name and furthest base of each sequence, in the order in which they came.
-    sequences: Vec<(String, u32)>,
+    /// The sequences, in the order in which they came.
+    sequences: Vec<Sequence>,
     seen: std::collections::HashSet<String>,
     /// The records of the block that is being filled.
     block: Vec<(u32, u32, f32)>,
     blocks: Vec<Block>,
     at: u64,
     totals: Totals,
+}
+
+/// A sequence that is being written, or was.
+struct Sequence {
+    name: String,
+    /// Its length, as far as it is known; and where its last record ends.
+    length: u32,
+    end: u32,
 }
 
 /// A block that is written: its sequence, what it spans, where it lies.
@@ -84,21 +92,26 @@ impl<W: Write + Seek> Writer<W> {
         end: u32,
         value: f32,
     ) -> Result<(), Refused> {
-        match self.sequences.last_mut() {
-            Some((name, last)) if name == sequence => {
-                if start < *last {
-                    return Err(Refused::Order);
-                }
-                *last = end;
-            }
-            _ => {
-                if !self.seen.insert(sequence.to_owned()) {
-                    return Err(Refused::Order);
-                }
-                self.flush()?;
-                self.sequences.push((sequence.to_owned(), end));
-            }
+        if self.sequences.last().is_none_or(|last| last.name != sequence) {
+            self.begin(sequence, 0)?;
         }
+        self.add_here(start, end, value)
+    }
+
+    /// Begins the next sequence. What is not known of its length is where its last record ends.
+    pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Refused> {
+        if !self.seen.insert(name.to_owned()) {
+            return Err(Refused::Order);
+        }
+        self.flush()?;
+        self.sequences.push(Sequence { name: name.to_owned(), length, end: 0 });
+        Ok(())
+    }
+
+    /// Adds a record on the sequence that was begun last.
+    pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Refused> {
+        let last = self.sequences.last_mut().filter(|last| start >= last.end);
+        last.ok_or(Refused::Order)?.end = end;
         self.totals.add(end - start, value);
         self.block.push((start, end, value));
         if self.block.len() == RECORDS { Ok(self.flush()?) } else { Ok(()) }
@@ -170,7 +183,7 @@ impl<W: Write + Seek> Writer<W> {
     /// The tree of sequences (supplementary tables 8 to 11): a root over leaves.
     fn put_sequences(&mut self) -> io::Result<()> {
         let mut named: Vec<(&str, u32, u32)> =
-            (0..).zip(&self.sequences).map(|(id, (name, length))| (&**name, id, *length)).collect();
+            (0..).zip(&self.sequences).map(|(id, s)| (&*s.name, id, s.length.max(s.end))).collect();
         named.sort_unstable();
         let key = named.iter().map(|(name, ..)| name.len()).max().unwrap_or(1);
         let padded = |name: &str| {

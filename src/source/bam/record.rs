@@ -1,0 +1,216 @@
+//! What a BAM file begins with, and its records as far as they are used (SAM specification,
+//! section 4.2).
+
+use crate::error::Result;
+use crate::genome::{MAX_POSITION, Sequences};
+use crate::source::bgzf::Bgzf;
+use std::ops::Range;
+
+/// No record of real reads comes near this.
+const LARGEST_RECORD: usize = 1 << 28;
+/// Bytes of a record before its name.
+const FIXED: usize = 32;
+const LONGEST_NAME: u32 = 4096;
+
+/// Bits of FLAG.
+const UNMAPPED: u16 = 0x4;
+const REVERSE: u16 = 0x10;
+const SECONDARY: u16 = 0x100;
+const FAILED: u16 = 0x200;
+const DUPLICATE: u16 = 0x400;
+
+/// An aligned read.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    bytes: Vec<u8>,
+}
+
+/// Reads the sequences that a file lists; the reader then stands at the first record.
+pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
+    let mut bytes = Vec::new();
+    if !reader.take(&mut bytes, 8)? || bytes[..4] != *b"BAM\x01" {
+        return Err(reader.damaged("does not begin as a BAM file must"));
+    }
+    // The header's text says nothing that is needed here.
+    let mut text = number(&bytes, 4) as usize;
+    while text > 0 {
+        let part = text.min(1 << 16);
+        whole(reader, &mut bytes, part)?;
+        text -= part;
+    }
+    whole(reader, &mut bytes, 4)?;
+    let count = number(&bytes, 0);
+    let mut sequences = Sequences::default();
+    for index in 0..count as usize {
+        whole(reader, &mut bytes, 4)?;
+        let length = number(&bytes, 0);
+        if !(2..=LONGEST_NAME).contains(&length) {
+            return Err(reader.damaged("the name of a sequence has an impossible length"));
+        }
+        whole(reader, &mut bytes, length as usize + 4)?;
+        let bases = number(&bytes, length as usize);
+        let name = std::str::from_utf8(&bytes[..length as usize - 1])
+            .map_err(|_| reader.damaged("the name of a sequence is not UTF-8 text"))?;
+        if bases > MAX_POSITION || sequences.index_or_add(name) != index {
+            return Err(reader.damaged("a sequence is listed twice or is impossibly long"));
+        }
+        sequences.lengthen(index, bases);
+    }
+    Ok(sequences)
+}
+
+/// Reads exactly that many bytes in place of those that are there.
+fn whole(reader: &mut Bgzf, bytes: &mut Vec<u8>, count: usize) -> Result<()> {
+    bytes.clear();
+    match reader.take(bytes, count)? {
+        true => Ok(()),
+        false => Err(reader.damaged("the file ends early; is it whole?")),
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+impl Record {
+    /// Reads the next record; false at the end of the file. Its parts lie within it.
+    pub(super) fn read(&mut self, reader: &mut Bgzf) -> Result<bool> {
+        self.bytes.clear();
+        if !reader.take(&mut self.bytes, 4)? {
+            return Ok(false);
+        }
+        let size = number(&self.bytes, 0) as usize;
+        if !(FIXED..=LARGEST_RECORD).contains(&size) {
+            return Err(reader.damaged(&format!("a record has an impossible size of {size} bytes")));
+        }
+        whole(reader, &mut self.bytes, size)?;
+        let parts = self.cigar_at() as u64 + 4 * u64::from(self.operations());
+        let bases = u64::from(self.bases());
+        if parts + bases.div_ceil(2) + bases > size as u64 || self.start() > Some(MAX_POSITION) {
+            return Err(reader.damaged("the parts of a record do not fit into it"));
+        }
+        Ok(true)
+    }
+
+    /// The number of its sequence; none if it has none.
+    pub(super) fn sequence(&self) -> Option<usize> {
+        usize::try_from(number(&self.bytes, 0) as i32).ok()
+    }
+
+    /// Its first aligned base, 0-based; none if it has none.
+    pub(super) fn start(&self) -> Option<u32> {
+        u32::try_from(number(&self.bytes, 4) as i32).ok()
+    }
+
+    pub(super) fn flags(&self) -> u16 {
+        (number(&self.bytes, 12) >> 16) as u16
+    }
+
+    pub(super) fn quality(&self) -> u8 {
+        self.bytes[9]
+    }
+
+    pub(super) fn is_reverse(&self) -> bool {
+        self.flags() & REVERSE > 0
+    }
+
+    pub(super) fn is_mapped(&self) -> bool {
+        self.flags() & UNMAPPED == 0 && self.sequence().is_some() && self.start().is_some()
+    }
+
+    /// Whether `samtools depth` counts it by default.
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_mapped() && self.flags() & (SECONDARY | FAILED | DUPLICATE) == 0
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        let length = usize::from(self.bytes[8]).saturating_sub(1);
+        self.bytes.get(FIXED..FIXED + length).unwrap_or_default()
+    }
+
+    fn bases(&self) -> u32 {
+        number(&self.bytes, 16)
+    }
+
+    fn operations(&self) -> u16 {
+        number(&self.bytes, 12) as u16
+    }
+
+    fn cigar_at(&self) -> usize {
+        FIXED + usize::from(self.bytes[8])
+    }
+
+    /// The operations of its CIGAR: length and letter. One of more than 65,535 operations stands
+    /// in the tag `CG`.
+    pub(super) fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
+        let at = self.cigar_at();
+        let own = &self.bytes[at..at + 4 * usize::from(self.operations())];
+        let placeholder = own.len() == 8 && number(own, 0) == self.bases() << 4 | 4;
+        let bytes = if placeholder { self.long_cigar().unwrap_or(own) } else { own };
+        bytes.chunks_exact(4).map(|operation| {
+            let operation = number(operation, 0);
+            let letter = b"MIDNSHP=X".get(operation as usize & 0xf).copied().unwrap_or(b'?');
+            (operation >> 4, char::from(letter))
+        })
+    }
+
+    /// The value of the tag `CG`.
+    fn long_cigar(&self) -> Option<&[u8]> {
+        let bases = self.bases() as usize;
+        let tags = self.cigar_at() + 4 * usize::from(self.operations()) + bases.div_ceil(2) + bases;
+        let mut tags = self.bytes.get(tags..)?;
+        loop {
+            let (tag, kind) = (tags.get(..2)?, *tags.get(2)?);
+            let value = &tags[3..];
+            let width = |kind| match kind {
+                b'A' | b'c' | b'C' => Some(1),
+                b's' | b'S' => Some(2),
+                b'i' | b'I' | b'f' => Some(4),
+                _ => None,
+            };
+            let length = match kind {
+                b'Z' | b'H' => memchr::memchr(0, value)? + 1,
+                b'B' => {
+                    let bytes = width(*value.first()?)? * number(value, 1) as usize;
+                    if tag == b"CG" {
+                        return value.get(5..5 + bytes);
+                    }
+                    5 + bytes
+                }
+                kind => width(kind)?,
+            };
+            tags = value.get(length..)?;
+        }
+    }
+
+    /// The stretches of the sequence that its bases are aligned to: without deletions and skipped
+    /// introns. Those that touch are one.
+    pub(super) fn blocks(&self) -> Vec<Range<u32>> {
+        let mut at = self.start().unwrap_or(0);
+        let mut blocks: Vec<Range<u32>> = Vec::with_capacity(4);
+        for (length, letter) in self.cigar() {
+            let end = at.saturating_add(length).min(MAX_POSITION);
+            match letter {
+                'M' | '=' | 'X' => {
+                    match blocks.last_mut() {
+                        Some(last) if last.end == at => last.end = end,
+                        _ if at < end => blocks.push(at..end),
+                        _ => {}
+                    }
+                    at = end;
+                }
+                'D' | 'N' => at = end,
+                _ => {}
+            }
+        }
+        blocks
+    }
+
+    /// One past the last base of the sequence that it reaches; its start if it has no bases.
+    pub(super) fn end(&self) -> u32 {
+        let start = self.start().unwrap_or(0);
+        let consumed =
+            self.cigar().filter(|(_, letter)| matches!(letter, 'M' | '=' | 'X' | 'D' | 'N'));
+        consumed.fold(start, |end, (length, _)| end.saturating_add(length)).min(MAX_POSITION)
+    }
+}
