@@ -9,11 +9,14 @@ pub use listing::Listing;
 
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
-use crate::source::{Context, Input, Level, Mock, Options, Source, Spec};
+use crate::source::{self, Context, Input, Level, Mock, Options, Places, Source, Spec};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// A source that was asked for; none if it must wait for the genes of others.
+type Opened = (Option<Arc<dyn Source>>, Spec);
 
 /// The most rows that one answer may hold.
 pub const MAX_ROWS: u64 = 100_000;
@@ -103,21 +106,45 @@ impl Catalog {
 
     /// Opens sources side by side.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<(Arc<dyn Source>, Spec)>, Vec<Error>) {
-        let opening: Vec<_> = specs
-            .into_iter()
-            .map(|spec| {
-                let context = self.context.clone();
-                self.door.pass(move || Ok((crate::source::open(&spec, &context)?, spec)))
+        let opening = specs.into_iter().map(|spec| {
+            let context = self.context.clone();
+            self.door.pass(move || match source::needs_genes(&spec)? {
+                true => Ok((None, spec)),
+                false => Ok((Some(Arc::from(source::open(&spec, &context)?)), spec)),
             })
-            .collect();
+        });
+        let mut results = futures_util::future::join_all(opening).await;
+        self.place(&mut results).await;
         let (mut opened, mut errors) = (Vec::new(), Vec::new());
-        for result in futures_util::future::join_all(opening).await {
+        for result in results {
             match result {
-                Ok((source, spec)) => opened.push((Arc::from(source), spec)),
+                Ok((Some(source), spec)) => opened.push((source, spec)),
+                Ok((None, _)) => {}
                 Err(error) => errors.push(error),
             }
         }
         (opened, errors)
+    }
+
+    /// Opens the sources whose rows lie where the genes of others do, now that those are known.
+    async fn place(&self, results: &mut [Result<Opened>]) {
+        if !results.iter().any(|result| matches!(result, Ok((None, _)))) {
+            return;
+        }
+        let mut places = Places::default();
+        let listing = self.listing();
+        let known = listing.measurements().map(|measurement| &measurement.source);
+        let new = results.iter().flatten().filter_map(|(source, _)| source.as_ref());
+        new.chain(known).for_each(|source| source.add_places(&mut places));
+        for result in results {
+            if let Ok((None, spec)) = result {
+                let mut spec = spec.clone();
+                spec.options.places = places.clone();
+                let context = self.context.clone();
+                let open = move || Ok((Some(Arc::from(source::open(&spec, &context)?)), spec));
+                *result = self.door.pass(open).await;
+            }
+        }
     }
 
     /// Lists a source of the caller's own under that name; returns its measurements.

@@ -6,6 +6,9 @@
 mod bam;
 mod bbi;
 mod bed;
+mod bed12;
+mod bedmethyl;
+mod bedpe;
 mod bgzf;
 mod bigbed;
 mod bigwig;
@@ -13,29 +16,38 @@ mod binning;
 mod bins;
 mod cache;
 mod context;
+mod fields;
+mod genepred;
+mod genes;
 mod gff;
 mod indexed;
 mod input;
+mod matrix;
 mod mock;
 mod names;
+mod places;
 mod pool;
 mod records;
 mod spec;
 mod tabix;
 mod text;
+mod ucsc;
 mod vcf;
 mod wig;
 
 pub use context::{Context, Progress};
+pub use genes::Unit;
 pub use input::Input;
 pub use mock::Mock;
 pub use names::{Closeness, Hit};
+pub use places::{Place, Places};
 pub use records::{Records, Rows, Use};
 pub use spec::{KEYS, Missing, Options, Spec, Summary};
 
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::table::Table;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How finely rows are given.
@@ -163,6 +175,17 @@ pub trait Source: Send + Sync + 'static {
     /// faults.
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table>;
 
+    /// What is known of a column besides its values: keys and values, such as `tissue`, `colon`.
+    fn annotation(&self, column: &str) -> BTreeMap<String, String> {
+        let _ = column;
+        BTreeMap::new()
+    }
+
+    /// Tells where its genes lie, if it has any.
+    fn add_places(&self, places: &mut Places) {
+        let _ = places;
+    }
+
     /// Rows whose name contains `text` in any case, best first, at most `limit`.
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
         let _ = (text, limit);
@@ -194,6 +217,13 @@ pub const FORMATS: &[Format] = &[
     wig::WIG,
     gff::GFF3,
     gff::GTF,
+    genepred::FORMAT,
+    bedmethyl::FORMAT,
+    bedpe::INTERACT,
+    bedpe::BEDPE,
+    bed12::FORMAT,
+    ucsc::FORMAT,
+    matrix::FORMAT,
     bed::FORMAT,
     wig::BEDGRAPH,
 ];
@@ -204,10 +234,7 @@ pub const FORMATS: &[Format] = &[
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
 pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
-    let format = match &spec.options.format {
-        Some(name) => format_named(name)?,
-        None => detect(&spec.input)?,
-    };
+    let format = format_of(spec)?;
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
     let source = (format.open)(&spec.input, &spec.options, context)?;
     let known = source.columns();
@@ -222,6 +249,23 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
             Err(Error::data(spec.input.path(), "", unknown_column(name, known).to_string()))
         }
         None => Ok(source),
+    }
+}
+
+/// Whether the rows of a source lie where the genes of others do: [`Options::places`] must be known
+/// before it is opened.
+///
+/// # Errors
+/// As [`open`].
+pub fn needs_genes(spec: &Spec) -> Result<bool> {
+    let format = format_of(spec)?;
+    Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)
+}
+
+fn format_of(spec: &Spec) -> Result<&'static Format> {
+    match &spec.options.format {
+        Some(name) => format_named(name),
+        None => detect(&spec.input),
     }
 }
 

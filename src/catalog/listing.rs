@@ -291,6 +291,11 @@ impl Listing {
             all.push(Measurement {
                 range: range.map(pleasant),
                 column: Some(column.name.clone()),
+                annotation: described
+                    .annotation
+                    .into_iter()
+                    .chain(source.annotation(&column.name))
+                    .collect(),
                 ..described
             });
         }

@@ -27,6 +27,9 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
   missing  zero or gap: what a base without data means in a signal
   columns  columns to serve, separated by ':'
   info     keys of a VCF's INFO to serve as columns, separated by ':'
+  rows     genes or transcripts: what a row of a gene annotation is
+  samples  a table that describes the samples of a matrix, first column their names
+  base     0 or 1: the first base's number in a table of which that is not clear
   color    colour of its charts, like #1f77b4";
 
 #[derive(Debug, Subcommand)]

@@ -1,23 +1,31 @@
-//! BED: intervals with up to nine standard columns and any number of others.
+//! BED: intervals with up to nine standard columns and any number of others, and ENCODE's peaks.
 //!
 //! Coordinates are 0-based and half-open in the file too (UCSC Genome Browser, "BED format").
 
-use super::text::{Line, Lines};
-use super::{Format, Input, Options, Records, Rows, Shape, Source, Use};
-use crate::error::Result;
-use crate::genome::Strand;
-use crate::table::{Column, Data, Texts};
+mod tags;
+
+use super::bigbed::auto_sql::{declarations, in_words};
+use super::fields::{Layout, Separator, Sheet, is_comment, is_number, is_position, is_strand};
+use super::fields::{first_row, unquoted};
+use super::text::Lines;
+use super::{Format, Input, Source};
+use super::{bed12, bedmethyl, bedpe};
+use crate::error::{Error, Result};
+use std::path::PathBuf;
 
 pub(super) const FORMAT: Format = Format {
     name: "bed",
     extensions: &["bed", "narrowpeak", "broadpeak", "gappedpeak"],
     about: "blocks; numbers such as the score can be plotted too",
     sniff,
-    open: |input, options, _| open(input, options),
+    open: |input, _, _| open(input),
 };
 
-/// Columns 4 to 12 of BED.
-const STANDARD: [&str; 9] = [
+/// The columns of BED.
+const STANDARD: [&str; 12] = [
+    "chrom",
+    "start",
+    "end",
     "name",
     "score",
     "strand",
@@ -28,123 +36,165 @@ const STANDARD: [&str; 9] = [
     "block_sizes",
     "block_starts",
 ];
-/// Columns 7 to 10 of ENCODE's narrowPeak; broadPeak has the first three.
+/// Columns 7 to 10 of ENCODE's narrowPeak; broadPeak has the first three, gappedPeak adds them to
+/// the twelve of BED.
 const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
-/// Columns that say how a browser draws the row, not what it is.
-const DRAWING: [&str; 5] =
-    ["thick_start", "thick_end", "block_count", "block_sizes", "block_starts"];
-const STRAND: usize = 2;
 
 fn sniff(head: &[u8]) -> bool {
+    // These are BED too, but tell more than intervals.
+    let telling = [bedmethyl::FORMAT, bedpe::INTERACT, bedpe::BEDPE, bed12::FORMAT];
+    if telling.iter().any(|format| (format.sniff)(head)) {
+        return false;
+    }
     let text = String::from_utf8_lossy(head);
-    let line = text.lines().find(|line| !is_comment(line));
-    line.is_some_and(|line| {
-        let fields: Vec<_> = fields(line).take(3).collect();
-        matches!(fields[..], [_, start, end] if is_number(start) && is_number(end))
+    first_row(&text).is_some_and(|line| {
+        let fields = Separator::of(line).split(line);
+        matches!(fields[..], [_, start, end, ..] if is_position(start) && is_position(end))
     })
 }
 
-fn is_number(text: &str) -> bool {
-    text.parse::<u32>().is_ok()
-}
-
-fn is_comment(line: &str) -> bool {
-    let first = line.split_whitespace().next().unwrap_or("#");
-    first.starts_with('#') || first == "track" || first == "browser"
-}
-
-/// A line's fields: between tabs if it has any, since names may hold spaces; else between spaces.
-fn fields(line: &str) -> impl Iterator<Item = &str> {
-    let tabs = line.contains('\t');
-    line.split(move |c: char| if tabs { c == '\t' } else { c == ' ' })
-        .filter(move |field| tabs || !field.is_empty())
-}
-
-fn open(input: &Input, _: &Options) -> Result<Box<dyn Source>> {
+fn open(input: &Input) -> Result<Box<dyn Source>> {
+    let mut preamble = Preamble::default();
+    let mut sheet: Option<Sheet> = None;
     let mut lines = Lines::open(input)?;
-    let mut rows = Rows::default();
-    let mut columns: Option<Vec<Texts>> = None;
     while let Some(line) = lines.next()? {
-        if !is_comment(line.text) {
-            let width = fields(line.text).count().saturating_sub(3);
-            let columns = columns.get_or_insert_with(|| vec![Texts::default(); width]);
-            push(&line, &mut rows, columns)?;
+        match &mut sheet {
+            _ if is_comment(line.text) => preamble.note(line.text),
+            Some(sheet) => sheet.push(&line)?,
+            None => {
+                let separator = Separator::of(line.text);
+                let fields = separator.split(line.text);
+                if fields.len() < 3 {
+                    return Err(line.error("expected at least 3 columns: sequence, start, end"));
+                }
+                let names = preamble.names(input, separator, &fields)?;
+                let strand = names.iter().position(|name| name == "strand");
+                let layout =
+                    Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
+                sheet.insert(Sheet::new(layout)).push(&line)?;
+            }
         }
     }
-    let columns = columns.unwrap_or_default();
-    if let Some(strands) = columns.get(STRAND) {
-        rows.strand = strands.iter().map(Strand::from_text).collect();
+    let empty = || Sheet::new(Layout::from_header("#chrom start end", Separator::Space)?).into();
+    let Some(mut sheet) = sheet.or_else(empty) else {
+        return Err(Error::Bug("the smallest header has no layout".into()));
+    };
+    if preamble.tags {
+        tags::expand(&mut sheet.collector);
     }
-    let names = names(&input.ending(), columns.len());
-    rows.columns = names
-        .into_iter()
-        .zip(columns)
-        .filter(|(name, _)| name != "strand" && !DRAWING.contains(&name.as_str()))
-        .map(|(name, texts)| Column::new(name, numbers_if_all_are(texts)))
-        .collect();
-    let how = Use { shape: Shape::Features, name: Some("name"), importance: Some("score") };
-    Ok(Box::new(Records::new(rows, how)))
+    Ok(Box::new(sheet.collector.records()))
 }
 
-fn push(line: &Line<'_>, rows: &mut Rows, columns: &mut [Texts]) -> Result<()> {
-    let mut fields = fields(line.text);
-    let (Some(sequence), Some(start), Some(end)) = (fields.next(), fields.next(), fields.next())
-    else {
-        return Err(line.error("expected at least 3 columns: sequence, start, end"));
-    };
-    let start = line.position(start, "start (column 2)")?;
-    let end = line.position(end, "end (column 3)")?;
-    if end < start {
-        return Err(line.error(format!("the end ({end}) lies before the start ({start})")));
-    }
-    rows.push(sequence, start, end);
-    for (index, column) in columns.iter_mut().enumerate() {
-        let Some(field) = fields.next() else {
-            let message = format!("has {} columns, the first row has more", index + 3);
-            return Err(line.error(message));
+/// What the lines before the first row tell.
+#[derive(Default)]
+struct Preamble {
+    /// The comment just before the rows: perhaps a header.
+    header: String,
+    /// The `type` of the track line, in lower case.
+    kind: String,
+    /// Names are lists of tags (`Name=x;ID=y`), as IGV writes them.
+    tags: bool,
+}
+
+impl Preamble {
+    fn note(&mut self, line: &str) {
+        let line = line.trim();
+        let lower = line.to_ascii_lowercase();
+        let says = |key: &str| {
+            let value = lower.split_once(key)?.1.trim_matches(['"', '\'']);
+            value.split([' ', '"', '\'']).next().map(str::to_owned)
         };
-        column.push(field.trim());
+        self.tags |= lower == "#gfftags" || says("gfftags=").is_some_and(|on| on != "off");
+        match line.starts_with('#') {
+            true => self.header = line.to_owned(),
+            false => self.kind = says("type=").unwrap_or_default(),
+        }
     }
-    match fields.next() {
-        Some(_) => Err(line.error("has more columns than the first row")),
-        None => Ok(()),
+
+    /// The names of all columns: from an autoSql file beside the file, from a header, or from
+    /// what the first row looks like.
+    fn names(&self, input: &Input, separator: Separator, row: &[&str]) -> Result<Vec<String>> {
+        if let Some(names) = auto_sql(input, row.len())? {
+            return Ok(names);
+        }
+        let header = Layout::from_header(&self.header, separator).filter(|header| {
+            (header.sequence, header.start, header.end) == (0, 1, 2)
+                && header.names.len() == row.len()
+        });
+        Ok(header.map_or_else(|| names(&input.ending(), &self.kind, row), |header| header.names))
     }
 }
 
-/// The names of the columns from the fourth on.
-fn names(ending: &str, count: usize) -> Vec<String> {
-    let peak = matches!(ending, "narrowpeak" | "broadpeak");
-    let name = |index: usize| match (peak, index) {
-        (true, 3..=6) => PEAK[index - 3].to_owned(),
-        (_, 0..=8) => STANDARD[index].to_owned(),
-        _ => format!("column_{}", index + 4),
+/// The columns' names in an autoSql file beside the file: `x.as` or `x.bed.as` for `x.bed`.
+fn auto_sql(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
+    let Input::File(path) = input else { return Ok(None) };
+    let beside = |name: String| path.with_file_name(name + ".as");
+    let ending = input.ending();
+    let candidates = [beside(input.stem()), beside(format!("{}.{ending}", input.stem()))];
+    let Some(schema) = candidates.into_iter().find(|path: &PathBuf| path.is_file()) else {
+        return Ok(None);
     };
-    (0..count).map(name).collect()
+    let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
+    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
+    if names.len() == columns {
+        return Ok(Some(names));
+    }
+    let message =
+        format!("describes {} columns, {} has {columns}", names.len(), input.path().display());
+    Err(Error::data(&schema, "", message))
 }
 
-/// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing).
-fn numbers_if_all_are(texts: Texts) -> Data {
-    let number = |text: &str| match text {
-        "." | "" | "NA" | "NaN" | "nan" => Some(f64::NAN),
-        text => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+/// The names of columns that nothing names, by what the first row holds.
+fn names(ending: &str, kind: &str, row: &[&str]) -> Vec<String> {
+    let says = |name: &str| ending == name || kind == name;
+    let numbers = |from: usize| row[from..].iter().all(|field| is_number(field));
+    // Files of peaks often end in .bed: where a thick part should lie are no places in the row.
+    let thick_outside = || {
+        let place = |index: usize| row[index].parse::<f64>().ok();
+        let (Some(start), Some(end)) = (place(1), place(2)) else { return false };
+        !(6..8).all(|index| place(index).is_some_and(|at| start <= at && at <= end))
     };
-    match texts.iter().map(number).collect::<Option<Vec<_>>>() {
-        Some(numbers) if numbers.iter().any(|number| !number.is_nan()) => Data::Doubles(numbers),
-        _ => Data::Text(texts),
+    let peak = match row.len() {
+        10 => says("narrowpeak") || (numbers(6) && thick_outside()),
+        9 => says("broadpeak") || (numbers(6) && thick_outside()),
+        _ => false,
+    };
+    let standard = row.iter().enumerate().take_while(|(index, field)| fits(*index, field)).count();
+    let name = |index: usize| match index {
+        6..10 if peak => PEAK[index - 6].to_owned(),
+        12..15 if row.len() == 15 && says("gappedpeak") => PEAK[index - 12].to_owned(),
+        _ if index < standard => STANDARD[index].to_owned(),
+        _ => format!("column_{}", index + 1),
+    };
+    (0..row.len()).map(name).collect()
+}
+
+/// Whether a field can be what BED has in its column.
+fn fits(column: usize, field: &str) -> bool {
+    let field = unquoted(field);
+    match column {
+        0..=3 => true,
+        4 => is_number(field),
+        5 => is_strand(field),
+        6 | 7 | 9 => is_position(field) || field == ".",
+        8 => is_number(field) || field.trim_matches('\'').split(',').all(is_position),
+        10 | 11 => field.split_terminator(',').all(is_position),
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genome::Region;
+    use crate::genome::{Region, Strand};
     use crate::source::Level;
+    use crate::table::Data;
 
     fn bed(name: &str, text: &str) -> Result<Box<dyn Source>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        open(&Input::File(path), &Options::default())
+        open(&Input::File(path))
     }
 
     #[test]
@@ -183,12 +233,67 @@ mod tests {
         assert!(error("chr1\t5\t9999999999\n").contains("is beyond"));
         assert!(error("chr1\t5\n").contains("at least 3 columns"));
         assert!(error("chr1\t5\t6\ta\nchr1\t7\t8\n").contains("line 2: has 3 columns"));
+        assert!(error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is no strand"));
+    }
+
+    fn columns(name: &str, text: &str) -> Vec<String> {
+        let source = bed(name, text).unwrap();
+        source.columns().iter().map(|column| column.name.to_string()).collect()
     }
 
     #[test]
-    fn peak_columns_have_their_names() {
-        let source = bed("x.broadPeak", "chr1\t1\t2\t.\t3\t.\t5.1\t14.1\t-1\n").unwrap();
-        let names: Vec<_> = source.columns().iter().map(|column| column.name.to_string()).collect();
-        assert_eq!(names, ["name", "score", "signal_value", "p_value", "q_value"]);
+    fn peak_columns_have_their_names_whatever_the_file_is_called() {
+        let broad = "chr1\t1\t2\t.\t3\t.\t5.1\t14.1\t-1\n";
+        let named = ["name", "score", "signal_value", "p_value", "q_value", "peak"];
+        assert_eq!(columns("x.broadPeak", broad), named[..5]);
+        assert_eq!(columns("x.bed", broad), named[..5]);
+        let narrow = "chr1\t100\t900\t.\t3\t.\t500\t14.1\t-1\t350\n";
+        assert_eq!(columns("ENCFF1.bed", narrow), named);
+        let track = "track type=narrowPeak\nchr1\t100\t900\t.\t3\t.\t500\t500\t1\t350\n";
+        assert_eq!(columns("x.bed", track), named);
+        let gapped = "chr1\t1\t9\ta\t3\t.\t1\t9\t0\t1\t8,\t0,\t2.5\t3\t4\n";
+        let some = ["name", "score", "color", "signal_value", "p_value", "q_value"];
+        assert_eq!(columns("x.gappedPeak", gapped), some);
+    }
+
+    #[test]
+    fn columns_beyond_bed_are_named_by_what_there_is() {
+        let row = "chr1\t1\t2\ta\t5\t+\tx\t0.5\n";
+        assert_eq!(columns("x.bed", row), ["name", "score", "column_7", "column_8"]);
+        let header = "#chrom\tstart\tend\tgene\ttpm\tstrand\tnote\tfdr\n";
+        let text = format!("{header}{row}");
+        assert_eq!(columns("x.bed", &text), ["gene", "tpm", "note", "fdr"]);
+        assert_eq!(columns("x.bed", "chr1\t1\t2\ta\tb\tc\n"), ["name", "column_5", "column_6"]);
+    }
+
+    #[test]
+    fn an_auto_sql_file_beside_names_the_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bed");
+        std::fs::write(&path, "chr1\t1\t2\ta\t0.5\n").unwrap();
+        let schema = "table x\n\"a; (test)\"\n(\nstring chrom; \"c; d\"\nuint chromStart; \"s\"\n\
+            uint chromEnd; \"e\"\nstring name; \"n\"\nfloat fdr; \"f\"\n)\n";
+        std::fs::write(folder.path().join("x.as"), schema).unwrap();
+        let source = open(&Input::File(path.clone())).unwrap();
+        let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
+        assert_eq!(names, ["name", "fdr"]);
+        std::fs::write(folder.path().join("x.as"), "table x (string chrom; \"c\")").unwrap();
+        let error = open(&Input::File(path)).err().unwrap().to_string();
+        assert!(error.contains("describes 1 columns"), "{error}");
+    }
+
+    #[test]
+    fn tags_in_names_become_columns() {
+        let text = "#gffTags\nchr1\t1\t2\tName=INS%20230;Key1=a\nchr1\t3\t4\tKey2=b;Key1=c\n";
+        assert_eq!(columns("x.bed", text), ["name", "Key1", "Key2"]);
+        let source = bed("x.bed", text).unwrap();
+        let region = Region::new("chr1", 0, 9);
+        let table = source.read(&region, Level::Records, &["name", "Key1", "Key2"]).unwrap();
+        let column = |name: &str| match table.column(name) {
+            Some(Data::Text(texts)) => texts.iter().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!(column("name"), ["INS 230", "Key2=b;Key1=c"]);
+        assert_eq!((column("Key1"), column("Key2")), (vec!["a", "c"], vec!["", "b"]));
     }
 }

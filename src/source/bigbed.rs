@@ -3,7 +3,7 @@
 //! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
 //! file's autoSql; bigGenePred (and BED12 with `rows=transcripts`) are transcripts with exons.
 
-mod auto_sql;
+pub(super) mod auto_sql;
 mod transcript;
 
 use super::bbi::Bbi;

@@ -1,34 +1,36 @@
-//! GTF and GFF3 as genes: one row a gene, with the exons of all its transcripts.
+//! GTF and GFF3 as genes: one row a gene, with the exons of all its transcripts; or one a
+//! transcript.
 //!
-//! Coordinates in the file are 1-based with both ends included (GFF3 specification 1.26; GTF2.2),
-//! and so are the `exon_starts` and `exon_ends` that the page's gene track reads (PROTOCOL 5).
+//! Coordinates in the file are 1-based with both ends included (GFF3 specification 1.26; GTF2.2).
 
-use super::text::{Line, Lines};
-use super::{Format, Input, Records, Rows, Shape, Source, Use};
+mod gff3;
+mod gtf;
+
+use super::fields::strand;
+use super::genes::{Gene, Unit, records};
+use super::text::{Block, Line, in_parallel};
+use super::{Format, Input, Options, Source};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
-use crate::table::{Column, Data, Texts};
-use std::collections::HashMap;
-use std::fmt::Write;
 
 pub(super) const GTF: Format = Format {
     name: "gtf",
     extensions: &["gtf"],
-    about: "genes with exons, found by name",
+    about: "genes with exons, found by name; transcripts with rows=transcripts",
     sniff: |head| columns_of(head).is_some_and(|(attributes, _)| attributes.contains("gene_id \"")),
-    open: |input, _, _| genes(input, Dialect::Gtf),
+    open: |input, options, _| open(input, options, gtf::parse, gtf::genes),
 };
 
 pub(super) const GFF3: Format = Format {
     name: "gff3",
     extensions: &["gff3", "gff"],
-    about: "genes with exons, found by name",
+    about: "genes with exons, found by name; transcripts with rows=transcripts",
     sniff: |head| {
         columns_of(head).is_some_and(|(attributes, version_3)| {
             version_3 || attributes.starts_with("ID=") || attributes.contains("Parent=")
         })
     },
-    open: |input, _, _| genes(input, Dialect::Gff3),
+    open: |input, options, _| open(input, options, gff3::parse, gff3::genes),
 };
 
 /// The attributes of the first row, if it has nine columns with coordinates in the fourth and
@@ -42,6 +44,22 @@ fn columns_of(head: &[u8]) -> Option<(String, bool)> {
     (fields.len() == 9 && number(3) && number(4)).then(|| (fields[8].to_owned(), version_3))
 }
 
+/// Opens a file: its blocks are parsed side by side, what they hold is made genes in its order.
+fn open<T: Send>(
+    input: &Input,
+    options: &Options,
+    parse: impl Fn(&Block, Unit) -> Result<T> + Sync,
+    genes: impl FnOnce(Vec<T>, Unit, &Input) -> Result<Vec<Gene>>,
+) -> Result<Box<dyn Source>> {
+    let unit = options.rows;
+    let parts = in_parallel(input, |block| parse(block, unit))?;
+    let genes = genes(parts, unit, input)?;
+    match genes.is_empty() {
+        true => Err(Error::data(input.path(), "", "holds no genes")),
+        false => Ok(Box::new(records(genes, unit))),
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Dialect {
     Gtf,
@@ -52,96 +70,49 @@ enum Dialect {
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Gene,
+    Transcript,
     Exon,
     Coding,
     Other,
-}
-
-/// A gene while its lines are collected.
-#[derive(Default)]
-struct Gene {
-    sequence: String,
-    start: u32,
-    end: u32,
-    strand: Strand,
-    name: String,
-    id: String,
-    entrez: Option<String>,
-    biotype: String,
-    exons: Vec<(u32, u32)>,
-    coding: Vec<(u32, u32)>,
-    /// A line of its own gave its place; until then it is what its parts span.
-    placed: bool,
-}
-
-impl Gene {
-    fn span(&mut self, start: u32, end: u32) {
-        match self.end {
-            0 => (self.start, self.end) = (start, end),
-            _ => (self.start, self.end) = (self.start.min(start), self.end.max(end)),
-        }
-    }
-
-    /// The union of its exons; of its coding parts if it has none; else the gene itself.
-    fn blocks(&mut self) -> Vec<(u32, u32)> {
-        let parts = if self.exons.is_empty() { &mut self.coding } else { &mut self.exons };
-        parts.sort_unstable();
-        let mut blocks: Vec<(u32, u32)> = Vec::new();
-        for &(start, end) in parts.iter() {
-            match blocks.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(end),
-                _ => blocks.push((start, end)),
-            }
-        }
-        if blocks.is_empty() {
-            blocks.push((self.start, self.end));
-        }
-        blocks
-    }
 }
 
 /// The nine columns of a line; the interval is already 0-based and half-open.
 struct Feature<'a> {
     sequence: &'a str,
     kind: &'a str,
+    part: Part,
     start: u32,
     end: u32,
     strand: Strand,
     attributes: &'a str,
 }
 
-fn feature<'a>(line: &Line<'a>) -> Result<Feature<'a>> {
-    let mut fields = line.text.split('\t');
-    let mut next = || fields.next();
-    let (
-        Some(sequence),
-        Some(_),
-        Some(kind),
-        Some(start),
-        Some(end),
-        Some(_),
-        Some(strand),
-        Some(_),
-    ) = (next(), next(), next(), next(), next(), next(), next(), next())
-    else {
-        return Err(line.error("expected 9 columns separated by tabs"));
-    };
-    let attributes = next().unwrap_or_default();
-    let start = line.position(start, "start (column 4)")?;
-    let end = line.position(end, "end (column 5)")?;
-    if start == 0 || end < start {
-        let message = format!("start {start} and end {end} are no interval; both count from 1");
-        return Err(line.error(message));
+/// The feature of a line; none if the line is a comment.
+fn feature<'a>(line: &Line<'a>) -> Result<Option<Feature<'a>>> {
+    if line.text.is_empty() || line.text.starts_with('#') {
+        return Ok(None);
     }
-    let strand = Strand::from_text(strand);
-    Ok(Feature { sequence, kind, start: start - 1, end, strand, attributes })
+    let (mut fields, mut count, mut start) = ([""; 9], 0, 0);
+    for tab in memchr::memchr_iter(b'\t', line.text.as_bytes()).take(8) {
+        fields[count] = &line.text[start..tab];
+        (count, start) = (count + 1, tab + 1);
+    }
+    fields[count] = &line.text[start..];
+    if count < 7 {
+        return Err(line.error("expected 9 columns separated by tabs"));
+    }
+    let [sequence, _, kind, start, end, _, strand_field, _, attributes] = fields;
+    let (start, end) = line.interval((start, "start (column 4)"), (end, "end (column 5)"), 1)?;
+    let strand = strand(line, strand_field)?;
+    Ok(Some(Feature { sequence, kind, part: part(kind), start, end, strand, attributes }))
 }
 
 fn part(kind: &str) -> Part {
     match kind {
         "exon" => Part::Exon,
         "CDS" => Part::Coding,
-        kind if kind.ends_with("gene") || kind == "ncRNA_gene" => Part::Gene,
+        "transcript" | "mRNA" => Part::Transcript,
+        kind if kind.ends_with("gene") => Part::Gene,
         _ => Part::Other,
     }
 }
@@ -179,7 +150,7 @@ fn entrez(attributes: &str) -> Option<String> {
 }
 
 /// A GFF3 value without its escapes (`%2C` is a comma).
-fn unescaped(value: &str) -> String {
+pub(super) fn unescaped(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -198,208 +169,26 @@ fn unescaped(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn genes(input: &Input, dialect: Dialect) -> Result<Box<dyn Source>> {
-    let mut genes = Collected::default();
-    let mut lines = Lines::open(input)?;
-    while let Some(line) = lines.next()? {
-        if line.text.starts_with("##FASTA") {
-            break;
-        }
-        if line.text.is_empty() || line.text.starts_with('#') {
-            continue;
-        }
-        let feature = feature(&line)?;
-        match dialect {
-            Dialect::Gtf => genes.gtf(&line, &feature)?,
-            Dialect::Gff3 => genes.gff3(&feature),
-        }
-    }
-    genes.resolve();
-    if genes.list.is_empty() {
-        return Err(Error::data(input.path(), "", "holds no genes"));
-    }
-    Ok(Box::new(Records::new(
-        genes.rows(),
-        Use { shape: Shape::Genes, name: Some("gene"), importance: None },
-    )))
-}
-
-#[derive(Default)]
-struct Collected {
-    list: Vec<Gene>,
-    /// Gene by sequence and identifier: genes of X and Y may share one.
-    by_id: HashMap<(String, String), usize>,
-    /// GFF3: the parents of each identifier that is no gene.
-    parents: HashMap<String, String>,
-    /// GFF3: parts whose parent is looked up at the end, since it may stand behind them.
-    parts: Vec<(String, Part, u32, u32)>,
-}
-
-impl Collected {
-    fn gene(&mut self, feature: &Feature<'_>, id: &str) -> &mut Gene {
-        // Lines of one gene follow each other.
-        let last = self.list.len().wrapping_sub(1);
-        let is_last =
-            self.list.last().is_some_and(|g| g.id == id && g.sequence == feature.sequence);
-        let index = if is_last {
-            last
-        } else {
-            let key = (feature.sequence.to_owned(), id.to_owned());
-            *self.by_id.entry(key).or_insert_with(|| {
-                self.list.push(Gene {
-                    sequence: feature.sequence.to_owned(),
-                    strand: feature.strand,
-                    id: id.to_owned(),
-                    ..Gene::default()
-                });
-                self.list.len() - 1
-            })
-        };
-        &mut self.list[index]
-    }
-
-    fn gtf(&mut self, line: &Line<'_>, feature: &Feature<'_>) -> Result<()> {
-        let value = |keys| attribute(feature.attributes, Dialect::Gtf, keys);
-        let Some(id) = value(&["gene_id"]) else {
-            return Err(line.error("has no gene_id among its attributes (column 9)"));
-        };
-        let gene = self.gene(feature, id);
-        if gene.name.is_empty() {
-            gene.name = value(&["gene_name", "gene", "gene_id"]).unwrap_or(id).to_owned();
-        }
-        if gene.entrez.is_none() {
-            gene.entrez = entrez(feature.attributes);
-        }
-        if gene.biotype.is_empty() {
-            gene.biotype = value(&["gene_biotype", "gene_type"]).unwrap_or_default().to_owned();
-        }
-        match part(feature.kind) {
-            Part::Gene => {
-                (gene.start, gene.end) = (feature.start, feature.end);
-                gene.placed = true;
-            }
-            Part::Exon => gene.exons.push((feature.start, feature.end)),
-            Part::Coding => gene.coding.push((feature.start, feature.end)),
-            Part::Other => {}
-        }
-        if !gene.placed {
-            gene.span(feature.start, feature.end);
-        }
-        Ok(())
-    }
-
-    fn gff3(&mut self, feature: &Feature<'_>) {
-        let value = |keys| attribute(feature.attributes, Dialect::Gff3, keys);
-        let parent = value(&["Parent"]);
-        let id = value(&["ID"]);
-        let part = part(feature.kind);
-        match (parent, id) {
-            (Some(parents), id) => {
-                let first = parents.split(',').next().unwrap_or(parents);
-                if let Some(id) = id.filter(|_| part == Part::Other) {
-                    self.parents.insert(id.to_owned(), first.to_owned());
-                }
-                if matches!(part, Part::Exon | Part::Coding) {
-                    self.parts.push((first.to_owned(), part, feature.start, feature.end));
-                }
-            }
-            // A landmark is the sequence itself, not something on it.
-            (None, _)
-                if matches!(
-                    feature.kind,
-                    "region" | "chromosome" | "contig" | "scaffold" | "supercontig"
-                ) => {}
-            (None, None) if part != Part::Gene => {}
-            (None, id) => {
-                let name = value(&["Name", "gene", "gene_name"]).or(id).map(unescaped);
-                let biotype = value(&["biotype", "gene_biotype", "gene_type"]).map(unescaped);
-                let fallback = format!("{}:{}", feature.sequence, feature.start + 1);
-                let gene = self.gene(feature, id.unwrap_or(&fallback));
-                gene.entrez = entrez(feature.attributes);
-                gene.name = name.unwrap_or(fallback);
-                gene.biotype = biotype.unwrap_or_else(|| feature.kind.to_owned());
-                // A feature of several lines (one ID) is drawn with its lines as exons.
-                gene.span(feature.start, feature.end);
-                if part != Part::Gene {
-                    gene.exons.push((feature.start, feature.end));
-                }
-            }
-        }
-    }
-
-    /// Gives each part that waits for its parent to the gene above it.
-    fn resolve(&mut self) {
-        let by_id: HashMap<&str, usize> =
-            self.by_id.iter().map(|((_, id), index)| (id.as_str(), *index)).collect();
-        for (parent, part, start, end) in &self.parts {
-            let mut id = parent.as_str();
-            // Parents are few steps up; a circle of them must not hold us.
-            for _ in 0..8 {
-                if let Some(&index) = by_id.get(id) {
-                    match part {
-                        Part::Exon => self.list[index].exons.push((*start, *end)),
-                        _ => self.list[index].coding.push((*start, *end)),
-                    }
-                    break;
-                }
-                match self.parents.get(id) {
-                    Some(above) => id = above,
-                    None => break,
-                }
-            }
-        }
-    }
-
-    fn rows(mut self) -> Rows {
-        let mut rows = Rows::default();
-        let [mut name, mut id, mut starts, mut ends, mut biotype] =
-            std::array::from_fn(|_| Texts::default());
-        let (mut start_list, mut end_list) = (String::new(), String::new());
-        for gene in &mut self.list {
-            rows.push(&gene.sequence, gene.start, gene.end);
-            rows.strand.push(gene.strand);
-            start_list.clear();
-            end_list.clear();
-            for (index, (start, end)) in gene.blocks().into_iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                // Writing to a string cannot fail.
-                let _ = write!(start_list, "{comma}{}", start + 1);
-                let _ = write!(end_list, "{comma}{end}");
-            }
-            name.push(&gene.name);
-            id.push(gene.entrez.as_deref().unwrap_or(&gene.id));
-            starts.push(&start_list);
-            ends.push(&end_list);
-            biotype.push(&gene.biotype);
-        }
-        let columns = [
-            ("gene", name),
-            ("entrez", id),
-            ("exon_starts", starts),
-            ("exon_ends", ends),
-            ("biotype", biotype),
-        ];
-        rows.columns =
-            columns.into_iter().map(|(name, texts)| Column::new(name, Data::Text(texts))).collect();
-        rows
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::source::{Context, Level, Options};
+    use crate::source::{Context, Level};
+    use crate::table::{Column, Data};
 
     fn genes_of(name: &str, text: &str) -> Result<Vec<Vec<String>>> {
+        rows_of(name, text, Unit::Genes, &["gene", "entrez", "exon_starts", "exon_ends", "biotype"])
+    }
+
+    fn rows_of(name: &str, text: &str, rows: Unit, columns: &[&str]) -> Result<Vec<Vec<String>>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         let format = crate::source::detect(&Input::File(path.clone()))?;
         assert!(name.ends_with(format.name), "{name} was taken for {}", format.name);
-        let source = (format.open)(&Input::File(path), &Options::default(), &Context::default())?;
-        let columns = ["gene", "entrez", "exon_starts", "exon_ends", "biotype"];
-        let table = source.read(&Region::new("8", 0, 1_000_000), Level::Records, &columns)?;
+        let options = Options { rows, ..Options::default() };
+        let source = (format.open)(&Input::File(path), &options, &Context::default())?;
+        let table = source.read(&Region::new("8", 0, 1_000_000), Level::Records, columns)?;
         let text = |column: &Column, row: usize| match &column.data {
             Data::Text(texts) => texts.get(row).to_owned(),
             _ => String::new(),
@@ -437,25 +226,102 @@ mod tests {
         let text = "##gff-version 3\n8\tx\tregion\t1\t900\t.\t.\t.\tID=8\n\
             8\tx\texon\t11\t20\t.\t+\t.\tParent=t1,t2\n\
             8\tx\tmRNA\t11\t40\t.\t+\t.\tID=t1;Parent=g1\n\
-            8\tx\tgene\t11\t40\t.\t+\t.\tID=g1;Name=A%2CB;biotype=lncRNA\n\
-            8\tx\tcDNA_match\t51\t60\t.\t+\t.\tID=m1\n\
+            8\tx\tgene\t11\t40\t.\t+\t.\tID=g1;Name=A%2CB;biotype=lncRNA\n";
+        let genes = genes_of("a.gff3", text).unwrap();
+        assert_eq!(genes, [["10-40+", "A,B", "g1", "11", "20", "lncRNA"]]);
+    }
+
+    #[test]
+    fn the_lines_of_one_gff3_feature_are_its_exons() {
+        let text = "8\tx\tcDNA_match\t51\t60\t.\t+\t.\tID=m1\n\
             8\tx\tcDNA_match\t71\t80\t.\t+\t.\tID=m1\n";
         let genes = genes_of("a.gff3", text).unwrap();
-        assert_eq!(
-            genes,
-            [
-                ["10-40+", "A,B", "g1", "11", "20", "lncRNA"],
-                ["50-80+", "m1", "m1", "51,71", "60,80", "cDNA_match"],
-            ]
-        );
+        assert_eq!(genes, [["50-80+", "m1", "m1", "51,71", "60,80", "cDNA_match"]]);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         let good = "8\tx\texon\t11\t20\t.\t+\t.\tgene_id \"a\";\n";
         let error = |bad: &str| genes_of("a.gtf", &format!("{good}{bad}")).unwrap_err().to_string();
-        assert!(error("8\tx\texon\t0\t20\t.\t+\t.\tgene_id \"a\"").contains("line 2: start 0"));
+        assert!(
+            error("8\tx\texon\t0\t20\t.\t+\t.\tgene_id \"a\"")
+                .contains("line 2: start (column 4) is 0")
+        );
         assert!(error("8\tx\texon\t9\t20").contains("line 2: expected 9 columns"));
         assert!(error("8\tx\texon\t9\t20\t.\t+\t.\tgene \"a\"").contains("no gene_id"));
+    }
+
+    const ENSEMBL: &str = "##gff-version 3\n\
+        8\tx\tgene\t1\t90\t.\t+\t.\tID=gene:E1;Name=ONE;biotype=protein_coding\n\
+        8\tx\tmRNA\t1\t90\t.\t+\t.\tID=transcript:T1;Parent=gene:E1;biotype=protein_coding\n\
+        8\tx\texon\t1\t10\t.\t+\t.\tParent=transcript:T1\n\
+        8\tx\tgene\t201\t290\t.\t+\t.\tID=gene:E2;Name=TWO;biotype=lncRNA\n\
+        8\tx\tlnc_RNA\t201\t250\t.\t+\t.\tID=transcript:T2;Parent=gene:E2;biotype=lncRNA\n\
+        8\tx\texon\t81\t90\t.\t+\t.\tParent=transcript:T1,transcript:T2\n\
+        8\tx\tbiological_region\t1\t9\t.\t+\t.\tID=b1\n\
+        ##FASTA\n>8\nACGT\n";
+
+    #[test]
+    fn a_part_of_two_belongs_to_both_and_what_is_no_gene_is_none() {
+        let genes = genes_of("a.gff3", ENSEMBL).unwrap();
+        assert_eq!(
+            genes,
+            [
+                ["0-90+", "ONE", "E1", "1,81", "10,90", "protein_coding"],
+                ["200-290+", "TWO", "E2", "81", "90", "lncRNA"],
+            ]
+        );
+    }
+
+    #[test]
+    fn transcripts_on_request() {
+        let columns = ["gene", "transcript", "entrez", "exon_starts"];
+        let rows = rows_of("a.gff3", ENSEMBL, Unit::Transcripts, &columns).unwrap();
+        assert_eq!(
+            rows,
+            [["0-90+", "ONE", "T1", "E1", "1,81"], ["200-250+", "TWO", "T2", "E2", "81"]]
+        );
+        let line = |kind: &str, start: u32, end: u32, transcript: &str| {
+            format!(
+                "8\tx\t{kind}\t{start}\t{end}\t.\t+\t.\tgene_id \"G\"; transcript_id \"{transcript}\"; \
+                 gene_name \"MYC\"; db_xref \"GeneID:4609\"\n"
+            )
+        };
+        let text = [
+            line("gene", 1, 90, ""),
+            line("transcript", 1, 50, "T1"),
+            line("exon", 1, 10, "T1"),
+            line("exon", 41, 50, "T1"),
+            line("exon", 61, 90, "T2"),
+        ];
+        let rows = rows_of("a.gtf", &text.concat(), Unit::Transcripts, &columns).unwrap();
+        assert_eq!(
+            rows,
+            [["0-50+", "MYC", "T1", "4609", "1,41"], ["60-90+", "MYC", "T2", "4609", "61"]]
+        );
+    }
+
+    #[test]
+    fn letters_before_the_sequences_begin_are_an_error() {
+        let text = ENSEMBL.replace("##FASTA\n", "");
+        let error = genes_of("a.gff3", &text.replace(">8\n", "")).unwrap_err().to_string();
+        assert!(error.contains("line 9: expected 9 columns"), "{error}");
+    }
+
+    #[test]
+    fn one_gene_id_at_two_places_is_two_genes() {
+        let line = |kind: &str, start: u32, end: u32| {
+            format!("8\tx\t{kind}\t{start}\t{end}\t.\t+\t.\tgene_id \"SNORA\";\n")
+        };
+        let text = [
+            line("transcript", 1, 50),
+            line("exon", 1, 50),
+            line("transcript", 901, 950),
+            line("exon", 901, 950),
+            line("exon", 941, 960),
+        ];
+        let genes = genes_of("a.gtf", &text.concat()).unwrap();
+        let places: Vec<_> = genes.iter().map(|gene| (&*gene[0], &*gene[4])).collect();
+        assert_eq!(places, [("0-50+", "50"), ("900-960+", "960")]);
     }
 }

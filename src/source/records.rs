@@ -1,10 +1,12 @@
 //! Rows held sorted in memory, their rank known: how every small text format is served.
 
 use super::names::{Hit, Names, is_accession};
+use super::places::{Place, Places, bare};
 use super::{ColumnInfo, ColumnKind, Level, Shape, Source, WIDEST, unknown_column};
 use crate::error::Result;
 use crate::genome::{Region, Sequences, Strand};
-use crate::table::{Column, Data, Table};
+use crate::table::{Column, Data, Table, Texts};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -62,6 +64,8 @@ pub struct Records {
     names: Option<(usize, Names)>,
     /// The column by which rows are kept when only some can be shown.
     importance: Option<usize>,
+    /// What is known of columns, by their names.
+    annotations: HashMap<String, BTreeMap<String, String>>,
 }
 
 /// The rows of a sequence that one level keeps, sorted by start.
@@ -124,6 +128,19 @@ impl Records {
             columns,
             bounds,
             names,
+            annotations: HashMap::new(),
+        }
+    }
+
+    /// Says what is known of columns: of each name, keys and values.
+    pub fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
+        self.annotations = annotations;
+    }
+
+    fn texts(&self, column: &str) -> Option<&Texts> {
+        match &self.columns.iter().find(|known| &*known.name == column)?.data {
+            Data::Text(texts) => Some(texts),
+            _ => None,
         }
     }
 
@@ -287,6 +304,32 @@ impl Source for Records {
                 .map(|column| Column::new(column.name.clone(), column.data.pick(rows())))
                 .collect(),
         })
+    }
+
+    fn annotation(&self, column: &str) -> BTreeMap<String, String> {
+        self.annotations.get(column).cloned().unwrap_or_default()
+    }
+
+    fn add_places(&self, places: &mut Places) {
+        if self.shape != Shape::Genes {
+            return;
+        }
+        // Ids before names: a name may be that of several genes.
+        for (column, also_bare) in [("entrez", true), ("transcript", true), ("gene", false)] {
+            let Some(names) = self.texts(column) else { continue };
+            for (sequence, bounds) in self.bounds.iter().enumerate() {
+                let sequence = &self.sequences.at(sequence).name;
+                for row in bounds.clone() {
+                    let (start, end) = (self.start[row], self.end[row]);
+                    let strand = self.strand.get(row).copied().unwrap_or_default();
+                    let place = Place { sequence: sequence.clone(), start, end, strand };
+                    places.add(names.get(row), &place);
+                    if also_bare {
+                        places.add(bare(names.get(row)), &place);
+                    }
+                }
+            }
+        }
     }
 
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {

@@ -1,6 +1,6 @@
 //! What to open and how, as a user writes it: `PATH[,key=value]...`.
 
-use super::Input;
+use super::{Input, Places, Unit};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -31,6 +31,16 @@ pub struct Options {
     pub columns: Option<Vec<String>>,
     /// Keys of a VCF's INFO to serve as columns; default: none.
     pub info: Option<Vec<String>>,
+    /// What the rows of genes are.
+    pub rows: Unit,
+    /// A table that describes the samples of a matrix.
+    pub samples: Option<PathBuf>,
+    /// The number of a sequence's first base in a table whose format does not say: 0, and ends are
+    /// not included; or 1, and they are.
+    pub base: Option<u32>,
+    /// Where the genes lie that are the rows of a matrix without coordinates; known when what is
+    /// served beside it has been opened.
+    pub places: Places,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
 }
@@ -69,6 +79,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ("missing", "zero or gap: what a base without data means in a signal"),
     ("columns", "columns to serve, separated by ':'"),
     ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
+    ("rows", "genes or transcripts: what a row of a gene annotation is"),
+    ("samples", "a table that describes the samples of a matrix, first column their names"),
+    ("base", "0 or 1: the first base's number in a table of which that is not clear"),
     ("color", "colour of its charts, like #1f77b4"),
 ];
 
@@ -142,6 +155,21 @@ impl Options {
                     _ => return Err(bad("mean, min or max")),
                 }
             }
+            "samples" => self.samples = text()?.map(PathBuf::from),
+            "base" => {
+                self.base = match value {
+                    "0" => Some(0),
+                    "1" => Some(1),
+                    _ => return Err(bad("0 or 1")),
+                }
+            }
+            "rows" => {
+                self.rows = match value {
+                    "genes" => Unit::Genes,
+                    "transcripts" => Unit::Transcripts,
+                    _ => return Err(bad("genes or transcripts")),
+                }
+            }
             "missing" => {
                 self.missing = match value {
                     "auto" => Missing::Auto,
@@ -189,6 +217,8 @@ mod tests {
             let value = match *key {
                 "summary" => "mean",
                 "missing" => "gap",
+                "base" => "1",
+                "rows" => "transcripts",
                 _ => "x",
             };
             Options::default().set(key, value).unwrap();

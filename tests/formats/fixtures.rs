@@ -187,6 +187,13 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bed" => bed(),
         "gtf" => gtf(),
         "gff3" => gff3(),
+        "genepred" => genepred(),
+        "bed12" => bed12(),
+        "bedpe" => bedpe(),
+        "interact" => interact(),
+        "bedmethyl" => bedmethyl(),
+        "ucsc" => ucsc(),
+        "matrix" => matrix(),
         "bigwig" => bigwig(),
         "bigbed" => bigbed(),
         "bedgraph" => bedgraph(),
@@ -525,5 +532,161 @@ fn bigwig() -> Vec<Fixture> {
     vec![
         Fixture::new("bigwig, dense", "coverage.bw", &write(&dense), dense, COLUMNS),
         Fixture::new("bigwig, sparse, by content", "points", &write(&sparse), sparse, COLUMNS),
+    ]
+}
+
+fn list(numbers: impl Iterator<Item = u32>) -> String {
+    numbers.map(|number| format!("{number},")).collect()
+}
+
+fn genepred() -> Vec<Fixture> {
+    type Line = fn(&Row, &str) -> String;
+    let tables: [(&str, Line); 4] = [
+        ("genepred", |row, rest| format!("{}\t{rest}\n", row.name)),
+        ("genepred with bin", |row, rest| format!("585\t{}\t{rest}\n", row.name)),
+        ("genepred, extended", |row, rest| {
+            format!("NM_1\t{rest}\t0\t{}\tcmpl\tcmpl\t0,0,\n", row.name)
+        }),
+        ("refFlat", |row, rest| format!("{}\tNM_1\t{rest}\n", row.name)),
+    ];
+    let table = |(name, line): (&str, Line)| {
+        let mut text = String::from("#a header\n");
+        for row in features() {
+            let exons = exons(&row);
+            let rest = format!(
+                "{}\t{}\t{start}\t{end}\t{start}\t{end}\t2\t{}\t{}",
+                row.sequence,
+                row.strand,
+                list(exons.iter().map(|exon| exon.0)),
+                list(exons.iter().map(|exon| exon.1)),
+                start = row.start,
+                end = row.end
+            );
+            text += &line(&row, &rest);
+        }
+        Fixture::new(name, "genes.txt", text.as_bytes(), features(), GENE_COLUMNS)
+    };
+    tables.into_iter().map(table).collect()
+}
+
+fn bed12() -> Vec<Fixture> {
+    let line = |row: &Row| {
+        let Row { sequence, start, end, strand, name, .. } = row;
+        let exons = exons(row);
+        let sizes = list(exons.iter().map(|(from, to)| to - from));
+        let starts = list(exons.iter().map(|(from, _)| from - start));
+        format!(
+            "{sequence}\t{start}\t{end}\t{name}\t0\t{strand}\t{start}\t{end}\t0\t2\t{sizes}\t{starts}\n"
+        )
+    };
+    let text: String = features().iter().map(line).collect();
+    vec![Fixture::new("bed12", "genes.bed", text.as_bytes(), features(), GENE_COLUMNS)]
+}
+
+/// Both ends of a pair are called after their first.
+fn pairs() -> Vec<[Row; 2]> {
+    let pair = |pair: &[Row]| {
+        let (first, mut second) = (pair[0].clone(), pair[1].clone());
+        (second.name, second.value) = (first.name.clone(), first.value);
+        [first, second]
+    };
+    features().chunks(2).map(pair).collect()
+}
+
+const PAIR_COLUMNS: &[(&str, Expected)] =
+    &[("name", |row| row.name.clone()), ("score", |row| row.value.to_string())];
+
+fn bedpe() -> Vec<Fixture> {
+    let line = |[a, b]: &[Row; 2]| {
+        let place = |row: &Row| format!("{}\t{}\t{}", row.sequence, row.start, row.end);
+        let (strands, shared) = ((a.strand, b.strand), (&a.name, a.value));
+        format!(
+            "{}\t{}\t{}\t{}\t{}\t{}\n",
+            place(a),
+            place(b),
+            shared.0,
+            shared.1,
+            strands.0,
+            strands.1
+        )
+    };
+    let text: String = pairs().iter().map(line).collect();
+    let rows = pairs().into_iter().flatten().collect();
+    vec![Fixture::new("bedpe", "loops.txt", text.as_bytes(), rows, PAIR_COLUMNS)]
+}
+
+fn interact() -> Vec<Fixture> {
+    let line = |[a, b]: &[Row; 2]| {
+        let end =
+            |row: &Row| format!("{}\t{}\t{}\t.\t{}", row.sequence, row.start, row.end, row.strand);
+        let place = format!("{}\t{}\t{}", a.sequence, a.start, a.end);
+        format!("{place}\t{}\t{}\t0.5\tx\t0\t{}\t{}\n", a.name, a.value, end(a), end(b))
+    };
+    let text: String = pairs().iter().map(line).collect();
+    let rows = pairs().into_iter().flatten().collect();
+    vec![Fixture::new("interact", "loops.txt", text.as_bytes(), rows, PAIR_COLUMNS)]
+}
+
+fn bedmethyl() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] = &[
+        ("5mC", |row| row.value.to_string()),
+        ("5hmC", |row| (100.0 - row.value).to_string()),
+        ("5mC_coverage", |_| "8".into()),
+    ];
+    let mut random = Random(3);
+    let mut rows = Vec::new();
+    for sequence in ["chr1", "chr2"] {
+        let mut start = 0;
+        while start < LENGTH - 1000 {
+            let value = f64::from(random.below(9)) * 12.5;
+            let strand = ["+", "-"][rows.len() % 2];
+            rows.push(Row { sequence, start, end: start + 1, strand, name: String::new(), value });
+            start += 1 + random.below(900);
+        }
+    }
+    let line = |row: &Row| {
+        let Row { sequence, start, end, strand, value, .. } = row;
+        let mut text = String::new();
+        for (code, percent) in [("h", 100.0 - value), ("m", *value)] {
+            let place = format!("{sequence}\t{start}\t{end}");
+            text += &format!(
+                "{place}\t{code}\t8\t{strand}\t{start}\t{end}\t255,0,0\t8\t{percent}\t1\t2\t3\t4\t5\t6\t7\n"
+            );
+        }
+        text
+    };
+    let text: String = rows.iter().map(line).collect();
+    vec![Fixture::new("bedmethyl", "calls.bed", text.as_bytes(), rows, COLUMNS)]
+}
+
+fn ucsc() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] =
+        &[("repName", |row| row.name.clone()), ("swScore", |row| row.value.to_string())];
+    let mut text = String::from("#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n");
+    for row in features() {
+        let Row { sequence, start, end, strand, name, value } = row;
+        text += &format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n");
+    }
+    vec![Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS)]
+}
+
+fn matrix() -> Vec<Fixture> {
+    const COLUMNS: &[(&str, Expected)] = &[
+        ("gene", |row| row.name.clone()),
+        ("s1", |row| row.value.to_string()),
+        ("s2", |row| (2.0 * row.value).to_string()),
+    ];
+    let table = |between: &str| {
+        let header = ["gene", "chr", "start", "end", "strand", "s1", "s2"].join(between) + "\n";
+        let line = |row: &Row| {
+            let [start, end] = [row.start + 1, row.end].map(|position| position.to_string());
+            let [s1, s2] = [1.0, 2.0].map(|factor| (row.value * factor).to_string());
+            [&row.name, row.sequence, &start, &end, row.strand, &s1, &s2].join(between) + "\n"
+        };
+        header + &features().iter().map(line).collect::<String>()
+    };
+    vec![
+        Fixture::new("matrix", "x.tsv", table("\t").as_bytes(), features(), COLUMNS),
+        Fixture::new("matrix, packed", "x.csv.gz", &gzip(&table(",")), features(), COLUMNS),
     ]
 }

@@ -58,7 +58,7 @@ pub(super) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> 
 }
 
 /// Type and name of each column that the text declares.
-fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(in crate::source) fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, body) = text.split_once('(').unwrap_or_default();
     body.lines().filter_map(|line| {
         let (declared, _comment) = line.split_once(';')?;
@@ -68,7 +68,7 @@ fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// `signalValue` as `signal_value`.
-fn in_words(name: &str) -> String {
+pub(in crate::source) fn in_words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 2);
     for (index, letter) in name.char_indices() {
         if letter.is_uppercase() && index > 0 && !words.ends_with('_') {

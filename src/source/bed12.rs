@@ -1,0 +1,122 @@
+//! BED12 as genes: each row a transcript, its blocks the exons.
+//!
+//! Coordinates are 0-based and half-open in the file too; block starts count from the row's start.
+
+use super::fields::{Separator, first_row, is_comment, is_number, is_position, strand};
+use super::genes::{Gene, Unit, records};
+use super::text::{Line, Lines};
+use super::{Format, Input, Source};
+use crate::error::Result;
+
+pub(super) const FORMAT: Format = Format {
+    name: "bed12",
+    extensions: &["bed12"],
+    about: "genes with exons, found by name; blocks with format=bed",
+    sniff: |head| {
+        let text = String::from_utf8_lossy(head);
+        first_row(&text).is_some_and(|row| {
+            let fields = Separator::of(row).split(row);
+            let list =
+                |index: usize| fields[index].split_terminator(',').filter(|f| is_position(f));
+            fields.len() == 12
+                && [1, 2, 6, 7].into_iter().all(|index| is_position(fields[index]))
+                && is_number(fields[4])
+                && [10, 11].into_iter().all(|index| list(index).count().to_string() == fields[9])
+        })
+    },
+    open: |input, _, _| open(input),
+};
+
+fn open(input: &Input) -> Result<Box<dyn Source>> {
+    let mut genes = Vec::new();
+    let mut lines = Lines::open(input)?;
+    while let Some(line) = lines.next()? {
+        if !is_comment(line.text) {
+            genes.push(gene(&line)?);
+        }
+    }
+    Ok(Box::new(records(genes, Unit::Genes)))
+}
+
+fn gene(line: &Line<'_>) -> Result<Gene> {
+    let fields = Separator::of(line.text).split(line.text);
+    let [sequence, start, end, name, _, strand_field, _, _, _, count, sizes, starts] = fields[..]
+    else {
+        return Err(line.error(format!("has {} columns, not the 12 of BED12", fields.len())));
+    };
+    let (start, end) = line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
+    Ok(Gene {
+        sequence: sequence.to_owned(),
+        start,
+        end,
+        strand: strand(line, strand_field)?,
+        id: name.to_owned(),
+        exons: blocks(line, (start, end), count, sizes, starts)?,
+        ..Gene::default()
+    })
+}
+
+/// The blocks of a row, which must lie inside it.
+fn blocks(
+    line: &Line<'_>,
+    (start, end): (u32, u32),
+    count: &str,
+    sizes: &str,
+    starts: &str,
+) -> Result<Vec<(u32, u32)>> {
+    let (sizes, starts) = (sizes.split_terminator(','), starts.split_terminator(','));
+    if sizes.clone().count().to_string() != count || starts.clone().count().to_string() != count {
+        return Err(line.error(format!("columns 11 and 12 do not list {count} blocks")));
+    }
+    let block = |(size, offset)| {
+        let size = line.position(size, "a block's size (column 11)")?;
+        let offset = line.position(offset, "a block's start (column 12)")?;
+        let (from, to) =
+            (u64::from(start) + u64::from(offset), u64::from(offset) + u64::from(size));
+        match u64::from(start) + to <= u64::from(end) {
+            true => Ok((from as u32, (u64::from(start) + to) as u32)),
+            false => Err(line.error(format!("the block at {offset} ends behind its row"))),
+        }
+    };
+    sizes.zip(starts).map(block).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::Region;
+    use crate::source::{Level, Shape};
+    use crate::table::Data;
+
+    const ROW: &str = "chr8\t100\t500\tNM_1\t0\t-\t100\t100\t0\t2\t100,100,\t0,300,\n";
+
+    fn bed12(text: &str) -> Result<Box<dyn Source>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        open(&Input::File(file.path().into()))
+    }
+
+    #[test]
+    fn blocks_are_exons() {
+        assert!((FORMAT.sniff)(ROW.as_bytes()));
+        let source = bed12(ROW).unwrap();
+        assert_eq!(source.shape(), Shape::Genes);
+        let columns = ["gene", "exon_starts", "exon_ends"];
+        let table = source.read(&Region::new("chr8", 0, 999), Level::Records, &columns).unwrap();
+        let text = |name| match table.column(name) {
+            Some(Data::Text(texts)) => texts.get(0).to_owned(),
+            _ => String::new(),
+        };
+        assert_eq!(columns.map(text), ["NM_1", "101,401", "200,500"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let error = |bad: String| bed12(&format!("{ROW}{bad}")).err().unwrap().to_string();
+        assert!(
+            error(ROW.replace("0,300,", "0,301,")).contains("line 2: the block at 301 ends behind")
+        );
+        assert!(error(ROW.replace("\t0,300,", "")).contains("line 2: has 11 columns"));
+        assert!(error(ROW.replace("0,300,", "0,")).contains("do not list 2 blocks"));
+    }
+}

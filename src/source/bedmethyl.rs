@@ -1,0 +1,204 @@
+//! bedMethyl (ENCODE, modkit): how much of each base is modified.
+//!
+//! A file has a line for each kind of modification, so one base may stand in several; here it is
+//! one row, with the percentage and the coverage of each kind in columns of their own. The strands
+//! of a CpG are two bases, hence two rows. Coordinates are 0-based and half-open in the file too.
+
+use super::fields::{Budget, first_row, is_comment, is_number, is_position, is_strand};
+use super::fields::{number, served, strand};
+use super::text::{Line, Lines, shortened};
+use super::{Format, Input, Rows, Source};
+use crate::error::Result;
+use crate::genome::Strand;
+use crate::table::{Column, Data};
+use std::collections::HashMap;
+
+pub(super) const FORMAT: Format = Format {
+    name: "bedmethyl",
+    extensions: &["bedmethyl"],
+    about: "points: percent modified and coverage, columns for each kind of modification",
+    sniff: |head| {
+        let text = String::from_utf8_lossy(head);
+        first_row(&text).is_some_and(|row| {
+            let fields: Vec<_> = row.split_ascii_whitespace().collect();
+            matches!(fields.len(), 11 | 14 | 18)
+                && [1, 2, 6, 7, 9].into_iter().all(|index| is_position(fields[index]))
+                && is_strand(fields[5])
+                && fields[8].split(',').all(is_position)
+                && fields[10..].iter().all(|field| is_number(field))
+        })
+    },
+    open: |input, _, _| open(input),
+};
+
+/// What the codes of modkit and SAM's MM tag stand for (SAM tags specification, base
+/// modifications); numbers are ChEBI's.
+const CODES: &[(&str, &str)] = &[
+    ("m", "5mC"),
+    ("h", "5hmC"),
+    ("f", "5fC"),
+    ("c", "5caC"),
+    ("a", "6mA"),
+    ("21839", "4mC"),
+    ("17802", "pseU"),
+    ("17596", "inosine"),
+];
+
+/// The number of columns that modkit writes.
+const MODKIT: usize = 18;
+/// What an entry without a known code is called.
+const ANY: &str = "modified";
+
+/// The rows so far, one a base and strand.
+#[derive(Default)]
+struct Bases {
+    rows: Rows,
+    /// Which row is that of a sequence, start, end and strand.
+    known: HashMap<(usize, u32, u32, &'static str), usize>,
+    kinds: Vec<Kind>,
+    budget: Budget,
+}
+
+/// A kind of modification: for each row the percentage and the coverage, NaN where it has no line.
+struct Kind {
+    name: String,
+    percent: Vec<f64>,
+    coverage: Vec<f64>,
+}
+
+fn open(input: &Input) -> Result<Box<dyn Source>> {
+    let mut bases = Bases::default();
+    let mut lines = Lines::open(input)?;
+    while let Some(line) = lines.next()? {
+        if !is_comment(line.text) {
+            bases.push(&line)?;
+        }
+    }
+    let Bases { rows, kinds, .. } = bases;
+    let mut columns = Vec::new();
+    for Kind { name, mut percent, mut coverage } in kinds {
+        percent.resize(rows.start.len(), f64::NAN);
+        coverage.resize(rows.start.len(), f64::NAN);
+        columns.push(Column::new(format!("{name}_coverage"), Data::Doubles(coverage)));
+        columns.insert(columns.len() - 1, Column::new(name, Data::Doubles(percent)));
+    }
+    Ok(Box::new(served(rows, columns)))
+}
+
+impl Bases {
+    fn push(&mut self, line: &Line<'_>) -> Result<()> {
+        // Some writers put spaces between the last columns, and no name here holds one.
+        let fields: Vec<_> = line.text.split_ascii_whitespace().collect();
+        let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] =
+            fields[..]
+        else {
+            return Err(line.error(format!("has {} columns, bedMethyl at least 11", fields.len())));
+        };
+        let (start, end) =
+            line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
+        let strand = strand(line, strand_field)?;
+        let value = |field, what: &str| {
+            let good = number(field).filter(|value| value.is_nan() || *value >= 0.0);
+            good.ok_or_else(|| {
+                line.error(format!("{what} is not a number: '{}'", shortened(field)))
+            })
+        };
+        let coverage = value(coverage, "the coverage (column 10)")?;
+        let percent = value(percent, "the percentage (column 11)")?;
+        if percent > 100.0 {
+            return Err(line.error(format!("{percent} percent modified (column 11) is above 100")));
+        }
+        let row = self.row(line, (sequence, start, end), strand)?;
+        let kind = self.kind(code, fields.len() == MODKIT);
+        kind.percent.resize(kind.percent.len().max(row + 1), f64::NAN);
+        kind.coverage.resize(kind.coverage.len().max(row + 1), f64::NAN);
+        if !kind.coverage[row].is_nan() {
+            let message =
+                format!("this base, strand and modification ({}) was there before", kind.name);
+            return Err(line.error(message));
+        }
+        (kind.percent[row], kind.coverage[row]) = (percent, coverage);
+        Ok(())
+    }
+
+    /// The row of a base.
+    fn row(&mut self, line: &Line<'_>, place: (&str, u32, u32), strand: Strand) -> Result<usize> {
+        let (sequence, start, end) = place;
+        let sequence = self.rows.sequences.index_or_add(sequence);
+        let next = self.rows.start.len();
+        let row = *self.known.entry((sequence, start, end, strand.as_str())).or_insert(next);
+        if row == next {
+            self.budget.take(line, 80 + 16 * self.kinds.len())?;
+            self.rows.push(place.0, start, end);
+            self.rows.strand.push(strand);
+        }
+        Ok(row)
+    }
+
+    /// The kind that a code stands for; modkit writes the motif behind it (`m,CG,0`). Others have
+    /// a name there that says nothing of the kind.
+    fn kind(&mut self, code: &str, is_code: bool) -> &mut Kind {
+        let code = code.split(',').next().unwrap_or(code);
+        let known = CODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
+        let name = known.unwrap_or(if is_code { code } else { ANY });
+        let index = self.kinds.iter().position(|kind| kind.name == name);
+        let index = index.unwrap_or_else(|| {
+            self.kinds.push(Kind { name: name.into(), percent: Vec::new(), coverage: Vec::new() });
+            self.kinds.len() - 1
+        });
+        &mut self.kinds[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::Region;
+    use crate::source::Level;
+
+    fn line(start: u32, code: &str, strand: &str, coverage: u32, percent: &str) -> String {
+        let end = start + 1;
+        format!(
+            "chr20\t{start}\t{end}\t{code}\t{coverage}\t{strand}\t{start}\t{end}\t255,0,0\t{coverage} \
+             {percent} 1 2 0 0 0 0 0\n"
+        )
+    }
+
+    fn open_text(text: &str) -> Result<Box<dyn Source>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let input = Input::File(file.path().into());
+        assert!(text.len() < 20 || (FORMAT.sniff)(&input.head()?), "not known by its content");
+        open(&input)
+    }
+
+    #[test]
+    fn a_base_is_one_row_whatever_is_known_of_it() {
+        let text = line(5, "h", "+", 4, "25.00")
+            + &line(5, "m", "+", 4, "75.00")
+            + &line(6, "m,CG,0", "-", 2, "50.00")
+            + &line(5, "m", "-", 0, "nan");
+        let source = open_text(&text).unwrap();
+        let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
+        assert_eq!(columns, ["5hmC", "5hmC_coverage", "5mC", "5mC_coverage"]);
+        let table = source.read(&Region::new("chr20", 0, 99), Level::Records, &columns).unwrap();
+        assert_eq!(table.start, [5, 5, 6]);
+        assert_eq!(table.strand, [Strand::Forward, Strand::Reverse, Strand::Reverse]);
+        let row =
+            |row| columns.iter().map(|c| table.column(c).unwrap().number(row)).collect::<Vec<_>>();
+        assert_eq!(row(0), [25.0, 4.0, 75.0, 4.0]);
+        assert!(row(1)[..3].iter().all(|value| value.is_nan()), "no reads is not zero percent");
+        assert_eq!(row(2)[2..], [50.0, 2.0]);
+        assert!(row(2)[0].is_nan(), "not called is not zero percent");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let good = line(5, "m", "+", 4, "25.00");
+        let error = |bad: &str| open_text(&format!("{good}{bad}")).err().unwrap().to_string();
+        assert!(error(&good).contains("line 2: this base, strand and modification (5mC)"));
+        assert!(error(&line(6, "m", "+", 4, "125.0")).contains("line 2: 125 percent"));
+        assert!(error(&line(6, "m", "+", 4, "x")).contains("line 2: the percentage"));
+        assert!(error("chr20\t1\t2\n").contains("line 2: has 3 columns"));
+    }
+}

@@ -1,0 +1,360 @@
+//! Lines of fields: how they are split, which field is what, and the rows that come of them. Every
+//! interval format in text is read through this.
+
+use super::text::{Line, shortened};
+use super::{Records, Rows, Shape, Use};
+use crate::error::Result;
+use crate::genome::Strand;
+use crate::table::{Column, Data, Texts};
+
+/// The most memory that the rows of one file may take, in bytes: a small packed file can hold
+/// endless rows.
+const MEMORY: u64 = 4 << 30;
+
+/// What stands between the fields of a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Separator {
+    /// A tab; fields may hold spaces.
+    Tab,
+    /// Any number of spaces or tabs.
+    Space,
+    /// A comma; fields may be quoted.
+    Comma,
+}
+
+impl Separator {
+    /// Tabs if the line has any, since names may hold spaces; else spaces.
+    pub(super) fn of(line: &str) -> Self {
+        if line.contains('\t') { Separator::Tab } else { Separator::Space }
+    }
+
+    /// The fields of a line.
+    pub(super) fn split(self, line: &str) -> Vec<&str> {
+        match self {
+            Separator::Tab => {
+                let mut fields = Vec::with_capacity(16);
+                let mut start = 0;
+                for tab in memchr::memchr_iter(b'\t', line.as_bytes()) {
+                    fields.push(&line[start..tab]);
+                    start = tab + 1;
+                }
+                fields.push(&line[start..]);
+                fields
+            }
+            Separator::Space => line.split_ascii_whitespace().collect(),
+            Separator::Comma => {
+                let mut quoted = false;
+                let mut between = |c: char| {
+                    quoted ^= c == '"';
+                    c == ',' && !quoted
+                };
+                line.split(&mut between).collect()
+            }
+        }
+    }
+}
+
+/// A field without the quotes that R writes around texts.
+pub(super) fn unquoted(field: &str) -> &str {
+    let field = field.trim();
+    let inner = field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(field)
+}
+
+/// Whether a line carries no row: nothing in it, a comment, or a browser's settings.
+pub(super) fn is_comment(line: &str) -> bool {
+    let first = line.split_ascii_whitespace().next().unwrap_or("#");
+    first.starts_with('#') || first == "track" || first == "browser"
+}
+
+/// The first line of a file's beginning that carries a row.
+pub(super) fn first_row(head: &str) -> Option<&str> {
+    head.lines().find(|line| !is_comment(line))
+}
+
+/// Whether the field is a coordinate.
+pub(super) fn is_position(field: &str) -> bool {
+    field.parse::<u32>().is_ok()
+}
+
+/// Whether the field is a strand as any format writes it.
+pub(super) fn is_strand(field: &str) -> bool {
+    matches!(field, "+" | "-" | "." | "*" | "?" | "")
+}
+
+/// Whether the field is a number, or says that there is none.
+pub(super) fn is_number(field: &str) -> bool {
+    number(field).is_some()
+}
+
+/// The number in a field, NaN where it says that there is none; none if it is text.
+pub(super) fn number(field: &str) -> Option<f64> {
+    match field {
+        "." | "" | "NA" | "NaN" | "nan" => Some(f64::NAN),
+        field => field.parse::<f64>().ok().filter(|number| number.is_finite()),
+    }
+}
+
+/// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing).
+pub(super) fn typed(texts: Texts) -> Data {
+    match texts.iter().map(number).collect::<Option<Vec<_>>>() {
+        Some(numbers) if numbers.iter().any(|number| !number.is_nan()) => Data::Doubles(numbers),
+        _ => Data::Text(texts),
+    }
+}
+
+const NAMES: &[&str] =
+    &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
+const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
+
+/// Sequence, start and end of a row, 0-based and half-open.
+pub(super) type Place<'a> = (&'a str, u32, u32);
+
+/// Rows as they are collected from lines.
+pub(super) struct Collector {
+    rows: Rows,
+    names: Vec<String>,
+    columns: Vec<Texts>,
+    budget: Budget,
+}
+
+impl Collector {
+    /// A collector of rows with columns of those names.
+    pub(super) fn new(names: Vec<String>) -> Self {
+        let columns = vec![Texts::default(); names.len()];
+        Collector { rows: Rows::default(), names, columns, budget: Budget::default() }
+    }
+
+    /// Adds a row. The columns that `fields` does not reach are empty.
+    pub(super) fn push<'a>(
+        &mut self,
+        line: &Line<'_>,
+        (sequence, start, end): Place<'_>,
+        strand: Option<Strand>,
+        mut fields: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        self.rows.push(sequence, start, end);
+        self.rows.strand.extend(strand);
+        let mut taken = 24;
+        for column in &mut self.columns {
+            let field = fields.next().unwrap_or_default();
+            column.push(field);
+            taken += 8 + field.len();
+        }
+        self.budget.take(line, taken)
+    }
+
+    /// The column of that name.
+    pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut Texts> {
+        let index = self.names.iter().position(|known| known == name)?;
+        self.columns.get_mut(index)
+    }
+
+    /// Adds a column, an entry for each row.
+    pub(super) fn add_column(&mut self, name: &str, texts: Texts) {
+        self.names.push(name.to_owned());
+        self.columns.push(texts);
+    }
+
+    /// The rows as a source.
+    pub(super) fn records(self) -> Records {
+        let columns = self.names.iter().zip(self.columns);
+        let column = |(name, texts): (&String, _)| Column::new(name.as_str(), typed(texts));
+        served(self.rows, columns.map(column).collect())
+    }
+}
+
+/// Counts what the rows of a file take, and stops those that would fill the memory.
+pub(super) struct Budget {
+    left: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget { left: MEMORY }
+    }
+}
+
+impl Budget {
+    /// Takes the memory of a row that comes from the line.
+    pub(super) fn take(&mut self, line: &Line<'_>, bytes: usize) -> Result<()> {
+        self.left = self.left.checked_sub(bytes as u64).ok_or_else(|| {
+            line.error(
+                "the rows up to here take more memory than a file may; \
+                 sort them, pack them with bgzip and index them with tabix",
+            )
+        })?;
+        Ok(())
+    }
+}
+
+/// Rows with columns as a source. Rows are found by the first of [`NAMES`] that is there, and the
+/// first of [`WEIGHTS`] says which to show when there is no room for all.
+pub(super) fn served(mut rows: Rows, columns: Vec<Column>) -> Records {
+    rows.columns = columns;
+    let has = |wanted: &&&str| rows.columns.iter().any(|column| *column.name == ***wanted);
+    let name = NAMES.iter().find(has).copied();
+    let importance = WEIGHTS.iter().find(has).copied();
+    Records::new(rows, Use { shape: Shape::Features, name, importance })
+}
+
+/// Which field of a line is what.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub(super) separator: Separator,
+    /// The names of all fields, in their order.
+    pub(super) names: Vec<String>,
+    pub(super) sequence: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) strand: Option<usize>,
+    /// The number of a sequence's first base: 0, and ends are not included; or 1, and they are.
+    pub(super) first: u32,
+}
+
+const SEQUENCE: &[&str] =
+    &["chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "genoname", "tname", "contig"];
+const START: &[&str] =
+    &["chromstart", "start", "genostart", "txstart", "tstart", "pos", "position"];
+const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop"];
+
+impl Layout {
+    /// The layout that a header's names show, if they show where rows lie. Starts count from 0 in
+    /// tables of UCSC (`chromStart`, `txStart`) and where the header is a comment, as in BED; else
+    /// from 1, as R and spreadsheets have them.
+    pub(super) fn from_header(line: &str, separator: Separator) -> Option<Layout> {
+        let comment = line.starts_with('#');
+        let names = separator.split(line.trim_start_matches(['#', ' ']));
+        let names: Vec<String> = names.into_iter().map(|name| unquoted(name).to_owned()).collect();
+        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let find = |known: &[&str]| lower.iter().position(|name| known.contains(&name.as_str()));
+        let (sequence, start) = (find(SEQUENCE)?, find(START)?);
+        let single = lower[start].starts_with("pos");
+        let end = if single { Some(start) } else { find(END) }?;
+        let from_0 =
+            (comment && !single) || !matches!(lower[start].as_str(), "start" | "pos" | "position");
+        let strand = find(&["strand"]);
+        Some(Layout { separator, names, sequence, start, end, strand, first: u32::from(!from_0) })
+    }
+
+    /// The fields that are served as columns: neither the place nor what only draws the row.
+    pub(super) fn served(&self) -> impl Iterator<Item = usize> {
+        let place = [Some(self.sequence), Some(self.start), Some(self.end), self.strand];
+        (0..self.names.len()).filter(move |field| {
+            !place.contains(&Some(*field)) && !DRAWING.contains(&self.names[*field].as_str())
+        })
+    }
+
+    /// The place of the row that a line's fields hold.
+    pub(super) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<Place<'a>> {
+        let at = |index: usize| {
+            (unquoted(fields[index]), format!("{} (column {})", self.names[index], index + 1))
+        };
+        let ((start, start_is), (end, end_is)) = (at(self.start), at(self.end));
+        let (start, end) = line.interval((start, &start_is), (end, &end_is), self.first)?;
+        match unquoted(fields[self.sequence]) {
+            "" => Err(line.error("the sequence's name is empty")),
+            sequence => Ok((sequence, start, end)),
+        }
+    }
+}
+
+/// Rows that are read line by line in one layout.
+pub(super) struct Sheet {
+    layout: Layout,
+    served: Vec<usize>,
+    pub(super) collector: Collector,
+}
+
+impl Sheet {
+    /// A sheet without rows.
+    pub(super) fn new(layout: Layout) -> Self {
+        let served: Vec<usize> = layout.served().collect();
+        let names = served.iter().map(|field| layout.names[*field].clone()).collect();
+        Sheet { layout, served, collector: Collector::new(names) }
+    }
+
+    /// Adds the row of a line.
+    pub(super) fn push(&mut self, line: &Line<'_>) -> Result<()> {
+        let fields = self.layout.separator.split(line.text);
+        let (has, names) = (fields.len(), self.layout.names.len());
+        if has != names {
+            return Err(line.error(format!("has {has} columns, not {names} as those before")));
+        }
+        let place = self.layout.place(line, &fields)?;
+        let strand = self.layout.strand.map(|index| strand(line, unquoted(fields[index])));
+        let columns = self.served.iter().map(|field| unquoted(fields[*field]));
+        self.collector.push(line, place, strand.transpose()?, columns)
+    }
+}
+
+/// Columns that say how a browser draws the row or finds it, not what it is; as BED and as UCSC's
+/// tables call them.
+pub(super) const DRAWING: &[&str] = &[
+    "thick_start",
+    "thick_end",
+    "block_count",
+    "block_sizes",
+    "block_starts",
+    "thickStart",
+    "thickEnd",
+    "blockCount",
+    "blockSizes",
+    "blockStarts",
+    "chromStarts",
+    "chrom_starts",
+    "bin",
+];
+
+/// The strand in a field.
+pub(super) fn strand(line: &Line<'_>, field: &str) -> Result<Strand> {
+    match is_strand(field) {
+        true => Ok(Strand::from_text(field)),
+        false => Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Input, text::Lines};
+
+    #[test]
+    fn fields_are_split_as_the_line_is_written() {
+        assert_eq!(Separator::of("a b\tc"), Separator::Tab);
+        assert_eq!(Separator::Tab.split("a b\t\tc"), ["a b", "", "c"]);
+        assert_eq!(Separator::Space.split(" a  b\tc"), ["a", "b", "c"]);
+        let fields = Separator::Comma.split("\"a,b\",2,");
+        assert_eq!(fields.into_iter().map(unquoted).collect::<Vec<_>>(), ["a,b", "2", ""]);
+    }
+
+    #[test]
+    fn headers_tell_where_rows_lie_and_how_they_count() {
+        let layout = |header: &str| {
+            let layout = Layout::from_header(header, Separator::Tab)?;
+            Some((layout.sequence, layout.start, layout.end, layout.strand, layout.first))
+        };
+        assert_eq!(layout("#bin\tchrom\tchromStart\tchromEnd\tname"), Some((1, 2, 3, None, 0)));
+        assert_eq!(layout("gene\tchr\tstart\tend\tstrand\ts1"), Some((1, 2, 3, Some(4), 1)));
+        assert_eq!(layout("#chr\tstart\tend"), Some((0, 1, 2, None, 0)));
+        assert_eq!(layout("chr\tpos\ts1"), Some((0, 1, 1, None, 1)));
+        assert_eq!(layout("gene\ts1\ts2"), None);
+    }
+
+    #[test]
+    fn endless_rows_are_stopped() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "chr1\t1\t2\n".repeat(50)).unwrap();
+        let mut lines = Lines::open(&Input::File(file.path().into())).unwrap();
+        let mut collector =
+            Collector { budget: Budget { left: 1000 }, ..Collector::new(Vec::new()) };
+        let error = loop {
+            let line = lines.next().unwrap().unwrap();
+            let empty = std::iter::empty();
+            if let Err(error) = collector.push(&line, ("chr1", 1, 2), None, empty) {
+                break error.to_string();
+            }
+        };
+        assert!(error.contains("line 42: the rows up to here take more memory"), "{error}");
+    }
+}

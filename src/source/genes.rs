@@ -1,0 +1,240 @@
+//! Genes while a reader collects them, and the rows that they become: what GTF, GFF3, genePred and
+//! BED12 share.
+
+use super::{Records, Rows, Shape, Use};
+use crate::genome::Strand;
+use crate::table::{Column, Data, Texts};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// A gene, with the exons of all its transcripts.
+    #[default]
+    Genes,
+    /// A transcript.
+    Transcripts,
+}
+
+/// A gene, or a transcript of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Gene {
+    /// The sequence it lies on.
+    pub(super) sequence: String,
+    /// Its first base, 0-based.
+    pub(super) start: u32,
+    /// One past its last base; 0 as long as its place is not known.
+    pub(super) end: u32,
+    pub(super) strand: Strand,
+    /// What people call the gene.
+    pub(super) name: String,
+    /// What tells it from all others: of the gene, or of the transcript.
+    pub(super) id: String,
+    /// NCBI's number of the gene.
+    pub(super) entrez: Option<String>,
+    pub(super) biotype: String,
+    pub(super) exons: Vec<(u32, u32)>,
+    /// Coding parts: its exons where no others are given.
+    pub(super) coding: Vec<(u32, u32)>,
+    /// GFF3: the ids of what it is a part of, between commas.
+    pub(super) parents: String,
+    /// A line of its own gave its place; until then it is what its parts span.
+    pub(super) placed: bool,
+    /// It began with a part: what it is a part of may stand before.
+    pub(super) headless: bool,
+}
+
+impl Gene {
+    /// Widens its place to hold the interval.
+    pub(super) fn span(&mut self, start: u32, end: u32) {
+        match self.end {
+            0 => (self.start, self.end) = (start, end),
+            _ => (self.start, self.end) = (self.start.min(start), self.end.max(end)),
+        }
+    }
+
+    /// Whether it has a base in the interval, or no place yet.
+    pub(super) fn overlaps(&self, start: u32, end: u32) -> bool {
+        self.end == 0 || (self.start < end && start < self.end)
+    }
+
+    /// Takes in another piece of the same gene.
+    pub(super) fn join(&mut self, other: Gene) {
+        match (self.placed, other.placed) {
+            (false, true) => (self.start, self.end) = (other.start, other.end),
+            (true, false) => {}
+            _ if other.end > 0 => self.span(other.start, other.end),
+            _ => {}
+        }
+        self.placed |= other.placed;
+        for (mine, others) in [(&mut self.name, other.name), (&mut self.biotype, other.biotype)] {
+            if mine.is_empty() || (other.placed && !others.is_empty()) {
+                *mine = others;
+            }
+        }
+        self.entrez = self.entrez.take().or(other.entrez);
+        self.exons.extend(other.exons);
+        self.coding.extend(other.coding);
+    }
+
+    /// The union of its exons; of its coding parts if it has none; else the gene itself.
+    fn blocks(&mut self) -> Vec<(u32, u32)> {
+        let parts = if self.exons.is_empty() { &mut self.coding } else { &mut self.exons };
+        parts.sort_unstable();
+        let mut blocks: Vec<(u32, u32)> = Vec::new();
+        for &(start, end) in parts.iter() {
+            match blocks.last_mut() {
+                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                _ => blocks.push((start, end)),
+            }
+        }
+        if blocks.is_empty() {
+            blocks.push((self.start, self.end));
+        }
+        blocks
+    }
+}
+
+/// Genes found by sequence and id, since those of X and Y may share one. A gene that stands at two
+/// places of one sequence is one at each place; the last is the one found.
+#[derive(Default)]
+pub(super) struct Genes {
+    pub(super) list: Vec<Gene>,
+    last: HashMap<String, HashMap<String, usize>>,
+}
+
+impl Genes {
+    /// Where in the list the gene is.
+    pub(super) fn find(&self, sequence: &str, id: &str) -> Option<usize> {
+        // Lines of one gene follow each other.
+        match self.list.last() {
+            Some(gene) if gene.id == id && gene.sequence == sequence => Some(self.list.len() - 1),
+            _ => self.last.get(sequence)?.get(id).copied(),
+        }
+    }
+
+    /// Adds a gene at the end of the list; from now on it is the one found.
+    pub(super) fn push(&mut self, gene: Gene) -> usize {
+        let index = self.list.len();
+        match self.last.get_mut(&gene.sequence) {
+            Some(ids) => ids.insert(gene.id.clone(), index),
+            None => {
+                self.last.entry(gene.sequence.clone()).or_default().insert(gene.id.clone(), index)
+            }
+        };
+        self.list.push(gene);
+        index
+    }
+
+    /// Adds a piece from further on in the file: to the gene before it, if it is a part of that.
+    pub(super) fn append(&mut self, piece: Gene) {
+        match self.find(&piece.sequence, &piece.id) {
+            Some(index) if piece.headless || self.list[index].overlaps(piece.start, piece.end) => {
+                self.list[index].join(piece);
+            }
+            _ => {
+                self.push(piece);
+            }
+        }
+    }
+
+    /// Joins what overlaps of one id: pieces may have been taken for two genes before a third lay
+    /// over both.
+    pub(super) fn joined(self) -> Vec<Gene> {
+        let distinct: usize = self.last.values().map(HashMap::len).sum();
+        let mut list = self.list;
+        if distinct == list.len() {
+            return list;
+        }
+        list.sort_by(|a, b| (&a.sequence, &a.id, a.start).cmp(&(&b.sequence, &b.id, b.start)));
+        let mut joined: Vec<Gene> = Vec::with_capacity(list.len());
+        for gene in list {
+            match joined.last_mut() {
+                Some(last)
+                    if last.id == gene.id
+                        && last.sequence == gene.sequence
+                        && last.overlaps(gene.start, gene.end) =>
+                {
+                    last.join(gene);
+                }
+                _ => joined.push(gene),
+            }
+        }
+        joined
+    }
+}
+
+/// The rows of genes: `gene`, `entrez`, `exon_starts` and `exon_ends` (1-based, both ends included,
+/// between commas: PROTOCOL 5) and `biotype`; of transcripts also `transcript`.
+pub(super) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
+    let mut rows = Rows::default();
+    let [mut name, mut entrez, mut starts, mut ends, mut biotype, mut transcript] =
+        std::array::from_fn(|_| Texts::default());
+    let (mut start_list, mut end_list) = (String::new(), String::new());
+    for gene in &mut genes {
+        rows.push(&gene.sequence, gene.start, gene.end);
+        rows.strand.push(gene.strand);
+        start_list.clear();
+        end_list.clear();
+        for (index, (start, end)) in gene.blocks().into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            // Writing to a string cannot fail.
+            let _ = write!(start_list, "{comma}{}", start + 1);
+            let _ = write!(end_list, "{comma}{end}");
+        }
+        name.push(if gene.name.is_empty() { &gene.id } else { &gene.name });
+        entrez.push(gene.entrez.as_deref().unwrap_or(&gene.id));
+        starts.push(&start_list);
+        ends.push(&end_list);
+        biotype.push(&gene.biotype);
+        transcript.push(&gene.id);
+    }
+    let columns = [
+        ("gene", name),
+        ("entrez", entrez),
+        ("exon_starts", starts),
+        ("exon_ends", ends),
+        ("biotype", biotype),
+        ("transcript", transcript),
+    ];
+    let served = if unit == Unit::Transcripts { 6 } else { 5 };
+    let column = |(name, texts)| Column::new(name, Data::Text(texts));
+    rows.columns = columns.into_iter().take(served).map(column).collect();
+    Records::new(rows, Use { shape: Shape::Genes, name: Some("gene"), importance: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gene(start: u32, end: u32) -> Gene {
+        Gene { sequence: "1".into(), id: "g".into(), start, end, ..Gene::default() }
+    }
+
+    #[test]
+    fn one_id_at_two_places_is_two_genes() {
+        let mut genes = Genes::default();
+        [gene(0, 10), gene(20, 30)].into_iter().for_each(|piece| genes.append(piece));
+        genes.append(Gene { headless: true, exons: vec![(40, 50)], ..gene(40, 50) });
+        let places: Vec<_> = genes.joined().iter().map(|gene| (gene.start, gene.end)).collect();
+        assert_eq!(places, [(0, 10), (20, 50)], "a part without a head belongs to the last");
+    }
+
+    #[test]
+    fn a_transcript_over_two_makes_them_one() {
+        let mut genes = Genes::default();
+        [gene(0, 10), gene(20, 30), gene(5, 30)].into_iter().for_each(|piece| genes.append(piece));
+        let genes = genes.joined();
+        assert_eq!((genes.len(), genes[0].start, genes[0].end), (1, 0, 30));
+    }
+
+    #[test]
+    fn exons_that_touch_are_one_block() {
+        let exons = vec![(30, 40), (0, 10), (10, 15), (32, 35)];
+        assert_eq!(Gene { exons, ..gene(0, 40) }.blocks(), [(0, 15), (30, 40)]);
+        let coding = vec![(3, 6)];
+        assert_eq!(Gene { coding, ..gene(0, 40) }.blocks(), [(3, 6)]);
+        assert_eq!(gene(0, 40).blocks(), [(0, 40)]);
+    }
+}
