@@ -4,16 +4,20 @@ mod attach;
 mod commands;
 mod demo;
 mod errand;
+mod inspect;
 mod install;
 mod open;
 mod options;
 mod progress;
+mod query;
 mod serve;
 mod state;
 
 pub use attach::attach;
+pub use inspect::{Beside, Inspect};
 pub use install::Install;
 pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};
+pub use query::Query;
 pub use serve::serve;
 
 use crate::error::Error;

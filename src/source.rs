@@ -175,6 +175,17 @@ pub trait Source: Send + Sync + 'static {
     /// faults.
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table>;
 
+    /// Number of bases that have data, if the source is a signal and its file says so.
+    fn covered(&self) -> Option<u64> {
+        None
+    }
+
+    /// The memory in bytes that its rows take, about; nothing for what is read from the file when
+    /// asked for.
+    fn memory(&self) -> u64 {
+        0
+    }
+
     /// What is known of a column besides its values: keys and values, such as `tissue`, `colon`.
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
         let _ = column;
@@ -262,7 +273,11 @@ pub fn needs_genes(spec: &Spec) -> Result<bool> {
     Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)
 }
 
-fn format_of(spec: &Spec) -> Result<&'static Format> {
+/// The format of a source: the one its options say, else the one its file shows.
+///
+/// # Errors
+/// [`Error::Input`] for a format that there is not; [`Error::Data`] if none fits.
+pub fn format_of(spec: &Spec) -> Result<&'static Format> {
     match &spec.options.format {
         Some(name) => format_named(name),
         None => detect(&spec.input),

@@ -85,6 +85,15 @@ impl Data {
         self.len() == 0
     }
 
+    /// The memory that the entries take, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Data::Singles(values) => size_of_val(&values[..]),
+            Data::Doubles(values) => size_of_val(&values[..]),
+            Data::Text(texts) => texts.bytes.len() + size_of_val(&texts.ends[..]),
+        }
+    }
+
     /// The entry at `row` as a number; NaN if it is missing or text.
     pub fn number(&self, row: usize) -> f64 {
         match self {

@@ -1,6 +1,8 @@
 //! What can be typed.
 
+use super::inspect::Inspect;
 use super::install::Install;
+use super::query::Query;
 use crate::console::LogLines;
 use crate::source::Spec;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,6 +40,10 @@ enum Subcommands {
     Serve(Options),
     /// Give commands to an epivizrs that runs already
     Attach(AttachOptions),
+    /// Tell what is in a file and how it would be served
+    Inspect(Inspect),
+    /// Print the rows that a page would get of a region
+    Query(Query),
     /// A copy of EpiViz of one's own
     #[command(subcommand)]
     Ui(Ui),
@@ -63,6 +69,10 @@ pub enum Task {
     Serve(Box<Options>),
     /// Give commands to an endpoint that runs.
     Attach(AttachOptions),
+    /// Tell what is in files.
+    Inspect(Inspect),
+    /// Print rows.
+    Query(Box<Query>),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -109,6 +119,8 @@ impl Cli {
         match self.command {
             Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
             Some(Subcommands::Attach(options)) => Task::Attach(options),
+            Some(Subcommands::Inspect(inspect)) => Task::Inspect(inspect),
+            Some(Subcommands::Query(query)) => Task::Query(Box::new(query)),
             Some(Subcommands::Ui(Ui::Install(install))) => Task::Install(install),
             Some(Subcommands::Completions { shell }) => Task::Completions(shell),
             Some(Subcommands::Man) => Task::Man,

@@ -111,7 +111,7 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
 }
 
 /// The assembly of `--assembly`: built in, or a file of lengths.
-fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>> {
+pub(super) fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>> {
     let Some(name) = name else { return Ok(None) };
     if let Some(sequences) = built_in(name) {
         return Ok(Some((name.to_owned(), sequences)));

@@ -322,6 +322,11 @@ impl Source for BigWig {
         self.file.sequences()
     }
 
+    fn covered(&self) -> Option<u64> {
+        let bases: f64 = self.sequences().iter().map(|s| f64::from(s.length)).sum();
+        (self.covered > 0.0).then_some((self.covered * bases).round() as u64)
+    }
+
     fn knows_lengths(&self) -> bool {
         self.knows_lengths
     }

@@ -66,6 +66,28 @@ impl Input {
         }
     }
 
+    /// The index that lies beside the file, if one does: `x.bed.gz.tbi` for `x.bed.gz`.
+    pub fn index(&self) -> Option<PathBuf> {
+        let Input::File(path) = self else { return None };
+        let beside = |ending: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        [".tbi", ".csi", ".bai", ".crai"].map(beside).into_iter().find(|path| path.is_file())
+    }
+
+    /// Whether the file is gzip or bgzip.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn is_packed(&self) -> Result<bool> {
+        let mut start = Vec::new();
+        let read = self.open()?.take(2).read_to_end(&mut start);
+        read.map_err(|error| Error::io(self.path(), error))?;
+        Ok(start == GZIP)
+    }
+
     /// Opens the bytes for reading anywhere.
     pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
         match self {

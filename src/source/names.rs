@@ -49,6 +49,11 @@ impl Names {
         index
     }
 
+    /// The memory that it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.folded.len() + self.ends.len() * size_of::<usize>()
+    }
+
     /// The rows whose name contains `text`, the best `limit` of them, in order of closeness and
     /// then of row.
     pub(crate) fn search(&self, text: &str, limit: usize) -> Vec<(Closeness, usize)> {

@@ -306,6 +306,12 @@ impl Source for Records {
         })
     }
 
+    fn memory(&self) -> u64 {
+        let places = self.start.len() * 2 * size_of::<u32>() + self.strand.len();
+        let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
+        (places + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
+    }
+
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
         self.annotations.get(column).cloned().unwrap_or_default()
     }

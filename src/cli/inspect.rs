@@ -1,0 +1,226 @@
+//! `epivizrs inspect`: what the program makes of a file.
+
+use super::serve::assembly;
+use crate::catalog::{Catalog, Kind, Listing, Measurement};
+use crate::genome::Region;
+use crate::source::{ColumnKind, Level, Shape, Source, Spec, format_of};
+use anyhow::Result;
+use clap::Args;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// What `inspect` and `query` open.
+#[derive(Debug, Args)]
+pub struct Beside {
+    /// Assembly, as when serving
+    #[arg(long, value_name = "NAME|FILE")]
+    assembly: Option<String>,
+    /// Annotation whose genes are the rows of a matrix without coordinates
+    #[arg(long, value_name = "SOURCE")]
+    genes: Vec<Spec>,
+}
+
+impl Beside {
+    /// A catalog of the source, and its measurements.
+    ///
+    /// # Errors
+    /// The source, or what stands beside it, cannot be opened.
+    pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
+        let catalog = Catalog::new(assembly(self.assembly.as_deref())?);
+        let mut added = Vec::new();
+        for specs in [self.genes.clone(), vec![spec.clone()]] {
+            let (measurements, errors) = catalog.load(specs).await;
+            if let Some(error) = errors.into_iter().next() {
+                return Err(error.into());
+            }
+            added = measurements;
+        }
+        Ok((catalog, added))
+    }
+}
+
+/// The options of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// What to inspect
+    #[arg(value_name = "SOURCE", required = true)]
+    sources: Vec<Spec>,
+    #[command(flatten)]
+    beside: Beside,
+}
+
+impl Inspect {
+    /// What is to be printed: a block of lines for each source.
+    ///
+    /// # Errors
+    /// A source that cannot be opened.
+    pub async fn run(self) -> Result<String> {
+        let mut text = String::new();
+        for spec in &self.sources {
+            let (catalog, measurements) = self.beside.open(spec).await?;
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text += &describe(spec, &catalog.listing(), &measurements)?;
+        }
+        Ok(text)
+    }
+}
+
+fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -> Result<String> {
+    let path = spec.input.path();
+    let packed = if spec.input.is_packed()? { ", packed" } else { "" };
+    let mut lines = vec![("format", format!("{}{packed}", format_of(spec)?.name))];
+    let Some(first) = measurements.first() else {
+        return Ok(format!("{}\n  nothing in it can be served\n", path.display()));
+    };
+    let source = &*first.source;
+    lines.push(("served as", served_as(source.shape()).to_owned()));
+    lines.push(("sequences", sequences(source, listing)));
+    lines.push(amount(source));
+    for (index, measurement) in measurements.iter().enumerate() {
+        let name = if index == 0 { "measurements" } else { "" };
+        lines.push((name, measurement_line(measurement)));
+    }
+    let texts = source.columns().iter().filter(|column| column.kind == ColumnKind::Text);
+    let texts: Vec<_> = texts.map(|column| &*column.name).collect();
+    if !texts.is_empty() {
+        lines.push(("metadata", texts.join(", ")));
+    }
+    lines.push(("levels", levels(source.shape())));
+    let index = spec.input.index().map_or("none".to_owned(), |path| path.display().to_string());
+    lines.push(("index", index));
+    lines.push(("in memory", bytes(source.memory())));
+    if let Some(view) = source.first_view() {
+        lines.push(("first view", view.to_string()));
+    }
+    let mut text = format!("{}\n", path.display());
+    for (name, value) in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {name:<13}{value}");
+    }
+    Ok(text)
+}
+
+fn served_as(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Dense => "a dense signal: what has no data is a gap in coverage",
+        Shape::Sparse => "a sparse signal: points, and nothing between them",
+        Shape::Features => "features: intervals with columns",
+        Shape::Genes => "genes: intervals with exons, found by name",
+    }
+}
+
+/// The source's sequences by its own names, those with most rows first, and their assembly.
+fn sequences(source: &dyn Source, listing: &Listing) -> String {
+    let own = source.sequences();
+    let mut named: Vec<(u64, String)> = own
+        .iter()
+        .map(|sequence| match source.shape() {
+            Shape::Dense | Shape::Sparse => (
+                u64::from(sequence.length),
+                format!("{} ({} bases)", sequence.name, thousands(sequence.length.into())),
+            ),
+            _ => {
+                let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+                let rows = source.rows(&whole, Level::Records);
+                (rows, format!("{} ({} rows)", sequence.name, thousands(rows)))
+            }
+        })
+        .collect();
+    named.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    let most: Vec<_> = named.iter().take(4).map(|(_, text)| text.as_str()).collect();
+    let more = if named.len() > most.len() { ", ..." } else { "" };
+    let assembly = listing.assembly();
+    format!("{}, fitting {assembly}: {}{more}", named.len(), most.join(", "))
+}
+
+/// How much there is: bases that have data, or rows.
+fn amount(source: &dyn Source) -> (&'static str, String) {
+    if let Shape::Dense | Shape::Sparse = source.shape() {
+        let covered = source.covered().map_or("not stated".to_owned(), thousands);
+        return ("bases", format!("{covered} have data"));
+    }
+    let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
+    let rows = source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records));
+    ("rows", thousands(rows.sum()))
+}
+
+fn measurement_line(measurement: &Measurement) -> String {
+    let kind = match measurement.kind {
+        Kind::Range => measurement.chart.word().to_owned(),
+        Kind::Feature => match measurement.range {
+            Some((low, high)) => format!("values within {low} to {high}"),
+            None => "values".to_owned(),
+        },
+    };
+    let annotation = measurement.annotation.iter().filter(|(key, _)| *key != "file");
+    let annotation: String = annotation.map(|(key, value)| format!(", {key}: {value}")).collect();
+    format!("{} ({kind}{annotation})", measurement.id)
+}
+
+fn levels(shape: Shape) -> String {
+    let mut levels = shape.levels();
+    let first = levels.next().map_or(String::new(), |level| level.to_string());
+    let next = levels.next().map_or(String::new(), |level| level.to_string());
+    let last = levels.next_back().map_or(0, |level| level.width());
+    match shape {
+        Shape::Dense => format!("{first}, 2, 4 ... {last} bases"),
+        _ => format!("{first}, then {next}, twice that ... {last} bases"),
+    }
+}
+
+/// A number with its thousands apart.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+fn bytes(number: u64) -> String {
+    match number {
+        0..1_000_000 => format!("{} kB", number.div_ceil(1000)),
+        _ => format!("{:.1} MB", number as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn inspected(name: &str, text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let beside = Beside { assembly: None, genes: Vec::new() };
+        let inspect = Inspect { sources: vec![Spec::file(path)], beside };
+        inspect.run().await.unwrap().lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn a_bed_file_is_told_truly() {
+        let text = "chr1\t10\t20\ta\t5\t-\nchr1\t30\t40\tb\t7\t+\nchr2\t1\t2\tc\t0\t+\n";
+        let lines = inspected("peaks.bed", text).await;
+        let expected = [
+            "  format       bed",
+            "  served as    features: intervals with columns",
+            "  sequences    2, fitting hg38: chr1 (2 rows), chr2 (1 rows)",
+            "  rows         3",
+            "  measurements peaks (blocks)",
+            "               peaks.score (values within 0 to 7)",
+            "  metadata     name",
+            "  levels       records, then bins of 16, twice that ... 268435456 bases",
+            "  index        none",
+            "  in memory    1 kB",
+            "  first view   chr1:11-40",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(bytes(1_530_000), "1.5 MB");
+    }
+}

@@ -1,0 +1,188 @@
+//! `epivizrs query`: the rows that a page would get of a region.
+
+use super::inspect::Beside;
+use crate::catalog::{Catalog, Kind, MAX_ROWS};
+use crate::genome::Region;
+use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
+use crate::provider::View;
+use crate::source::{Level, Shape, Spec, WIDEST};
+use crate::table::{Data, Table};
+use anyhow::{Result, bail};
+use clap::Args;
+use std::fmt::Write as _;
+
+/// The rows that a page has in view unless it is told otherwise.
+const PAGE_ROWS: u64 = 1000;
+
+/// The options of `query`.
+#[derive(Debug, Args)]
+pub struct Query {
+    /// What to read
+    #[arg(value_name = "SOURCE")]
+    source: Spec,
+    /// Where, such as chr1:10,000-20,000 (1-based, both ends included)
+    #[arg(value_name = "REGION")]
+    region: String,
+    /// Width of the bins in bases, a power of two; 0 for every record; default: what a page would
+    /// show of that region
+    #[arg(long, value_name = "N")]
+    level: Option<u32>,
+    /// Print JSON, as pages are answered (1-based, both ends included)
+    #[arg(long, conflicts_with = "tsv")]
+    json: bool,
+    /// Print columns between tabs, as BED has them (0-based, end not included); the default
+    #[arg(long)]
+    tsv: bool,
+    #[command(flatten)]
+    beside: Beside,
+}
+
+impl Query {
+    /// What is to be printed.
+    ///
+    /// # Errors
+    /// The source cannot be opened or read, or the region is none.
+    pub async fn run(self) -> Result<String> {
+        let (catalog, added) = self.beside.open(&self.source).await?;
+        let Some(first) = added.first() else {
+            bail!("{}: nothing in it can be served", self.source.input.path().display());
+        };
+        let listing = catalog.listing();
+        let region = Region::parse(&self.region, listing.sequences())?;
+        let level = match self.level {
+            Some(width) => level(first.source.shape(), width)?,
+            None => View::level_for(PAGE_ROWS, &*listing, &first.group, &region),
+        };
+        let part = read(&catalog, &first.datasource, &region, level).await?;
+        Ok(match self.json {
+            true => {
+                let reply =
+                    Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+                serde_json::to_string(&reply)? + "\n"
+            }
+            false => tsv(&region, level, &part),
+        })
+    }
+}
+
+/// The level of that width.
+fn level(shape: Shape, width: u32) -> Result<Level> {
+    let wanted = match width {
+        0 => Some(Level::Records),
+        width if width.is_power_of_two() => {
+            Some(Level::Bins { shift: width.trailing_zeros() as u8 })
+        }
+        _ => None,
+    };
+    match wanted.filter(|wanted| shape.levels().any(|level| level == *wanted)) {
+        Some(level) => Ok(level),
+        None => {
+            let finest = shape.levels().next().unwrap_or(Level::Records);
+            bail!(
+                "--level {width}: powers of two up to {} there are, from {finest}",
+                1u32 << WIDEST
+            )
+        }
+    }
+}
+
+async fn read(
+    catalog: &Catalog,
+    datasource: &str,
+    region: &Region,
+    level: Level,
+) -> Result<CombinedPart> {
+    let listing = catalog.listing();
+    let Some(datasource) = listing.datasource(datasource) else {
+        bail!("'{datasource}' is gone");
+    };
+    if datasource.count(&listing, region, level) > MAX_ROWS {
+        bail!(
+            "{region} holds more than {MAX_ROWS} rows; ask for less, or for wider bins by --level"
+        );
+    }
+    let values = datasource.measurements.iter().filter(|m| m.kind == Kind::Feature);
+    let values: Vec<_> = values.cloned().collect();
+    let names = values.iter().map(|measurement| measurement.id.clone()).collect();
+    let metadata = datasource.measurements.first().map(|first| &first.metadata);
+    let metadata = metadata.into_iter().flatten().map(ToString::to_string).collect();
+    let table = catalog.read(datasource, region.clone(), level, values, metadata).await?;
+    Ok(CombinedPart { datasource: datasource.id.clone(), table, measurements: names })
+}
+
+/// A header that says what is given, then a line a row.
+fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
+    let Table { first_rank, start, end, strand, columns } = &part.table;
+    let mut text = format!("# {} rows of {region} at {level}\n", start.len());
+    text += "#sequence\tstart\tend\tstrand\trank";
+    columns.iter().for_each(|column| text.extend(["\t", &column.name]));
+    for row in 0..start.len() {
+        let strand = strand.get(row).copied().unwrap_or_default();
+        let rank = first_rank + row as u64;
+        // Writing to a string cannot fail.
+        let _ =
+            write!(text, "\n{}\t{}\t{}\t{strand}\t{rank}", region.sequence, start[row], end[row]);
+        for column in columns {
+            let _ = match &column.data {
+                Data::Text(texts) => write!(text, "\t{}", texts.get(row)),
+                Data::Singles(values) if values[row].is_finite() => {
+                    write!(text, "\t{}", values[row])
+                }
+                Data::Doubles(values) if values[row].is_finite() => {
+                    write!(text, "\t{}", values[row])
+                }
+                _ => write!(text, "\t."),
+            };
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        query: Query,
+    }
+
+    async fn run(text: &str, arguments: &[&str]) -> Result<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bed");
+        std::fs::write(&path, text).unwrap();
+        let line = ["query", path.to_str().unwrap()].into_iter().chain(arguments.iter().copied());
+        Line::try_parse_from(line).unwrap().query.run().await
+    }
+
+    const BED: &str = "chr1\t10\t20\ta\t5\t-\nchr1\t12\t14\tb\t.\t+\nchr1\t30\t40\tc\t7\t+\n";
+
+    #[tokio::test]
+    async fn rows_are_those_of_the_file() {
+        let text = run(BED, &["1:15-25"]).await.unwrap();
+        let rows: Vec<_> = text.lines().skip(1).collect();
+        let expected = [
+            "#sequence\tstart\tend\tstrand\trank\tx.score\tname",
+            "chr1\t10\t20\t-\t0\t5\ta",
+            "chr1\t12\t14\t+\t1\t.\tb",
+        ];
+        assert_eq!(rows, expected, "the second row starts before the region ends");
+        let json = run(BED, &["chr1:31-31", "--json"]).await.unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["x"]["rows"]["start"][0], 31);
+        assert_eq!(json["x"]["cols"]["x.score"][0], 7.0);
+    }
+
+    #[tokio::test]
+    async fn levels_are_those_that_there_are() {
+        let text = run(BED, &["chr1:1-100", "--level", "16"]).await.unwrap();
+        assert!(text.starts_with("# 2 rows of chr1:1-100 at bins of 16\n"), "{text}");
+        let error = run(BED, &["chr1:1-100", "--level", "2"]).await.unwrap_err().to_string();
+        assert!(error.contains("--level 2"), "{error}");
+        let error = run(BED, &["chr77:1-100"]).await.unwrap_err().to_string();
+        assert!(error.contains("no sequence is called 'chr77'"), "{error}");
+    }
+}
