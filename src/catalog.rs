@@ -8,7 +8,7 @@ pub use datasource::{ChartType, Datasource, Kind, Measurement};
 pub use listing::Listing;
 
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequences};
+use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{self, Context, Input, Level, Mock, Options, Places, Source, Spec};
 use crate::table::Table;
 use door::Door;
@@ -48,6 +48,13 @@ impl Catalog {
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
         Catalog { context: Arc::new(context), ..self }
+    }
+
+    /// The same catalog, with these other names of sequences.
+    #[must_use]
+    pub fn with_aliases(self, aliases: Aliases) -> Self {
+        self.change(|listing| listing.learn(aliases));
+        self
     }
 
     /// What is served now.

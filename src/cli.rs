@@ -2,6 +2,7 @@
 
 mod attach;
 mod commands;
+mod config;
 mod demo;
 mod errand;
 mod inspect;

@@ -3,10 +3,12 @@
 //! Inside the program every interval is **0-based and half-open**. Only format readers and
 //! [`crate::protocol`] convert.
 
+mod aliases;
 mod assemblies;
 mod region;
 mod sequences;
 
+pub use aliases::Aliases;
 pub use assemblies::{built_in, built_in_names};
 pub use region::{MAX_POSITION, Region, bases};
 pub use sequences::{Sequence, Sequences};

@@ -1,11 +1,13 @@
 //! `epivizrs`: parse, run, turn errors into exit codes.
 
-use clap::Parser;
 use epivizrs::cli::{Cli, ScriptFailed, Task, attach, serve};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let task = Cli::parse().task();
+    let task = match Cli::read(std::env::args_os().collect()) {
+        Ok(cli) => cli.task(),
+        Err(error) => return fail(&error),
+    };
     match &task {
         Task::Serve(options) => options.set_up_logging(),
         Task::Attach(_) => {}

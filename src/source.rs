@@ -42,7 +42,7 @@ pub use mock::Mock;
 pub use names::{Closeness, Hit};
 pub use places::{Place, Places};
 pub use records::{Records, Rows, Use};
-pub use spec::{KEYS, Missing, Options, Spec, Summary};
+pub use spec::{KEYS, Missing, Options, Spec, Summary, unknown};
 
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};

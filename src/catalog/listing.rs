@@ -2,7 +2,7 @@
 
 use super::datasource::{ChartType, Datasource, Kind, Measurement};
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequences, built_in, built_in_names};
+use crate::genome::{Aliases, Region, Sequences, built_in, built_in_names};
 use crate::source::{ColumnInfo, ColumnKind, Hit, Mock, Shape, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct Listing {
     sequences: Sequences,
     /// The user chose the assembly: files add no sequences to it.
     fixed: bool,
+    /// Other names of sequences, which the user gave.
+    aliases: Arc<Aliases>,
     assembly: String,
     datasources: Vec<Arc<Datasource>>,
 }
@@ -25,7 +27,27 @@ impl Listing {
         let fixed = assembly.is_some();
         let (assembly, sequences) =
             assembly.unwrap_or_else(|| ("genome".to_owned(), Sequences::default()));
-        Listing { sequences, fixed, assembly, datasources: Vec::new() }
+        Listing { sequences, fixed, aliases: Arc::default(), assembly, datasources: Vec::new() }
+    }
+
+    /// Other names of sequences, from now on.
+    pub(super) fn learn(&mut self, aliases: Aliases) {
+        self.aliases = Arc::new(aliases);
+        self.apply_aliases();
+    }
+
+    fn apply_aliases(&mut self) {
+        for sequence in &self.sequences.clone() {
+            self.add_sequence(&sequence.name, sequence.length);
+        }
+    }
+
+    /// Adds a sequence, if it is not there by any of its names.
+    fn add_sequence(&mut self, name: &str, length: u32) {
+        let aliases = self.aliases.clone();
+        let known = aliases.of(name).find_map(|name| self.sequences.get(name));
+        let name = known.map_or_else(|| name.into(), |known| known.name.clone());
+        self.sequences.add_with_aliases(&name, length, aliases.of(&name));
     }
 
     /// The sequences that pages may look at.
@@ -192,7 +214,7 @@ impl Listing {
             } else if source.knows_lengths() {
                 source.sequences().iter().for_each(|s| {
                     if self.sequences.get(&s.name).is_none() {
-                        self.sequences.add(&s.name, s.length);
+                        self.add_sequence(&s.name, s.length);
                     }
                 });
             }
@@ -211,13 +233,47 @@ impl Listing {
             self.assembly = name.to_owned();
             if self.sequences.is_empty() {
                 self.sequences = sequences.clone();
+                self.apply_aliases();
             }
             sequences
         });
         for sequence in &unknown(&self.sequences) {
             let official = assembly.as_ref().and_then(|assembly| assembly.get(&sequence.name));
             let length = official.map_or(sequence.length, |official| official.length);
-            self.sequences.add(&sequence.name, length.max(sequence.length));
+            self.add_sequence(&sequence.name, length.max(sequence.length));
+        }
+        self.warn_of_islands(opened);
+    }
+
+    /// Warns of files that share no sequence with any other because they name them by accessions
+    /// and the others do not, or the other way round.
+    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, Spec)]) {
+        let places = |source: &dyn Source| -> Vec<usize> {
+            source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
+        };
+        let known = self.datasources.iter().filter_map(|d| Some(&d.measurements.first()?.source));
+        let all: Vec<_> = known.chain(opened.iter().map(|(source, _)| source)).collect();
+        for (source, spec) in opened {
+            let own = places(&**source);
+            let others = all.iter().filter(|other| !Arc::ptr_eq(other, source));
+            let mut others = others.filter(|other| !other.sequences().is_empty()).peekable();
+            let Some(first) = others.peek().and_then(|other| other.sequences().iter().next())
+            else {
+                continue;
+            };
+            let meets = others.any(|other| places(&***other).iter().any(|at| own.contains(at)));
+            let Some(theirs) = source.sequences().iter().next().filter(|_| !meets) else {
+                continue;
+            };
+            if is_accession(&theirs.name) != is_accession(&first.name) {
+                tracing::warn!(
+                    "{}: shares no sequence with the other files: it says '{}', they say '{}'; \
+                     --aliases FILE can tell which is which",
+                    spec.input.path().display(),
+                    theirs.name,
+                    first.name
+                );
+            }
         }
     }
 
@@ -267,7 +323,9 @@ impl Listing {
             range: None,
             chart,
             color: options.color.clone(),
-            annotation: BTreeMap::from([("file".to_owned(), file.clone().into_owned())]),
+            annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
+                .chain(options.annotation.clone())
+                .collect(),
             source: source.clone(),
             spec: Some(kept.clone()),
             column: None,
@@ -289,12 +347,13 @@ impl Listing {
             };
             let described = measurement(id, name, Kind::Feature, ChartType::Line);
             all.push(Measurement {
-                range: range.map(pleasant),
+                range: options.range.or(range.map(pleasant)),
                 column: Some(column.name.clone()),
                 annotation: described
                     .annotation
                     .into_iter()
                     .chain(source.annotation(&column.name))
+                    .chain(options.of_columns.get(&*column.name).cloned().unwrap_or_default())
                     .collect(),
                 ..described
             });
@@ -337,6 +396,12 @@ impl Listing {
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()
     }
+}
+
+/// Whether a sequence goes by its number in GenBank or RefSeq (`NC_000001.11`), not by a name.
+fn is_accession(name: &str) -> bool {
+    let number = name.rsplit_once('.').map_or("", |(_, version)| version);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The built-in assembly that shares most lengths with `known`; without known lengths the first
@@ -395,5 +460,33 @@ mod tests {
             let (low, high) = pleasant((a.min(b), a.max(b)));
             prop_assert!(low <= a.min(b) && a.max(b) <= high && low < high);
         }
+    }
+
+    fn opened(text: &str) -> (Arc<dyn Source>, Spec) {
+        let bytes: &'static [u8] = text.to_owned().leak().as_bytes();
+        let input = crate::source::Input::Memory("x.bed".into(), bytes);
+        let spec = Spec { input, options: crate::source::Options::default() };
+        let source = crate::source::open(&spec, &crate::source::Context::default()).unwrap();
+        (Arc::from(source), spec)
+    }
+
+    #[test]
+    fn aliases_make_files_meet() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "# ucsc\trefseq\nscaf1\tNW_7.1\n").unwrap();
+        let mut listing = Listing::new(None);
+        listing.learn(Aliases::from_file(file.path()).unwrap());
+        listing.add(vec![opened("scaf1\t1\t5\n"), opened("NW_7.1\t7\t9\n")]);
+        let names: Vec<_> = listing.sequences().iter().map(|s| &*s.name).collect();
+        assert_eq!(names, ["scaf1"]);
+        let region = Region::new("scaf1", 0, 9);
+        let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
+        assert_eq!(&*own.unwrap().sequence, "NW_7.1");
+    }
+
+    #[test]
+    fn accessions_are_told_from_names() {
+        assert!(is_accession("NC_000001.11") && is_accession("CM000663.2"));
+        assert!(!is_accession("chr1") && !is_accession("1") && !is_accession("MT"));
     }
 }

@@ -1,12 +1,15 @@
 //! What can be typed.
 
+use super::config;
 use super::inspect::Inspect;
 use super::install::Install;
 use super::query::Query;
 use crate::console::LogLines;
 use crate::source::Spec;
+use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -32,7 +35,8 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
   rows     genes or transcripts: what a row of a gene annotation is
   samples  a table that describes the samples of a matrix, first column their names
   base     0 or 1: the first base's number in a table of which that is not clear
-  color    colour of its charts, like #1f77b4";
+  color    colour of its charts, like #1f77b4
+  range    LOW:HIGH, the values that charts show";
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
@@ -114,7 +118,36 @@ pub struct ScriptOptions {
 }
 
 impl Cli {
-    /// What is asked for, however it was given.
+    /// Reads the command line, and the configuration file that it names.
+    ///
+    /// # Errors
+    /// The configuration file cannot be read, or says what the command line cannot.
+    pub fn read(mut line: Vec<OsString>) -> Result<Self> {
+        let mut cli = Cli::parse_from(&line);
+        let Some(path) = cli.options_mut().and_then(|options| options.config.take()) else {
+            return Ok(cli);
+        };
+        let config = config::read(&path)?;
+        // What comes later wins: the file's options stand before those that were typed.
+        let first = if line.get(1).is_some_and(|word| word == "serve") { 2 } else { 1 };
+        line.splice(first..first, config.arguments.into_iter().map(OsString::from));
+        let mut cli = Cli::try_parse_from(&line)
+            .map_err(|error| anyhow!("{}: {}", path.display(), first_line(&error.to_string())))?;
+        if let Some(options) = cli.options_mut() {
+            options.sources.splice(0..0, config.sources);
+        }
+        Ok(cli)
+    }
+
+    fn options_mut(&mut self) -> Option<&mut Options> {
+        match &mut self.command {
+            Some(Subcommands::Serve(options)) => Some(options),
+            None => Some(&mut self.serve),
+            _ => None,
+        }
+    }
+
+    /// What was asked for, however it was written.
     pub fn task(self) -> Task {
         match self.command {
             Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
@@ -129,12 +162,25 @@ impl Cli {
     }
 }
 
+/// The reason in clap's message, which goes on with how to get help.
+fn first_line(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or(message);
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
 /// The options of `serve`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Files to serve; without any, demonstration data and the tutorial's mock
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
+    /// Read options and sources from a file, too: TOML, epivizFileServer's JSON, or the hub.txt of
+    /// a UCSC track hub on this machine; what is typed here goes before
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Other names of sequences, in the format of UCSC's chromAlias.txt
+    #[arg(long, value_name = "FILE")]
+    pub aliases: Option<PathBuf>,
     /// Address to listen on; other than loopback, others can reach your data
     #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
     pub host: String,

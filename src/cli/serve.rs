@@ -8,7 +8,7 @@ use super::options::Options;
 use super::progress;
 use super::state::store;
 use crate::catalog::{Catalog, Listing};
-use crate::genome::{Sequences, built_in, built_in_names};
+use crate::genome::{Aliases, Sequences, built_in, built_in_names};
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, epiviz_link};
@@ -46,6 +46,10 @@ pub async fn serve(options: Options) -> Result<()> {
     let address = listener.local_addr()?;
     let catalog =
         Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options));
+    let catalog = match &options.aliases {
+        Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
+        None => catalog,
+    };
     tokio::select! {
         loaded = load(&catalog, &options) => loaded?,
         () = stop.cancelled() => return Ok(()),

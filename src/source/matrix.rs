@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::table::{Column, Texts};
 use header::Header;
+use std::path::Path;
 
 pub(super) const FORMAT: Format = Format {
     name: "matrix",
@@ -22,7 +23,7 @@ pub(super) const FORMAT: Format = Format {
     sniff: |head| {
         let text = String::from_utf8_lossy(head);
         let mut lines = text.lines();
-        let header = Header::read(|| Ok(lines.next().map(str::to_owned)));
+        let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));
         header.is_ok_and(|header| lines.next().is_some_and(|row| header.is_of(row)))
     },
     open: |input, options, _| open(input, options),
@@ -31,15 +32,14 @@ pub(super) const FORMAT: Format = Format {
 /// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
 pub(super) fn needs_genes(input: &Input) -> Result<bool> {
     let mut lines = Lines::open(input)?;
-    let header = Header::read(|| Ok(lines.next()?.map(|line| line.text.to_owned())))
-        .map_err(|message| Error::data(input.path(), "", message))?;
+    let header = Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
     Ok(header.layout.is_none())
 }
 
 fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
     let mut lines = Lines::open(input)?;
-    let mut header = Header::read(|| Ok(lines.next()?.map(|line| line.text.to_owned())))
-        .map_err(|message| Error::data(input.path(), "", message))?;
+    let mut header =
+        Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
     if let (Some(layout), Some(base)) = (&mut header.layout, options.base) {
         layout.first = base;
     }

@@ -2,11 +2,12 @@
 
 use super::{Input, Places, Unit};
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A source that a user asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// Where its bytes are.
     pub input: Input,
@@ -15,7 +16,7 @@ pub struct Spec {
 }
 
 /// How to serve a source; every part has a sensible default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// The name that people see; default: the file's name without ending.
     pub name: Option<String>,
@@ -43,6 +44,12 @@ pub struct Options {
     pub places: Places,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
+    /// The smallest and largest value that charts show; default: those of the file.
+    pub range: Option<(f64, f64)>,
+    /// What is known of its measurements: keys and values, such as `tissue`, `colon`.
+    pub annotation: BTreeMap<String, String>,
+    /// What is known of single columns, by their names.
+    pub of_columns: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a bin of a signal shows of the values in it.
@@ -83,6 +90,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("samples", "a table that describes the samples of a matrix, first column their names"),
     ("base", "0 or 1: the first base's number in a table of which that is not clear"),
     ("color", "colour of its charts, like #1f77b4"),
+    ("range", "LOW:HIGH, the values that charts show"),
 ];
 
 impl FromStr for Spec {
@@ -155,6 +163,15 @@ impl Options {
                     _ => return Err(bad("mean, min or max")),
                 }
             }
+            "range" => {
+                let ends = value.split_once(':').map(|(low, high)| (low.parse(), high.parse()));
+                self.range = match ends {
+                    Some((Ok(low), Ok(high))) if low < high && high - low < f64::INFINITY => {
+                        Some((low, high))
+                    }
+                    _ => return Err(bad("two numbers, the smaller first: 0:50")),
+                }
+            }
             "samples" => self.samples = text()?.map(PathBuf::from),
             "base" => {
                 self.base = match value {
@@ -179,15 +196,20 @@ impl Options {
                 }
             }
             _ => {
-                let known: Vec<_> = KEYS.iter().map(|(key, _)| *key).collect();
-                return Err(Error::Input(format!(
-                    "unknown key '{key}'; known are {}",
-                    known.join(", ")
-                )));
+                return Err(Error::Input(unknown("key", key, KEYS.iter().map(|(key, _)| *key))));
             }
         }
         Ok(())
     }
+}
+
+/// What is said of a name that is none of those known: all of them, and the nearest.
+pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    let distance = |known: &&&str| strsim::damerau_levenshtein(known, &name.to_lowercase());
+    let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 2);
+    let meant = nearest.map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"));
+    format!("unknown {what} '{name}'; known are {}{meant}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -207,6 +229,8 @@ mod tests {
     fn what_is_misspelt_is_named() {
         let error = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
         assert!(error("a.bw,nmae=x").contains("unknown key 'nmae'; known are name, format"));
+        assert!(error("a.bw,nmae=x").ends_with("; did you mean 'name'?"));
+        assert!(error("a.bw,range=5:1").contains("the smaller first"));
         assert!(error("a.bw,summary=median").contains("mean, min or max"));
         assert!(error("a.bw,name=x,rest").contains("not key=value"));
     }
@@ -218,6 +242,7 @@ mod tests {
                 "summary" => "mean",
                 "missing" => "gap",
                 "base" => "1",
+                "range" => "-1.5:50",
                 "rows" => "transcripts",
                 _ => "x",
             };

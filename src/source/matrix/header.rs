@@ -1,8 +1,9 @@
 //! The lines before the rows of a matrix: what its columns are.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::source::fields::{Layout, Separator, is_number, is_position, unquoted};
 use crate::source::text::Line;
+use std::path::Path;
 
 /// What the first lines of a matrix say.
 pub(super) struct Header {
@@ -22,19 +23,18 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header from the lines of a file.
     pub(super) fn read(
+        path: &Path,
         mut next: impl FnMut() -> Result<Option<String>>,
-    ) -> std::result::Result<Header, String> {
-        let mut next = || match next() {
-            Ok(line) => line.ok_or_else(|| "holds no matrix: it has no header".to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
+    ) -> Result<Header> {
+        let error = |message: &str| Error::data(path, "", message);
+        let mut next = || next()?.ok_or_else(|| error("holds no matrix: it has no header"));
         let mut line = next()?;
         let (mut rows, mut sample_lines) = (None, 0);
         if line.starts_with("#1.2") || line.starts_with("#1.3") {
             let sizes = next()?;
             let sizes: Vec<u64> = sizes.split_whitespace().flat_map(str::parse).collect();
             let [count, _, rest @ ..] = &sizes[..] else {
-                return Err("line 2: expected the numbers of rows and samples".into());
+                return Err(error("line 2 does not say the numbers of rows and samples"));
             };
             rows = Some(*count);
             sample_lines = rest.get(1).map_or(0, |lines| *lines as usize);

@@ -1,0 +1,271 @@
+//! `--config`: what the command line can say, in a file. Read as they are: TOML of our own,
+//! epivizFileServer's JSON, and a UCSC track hub on this machine.
+
+mod file_server;
+mod hub;
+
+use super::options::Options;
+use crate::error::{Error, Result};
+use crate::source::{KEYS, Spec, unknown};
+use clap::{Arg, ArgAction, Args, Command};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    /// As they would be typed.
+    pub(super) arguments: Vec<String>,
+    pub(super) sources: Vec<Spec>,
+}
+
+/// Reads a configuration file; paths in it start from its folder.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] for what it must not say, with the line.
+pub(super) fn read(path: &Path) -> Result<Config> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let is_hub = first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='));
+    match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        true => file_server::read(path, &text),
+        false if is_hub => hub::read(path, &text),
+        false => Toml { path, text: &text }.read(),
+    }
+}
+
+/// The file that a text in a configuration names.
+///
+/// # Errors
+/// [`Error::Data`] for an address elsewhere.
+fn local(config: &Path, place: String, name: &str) -> Result<PathBuf> {
+    let name = name.strip_prefix("file://").unwrap_or(name);
+    match name.contains("://") {
+        true => Err(Error::data(config, place, format!("'{name}' is not a file on this machine"))),
+        false => Ok(config.parent().unwrap_or(Path::new("")).join(name)),
+    }
+}
+
+/// A file of our own: options by their names, and a `[[source]]` for each source.
+struct Toml<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+
+impl Toml<'_> {
+    fn read(&self) -> Result<Config> {
+        let table = DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.error(at, error.message().lines().collect::<Vec<_>>().join(", "))
+        })?;
+        let command = Options::augment_args(Command::new("epivizrs"));
+        let mut config = Config::default();
+        for (key, value) in table.get_ref() {
+            match (&**key.get_ref(), value.get_ref()) {
+                ("source", DeValue::Array(sources)) => {
+                    for source in sources.iter() {
+                        config.sources.push(self.source(source)?);
+                    }
+                }
+                ("source", _) => {
+                    return Err(self.error(key.span().start, "write each source as [[source]]"));
+                }
+                _ => config.arguments.extend(self.argument(&command, (key, value))?),
+            }
+        }
+        Ok(config)
+    }
+
+    /// An option as it would be typed.
+    fn argument(&self, command: &Command, (key, value): Entry<'_>) -> Result<Vec<String>> {
+        let name = &**key.get_ref();
+        let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
+        let known = names().find(|arg| arg.get_long() == Some(name));
+        let Some(known) = known else {
+            let names = names().filter_map(Arg::get_long).chain(["source"]);
+            return Err(self.error(key.span().start, unknown("option", name, names)));
+        };
+        let at = value.span().start;
+        match (known.get_action(), value.get_ref()) {
+            (ArgAction::SetTrue, DeValue::Boolean(on)) => {
+                Ok(on.then(|| format!("--{name}")).into_iter().collect())
+            }
+            (ArgAction::SetTrue, _) => Err(self.error(at, format!("{name} is true or false"))),
+            (ArgAction::Count, value) => {
+                let times = self.text_of(at, value)?.parse::<usize>().ok().filter(|n| *n <= 9);
+                let times = times.ok_or_else(|| self.error(at, format!("{name} is a number")))?;
+                Ok(vec![format!("--{name}"); times])
+            }
+            (ArgAction::Append, DeValue::Array(values)) => values
+                .iter()
+                .map(|value| Ok(format!("--{name}={}", self.file_or_text(value)?)))
+                .collect(),
+            _ => Ok(vec![format!("--{name}={}", self.file_or_text(value)?)]),
+        }
+    }
+
+    /// A text; if it names a file from this one's folder, that file.
+    fn file_or_text(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
+        let text = self.text_of(value.span().start, value.get_ref())?;
+        let beside = self.path.parent().unwrap_or(Path::new("")).join(&text);
+        match beside.is_file() {
+            true => Ok(beside.to_string_lossy().into_owned()),
+            false => Ok(text),
+        }
+    }
+
+    fn source(&self, source: &Spanned<DeValue<'_>>) -> Result<Spec> {
+        let start = source.span().start;
+        let DeValue::Table(table) = source.get_ref() else {
+            return Err(self.error(start, "write each source as [[source]]"));
+        };
+        let mut spec: Option<Spec> = None;
+        let mut options = crate::source::Options::default();
+        for (key, value) in table {
+            let (key_at, at) = (key.span().start, value.span().start);
+            match (&**key.get_ref(), value.get_ref()) {
+                ("file", value) => {
+                    let file = self.text_of(at, value)?;
+                    spec = Some(Spec::file(local(self.path, self.line(at), &file)?));
+                }
+                ("annotation", DeValue::Table(table)) => {
+                    for (key, value) in table {
+                        let (key, at) = (key.get_ref().to_string(), value.span().start);
+                        match value.get_ref() {
+                            DeValue::Table(column) => {
+                                options.of_columns.insert(key, self.texts_of(column)?);
+                            }
+                            value => {
+                                options.annotation.insert(key, self.text_of(at, value)?);
+                            }
+                        }
+                    }
+                }
+                ("annotation", _) => {
+                    return Err(self.error(at, "annotation is a table: { tissue = \"colon\" }"));
+                }
+                (key, _) if !KEYS.iter().any(|(known, _)| *known == key) => {
+                    let known = ["file", "annotation"].into_iter().chain(KEYS.iter().map(|k| k.0));
+                    return Err(self.error(key_at, unknown("key", key, known)));
+                }
+                (key, DeValue::Array(values)) => {
+                    let texts = values.iter().map(|v| self.text_of(v.span().start, v.get_ref()));
+                    let joined = texts.collect::<Result<Vec<_>>>()?.join(":");
+                    options.set(key, &joined).map_err(|e| self.error(at, e.to_string()))?;
+                }
+                ("samples", value) => {
+                    let file = self.text_of(at, value)?;
+                    options.samples = Some(local(self.path, self.line(at), &file)?);
+                }
+                (key, value) => {
+                    let text = self.text_of(at, value)?;
+                    options.set(key, &text).map_err(|e| self.error(at, e.to_string()))?;
+                }
+            }
+        }
+        let spec = spec.ok_or_else(|| self.error(start, "the source has no file"))?;
+        Ok(Spec { options, ..spec })
+    }
+
+    fn texts_of(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, String>> {
+        let pair = |(key, value): Entry<'_>| {
+            Ok((key.get_ref().to_string(), self.text_of(value.span().start, value.get_ref())?))
+        };
+        table.iter().map(pair).collect()
+    }
+
+    /// A single value as text.
+    fn text_of(&self, at: usize, value: &DeValue<'_>) -> Result<String> {
+        match value {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(number) => Ok(number.to_string()),
+            DeValue::Float(number) => Ok(number.to_string()),
+            DeValue::Boolean(on) => Ok(on.to_string()),
+            DeValue::Datetime(time) => Ok(time.to_string()),
+            _ => Err(self.error(at, "expected a single value")),
+        }
+    }
+
+    fn line(&self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        format!("line {}", before.matches('\n').count() + 1)
+    }
+
+    fn error(&self, at: usize, message: impl Into<String>) -> Error {
+        Error::data(self.path, self.line(at), message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Input;
+
+    fn toml(text: &str) -> Result<Config> {
+        Toml { path: Path::new("/data/tracks.toml"), text }.read()
+    }
+
+    #[test]
+    fn a_file_says_what_the_command_line_can() {
+        let config = toml(
+            "assembly = 'hg38'\nport = 9000\nmock = true\nkeep-going = false\n\
+             allow-origin = ['https://a.example', 'null']\n\
+             [[source]]\nfile = 'signal.bw'\nname = 'H3K4me3'\nrange = [0, 50.5]\ncolor = '#1f77b4'\n\
+             annotation = { tissue = 'colon', value = { unit = 'reads' } }\n\
+             [[source]]\nfile = '/peaks.bed'\ncolumns = ['score', 'name']\n",
+        )
+        .unwrap();
+        let mut arguments = config.arguments;
+        arguments.sort();
+        let expected = [
+            "--allow-origin=https://a.example",
+            "--allow-origin=null",
+            "--assembly=hg38",
+            "--mock",
+            "--port=9000",
+        ];
+        assert_eq!(arguments, expected);
+        let [signal, peaks] = &config.sources[..] else { panic!("{:?}", config.sources) };
+        assert_eq!(signal.input, Input::File("/data/signal.bw".into()));
+        assert_eq!(signal.options.range, Some((0.0, 50.5)));
+        assert_eq!(signal.options.annotation["tissue"], "colon");
+        assert_eq!(signal.options.of_columns["value"]["unit"], "reads");
+        assert_eq!(peaks.input, Input::File("/peaks.bed".into()));
+        assert_eq!(peaks.options.columns, Some(vec!["score".into(), "name".into()]));
+    }
+
+    #[test]
+    fn every_option_of_the_command_line_is_known() {
+        let command = Options::augment_args(Command::new("x"));
+        for argument in command.get_arguments().filter(|a| a.get_id() != "config") {
+            let Some(name) = argument.get_long() else { continue };
+            let value = match argument.get_action() {
+                ArgAction::SetTrue => "true",
+                ArgAction::Count => "1",
+                _ => "'x'",
+            };
+            assert_eq!(toml(&format!("{name} = {value}")).unwrap().arguments.len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_misspelt_is_said_with_its_line_and_the_nearest_name() {
+        let error = |text: &str| toml(text).unwrap_err().to_string();
+        let of_option = error("port = 1\nasembly = 'hg38'\n");
+        assert!(of_option.contains("line 2: unknown option 'asembly'"), "{of_option}");
+        assert!(of_option.ends_with("did you mean 'assembly'?"), "{of_option}");
+        let of_key = error("[[source]]\nfile = 'a'\ncolour_ = 'x'\n");
+        assert!(of_key.contains("line 3: unknown key 'colour_'"), "{of_key}");
+        assert!(error("[[source]]\nname = 'a'\n").contains("line 1: the source has no file"));
+        assert!(error("port = \n").contains("line 1: "));
+        assert!(error("[[source]]\nfile='a'\nrange = [5, 1]\n").contains("line 3: range=5:1"));
+        assert!(error("mock = 3\n").contains("mock is true or false"));
+        assert!(
+            error("[[source]]\nfile='https://a/b.bw'\n").contains("not a file on this machine")
+        );
+    }
+}

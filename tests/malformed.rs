@@ -1,0 +1,162 @@
+//! Files that are not what they claim: each is refused with its name, the line, and what is wrong.
+
+use epivizrs::source::{Context, Options, Spec, open};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+use std::path::PathBuf;
+
+const EXON: &str = "chr1\tx\texon\t11\t20\t.\t+\t.\tgene_id \"a\";\n";
+const PART: &str = "chr1\tx\tgene\t11\t20\t.\t+\t.\tID=a\n";
+const TWELVE: &str = "chr1\t10\t20\ta\t0\t+\t10\t20\t0\t1\t10,\t0,\n";
+const CALL: &str = "chr1\t10\t11\tm\t5\t+\t10\t11\t255,0,0\t5\t80.0\n";
+const PAIR: &str = "chr1\t10\t20\tchr2\t30\t40\n";
+const INTERACTION: &str = "chr1\t10\t40\ta\t0\t1\tx\t0\tchr1\t10\t20\tb\t+\tchr1\t30\t40\tc\t-\n";
+const TABLE: &str = "#bin\tchrom\tchromStart\tchromEnd\tname\n585\tchr1\t10\t20\ta\n";
+const TRANSCRIPT: &str = "NM_1\tchr1\t+\t10\t20\t10\t20\t1\t10,\t20,\n";
+const MATRIX: &str = "gene\tchr\tstart\tend\ts1\nE1\tchr1\t11\t20\t0.5\n";
+
+/// Of each text format: its name, a good beginning, and the start and end of a row in it, which
+/// are made wrong.
+const FORMATS: [(&str, &str, &str, &str); 10] = [
+    ("bed", "chr1\t10\t20\ta\n", "10", "20"),
+    ("bed12", TWELVE, "10", "20"),
+    ("bedmethyl", CALL, "10", "11"),
+    ("bedpe", PAIR, "10", "20"),
+    ("interact", INTERACTION, "10\t20", "20"),
+    ("ucsc", TABLE, "10", "20"),
+    ("genepred", TRANSCRIPT, "10", "20"),
+    ("gtf", EXON, "11", "20"),
+    ("gff3", PART, "11", "20"),
+    ("matrix", MATRIX, "11", "20"),
+];
+
+/// Opens a file of these bytes; the error's text without the file's folder.
+fn error(format: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("x.gz");
+    std::fs::write(&path, bytes).unwrap();
+    let options = Options { format: Some(format.into()), ..Options::default() };
+    let spec = Spec { options, ..Spec::file(&path) };
+    match open(&spec, &Context::default()) {
+        Ok(_) => "opened".to_owned(),
+        Err(error) => error.to_string().replace(&*path.to_string_lossy(), "FILE"),
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The good file again with its last line, the number of which is told, once more but changed.
+fn with_last_line(good: &str, change: impl Fn(&str) -> String) -> (String, usize) {
+    let last = good.lines().last().unwrap();
+    (format!("{good}{}\n", change(last)), good.lines().count() + 1)
+}
+
+#[test]
+fn the_good_beginnings_are_good() {
+    for (format, good, ..) in FORMATS {
+        assert_eq!(error(format, good.as_bytes()), "opened", "{format}");
+        assert_eq!(error(format, &gzip(good)), "opened", "{format}");
+    }
+}
+
+#[test]
+fn wrong_places_are_said_with_their_line() {
+    let wrong = [
+        ("-5", "is negative"),
+        ("9999999999", "is beyond 2,147,483,647"),
+        ("2147483648", "is beyond 2,147,483,647"),
+        ("ten", "is not a whole number"),
+        ("", "is not a whole number"),
+    ];
+    for (format, good, start, end) in FORMATS {
+        for (place, what) in wrong {
+            // Fields of bedMethyl lie between any blanks: an empty one is none.
+            if (format, place) == ("bedmethyl", "") {
+                continue;
+            }
+            let start_of = start.split('\t').next().unwrap();
+            let bad = start.replacen(start_of, place, 1);
+            let (text, line) = match format {
+                // Its first interval is that of the whole interaction.
+                "interact" => with_last_line(good, |row| {
+                    row.replacen(&format!("\t{start}"), &format!("\t{bad}"), 1)
+                }),
+                _ => with_last_line(good, |row| row.replacen(start, &bad, 1)),
+            };
+            let said = error(format, text.as_bytes());
+            let expected = format!("FILE, line {line}: ");
+            assert!(said.starts_with(&expected) && said.contains(what), "{format} {place}: {said}");
+        }
+        let (text, line) = with_last_line(good, |row| row.replacen(&format!("\t{end}"), "\t3", 1));
+        let said = error(format, text.as_bytes());
+        let expected = format!("FILE, line {line}: the end (3) lies before the start");
+        assert!(said.starts_with(&expected), "{format}: {said}");
+    }
+}
+
+#[test]
+fn lost_columns_are_said_with_their_line() {
+    for (format, good, ..) in FORMATS {
+        let (text, line) =
+            with_last_line(good, |row| row.split('\t').take(2).collect::<Vec<_>>().join("\t"));
+        let said = error(format, text.as_bytes());
+        assert!(said.starts_with(&format!("FILE, line {line}: ")), "{format}: {said}");
+        assert!(said.contains("columns"), "{format}: {said}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_said_with_its_line() {
+    for (format, good, ..) in FORMATS {
+        let line = good.lines().count() + 1;
+        let bytes = [good.as_bytes(), b"chr\xff\xfe\t1\t2\n"].concat();
+        let said = error(format, &bytes);
+        assert_eq!(said, format!("FILE, line {line}: the line is not UTF-8 text"), "{format}");
+    }
+}
+
+#[test]
+fn truncated_and_damaged_packing_is_an_error() {
+    for (format, good, ..) in FORMATS {
+        let header = good.lines().count() - 1;
+        let row = good.lines().last().unwrap();
+        let head: String = good.lines().take(header).map(|line| format!("{line}\n")).collect();
+        // Rows that differ, so that there is something to pack.
+        let many: String = (0..20_000)
+            .map(|n| row.replacen("chr1", &format!("chr{}", n * 7919 % 9973), 1) + "\n")
+            .collect();
+        let packed = gzip(&(head + &many));
+        for cut in [packed.len() / 2, packed.len() - 9, packed.len() - 1] {
+            let said = error(format, &packed[..cut]);
+            assert!(
+                said.starts_with("FILE, after line ") && said.contains("end early"),
+                "{format}: {said}"
+            );
+        }
+        let mut damaged = packed.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle..middle + 40].fill(0xaa);
+        assert!(error(format, &damaged).starts_with("FILE, "), "{format}");
+    }
+}
+
+/// 64 MB of one line, packed to a few kB, are refused after the longest line that there may be.
+#[test]
+fn a_packed_endless_line_is_refused_in_bounded_memory() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let zeros = vec![b'0'; 1 << 20];
+    (0..64).for_each(|_| encoder.write_all(&zeros).unwrap());
+    let bomb = encoder.finish().unwrap();
+    for (format, ..) in FORMATS {
+        let said = error(format, &bomb);
+        assert_eq!(
+            said.replace("after ", ""),
+            "FILE, line 1: the line is too long; is this a text file?",
+            "{format}"
+        );
+    }
+}
