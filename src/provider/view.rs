@@ -14,7 +14,7 @@ mod poll;
 
 use crate::genome::Region;
 use crate::source::{Level, Shape};
-use cache::{Cache, explains, neighbourhood};
+use cache::{Cache, neighbourhood};
 use poll::Poll;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -25,8 +25,6 @@ const HYSTERESIS: u64 = 2;
 /// How many rows the view and the windows beside it may hold together, as a multiple of the aim: a
 /// desert beside a crowd is given fewer rows than the aim rather than choke the page.
 const WINDOWS: u64 = 20;
-/// Pieces between two rests of the page that are remembered one by one.
-const BURST: usize = 256;
 
 /// What the view must know of the data.
 pub trait Counts {
@@ -74,8 +72,8 @@ pub struct View {
     groups: BTreeMap<String, Group>,
     place: Option<Region>,
     poll: Poll,
-    /// The pieces asked for since the page was last seen at rest.
-    burst: Vec<Region>,
+    /// Whether the page has asked for rows since it was last seen at rest.
+    fetched: bool,
     clears: Vec<Clear>,
     redraw: bool,
 }
@@ -101,7 +99,7 @@ impl View {
             groups: BTreeMap::new(),
             place: None,
             poll: Poll::new(),
-            burst: Vec::new(),
+            fetched: false,
             clears: Vec::new(),
             redraw: false,
         }
@@ -137,9 +135,7 @@ impl View {
             known.level = level_around(aim, counts, group, piece);
         }
         let number = (counted && !grown).then(|| {
-            if self.burst.len() < BURST && self.burst.last() != Some(piece) {
-                self.burst.push(piece.clone());
-            }
+            self.fetched = true;
             let cache = known.caches.entry(key.to_owned()).or_default();
             cache.asked(piece, self.place.as_ref())
         });
@@ -190,10 +186,9 @@ impl View {
         }
         stale.iter().for_each(|group| self.renew(group, now));
         if rests {
-            // A late answer for a place that was left has the page draw that place again.
-            let left = |piece: &Region| !explains(&place, piece);
-            self.redraw |= self.burst.len() == BURST || self.burst.iter().any(left);
-            self.burst.clear();
+            // An answer that came late, for a place that was left, has the page draw that place
+            // again. Which answers did, only the page knows; drawing from its cache is cheap.
+            self.redraw |= std::mem::take(&mut self.fetched);
         }
         if self.place.as_ref() != Some(&place) {
             self.place = Some(place);
@@ -226,7 +221,7 @@ impl View {
         if std::mem::take(&mut self.redraw) {
             orders.push(Order::Redraw);
         }
-        let wanted = !self.burst.is_empty() || self.has_levels(counts);
+        let wanted = self.fetched || self.has_levels(counts);
         if self.poll.ask(wanted, now) {
             orders.push(Order::Locate);
         }

@@ -244,6 +244,15 @@ impl Track {
         self.overlapping(sequence, start, end, level).count()
     }
 
+    /// Number of features from the first that overlaps a region to the last.
+    pub(crate) fn run(&self, sequence: usize, start: u32, end: u32, level: Level) -> usize {
+        let Some(first) = self.overlapping(sequence, start, end, level).next() else { return 0 };
+        let records = &self.records[sequence];
+        let index = self.shape.levels().position(|known| known == level).unwrap();
+        let kept = self.kept[sequence][index].iter();
+        kept.filter(|&&rank| rank >= first && records[rank].start < end).count()
+    }
+
     fn overlapping(
         &self,
         sequence: usize,

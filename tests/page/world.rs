@@ -445,6 +445,11 @@ impl<'a> World<'a> {
                     || !value_fits
             });
             match wrong {
+                None if track.shape == Shape::Features => {
+                    // A long row brings those between: all of them are the page's burden.
+                    let run = track.run(sequence, start, end, level);
+                    return self.bounds(track.shape, level, run as u64);
+                }
                 None => return self.bounds(track.shape, level, rows.len() as u64),
                 Some(wrong) => nearest = format!("at {level}, {wrong:?}"),
             }

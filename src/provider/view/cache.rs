@@ -84,15 +84,6 @@ pub(super) fn neighbourhood(place: &Region) -> Region {
     Region::new(place.sequence.clone(), start, place.end.saturating_add(width))
 }
 
-/// Whether a page that looks at `place` might have asked for `piece`: one of the edges is that of
-/// the view or of a window beside it; the other may be that of what it held.
-pub(super) fn explains(place: &Region, piece: &Region) -> bool {
-    let all = neighbourhood(place);
-    let first = [all.start, place.start, place.end - 1];
-    let last = [place.start + 1, place.end, all.end];
-    all.contains(piece) && (first.contains(&piece.start) || last.contains(&piece.end))
-}
-
 /// Whether the page sees two intervals as one: they share at least a base.
 fn touch(a: &Region, b: &Region) -> bool {
     a.sequence == b.sequence && a.start < b.end && b.start < a.end
