@@ -69,6 +69,7 @@ fn the_tables_are_those_of_the_code() {
     let paths = table(&["path", "takes", "gives"], paths);
     for (page, name, table) in [
         ("configuration.md", "serve", options(subcommand(&command, &["serve"]))),
+        ("configuration.md", "attach", options(subcommand(&command, &["attach"]))),
         ("configuration.md", "install", options(subcommand(&command, &["ui", "install"]))),
         ("configuration.md", "keys", table(&["option", "takes"], keys)),
         ("http.md", "paths", paths),

@@ -56,11 +56,13 @@ pub(super) async fn console_named(
 }
 
 /// A console can read and write files, so it is for programs of this machine: browsers, which say
-/// which page asks, and other machines are kept out.
+/// which page asks, other machines, and what is forwarded for them are kept out.
 fn console_of(door: Door, session: Arc<Session>, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let near = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    if !near || request.headers().contains_key(header::ORIGIN) {
+    // What a proxy on this machine forwards comes from who knows where.
+    let foreign = ["origin", "x-forwarded-for", "forwarded", "via"];
+    if !near || foreign.iter().any(|name| request.headers().contains_key(*name)) {
         let text = "the console is for programs of the machine that epivizrs runs on, not for \
                     pages; from elsewhere, log in there first (ssh)\n";
         return (StatusCode::FORBIDDEN, text).into_response();
