@@ -3,16 +3,20 @@
 mod support;
 
 use epivizrs::protocol::{Frame, parse};
+use epivizrs::session::{Keeping, PAGE_TIMEOUT, Session};
+use epivizrs::store::Store;
 use serde_json::{Value, json};
 use support::{Files, provider};
 
 /// The reply to a request, as a page gets it from an endpoint that has just been asked this.
 async fn reply(data: Value) -> String {
-    let files = Files::new();
-    let provider = provider(&files).await;
+    let (files, folder) = (Files::new(), tempfile::tempdir().unwrap());
+    let store = Store::open(folder.path()).unwrap();
+    let keeping = Keeping::new(Some(store), "test".into(), PAGE_TIMEOUT);
+    let session = Session::restored(provider(&files).await, keeping).unwrap();
     let message = json!({"requestId": 7, "type": "request", "data": data});
     match parse(&message.to_string()) {
-        Frame::Request(id, request) => provider.answer(&request, None).await.to_json(&id),
+        Frame::Request(id, request) => session.reply_to(&id, &request, None).await,
         other => panic!("{other:?}"),
     }
 }
@@ -20,6 +24,15 @@ async fn reply(data: Value) -> String {
 /// What is asked, and by whom.
 fn requests() -> Vec<(&'static str, Value)> {
     vec![
+        (
+            "a workspace to save",
+            json!({"version": "4", "action": "saveWorkspace", "id": null, "name": "mine", "content": "%7B%7D"}),
+        ),
+        ("no workspaces", json!({"version": "4", "action": "getWorkspaces", "q": "", "ws": null})),
+        (
+            "an unknown workspace to delete",
+            json!({"version": "4", "action": "deleteWorkspace", "id": "9"}),
+        ),
         ("seq infos of version 2", json!({"version": "2", "action": "getSeqInfos"})),
         (
             "seq infos of version 4 1",
