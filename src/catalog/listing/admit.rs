@@ -1,0 +1,163 @@
+//! Which sequences new sources bring, and how long they are.
+
+use super::Listing;
+use crate::genome::{Region, Sequences, built_in, built_in_names};
+use crate::source::{Source, Spec};
+use std::sync::Arc;
+
+impl Listing {
+    /// Adds the sequences of sources that are not known yet. Lengths come from files that state
+    /// them, else from the built-in assembly that fits, else from the last row.
+    pub(super) fn admit_sequences(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
+        for (source, spec) in opened {
+            if self.fixed {
+                self.warn_of_strangers(&**source, spec);
+            } else if source.knows_lengths() {
+                source.sequences().iter().for_each(|s| {
+                    if self.sequences.get(&s.name).is_none() {
+                        self.add_sequence(&s.name, s.length);
+                    }
+                });
+            }
+        }
+        let unknown = |known: &Sequences| -> Sequences {
+            let all = opened.iter().flat_map(|(source, _)| source.sequences());
+            let new = all.filter(|s| known.get(&s.name).is_none());
+            new.map(|s| (&*s.name, s.length)).collect()
+        };
+        let new = unknown(&self.sequences);
+        if self.fixed || new.is_empty() {
+            return;
+        }
+        let assembly = fitting_assembly(&self.sequences, &new);
+        let assembly = assembly.map(|(name, sequences)| {
+            self.assembly = name.to_owned();
+            if self.sequences.is_empty() {
+                self.sequences = sequences.clone();
+                self.apply_aliases();
+            }
+            sequences
+        });
+        for sequence in &unknown(&self.sequences) {
+            let official = assembly.as_ref().and_then(|assembly| assembly.get(&sequence.name));
+            let length = official.map_or(sequence.length, |official| official.length);
+            self.add_sequence(&sequence.name, length.max(sequence.length));
+        }
+        self.warn_of_islands(opened);
+    }
+
+    /// Warns of files that share no sequence with any other because they name them by accessions
+    /// and the others do not, or the other way round.
+    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, Spec)]) {
+        let places = |source: &dyn Source| -> Vec<usize> {
+            source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
+        };
+        let known = self.datasources.iter().filter_map(|d| Some(&d.measurements.first()?.source));
+        let all: Vec<_> = known.chain(opened.iter().map(|(source, _)| source)).collect();
+        for (source, spec) in opened {
+            let own = places(&**source);
+            let others = all.iter().filter(|other| !Arc::ptr_eq(other, source));
+            let mut others = others.filter(|other| !other.sequences().is_empty()).peekable();
+            let Some(first) = others.peek().and_then(|other| other.sequences().iter().next())
+            else {
+                continue;
+            };
+            let meets = others.any(|other| places(&***other).iter().any(|at| own.contains(at)));
+            let Some(theirs) = source.sequences().iter().next().filter(|_| !meets) else {
+                continue;
+            };
+            if is_accession(&theirs.name) != is_accession(&first.name) {
+                tracing::warn!(
+                    "{}: shares no sequence with the other files: it says '{}', they say '{}'; \
+                     --aliases FILE can tell which is which",
+                    spec.input.path().display(),
+                    theirs.name,
+                    first.name
+                );
+            }
+        }
+    }
+
+    fn warn_of_strangers(&self, source: &dyn Source, spec: &Spec) {
+        let own = source.sequences();
+        let shares = self
+            .sequences
+            .iter()
+            .any(|s| self.own_region(source, &Region::new(s.name.clone(), 0, s.length)).is_some());
+        if let (false, Some(theirs), Some(ours)) =
+            (shares, own.iter().next(), self.sequences.iter().next())
+        {
+            tracing::warn!(
+                "{}: none of its sequences is in the assembly: it says '{}', the assembly '{}'; \
+                 nothing of it will show",
+                spec.input.path().display(),
+                theirs.name,
+                ours.name
+            );
+        }
+    }
+}
+
+/// Whether a sequence goes by its number in GenBank or RefSeq (`NC_000001.11`), not by a name.
+fn is_accession(name: &str) -> bool {
+    let number = name.rsplit_once('.').map_or("", |(_, version)| version);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The built-in assembly that shares most lengths with `known`; without known lengths the first
+/// in which every sequence of `new` is found and is long enough.
+fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str, Sequences)> {
+    let shared = |assembly: &Sequences| {
+        let same = |s: &&crate::genome::Sequence| {
+            assembly.get(&s.name).is_some_and(|official| official.length == s.length)
+        };
+        known.iter().filter(same).count()
+    };
+    let fits = |assembly: &Sequences| {
+        let holds = |s: &crate::genome::Sequence| {
+            assembly.get(&s.name).is_some_and(|official| official.length >= s.length)
+        };
+        new.iter().all(holds)
+    };
+    let mut assemblies = built_in_names().filter_map(|name| Some((name, built_in(name)?)));
+    match known.is_empty() {
+        true => assemblies.find(|(_, assembly)| fits(assembly)),
+        false => assemblies
+            .max_by_key(|(_, assembly)| shared(assembly))
+            .filter(|(_, assembly)| shared(assembly) > 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::Aliases;
+
+    fn opened(text: &str) -> (Arc<dyn Source>, Spec) {
+        let bytes: &'static [u8] = text.to_owned().leak().as_bytes();
+        let input = crate::source::Input::Memory("x.bed".into(), bytes);
+        let spec = Spec { input, options: crate::source::Options::default() };
+        let source = crate::source::open(&spec, &crate::source::Context::default()).unwrap();
+        (Arc::from(source), spec)
+    }
+
+    #[test]
+    fn aliases_make_files_meet() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "# ucsc\trefseq\nscaf1\tNW_7.1\n").unwrap();
+        let mut listing = Listing::new(None);
+        listing.learn(Aliases::from_file(file.path()).unwrap());
+        listing.add(vec![opened("scaf1\t1\t5\n"), opened("NW_7.1\t7\t9\n")]);
+        let names: Vec<_> = listing.sequences().iter().map(|s| &*s.name).collect();
+        assert_eq!(names, ["scaf1"]);
+        let region = Region::new("scaf1", 0, 9);
+        let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
+        assert_eq!(&*own.unwrap().sequence, "NW_7.1");
+    }
+
+    #[test]
+    fn accessions_are_told_from_names() {
+        assert!(is_accession("NC_000001.11") && is_accession("CM000663.2"));
+        assert!(!is_accession("chr1") && !is_accession("1") && !is_accession("MT"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Which datasource and measurements a source becomes.
+
+use super::Listing;
+use crate::catalog::datasource::{ChartType, Datasource, Kind, Measurement};
+use crate::source::{ColumnInfo, ColumnKind, Mock, Shape, Source, Spec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The group of dense signals whose user named none.
+const SIGNALS: &str = "signals";
+
+impl Listing {
+    /// The measurements of a source: its rows if they are features, then each column of numbers.
+    pub(super) fn describe(&self, source: &Arc<dyn Source>, spec: &Spec) -> Vec<Arc<Measurement>> {
+        let (options, kept) = (&spec.options, Arc::new(spec.clone()));
+        let name = options.name.clone().unwrap_or_else(|| spec.input.stem());
+        let id = self.free_id(&name);
+        let shape = source.shape();
+        let datasource = match shape {
+            Shape::Dense => options.group.clone().unwrap_or_else(|| SIGNALS.to_owned()),
+            _ => id.clone(),
+        };
+        let wanted = |column: &&ColumnInfo| {
+            let only = options.columns.as_ref();
+            only.is_none_or(|only| only.iter().any(|name| **name == *column.name))
+        };
+        let columns: Vec<_> = source.columns().iter().filter(wanted).collect();
+        let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
+        let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
+        let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
+        let measurement = |id: String, name: String, kind, chart| Measurement {
+            id,
+            name,
+            datasource: datasource.clone(),
+            group: datasource.clone(),
+            kind,
+            metadata: metadata.clone(),
+            range: None,
+            chart,
+            color: options.color.clone(),
+            annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
+                .chain(options.annotation.clone())
+                .collect(),
+            source: source.clone(),
+            spec: Some(kept.clone()),
+            column: None,
+        };
+        let mut all = Vec::new();
+        let chart = match shape {
+            Shape::Genes => Some(ChartType::Genes),
+            Shape::Features => Some(ChartType::Blocks),
+            Shape::Dense | Shape::Sparse => None,
+        };
+        if let Some(chart) = chart {
+            all.push(measurement(id.clone(), name.clone(), Kind::Range, chart));
+        }
+        for column in columns {
+            let ColumnKind::Number(range) = column.kind else { continue };
+            let (id, name) = match chart {
+                Some(_) => (format!("{id}.{}", column.name), format!("{name} {}", column.name)),
+                None => (id.clone(), name.clone()),
+            };
+            let described = measurement(id, name, Kind::Feature, ChartType::Line);
+            all.push(Measurement {
+                range: options.range.or(range.map(pleasant)),
+                column: Some(column.name.clone()),
+                annotation: described
+                    .annotation
+                    .into_iter()
+                    .chain(source.annotation(&column.name))
+                    .chain(options.of_columns.get(&*column.name).cloned().unwrap_or_default())
+                    .collect(),
+                ..described
+            });
+        }
+        all.into_iter().map(Arc::new).collect()
+    }
+
+    /// The tutorial's measurement, under the names that it has there.
+    pub(in crate::catalog) fn add_mock(&mut self, mock: Arc<Mock>) {
+        for sequence in mock.sequences() {
+            if self.sequences.get(&sequence.name).is_none() && !self.fixed {
+                self.sequences.add(&sequence.name, sequence.length);
+            }
+        }
+        let measurement = Measurement {
+            id: Mock::MEASUREMENT.into(),
+            name: "Python Measurement".into(),
+            datasource: "py_datasource".into(),
+            group: "py_datasourcegroup".into(),
+            kind: Kind::Feature,
+            metadata: vec![Mock::METADATA.into()],
+            range: Some((-5.0, 25.0)),
+            chart: ChartType::Line,
+            color: None,
+            annotation: BTreeMap::new(),
+            source: mock,
+            spec: None,
+            column: Some(Mock::MEASUREMENT.into()),
+        };
+        self.datasources.push(Arc::new(Datasource {
+            id: measurement.datasource.clone(),
+            group: measurement.group.clone(),
+            shape: Shape::Features,
+            measurements: vec![Arc::new(measurement)],
+        }));
+    }
+
+    fn free_id(&self, name: &str) -> String {
+        let taken = |id: &str| id == SIGNALS || self.datasource(id).is_some();
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()
+    }
+}
+
+/// The range widened to round numbers, so that axes have pleasant ends: at most two digits, or
+/// steps of a tenth of its width if it lies far from zero.
+fn pleasant((low, high): (f64, f64)) -> (f64, f64) {
+    let width = if high > low { high - low } else { high.abs().max(1.0) };
+    let step = 10f64.powf((width / 2.0).log10().floor());
+    let (low_step, high_step) = ((low / step).floor(), (high / step).ceil());
+    // Division first: 3 * 0.1 is not 0.3, 3 / 10 is.
+    let at = |steps: f64| if step < 1.0 { steps / (1.0 / step).round() } else { steps * step };
+    let (low, high) = (at(low_step), at(high_step));
+    if low < high { (low, high) } else { (low, low + at(1.0)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranges_become_pleasant() {
+        assert_eq!(pleasant((0.0, 0.97)), (0.0, 1.0));
+        assert_eq!(pleasant((0.12, 55.75)), (0.0, 60.0));
+        assert_eq!(pleasant((-2.2, 1000.0)), (-100.0, 1000.0));
+        assert_eq!(pleasant((5.0, 5.0)), (5.0, 6.0));
+        assert_eq!(pleasant((0.0, 0.0)), (0.0, 0.1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pleasant_range_holds_the_true_one(a in -1e9f64..1e9, b in -1e9f64..1e9) {
+            let (low, high) = pleasant((a.min(b), a.max(b)));
+            prop_assert!(low <= a.min(b) && a.max(b) <= high && low < high);
+        }
+    }
+}
