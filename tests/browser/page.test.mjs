@@ -298,7 +298,7 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
     const server = opened.connectToServer();
     opened.onMessage(message => {
       const { type, requestId, data } = JSON.parse(message);
-      if (type === 'response') return answers.get(requestId)(data);
+      if (type === 'response') return answers.get(requestId)?.(data);
       if (data.action === 'registerChartTypes') registered.push(...data.data.map(kind => kind.chartName));
       server.send(message);
     });

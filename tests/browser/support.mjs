@@ -34,7 +34,9 @@ export function freePort() {
 export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
   const line = ['--port', String(port), ...args];
   const quoted = [PROGRAM, ...line].map(word => `'${word}'`).join(' ');
-  const options = { env: { ...process.env, ...env } };
+  // No endpoint goes on where another one was, or where the user's own was.
+  const home = { XDG_DATA_HOME: mkdtempSync(join(tmpdir(), 'epivizrs-')) };
+  const options = { env: { ...process.env, ...home, ...env } };
   const child = terminal ? spawn('script', ['-qefc', quoted, '/dev/null'], options) : spawn(PROGRAM, ['--no-prompt', ...line], options);
   const type = text => child.stdin.write(`${text}\r`);
   let said = '';
