@@ -135,7 +135,7 @@ pub enum ColumnKind {
 /// Yields rows of a region. Calls block (parsers do); [`crate::catalog::Catalog`] is the one door
 /// between them and the asynchronous world.
 ///
-/// The contract, checked for every format by `tests/formats.rs`:
+/// The contract, checked for every format by `tests/formats`:
 /// 1. Rows are sorted by start, are *not* clipped at the region's edges, and are one contiguous run
 ///    of ranks, from the first that overlaps to the last that starts before the region's end: the
 ///    page joins neighbouring answers by rank and must find no hole, so a row that lies between
