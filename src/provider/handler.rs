@@ -147,9 +147,8 @@ impl Provider {
         let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
             return Ok(None);
         };
-        let level = level.unwrap_or_else(|| self.level(&listing, datasource, &region));
         let metadata = range.metadata.clone();
-        self.catalog.read(datasource, region, level, Vec::new(), metadata).await.map(Some)
+        self.read(&listing, datasource, &region, level, &[], &metadata).await.map(Some)
     }
 
     async fn values(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
@@ -160,8 +159,7 @@ impl Provider {
         let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
             return Ok(None);
         };
-        let level = level.unwrap_or_else(|| self.level(&listing, datasource, &region));
-        self.catalog.read(datasource, region, level, vec![measurement], Vec::new()).await.map(Some)
+        self.read(&listing, datasource, &region, level, &[measurement], &[]).await.map(Some)
     }
 
     async fn combined(&self, range: &RangeRequest) -> Reply {
@@ -204,8 +202,7 @@ impl Provider {
         let mut names: Vec<String> = measurements.iter().map(|m| m.id.clone()).collect();
         let mut table = match range.region().and_then(|region| listing.locate(&region)) {
             Some(region) => {
-                let level = self.level(&listing, datasource, &region);
-                self.catalog.read(datasource, region, level, measurements, metadata).await?
+                self.read(&listing, datasource, &region, None, &measurements, &metadata).await?
             }
             None => {
                 let columns = names.iter().chain(&metadata).map(String::as_str);
@@ -222,8 +219,28 @@ impl Provider {
         Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
     }
 
-    fn level(&self, listing: &Listing, datasource: &Datasource, view: &Region) -> Level {
-        View::level_for(self.page_rows, listing, &datasource.group, view)
+    /// Reads at `level`, or else at the one that suits the region as a view. That choice may rest on
+    /// an estimate until the sequence has been read, so it is made again then.
+    async fn read(
+        &self,
+        listing: &Listing,
+        datasource: &Arc<Datasource>,
+        region: &Region,
+        level: Option<Level>,
+        measurements: &[Arc<Measurement>],
+        metadata: &[String],
+    ) -> Result<Table> {
+        let choose = || View::level_for(self.page_rows, listing, &datasource.group, region);
+        let read = async |level| {
+            let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
+            self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
+        };
+        let first = level.unwrap_or_else(choose);
+        let table = read(first).await?;
+        match level.unwrap_or_else(choose) {
+            second if second != first => read(second).await,
+            _ => Ok(table),
+        }
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.

@@ -247,8 +247,10 @@ impl View {
         self.groups.iter().any(|(name, group)| {
             let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };
             let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);
-            let records = counts.shape(name).and_then(|shape| shape.levels().next());
-            records.is_some_and(|level| counts.rows(name, &all, level) > ideal(self.aim))
+            let finest = counts.shape(name).and_then(|shape| shape.levels().next());
+            finest.is_some_and(|finest| {
+                group.level != finest || counts.rows(name, &all, finest) > ideal(self.aim)
+            })
         })
     }
 }

@@ -229,6 +229,43 @@ fn with_the_usual_number_of_rows_too() {
     walks(1000, &[true, false], 15, 4);
 }
 
+/// A walk that once went wrong.
+fn walk(cached: &'static [bool], seed: u64, steps: &[(u8, Act, Then)]) {
+    let steps = steps.iter().map(|(page, act, then)| Step {
+        page: *page,
+        act: act.clone(),
+        then: then.clone(),
+    });
+    let weather = Weather { seed, latency: 0, slowness: 0 };
+    let steps: Vec<_> = steps.collect();
+    run(&House::new(100), &weather, cached, &steps).unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// All of the small sequence would fit at the finest level; still the page must be asked where it
+/// looks, since the group came there at another.
+#[test]
+fn a_small_sequence_entered_at_a_wide_level_is_refined() {
+    let steps = [
+        (0, Act::Zoom(25), Then::Hurry(0)),
+        (0, Act::RemoveChart(15), Then::Hurry(30)),
+        (0, Act::Sequence(2), Then::Hurry(30)),
+        (0, Act::Zoom(10), Then::Look),
+    ];
+    walk(&[true], 1_043_369_926_361_689_444, &steps);
+}
+
+/// A page without cache cannot be corrected later: its first answer must be right, though nobody
+/// has counted the points of that sequence yet.
+#[test]
+fn the_first_look_at_a_crowd_of_points_is_not_too_full() {
+    let steps = [
+        (0, Act::AddChart(2), Then::Look),
+        (0, Act::Zoom(10), Then::Look),
+        (0, Act::Sequence(1), Then::Look),
+    ];
+    walk(&[false], 1, &steps);
+}
+
 /// `PAGE_SEED` and `PAGE_STEPS` choose another walk; a failure prints its seed.
 #[test]
 #[ignore = "takes minutes; run it in release mode"]
