@@ -45,7 +45,9 @@ fn epiviz_draws_what_is_in_the_files() {
     std::fs::write(&truth, describe(&tracks).to_string()).unwrap();
 
     let mut endpoint = Command::new(env!("CARGO_BIN_EXE_epivizrs"))
-        .args(["--port", "0", "--quiet", "--allow-origin", "*"])
+        .args(["--port", "0", "--quiet", "--allow-origin", "*", "--state", "none"])
+        .arg("--ui")
+        .arg(&ui)
         .args(&specs)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
