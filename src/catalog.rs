@@ -1,10 +1,12 @@
 //! The datasources by id, and the one door to blocking work.
 
+mod chart;
 mod datasource;
 mod door;
 mod listing;
 
-pub use datasource::{ChartType, Datasource, Kind, Measurement};
+pub use chart::ChartType;
+pub use datasource::{Datasource, Kind, Measurement};
 pub use listing::Listing;
 
 use crate::error::{Error, Result};

@@ -152,6 +152,35 @@ async fn charts_are_plotted_changed_and_removed() {
     assert!(console.does("chart-types line").await.contains("step     number        1"));
 }
 
+/// The page would accept each of these, fail while it draws, and from then on go nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_cannot_draw_is_refused_in_words() {
+    let endpoint = endpoint().await;
+    let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    let mut console = endpoint.console();
+    console.does("wait page").await;
+    for (line, why) in [
+        ("plot peaks as line", "a line chart shows values, and 'peaks' is rows"),
+        ("plot genes as heatmap", "a heatmap chart shows values, and 'genes' is rows"),
+        ("plot peaks.score as blocks", "a blocks chart shows rows, and 'peaks.score' is values"),
+        ("plot peaks as genes", "a genes chart shows exons, and 'peaks' has none"),
+        ("plot peaks.score as scatter", "a scatter chart needs at least 2 measurements"),
+        ("plot py_column as line-plot", "a line-plot chart needs at least 2 measurements"),
+        (
+            "plot py_column peaks.score as scatter",
+            "a scatter chart compares values row by row, and 'py_column' and 'peaks.score' have \
+             different rows",
+        ),
+    ] {
+        assert_eq!(console.fails(line).await, why);
+    }
+    assert!(page.now().charts.is_empty());
+    console.does("plot py_column peaks.score as line; plot peaks genes as blocks").await;
+    console.does("plot peaks").await;
+    assert!(console.fails("revisualize 3 as line").await.contains("'peaks' is rows"));
+    assert_eq!(page.now().charts[2].kind, "BlocksTrack");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn places_are_found_as_people_write_them() {
     let endpoint = endpoint().await;

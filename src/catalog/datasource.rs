@@ -1,11 +1,10 @@
 //! Datasources and measurements: what a page sees of the sources.
 
-use super::Listing;
+use super::{ChartType, Listing};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape, Source, Spec};
 use crate::table::{Column, Data, Table};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,73 +69,6 @@ pub enum Kind {
     Range,
     /// Each row has a value.
     Feature,
-}
-
-/// The chart types that pages have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChartType {
-    /// Blocks along the sequence.
-    Blocks,
-    /// Genes with exons.
-    Genes,
-    /// A line along the sequence.
-    Line,
-    /// Lines stacked on each other.
-    StackedLine,
-    /// One measurement against another.
-    Scatter,
-    /// Measurements by rows, as colours.
-    Heatmap,
-    /// A line over rows.
-    LinePlot,
-    /// Stacked lines over rows.
-    StackedLinePlot,
-}
-
-impl ChartType {
-    /// Every chart type: the word on the console, the page's name for it, and what it shows.
-    pub const ALL: &[(ChartType, &str, &str, &str)] = &[
-        (ChartType::Line, "line", "LineTrack", "a line along the sequence"),
-        (ChartType::StackedLine, "stacked-line", "StackedLineTrack", "lines stacked on each other"),
-        (ChartType::Blocks, "blocks", "BlocksTrack", "intervals along the sequence"),
-        (ChartType::Genes, "genes", "GenesTrack", "genes with exons and strand"),
-        (ChartType::Scatter, "scatter", "ScatterPlot", "one measurement against another"),
-        (ChartType::Heatmap, "heatmap", "HeatmapPlot", "measurements by rows, as colours"),
-        (ChartType::LinePlot, "line-plot", "LinePlot", "a line over the rows"),
-        (
-            ChartType::StackedLinePlot,
-            "stacked-line-plot",
-            "StackedLinePlot",
-            "stacked lines over the rows",
-        ),
-    ];
-
-    fn entry(self) -> &'static (ChartType, &'static str, &'static str, &'static str) {
-        // ALL has each variant, as its test shows.
-        Self::ALL.iter().find(|entry| entry.0 == self).unwrap_or(&Self::ALL[0])
-    }
-
-    /// The word on the console.
-    pub fn word(self) -> &'static str {
-        self.entry().1
-    }
-
-    /// The page's name for it, without its module.
-    pub fn page_name(self) -> &'static str {
-        self.entry().2
-    }
-
-    /// The chart type of that word or page name, in any case.
-    pub fn from_word(word: &str) -> Option<Self> {
-        let fits = |name: &str| name.eq_ignore_ascii_case(word);
-        Self::ALL.iter().find(|entry| fits(entry.1) || fits(entry.2)).map(|entry| entry.0)
-    }
-
-    /// Whether it draws lines, whose settings need care (PROTOCOL section 5).
-    pub fn is_line_track(self) -> bool {
-        matches!(self, ChartType::Line | ChartType::StackedLine)
-    }
 }
 
 impl Datasource {
@@ -235,19 +167,5 @@ fn grid(listing: &Listing, region: &Region, level: Level) -> Table {
         start: bins.clone().map(|bin| (bin * width) as u32).collect(),
         end: bins.map(|bin| ((bin + 1) * width).min(u64::from(sequence.length)) as u32).collect(),
         ..Table::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_chart_type_is_found_by_both_of_its_names() {
-        for (chart, word, page_name, _) in ChartType::ALL {
-            assert_eq!((chart.word(), chart.page_name()), (*word, *page_name));
-            assert_eq!(ChartType::from_word(word), Some(*chart));
-            assert_eq!(ChartType::from_word(&page_name.to_uppercase()), Some(*chart));
-        }
     }
 }

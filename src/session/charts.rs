@@ -2,7 +2,7 @@
 
 use super::state::{Chart, State, usual_settings};
 use super::{Session, Topic};
-use crate::catalog::{ChartType, Measurement};
+use crate::catalog::{ChartType, Listing, Measurement};
 use crate::error::{Error, PageError, Result};
 use crate::protocol::AddChart;
 use crate::provider::{Provider, wire_measurement};
@@ -15,16 +15,21 @@ use std::sync::Arc;
 /// Refused, in the endpoint's words, if one of its measurements is not served.
 pub(super) fn chart_message(provider: &Provider, chart: &Chart) -> Result<AddChart, PageError> {
     let listing = provider.catalog.listing();
-    let wire = |id: &String| {
-        let found = listing.measurements().find(|m| m.id == *id);
-        found.map(|m| wire_measurement(m)).ok_or_else(|| {
-            PageError::Refused(format!("the measurement '{id}' is not served at present"))
-        })
-    };
+    let measurements = served(&listing, &chart.measurements).map_err(PageError::Refused)?;
+    chart.kind.draws(&measurements).map_err(PageError::Refused)?;
     Ok(AddChart {
         r#type: format!("{MODULE}{}", chart.kind.page_name()),
-        measurements: chart.measurements.iter().map(wire).collect::<Result<_, _>>()?,
+        measurements: measurements.into_iter().map(wire_measurement).collect(),
     })
+}
+
+/// The measurements of those ids; what is wrong if one is not served.
+fn served<'l>(listing: &'l Listing, ids: &[String]) -> Result<Vec<&'l Measurement>, String> {
+    let find = |id: &String| {
+        let found = listing.measurements().find(|m| m.id == *id).map(|m| &**m);
+        found.ok_or_else(|| format!("the measurement '{id}' is not served at present"))
+    };
+    ids.iter().map(find).collect()
 }
 
 /// The module of the pages' own chart types.
@@ -40,8 +45,8 @@ impl Session {
     /// measurement's own kind of chart if none is given. `colors` come before the usual ones.
     ///
     /// # Errors
-    /// [`Error::Input`] without measurements, [`Error::Pages`] if a page refused. The chart stays
-    /// unless all did.
+    /// [`Error::Input`] without measurements, or if these cannot be drawn that way;
+    /// [`Error::Pages`] if a page refused. The chart stays unless all did.
     pub async fn plot(
         &self,
         measurements: &[Arc<Measurement>],
@@ -53,6 +58,8 @@ impl Session {
             return Err(Error::Input("name at least one measurement to plot".into()));
         };
         let kind = kind.unwrap_or(first.chart);
+        let all: Vec<&Measurement> = measurements.iter().map(|m| &**m).collect();
+        kind.draws(&all).map_err(Error::Input)?;
         let (chart, revision) = self.change(|state| {
             let mut chart = Chart::new(state.next_number(), kind, measurements);
             chart.settings.extend(settings);
@@ -90,10 +97,13 @@ impl Session {
     /// Draws a chart's measurements another way. It becomes the last chart, as on the pages.
     ///
     /// # Errors
-    /// As [`Session::change_chart`].
+    /// As [`Session::change_chart`], and [`Error::Input`] if that kind cannot draw them.
     pub async fn revisualize(&self, number: usize, kind: ChartType) -> Result<Chart> {
+        let listing = self.provider.catalog.listing();
         let (chart, revision) = self.try_change(|state| {
             let mut chart = find(state, number)?.clone();
+            let measurements = served(&listing, &chart.measurements).map_err(Error::Input)?;
+            kind.draws(&measurements).map_err(Error::Input)?;
             (chart.kind, chart.settings) = (kind, usual_settings(kind));
             state.charts.retain(|known| known.number != number);
             state.charts.push(chart.clone());

@@ -1,7 +1,7 @@
 //! Which datasource and measurements a source becomes.
 
 use super::Listing;
-use crate::catalog::datasource::{ChartType, Datasource, Kind, Measurement};
+use crate::catalog::{ChartType, Datasource, Kind, Measurement};
 use crate::source::{ColumnInfo, ColumnKind, Mock, Shape, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
