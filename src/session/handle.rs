@@ -127,6 +127,11 @@ impl Page {
         self.info.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it can be told settings and colours: pages of version 2 never answer that.
+    pub(super) fn has_settings(&self) -> bool {
+        !self.known().version.as_deref().is_some_and(|version| version.starts_with('2'))
+    }
+
     /// Its own id of a chart, if it shows that chart.
     pub fn chart_id(&self, number: usize) -> Option<String> {
         self.known().shown.id(number)

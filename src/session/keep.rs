@@ -288,15 +288,18 @@ async fn take(
         }
         Step::Add(chart) => return add(session, page, chart, late).await,
         Step::Look(id, chart) => {
+            if let Some(known) = page.known().shown.charts.get_mut(&chart.number) {
+                known.chart = chart.clone();
+            }
+            if !page.has_settings() {
+                return Ok(());
+            }
             {
-                let shown = &mut page.known().shown;
-                if let Some(known) = shown.charts.get_mut(&chart.number) {
-                    known.chart = chart.clone();
-                }
-                shown.echoes.push_back((id.clone(), chart.colors.clone()));
+                let echoes = &mut page.known().shown.echoes;
+                echoes.push_back((id.clone(), chart.colors.clone()));
                 // A page that never answers must not fill the memory.
-                let surplus = shown.echoes.len().saturating_sub(ECHOES);
-                shown.echoes.drain(..surplus);
+                let surplus = echoes.len().saturating_sub(ECHOES);
+                echoes.drain(..surplus);
             }
             let look = SetChartSettings {
                 chart: id.clone(),

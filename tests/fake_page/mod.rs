@@ -153,7 +153,11 @@ impl Inside {
         let action = data["action"].as_str().unwrap().to_owned();
         let quiet = action == "getCurrentLocation";
         let before = self.shown.borrow().asked.iter().filter(|known| **known == action).count();
-        let manner = (self.manners)(&action, before);
+        let manner = match action.as_str() {
+            // Pages of version 2 do not know this one, and answer nothing that they do not know.
+            "setChartSettings" if self.version == "2" => Manner::IsSilent,
+            _ => (self.manners)(&action, before),
+        };
         let mut said: Vec<Value> = self.owed.take().into_iter().collect();
         let answer = |success: bool, value: Value| {
             json!({"requestId": message["requestId"], "type": "response",
