@@ -45,13 +45,17 @@ impl Session {
     /// the pages' caches. Returns the numbers of the charts that went.
     pub async fn retract(&self, measurements: &[Arc<Measurement>]) -> Vec<usize> {
         let gone = |id: &String| measurements.iter().any(|m| m.id == *id);
-        let (charts, _) = self.change(|state| {
+        let (charts, revision) = self.change(|state| {
             let (go, stay) = std::mem::take(&mut state.charts)
                 .into_iter()
                 .partition::<Vec<_>, _>(|chart| chart.measurements.iter().any(gone));
             state.charts = stay;
             go.iter().map(|chart| chart.number).collect()
         });
+        // Charts go before what they show: a page fails that draws what it has no rows of.
+        if let Err(why) = self.settle(revision).await {
+            tracing::warn!("{why}");
+        }
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
         self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
         self.renew(measurements).await;
