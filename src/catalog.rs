@@ -8,17 +8,18 @@ mod listing;
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
 pub use listing::Listing;
+pub(crate) use listing::thousands;
 
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
-use crate::source::{self, Context, Input, Level, Mock, Options, Places, Source, Spec};
+use crate::source::{self, Context, Input, Level, Mock, Options, Part, Places, Source, Spec};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A source that was asked for; none if it must wait for the genes of others.
-type Opened = (Option<Arc<dyn Source>>, Spec);
+/// What a file is served as, and how that was asked for.
+type Opened = (Vec<Part>, Spec);
 
 /// The most rows that one answer may hold.
 pub const MAX_ROWS: u64 = 100_000;
@@ -89,13 +90,13 @@ impl Catalog {
     pub async fn reload(&self, id: &str) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
         let listing = self.listing();
         let datasource = listing.datasources().iter().find(|datasource| datasource.id == id);
-        let old: Vec<_> = match datasource {
+        let named: Vec<_> = match datasource {
             Some(datasource) => datasource.measurements.clone(),
             None => listing.measurements().filter(|m| m.id == id).cloned().collect(),
         };
-        let mut specs: Vec<_> = old.iter().filter_map(|m| m.spec.clone()).collect();
+        let mut specs: Vec<_> = named.iter().filter_map(|m| m.spec.clone()).collect();
         specs.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        if old.is_empty() {
+        if named.is_empty() {
             let message = format!("no datasource is called '{id}'; 'sources' lists them");
             return Err(Error::NotFound(message));
         }
@@ -106,6 +107,8 @@ impl Catalog {
         if let Some(error) = errors.into_iter().next() {
             return Err(error);
         }
+        let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
+        let old = listing.measurements().filter(of_file).cloned().collect();
         let new = self.change(|listing| {
             specs.iter().for_each(|spec| listing.remove_spec(spec));
             listing.add(opened)
@@ -114,12 +117,12 @@ impl Catalog {
     }
 
     /// Opens sources side by side.
-    async fn open(&self, specs: Vec<Spec>) -> (Vec<(Arc<dyn Source>, Spec)>, Vec<Error>) {
+    async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
             self.door.pass(move || match source::needs_genes(&spec)? {
-                true => Ok((None, spec)),
-                false => Ok((Some(Arc::from(source::open(&spec, &context)?)), spec)),
+                true => Ok((Vec::new(), spec)),
+                false => Ok((source::open_all(&spec, &context)?, spec)),
             })
         });
         let mut results = futures_util::future::join_all(opening).await;
@@ -127,30 +130,32 @@ impl Catalog {
         let (mut opened, mut errors) = (Vec::new(), Vec::new());
         for result in results {
             match result {
-                Ok((Some(source), spec)) => opened.push((source, spec)),
-                Ok((None, _)) => {}
+                Ok(one) => opened.push(one),
                 Err(error) => errors.push(error),
             }
         }
         (opened, errors)
     }
 
-    /// Opens the sources whose rows lie where the genes of others do, now that those are known.
+    /// Opens the sources whose rows lie where the genes of others do, now that those are known:
+    /// they have no parts yet.
     async fn place(&self, results: &mut [Result<Opened>]) {
-        if !results.iter().any(|result| matches!(result, Ok((None, _)))) {
+        if !results.iter().flatten().any(|(parts, _)| parts.is_empty()) {
             return;
         }
         let mut places = Places::default();
         let listing = self.listing();
         let known = listing.measurements().map(|measurement| &measurement.source);
-        let new = results.iter().flatten().filter_map(|(source, _)| source.as_ref());
+        let new = results.iter().flatten().flat_map(|(parts, _)| parts).map(|part| &part.source);
         new.chain(known).for_each(|source| source.add_places(&mut places));
         for result in results {
-            if let Ok((None, spec)) = result {
+            if let Ok((parts, spec)) = result
+                && parts.is_empty()
+            {
                 let mut spec = spec.clone();
                 spec.options.places = places.clone();
                 let context = self.context.clone();
-                let open = move || Ok((Some(Arc::from(source::open(&spec, &context)?)), spec));
+                let open = move || Ok((source::open_all(&spec, &context)?, spec));
                 *result = self.door.pass(open).await;
             }
         }
@@ -159,7 +164,8 @@ impl Catalog {
     /// Lists a source of the caller's own under that name; returns its measurements.
     pub fn add(&self, name: &str, source: impl Source) -> Vec<Arc<Measurement>> {
         let spec = Spec { input: Input::Memory(name.into(), &[]), options: Options::default() };
-        self.change(|listing| listing.add(vec![(Arc::new(source), spec)]))
+        let own = Part { beside: None, source: Arc::new(source) };
+        self.change(|listing| listing.add(vec![(vec![own], spec)]))
     }
 
     /// Lists the tutorial's mock.
@@ -167,7 +173,8 @@ impl Catalog {
         self.change(|listing| listing.add_mock(Arc::new(Mock::new(seed))));
     }
 
-    /// Removes a datasource; returns the measurements that went with it.
+    /// Removes a datasource or a measurement, and what stands beside it; returns the measurements
+    /// that went.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none of that id.

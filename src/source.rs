@@ -16,6 +16,7 @@ mod binning;
 mod bins;
 mod cache;
 mod context;
+mod density;
 mod fields;
 mod genepred;
 mod genes;
@@ -36,6 +37,8 @@ mod vcf;
 mod wig;
 
 pub use context::{Context, Progress};
+pub use density::Density;
+pub(crate) use density::total;
 pub use genes::Unit;
 pub use input::Input;
 pub use mock::Mock;
@@ -98,7 +101,12 @@ pub enum Shape {
     Features,
     /// Features that have exons and are found by name.
     Genes,
+    /// Features of which there are too many for any but close views: none are shown in wider ones.
+    Reads,
 }
+
+/// The widest view, in bases, in which [`Shape::Reads`] are shown.
+pub const CLOSE: u32 = 20_000;
 
 impl Shape {
     /// The levels at which such a source can be read, finest first.
@@ -107,9 +115,23 @@ impl Shape {
         let (records, first) = match self {
             Shape::Dense => (None, 0),
             Shape::Sparse => (Some(Level::Records), 1),
-            Shape::Features | Shape::Genes => (Some(Level::Records), 4),
+            Shape::Features | Shape::Genes | Shape::Reads => (Some(Level::Records), 4),
         };
-        records.into_iter().chain(bins(first))
+        let wanted = move |level: &Level| {
+            let bins_fit = level.width() <= CLOSE || self.hides(*level);
+            self != Shape::Reads || bins_fit
+        };
+        records.into_iter().chain(bins(first)).filter(wanted)
+    }
+
+    /// Whether that level is the one for views that are too wide: it has no rows at all.
+    pub fn hides(self, level: Level) -> bool {
+        self == Shape::Reads && level == Level::Bins { shift: WIDEST }
+    }
+
+    /// Whether a view may show that level, however few rows it has there.
+    pub fn suits(self, level: Level, view: &Region) -> bool {
+        self != Shape::Reads || self.hides(level) || view.len() <= CLOSE
     }
 }
 
@@ -175,6 +197,21 @@ pub trait Source: Send + Sync + 'static {
     /// faults.
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table>;
 
+    /// How many rows start in each bin of 2^`shift` bases that overlaps `region`, in order. By
+    /// default all rows of these bins are read.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
+        density::starts_by_reading(self, region, shift)
+    }
+
+    /// How many rows of all sequences a level keeps; none if it takes reading files to tell.
+    fn kept(&self, level: Level) -> Option<u64> {
+        let _ = level;
+        None
+    }
+
     /// Number of bases that have data, if the source is a signal and its file says so.
     fn covered(&self) -> Option<u64> {
         None
@@ -218,6 +255,19 @@ pub struct Format {
     pub open: fn(&Input, &Options, &Context) -> Result<Box<dyn Source>>,
 }
 
+/// One of the sources that a file is served as.
+#[derive(Clone)]
+pub struct Part {
+    /// What stands beside the file's own rows or values, such as `reads` beside a coverage; none
+    /// for those.
+    pub beside: Option<&'static str>,
+    /// Its rows or values.
+    pub source: Arc<dyn Source>,
+}
+
+/// The formats whose files are served as another one too.
+const BESIDE: &[(&str, &Format)] = &[(bam::COVERAGE.name, &bam::READS)];
+
 /// Every format, in the order in which contents are tried: the most telling first.
 pub const FORMATS: &[Format] = &[
     bigwig::FORMAT,
@@ -239,27 +289,54 @@ pub const FORMATS: &[Format] = &[
     wig::BEDGRAPH,
 ];
 
-/// Opens the source that `spec` names. Its format is the one that `format=` says, else the one
-/// its content shows, else the one its name ends in.
+/// Opens the source that `spec` names: the file's own rows or values. Its format is the one that
+/// `format=` says, else the one its content shows, else the one its name ends in.
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
 pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
+    let source = open_as(format_of(spec)?, spec, context)?;
+    check_columns(spec, source.columns())?;
+    Ok(source)
+}
+
+/// Opens all that a file is served as: first its own rows or values, then what stands beside them.
+/// The latter is a courtesy: what cannot be given is a warning.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
+    let own = open_as(format, spec, context)?;
+    let mut parts = vec![Part { beside: None, source: own.into() }];
+    let others = BESIDE.iter().filter(|(name, _)| *name == format.name);
+    for other in others.map(|(_, other)| *other) {
+        // The columns that the user chose may be those of either.
+        let options = Options { columns: None, ..spec.options.clone() };
+        match (other.open)(&spec.input, &options, context) {
+            Ok(source) => parts.push(Part { beside: Some(other.name), source: source.into() }),
+            Err(error) => tracing::warn!("without its {}: {error}", other.name),
+        }
+    }
+    parts.extend(Density::beside(&parts[0].source));
+    let known: Vec<_> = parts.iter().flat_map(|part| part.source.columns()).cloned().collect();
+    check_columns(spec, &known)?;
+    Ok(parts)
+}
+
+fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
-    let source = (format.open)(&spec.input, &spec.options, context)?;
-    let known = source.columns();
-    let stranger = spec
-        .options
-        .columns
-        .iter()
-        .flatten()
-        .find(|name| known.iter().all(|column| *column.name != ***name));
-    match stranger {
+    (format.open)(&spec.input, &spec.options, context)
+}
+
+/// Refuses a wanted column that is not among those known.
+fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
+    let mut wanted = spec.options.columns.iter().flatten();
+    match wanted.find(|name| known.iter().all(|column| *column.name != ***name)) {
         Some(name) => {
             Err(Error::data(spec.input.path(), "", unknown_column(name, known).to_string()))
         }
-        None => Ok(source),
+        None => Ok(()),
     }
 }
 

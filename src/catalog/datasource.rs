@@ -54,6 +54,15 @@ pub struct Measurement {
     pub spec: Option<Arc<Spec>>,
     /// The source's column that it shows; none for a range measurement.
     pub column: Option<Arc<str>>,
+    /// What it shows beside the file's own rows or values; none for those.
+    pub beside: Option<&'static str>,
+}
+
+impl Measurement {
+    /// Whether it was asked for by that very `spec`.
+    pub(super) fn is_of(&self, spec: &Arc<Spec>) -> bool {
+        self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
+    }
 }
 
 impl std::fmt::Debug for Measurement {

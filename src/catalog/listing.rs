@@ -2,12 +2,14 @@
 
 mod admit;
 mod describe;
+mod thinned;
 
 use super::datasource::{Datasource, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
-use crate::source::{Hit, Shape, Source, Spec};
+use crate::source::{Hit, Part, Shape, Source, Spec};
 use std::sync::Arc;
+pub(crate) use thinned::thousands;
 
 /// Everything served, at one moment.
 #[derive(Clone, Debug)]
@@ -154,29 +156,54 @@ impl Listing {
         Some(Region { sequence: own.at(found).name.clone(), ..region.clone() })
     }
 
-    /// Adds sources; returns their measurements.
-    pub(super) fn add(&mut self, opened: Vec<(Arc<dyn Source>, Spec)>) -> Vec<Arc<Measurement>> {
+    /// Adds what files are served as; returns the measurements.
+    pub(super) fn add(&mut self, opened: Vec<(Vec<Part>, Spec)>) -> Vec<Arc<Measurement>> {
         self.admit_sequences(&opened);
         let mut added = Vec::new();
-        for (source, spec) in opened {
-            let measurements = self.describe(&source, &spec);
-            let Some(first) = measurements.first() else { continue };
-            let (id, group) = (first.datasource.clone(), first.group.clone());
-            added.extend(measurements.iter().cloned());
-            match self.datasources.iter_mut().find(|d| d.id == id) {
-                Some(known) => Arc::make_mut(known).measurements.extend(measurements),
-                None => self.datasources.push(Arc::new(Datasource {
-                    id,
-                    group,
-                    shape: source.shape(),
-                    measurements,
-                })),
+        for (parts, spec) in opened {
+            let name = spec.options.name.clone().unwrap_or_else(|| spec.input.stem());
+            let (own, spec) = (self.free_id(&name), Arc::new(spec));
+            for part in parts {
+                let (id, name) = match part.beside {
+                    Some(what) => {
+                        (self.free_id(&format!("{own}.{what}")), format!("{name} {what}"))
+                    }
+                    None => (own.clone(), name.clone()),
+                };
+                let measurements = self.describe(&part, &spec, &id, &name);
+                added.extend(measurements.iter().cloned());
+                self.list(part.source.shape(), measurements);
             }
         }
         added
     }
 
+    /// Adds measurements of one source to the datasource that they name.
+    fn list(&mut self, shape: Shape, measurements: Vec<Arc<Measurement>>) {
+        let Some(first) = measurements.first() else { return };
+        let (id, group) = (first.datasource.clone(), first.group.clone());
+        match self.datasources.iter_mut().find(|d| d.id == id) {
+            Some(known) => Arc::make_mut(known).measurements.extend(measurements),
+            None => self.datasources.push(Arc::new(Datasource { id, group, shape, measurements })),
+        }
+    }
+
+    /// Removes a datasource or a measurement. With the last of a file's own measurements goes what
+    /// stands beside them.
     pub(super) fn remove(&mut self, id: &str) -> Result<Vec<Arc<Measurement>>> {
+        let mut removed = self.remove_one(id)?;
+        let specs: Vec<_> = removed.iter().filter_map(|m| m.spec.clone()).collect();
+        for spec in specs {
+            let left: Vec<_> = self.measurements().filter(|m| m.is_of(&spec)).cloned().collect();
+            if left.iter().all(|m| m.beside.is_some()) {
+                removed.extend(left);
+                self.remove_spec(&spec);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn remove_one(&mut self, id: &str) -> Result<Vec<Arc<Measurement>>> {
         if let Some(index) = self.datasources.iter().position(|d| d.id == id) {
             return Ok(self.datasources.remove(index).measurements.clone());
         }
@@ -195,10 +222,9 @@ impl Listing {
 
     /// Removes the measurements that were asked for by `spec`.
     pub(super) fn remove_spec(&mut self, spec: &Arc<Spec>) {
-        let of_spec = |m: &Arc<Measurement>| m.spec.as_ref().is_some_and(|s| Arc::ptr_eq(s, spec));
         for datasource in &mut self.datasources {
-            if datasource.measurements.iter().any(of_spec) {
-                Arc::make_mut(datasource).measurements.retain(|m| !of_spec(m));
+            if datasource.measurements.iter().any(|m| m.is_of(spec)) {
+                Arc::make_mut(datasource).measurements.retain(|m| !m.is_of(spec));
             }
         }
         self.datasources.retain(|datasource| !datasource.measurements.is_empty());

@@ -1,11 +1,12 @@
 //! `epivizrs inspect`: what the program makes of a file.
 
 use super::serve::assembly;
-use crate::catalog::{Catalog, Kind, Listing, Measurement};
+use crate::catalog::{Catalog, Kind, Listing, Measurement, thousands};
 use crate::genome::Region;
-use crate::source::{ColumnKind, Level, Shape, Source, Spec, format_of};
+use crate::source::{ColumnKind, Level, Shape, Source, Spec, format_of, total};
 use anyhow::Result;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -71,28 +72,13 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     let path = spec.input.path();
     let packed = if spec.input.is_packed()? { ", packed" } else { "" };
     let mut lines = vec![("format", format!("{}{packed}", format_of(spec)?.name))];
-    let Some(first) = measurements.first() else {
+    if measurements.is_empty() {
         return Ok(format!("{}\n  nothing in it can be served\n", path.display()));
-    };
-    let source = &*first.source;
-    lines.push(("served as", served_as(source.shape()).to_owned()));
-    lines.push(("sequences", sequences(source, listing)));
-    lines.push(amount(source));
-    for (index, measurement) in measurements.iter().enumerate() {
-        let name = if index == 0 { "measurements" } else { "" };
-        lines.push((name, measurement_line(measurement)));
     }
-    let texts = source.columns().iter().filter(|column| column.kind == ColumnKind::Text);
-    let texts: Vec<_> = texts.map(|column| &*column.name).collect();
-    if !texts.is_empty() {
-        lines.push(("metadata", texts.join(", ")));
-    }
-    lines.push(("levels", levels(source.shape())));
     let index = spec.input.index().map_or("none".to_owned(), |path| path.display().to_string());
     lines.push(("index", index));
-    lines.push(("in memory", bytes(source.memory())));
-    if let Some(view) = source.first_view() {
-        lines.push(("first view", view.to_string()));
+    for part in measurements.chunk_by(|a, b| a.beside == b.beside) {
+        lines.extend(describe_part(part, listing));
     }
     let mut text = format!("{}\n", path.display());
     for (name, value) in lines {
@@ -102,12 +88,44 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     Ok(text)
 }
 
+/// What is to be said of measurements of one source.
+fn describe_part(
+    measurements: &[Arc<Measurement>],
+    listing: &Listing,
+) -> Vec<(&'static str, String)> {
+    let Some(first) = measurements.first() else { return Vec::new() };
+    let source = &*first.source;
+    let label = if first.beside.is_some() { "beside it" } else { "served as" };
+    let mut lines = vec![
+        (label, served_as(source.shape()).to_owned()),
+        ("sequences", sequences(source, listing)),
+        amount(source),
+    ];
+    for (index, measurement) in measurements.iter().enumerate() {
+        let name = if index == 0 { "measurements" } else { "" };
+        let known = if index == 0 { &BTreeMap::new() } else { &first.annotation };
+        lines.push((name, measurement_line(measurement, known)));
+    }
+    let texts = source.columns().iter().filter(|column| column.kind == ColumnKind::Text);
+    let texts: Vec<_> = texts.map(|column| &*column.name).collect();
+    if !texts.is_empty() {
+        lines.push(("metadata", texts.join(", ")));
+    }
+    lines.push(("levels", levels(source.shape())));
+    lines.push(("in memory", bytes(source.memory())));
+    if let Some(view) = source.first_view() {
+        lines.push(("first view", view.to_string()));
+    }
+    lines
+}
+
 fn served_as(shape: Shape) -> &'static str {
     match shape {
         Shape::Dense => "a dense signal: what has no data is a gap in coverage",
         Shape::Sparse => "a sparse signal: points, and nothing between them",
         Shape::Features => "features: intervals with columns",
         Shape::Genes => "genes: intervals with exons, found by name",
+        Shape::Reads => "reads: intervals with columns, in close views only",
     }
 }
 
@@ -141,12 +159,11 @@ fn amount(source: &dyn Source) -> (&'static str, String) {
         let covered = source.covered().map_or("not stated".to_owned(), thousands);
         return ("bases", format!("{covered} have data"));
     }
-    let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
-    let rows = source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records));
-    ("rows", thousands(rows.sum()))
+    ("rows", thousands(total(source)))
 }
 
-fn measurement_line(measurement: &Measurement) -> String {
+/// A measurement, with what is known of it unless that was said before.
+fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) -> String {
     let kind = match measurement.kind {
         Kind::Range => measurement.chart.word().to_owned(),
         Kind::Feature => match measurement.range {
@@ -154,7 +171,8 @@ fn measurement_line(measurement: &Measurement) -> String {
             None => "values".to_owned(),
         },
     };
-    let annotation = measurement.annotation.iter().filter(|(key, _)| *key != "file");
+    let new = |(key, value): &(&String, &String)| *key != "file" && said.get(*key) != Some(value);
+    let annotation = measurement.annotation.iter().filter(new);
     let annotation: String = annotation.map(|(key, value)| format!(", {key}: {value}")).collect();
     format!("{} ({kind}{annotation})", measurement.id)
 }
@@ -166,15 +184,9 @@ fn levels(shape: Shape) -> String {
     let last = levels.next_back().map_or(0, |level| level.width());
     match shape {
         Shape::Dense => format!("{first}, 2, 4 ... {last} bases"),
+        Shape::Reads => format!("{first}, then {next}, twice that ...; nothing in wide views"),
         _ => format!("{first}, then {next}, twice that ... {last} bases"),
     }
-}
-
-/// A number with its thousands apart.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
 }
 
 fn bytes(number: u64) -> String {
@@ -203,6 +215,7 @@ mod tests {
         let lines = inspected("peaks.bed", text).await;
         let expected = [
             "  format       bed",
+            "  index        none",
             "  served as    features: intervals with columns",
             "  sequences    2, fitting hg38: chr1 (2 rows), chr2 (1 rows)",
             "  rows         3",
@@ -210,7 +223,6 @@ mod tests {
             "               peaks.score (values within 0 to 7)",
             "  metadata     name",
             "  levels       records, then bins of 16, twice that ... 268435456 bases",
-            "  index        none",
             "  in memory    1 kB",
             "  first view   chr1:11-40",
         ];
@@ -219,8 +231,6 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(999), "999");
         assert_eq!(bytes(1_530_000), "1.5 MB");
     }
 }

@@ -5,7 +5,7 @@ use crate::catalog::{Catalog, Kind, MAX_ROWS};
 use crate::genome::Region;
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
-use crate::source::{Level, Shape, Spec, WIDEST};
+use crate::source::{CLOSE, Level, Shape, Spec, WIDEST};
 use crate::table::{Data, Table};
 use anyhow::{Result, bail};
 use clap::Args;
@@ -27,6 +27,9 @@ pub struct Query {
     /// show of that region
     #[arg(long, value_name = "N")]
     level: Option<u32>,
+    /// Which of the file's datasources, where it is served as several; default: the first
+    #[arg(long, value_name = "ID")]
+    of: Option<String>,
     /// Print JSON, as pages are answered (1-based, both ends included)
     #[arg(long, conflicts_with = "tsv")]
     json: bool,
@@ -44,8 +47,17 @@ impl Query {
     /// The source cannot be opened or read, or the region is none.
     pub async fn run(self) -> Result<String> {
         let (catalog, added) = self.beside.open(&self.source).await?;
-        let Some(first) = added.first() else {
-            bail!("{}: nothing in it can be served", self.source.input.path().display());
+        let first = match &self.of {
+            None => added.first(),
+            Some(of) => added.iter().find(|m| m.id == *of || m.datasource == *of),
+        };
+        let Some(first) = first else {
+            let known: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
+            let path = self.source.input.path().display();
+            match self.of {
+                Some(of) => bail!("{path} has no '{of}'; it has {}", known.join(", ")),
+                None => bail!("{path}: nothing in it can be served"),
+            }
         };
         let listing = catalog.listing();
         let region = Region::parse(&self.region, listing.sequences())?;
@@ -59,6 +71,9 @@ impl Query {
                 let reply =
                     Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
                 serde_json::to_string(&reply)? + "\n"
+            }
+            false if first.source.shape().hides(level) => {
+                format!("# no rows of {region}: views of at most {CLOSE} bases show them\n")
             }
             false => tsv(&region, level, &part),
         })

@@ -186,6 +186,7 @@ impl Console {
                 Shape::Sparse => "points",
                 Shape::Features => "features",
                 Shape::Genes => "genes",
+                Shape::Reads => "reads",
             };
             let mut files: Vec<(String, u64)> = Vec::new();
             for m in &datasource.measurements {

@@ -28,7 +28,10 @@ impl Provider {
 /// The finest level of a datasource at which `region` holds at most `most` rows; the coarsest if
 /// there is none.
 pub fn finest(listing: &Listing, datasource: &Datasource, region: &Region, most: u64) -> Level {
-    let mut levels = datasource.shape.levels();
-    let fits = |level: &Level| datasource.count(listing, region, *level) <= most;
+    let shape = datasource.shape;
+    let mut levels = shape.levels();
+    let fits = |level: &Level| {
+        shape.suits(*level, region) && datasource.count(listing, region, *level) <= most
+    };
     levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records)
 }

@@ -107,7 +107,7 @@ impl View {
 
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
     pub fn level_for(aim: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
-        finest(counts, group, |level| counts.rows(group, view, level) <= ideal(aim))
+        finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(aim))
     }
 
     /// The page asks for `key` (rows, or a measurement) of `group` in `piece`, whose end may lie
@@ -247,9 +247,11 @@ impl View {
         self.groups.iter().any(|(name, group)| {
             let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };
             let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);
-            let finest = counts.shape(name).and_then(|shape| shape.levels().next());
-            finest.is_some_and(|finest| {
-                group.level != finest || counts.rows(name, &all, finest) > ideal(self.aim)
+            let Some(shape) = counts.shape(name) else { return false };
+            shape.levels().next().is_some_and(|finest| {
+                group.level != finest
+                    || !shape.suits(finest, &all)
+                    || counts.rows(name, &all, finest) > ideal(self.aim)
             })
         })
     }
@@ -275,7 +277,9 @@ impl Group {
     fn level_at(&self, aim: u64, counts: &impl Counts, name: &str, place: &Region) -> Level {
         let rows = |level| counts.rows(name, place, level);
         let around = counts.rows(name, &neighbourhood(place), self.level);
-        let too_many = rows(self.level) > aim * HYSTERESIS || around > aim * WINDOWS * HYSTERESIS;
+        let suits = counts.shape(name).is_none_or(|shape| shape.suits(self.level, place));
+        let too_many =
+            !suits || rows(self.level) > aim * HYSTERESIS || around > aim * WINDOWS * HYSTERESIS;
         let too_few = rows(self.level) < aim / HYSTERESIS;
         match (too_many, too_few) {
             (true, _) => level_around(aim, counts, name, place),
@@ -296,14 +300,15 @@ fn ideal(aim: u64) -> u64 {
 /// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
 fn level_around(aim: u64, counts: &impl Counts, group: &str, place: &Region) -> Level {
     let around = neighbourhood(place);
-    finest(counts, group, |level| {
+    finest(counts, group, place, |level| {
         counts.rows(group, place, level) <= ideal(aim)
             && counts.rows(group, &around, level) <= WINDOWS * aim
     })
 }
 
-fn finest(counts: &impl Counts, group: &str, fits: impl Fn(Level) -> bool) -> Level {
-    let levels = counts.shape(group).unwrap_or(Shape::Features).levels();
+fn finest(counts: &impl Counts, group: &str, view: &Region, fits: impl Fn(Level) -> bool) -> Level {
+    let shape = counts.shape(group).unwrap_or(Shape::Features);
+    let mut levels = shape.levels();
     let coarsest = levels.clone().next_back().unwrap_or(Level::Records);
-    levels.into_iter().find(|level| fits(*level)).unwrap_or(coarsest)
+    levels.find(|level| shape.suits(*level, view) && fits(*level)).unwrap_or(coarsest)
 }

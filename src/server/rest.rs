@@ -180,7 +180,7 @@ fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<String>) 
 /// have one file.
 fn column_name(measurement: &Measurement) -> String {
     match (&measurement.column, measurement.source.shape()) {
-        (Some(column), Shape::Features | Shape::Genes) => column.to_string(),
+        (Some(column), Shape::Features | Shape::Genes | Shape::Reads) => column.to_string(),
         _ => measurement.id.clone(),
     }
 }
@@ -208,7 +208,7 @@ fn as_sheet(region: &Region, shape: Shape, names: Vec<String>, table: Table) -> 
         .with("sequence", Cells::Same(region.sequence.to_string()))
         .with("start", Cells::Whole(table.start))
         .with("end", Cells::Whole(table.end));
-    if matches!(shape, Shape::Features | Shape::Genes) {
+    if !matches!(shape, Shape::Dense | Shape::Sparse) {
         sheet = match table.strand.is_empty() {
             true => sheet.with("strand", Cells::Same("*".into())),
             false => {

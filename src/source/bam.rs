@@ -1,4 +1,4 @@
-//! BAM: aligned reads, as their coverage, or with `format=reads` one by one.
+//! BAM: aligned reads, as their coverage and one by one; with `format=reads` only the latter.
 //!
 //! Positions are 0-based in the file; a read covers the bases that its CIGAR aligns it to.
 
@@ -11,7 +11,7 @@ use super::{Format, Input, Missing, Options, bigwig, cache};
 pub(super) const COVERAGE: Format = Format {
     name: "bam",
     extensions: &["bam"],
-    about: "coverage as samtools depth counts it, made once and kept in the cache",
+    about: "coverage as samtools depth counts it, made once and kept in the cache; beside it the reads, with an index",
     sniff: |head| head.starts_with(b"BAM\x01"),
     open: |input, options, context| {
         let make = |out| coverage::write(input, context, out);
@@ -28,7 +28,7 @@ pub(super) const COVERAGE: Format = Format {
 pub(super) const READS: Format = Format {
     name: "reads",
     extensions: &[],
-    about: "with format=reads: the reads of an indexed BAM, as blocks",
+    about: "with format=reads: only the reads of an indexed BAM, as blocks in views of at most 20,000 bases",
     sniff: |_| false,
     open: |input, options, _| reads::open(input, options),
 };

@@ -7,7 +7,8 @@
 mod builder;
 mod census;
 
-use super::{ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
+use super::density::{bins, starts_by_reading};
+use super::{CLOSE, ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences, Strand};
 use crate::table::{Column, Data, Table, Texts};
@@ -270,15 +271,19 @@ impl<F: ByRegion> Indexed<F> {
     fn first_view_of(&self, sequence: usize) -> Option<Region> {
         let name = self.about.sequences.at(sequence).name.clone();
         let length = self.length(sequence);
+        let widest = match self.about.shape {
+            Shape::Reads => CLOSE,
+            _ => FIRST_VIEW_BASES,
+        };
         [length / 2..u32::MAX, 0..u32::MAX].into_iter().find_map(|bases| {
             let (mut first, mut reach, mut count) = (None, 0, 0);
             let seen = self.each(sequence, bases.clone(), |row| {
                 let first = *first.get_or_insert(row.start.max(bases.start));
                 (count, reach) = (count + 1, row.reach());
-                Ok(count < FIRST_VIEW_ROWS && reach - first < FIRST_VIEW_BASES)
+                Ok(count < FIRST_VIEW_ROWS && reach - first < widest)
             });
             let start = seen.ok().and(first)?;
-            let end = reach.min(start.saturating_add(FIRST_VIEW_BASES));
+            let end = reach.min(start.saturating_add(widest));
             Some(Region::new(name.clone(), start, end))
         })
     }
@@ -330,6 +335,7 @@ impl<F: ByRegion> Source for Indexed<F> {
     fn rows(&self, region: &Region, level: Level) -> u64 {
         let Some(sequence) = self.about.sequences.position(&region.sequence) else { return 0 };
         match self.counted(sequence) {
+            _ if self.about.shape.hides(level) => 0,
             Some(census) => census.rows(region, level),
             None => {
                 // Spread evenly, each in a bin of its own unless the bins run out.
@@ -360,6 +366,7 @@ impl<F: ByRegion> Source for Indexed<F> {
             return Ok(Table::empty(columns));
         };
         let table = match level {
+            _ if self.about.shape.hides(level) => Table::default(),
             Level::Records => self.records(sequence, region, &wanted)?,
             Level::Bins { shift } if shift < COARSE => {
                 self.best(sequence, region, shift.max(FINEST), &wanted)?
@@ -367,6 +374,15 @@ impl<F: ByRegion> Source for Indexed<F> {
             wide => self.census(sequence)?.wide.read(region, wide, columns)?,
         };
         Ok(if table.is_empty() { Table::empty(columns) } else { table })
+    }
+
+    fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
+        match self.about.sequences.position(&region.sequence) {
+            Some(sequence) if shift >= COARSE => {
+                Ok(self.census(sequence)?.starts(bins(region, shift), shift))
+            }
+            _ => starts_by_reading(self, region, shift),
+        }
     }
 
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {

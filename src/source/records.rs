@@ -1,5 +1,6 @@
 //! Rows held sorted in memory, their rank known: how every small text format is served.
 
+use super::density::bins;
 use super::names::{Hit, Names, is_accession};
 use super::places::{Place, Places, bare};
 use super::{ColumnInfo, ColumnKind, Level, Shape, Source, WIDEST, unknown_column};
@@ -80,7 +81,7 @@ struct Kept {
 /// How to serve [`Rows`].
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
-    /// [`Shape::Features`] or [`Shape::Genes`].
+    /// Any but a signal's.
     pub shape: Shape,
     /// The column by which rows are searched.
     pub name: Option<&'a str>,
@@ -206,8 +207,9 @@ impl Records {
 
     /// The contiguous run of ranks that holds every row overlapping the region, up to the last that
     /// starts before its end: short rows behind a long one belong to no other piece.
-    fn run(&self, kept: &Kept, region: &Region) -> Range<usize> {
-        if region.is_empty() {
+    fn run(&self, sequence: usize, level: Level, region: &Region) -> Range<usize> {
+        let kept = self.kept(sequence, level);
+        if region.is_empty() || self.shape.hides(level) {
             return 0..0;
         }
         let first = kept.reach.partition_point(|reach| *reach <= region.start);
@@ -261,7 +263,7 @@ impl Source for Records {
     fn rows(&self, region: &Region, level: Level) -> u64 {
         self.sequences
             .position(&region.sequence)
-            .map_or(0, |sequence| self.run(self.kept(sequence, level), region).len() as u64)
+            .map_or(0, |sequence| self.run(sequence, level, region).len() as u64)
     }
 
     /// The rows around the median of the sequence that has most of them.
@@ -289,7 +291,7 @@ impl Source for Records {
             return Ok(Table::empty(columns));
         };
         let kept = self.kept(sequence, level);
-        let run = self.run(kept, region);
+        let run = self.run(sequence, level, region);
         let rows = || kept.rows[run.clone()].iter().map(|&row| row as usize);
         Ok(Table {
             first_rank: run.start as u64,
@@ -304,6 +306,29 @@ impl Source for Records {
                 .map(|column| Column::new(column.name.clone(), column.data.pick(rows())))
                 .collect(),
         })
+    }
+
+    fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
+        let (first, last) = bins(region, shift);
+        let sequence = self.sequences.position(&region.sequence);
+        let bounds = sequence.map_or(0..0, |sequence| self.bounds[sequence].clone());
+        let starts = &self.start[bounds];
+        let mut at = starts.partition_point(|start| start >> shift < first);
+        let count = |bin: u32| {
+            let from = at;
+            at += starts[from..].partition_point(|start| start >> shift <= bin);
+            (at - from) as u32
+        };
+        Ok((first..last).map(count).collect())
+    }
+
+    /// Counts without making the level: rows that start in one bin are neighbours.
+    fn kept(&self, level: Level) -> Option<u64> {
+        let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
+        let of = |bounds: &Range<usize>| {
+            self.start[bounds.clone()].chunk_by(|a, b| a >> shift == b >> shift).count() as u64
+        };
+        Some(self.bounds.iter().map(of).sum())
     }
 
     fn memory(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! Each format has a fixture: a file written here, and what it holds as this test knows it, so that
 //! every answer can be compared with a calculation that does not go through the program.
 
+mod beside;
 mod fixtures;
 mod tabix;
 
@@ -178,7 +179,7 @@ proptest! {
             Shape::Dense => 1,
             _ if fixture.by_region => 128,
             Shape::Sparse => 128,
-            Shape::Features | Shape::Genes => 0,
+            Shape::Features | Shape::Genes | Shape::Reads => 0,
         };
         let announced = source.rows(&region, level);
         prop_assert!(announced.abs_diff(answer.len() as u64) <= tolerated, "{announced} rows announced");
@@ -279,7 +280,7 @@ proptest! {
             Err(error) => named(error)?,
             Ok(source) => for sequence in source.sequences() {
                 let region = Region::new(sequence.name.clone(), 0, sequence.length);
-                let level = source.shape().levels().nth(level).unwrap();
+                let level = source.shape().levels().cycle().nth(level).unwrap();
                 if let Err(error) = source.read(&region, level, &[]) {
                     named(error)?;
                 }

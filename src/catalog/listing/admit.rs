@@ -2,14 +2,18 @@
 
 use super::Listing;
 use crate::genome::{Region, Sequences, built_in, built_in_names};
-use crate::source::{Source, Spec};
+use crate::source::{Part, Source, Spec};
 use std::sync::Arc;
 
 impl Listing {
     /// Adds the sequences of sources that are not known yet. Lengths come from files that state
     /// them, else from the built-in assembly that fits, else from the last row.
-    pub(super) fn admit_sequences(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
-        for (source, spec) in opened {
+    pub(super) fn admit_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
+        let opened: Vec<_> = opened
+            .iter()
+            .filter_map(|(parts, spec)| parts.first().map(|own| (own.source.clone(), spec)))
+            .collect();
+        for (source, spec) in &opened {
             if self.fixed {
                 self.warn_of_strangers(&**source, spec);
             } else if source.knows_lengths() {
@@ -43,12 +47,12 @@ impl Listing {
             let length = official.map_or(sequence.length, |official| official.length);
             self.add_sequence(&sequence.name, length.max(sequence.length));
         }
-        self.warn_of_islands(opened);
+        self.warn_of_islands(&opened);
     }
 
     /// Warns of files that share no sequence with any other because they name them by accessions
     /// and the others do not, or the other way round.
-    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, Spec)]) {
+    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, &Spec)]) {
         let places = |source: &dyn Source| -> Vec<usize> {
             source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
         };
@@ -133,12 +137,11 @@ mod tests {
     use super::*;
     use crate::genome::Aliases;
 
-    fn opened(text: &str) -> (Arc<dyn Source>, Spec) {
+    fn opened(text: &str) -> (Vec<Part>, Spec) {
         let bytes: &'static [u8] = text.to_owned().leak().as_bytes();
         let input = crate::source::Input::Memory("x.bed".into(), bytes);
         let spec = Spec { input, options: crate::source::Options::default() };
-        let source = crate::source::open(&spec, &crate::source::Context::default()).unwrap();
-        (Arc::from(source), spec)
+        (crate::source::open_all(&spec, &crate::source::Context::default()).unwrap(), spec)
     }
 
     #[test]

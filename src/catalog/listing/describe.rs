@@ -1,8 +1,8 @@
 //! Which datasource and measurements a source becomes.
 
-use super::Listing;
+use super::{Listing, thinned};
 use crate::catalog::{ChartType, Datasource, Kind, Measurement};
-use crate::source::{ColumnInfo, ColumnKind, Mock, Shape, Source, Spec};
+use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,23 +11,24 @@ const SIGNALS: &str = "signals";
 
 impl Listing {
     /// The measurements of a source: its rows if they are features, then each column of numbers.
-    pub(super) fn describe(&self, source: &Arc<dyn Source>, spec: &Spec) -> Vec<Arc<Measurement>> {
-        let (options, kept) = (&spec.options, Arc::new(spec.clone()));
-        let name = options.name.clone().unwrap_or_else(|| spec.input.stem());
-        let id = self.free_id(&name);
+    pub(super) fn describe(
+        &self,
+        part: &Part,
+        spec: &Arc<Spec>,
+        id: &str,
+        name: &str,
+    ) -> Vec<Arc<Measurement>> {
+        let (source, options) = (&part.source, &spec.options);
         let shape = source.shape();
         let datasource = match shape {
             Shape::Dense => options.group.clone().unwrap_or_else(|| SIGNALS.to_owned()),
-            _ => id.clone(),
+            _ => id.to_owned(),
         };
-        let wanted = |column: &&ColumnInfo| {
-            let only = options.columns.as_ref();
-            only.is_none_or(|only| only.iter().any(|name| **name == *column.name))
-        };
-        let columns: Vec<_> = source.columns().iter().filter(wanted).collect();
+        let columns = wanted(source, options);
         let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
         let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
+        let thinned = thinned::annotation(&**source);
         let measurement = |id: String, name: String, kind, chart| Measurement {
             id,
             name,
@@ -39,30 +40,34 @@ impl Listing {
             chart,
             color: options.color.clone(),
             annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
+                .chain(thinned.clone())
                 .chain(options.annotation.clone())
                 .collect(),
             source: source.clone(),
-            spec: Some(kept.clone()),
+            spec: Some(spec.clone()),
             column: None,
+            beside: part.beside,
         };
         let mut all = Vec::new();
         let chart = match shape {
             Shape::Genes => Some(ChartType::Genes),
-            Shape::Features => Some(ChartType::Blocks),
+            Shape::Features | Shape::Reads => Some(ChartType::Blocks),
             Shape::Dense | Shape::Sparse => None,
         };
         if let Some(chart) = chart {
-            all.push(measurement(id.clone(), name.clone(), Kind::Range, chart));
+            all.push(measurement(id.to_owned(), name.to_owned(), Kind::Range, chart));
         }
+        // What stands beside has a scale of its own.
+        let chosen = options.range.filter(|_| part.beside.is_none());
         for column in columns {
             let ColumnKind::Number(range) = column.kind else { continue };
             let (id, name) = match chart {
                 Some(_) => (format!("{id}.{}", column.name), format!("{name} {}", column.name)),
-                None => (id.clone(), name.clone()),
+                None => (id.to_owned(), name.to_owned()),
             };
             let described = measurement(id, name, Kind::Feature, ChartType::Line);
             all.push(Measurement {
-                range: options.range.or(range.map(pleasant)),
+                range: chosen.or(range.map(pleasant)),
                 column: Some(column.name.clone()),
                 annotation: described
                     .annotation
@@ -97,6 +102,7 @@ impl Listing {
             source: mock,
             spec: None,
             column: Some(Mock::MEASUREMENT.into()),
+            beside: None,
         };
         self.datasources.push(Arc::new(Datasource {
             id: measurement.datasource.clone(),
@@ -106,10 +112,21 @@ impl Listing {
         }));
     }
 
-    fn free_id(&self, name: &str) -> String {
+    pub(super) fn free_id(&self, name: &str) -> String {
         let taken = |id: &str| id == SIGNALS || self.datasource(id).is_some();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()
+    }
+}
+
+/// The columns that the user wants of a source: all if none of its columns is named, since those
+/// may be of what it stands beside.
+fn wanted<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnInfo> {
+    let named =
+        |column: &&ColumnInfo| options.columns.iter().flatten().any(|name| **name == *column.name);
+    match source.columns().iter().any(|column| named(&column)) {
+        true => source.columns().iter().filter(named).collect(),
+        false => source.columns().iter().collect(),
     }
 }
 

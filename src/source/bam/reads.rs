@@ -39,7 +39,7 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> 
     }
     let rows = (0..sequences.len()).map(|at| index.sequences.get(at).and_then(|bins| bins.count));
     let about = About {
-        shape: Shape::Features,
+        shape: Shape::Reads,
         rows: rows.map(Option::unwrap_or_default).collect(),
         sequences: sequences.clone(),
         knows_lengths: true,

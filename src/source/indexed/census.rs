@@ -20,12 +20,21 @@ pub(super) struct Census {
     best: Vec<Ranks>,
     /// The best row of each bin of [`COARSE`], as a source that thins them further.
     pub(super) wide: Records,
+    /// How many rows start in each bin of [`COARSE`], up to the last that has any.
+    starts: Vec<u32>,
 }
 
 impl Census {
     /// The ranks of the rows that bins of that width keep.
     pub(super) fn best(&self, shift: u8) -> &Ranks {
         &self.best[usize::from(shift.clamp(FINEST, COARSE - 1) - FINEST)]
+    }
+
+    /// How many rows start in each of those bins, which are no narrower than [`COARSE`].
+    pub(super) fn starts(&self, (first, last): (u32, u32), shift: u8) -> Vec<u32> {
+        let narrow = 1usize << (shift - COARSE);
+        let place = |bin: u32| (bin as usize * narrow).min(self.starts.len());
+        (first..last).map(|bin| self.starts[place(bin)..place(bin + 1)].iter().sum()).collect()
     }
 
     /// How many rows a read gives, exact to a hundred or so.
@@ -158,6 +167,7 @@ pub(super) struct Counter {
     last: (u32, u32),
     best: Vec<Best>,
     wide: Thinner,
+    starts: Vec<u32>,
 }
 
 /// The best row of the current bin of one width, without its text.
@@ -174,6 +184,7 @@ impl Counter {
             last: (0, 0),
             best: (FINEST..COARSE).map(|_| Best::default()).collect(),
             wide: Thinner::new(COARSE),
+            starts: Vec::new(),
         }
     }
 
@@ -183,6 +194,11 @@ impl Counter {
         let skip = if start == row.start { count } else { 0 };
         self.last = (row.start, skip + 1);
         self.records.add(row.start, skip, row.reach());
+        let bin = (row.start >> COARSE) as usize;
+        if self.starts.len() <= bin {
+            self.starts.resize(bin + 1, 0);
+        }
+        self.starts[bin] += 1;
         for (best, shift) in self.best.iter_mut().zip(FINEST..) {
             best.add(row, weight, shift);
         }
@@ -197,7 +213,7 @@ impl Counter {
 
     pub(super) fn census(self, wide: Records) -> Census {
         let best = self.best.into_iter().map(|best| best.ranks).collect();
-        Census { records: self.records, best, wide }
+        Census { records: self.records, best, wide, starts: self.starts }
     }
 }
 

@@ -1,0 +1,85 @@
+//! What people are told of rows that wide views do not show.
+
+use crate::source::{CLOSE, Level, Shape, Source, total};
+use std::collections::BTreeMap;
+
+/// Smaller sets are shown whole, or nearly so, in any view.
+const FEW: u64 = 1_000;
+/// Logarithms to base 2 of the widths of the bins that are spoken of.
+const TOLD: [u8; 4] = [10, 14, 18, 22];
+
+/// How many rows a source of features has, and how many of them are hidden where only the most
+/// important row of each bin is shown. What takes reading files to count is a bound.
+pub(super) fn annotation(source: &dyn Source) -> BTreeMap<String, String> {
+    let mut told = BTreeMap::new();
+    let rows = match source.shape() {
+        Shape::Dense | Shape::Sparse => return told,
+        Shape::Reads => {
+            let widest = thousands(CLOSE.into());
+            told.insert("shown".to_owned(), format!("in views of at most {widest} bases"));
+            total(source)
+        }
+        Shape::Features | Shape::Genes => total(source),
+    };
+    if rows <= FEW {
+        return told;
+    }
+    told.insert("rows".to_owned(), thousands(rows));
+    if source.shape() != Shape::Reads {
+        let hidden = TOLD.map(|shift| {
+            let width = thousands(1 << shift);
+            match source.kept(Level::Bins { shift }) {
+                Some(kept) => format!("{} in bins of {width} bases", thousands(rows - kept)),
+                None => {
+                    let least = rows.saturating_sub(most(source, shift));
+                    format!("at least {} in bins of {width} bases", thousands(least))
+                }
+            }
+        });
+        told.insert("hidden".to_owned(), hidden.join("; "));
+    }
+    told
+}
+
+/// The number of bins of that width, each of which shows one row at most.
+fn most(source: &dyn Source, shift: u8) -> u64 {
+    source.sequences().iter().map(|s| u64::from(s.length.div_ceil(1 << shift))).sum()
+}
+
+/// A number with its thousands apart.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Records, Rows, Use};
+
+    #[test]
+    fn what_is_hidden_is_counted() {
+        let mut rows = Rows::default();
+        // Of each 4,096 bases, four rows within 64 and one at their middle.
+        for at in (0..500 * 4096).step_by(4096) {
+            [0, 10, 20, 30, 2048].iter().for_each(|more| rows.push("c", at + more, at + more + 5));
+        }
+        let how = Use { shape: Shape::Features, name: None, importance: None };
+        let told = annotation(&Records::new(rows, how));
+        assert_eq!(told["rows"], "2,500");
+        let hidden = [
+            "1,500 in bins of 1,024 bases",
+            "2,375 in bins of 16,384 bases",
+            "2,492 in bins of 262,144 bases",
+            "2,499 in bins of 4,194,304 bases",
+        ];
+        assert_eq!(told["hidden"], hidden.join("; "));
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(999), "999");
+    }
+}
