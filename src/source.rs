@@ -3,6 +3,7 @@
 //! [`Source`] is the contract that everything stands on; [`FORMATS`] is the one list of file
 //! formats. A format costs its own file and one word in that list.
 
+mod alignment;
 mod bam;
 mod bbi;
 mod bed;
@@ -16,6 +17,7 @@ mod binning;
 mod bins;
 mod cache;
 mod context;
+mod cram;
 mod density;
 mod fields;
 mod genepred;
@@ -266,7 +268,8 @@ pub struct Part {
 }
 
 /// The formats whose files are served as another one too.
-const BESIDE: &[(&str, &Format)] = &[(bam::COVERAGE.name, &bam::READS)];
+const BESIDE: &[(&str, &Format)] =
+    &[(bam::COVERAGE.name, &bam::READS), (cram::COVERAGE.name, &bam::READS)];
 
 /// Every format, in the order in which contents are tried: the most telling first.
 pub const FORMATS: &[Format] = &[
@@ -274,6 +277,7 @@ pub const FORMATS: &[Format] = &[
     bigbed::FORMAT,
     vcf::FORMAT,
     bam::COVERAGE,
+    cram::COVERAGE,
     bam::READS,
     wig::WIG,
     gff::GFF3,

@@ -71,21 +71,7 @@ impl Index {
     /// The index that lies beside a file: `x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`; none if none does.
     /// One that is older than the file is read with a warning.
     pub(super) fn beside(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
-        let Input::File(path) = input else { return Ok(None) };
-        let with = |ending: &&str| {
-            let appended = PathBuf::from(format!("{}.{ending}", path.display()));
-            [appended, path.with_extension(ending)]
-        };
-        let Some(found) = endings.iter().flat_map(with).find(|path| path.is_file()) else {
-            return Ok(None);
-        };
-        let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
-        if changed(&found) < changed(path) {
-            tracing::warn!(
-                "{} is older than the file it indexes; if that has changed, index it again",
-                found.display()
-            );
-        }
+        let Some(found) = index_beside(input, endings) else { return Ok(None) };
         Ok(Some((Self::read(&Input::File(found.clone()))?, found)))
     }
 
@@ -195,6 +181,24 @@ impl Index {
         });
         starts.max().unwrap_or(0)
     }
+}
+
+/// Where the index lies that is beside a file; with a warning if it is older than that.
+pub(super) fn index_beside(input: &Input, endings: &[&str]) -> Option<PathBuf> {
+    let Input::File(path) = input else { return None };
+    let with = |ending: &&str| {
+        let appended = PathBuf::from(format!("{}.{ending}", path.display()));
+        [appended, path.with_extension(ending)]
+    };
+    let found = endings.iter().flat_map(with).find(|path| path.is_file())?;
+    let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    if changed(&found) < changed(path) {
+        tracing::warn!(
+            "{} is older than the file it indexes; if that has changed, index it again",
+            found.display()
+        );
+    }
+    Some(found)
 }
 
 impl Text {

@@ -3,6 +3,7 @@
 #[path = "../bbi/writer.rs"]
 mod writer;
 
+use crate::cram;
 use crate::tabix::{self, Bgzf, Kind, Place};
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
@@ -200,6 +201,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "wig" => wig(),
         "vcf" => vcf(),
         "bam" => bam(),
+        "cram" => cram(),
         "reads" => reads(),
         _ => Vec::new(),
     }
@@ -401,6 +403,32 @@ fn cigar(row: &Row) -> Vec<(u32, char)> {
 
 fn bam() -> Vec<Fixture> {
     let (reads, bytes, _) = bam_file();
+    vec![Fixture::new("bam", "x.bam", &bytes, coverage(&reads), &[])]
+}
+
+fn cram() -> Vec<Fixture> {
+    let (reads, bytes, _) = cram_file();
+    vec![Fixture::new("cram", "x.cram", &bytes, coverage(&reads), &[])]
+}
+
+/// The same reads in a CRAM, and its index.
+fn cram_file() -> (Vec<Row>, Vec<u8>, Vec<u8>) {
+    let (rows, ..) = bam_file();
+    let read = |row: &Row| cram::Read {
+        sequence: usize::from(row.sequence == "chr2"),
+        start: row.start,
+        flags: if row.strand == "-" { 16 } else { 0 },
+        quality: (row.value / 20.0) as u8,
+        name: row.name.replace(' ', "_"),
+        cigar: cigar(row),
+    };
+    let reads: Vec<_> = rows.iter().map(read).collect();
+    let (bytes, index) = cram::file(&[("chr1", LENGTH), ("chr2", LENGTH)], &reads);
+    (rows, bytes, index)
+}
+
+/// How many reads lie over each base, as runs of one number.
+fn coverage(reads: &[Row]) -> Vec<Row> {
     let mut rows = Vec::new();
     for sequence in ["chr1", "chr2"] {
         let mut bases = vec![0.0; LENGTH as usize];
@@ -424,7 +452,7 @@ fn bam() -> Vec<Fixture> {
             rows.push(Row { sequence, start, end, strand: ".", name, value: run[0] });
         }
     }
-    vec![Fixture::new("bam", "x.bam", &bytes, rows, &[])]
+    rows
 }
 
 fn reads() -> Vec<Fixture> {
@@ -439,9 +467,23 @@ fn reads() -> Vec<Fixture> {
     let (rows, bytes, places) = bam_file();
     let new =
         || Fixture::new("reads", "x.bam", &bytes, rows.clone(), COLUMNS).option("format", "reads");
+    // CRAM does not tell = and X from M.
+    const PLAIN: &[(&str, Expected)] = &[
+        COLUMNS[0],
+        COLUMNS[1],
+        COLUMNS[2],
+        ("cigar", |row| {
+            let letter = |letter| if "=X".contains(letter) { 'M' } else { letter };
+            cigar(row).iter().map(|(n, each)| format!("{n}{}", letter(*each))).collect()
+        }),
+    ];
+    let (_, packed, index) = cram_file();
     vec![
         new().indexed("bai", &tabix::index(&places, Kind::Bai)),
         new().indexed("csi", &tabix::index(&places, Kind::Csi(14, 6))),
+        Fixture::new("reads of cram", "x.cram", &packed, rows.clone(), PLAIN)
+            .option("format", "reads")
+            .indexed("crai", &index),
     ]
 }
 

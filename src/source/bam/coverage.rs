@@ -4,40 +4,43 @@
 //! mapped, secondary, failed or duplicates. Reads come sorted, so only the ends of those that are
 //! not over yet are remembered, never a number for each base.
 
-use super::record::{Record, sequences};
 use crate::error::{Error, Result};
+use crate::source::alignment::{Alignment, Alignments};
 use crate::source::bbi::write::{Refused, Writer};
-use crate::source::bgzf::Bgzf;
 use crate::source::{Context, Input, cache};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-/// Writes the coverage of all sequences.
-pub(super) fn write(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()> {
+/// Writes the coverage of all sequences from the `reads` of a file.
+pub(in crate::source) fn write(
+    mut reads: impl Alignments,
+    input: &Input,
+    context: &Context,
+    out: BufWriter<File>,
+) -> Result<()> {
     let unwritable = |error| cache::unwritable(context, &error);
     let mut writer = Writer::new(out).map_err(unwritable)?;
-    let mut reader = Bgzf::open(input)?;
-    let sequences = sequences(&mut reader)?;
+    let sequences = reads.sequences().clone();
     let mut lengths = sequences.iter();
-    let (mut depth, mut record) = (Depth::default(), Record::default());
+    let mut depth = Depth::default();
     let (mut count, mut last) = (0u64, None);
     let refused = |refused| match refused {
         Refused::Order => Error::Bug("coverage is not in order".into()),
         Refused::Io(error) => unwritable(error),
     };
-    while record.read(&mut reader)? {
+    while let Some(read) = reads.next()? {
         count += 1;
         if count.is_multiple_of(1 << 16) {
             context.progress.tell(input.path(), count);
         }
-        let (Some(sequence), Some(start)) = (record.sequence(), record.start()) else { continue };
+        let (Some(sequence), Some(start)) = (read.sequence(), read.start()) else { continue };
         if last > Some((sequence, start)) || sequence >= sequences.len() {
             let what = match sequence < sequences.len() {
                 true => "the reads are not sorted by position; sort them with samtools sort",
                 false => "a read lies on a sequence that is not listed",
             };
-            return Err(reader.damaged(what));
+            return Err(reads.damaged(what));
         }
         if last.is_none_or(|(known, _)| known < sequence) {
             depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
@@ -47,10 +50,10 @@ pub(super) fn write(input: &Input, context: &Context, out: BufWriter<File>) -> R
             }
         }
         last = Some((sequence, start));
-        if record.is_counted() {
+        if read.is_counted() {
             depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
             let length = sequences.at(sequence).length;
-            for block in record.blocks() {
+            for block in read.blocks() {
                 depth.add(block.start.min(length), block.end.min(length));
             }
         }

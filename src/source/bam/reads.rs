@@ -2,20 +2,16 @@
 
 use super::record::{Record, sequences};
 use crate::error::{Error, Result};
-use crate::genome::{Sequences, Strand};
+use crate::genome::Sequences;
+use crate::source::alignment::{Alignment, about, field};
 use crate::source::bgzf::Bgzf;
 use crate::source::binning::Index;
-use crate::source::indexed::{About, ByRegion, Flow, Indexed, Row};
+use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
 use crate::source::pool::Pool;
-use crate::source::{ColumnInfo, ColumnKind, Input, Options, Shape, Source};
+use crate::source::{Input, Options, Source};
 use std::borrow::Cow;
-use std::fmt::Write;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::Path;
-
-/// The columns of a read, between tabs in a row's text.
-const COLUMNS: [(&str, bool); 4] =
-    [("name", false), ("mapq", true), ("flags", false), ("cigar", false)];
 
 struct Reads {
     input: Input,
@@ -38,26 +34,7 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> 
         return Err(Error::data(&path, "", format!("is not the index of {name}; index it again")));
     }
     let rows = (0..sequences.len()).map(|at| index.sequences.get(at).and_then(|bins| bins.count));
-    let about = About {
-        shape: Shape::Reads,
-        rows: rows.map(Option::unwrap_or_default).collect(),
-        sequences: sequences.clone(),
-        knows_lengths: true,
-        columns: COLUMNS
-            .iter()
-            .map(|(name, number)| ColumnInfo {
-                name: (*name).into(),
-                kind: if *number {
-                    ColumnKind::Number(Some((0.0, 60.0)))
-                } else {
-                    ColumnKind::Text
-                },
-            })
-            .collect(),
-        // Nobody looks for a read by name in a whole genome.
-        name: None,
-        importance: Some(1),
-    };
+    let about = about(sequences.clone(), rows.map(Option::unwrap_or_default).collect());
     let reads = Reads { input: input.clone(), sequences, index, readers: Pool::new(reader) };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
 }
@@ -85,19 +62,7 @@ impl Reads {
                 if start >= bases.end {
                     return Ok(());
                 }
-                let end = record.end();
-                if !record.is_mapped() || end.max(start + 1) <= bases.start {
-                    continue;
-                }
-                text.clear();
-                let name = String::from_utf8_lossy(record.name());
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{name}\t{}\t{}\t", record.quality(), record.flags());
-                for (length, letter) in record.cigar() {
-                    let _ = write!(text, "{length}{letter}");
-                }
-                let strand = if record.is_reverse() { Strand::Reverse } else { Strand::Forward };
-                if let ControlFlow::Break(result) = take(Row { start, end, strand, text: &text }) {
+                if let Flow::Break(result) = record.give(&bases, &mut text, take) {
                     return result;
                 }
             }
@@ -122,6 +87,6 @@ impl ByRegion for Reads {
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        row.text.split('\t').nth(column).unwrap_or_default().into()
+        field(row, column)
     }
 }

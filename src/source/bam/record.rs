@@ -1,23 +1,17 @@
 //! What a BAM file begins with, and its records as far as they are used (SAM specification,
 //! section 4.2).
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences};
+use crate::source::Input;
+use crate::source::alignment::{Alignment, Alignments};
 use crate::source::bgzf::Bgzf;
-use std::ops::Range;
 
 /// No record of real reads comes near this.
 const LARGEST_RECORD: usize = 1 << 28;
 /// Bytes of a record before its name.
 const FIXED: usize = 32;
 const LONGEST_NAME: u32 = 4096;
-
-/// Bits of FLAG.
-const UNMAPPED: u16 = 0x4;
-const REVERSE: u16 = 0x10;
-const SECONDARY: u16 = 0x100;
-const FAILED: u16 = 0x200;
-const DUPLICATE: u16 = 0x400;
 
 /// An aligned read.
 #[derive(Debug, Default)]
@@ -92,42 +86,6 @@ impl Record {
         Ok(true)
     }
 
-    /// The number of its sequence; none if it has none.
-    pub(super) fn sequence(&self) -> Option<usize> {
-        usize::try_from(number(&self.bytes, 0) as i32).ok()
-    }
-
-    /// Its first aligned base, 0-based; none if it has none.
-    pub(super) fn start(&self) -> Option<u32> {
-        u32::try_from(number(&self.bytes, 4) as i32).ok()
-    }
-
-    pub(super) fn flags(&self) -> u16 {
-        (number(&self.bytes, 12) >> 16) as u16
-    }
-
-    pub(super) fn quality(&self) -> u8 {
-        self.bytes[9]
-    }
-
-    pub(super) fn is_reverse(&self) -> bool {
-        self.flags() & REVERSE > 0
-    }
-
-    pub(super) fn is_mapped(&self) -> bool {
-        self.flags() & UNMAPPED == 0 && self.sequence().is_some() && self.start().is_some()
-    }
-
-    /// Whether `samtools depth` counts it by default.
-    pub(super) fn is_counted(&self) -> bool {
-        self.is_mapped() && self.flags() & (SECONDARY | FAILED | DUPLICATE) == 0
-    }
-
-    pub(super) fn name(&self) -> &[u8] {
-        let length = usize::from(self.bytes[8]).saturating_sub(1);
-        self.bytes.get(FIXED..FIXED + length).unwrap_or_default()
-    }
-
     fn bases(&self) -> u32 {
         number(&self.bytes, 16)
     }
@@ -138,20 +96,6 @@ impl Record {
 
     fn cigar_at(&self) -> usize {
         FIXED + usize::from(self.bytes[8])
-    }
-
-    /// The operations of its CIGAR: length and letter. One of more than 65,535 operations stands
-    /// in the tag `CG`.
-    pub(super) fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
-        let at = self.cigar_at();
-        let own = &self.bytes[at..at + 4 * usize::from(self.operations())];
-        let placeholder = own.len() == 8 && number(own, 0) == self.bases() << 4 | 4;
-        let bytes = if placeholder { self.long_cigar().unwrap_or(own) } else { own };
-        bytes.chunks_exact(4).map(|operation| {
-            let operation = number(operation, 0);
-            let letter = b"MIDNSHP=X".get(operation as usize & 0xf).copied().unwrap_or(b'?');
-            (operation >> 4, char::from(letter))
-        })
     }
 
     /// The value of the tag `CG`.
@@ -182,35 +126,71 @@ impl Record {
             tags = value.get(length..)?;
         }
     }
+}
 
-    /// The stretches of the sequence that its bases are aligned to: without deletions and skipped
-    /// introns. Those that touch are one.
-    pub(super) fn blocks(&self) -> Vec<Range<u32>> {
-        let mut at = self.start().unwrap_or(0);
-        let mut blocks: Vec<Range<u32>> = Vec::with_capacity(4);
-        for (length, letter) in self.cigar() {
-            let end = at.saturating_add(length).min(MAX_POSITION);
-            match letter {
-                'M' | '=' | 'X' => {
-                    match blocks.last_mut() {
-                        Some(last) if last.end == at => last.end = end,
-                        _ if at < end => blocks.push(at..end),
-                        _ => {}
-                    }
-                    at = end;
-                }
-                'D' | 'N' => at = end,
-                _ => {}
-            }
-        }
-        blocks
+impl Alignment for Record {
+    fn sequence(&self) -> Option<usize> {
+        usize::try_from(number(&self.bytes, 0) as i32).ok()
     }
 
-    /// One past the last base of the sequence that it reaches; its start if it has no bases.
-    pub(super) fn end(&self) -> u32 {
-        let start = self.start().unwrap_or(0);
-        let consumed =
-            self.cigar().filter(|(_, letter)| matches!(letter, 'M' | '=' | 'X' | 'D' | 'N'));
-        consumed.fold(start, |end, (length, _)| end.saturating_add(length)).min(MAX_POSITION)
+    fn start(&self) -> Option<u32> {
+        u32::try_from(number(&self.bytes, 4) as i32).ok()
+    }
+
+    fn flags(&self) -> u16 {
+        (number(&self.bytes, 12) >> 16) as u16
+    }
+
+    fn quality(&self) -> u8 {
+        self.bytes[9]
+    }
+
+    fn name(&self) -> &[u8] {
+        let length = usize::from(self.bytes[8]).saturating_sub(1);
+        self.bytes.get(FIXED..FIXED + length).unwrap_or_default()
+    }
+
+    /// The operations of its CIGAR: length and letter. One of more than 65,535 operations stands
+    /// in the tag `CG`.
+    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
+        let at = self.cigar_at();
+        let own = &self.bytes[at..at + 4 * usize::from(self.operations())];
+        let placeholder = own.len() == 8 && number(own, 0) == self.bases() << 4 | 4;
+        let bytes = if placeholder { self.long_cigar().unwrap_or(own) } else { own };
+        bytes.chunks_exact(4).map(|operation| {
+            let operation = number(operation, 0);
+            let letter = b"MIDNSHP=X".get(operation as usize & 0xf).copied().unwrap_or(b'?');
+            (operation >> 4, char::from(letter))
+        })
+    }
+}
+
+/// All records of a file.
+pub(super) struct Stream {
+    reader: Bgzf,
+    sequences: Sequences,
+    record: Record,
+}
+
+impl Stream {
+    pub(super) fn open(input: &Input) -> Result<Self> {
+        let mut reader = Bgzf::open(input)?;
+        Ok(Stream { sequences: sequences(&mut reader)?, reader, record: Record::default() })
+    }
+}
+
+impl Alignments for Stream {
+    type Read = Record;
+
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    fn next(&mut self) -> Result<Option<&Record>> {
+        Ok(self.record.read(&mut self.reader)?.then_some(&self.record))
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        self.reader.damaged(what)
     }
 }

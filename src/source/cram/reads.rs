@@ -1,0 +1,119 @@
+//! Reads as rows: for those who look closely, by region with the index beside the file.
+
+use super::container::Cram;
+use super::index::Index;
+use super::record::{Decoder, Read};
+use crate::error::{Error, Result};
+use crate::source::alignment::{Alignment, about, field};
+use crate::source::binning::index_beside;
+use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
+use crate::source::pool::Pool;
+use crate::source::{Input, Options, Source};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+struct Reads {
+    input: Input,
+    index: Index,
+    decoder: Decoder,
+    readers: Pool<Lent>,
+}
+
+/// An open file, and the slice that was decoded last: views that follow each other often need the
+/// same.
+struct Lent {
+    file: Cram,
+    slice: Option<(u64, usize)>,
+    reads: Vec<Read>,
+}
+
+pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+    let mut file = Cram::open(input)?;
+    let sequences = file.sequences.clone();
+    let Some(path) = index_beside(input, &["crai"]) else {
+        let name = input.path().display();
+        let what =
+            format!("reads are shown by region only, which takes an index: samtools index {name}");
+        return Err(Error::data(input.path(), "", what));
+    };
+    let index = Index::read(&path, input.path(), sequences.len())?;
+    // The index tells bytes, not records; the first container tells how many bytes one takes.
+    let a_record = match file.container()? {
+        Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),
+        None => 1.0,
+    };
+    let rows = |sequence| (index.bytes(sequence) as f64 / a_record) as u64;
+    let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
+    let decoder = Decoder::new(&sequences);
+    let readers = Pool::new(Lent::new(file));
+    let reads = Reads { input: input.clone(), index, decoder, readers };
+    Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
+}
+
+impl Lent {
+    fn new(file: Cram) -> Self {
+        Lent { file, slice: None, reads: Vec::new() }
+    }
+}
+
+impl Reads {
+    fn walk(
+        &self,
+        lent: &mut Lent,
+        sequence: usize,
+        bases: &Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let mut text = String::new();
+        for entry in self.index.over(sequence, bases) {
+            let slice = (entry.container, entry.slice);
+            if lent.slice != Some(slice) {
+                lent.slice = None;
+                lent.file.seek(entry.container)?;
+                let misfit = |file: &Cram| {
+                    file.damaged("the index does not fit what lies here; index the file again")
+                };
+                let Some(container) = lent.file.container()? else {
+                    return Err(misfit(&lent.file));
+                };
+                let other = container.sequence >= 0 && container.sequence as usize != sequence;
+                if other || !container.landmarks.contains(&entry.slice) {
+                    return Err(misfit(&lent.file));
+                }
+                let wanted = |landmark| landmark == entry.slice;
+                lent.reads = self.decoder.reads(&lent.file, &container, wanted)?;
+                lent.slice = Some(slice);
+            }
+            for read in lent.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
+                if read.start().is_some_and(|start| start >= bases.end) {
+                    break;
+                }
+                if let Flow::Break(result) = read.give(bases, &mut text, take) {
+                    return result;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ByRegion for Reads {
+    fn path(&self) -> &Path {
+        self.input.path()
+    }
+
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let open = || Ok(Lent::new(Cram::open(&self.input)?));
+        self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
+    }
+
+    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
+        field(row, column)
+    }
+}
