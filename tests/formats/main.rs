@@ -3,6 +3,7 @@
 //! Each format has a fixture: a file written here, and what it holds as this test knows it, so that
 //! every answer can be compared with a calculation that does not go through the program.
 
+mod alignments;
 mod beside;
 mod cram;
 mod fixtures;

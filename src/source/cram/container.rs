@@ -29,6 +29,10 @@ const LARGEST_TEXT: u64 = 1 << 26;
 /// What the container that ends a file says of its place (section 9).
 const END: (i32, i32) = (-1, 4_542_278);
 
+/// What is said where no container is found.
+const MISFIT: &str = "no intact container begins here; is the copy complete? if the file changed \
+                      since it was indexed, index it again";
+
 /// The kinds of block that are looked into.
 const FILE_HEADER: u8 = 0;
 const SLICE_HEADER: u8 = 2;
@@ -131,6 +135,8 @@ impl Cram {
         let mut bytes = vec![0; 4];
         self.fill(&mut bytes)?;
         let length = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let left = self.size.saturating_sub(self.at).min(LARGEST as u64);
+        let misfit = self.damaged(MISFIT);
         let mut next = || {
             let mut byte = [0];
             self.fill(&mut byte)?;
@@ -143,23 +149,20 @@ impl Cram {
         ltf8(&mut next)?;
         ltf8(&mut next)?;
         let (blocks, slices) = (itf8(&mut next)?, itf8(&mut next)?);
-        let mut landmarks = Vec::new();
         // Each slice has a byte or more, so there are no more of them than bytes.
-        for _ in 0..slices.min(length) {
+        let length = usize::try_from(length).ok().filter(|length| *length as u64 <= left);
+        let slices = usize::try_from(slices).ok().filter(|slices| Some(*slices) <= length);
+        let (Some(length), Some(slices)) = (length, slices) else { return Err(misfit) };
+        let mut landmarks = Vec::new();
+        for _ in 0..slices {
             landmarks.push(itf8(&mut next)? as usize);
         }
         let mut sum = [0; 4];
         self.fill(&mut sum)?;
-        let left = self.size.saturating_sub(self.at);
-        let length = usize::try_from(length).ok().filter(|n| *n <= LARGEST && *n as u64 <= left);
         let intact = checksum(&bytes) == u32::from_le_bytes(sum) && landmarks.is_sorted();
-        let length = length.filter(|n| intact && landmarks.last().is_none_or(|last| last < n));
-        let length = length.ok_or_else(|| {
-            self.damaged(
-                "no intact container begins here; if the file changed since it was indexed, index \
-                 it again",
-            )
-        })?;
+        if !intact || landmarks.last().is_some_and(|last| *last >= length) {
+            return Err(misfit);
+        }
         bytes.extend(sum);
         let head = bytes.len();
         bytes.resize(head + length, 0);
