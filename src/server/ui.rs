@@ -14,12 +14,10 @@ macro_rules! files {
 
 files! {
     "index.html", "style.css", "icon.svg",
-    "js/actions.js", "js/app.js", "js/chart.js", "js/charts/axis.js", "js/charts/blocks.js",
-    "js/charts/genes.js", "js/charts/heatmap.js", "js/charts/lanes.js", "js/charts/lines.js",
-    "js/charts/list.js", "js/charts/plots.js", "js/charts/ruler.js", "js/data.js",
-    "js/dialogs.js", "js/dom.js", "js/facts.js", "js/finder.js", "js/keys.js", "js/link.js",
-    "js/main.js", "js/notes.js", "js/pen.js", "js/picture.js", "js/place.js", "js/pointing.js",
-    "js/region.js", "js/rows.js", "js/scale.js", "js/socket.js", "js/theme.js",
+    "js/actions.js", "js/app.js", "js/chart.js", "js/charts/axis.js", "js/charts/features.js",
+    "js/charts/lines.js", "js/charts/list.js", "js/charts/plots.js", "js/data.js", "js/dialogs.js",
+    "js/dom.js", "js/finder.js", "js/keys.js", "js/link.js", "js/main.js", "js/pen.js",
+    "js/picture.js", "js/place.js", "js/region.js", "js/scale.js", "js/socket.js", "js/theme.js",
 }
 
 /// What the page may do: run its own files and speak with its own endpoint, nothing else. So even
