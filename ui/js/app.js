@@ -1,7 +1,7 @@
 // The page's state: what is served, the charts, the place; and drawing them.
 
 import { Chart } from './chart.js';
-import { drawOverview, drawRuler } from './charts/axis.js';
+import { drawRuler } from './charts/axis.js';
 import { COLORS, kindFor } from './charts/list.js';
 import { Data } from './data.js';
 import { byId, sized } from './dom.js';
@@ -10,7 +10,7 @@ import { Place } from './place.js';
 import { bases, toWire, written } from './region.js';
 import { screenPalette } from './theme.js';
 
-/** Measurements asked for when the first charts are chosen, and charts then shown. */
+/** Measurements asked for, and charts shown, on the first visit. */
 const [MOST_ASKED, MOST_SHOWN] = [40, 8];
 
 /** All that the page knows. `on` has a function for each thing that happens. */
@@ -29,7 +29,7 @@ export class App {
     return byId('ruler').clientWidth;
   }
 
-  /** Asks what is served, and takes it for all there is. */
+  /** Asks what is served. */
   async load() {
     const [table, infos] = await Promise.all([this.socket.ask('getMeasurements'), this.socket.ask('getSeqInfos')]);
     this.measurements.clear();
@@ -107,14 +107,6 @@ export class App {
     this.changed();
   }
 
-  /** Puts another kind of chart in a chart's place. */
-  replace(chart, kind, options) {
-    const added = this.addChart(kind, chart.measurements, options);
-    chart.element.replaceWith(added.element);
-    this.charts.splice(this.charts.indexOf(chart), 1, this.charts.pop());
-    this.changed();
-  }
-
   /** Asks for the rows of a datasource group again, or for all. */
   forget(group) {
     const all = [...this.measurements.values(), ...this.charts.flatMap(chart => chart.measurements)];
@@ -139,18 +131,16 @@ export class App {
 
   drawNow() {
     const { width, palette, place: { view, target } } = this;
-    const strip = (id, height, drawStrip) => drawStrip(new CanvasPen(sized(byId(id), width, height), palette),
-      { view, width, height, length: this.sequences.get(view.seq) ?? view.end });
-    strip('overview', 14, drawOverview);
-    strip('ruler', 30, drawRuler);
-    byId('ruler').setAttribute('aria-label', `Ruler, ${written(view)}`);
+    const ruler = byId('ruler');
+    drawRuler(new CanvasPen(sized(ruler, width, 30), palette), { view, width, height: 30 });
+    ruler.setAttribute('aria-label', `Ruler, ${written(view)}`);
     byId('span').textContent = bases(view);
     for (const chart of this.charts) chart.draw(view, this.data, palette);
     document.querySelector('main').setAttribute('aria-busy', !this.ready || !this.data.settled || view !== target);
     this.on.drawn();
   }
 
-  /** Charts for a page that has none: each datasource that has something in view, as fits it. */
+  /** Charts for a first visit: of each datasource that has something in view, as fits it. */
   async firstCharts(colors) {
     const all = [...this.measurements.values()];
     const ranges = new Set(all.filter(m => m.type === 'range').map(m => m.datasourceId));

@@ -8,7 +8,7 @@ import { written } from './region.js';
 import { short } from './scale.js';
 import { visible } from './theme.js';
 
-/** Heights that a chart may have, in pixels. */
+/** Heights in pixels. */
 const [LOWEST, TALLEST] = [40, 1200];
 const NOTHING = readPart();
 
@@ -38,17 +38,21 @@ export class Chart {
     Object.assign(this.settings, settings);
     if (colors?.length) this.colors = colors;
     this.name.textContent = this.title;
+    this.sort.textContent = this.kind.label;
+    this.element.classList.toggle('plot', this.kind.plot);
+    this.canvas.classList.toggle('track', !this.kind.plot);
     this.element.setAttribute('aria-label', `${this.kind.label}: ${this.title}`);
     this.canvas.style.height = `${this.height}px`;
     this.grip.setAttribute('aria-valuenow', this.height);
   }
 
   build() {
-    const { app, kind } = this;
+    const { app } = this;
     const tool = (sign, title, onclick) => make('button', { className: 'icon', title, 'aria-label': title, onclick }, sign);
     this.name = make('h3');
+    this.sort = make('span', { className: 'kind' });
     this.state = make('span', { className: 'state' });
-    this.canvas = make('canvas', { role: 'img', tabIndex: 0, className: kind.plot ? '' : 'track' });
+    this.canvas = make('canvas', { role: 'img', tabIndex: 0 });
     listen(this.canvas, 'pointermove', event => app.on.point(event.buttons ? null : this.drawn?.at([event.offsetX, event.offsetY]), event));
     listen(this.canvas, 'pointerleave', () => app.on.point(null));
     this.grip = make('div', {
@@ -56,8 +60,8 @@ export class Chart {
       'aria-label': 'Height', 'aria-valuemin': LOWEST, 'aria-valuemax': TALLEST,
     });
     this.listenToGrip();
-    this.element = make('section', { className: kind.plot ? 'chart plot' : 'chart' },
-      make('header', {}, this.name, make('span', { className: 'kind' }, kind.label), this.state, make('div', { className: 'tools' },
+    this.element = make('section', { className: 'chart' },
+      make('header', {}, this.name, this.sort, this.state, make('div', { className: 'tools' },
         tool('↑', 'Move up', () => app.shift(this, -1)),
         tool('↓', 'Move down', () => app.shift(this, 1)),
         tool('⋯', 'Settings', () => app.on.edit(this)),
@@ -102,7 +106,7 @@ export class Chart {
     const width = this.canvas.clientWidth;
     if (width === 0) return;
     this.drawn = this.render(new CanvasPen(sized(this.canvas, width, this.height), palette), width, view, data);
-    const error = this.measurements.map(m => data.error(m.datasourceId)).find(Boolean);
+    const error = this.measurements.map(m => data.error(m)).find(Boolean);
     const counts = this.measurements.map(m => data.answers(m, view)[0]?.rows.count);
     this.state.textContent = error ?? (counts.every(count => count === 0) ? 'nothing here' : '');
     this.state.classList.toggle('is-error', Boolean(error));

@@ -44,8 +44,8 @@ export class Data {
   }
 
   /** Why the rows could not be had, if so. */
-  error(name) {
-    return this.feeds.get(name)?.error;
+  error({ datasourceId }) {
+    return this.feeds.get(datasourceId)?.error;
   }
 
   /** The answers that hold a measurement on the view's sequence, newest first. */
@@ -54,7 +54,7 @@ export class Data {
     return answers.filter(({ seq, ids }) => seq === view.seq && ids.has(id));
   }
 
-  /** Rows of a measurement that fill a view, newest first: [{start, end, rows}], not overlapping. */
+  /** Rows that fill a view, from the newest answers: [{start, end, rows}], not overlapping. */
   pieces(measurement, view) {
     let open = [[view.start, view.end]];
     return this.answers(measurement, view).flatMap(answer => {
@@ -89,7 +89,7 @@ export class Data {
       if (feed.epoch === epoch) feed.answers = [{ ...fromWire(wire), ids, rows: readPart(data?.[name] ?? {}) }, ...feed.answers].slice(0, KEPT);
       if (this.feeds.get(name) === feed) this.refresh();
     } catch (error) {
-      // Not asked again by itself: the next move, or the next connection, does.
+      // The next move, or the next connection, asks again.
       Object.assign(feed, { busy: false, error: error.message });
     }
     this.onNews();

@@ -10,7 +10,7 @@ const MOST_ROWS = 500;
 
 const option = kind => make('option', { value: kind.name }, kind.label);
 
-/** Does what a submitted dialog is for, and says why it could not. */
+/** Does what a submitted dialog is for, or says why not. */
 function submitted(form, does) {
   listen(form, 'submit', () => {
     try { does(); } catch (error) { note(error.message); }
@@ -24,7 +24,7 @@ function hex(color) {
   return /^#[0-9a-f]{6}$/.test(context.fillStyle) ? context.fillStyle : '#888888';
 }
 
-/** Makes 'Add chart' work. Returns what opens it. */
+/** Returns what opens 'Add a chart'. */
 export function startAddDialog(app, colorOf) {
   const [form, choices] = [byId('add-form'), byId('choices')];
   const { kind: kinds, filter } = form.elements;
@@ -64,7 +64,7 @@ export function startAddDialog(app, colorOf) {
   };
 }
 
-/** Makes the settings of charts work. Returns what opens them for a chart. */
+/** Returns what opens the settings of a chart. */
 export function startSetDialog(app, onChange) {
   const [dialog, form] = [byId('set-dialog'), byId('set-form')];
   const { title, kind: kinds, height, yMin, yMax } = form.elements;
@@ -72,12 +72,13 @@ export function startSetDialog(app, onChange) {
 
   listen(byId('set-table'), 'click', () => { dialog.close(); showTable(app, chart); });
   submitted(form, () => {
-    const settings = { title: title.value.trim(), height: Number(height.value) || chart.height };
+    const kind = kindNamed(kinds.value);
+    // Another kind has another height.
+    const settings = { title: title.value.trim(), height: kind === chart.kind ? Number(height.value) : undefined };
     if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: numberOr('default', yMin.value), yMax: numberOr('default', yMax.value) });
     const picked = [...byId('colors').querySelectorAll('input')].map(input => input.value);
     const colors = [...picked, ...chart.colors.slice(picked.length)];
-    const kind = kindNamed(kinds.value);
-    if (kind !== chart.kind) return app.replace(chart, kind, { colors, settings: { ...settings, height: undefined } });
+    chart.kind = kind;
     app.setChart(chart, settings, colors);
     onChange(chart, settings, colors);
   });

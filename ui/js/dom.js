@@ -34,7 +34,6 @@ export function sized(canvas, width, height) {
 export function note(text) {
   const element = make('div', { className: 'note', onclick: () => element.remove() }, text);
   byId('notes').append(element);
-  while (byId('notes').children.length > 4) byId('notes').firstChild.remove();
   setTimeout(() => element.remove(), 6000);
 }
 

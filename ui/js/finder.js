@@ -3,11 +3,11 @@
 import { byId, listen, make, note } from './dom.js';
 import { parsed, written } from './region.js';
 
-/** A pause in typing before names are searched, in milliseconds. */
+/** Milliseconds of a pause in typing. */
 const PAUSE = 120;
 const MOST = 12;
 
-/** Makes the box work. Returns what writes the place into it unless somebody types. */
+/** Returns what writes the place into the box unless somebody types. */
 export function startFinder(app) {
   const [input, list] = [byId('place'), byId('hits')];
   let [hits, active, newest, timer] = [[], -1, 0, null];

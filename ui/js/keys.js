@@ -2,7 +2,6 @@
 
 import { byId, listen, make } from './dom.js';
 
-/** Makes keys, the buttons that move, and the pointer work. */
 export function startKeys(app, { openAdd, openHelp }) {
   const { place } = app;
   const moves = {
@@ -24,16 +23,10 @@ export function startKeys(app, { openAdd, openHelp }) {
   for (const button of document.querySelectorAll('[data-key]')) listen(button, 'click', moves[button.dataset.key]);
   place.follow(byId('charts'), target => target.classList.contains('track'));
   place.follow(byId('ruler'), () => true);
-  listen(byId('overview'), 'click', event => {
-    if (!place.target) return;
-    const { seq, start, end } = place.target;
-    const by = (event.offsetX / app.width) * app.sequences.get(seq) - (start + end) / 2;
-    place.go({ seq, start: start + by, end: end + by }, { smooth: true });
-  });
   for (const button of document.querySelectorAll('[data-close]')) listen(button, 'click', () => button.closest('dialog').close());
 }
 
-/** Makes the menu work: arrows move in it; the browser closes it by Escape and clicks elsewhere. */
+/** Arrows move in the menu; the browser closes it by Escape and clicks elsewhere. */
 export function startMenu(does) {
   const menu = byId('menu');
   const items = [...menu.children];
@@ -47,10 +40,7 @@ export function startMenu(does) {
   for (const item of items) listen(item, 'click', () => { menu.hidePopover(); does[item.dataset.do](); });
 }
 
-/**
- * Returns what shows a reading of a chart: a tip beside the pointer, and the row's place marked in
- * all tracks; null hides it.
- */
+/** Returns what shows a reading of a chart: a tip, and the place marked in all tracks. */
 export function startPointing(app) {
   const tip = byId('tip');
   const guide = make('div', { id: 'guide', hidden: true });

@@ -16,11 +16,11 @@ export function encoded(view, charts) {
     };
     parts.append('chart', JSON.stringify([kind.name, measurements.map(({ id }) => id), more]));
   }
-  // Commas, colons and brackets may stand there, and are easier to read so.
+  // These may stand there, and are easier to read so.
   return `#${parts.toString().replace(/%(3A|2C|5B|5D|7B|7D)/g, decodeURIComponent)}`;
 }
 
-/** The region's text and the charts of an address part; null if it holds neither. */
+/** What an address part holds; null if that is nothing. */
 export function decoded(hash, known) {
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
   const asked = parts.getAll('chart');

@@ -13,7 +13,7 @@ import { bases, fromWire, parsed, written } from './region.js';
 import { Socket } from './socket.js';
 import { screenPalette, startTheme } from './theme.js';
 
-let info = { program: 'epivizrs', version: '', assembly: '', firstView: null, pages: 0, colors: {} };
+let info = { colors: {} };
 let started = false;
 
 const app = new App({
@@ -26,7 +26,7 @@ const app = new App({
   drawn: () => showPlace(),
 });
 
-/** Tells the endpoint what the user changed, as EpiViz does. */
+/** Tells the endpoint what the user changed. */
 function tell(chart, settings, colorMap) {
   const send = args => app.socket.ask('setChartSettings', { chartId: chart.id, ...args }).catch(() => {});
   send({ settings, colorMap: null });
@@ -133,6 +133,5 @@ startMenu({
   about: () => inform().then(() => showAbout(app, info)),
   help: openHelp,
 });
-listen(byId('gone'), 'click', () => app.socket.retry());
 listen(byId('sequence'), 'change', ({ target: { value } }) => app.place.go({ seq: value, start: 0, end: app.sequences.get(value) }));
 listen(window, 'hashchange', () => { if (started) restore(); });

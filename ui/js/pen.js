@@ -75,7 +75,7 @@ export class CanvasPen {
 
 const round = number => Math.round(number * 100) / 100;
 const escaped = text => String(text)
-  // Characters that XML cannot hold at all.
+  // XML cannot hold these at all.
   .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
   .replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 

@@ -27,8 +27,7 @@ export async function savePicture(app, charts, name, type) {
       top += TITLE + chart.height;
     }
   });
-  const file = `${String(name).replace(/[^\p{L}\p{N}._-]+/gu, '_').slice(0, 100)}.${type}`;
-  const link = make('a', { href: URL.createObjectURL(blob), download: file });
+  const link = make('a', { href: URL.createObjectURL(blob), download: `${name}.${type}` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

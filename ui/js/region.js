@@ -47,7 +47,7 @@ export function bases({ start, end }) {
   return count < 1e4 ? `${count} bases` : `${Number((count / unit).toPrecision(3))} ${name}`;
 }
 
-/** The sequence meant by a name, in any case, with or without 'chr'; undefined if there is none. */
+/** The sequence meant by a name, in any case, with or without 'chr'. */
 export function sequenceNamed(name, sequences) {
   const bare = text => text.toLowerCase().replace(/^chr/, '').replace(/^mt$/, 'm');
   const wanted = bare(name.trim());
@@ -59,8 +59,8 @@ const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?${NUMBER}(?:\\s*(?:-|–|—|
 const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 
 /**
- * The region that a text means, or null if it does not look like one; sequences are a Map from
- * name to length, `view` is where the page looks. Throws where it looks like one but is none.
+ * The region that a text means, or null if it does not look like one; `sequences` are names and
+ * lengths, `view` is where the page looks. Throws where it looks like one but is none.
  */
 export function parsed(text, sequences, view) {
   const trimmed = text.trim();

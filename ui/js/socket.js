@@ -1,10 +1,8 @@
 // The connection to the endpoint: requests and their answers, the endpoint's own requests, and
 // connecting again when it is gone.
 
-import { listen } from './dom.js';
-
-/** Milliseconds until the next try. */
-const WAITS = [500, 1000, 2000, 4000, 8000, 15_000];
+/** Milliseconds between tries to connect. */
+const WAIT = 2000;
 /** An endpoint that owes an answer for so long is taken for gone. */
 const PATIENCE = 30_000;
 
@@ -15,10 +13,8 @@ export class Socket {
    * `onAction(data)` answers the endpoint's requests.
    */
   constructor(url, { onOpen, onGone, onAction }) {
-    Object.assign(this, { url, onOpen, onGone, onAction, waiting: new Map(), last: 0, tries: 0 });
+    Object.assign(this, { url, onOpen, onGone, onAction, waiting: new Map(), last: 0 });
     this.connect();
-    listen(window, 'online', () => this.retry());
-    listen(document, 'visibilitychange', () => { if (!document.hidden) this.retry(); });
   }
 
   /** Asks the endpoint; rejects if it refuses or is gone. */
@@ -32,22 +28,14 @@ export class Socket {
     });
   }
 
-  /** Tries again at once if not connected. */
-  retry() {
-    if (this.socket.readyState !== WebSocket.CLOSED) return;
-    clearTimeout(this.timer);
-    this.connect();
-  }
-
   connect() {
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => { this.tries = 0; this.onOpen(); };
+    socket.onopen = this.onOpen;
     socket.onmessage = event => this.take(socket, JSON.parse(event.data));
     socket.onclose = () => {
       for (const requestId of this.waiting.keys()) this.settle(requestId).reject(new Error('The endpoint is gone.'));
-      this.timer = setTimeout(() => this.connect(), WAITS[this.tries] ?? WAITS.at(-1));
-      this.tries += 1;
+      setTimeout(() => this.connect(), WAIT);
       this.onGone();
     };
   }

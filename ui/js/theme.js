@@ -15,11 +15,11 @@ export function screenPalette() {
   return { ...Object.fromEntries(colors), dark: root.dataset.theme === 'dark' };
 }
 
-/** Red, green and blue, 0 to 255, of a colour like #1f77b4; nothing of others. */
+/** Red, green and blue, 0 to 255, of a colour like #1f77b4. */
 const levelsOf = color => (/^#(..)(..)(..)$/.exec(color) ?? []).slice(1).map(level => parseInt(level, 16));
 const lightness = ([red, green, blue]) => red * 0.3 + green * 0.59 + blue * 0.11;
 
-/** A colour that can be seen on the palette's ground: dark ones are lifted on a dark screen. */
+/** A colour that can be seen: dark ones are lifted on a dark screen. */
 export function visible(color, palette) {
   const levels = levelsOf(color);
   const light = lightness(levels);
@@ -31,11 +31,10 @@ export function visible(color, palette) {
 /** Black or white, whichever is read better on a colour. */
 export const contrast = color => (lightness(levelsOf(color)) > 150 ? '#000' : '#fff');
 
-/** Takes the theme chosen before, else the system's. Returns what changes it to the other. */
+/** Takes the theme chosen before, else the system's. Returns what changes it. */
 export function startTheme(onChange) {
   const preferred = matchMedia('(prefers-color-scheme: dark)');
   let chosen = null;
-  // A browser may forbid keeping anything.
   try { chosen = localStorage.getItem(KEY); } catch { /* As the system has it. */ }
   const apply = () => {
     root.dataset.theme = chosen ?? (preferred.matches ? 'dark' : 'light');

@@ -1,4 +1,4 @@
-// Places and values to pixels; the ruler, the overview, grids and axes.
+// Places and values to pixels; the ruler, grids and axes.
 
 import { position, roundStep, short, ticks } from '../scale.js';
 
@@ -66,12 +66,4 @@ export function drawRuler(pen, frame) {
     if (round && at > 30 && at < width - 30) pen.text(at, height - 11, position(place, step), { anchor: 'middle' });
   }
   pen.path(lines, { stroke: pen.palette.line });
-}
-
-/** The whole sequence as a bar, the view in it marked. */
-export function drawOverview(pen, { view, length, width, height }) {
-  const scale = width / length;
-  const wide = Math.max((view.end - view.start) * scale, 3);
-  pen.rect(0, height / 2 - 2, width, 4, pen.palette.grid);
-  pen.rect(Math.min(view.start * scale, width - wide), height / 2 - 5, wide, 10, pen.palette.mark, 0.75);
 }

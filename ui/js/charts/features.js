@@ -117,9 +117,8 @@ function features(frame) {
 }
 
 /**
- * Gives each feature the first lane in which nothing lies before `from(feature)`, or the one it
- * had, so that moving does not shuffle them. Returns the number of lanes; `memory` is a Map from
- * key to lane.
+ * Gives each feature the first lane that is free at `from(feature)`, or the one that `memory` has,
+ * so that moving does not shuffle them. Returns the number of lanes.
  */
 function pack(list, memory, from, to, gap = 3) {
   const ends = [];
@@ -141,7 +140,7 @@ function drawHidden(pen, { width, height }, hidden) {
   if (hidden > 0) pen.text(width - 4, height - 4, `${hidden} more below: make the chart taller`, { anchor: 'end', size: 10, halo: true });
 }
 
-/** Reads the feature under the pointer, the topmost first; `edges(lane)` is [top, bottom]. */
+/** Reads the feature under the pointer; `edges(lane)` is [top, bottom]. */
 function reader({ view: { seq } }, list, edges) {
   return { at: ([px, py]) => {
     const found = list.findLast(({ x0, x1, lane }) => {

@@ -6,7 +6,7 @@ import { axisRange, short } from '../scale.js';
 import { nearest, regionOf, rowsIn } from '../data.js';
 import { written } from '../region.js';
 
-/** A run narrower than this is drawn as a dot, else it could not be seen. */
+/** What is narrower is drawn as a dot, else it could not be seen. */
 const VISIBLE = 2;
 
 /** All four kinds of line charts. */
@@ -103,13 +103,13 @@ export function matched({ measurement, pieces, newest }, rows) {
   };
 }
 
-/** What is said of a row: its region, and the value of each series there. */
+/** What is said of a row: the value of each series there. */
 export function readRow({ view, series }, rows, row) {
   const region = regionOf(view.seq, rows, row);
   return { region, lines: [written(region), ...series.map(one => `${one.measurement.name}: ${short(matched(one, rows)(row))}`)] };
 }
 
-/** What is said of a place under the pointer: of each series its nearest row. */
+/** What is said of a pixel: of each series the nearest row. */
 export function readAt(frame, series, px) {
   const place = placeAt(frame, px);
   const reach = placeAt(frame, 4) - frame.view.start;

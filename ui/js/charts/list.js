@@ -21,7 +21,7 @@ export const CHARTS = [
 
 const MODULE = 'epiviz.plugins.charts.';
 
-/** The kind of that name, with or without its module; undefined if there is none. */
+/** The kind of that name, with or without its module. */
 export function kindNamed(name) {
   const bare = String(name).replace(MODULE, '');
   return CHARTS.find(kind => kind.name === bare);
@@ -33,17 +33,17 @@ export function kindFor({ defaultChartType, type }) {
   return own?.takes === type ? own : kindNamed(type === 'range' ? 'BlocksTrack' : 'LineTrack');
 }
 
-/** The settings of a kind: title, height, and the ends of its value axis if it has one. */
+/** The settings of a kind, as the protocol tells them. */
 export function settingsOf({ height, takes }) {
   const setting = (id, type, defaultValue, label) => ({ id, type, defaultValue, label, possibleValues: null });
   const values = [setting('yMin', 'number', 'default', 'Min Y'), setting('yMax', 'number', 'default', 'Max Y')];
   return [setting('title', 'string', '', 'Title'), setting('height', 'number', height, 'Height'), ...(takes === 'feature' ? values : [])];
 }
 
-/** The colours of charts whose user chose none: Tableau's ten, as EpiViz has them. */
+/** Tableau's ten colours, as EpiViz has them. */
 export const COLORS = ['#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd', '#8c564b', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf'];
 
-/** All kinds as the protocol tells them: to registerChartTypes and getAvailableCharts. */
+/** All kinds, as the protocol tells them. */
 export function chartTypes() {
   return CHARTS.map(kind => ({ chartName: MODULE + kind.name, customSettings: settingsOf(kind), colorMap: COLORS }));
 }
