@@ -145,7 +145,7 @@ export function showAbout(app, info) {
   byId('about-dialog').showModal();
 }
 
-/** Puts a text on the clipboard, or selects it where a page may not. */
+/** Copies a text, or selects it where a page may not. */
 export async function copied(text, field) {
   try {
     await navigator.clipboard.writeText(text);

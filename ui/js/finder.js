@@ -32,7 +32,7 @@ export function startFinder(app) {
     input.setAttribute('aria-expanded', !list.hidden);
     mark(-1);
   };
-  /** Closes the list; what is still being searched comes too late. */
+  /** What is still being searched comes too late. */
   const close = () => {
     newest += 1;
     clearTimeout(timer);

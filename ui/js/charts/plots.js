@@ -25,12 +25,14 @@ export function drawHeatmap(pen, frame) {
     for (const { start, end, rows, list, layers: [{ tops }] } of band) {
       pen.within(x(start), top, x(end) - x(start), tall - 1, () => list.forEach((row, at) => {
         if (tops[at] === null) return;
-        // On whole pixels, or the seams between neighbours would show.
+        // On whole pixels, or seams would show; on the bare ground, or overlapping rows add up.
         const from = Math.floor(x(rows.start[row]));
-        pen.rect(from, 0, Math.max(Math.floor(x(rows.end[row])) - from, 1), tall - 1, color, strength(tops[at]));
+        const box = [from, 0, Math.max(Math.floor(x(rows.end[row])) - from, 1), tall - 1];
+        pen.rect(...box, pen.palette.back);
+        pen.rect(...box, color, strength(tops[at]));
       }));
     }
-    pen.text(4, top + Math.min(tall / 2 + 4, tall - 2), series[i].measurement.name, { fill: pen.palette.ink, halo: true });
+    pen.text(4, top + Math.min(tall / 2 + 4, tall - 2), series[i].measurement.name, { size: Math.min(11, tall), fill: pen.palette.ink, halo: true });
   });
   for (let i = 0; i < STEPS; i += 1) pen.rect(width - 130 + i * 4, height - 12, 4, 8, color, strength(low + ((high - low) * (i + 0.5)) / STEPS));
   pen.text(width - 134, height - 4, short(low), { size: 10, anchor: 'end' });
