@@ -340,6 +340,11 @@ async fn bodies_are_compressed_and_known_again() {
     let held = format!("if-none-match: \"x\", {}\r\n", packed.headers["etag"]);
     let again = get_with(endpoint.address, path, &held).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
+    // Parts are those of the plain body, or they could not be put together.
+    let part = get_with(endpoint.address, path, "range: bytes=4-9\r\naccept-encoding: gzip\r\n");
+    let part = part.await;
+    assert_eq!((part.status, &part.body[..]), (206, &plain.body[4..10]));
+    assert!(!part.headers.contains_key("content-encoding"));
     endpoint.session.provider.catalog.unload("peaks").unwrap();
     assert_eq!(get_with(endpoint.address, path, &held).await.status, 200);
 }

@@ -1,11 +1,13 @@
 //! Tables as scripts read them, JSON or tab-separated, and how a body leaves.
 
 use crate::table::{Data, Texts};
+use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,10 +167,46 @@ pub(super) fn sent(asked: &HeaderMap, wire: Wire, body: String) -> Response {
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         (header::CONTENT_TYPE, wire.content_type().to_owned()),
     ];
-    match has {
-        true => (StatusCode::NOT_MODIFIED, marks).into_response(),
-        false => (marks, body).into_response(),
+    if has {
+        return (StatusCode::NOT_MODIFIED, marks).into_response();
     }
+    let ranges = [(header::ACCEPT_RANGES, "bytes")];
+    let length = body.len();
+    match part(asked, length) {
+        None => (marks, ranges, body).into_response(),
+        Some(part) if part.is_empty() => {
+            let whole = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+            (StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response()
+        }
+        Some(part) => {
+            let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+            let bytes = Bytes::from(body).slice(part);
+            let place = [(header::CONTENT_RANGE, place)];
+            (StatusCode::PARTIAL_CONTENT, marks, ranges, place, bytes).into_response()
+        }
+    }
+}
+
+/// The one part of a body that was asked for, which is how polars reads; empty if it lies behind
+/// the end. Other ways of asking may be ignored, and are (RFC 9110, section 14.2): several parts,
+/// and parts on a condition, which a weak mark never meets.
+fn part(asked: &HeaderMap, length: usize) -> Option<Range<usize>> {
+    let range = asked.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
+    if asked.contains_key(header::IF_RANGE) {
+        return None;
+    }
+    let (first, last) = range.split_once('-')?;
+    if first.is_empty() {
+        let count: usize = last.parse().ok()?;
+        return Some(length.saturating_sub(count)..length);
+    }
+    let first: usize = first.parse().ok()?;
+    let last = match last {
+        "" => usize::MAX,
+        last => last.parse().ok().filter(|last| *last >= first)?,
+    };
+    let end = last.saturating_add(1).min(length);
+    Some(first.min(end)..end)
 }
 
 #[cfg(test)]
@@ -202,5 +240,25 @@ mod tests {
         let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, mark)]);
         assert_eq!(sent(&asked, Wire::Json, "[]".into()).status(), StatusCode::NOT_MODIFIED);
         assert_eq!(sent(&asked, Wire::Json, "[1]".into()).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_part_of_the_body_can_be_asked_for() {
+        let asked = |range: &str| {
+            let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
+            let answer = sent(&headers, Wire::Tsv, "0123456789".into());
+            let place = answer.headers().get(header::CONTENT_RANGE);
+            (answer.status().as_u16(), place.map(|place| place.to_str().unwrap().to_owned()))
+        };
+        let partial = |place: &str| (206, Some(place.to_owned()));
+        assert_eq!(asked("bytes=0-3"), partial("bytes 0-3/10"));
+        assert_eq!(asked("bytes=4-"), partial("bytes 4-9/10"));
+        assert_eq!(asked("bytes=8-99"), partial("bytes 8-9/10"));
+        assert_eq!(asked("bytes=-4"), partial("bytes 6-9/10"));
+        assert_eq!(asked("bytes=10-"), (416, Some("bytes */10".into())));
+        assert_eq!(asked("bytes=-0"), (416, Some("bytes */10".into())));
+        for ignored in ["bytes=5-4", "bytes=0-1,3-4", "bytes=a-b", "rows=0-3", "bytes=7"] {
+            assert_eq!(asked(ignored), (200, None), "{ignored}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 // or throws why not. Some members come as JSON inside a text (the protocol's habit).
 
 import { chartTypes, kindNamed } from './charts/list.js';
-import { fromWire, sequenceNamed, toWire } from './region.js';
-import { note } from './notes.js';
+import { note } from './dom.js';
 import { savePicture } from './picture.js';
+import { fromWire, sequenceNamed, toWire } from './region.js';
 
 const inside = value => (typeof value === 'string' ? JSON.parse(value) : value);
 
@@ -24,33 +24,29 @@ const ACTIONS = {
   redraw: app => app.forget(),
   navigate: (app, { range }) => {
     const region = fromWire(inside(range));
-    const seq = region && sequenceNamed(region.seq, app.sequences);
     if (!region) throw new Error('the range needs a sequence, a start and an end');
+    const seq = sequenceNamed(region.seq, app.sequences);
     if (!seq) throw new Error(`there is no sequence called ${region.seq}`);
     app.place.go({ ...region, seq });
   },
-  getCurrentLocation: app => {
-    if (!app.place.target) throw new Error('the page has no place yet');
-    return toWire(app.place.target);
+  getCurrentLocation: ({ place }) => {
+    if (!place.target) throw new Error('the page has no place yet');
+    return toWire(place.target);
   },
-  setChartSettings: (app, { chartId, settings, colorMap }) => {
-    app.setChart(app.chart(chartId), inside(settings) ?? {}, inside(colorMap));
-  },
+  setChartSettings: (app, { chartId, settings, colorMap }) => app.setChart(app.chart(chartId), inside(settings) ?? {}, inside(colorMap)),
   getChartSettings: () => chartTypes(),
   getAvailableCharts: () => chartTypes(),
-  printWorkspace: async (app, { chartId, fileName, fileType }) => {
+  printWorkspace: (app, { chartId, fileName, fileType }) => {
     const whole = !chartId || chartId === 'pagemain';
-    await savePicture(app, whole ? app.charts : [app.chart(chartId)], fileName || 'epiviz', fileType || 'png');
+    return savePicture(app, whole ? app.charts : [app.chart(chartId)], fileName || 'epiviz', fileType || 'png');
   },
-  writeMsg: (app, { msg }) => note(String(msg ?? '')),
+  writeMsg: (_, { msg }) => note(String(msg ?? '')),
   uiStatus: () => true,
-  loadMeasurements: app => app.loadMeasurements(),
+  // If the connection is gone, the next one loads.
+  loadMeasurements: app => { app.load().catch(() => {}); },
 };
 
-/** The names of all actions. */
-export const NAMES = Object.keys(ACTIONS);
-
-/** Does what the endpoint asks; the answer says whether, in the protocol's form. */
+/** Does what the endpoint asks; answers in the protocol's form. */
 export async function act(app, data) {
   try {
     if (!Object.hasOwn(ACTIONS, data.action)) throw new Error(`this page does not know the action ${data.action}`);

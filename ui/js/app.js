@@ -1,30 +1,27 @@
 // The page's state: what is served, the charts, the place; and drawing them.
 
+import { Chart } from './chart.js';
+import { drawRuler } from './charts/axis.js';
+import { COLORS, kindFor } from './charts/list.js';
+import { Data } from './data.js';
 import { byId, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
-import { Chart } from './chart.js';
-import { Data } from './data.js';
 import { Place } from './place.js';
-import { COLORS, kindNamed } from './charts/list.js';
-import { drawOverview, drawRuler } from './charts/ruler.js';
+import { bases, toWire, written } from './region.js';
 import { screenPalette } from './theme.js';
-import { toWire, written, bases } from './region.js';
 
-/** Measurements whose data are asked for when the first charts are chosen, and charts then shown. */
+/** Measurements asked for, and charts shown, on the first visit. */
 const [MOST_ASKED, MOST_SHOWN] = [40, 8];
 
-/** Everything that the page knows. `on` is told of what happens: rest, edit, point, setting. */
+/** All that the page knows. `on` has a function for each thing that happens. */
 export class App {
   constructor(on) {
     Object.assign(this, { on, sequences: new Map(), measurements: new Map(), charts: [], socket: null, ready: false });
-    this.data = new Data(args => this.socket.ask('getCombined', args), () => this.draw());
-    this.place = new Place(seq => this.sequences.get(seq), {
-      onMove: () => this.draw(),
-      onTarget: () => this.data.look(this.place.target),
-      onRest: () => on.rest(),
-    });
+    const draw = () => this.draw();
+    this.data = new Data(args => this.socket.ask('getCombined', args), draw);
+    this.place = new Place(seq => this.sequences.get(seq), { onMove: draw, onTarget: () => this.data.look(this.place.target), onRest: on.rest });
     this.palette = screenPalette();
-    new ResizeObserver(() => this.draw()).observe(byId('charts'));
+    new ResizeObserver(draw).observe(byId('charts'));
   }
 
   /** Width of tracks in pixels. */
@@ -32,22 +29,17 @@ export class App {
     return byId('ruler').clientWidth;
   }
 
-  /** Asks what is served, and takes it for all there is. */
+  /** Asks what is served. */
   async load() {
     const [table, infos] = await Promise.all([this.socket.ask('getMeasurements'), this.socket.ask('getSeqInfos')]);
     this.measurements.clear();
-    const row = i => Object.fromEntries(Object.entries(table).map(([key, column]) => [key, column[i]]));
-    this.addMeasurements(table.id.map((_, i) => row(i)));
+    this.addMeasurements(table.id.map((_, i) => Object.fromEntries(Object.entries(table).map(([key, column]) => [key, column[i]]))));
     this.sequences.clear();
     this.addSequences(infos);
   }
 
-  loadMeasurements() {
-    this.load().catch(() => { /* The connection is gone; the next one loads. */ });
-  }
-
   addMeasurements(list) {
-    for (const measurement of list) this.measurements.set(measurement.id, { ...measurement, name: String(measurement.name ?? measurement.id) });
+    for (const one of list) this.measurements.set(one.id, { ...one, name: String(one.name ?? one.id) });
   }
 
   removeMeasurements(list) {
@@ -72,16 +64,8 @@ export class App {
   }
 
   addChart(kind, measurements, options = {}) {
-    if (measurements.length < kind.least) {
-      throw new Error(`a ${kind.label.toLowerCase()} needs at least ${kind.least} measurement${kind.least > 1 ? 's' : ''}`);
-    }
-    const chart = new Chart(kind, measurements, options, {
-      onPoint: this.on.point,
-      onEdit: this.on.edit,
-      onRemove: gone => { this.removeChart(gone); this.on.removed(gone); },
-      onShift: (moved, by) => this.shift(moved, by),
-      onResize: resized => { this.draw(); this.on.setting(resized, { height: resized.height }); },
-    });
+    if (measurements.length < kind.least) throw new Error(`a ${kind.label.toLowerCase()} needs more measurements: at least ${kind.least}`);
+    const chart = new Chart(this, kind, measurements, options);
     this.charts.push(chart);
     byId('charts').append(chart.element);
     this.changed();
@@ -89,18 +73,15 @@ export class App {
   }
 
   /**
-   * A chart that the endpoint asks for: a new one, or the one that it had added before the
-   * connection was lost or the page reloaded, so that none is there twice.
+   * A chart that the endpoint asks for: a new one, or that of before the connection was lost or
+   * the page reloaded, so that none is there twice.
    */
   adoptOrAdd(kind, list) {
-    const same = chart => chart.orphan && chart.kind === kind
-      && chart.measurements.map(m => m.id).join('\n') === list.map(m => m.id).join('\n');
-    const orphan = this.charts.find(same);
-    if (orphan) {
-      orphan.orphan = false;
-      return orphan;
-    }
-    return this.addChart(kind, list, { fromEndpoint: true });
+    const ids = measurements => measurements.map(({ id }) => id).join('\n');
+    const orphan = this.charts.find(chart => chart.orphan && chart.kind === kind && ids(chart.measurements) === ids(list));
+    if (!orphan) return this.addChart(kind, list, { fromEndpoint: true });
+    orphan.orphan = false;
+    return orphan;
   }
 
   removeChart(chart) {
@@ -109,20 +90,15 @@ export class App {
     this.changed();
   }
 
-  removeAllCharts() {
-    for (const chart of [...this.charts]) this.removeChart(chart);
-  }
-
   shift(chart, by) {
     const from = this.charts.indexOf(chart);
-    const to = from + by;
-    if (to < 0 || to >= this.charts.length) return;
-    this.charts.splice(to, 0, ...this.charts.splice(from, 1));
+    const other = this.charts[from + by];
+    if (!other) return;
+    this.charts.splice(from + by, 0, ...this.charts.splice(from, 1));
     const focused = document.activeElement;
-    // The order of reading and of the Tab key is the order on the screen.
-    const other = this.charts[to - by].element;
-    if (by < 0) other.before(chart.element); else other.after(chart.element);
-    focused?.focus();
+    // The Tab key goes in the order on the screen.
+    other.element[by < 0 ? 'before' : 'after'](chart.element);
+    focused.focus();
     this.changed();
   }
 
@@ -131,39 +107,21 @@ export class App {
     this.changed();
   }
 
-  /** Puts another kind of chart in a chart's place. */
-  replace(chart, kind, options) {
-    const added = this.addChart(kind, chart.measurements, options);
-    chart.element.replaceWith(added.element);
-    this.charts.splice(this.charts.indexOf(chart), 1, this.charts.pop());
-    this.changed();
-    return added;
-  }
-
   /** Asks for the rows of a datasource group again, or for all. */
   forget(group) {
-    const groups = new Set(this.everything().filter(m => m.datasourceGroup === group).map(m => m.datasourceId));
-    this.data.forget(name => group === undefined || groups.has(name));
+    const all = [...this.measurements.values(), ...this.charts.flatMap(chart => chart.measurements)];
+    this.data.forget(name => group === undefined || all.some(m => m.datasourceId === name && m.datasourceGroup === group));
     this.draw();
   }
 
-  everything() {
-    return [...this.measurements.values(), ...this.charts.flatMap(chart => chart.measurements)];
-  }
-
   changed() {
-    const wanted = new Map();
-    for (const { datasourceId, id } of this.charts.flatMap(chart => chart.measurements)) {
-      if (!wanted.has(datasourceId)) wanted.set(datasourceId, new Set());
-      wanted.get(datasourceId).add(id);
-    }
-    this.data.want(wanted);
+    this.data.want(this.charts.flatMap(chart => chart.measurements));
     byId('empty').hidden = this.charts.length > 0;
     this.draw();
     if (this.place.view) this.on.rest();
   }
 
-  /** Draws everything before the next frame is shown. */
+  /** Draws everything in the next frame. */
   draw() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
@@ -172,27 +130,23 @@ export class App {
   }
 
   drawNow() {
-    const { view } = this.place;
-    const { width, palette } = this;
-    const length = this.sequences.get(view.seq) ?? view.end;
-    const strip = (id, height) => new CanvasPen(sized(byId(id), width, height), palette);
-    drawOverview(strip('overview', 14), { view, length, width, height: 14 });
-    drawRuler(strip('ruler', 30), { view, width, height: 30 });
-    byId('ruler').setAttribute('aria-label', `Ruler, ${written(view)}`);
-    byId('span').textContent = bases(toWire(view).end - toWire(view).start + 1);
+    const { width, palette, place: { view, target } } = this;
+    const ruler = byId('ruler');
+    drawRuler(new CanvasPen(sized(ruler, width, 30), palette), { view, width, height: 30 });
+    ruler.setAttribute('aria-label', `Ruler, ${written(view)}`);
+    byId('span').textContent = bases(view);
     for (const chart of this.charts) chart.draw(view, this.data, palette);
-    const busy = !this.ready || !this.data.settled || view !== this.place.target;
-    document.querySelector('main').setAttribute('aria-busy', busy);
-    this.on.drawn(view);
+    document.querySelector('main').setAttribute('aria-busy', !this.ready || !this.data.settled || view !== target);
+    this.on.drawn();
   }
 
-  /** Charts for a page that has none: each datasource that has something in view, as fits it. */
+  /** Charts for a first visit: of each datasource that has something in view, as fits it. */
   async firstCharts(colors) {
     const all = [...this.measurements.values()];
     const ranges = new Set(all.filter(m => m.type === 'range').map(m => m.datasourceId));
-    const shown = all.filter(m => m.type === 'range' || !ranges.has(m.datasourceId)).slice(0, MOST_ASKED);
+    const asked = all.filter(m => m.type === 'range' || !ranges.has(m.datasourceId)).slice(0, MOST_ASKED);
     const measurements = {};
-    for (const { datasourceId, id } of shown) (measurements[datasourceId] ??= []).push(id);
+    for (const { datasourceId, id } of asked) (measurements[datasourceId] ??= []).push(id);
     const answer = await this.socket.ask('getCombined', { ...toWire(this.place.view), measurements });
     const has = ({ datasourceId, type, id }) => {
       const part = answer[datasourceId];
@@ -200,17 +154,13 @@ export class App {
     };
     // Meanwhile the endpoint may have asked for its own.
     if (this.charts.length) return;
-    const kept = shown.filter(has).slice(0, MOST_SHOWN);
-    for (const measurement of kept) {
-      const kind = kindNamed(measurement.defaultChartType);
-      const fits = kind?.takes === measurement.type ? kind : kindNamed(measurement.type === 'range' ? 'BlocksTrack' : 'LineTrack');
-      this.addChart(fits, [measurement], { colors: [colors[measurement.id] ?? this.colorOf(measurement)] });
+    for (const one of asked.filter(has).slice(0, MOST_SHOWN)) {
+      this.addChart(kindFor(one), [one], { colors: [colors[one.id] ?? this.colorOf(one)] });
     }
   }
 
   /** The colour of a measurement whose user chose none: by its place in the list. */
-  colorOf(measurement) {
-    const index = [...this.measurements.keys()].indexOf(measurement.id);
-    return COLORS[Math.max(index, 0) % COLORS.length];
+  colorOf({ id }) {
+    return COLORS[Math.max([...this.measurements.keys()].indexOf(id), 0) % COLORS.length];
   }
 }

@@ -1,10 +1,21 @@
-// The two dialogs that change charts: adding one, and its settings.
+// The dialogs: adding a chart, its settings, its rows as a table, and what the endpoint serves.
 
-import { byId, make } from './dom.js';
-import { note } from './notes.js';
-import { CHARTS, kindNamed } from './charts/list.js';
+import { CHARTS, kindFor, kindNamed } from './charts/list.js';
+import { nameOf, rowsIn } from './data.js';
+import { byId, listen, make, note } from './dom.js';
+import { grouped } from './region.js';
+import { numberOr, short } from './scale.js';
 
-const option = kind => make('option', { value: kind.name, textContent: kind.label });
+const MOST_ROWS = 500;
+
+const option = kind => make('option', { value: kind.name }, kind.label);
+
+/** Does what a submitted dialog is for, or says why not. */
+function submitted(form, does) {
+  listen(form, 'submit', () => {
+    try { does(); } catch (error) { note(error.message); }
+  });
+}
 
 /** A colour as an <input type=color> wants it. */
 function hex(color) {
@@ -13,106 +24,134 @@ function hex(color) {
   return /^#[0-9a-f]{6}$/.test(context.fillStyle) ? context.fillStyle : '#888888';
 }
 
-/** Closes dialogs by their own buttons, and hands what is submitted to `done(form)`. */
-function listen(dialog, done) {
-  dialog.querySelector('form').addEventListener('submit', event => {
-    event.preventDefault();
-    dialog.close();
-    done(event.target);
-  });
-}
-
-/** Makes 'Add chart' work. Returns what opens it. */
+/** Returns what opens 'Add a chart'. */
 export function startAddDialog(app, colorOf) {
-  const dialog = byId('add-dialog');
-  const form = dialog.querySelector('form');
+  const [form, choices] = [byId('add-form'), byId('choices')];
   const { kind: kinds, filter } = form.elements;
-  kinds.append(make('option', { value: '', textContent: 'As fits' }), ...CHARTS.map(option));
+  kinds.append(make('option', { value: '' }, 'As fits'), ...CHARTS.map(option));
 
-  const kindFor = measurement => {
-    const own = kindNamed(measurement.defaultChartType);
-    return own?.takes === measurement.type ? own : kindNamed(measurement.type === 'range' ? 'BlocksTrack' : 'LineTrack');
-  };
-  const chosen = () => [...byId('choices').querySelectorAll('input:checked')].map(box => app.measurements.get(box.value)).filter(Boolean);
-  const list = () => {
-    const kind = kindNamed(kinds.value);
-    const kept = new Set(chosen().map(measurement => measurement.id));
-    byId('add-hint').textContent = kind?.least > 1 ? `Choose at least ${kind.least}: the first is drawn to the right, the second upward.`
-      : kind ? 'All that you choose are drawn in one chart.' : 'Each is drawn in a chart of its own.';
-    byId('choices').replaceChildren(...[...app.measurements.values()]
-      .filter(measurement => !kind || measurement.type === kind.takes)
-      .map(measurement => {
-        const box = make('input', { type: 'checkbox', value: measurement.id, checked: kept.has(measurement.id) });
-        return make('label', {}, box, make('span', { textContent: measurement.name }), make('small', { textContent: measurement.annotation?.file ?? '' }));
-      }));
-    sift();
-  };
+  const chosen = () => [...choices.querySelectorAll(':checked')].map(box => app.measurements.get(box.value)).filter(Boolean);
   const sift = () => {
     const text = filter.value.toLowerCase();
-    for (const label of byId('choices').children) label.hidden = !label.textContent.toLowerCase().includes(text);
+    for (const label of choices.children) label.hidden = !label.textContent.toLowerCase().includes(text);
   };
-  kinds.addEventListener('change', list);
-  filter.addEventListener('input', sift);
-  listen(dialog, () => {
+  const list = () => {
+    const kind = kindNamed(kinds.value);
+    const kept = chosen();
+    byId('add-hint').textContent = kind?.least > 1 ? `Choose at least ${kind.least}: the first is drawn to the right, the second upward.`
+      : kind ? 'All that you choose are drawn in one chart.' : 'Each is drawn in a chart of its own.';
+    const fitting = [...app.measurements.values()].filter(({ type }) => !kind || type === kind.takes);
+    choices.replaceChildren(...fitting.map(one => make('label', {},
+      make('input', { type: 'checkbox', value: one.id, checked: kept.includes(one) }),
+      make('span', {}, one.name),
+      make('small', {}, one.annotation?.file ?? ''))));
+    sift();
+  };
+  listen(kinds, 'change', list);
+  listen(filter, 'input', sift);
+  submitted(form, () => {
     const kind = kindNamed(kinds.value);
     const measurements = chosen();
-    try {
-      if (kind) app.addChart(kind, measurements, { colors: measurements.map(colorOf) });
-      else for (const one of measurements) app.addChart(kindFor(one), [one], { colors: [colorOf(one)] });
-      if (measurements.length) app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
-    } catch (error) {
-      note(error.message);
-    }
+    if (kind) app.addChart(kind, measurements, { colors: measurements.map(colorOf) });
+    else for (const one of measurements) app.addChart(kindFor(one), [one], { colors: [colorOf(one)] });
+    if (measurements.length) app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
   });
   return () => {
     filter.value = '';
-    byId('choices').replaceChildren();
+    choices.replaceChildren();
     list();
-    dialog.showModal();
+    byId('add-dialog').showModal();
   };
 }
 
-/** Makes the settings of charts work. Returns what opens them for a chart. */
-export function startSetDialog(app, { onChange, onTable }) {
-  const dialog = byId('set-dialog');
-  const { elements } = dialog.querySelector('form');
+/** Returns what opens the settings of a chart. */
+export function startSetDialog(app, onChange) {
+  const [dialog, form] = [byId('set-dialog'), byId('set-form')];
+  const { title, kind: kinds, height, yMin, yMax } = form.elements;
   let chart = null;
 
-  dialog.querySelector('[data-table]').addEventListener('click', () => { dialog.close(); onTable(chart); });
-  listen(dialog, () => {
-    const number = text => (text.trim() === '' || !Number.isFinite(Number(text)) ? 'default' : Number(text));
-    const settings = { title: elements.title.value.trim(), height: Number(elements.height.value) || chart.height };
-    if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: number(elements.yMin.value), yMax: number(elements.yMax.value) });
+  listen(byId('set-table'), 'click', () => { dialog.close(); showTable(app, chart); });
+  submitted(form, () => {
+    const kind = kindNamed(kinds.value);
+    // Another kind has another height.
+    const settings = { title: title.value.trim(), height: kind === chart.kind ? Number(height.value) : undefined };
+    if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: numberOr('default', yMin.value), yMax: numberOr('default', yMax.value) });
     const picked = [...byId('colors').querySelectorAll('input')].map(input => input.value);
     const colors = [...picked, ...chart.colors.slice(picked.length)];
-    const kind = kindNamed(elements.kind.value);
-    if (kind === chart.kind) {
-      app.setChart(chart, settings, colors);
-      onChange(chart, settings, colors);
-      return;
-    }
-    try {
-      app.replace(chart, kind, { colors, settings: { ...settings, height: undefined } });
-    } catch (error) {
-      note(error.message);
-    }
+    chart.kind = kind;
+    app.setChart(chart, settings, colors);
+    onChange(chart, settings, colors);
   });
   return opened => {
     chart = opened;
     const { settings, kind, colors, measurements } = chart;
     byId('set-title').textContent = chart.title;
-    elements.title.value = settings.title ?? '';
-    elements.title.placeholder = measurements.map(measurement => measurement.name).join(', ');
-    const fitting = CHARTS.filter(({ takes, least }) => takes === kind.takes && least <= measurements.length);
-    elements.kind.replaceChildren(...fitting.map(option));
-    elements.kind.value = kind.name;
-    elements.height.value = chart.height;
-    const shown = value => (Number.isFinite(Number(value)) && value !== '' && value !== null ? value : '');
-    elements.yMin.value = shown(settings.yMin ?? '');
-    elements.yMax.value = shown(settings.yMax ?? '');
-    for (const label of dialog.querySelectorAll('.of-values')) label.hidden = kind.takes !== 'feature';
-    byId('colors').replaceChildren(make('legend', { textContent: 'Colours' }), ...measurements.map((measurement, i) => (
-      make('label', {}, make('input', { type: 'color', value: hex(colors[i % colors.length]) }), make('span', { textContent: measurement.name })))));
+    Object.assign(title, { value: settings.title ?? '', placeholder: chart.names });
+    kinds.replaceChildren(...CHARTS.filter(({ takes, least }) => takes === kind.takes && least <= measurements.length).map(option));
+    kinds.value = kind.name;
+    height.value = chart.height;
+    for (const input of [yMin, yMax]) {
+      input.value = numberOr('', settings[input.name]);
+      input.closest('label').hidden = kind.takes !== 'feature';
+    }
+    byId('colors').replaceChildren(make('legend', {}, 'Colours'), ...measurements.map(({ name }, i) => (
+      make('label', {}, make('input', { type: 'color', value: hex(colors[i % colors.length]) }), make('span', {}, name)))));
     dialog.showModal();
   };
+}
+
+function table(head, rows) {
+  const line = (cell, cells) => make('tr', {}, ...cells.map(text => make(cell, {}, text)));
+  return make('table', {}, make('thead', {}, line('th', head)), make('tbody', {}, ...rows.map(cells => line('td', cells))));
+}
+
+/** Shows the rows that a chart has in view. */
+function showTable(app, chart) {
+  const { view } = app.place;
+  const [first] = chart.measurements;
+  const rows = app.data.answers(first, view)[0]?.rows;
+  const list = rows ? [...rowsIn(rows, view.start, view.end)] : [];
+  const columns = [
+    ['Name', row => nameOf(rows, row)],
+    ['Start', row => grouped(rows.start[row] + 1)],
+    ['End', row => grouped(rows.end[row])],
+    ['Strand', row => rows.strand(row)],
+    ...chart.measurements.filter(m => m.type !== 'range' && m.datasourceId === first.datasourceId)
+      .map(({ id, name }) => [name, row => short(rows.values[id]?.[row])]),
+  ];
+  if (list.every(row => nameOf(rows, row) === '')) columns.shift();
+  byId('table-title').textContent = `${chart.title}: ${grouped(list.length)} rows on ${view.seq}`;
+  byId('table').replaceChildren(
+    table(columns.map(([head]) => head), list.slice(0, MOST_ROWS).map(row => columns.map(([, cell]) => cell(row)))),
+    list.length > MOST_ROWS ? `The first ${MOST_ROWS} are listed.` : '');
+  byId('table-dialog').showModal();
+}
+
+/** Shows what is served, and the addresses to open elsewhere. */
+export function showAbout(app, info) {
+  const address = (label, url, isPage = true) => {
+    if (!url) return '';
+    const field = make('input', { value: url, readOnly: true, 'aria-label': label, onfocus: () => field.select() });
+    const copy = make('button', { type: 'button', onclick: () => copied(url, field) }, 'Copy');
+    const open = isPage ? make('a', { href: url, target: '_blank', rel: 'noopener' }, 'Open') : '';
+    return make('div', { className: 'address' }, make('span', {}, label), field, copy, open);
+  };
+  byId('about').replaceChildren(
+    make('p', {}, `${info.program} ${info.version}, assembly ${info.assembly}, open pages: ${info.pages}`),
+    address('Endpoint, for EpiViz', String(app.socket.url), false),
+    address('In EpiViz', info.epiviz),
+    address('In the EpiViz served here', info.ownEpiviz && new URL(info.ownEpiviz, location.href).href),
+    table(['Measurement', 'File', 'Chart'], [...app.measurements.values()].map(m => [m.name, m.annotation?.file ?? '', m.defaultChartType ?? ''])));
+  byId('about-dialog').showModal();
+}
+
+/** Copies a text, or selects it where a page may not. */
+export async function copied(text, field) {
+  try {
+    await navigator.clipboard.writeText(text);
+    note('Copied.');
+  } catch {
+    field?.select();
+    note(field ? 'Press Ctrl+C to copy.' : `Copy the address from the browser's bar.`);
+  }
 }

@@ -1,7 +1,12 @@
-// Elements. Texts from files only ever become text nodes here, never markup.
+// Elements, and what the page says in words. Texts from files only ever become text nodes here,
+// never markup.
 
-/** The element of that id. */
 export const byId = id => document.getElementById(id);
+
+/** Listens to one or more events, separated by spaces. */
+export function listen(target, events, does) {
+  for (const event of events.split(' ')) target.addEventListener(event, does);
+}
 
 /** A new element with properties, attributes (aria-*, role, ...) and children or texts. */
 export function make(name, properties = {}, ...children) {
@@ -14,18 +19,7 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-/** A button that shows only an icon. */
-export function iconButton(icon, label, onclick) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `#i-${icon}`);
-  svg.append(use);
-  const button = make('button', { className: 'icon', type: 'button', title: label, onclick }, svg);
-  button.setAttribute('aria-label', label);
-  return button;
-}
-
-/** The context of a canvas, made as large as its element on this screen. */
+/** The context of a canvas, sized for this screen and empty. */
 export function sized(canvas, width, height) {
   const dense = devicePixelRatio || 1;
   const [wide, tall] = [Math.round(width * dense), Math.round(height * dense)];
@@ -36,9 +30,20 @@ export function sized(canvas, width, height) {
   return context;
 }
 
-/** Offers a file to save. */
-export function save(name, blob) {
-  const link = make('a', { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+/** A note that leaves by itself, or at a click. */
+export function note(text) {
+  const element = make('div', { className: 'note', onclick: () => element.remove() }, text);
+  byId('notes').append(element);
+  setTimeout(() => element.remove(), 6000);
+}
+
+/** Tells screen readers. */
+export function say(text) {
+  if (byId('said').textContent !== text) byId('said').textContent = text;
+}
+
+/** Shows whether the endpoint is gone. */
+export function showGone(isGone) {
+  byId('gone').hidden = !isGone;
+  document.body.classList.toggle('is-gone', isGone);
 }

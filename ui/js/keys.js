@@ -1,8 +1,7 @@
-// Keys, buttons, the menu, and moving by the pointer.
+// Keys, buttons, the menu, and the pointer: moving the view, and reading what lies under it.
 
-import { byId } from './dom.js';
+import { byId, listen, make } from './dom.js';
 
-/** Makes keys, the buttons that move, and the pointer work. */
 export function startKeys(app, { openAdd, openHelp }) {
   const { place } = app;
   const moves = {
@@ -15,51 +14,49 @@ export function startKeys(app, { openAdd, openHelp }) {
     a: openAdd,
     '?': openHelp,
   };
-  document.addEventListener('keydown', event => {
-    const elsewhere = event.target.closest?.('input, select, textarea, dialog, [role=menu]');
+  listen(document, 'keydown', event => {
+    const elsewhere = event.target.closest?.('input, select, dialog, [role=menu]');
     if (elsewhere || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(moves, event.key)) return;
     event.preventDefault();
     moves[event.key](event);
   });
-  byId('left').addEventListener('click', () => place.pan(-0.25));
-  byId('right').addEventListener('click', () => place.pan(0.25));
-  byId('in').addEventListener('click', () => place.zoom(0.5));
-  byId('out').addEventListener('click', () => place.zoom(2));
-
-  place.listen(byId('charts'), target => target.classList?.contains('track'));
-  place.listen(byId('ruler'), () => true);
-  byId('overview').addEventListener('click', event => {
-    if (!place.target) return;
-    const { seq, start, end } = place.target;
-    const middle = (event.offsetX / app.width) * app.sequences.get(seq);
-    place.go({ seq, start: middle - (end - start) / 2, end: middle + (end - start) / 2 }, { smooth: true });
-  });
-  for (const button of document.querySelectorAll('[data-close]')) {
-    button.addEventListener('click', () => button.closest('dialog').close());
-  }
+  for (const button of document.querySelectorAll('[data-key]')) listen(button, 'click', moves[button.dataset.key]);
+  place.follow(byId('charts'), target => target.classList.contains('track'));
+  place.follow(byId('ruler'), () => true);
+  for (const button of document.querySelectorAll('[data-close]')) listen(button, 'click', () => button.closest('dialog').close());
 }
 
-/** Makes the menu work: arrows move in it, Escape and clicks elsewhere close it. */
+/** Arrows move in the menu; the browser closes it by Escape and clicks elsewhere. */
 export function startMenu(does) {
-  const [button, menu] = [byId('more'), byId('menu')];
+  const menu = byId('menu');
   const items = [...menu.children];
-  const show = open => {
-    menu.hidden = !open;
-    button.setAttribute('aria-expanded', String(open));
-    if (open) items[0].focus();
-  };
-  button.addEventListener('click', () => show(menu.hidden));
-  document.addEventListener('pointerdown', event => {
-    if (!menu.contains(event.target) && !button.contains(event.target)) show(false);
-  });
-  menu.addEventListener('keydown', event => {
+  listen(menu, 'keydown', event => {
+    if (event.key === 'Tab') menu.hidePopover();
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === 'Escape' || event.key === 'Tab') { show(false); button.focus(); }
     if (!by) return;
     event.preventDefault();
     items[(items.indexOf(document.activeElement) + by + items.length) % items.length].focus();
   });
-  for (const item of items) {
-    item.addEventListener('click', () => { show(false); button.focus(); does[item.dataset.do](); });
-  }
+  for (const item of items) listen(item, 'click', () => { menu.hidePopover(); does[item.dataset.do](); });
+}
+
+/** Returns what shows a reading of a chart: a tip, and the place marked in all tracks. */
+export function startPointing(app) {
+  const tip = byId('tip');
+  const guide = make('div', { id: 'guide', hidden: true });
+  document.querySelector('main').append(guide);
+  return (found, event) => {
+    tip.hidden = guide.hidden = !found;
+    if (!found) return;
+    const [first, ...others] = found.lines;
+    tip.replaceChildren(make('b', {}, first), ...others.map(text => make('div', {}, text)));
+    const below = event.clientY + 16;
+    const left = Math.max(4, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8));
+    const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : below;
+    Object.assign(tip.style, { left: `${left}px`, top: `${top}px` });
+    const { width, place: { view } } = app;
+    const x = place => Math.min(Math.max((place - view.start) / (view.end - view.start), 0), 1) * width;
+    const [from, to] = [x(found.region.start), x(found.region.end)];
+    Object.assign(guide.style, { left: `${byId('ruler').offsetLeft + from}px`, width: `${Math.max(to - from, 1)}px` });
+  };
 }

@@ -1,15 +1,16 @@
-// Where the page looks, and all ways of moving there: keys, wheel, drag, pinch, buttons.
+// Where the page looks, and moving there: smoothly, by drag, wheel and pinch.
 
+import { listen } from './dom.js';
 import { clamped, whole } from './region.js';
 
 /** Part of the way that a smooth movement covers in a frame. */
 const EASE = 0.3;
-/** How long the place must rest before it is told as settled, in milliseconds. */
+/** Milliseconds until a place is taken as settled. */
 const REST = 250;
 
 /** The place: `view` is what is drawn, `target` where it is heading. */
 export class Place {
-  /** `onMove()` when the view is to be drawn, `onTarget()` when there is a new aim, `onRest()` after. */
+  /** `onMove()` is called for each frame, `onTarget()` for each new aim, `onRest()` in the end. */
   constructor(lengthOf, { onMove, onTarget, onRest }) {
     Object.assign(this, { lengthOf, onMove, onTarget, onRest, view: null, target: null });
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -21,15 +22,13 @@ export class Place {
    */
   go(region, { smooth = false, loose = false } = {}) {
     const onSequence = clamped(region, this.lengthOf(region.seq));
-    const target = loose ? onSequence : whole(onSequence);
-    const near = this.view?.seq === target.seq;
-    this.target = target;
-    if (smooth && near && !this.calm.matches) {
-      this.step();
+    this.target = loose ? onSequence : whole(onSequence);
+    if (smooth && this.view?.seq === region.seq && !this.calm.matches) {
+      this.frame ??= requestAnimationFrame(() => this.step());
     } else {
       cancelAnimationFrame(this.frame);
       this.frame = null;
-      this.view = target;
+      this.view = this.target;
     }
     this.onMove();
     this.onTarget();
@@ -50,70 +49,59 @@ export class Place {
     if (!this.target) return;
     const { seq, start, end } = this.target;
     const width = Math.min(Math.max((end - start) * factor, 1), this.lengthOf(seq));
-    const fixed = start + part * (end - start);
-    this.go({ seq, start: fixed - part * width, end: fixed + (1 - part) * width }, how);
+    const from = start + part * (end - start - width);
+    this.go({ seq, start: from, end: from + width }, how);
   }
 
+  /** A frame of a smooth movement. */
   step() {
-    if (this.frame) return;
-    const ease = () => {
-      const { view, target } = this;
-      const width = target.end - target.start;
-      const close = Math.abs(view.start - target.start) + Math.abs(view.end - target.end) < width * 0.004;
-      const toward = (from, to) => from + (to - from) * EASE;
-      this.view = close ? target : { seq: target.seq, start: toward(view.start, target.start), end: toward(view.end, target.end) };
-      this.frame = close ? null : requestAnimationFrame(ease);
-      this.onMove();
-    };
-    this.frame = requestAnimationFrame(ease);
+    const { view, target } = this;
+    const close = Math.abs(view.start - target.start) + Math.abs(view.end - target.end) < (target.end - target.start) * 0.004;
+    const toward = key => view[key] + (target[key] - view[key]) * EASE;
+    this.view = close ? target : { seq: target.seq, start: toward('start'), end: toward('end') };
+    this.frame = close ? null : requestAnimationFrame(() => this.step());
+    this.onMove();
   }
 
   /** Lets the pointer move the view over `element`, wherever `over(target)` holds. */
-  listen(element, over) {
+  follow(element, over) {
     const fingers = new Map();
-    const partOf = x => {
-      const box = element.getBoundingClientRect();
-      return (x - box.left) / box.width;
-    };
+    const partOf = x => (x - element.getBoundingClientRect().left) / element.clientWidth;
     element.addEventListener('wheel', event => {
       if (!over(event.target)) return;
       event.preventDefault();
-      const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
-      if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
-        const by = (event.deltaX || event.deltaY) * unit;
-        this.pan(by / element.clientWidth, { loose: true });
+      const { deltaX, deltaY } = event;
+      const unit = [1, 16, 400][event.deltaMode];
+      if (Math.abs(deltaX) > Math.abs(deltaY) || event.shiftKey) {
+        this.pan(((deltaX || deltaY) * unit) / element.clientWidth, { loose: true });
       } else {
-        const speed = event.ctrlKey ? 0.01 : 0.0016;
-        const exponent = Math.min(Math.max(event.deltaY * unit * speed, -1), 1);
-        this.zoom(Math.exp(exponent), partOf(event.clientX), { smooth: true, loose: true });
+        const exponent = deltaY * unit * (event.ctrlKey ? 0.01 : 0.0016);
+        this.zoom(Math.exp(Math.min(Math.max(exponent, -1), 1)), partOf(event.clientX), { smooth: true, loose: true });
       }
     }, { passive: false });
-    element.addEventListener('pointerdown', event => {
+    listen(element, 'pointerdown', event => {
       if (!over(event.target) || event.button !== 0) return;
       event.target.setPointerCapture(event.pointerId);
       fingers.set(event.pointerId, event.clientX);
     });
-    element.addEventListener('pointermove', event => {
+    listen(element, 'pointermove', event => {
       if (!fingers.has(event.pointerId) || !this.target) return;
-      const before = [...fingers.values()];
+      // One finger is two at the same place.
+      const ends = () => [Math.min(...fingers.values()), Math.max(...fingers.values())];
+      const before = ends();
       fingers.set(event.pointerId, event.clientX);
-      const after = [...fingers.values()];
-      if (before.length === 1) {
-        if (after[0] !== before[0]) this.pan((before[0] - after[0]) / element.clientWidth, { loose: true });
-      } else {
-        const gap = ([a, b]) => Math.max(Math.abs(a - b), 20);
-        const middle = ([a, b]) => (a + b) / 2;
-        this.pan((middle(before) - middle(after)) / element.clientWidth, { loose: true });
-        this.zoom(gap(before) / gap(after), partOf(middle(after)), { loose: true });
-      }
+      const after = ends();
+      const gap = ([a, b]) => Math.max(b - a, 20);
+      const middle = ([a, b]) => (a + b) / 2;
+      this.pan((middle(before) - middle(after)) / element.clientWidth, { loose: true });
+      if (fingers.size > 1) this.zoom(gap(before) / gap(after), partOf(middle(after)), { loose: true });
       element.classList.add('is-dragged');
     });
-    const release = event => {
+    listen(element, 'pointerup pointercancel', event => {
       fingers.delete(event.pointerId);
       if (fingers.size === 0) element.classList.remove('is-dragged');
-    };
-    for (const name of ['pointerup', 'pointercancel']) element.addEventListener(name, release);
-    element.addEventListener('dblclick', event => {
+    });
+    listen(element, 'dblclick', event => {
       if (over(event.target)) this.zoom(0.5, partOf(event.clientX));
     });
   }

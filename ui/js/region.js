@@ -3,30 +3,30 @@
 // is the only one that converts places.
 
 /** The narrowest view, in bases. */
-export const NARROWEST = 20;
+const NARROWEST = 20;
 
-/** The region as the wire writes it: whole bases, 1-based, both ends included. */
+/** As the wire writes it: whole bases, 1-based, both ends included. */
 export function toWire({ seq, start, end }) {
-  return { seqName: seq, start: Math.floor(start) + 1, end: Math.max(Math.ceil(end), Math.floor(start) + 1) };
+  const first = Math.floor(start) + 1;
+  return { seqName: seq, start: first, end: Math.max(Math.ceil(end), first) };
 }
 
-/** The wire's region as ours; null if it has no usable place. */
-export function fromWire({ seqName, start, end } = {}) {
-  const [first, last] = [Number(start), Number(end)];
-  const usable = typeof seqName === 'string' && start !== null && end !== null && first <= last;
-  return usable ? { seq: seqName, start: first - 1, end: last } : null;
+/** The wire's region; null if it has no usable place. */
+export function fromWire(wire) {
+  const { seqName, start, end } = wire ?? {};
+  const usable = typeof seqName === 'string' && start !== null && end !== null && Number(start) <= Number(end);
+  return usable ? { seq: seqName, start: Number(start) - 1, end: Number(end) } : null;
 }
 
-/** The region moved, and if need be narrowed, so that it lies on its sequence. */
+/** Moved, and if need be narrowed, onto its sequence. */
 export function clamped({ seq, start, end }, length) {
-  const width = Math.min(Math.max(end - start, Math.min(NARROWEST, length)), length);
+  const width = Math.min(Math.max(end - start, NARROWEST), length);
   // Widening keeps the middle.
-  const begin = start + (end - start - width) / 2;
-  const from = Math.min(Math.max(begin, 0), length - width);
+  const from = Math.min(Math.max((start + end - width) / 2, 0), length - width);
   return { seq, start: from, end: from + width };
 }
 
-/** The region from whole base to whole base. */
+/** From whole base to whole base. */
 export function whole({ seq, start, end }) {
   const from = Math.round(start);
   return { seq, start: from, end: Math.max(Math.round(end), from + 1) };
@@ -38,31 +38,29 @@ export function written(region) {
   return `${seqName}:${grouped(start)}-${grouped(end)}`;
 }
 
-/** A whole number with commas. */
-export function grouped(number) {
-  return Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, ',');
-}
+export const grouped = number => String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** A number of bases, short: 2.52 Mb. */
-export function bases(count) {
-  const [unit, name] = count >= 1e6 ? [1e6, 'Mb'] : count >= 1e4 ? [1e3, 'kb'] : [1, 'b'];
-  return `${Number((count / unit).toPrecision(unit === 1 ? 6 : 3))} ${name === 'b' ? 'bases' : name}`;
+/** How wide it is: 2.52 Mb. */
+export function bases({ start, end }) {
+  const count = Math.round(end - start);
+  const [unit, name] = count >= 1e6 ? [1e6, 'Mb'] : [1e3, 'kb'];
+  return count < 1e4 ? `${count} bases` : `${Number((count / unit).toPrecision(3))} ${name}`;
 }
 
 /** The sequence meant by a name, in any case, with or without 'chr'. */
 export function sequenceNamed(name, sequences) {
-  if (sequences.has(name)) return name;
   const bare = text => text.toLowerCase().replace(/^chr/, '').replace(/^mt$/, 'm');
   const wanted = bare(name.trim());
-  return wanted === '' ? null : [...sequences.keys()].find(known => bare(known) === wanted) ?? null;
+  return sequences.has(name) ? name : [...sequences.keys()].find(known => wanted && bare(known) === wanted);
 }
 
-const NUMBER = '[\\d.,]+\\s*[kmg]?b?p?';
-const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?(${NUMBER})(?:\\s*(?:-|–|—|\\.\\.|\\s)\\s*(${NUMBER}))?$`, 'i');
+const NUMBER = '([\\d.,]+)\\s*([kmg]?)b?p?';
+const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?${NUMBER}(?:\\s*(?:-|–|—|\\.\\.|\\s)\\s*${NUMBER})?$`, 'i');
+const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 
 /**
- * The region that a text means, or null if it does not look like one; sequences are a Map from
- * name to length, `view` is where the page looks. Throws where it looks like one but is none.
+ * The region that a text means, or null if it does not look like one; `sequences` are names and
+ * lengths, `view` is where the page looks. Throws where it looks like one but is none.
  */
 export function parsed(text, sequences, view) {
   const trimmed = text.trim();
@@ -70,27 +68,23 @@ export function parsed(text, sequences, view) {
   if (named) return { seq: named, start: 0, end: sequences.get(named) };
   const match = PLACE.exec(trimmed);
   if (!match) return null;
-  const [, name, from, to] = match;
+  const [, name, from, fromUnit, to, toUnit] = match;
+  const number = (digits, unit) => Math.round(Number(digits.replaceAll(',', '')) * UNITS[unit.toLowerCase()]);
   const seq = name === undefined ? view?.seq : sequenceNamed(name, sequences);
   if (!seq) {
-    if (!/:/.test(trimmed)) return null;
+    if (!trimmed.includes(':')) return null;
     throw new Error(`There is no sequence called ${name}.`);
   }
   const length = sequences.get(seq);
-  const first = number(from);
+  const first = number(from, fromUnit);
   if (to === undefined) {
-    if (name === undefined && !/[,kmg]|\d{4}/i.test(from)) return null;
-    const width = view ? view.end - view.start : 10_000;
-    return clamped({ seq, start: first - 1 - width / 2, end: first - 1 + width / 2 }, length);
+    // A small number alone may be a name.
+    if (name === undefined && !fromUnit && !/,|\d{4}/.test(from)) return null;
+    const half = view ? (view.end - view.start) / 2 : 5_000;
+    return clamped({ seq, start: first - 1 - half, end: first - 1 + half }, length);
   }
-  const last = number(to);
+  const last = number(to, toUnit);
   if (!(first <= last)) throw new Error('The region ends before it starts.');
   if (first > length) throw new Error(`${seq} has ${grouped(length)} bases only.`);
   return clamped({ seq, start: Math.max(first, 1) - 1, end: Math.min(last, length) }, length);
-}
-
-function number(text) {
-  const [, digits, unit] = /^([\d.,]+)\s*([kmg]?)/i.exec(text);
-  const factor = { '': 1, k: 1e3, m: 1e6, g: 1e9 }[unit.toLowerCase()];
-  return Math.round(Number(digits.replaceAll(',', '')) * factor);
 }

@@ -1,77 +1,61 @@
 // The connection to the endpoint: requests and their answers, the endpoint's own requests, and
 // connecting again when it is gone.
 
-const WAITS = [500, 1000, 2000, 4000, 8000, 15000];
+/** Milliseconds between tries to connect. */
+const WAIT = 2000;
 /** An endpoint that owes an answer for so long is taken for gone. */
 const PATIENCE = 30_000;
 
 /** Speaks EpiViz's protocol over one WebSocket at a time. */
 export class Socket {
   /**
-   * `onOpen()` after each connection, `onGone(milliseconds)` when it is lost, with the time until
-   * the next try; `onAction(data)` gives the answer to a request of the endpoint.
+   * `onOpen()` is called after each connection, `onGone()` after each that is lost or fails;
+   * `onAction(data)` answers the endpoint's requests.
    */
   constructor(url, { onOpen, onGone, onAction }) {
-    Object.assign(this, { url, onOpen, onGone, onAction, waiting: new Map(), last: 0, tries: 0 });
+    Object.assign(this, { url, onOpen, onGone, onAction, waiting: new Map(), last: 0 });
     this.connect();
-    addEventListener('online', () => this.retry());
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.retry(); });
-  }
-
-  get open() {
-    return this.socket.readyState === WebSocket.OPEN;
   }
 
   /** Asks the endpoint; rejects if it refuses or is gone. */
   ask(action, args = {}) {
-    if (!this.open) return Promise.reject(new Error('The endpoint is gone.'));
-    const requestId = (this.last += 1);
-    const { socket } = this;
-    socket.send(JSON.stringify({ requestId, type: 'request', data: { action, version: '4', ...args } }));
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => socket.close(), PATIENCE);
-      this.waiting.set(requestId, { resolve, reject, late });
+      const { socket } = this;
+      if (socket.readyState !== WebSocket.OPEN) throw new Error('The endpoint is gone.');
+      const requestId = (this.last += 1);
+      socket.send(JSON.stringify({ requestId, type: 'request', data: { action, version: '4', ...args } }));
+      this.waiting.set(requestId, { resolve, reject, late: setTimeout(() => socket.close(), PATIENCE) });
     });
-  }
-
-  /** Tries again at once if not connected. */
-  retry() {
-    if (this.socket.readyState !== WebSocket.CLOSED) return;
-    clearTimeout(this.timer);
-    this.connect();
   }
 
   connect() {
     const socket = new WebSocket(this.url);
     this.socket = socket;
-    socket.onopen = () => { this.tries = 0; this.onOpen(); };
-    socket.onmessage = event => this.take(socket, event.data);
+    socket.onopen = this.onOpen;
+    socket.onmessage = event => this.take(socket, JSON.parse(event.data));
     socket.onclose = () => {
-      for (const { reject, late } of this.waiting.values()) {
-        clearTimeout(late);
-        reject(new Error('The endpoint is gone.'));
-      }
-      this.waiting.clear();
-      const wait = WAITS[Math.min(this.tries, WAITS.length - 1)];
-      this.tries += 1;
-      this.timer = setTimeout(() => this.connect(), wait);
-      this.onGone(wait);
+      for (const requestId of this.waiting.keys()) this.settle(requestId).reject(new Error('The endpoint is gone.'));
+      setTimeout(() => this.connect(), WAIT);
+      this.onGone();
     };
   }
 
-  async take(socket, text) {
-    const message = JSON.parse(text);
-    if (message.type === 'request') {
-      const data = await this.onAction(message.data ?? {});
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ requestId: message.requestId, type: 'response', data }));
+  /** Who waits for that answer, and no longer does. */
+  settle(requestId) {
+    const asker = this.waiting.get(requestId);
+    this.waiting.delete(requestId);
+    clearTimeout(asker?.late);
+    return asker;
+  }
+
+  async take(socket, { type, requestId, data }) {
+    if (type === 'request') {
+      const answer = await this.onAction(data ?? {});
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ requestId, type: 'response', data: answer }));
       return;
     }
-    const waiting = this.waiting.get(message.requestId);
-    if (!waiting) return;
-    this.waiting.delete(message.requestId);
-    clearTimeout(waiting.late);
-    const { data } = message;
-    if (data?.success === false) waiting.reject(new Error(data.errorMessage || 'The endpoint refused.'));
-    else waiting.resolve(data);
+    const asker = this.settle(requestId);
+    if (data?.success === false) asker?.reject(new Error(data.errorMessage || 'The endpoint refused.'));
+    else asker?.resolve(data);
   }
 }

@@ -1,6 +1,6 @@
-// What pictures share: places to pixels, value axes.
+// Places and values to pixels; the ruler, grids and axes.
 
-import { ticks, short } from '../scale.js';
+import { position, roundStep, short, ticks } from '../scale.js';
 
 /** Room above and below the values of a chart, in pixels. */
 export const PAD = { top: 8, bottom: 5 };
@@ -12,43 +12,58 @@ export function across({ view, width }) {
 }
 
 /** From pixels to places. */
-export function placeAt({ view, width }, x) {
-  return view.start + (x / width) * (view.end - view.start);
-}
+export const placeAt = ({ view, width }, x) => view.start + (x / width) * (view.end - view.start);
 
-/** From values in [low, high] to pixels. */
-export function upward([low, high], height, { top, bottom } = PAD) {
+function upward([low, high], height, { top, bottom } = PAD) {
   const scale = (height - top - bottom) / (high - low);
   return value => height - bottom - (value - low) * scale;
 }
 
-/** Faint lines at round values. */
-export function valueGrid(pen, { width, height }, range) {
+/** Faint lines at round values. Returns [x, y]: places and values to pixels. */
+export function trackAxes(pen, frame, range) {
+  const { width, height } = frame;
   const y = upward(range, height);
-  const lines = ticks(...range, height / 40).map(value => [0, Math.round(y(value)) + 0.5, width, Math.round(y(value)) + 0.5]);
-  pen.path(lines, { stroke: pen.palette.grid });
+  const levels = ticks(...range, height / 40).map(value => Math.round(y(value)) + 0.5);
+  pen.path(levels.map(level => [0, level, width, level]), { stroke: pen.palette.grid });
+  return [across(frame), y];
 }
 
 /** The round values themselves, over the picture's left edge. */
 export function valueLabels(pen, { height }, range) {
   const y = upward(range, height);
   for (const value of ticks(...range, height / 40)) {
-    const at = Math.min(Math.max(y(value) + 3.5, 10), height - 3);
-    pen.text(4, at, short(value), { size: 10, halo: true });
+    pen.text(4, Math.min(Math.max(y(value) + 3.5, 10), height - 3), short(value), { size: 10, halo: true });
   }
 }
 
-/** A frame of two value axes with their names: for plots. Returns [x, y] from values to pixels. */
+/** A frame of two value axes with their names. Returns [x, y]: values to pixels. */
 export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName]) {
-  const [left, right, top, bottom] = [48, 12, 20, 34];
+  const [left, right, top, bottom] = [48, width - 12, 20, 34];
+  const low = height - bottom;
   const y = upward(yRange, height, { top, bottom });
-  const x = value => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (width - left - right);
+  const x = value => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (right - left);
   const [xs, ys] = [ticks(...xRange, width / 90), ticks(...yRange, height / 45)];
-  pen.path([...xs.map(v => [x(v), top, x(v), height - bottom]), ...ys.map(v => [left, y(v), width - right, y(v)])], { stroke: pen.palette.grid });
-  pen.path([[left, top, left, height - bottom, width - right, height - bottom]], { stroke: pen.palette.line });
-  for (const value of xs) pen.text(x(value), height - bottom + 13, short(value), { size: 10, anchor: 'middle' });
+  pen.path([...xs.map(v => [x(v), top, x(v), low]), ...ys.map(v => [left, y(v), right, y(v)])], { stroke: pen.palette.grid });
+  pen.path([[left, top, left, low, right, low]], { stroke: pen.palette.line });
+  for (const value of xs) pen.text(x(value), low + 13, short(value), { size: 10, anchor: 'middle' });
   for (const value of ys) pen.text(left - 5, y(value) + 3.5, short(value), { size: 10, anchor: 'end' });
-  pen.text((left + width - right) / 2, height - 5, xName, { anchor: 'middle', fill: pen.palette.ink });
+  pen.text((left + right) / 2, height - 5, xName, { anchor: 'middle', fill: pen.palette.ink });
   pen.text(4, 10, yName, { fill: pen.palette.ink, halo: true });
   return [x, y];
+}
+
+/** Round places, counted from 1. */
+export function drawRuler(pen, frame) {
+  const { view, width, height } = frame;
+  const x = across(frame);
+  const step = Math.max(1, roundStep(((view.end - view.start) * 110) / width));
+  const small = Math.max(1, step / 5);
+  const lines = [[0, height - 0.5, width, height - 0.5]];
+  for (let place = Math.ceil((view.start + 1) / small) * small; place <= view.end; place += small) {
+    const at = Math.round(x(place - 0.5)) + 0.5;
+    const round = Math.abs(place / step - Math.round(place / step)) < 1e-6;
+    lines.push([at, height - (round ? 8 : 4), at, height]);
+    if (round && at > 30 && at < width - 30) pen.text(at, height - 11, position(place, step), { anchor: 'middle' });
+  }
+  pen.path(lines, { stroke: pen.palette.line });
 }

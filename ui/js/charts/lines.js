@@ -1,121 +1,89 @@
-// Values along the sequence: lines and stacked lines. Each row is a step as wide as its bases;
-// where there is no row or no value there is no line.
+// Values as lines, side by side or stacked, along the sequence or over the number of the row.
+// Each row is a step as wide as its bases; where there is no row or no value there is no line.
 
-import { across, placeAt, upward, valueGrid, valueLabels } from './axis.js';
+import { placeAt, plotAxes, trackAxes, valueLabels } from './axis.js';
 import { axisRange, short } from '../scale.js';
-import { nearest, rowsIn } from '../rows.js';
+import { nearest, regionOf, rowsIn } from '../data.js';
 import { written } from '../region.js';
 
-/** A run narrower than this is drawn as a dot, else it could not be seen. */
+/** What is narrower is drawn as a dot, else it could not be seen. */
 const VISIBLE = 2;
 
-/** The values of a series that are in view. */
-export function valuesInView({ measurement, pieces }) {
-  return pieces.map(({ start, end, rows }) => {
-    const values = rows.values[measurement.id] ?? [];
-    return Array.from(rowsIn(rows, start, end), row => values[row]);
+/** All four kinds of line charts. */
+export function drawLines(pen, frame) {
+  const { series, view, height, settings, kind: { plot, stacked } } = frame;
+  // What is stacked, or drawn over the number of the row, has the rows of the first.
+  const stacks = (stacked ? [series] : series.map(one => [one])).flatMap(group => {
+    const pieces = plot ? [{ ...view, rows: series[0].newest }] : group[0].pieces;
+    return pieces.map(piece => pile(group, piece));
   });
+  const range = axisRange(settings, stacks.flatMap(({ layers }) => layers.flatMap(({ bottoms, tops }) => [...bottoms, ...tops])));
+  const count = Math.max(stacks[0]?.list.length ?? 0, 1);
+  const [x, y] = plot
+    ? plotAxes(pen, frame, [0, count], range, ['row', series.map(one => one.measurement.name).join(', ')])
+    : trackAxes(pen, frame, range);
+  const inRange = value => Math.min(Math.max(value, range[0]), range[1]);
+  for (const { rows, list, layers, start, end } of stacks) {
+    const spots = list.map((row, i) => (plot ? [x(i), x(i + 1), true]
+      : [x(rows.start[row]), x(rows.end[row]), rows.end[row - 1] === rows.start[row]]));
+    const [left, right] = plot ? [x(0), x(count)] : [x(start), x(end)];
+    pen.within(left, 0, right - left, height, () => {
+      for (const { one, bottoms, tops } of layers) drawLayer(pen, runs(spots, bottoms.map(inRange), tops, y), one.color, stacked);
+    });
+  }
+  if (!plot) valueLabels(pen, frame, range);
+  return { range, at: ([px]) => {
+    if (!plot) return readAt(frame, series, px);
+    const row = stacks[0].list[Math.floor(((px - x(0)) / (x(count) - x(0))) * count)];
+    return row === undefined ? null : readRow(frame, series[0].newest, row);
+  } };
 }
 
 /**
- * Rows that touch and have values, as runs of steps: flat lists x0, y, x1, y ... . `spot(row)`
- * gives a row's [x0, x1] and whether it touches the row before, `level(row)` its y or null.
+ * The rows of a piece in its region and, for each of `group`, the lower and upper value of its
+ * layer there: the positive are piled upward and the negative downward.
  */
-export function runs(rows, spot, level) {
+export function pile(group, piece) {
+  const list = [...rowsIn(piece.rows, piece.start, piece.end)];
+  const [above, below] = [list.map(() => 0), list.map(() => 0)];
+  const layers = group.map(one => {
+    const value = matched(one, piece.rows);
+    const [bottoms, tops] = [[], []];
+    list.forEach((row, i) => {
+      const here = value(row);
+      const ends = here < 0 ? below : above;
+      bottoms.push(ends[i]);
+      ends[i] += here;
+      tops.push(here === null ? null : ends[i]);
+    });
+    return { one, bottoms, tops };
+  });
+  return { ...piece, list, layers };
+}
+
+/** Rows that touch and have values, as flat lists x0, y, x1, y ...: `line` above, `back` below. */
+function runs(spots, bottoms, tops, y) {
   const all = [];
   let run = null;
-  for (const row of rows) {
-    const y = level(row);
-    if (y === null) { run = null; continue; }
-    const [x0, x1, touches] = spot(row);
-    if (!run || !touches) all.push(run = []);
-    run.push(x0, y, x1, y);
-  }
+  spots.forEach(([x0, x1, touches], i) => {
+    if (tops[i] === null) { run = null; return; }
+    if (!run || !touches) all.push(run = { line: [], back: [] });
+    const [low, high] = [y(bottoms[i]), y(tops[i])];
+    run.line.push(x0, high, x1, high);
+    // Reversed in the end, hence y before x.
+    run.back.push(low, x0, low, x1);
+  });
   return all;
 }
 
-/** Where the rows of a piece lie, for `runs`. */
-function onSequence(rows, x) {
-  return row => [x(rows.start[row]), x(rows.end[row]), row > 0 && rows.end[row - 1] === rows.start[row]];
-}
-
-/** Draws runs as lines over a faint area, and those too narrow to be seen as dots. */
-export function drawRuns(pen, all, color, base) {
-  const wide = all.filter(run => run.at(-2) - run[0] >= VISIBLE);
-  const dots = all.filter(run => run.at(-2) - run[0] < VISIBLE).flatMap(run => [(run[0] + run.at(-2)) / 2, run[1]]);
-  pen.path(wide.map(run => [run[0], base, ...run, run.at(-2), base]), { fill: color, opacity: 0.16 });
-  pen.path(wide, { stroke: color, width: 1.5 });
+/** Draws runs as lines over an area, and those too narrow to be seen as dots. */
+function drawLayer(pen, all, color, stacked) {
+  const isWide = ({ line }) => stacked || line.at(-2) - line[0] >= VISIBLE;
+  const wide = all.filter(isWide);
+  const dots = all.filter(run => !isWide(run)).flatMap(({ line }) => [(line[0] + line.at(-2)) / 2, line[1]]);
+  pen.path(wide.map(({ line, back }) => [...line, ...back.reverse()]), { fill: color, opacity: stacked ? 0.8 : 0.16 });
+  pen.path(wide.map(({ line }) => line), { stroke: color, width: stacked ? 1 : 1.5 });
   pen.dots(dots, dots.length > 3000 ? 1.2 : 1.8, color, 0.75);
-}
-
-/** Lines of one or more measurements. */
-export function drawLines(pen, frame) {
-  const { series, height, width } = frame;
-  const range = axisRange(frame.settings, series.flatMap(valuesInView));
-  const [x, y] = [across(frame), upward(range, height)];
-  valueGrid(pen, frame, range);
-  const base = y(Math.min(Math.max(0, range[0]), range[1]));
-  for (const { measurement, color, pieces } of series) {
-    for (const { start, end, rows } of pieces) {
-      const values = rows.values[measurement.id] ?? [];
-      const level = row => (values[row] === null || values[row] === undefined ? null : y(values[row]));
-      pen.within(x(start), 0, x(end) - x(start), height, () => {
-        drawRuns(pen, runs(rowsIn(rows, start, end), onSequence(rows, x), level), color, base);
-      });
-    }
-  }
-  valueLabels(pen, frame, range);
-  return { range, at: at => read(frame, at, width) };
-}
-
-/** Layers of one or more measurements, the positive upward and the negative downward. */
-export function drawStacked(pen, frame) {
-  const { series, height } = frame;
-  const stacks = (series[0]?.pieces ?? []).map(({ start, end, rows }) => ({ start, end, rows, ...stacked(series, rows, start, end) }));
-  const range = axisRange(frame.settings, stacks.flatMap(({ layers }) => layers.flatMap(({ tops, bottoms }) => [tops, bottoms])));
-  const [x, y] = [across(frame), upward(range, height)];
-  valueGrid(pen, frame, range);
-  for (const { start, end, rows, list, layers } of stacks) {
-    pen.within(x(start), 0, x(end) - x(start), height, () => {
-      layers.forEach((layer, i) => drawLayer(pen, list, layer, onSequence(rows, x), y, series[i].color));
-    });
-  }
-  valueLabels(pen, frame, range);
-  return { range, at: at => read(frame, at) };
-}
-
-/** The rows in [start, end) and for each series the lower and upper value of its layer there. */
-export function stacked(series, rows, start, end) {
-  const list = [...rowsIn(rows, start, end)];
-  const [above, below] = [list.map(() => 0), list.map(() => 0)];
-  const layers = series.map(one => {
-    const value = matched(one, rows);
-    const layer = { tops: [], bottoms: [] };
-    list.forEach((row, i) => {
-      const here = value(row);
-      const pile = here < 0 ? below : above;
-      const from = pile[i];
-      if (here !== null) pile[i] += here;
-      layer.bottoms.push(here === null ? null : from);
-      layer.tops.push(here === null ? null : pile[i]);
-    });
-    return layer;
-  });
-  return { list, layers };
-}
-
-export function drawLayer(pen, list, { tops, bottoms }, spot, y, color) {
-  const index = new Map(list.map((row, i) => [row, i]));
-  const level = values => row => { const value = values[index.get(row)]; return value === null ? null : y(value); };
-  const lower = runs(list, spot, level(bottoms));
-  const upper = runs(list, spot, level(tops));
-  const shapes = upper.map((run, i) => {
-    const back = [];
-    for (let at = lower[i].length - 2; at >= 0; at -= 2) back.push(lower[i][at], lower[i][at + 1]);
-    return [...run, ...back];
-  });
-  pen.path(shapes, { fill: color, opacity: 0.8 });
-  pen.path(upper, { stroke: color, width: 1 });
 }
 
 /**
@@ -123,28 +91,34 @@ export function drawLayer(pen, list, { tops, bottoms }, spot, y, color) {
  * else of its row over the middle. Null where there is none.
  */
 export function matched({ measurement, pieces, newest }, rows) {
-  const own = [...pieces.map(piece => piece.rows), ...(newest ? [newest.rows] : [])];
-  if (own.includes(rows)) return row => rows.values[measurement.id]?.[row] ?? null;
+  const own = [...pieces.map(piece => piece.rows), newest];
+  const value = (from, row) => from.values[measurement.id]?.[row] ?? null;
+  if (own.includes(rows)) return row => value(rows, row);
   return row => {
     const middle = (rows.start[row] + rows.end[row]) / 2;
     for (const other of own) {
-      for (const found of rowsIn(other, middle, middle + 1e-6)) return other.values[measurement.id]?.[found] ?? null;
+      for (const found of rowsIn(other, middle, middle + 1e-6)) return value(other, found);
     }
     return null;
   };
 }
 
-/** What stands under the pointer. */
-function read(frame, [px]) {
+/** What is said of a row: the value of each series there. */
+export function readRow({ view, series }, rows, row) {
+  const region = regionOf(view.seq, rows, row);
+  return { region, lines: [written(region), ...series.map(one => `${one.measurement.name}: ${short(matched(one, rows)(row))}`)] };
+}
+
+/** What is said of a pixel: of each series the nearest row. */
+export function readAt(frame, series, px) {
   const place = placeAt(frame, px);
-  const reach = (4 * (frame.view.end - frame.view.start)) / frame.width;
+  const reach = placeAt(frame, 4) - frame.view.start;
   let region = null;
-  const lines = frame.series.map(({ measurement, pieces }) => {
-    const piece = pieces.find(({ start, end }) => start <= place && place <= end);
-    const row = piece ? nearest(piece.rows, place, reach) : -1;
-    if (row < 0) return `${measurement.name}: no data`;
-    region ??= { seq: frame.view.seq, start: piece.rows.start[row], end: piece.rows.end[row] };
-    return `${measurement.name}: ${short(piece.rows.values[measurement.id]?.[row])}`;
+  const lines = series.map(({ measurement, pieces }) => {
+    const { rows } = pieces.find(({ start, end }) => start <= place && place <= end) ?? {};
+    const row = rows ? nearest(rows, place, reach) : -1;
+    if (row >= 0) region ??= regionOf(frame.view.seq, rows, row);
+    return `${measurement.name}: ${short(rows?.values[measurement.id]?.[row])}`;
   });
   return region && { region, lines: [written(region), ...lines] };
 }
