@@ -6,6 +6,7 @@ mod data;
 
 use data::{SEQUENCES, Track, tracks};
 use serde_json::json;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,6 +21,28 @@ const CHARTS: [(&str, &[&str]); 4] = [
 
 struct Endpoint(Child);
 
+impl Endpoint {
+    /// The program on these files, and where it listens.
+    fn start(ui: &OsStr, state: &Path, specs: &[String]) -> (Self, String) {
+        let mut endpoint = Command::new(env!("CARGO_BIN_EXE_epivizrs"))
+            .args(["--port", "0", "--quiet", "--allow-origin", "*", "--ui"])
+            .arg(ui)
+            .arg("--state")
+            .arg(state)
+            .args(specs)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Endpoint)
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(endpoint.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ");
+        let address = address.unwrap_or_else(|| panic!("{line}")).to_owned();
+        (endpoint, address)
+    }
+}
+
 impl Drop for Endpoint {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -27,14 +50,32 @@ impl Drop for Endpoint {
     }
 }
 
-#[test]
-fn epiviz_draws_what_is_in_the_files() {
-    let Some(ui) = std::env::var_os("EPIVIZ_UI") else {
+/// The folder with EpiViz, if there is one.
+fn epiviz() -> Option<OsString> {
+    let ui = std::env::var_os("EPIVIZ_UI");
+    if ui.is_none() {
         println!(
             "skipped: EPIVIZ_UI names no folder with EpiViz; tests/real-page/README.md tells how"
         );
-        return;
-    };
+    }
+    ui
+}
+
+/// Runs a script of `tests/real-page`.
+fn script(name: &str, ui: &OsStr, address: &str, options: &[String]) {
+    let status = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-page").join(name))
+        .arg(format!("--ui={}", Path::new(ui).display()))
+        .arg(format!("--ws={address}"))
+        .args(options)
+        .status()
+        .unwrap();
+    assert!(status.success(), "the page showed something else; the report is above");
+}
+
+#[test]
+fn epiviz_draws_what_is_in_the_files() {
+    let Some(ui) = epiviz() else { return };
     let folder = tempfile::tempdir().unwrap();
     let tracks: Vec<_> = tracks()
         .into_iter()
@@ -43,38 +84,44 @@ fn epiviz_draws_what_is_in_the_files() {
     let specs: Vec<_> = tracks.iter().map(|track| text(track, folder.path())).collect();
     let truth = folder.path().join("truth.json");
     std::fs::write(&truth, describe(&tracks).to_string()).unwrap();
-
-    let mut endpoint = Command::new(env!("CARGO_BIN_EXE_epivizrs"))
-        .args(["--port", "0", "--quiet", "--allow-origin", "*", "--state", "none"])
-        .arg("--ui")
-        .arg(&ui)
-        .args(&specs)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(Endpoint)
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(endpoint.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
-
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-page/walk.mjs");
+    let (_endpoint, address) = Endpoint::start(&ui, &folder.path().join("state"), &specs);
     let option = |name: &str, variable: &str, usual: &str| {
         let value = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
         format!("--{name}={value}")
     };
-    let status = Command::new("node")
-        .arg(script)
-        .arg(format!("--ui={}", Path::new(&ui).display()))
-        .arg(format!("--ws={address}"))
-        .arg(format!("--truth={}", truth.display()))
-        .arg(option("steps", "EPIVIZ_STEPS", "200"))
-        .arg(option("delay", "EPIVIZ_DELAY", "0"))
-        .arg(option("cache", "EPIVIZ_CACHE", "on"))
-        .arg(option("seed", "EPIVIZ_SEED", "1"))
-        .status()
-        .unwrap();
-    assert!(status.success(), "the page drew something else; its report is above");
+    let options = [
+        format!("--truth={}", truth.display()),
+        option("steps", "EPIVIZ_STEPS", "200"),
+        option("delay", "EPIVIZ_DELAY", "0"),
+        option("cache", "EPIVIZ_CACHE", "on"),
+        option("seed", "EPIVIZ_SEED", "1"),
+    ];
+    script("walk.mjs", &ui, &address, &options);
+}
+
+#[test]
+fn epiviz_does_what_the_console_says() {
+    let Some(ui) = epiviz() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let matrix = folder.path().join("expr.tsv");
+    let row = |i: u32| {
+        let start = 101_000_000 + i * 40_000;
+        let values = [i % 7, i % 5 + 1, i % 11].map(|value| value.to_string()).join("\t");
+        format!("chr11\t{start}\t{}\tG{i}\t{values}\n", start + 20_000)
+    };
+    let rows: String = (0..80).map(row).collect();
+    std::fs::write(&matrix, format!("chrom\tstart\tend\tgene\ta\tb\tc\n{rows}")).unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let mut specs: Vec<_> = ["signal.bw", "peaks.bed.gz", "genes.gtf.gz"]
+        .map(|name| data.join(name).display().to_string())
+        .into();
+    specs.push(matrix.display().to_string());
+    let (_endpoint, address) = Endpoint::start(&ui, &folder.path().join("state"), &specs);
+    let options = [
+        format!("--bin={}", env!("CARGO_BIN_EXE_epivizrs")),
+        format!("--matrix={}", matrix.display()),
+    ];
+    script("commands.mjs", &ui, &address, &options);
 }
 
 /// How the command line names a track.

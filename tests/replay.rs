@@ -9,11 +9,14 @@ use epivizrs::server::{self, Access};
 use epivizrs::session::{Keeping, Session};
 use epivizrs::store::Store;
 use fake_page::{FakePage, Manner, Manners, Shown, obedient, when};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -290,14 +293,40 @@ async fn a_restarted_endpoint_continues_where_it_was() {
     endpoint.assert_shows(&shown);
 }
 
+/// A page whose settings name this endpoint for workspaces opens a second connection for them, on
+/// which it registers nothing (PROTOCOL section 1). Charts sent there would be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_for_workspaces_is_no_page() {
+    let endpoint = endpoint(None).await;
+    let mut page = endpoint.page(obedient()).await;
+    let stream = TcpStream::connect(endpoint.address).await.unwrap();
+    let url = format!("ws://{}/ws", endpoint.address);
+    let mut second = tokio_tungstenite::client_async(url, stream).await.unwrap().0;
+    let ask = |id: u64, data: Value| {
+        let request = json!({"requestId": id, "type": "request", "data": data});
+        Message::text(request.to_string())
+    };
+    second.send(ask(6, json!({"action": "registerChartTypes", "data": null}))).await.unwrap();
+    second.send(ask(7, json!({"action": "getWorkspaces", "q": ""}))).await.unwrap();
+    endpoint.plot("a").await.unwrap();
+    page.until(|shown| titles(shown) == ["a"]).await;
+    assert_eq!(endpoint.session.pages().len(), 1);
+    // Whatever was sent there was sent before the answer to this.
+    second.send(ask(8, json!({"action": "getWorkspaces", "q": ""}))).await.unwrap();
+    for id in [6, 7, 8] {
+        let message = second.next().await.unwrap().unwrap();
+        let message: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+        assert_eq!((&message["type"], &message["requestId"]), (&json!("response"), &json!(id)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_saves_finds_and_deletes_workspaces() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = endpoint(Some(folder.path())).await;
     endpoint.plot("a").await.unwrap();
     let mut page = endpoint.page(obedient()).await;
     endpoint.settled(1).await;
-    // The same page's second connection: it asks for workspaces and registers nothing.
     let content = "%7B%22range%22%3Anull%2C%22name%22%3A%22T%C3%BC%22%7D";
     page.request(
         &json!({"action": "saveWorkspace", "id": null, "name": "mine", "content": content}),

@@ -1,9 +1,8 @@
 // Walks through EpiViz in a headless browser and compares, at each rest, what its charts hold with
 // what the files hold. See README.md. Prints a JSON report; exit 0 if every step was right.
-import { createRequire } from 'node:module';
 import fs from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
+import { open as openPage } from './browser.mjs';
 
 const options = Object.fromEntries(process.argv.slice(2).map(word => word.replace(/^--/, '').split('=')));
 const { ui, ws, truth: truthFile } = options;
@@ -11,8 +10,6 @@ const steps = Number(options.steps ?? 200), delay = Number(options.delay ?? 0);
 const aim = Number(options.rows ?? 1000), cache = options.cache !== 'off';
 let seed = Number(options.seed ?? 1);
 
-const modules = process.env.PLAYWRIGHT_MODULES ?? path.dirname(new URL(import.meta.url).pathname);
-const { chromium } = createRequire(path.join(modules, 'node_modules', 'x.js'))('playwright-core');
 const truth = JSON.parse(fs.readFileSync(truthFile));
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
@@ -24,19 +21,6 @@ function random() {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 }
 const pick = list => list[Math.floor(random() * list.length)];
-
-// ---- The page, served as it is. The endpoint serves the one without cache (`--ui`).
-const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-function serve(folder) {
-  const server = http.createServer((request, response) => {
-    const name = path.normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
-    const file = path.join(folder, name);
-    if (!fs.existsSync(file) || fs.statSync(file).isDirectory()) return response.writeHead(404).end();
-    response.setHeader('content-type', KINDS[path.extname(file)] ?? 'application/octet-stream');
-    response.end(fs.readFileSync(file));
-  });
-  return new Promise(done => server.listen(0, '127.0.0.1', () => done(server)));
-}
 
 // ---- What the files hold, from their records alone.
 const widthOf = shift => 2 ** shift;
@@ -101,23 +85,7 @@ function judge(id, place, rows, isRange) {
   return { rows: rows.length, wrong: `${shown} fit no level` };
 }
 
-// ---- The browser.
-const server = cache ? await serve(path.resolve(ui)) : null;
-const base = cache ? `http://127.0.0.1:${server.address().port}`
-  : `${new URL(ws).origin.replace('ws:', 'http:')}/epiviz`;
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-});
-const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
-const errors = [];
-page.on('pageerror', error => errors.push(String(error.message).slice(0, 200)));
-await page.route('**/*', route =>
-  new URL(route.request().url()).hostname === '127.0.0.1' ? route.continue() : route.abort());
-await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () => {
-  const start = epiviz.EpiViz.prototype.start;
-  epiviz.EpiViz.prototype.start = function () { window.page = this; return start.apply(this, arguments); };
-}));
+const { page, errors, start, close } = await openPage({ ui, ws, cache });
 
 // ---- Between page and endpoint: counts, and delays the answers to the page's requests.
 const traffic = {}, open = new Set();
@@ -157,10 +125,7 @@ await page.routeWebSocket(() => true, socket => {
     }
   });
 });
-const query = `websocket-host[]=${ws}&seqName=chr1&start=1000000&end=1200000&useCookie=false`;
-await page.goto(`${base}/index-standalone.html?${query}`);
-await page.waitForFunction(() => window.page?._measurementsManager.measurements().size() > 0
-  && window.page._locationManager.currentLocation(), null, { timeout: 30000 });
+await start('seqName=chr1&start=1000000&end=1200000');
 await page.evaluate(charts => {
   const all = {};
   window.page._measurementsManager.measurements().foreach(m => { all[m.id()] = m; });
@@ -259,6 +224,5 @@ console.log(JSON.stringify({
   ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most],
   perStep, errors: errors.slice(0, 5), wrong: wrong.slice(0, 10),
 }, null, 1));
-await browser.close();
-server?.close();
+await close();
 process.exit(wrong.length ? 1 : 0);
