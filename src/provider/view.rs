@@ -312,3 +312,61 @@ fn finest(counts: &impl Counts, group: &str, view: &Region, fits: impl Fn(Level)
     let coarsest = levels.clone().next_back().unwrap_or(Level::Records);
     levels.find(|level| shape.suits(*level, view) && fits(*level)).unwrap_or(coarsest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A dense signal.
+    struct Dense;
+
+    impl Counts for Dense {
+        fn shape(&self, _: &str) -> Option<Shape> {
+            Some(Shape::Dense)
+        }
+
+        fn rows(&self, _: &str, region: &Region, level: Level) -> u64 {
+            u64::from(region.len().div_ceil(level.width()))
+        }
+    }
+
+    fn place(start: u32, end: u32) -> Region {
+        Region::new("chr1", start, end)
+    }
+
+    /// The page asks for a piece and is answered; then it tells where it looks.
+    fn asks(view: &mut View, piece: &Region, looks_at: &Region, now: &mut Duration) -> Vec<Order> {
+        let ticket = view.request("signals", "rows", piece, &Dense, *now);
+        view.answered(&ticket, *now);
+        while !view.orders(&Dense, *now).contains(&Order::Locate) {
+            *now = view.next();
+        }
+        view.located(Some(looks_at.clone()), &Dense, *now);
+        view.orders(&Dense, *now)
+    }
+
+    /// `tests/page` does not need this: there the redraw at rest has the page ask again. A page
+    /// that takes a redraw for a mere painting has only this.
+    #[test]
+    fn a_view_that_an_island_took_the_place_of_is_cleared() {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        let looks_at = place(10_000, 11_000);
+        let orders = asks(&mut view, &looks_at, &looks_at, &mut now);
+        assert!(!orders.iter().any(|order| matches!(order, Order::Clear(_))), "{orders:?}");
+        let orders = asks(&mut view, &place(50_000, 51_000), &looks_at, &mut now);
+        assert!(
+            matches!(&orders[..], [Order::Clear(clear), Order::Redraw] if clear.group == "signals"),
+            "{orders:?}"
+        );
+    }
+
+    #[test]
+    fn a_piece_that_touches_what_is_held_tears_nothing() {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        let looks_at = place(10_000, 11_000);
+        asks(&mut view, &looks_at, &looks_at, &mut now);
+        // The page's pieces share a base with what it holds.
+        let orders = asks(&mut view, &place(10_999, 12_000), &place(10_500, 11_500), &mut now);
+        assert_eq!(orders, [Order::Redraw]);
+    }
+}
