@@ -157,9 +157,13 @@ impl Toml<'_> {
                     let joined = texts.collect::<Result<Vec<_>>>()?.join(":");
                     options.set(key, &joined).map_err(|e| self.error(at, e.to_string()))?;
                 }
-                ("samples", value) => {
+                (name @ ("samples" | "reference"), value) => {
                     let file = self.text_of(at, value)?;
-                    options.samples = Some(local(self.path, self.line(at), &file)?);
+                    let file = Some(local(self.path, self.line(at), &file)?);
+                    match name {
+                        "samples" => options.samples = file,
+                        _ => options.reference = file,
+                    }
                 }
                 (key, value) => {
                     let text = self.text_of(at, value)?;

@@ -25,18 +25,19 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d62728
-  name     what people see
-  format   one of the known formats
-  group    signals of one group are drawn and compared together
-  summary  mean, min or max: what a bin of a signal shows
-  missing  zero or gap: what a base without data means in a signal
-  columns  columns to serve, separated by ':'
-  info     keys of a VCF's INFO to serve as columns, separated by ':'
-  rows     genes or transcripts: what a row of a gene annotation is
-  samples  a table that describes the samples of a matrix, first column their names
-  base     0 or 1: the first base's number in a table of which that is not clear
-  color    colour of its charts, like #1f77b4
-  range    LOW:HIGH, the values that charts show";
+  name       what people see
+  format     one of the known formats
+  group      signals of one group are drawn and compared together
+  summary    mean, min or max: what a bin of a signal shows
+  missing    zero or gap: what a base without data means in a signal
+  columns    columns to serve, separated by ':'
+  info       keys of a VCF's INFO to serve as columns, separated by ':'
+  rows       genes or transcripts: what a row of a gene annotation is
+  samples    a table that describes the samples of a matrix, first column their names
+  reference  the FASTA of a CRAM's reference: not needed, but checked if named
+  base       0 or 1: the first base's number in a table of which that is not clear
+  color      colour of its charts, like #1f77b4
+  range      LOW:HIGH, the values that charts show";
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {

@@ -1,15 +1,17 @@
 //! CRAM: aligned reads packed against a reference sequence; served as BAM is.
 //!
 //! What is served, places and CIGARs, does not depend on the reference's letters, so no reference
-//! is needed: see [`container`].
+//! is needed: see [`container`]. One that the user names is compared all the same.
 
 mod container;
 mod index;
 mod reads;
 mod record;
+mod reference;
 
 use super::bam::coverage;
 use super::{Format, Missing, Options, bigwig, cache};
+use container::Cram;
 pub(super) use reads::open as reads;
 use record::Stream;
 
@@ -22,6 +24,9 @@ pub(super) const COVERAGE: Format = Format {
     about: "as bam; takes no reference",
     sniff: |head| head.starts_with(MAGIC),
     open: |input, options, context| {
+        if let Some(given) = &options.reference {
+            reference::check(given, input.path(), &Cram::open(input)?.sequences)?;
+        }
         let make = |out| coverage::write(Stream::open(input)?, input, context, out);
         let entry = cache::entry(input, context, "coverage.bw", make)?;
         // Where no read lies, the coverage is 0.

@@ -36,6 +36,8 @@ pub struct Options {
     pub rows: Unit,
     /// A table that describes the samples of a matrix.
     pub samples: Option<PathBuf>,
+    /// The FASTA of the reference that a CRAM was packed against: not needed, but compared.
+    pub reference: Option<PathBuf>,
     /// The number of a sequence's first base in a table whose format does not say: 0, and ends are
     /// not included; or 1, and they are.
     pub base: Option<u32>,
@@ -88,6 +90,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
     ("rows", "genes or transcripts: what a row of a gene annotation is"),
     ("samples", "a table that describes the samples of a matrix, first column their names"),
+    ("reference", "the FASTA of a CRAM's reference: not needed, but checked if named"),
     ("base", "0 or 1: the first base's number in a table of which that is not clear"),
     ("color", "colour of its charts, like #1f77b4"),
     ("range", "LOW:HIGH, the values that charts show"),
@@ -173,6 +176,7 @@ impl Options {
                 }
             }
             "samples" => self.samples = text()?.map(PathBuf::from),
+            "reference" => self.reference = text()?.map(PathBuf::from),
             "base" => {
                 self.base = match value {
                     "0" => Some(0),

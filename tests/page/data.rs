@@ -3,7 +3,8 @@
 
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
-use epivizrs::source::{Level, Shape, Spec};
+use epivizrs::source::{Level, Records, Rows, Shape, Spec, Use};
+use epivizrs::table::{Column, Data, Texts};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -61,6 +62,7 @@ pub(crate) fn tracks() -> Vec<Track> {
         Track::new("few", Shape::Features, "", features(5, 50_000, 900)),
         Track::new("many", Shape::Features, "", features(6, 150, 400)),
         Track::new("spare", Shape::Features, "", features(7, 2_000, 1_500)),
+        Track::new("close", Shape::Reads, "", features(8, 60, 100)),
     ]
 }
 
@@ -125,7 +127,9 @@ impl Track {
         records: Vec<Vec<Record>>,
     ) -> Self {
         let kept = match shape {
-            Shape::Features => records.iter().map(|records| keep(records)).collect(),
+            Shape::Features | Shape::Reads => {
+                records.iter().map(|records| keep(records, shape)).collect()
+            }
             _ => Vec::new(),
         };
         let sums = records
@@ -152,6 +156,28 @@ impl Track {
         let all =
             |records: &Vec<Record>| records.iter().map(|r| (r.start, r.end, r.value)).collect();
         self.records.iter().map(all).collect()
+    }
+
+    /// Whether its rows are intervals with columns.
+    pub(crate) fn is_features(&self) -> bool {
+        matches!(self.shape, Shape::Features | Shape::Reads)
+    }
+
+    /// The rows as a source in memory.
+    pub(crate) fn source(&self) -> Records {
+        let mut rows = Rows::default();
+        let (mut names, mut scores) = (Texts::default(), Vec::new());
+        for (sequence, records) in SEQUENCES.iter().zip(&self.records) {
+            for (rank, Record { start, end, value }) in records.iter().enumerate() {
+                rows.push(sequence.0, *start, *end);
+                names.push(&format!("r{rank}"));
+                scores.push(f64::from(*value));
+            }
+        }
+        let name = Column::new("name", Data::Text(names));
+        rows.columns = vec![name, Column::new("score", Data::Doubles(scores))];
+        let how = Use { shape: self.shape, name: Some("name"), importance: Some("score") };
+        Records::new(rows, how)
     }
 
     /// Writes the file, and how it is to be loaded.
@@ -192,7 +218,7 @@ impl Track {
     /// is implied.
     pub(crate) fn rows(&self, sequence: usize, start: u32, end: u32, level: Level) -> Vec<Row> {
         match (self.shape, level) {
-            (Shape::Features, _) => self.features(sequence, start, end, level),
+            (Shape::Features | Shape::Reads, _) => self.features(sequence, start, end, level),
             (Shape::Sparse, Level::Records) => {
                 let records = &self.records[sequence];
                 let first = records.partition_point(|record| record.end <= start);
@@ -284,8 +310,9 @@ impl Track {
 
 /// For each level the records kept: of those that start in a bin the one with the highest score,
 /// the longest of these, the first of these.
-fn keep(records: &[Record]) -> Vec<Vec<usize>> {
+fn keep(records: &[Record], shape: Shape) -> Vec<Vec<usize>> {
     let at = |level: Level| match level {
+        _ if shape.hides(level) => Vec::new(),
         Level::Records => (0..records.len()).collect(),
         Level::Bins { shift } => {
             let mut best: Vec<(u32, usize)> = Vec::new();
@@ -304,5 +331,5 @@ fn keep(records: &[Record]) -> Vec<Vec<usize>> {
             best.into_iter().map(|(_, rank)| rank).collect()
         }
     };
-    Shape::Features.levels().map(at).collect()
+    shape.levels().map(at).collect()
 }

@@ -17,7 +17,7 @@ use ui::{Range, Ui};
 use world::{House, Traffic, Weather, World};
 
 /// What pages show; the last two come and go.
-const CHARTS: [&[&str]; 11] = [
+const CHARTS: [&[&str]; 12] = [
     &["cover"],
     &["many"],
     &["points"],
@@ -27,6 +27,7 @@ const CHARTS: [&[&str]; 11] = [
     &["apart"],
     &["cover", "apart"],
     &["other"],
+    &["close"],
     &["spare"],
     &["extra"],
 ];

@@ -542,7 +542,7 @@ fn draw(
 /// The metadata columns that the page was told of.
 fn metadata(datasource: &str) -> Vec<String> {
     match datasource {
-        "few" | "many" | "spare" => vec!["name".into()],
+        "few" | "many" | "spare" | "close" => vec!["name".into()],
         _ => Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use epivizrs::catalog::{Catalog, Kind};
 use epivizrs::genome::Region;
 use epivizrs::protocol::{Reply, Request};
 use epivizrs::provider::{Clear, Order, Provider, Ticket, View};
-use epivizrs::source::{Level, Shape, Spec};
+use epivizrs::source::{CLOSE, Level, Shape, Spec};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -34,12 +34,16 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let tracks = tracks();
+        // Files of reads are no text.
+        let (made, files): (Vec<_>, Vec<_>) =
+            tracks.iter().partition(|track| track.shape == Shape::Reads);
         let specs: Vec<_> =
-            tracks.iter().map(|track| (track.id, track.write(folder.path()))).collect();
+            files.iter().map(|track| (track.id, track.write(folder.path()))).collect();
         let catalog = Catalog::new(None);
         let (_, errors) =
             runtime.block_on(catalog.load(specs.iter().map(|(_, spec)| spec.clone()).collect()));
         assert!(errors.is_empty(), "{errors:?}");
+        made.into_iter().for_each(|track| drop(catalog.add(track.id, track.source())));
         House {
             provider: Provider { catalog, page_rows: aim },
             aim,
@@ -407,22 +411,26 @@ impl<'a> World<'a> {
         let name = measurement.id.split('.').next().unwrap();
         let loaded = house.is_loaded(&measurement.id);
         let track = &house.tracks[name];
-        if !loaded && track.shape == Shape::Features {
+        if !loaded && track.is_features() {
             return if rows.is_empty() { Ok(()) } else { Err("rows of what is not there".into()) };
         }
         let sequence = SEQUENCES.iter().position(|(name, _)| *name == range.sequence).unwrap();
         // The page's last base lies at the right edge of its charts, outside.
         let (start, end) = ((range.start - 1) as u32, (range.end - 1) as u32);
         let mut nearest = format!("{} rows fit no level", rows.len());
+        if track.shape == Shape::Reads && end - start > CLOSE {
+            return if rows.is_empty() { Ok(()) } else { Err(nearest) };
+        }
         // Rows of a signal show the level by their width; only the last of a sequence is cut.
         let widest = rows.iter().map(|(row, _)| row.end - row.start + 1).max().unwrap_or(1);
         let possible = |level: &Level| {
             let width = i64::from(level.width());
-            track.shape == Shape::Features || width == widest || (rows.len() < 3 && width > widest)
+            let wide = track.shape.hides(*level);
+            !wide && track.is_features() || width == widest || (rows.len() < 3 && width > widest)
         };
         for level in track.shape.levels().filter(possible) {
             let fits = |level| track.count(sequence, start, end, level) == rows.len();
-            if track.shape == Shape::Features && !fits(level) {
+            if track.is_features() && !fits(level) {
                 continue;
             }
             let truth = track.rows(sequence, start, end, level);
@@ -445,7 +453,7 @@ impl<'a> World<'a> {
                     || !value_fits
             });
             match wrong {
-                None if track.shape == Shape::Features => {
+                None if track.is_features() => {
                     // A long row brings those between: all of them are the page's burden.
                     let run = track.run(sequence, start, end, level);
                     return self.bounds(track.shape, level, run as u64);
