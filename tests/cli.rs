@@ -279,5 +279,10 @@ fn completions_and_the_manual_are_printed() {
         assert!(text.contains("allow-origin"), "{shell}");
     }
     let manual = print(&["man"]);
-    assert!(manual.contains(".TH epivizrs 1") && manual.contains("\\-\\-page\\-rows"), "{manual}");
+    let parts =
+        [".TH epivizrs 1", "\\-\\-page\\-rows", ".SS \"epivizrs ui install", "\\-\\-version"];
+    for part in parts {
+        assert!(manual.contains(part), "{part}: {manual}");
+    }
+    assert!(!manual.contains("install(1)"), "a page that there is not");
 }

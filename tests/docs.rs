@@ -3,6 +3,7 @@
 
 use clap::{Arg, Command, CommandFactory};
 use epivizrs::cli::Cli;
+use epivizrs::console::COMMANDS;
 use epivizrs::server::PATHS;
 use epivizrs::source::KEYS;
 use std::path::{Path, PathBuf};
@@ -67,12 +68,21 @@ fn the_tables_are_those_of_the_code() {
     let paths =
         PATHS.iter().map(|(path, takes, gives)| vec![code(path), code(takes), (*gives).to_owned()]);
     let paths = table(&["path", "takes", "gives"], paths);
+    let commands = COMMANDS.iter().flat_map(|(group, infos)| {
+        infos.iter().enumerate().map(move |(at, info)| {
+            let [usage, about] = [info.usage, info.about].map(|text| text.replace('|', "\\|"));
+            vec![if at == 0 { *group } else { "" }.to_owned(), format!("`{usage}`"), about]
+        })
+    });
     for (page, name, table) in [
         ("configuration.md", "serve", options(subcommand(&command, &["serve"]))),
         ("configuration.md", "attach", options(subcommand(&command, &["attach"]))),
+        ("configuration.md", "inspect", options(subcommand(&command, &["inspect"]))),
+        ("configuration.md", "query", options(subcommand(&command, &["query"]))),
         ("configuration.md", "install", options(subcommand(&command, &["ui", "install"]))),
         ("configuration.md", "keys", table(&["option", "takes"], keys)),
         ("http.md", "paths", paths),
+        ("console.md", "commands", table(&["", "command", "what it does"], commands)),
     ] {
         let path = folder().join(page);
         let text = std::fs::read_to_string(&path).unwrap();

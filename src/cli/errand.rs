@@ -2,8 +2,9 @@
 
 use super::options::{Cli, Task};
 use anyhow::Result;
-use clap::CommandFactory;
-use std::io::{ErrorKind, Write};
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use std::io::{self, ErrorKind, Write};
 
 /// The program's name.
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -23,7 +24,7 @@ impl Task {
             Task::Completions(shell) => {
                 clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);
             }
-            Task::Man => clap_mangen::Man::new(Cli::command()).render(&mut text)?,
+            Task::Man => manual(&mut text)?,
         }
         match std::io::stdout().write_all(&text) {
             // Whoever reads only the first lines has what they wanted.
@@ -31,6 +32,46 @@ impl Task {
             written => Ok(written?),
         }
     }
+}
+
+/// The manual, all of it on one page.
+fn manual(page: &mut Vec<u8>) -> io::Result<()> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let man = Man::new(command.clone());
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    writeln!(page, ".SH COMMANDS")?;
+    commands(&command, page)?;
+    man.render_extra_section(page)?;
+    man.render_version_section(page)
+}
+
+/// What the words under a command do, each with its options.
+fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    for one in command.get_subcommands() {
+        let usage = one.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ").replace('-', "\\-");
+        writeln!(page, ".SS \"{usage}\"")?;
+        let man = Man::new(one.clone());
+        let mut part = Vec::new();
+        man.render_description_section(&mut part)?;
+        // Those of 'serve' are the program's own.
+        if one.get_name() != "serve" {
+            man.render_options_section(&mut part)?;
+        }
+        let part = String::from_utf8_lossy(&part);
+        page.extend(
+            part.lines()
+                .filter(|line| !line.starts_with(".SH"))
+                .flat_map(|line| line.bytes().chain([b'\n'])),
+        );
+        commands(one, page)?;
+    }
+    Ok(())
 }
 
 /// What a future gives; warnings go to standard error meanwhile.

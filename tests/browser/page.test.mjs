@@ -387,6 +387,9 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
   await page.waitForFunction(() => location.hash.includes('endpoint'));
   await page.reload();
   await calm(page);
+  await page.locator('.chart').nth(1).getByLabel('Settings').click();
+  await page.selectOption('#set-dialog [name=kind]', 'HeatmapPlot');
+  await page.click('#set-dialog button.main');
   await done('addChart', line);
   assert.equal(await page.locator('.chart').count(), 2);
   await done('addChart', line);
@@ -434,6 +437,10 @@ test('charts are added, changed, moved, resized and removed by hand, and a reloa
   await page.locator('.chart').nth(1).getByLabel('Settings').click();
   await page.fill('#set-dialog [name=title]', 'my blocks');
   await page.click('#set-dialog button.main');
+  await page.locator('.chart').nth(3).getByLabel('Settings').click();
+  await page.selectOption('#set-dialog [name=kind]', 'StackedLineTrack');
+  await page.click('#set-dialog button.main');
+  assert.equal(await page.locator('.chart').nth(3).getAttribute('aria-label'), 'Stacked lines: full, holes');
   const grip = page.locator('.chart').nth(1).locator('.grip');
   await grip.focus();
   for (let i = 0; i < 5; i += 1) await page.keyboard.press('ArrowDown');

@@ -78,7 +78,9 @@ export class App {
    */
   adoptOrAdd(kind, list) {
     const ids = measurements => measurements.map(({ id }) => id).join('\n');
-    const orphan = this.charts.find(chart => chart.orphan && chart.kind === kind && ids(chart.measurements) === ids(list));
+    const orphans = this.charts.filter(chart => chart.orphan && ids(chart.measurements) === ids(list));
+    // The user may have chosen another kind.
+    const orphan = orphans.find(chart => chart.kind === kind) ?? orphans[0];
     if (!orphan) return this.addChart(kind, list, { fromEndpoint: true });
     orphan.orphan = false;
     return orphan;

@@ -33,7 +33,7 @@ export class Chart {
     return Math.min(Math.max(Number(this.settings.height) || this.kind.height, LOWEST), TALLEST);
   }
 
-  /** Changes settings, and colours if there are any; draws nothing yet. */
+  /** Changes settings, and colours if there are any. */
   set(settings, colors) {
     Object.assign(this.settings, settings);
     if (colors?.length) this.colors = colors;

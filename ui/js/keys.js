@@ -1,4 +1,4 @@
-// Keys, buttons, the menu, and the pointer: moving the view, and reading what lies under it.
+// Keys, buttons, the menu, and what the pointer reads.
 
 import { byId, listen, make } from './dom.js';
 

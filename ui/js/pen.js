@@ -79,7 +79,7 @@ const escaped = text => String(text)
   .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
   .replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 
-/** Draws as SVG elements; `parts` holds their text. */
+/** Draws as SVG. */
 export class SvgPen {
   constructor(palette) {
     Object.assign(this, { palette, parts: [], clips: 0 });
@@ -127,7 +127,6 @@ export class SvgPen {
     this.parts.push('</g>');
   }
 
-  /** The whole file. */
   file(width, height) {
     return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${escaped(FONT)}">${this.parts.join('')}</svg>\n`;
   }

@@ -1,4 +1,4 @@
-// Pictures to keep: SVG, PNG, PDF, as on the screen but in colours for paper.
+// Pictures to keep, in colours for paper: SVG, PNG, PDF.
 
 import { drawRuler } from './charts/axis.js';
 import { make } from './dom.js';
