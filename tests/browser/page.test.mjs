@@ -332,7 +332,7 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
   for (const name of registered) {
     const bare = name.split('.').at(-1);
     const measurements = bare === 'GenesTrack' ? [wire('genes', 'range', 'genes')] : bare === 'BlocksTrack' ? [wire('blocks', 'range', 'blocks')]
-      : bare === 'ScatterPlot' ? [signals, signals] : [signals];
+      : bare.endsWith('Plot') ? [signals, signals] : [signals];
     ids[bare] = (await done('addChart', { type: name, measurements: text(measurements) })).id;
   }
   assert.equal(await page.locator('.chart').count(), 9);

@@ -64,7 +64,7 @@ export class App {
   }
 
   addChart(kind, measurements, options = {}) {
-    if (measurements.length < kind.least) throw new Error(`a ${kind.label.toLowerCase()} needs more measurements: at least ${kind.least}`);
+    if (measurements.length < kind.least) throw new Error(`a ${kind.label.toLowerCase()} needs ${kind.least} measurements or more`);
     const chart = new Chart(this, kind, measurements, options);
     this.charts.push(chart);
     byId('charts').append(chart.element);

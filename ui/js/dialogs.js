@@ -38,8 +38,7 @@ export function startAddDialog(app, colorOf) {
   const list = () => {
     const kind = kindNamed(kinds.value);
     const kept = chosen();
-    byId('add-hint').textContent = kind?.least > 1 ? `Choose at least ${kind.least}: the first is drawn to the right, the second upward.`
-      : kind ? 'All that you choose are drawn in one chart.' : 'Each is drawn in a chart of its own.';
+    byId('add-hint').textContent = kind ? `Choose ${kind.least} or more, for one chart.` : 'Each gets a chart of its own.';
     const fitting = [...app.measurements.values()].filter(({ type }) => !kind || type === kind.takes);
     choices.replaceChildren(...fitting.map(one => make('label', {},
       make('input', { type: 'checkbox', value: one.id, checked: kept.includes(one) }),

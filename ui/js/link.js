@@ -16,7 +16,7 @@ export function encoded(view, charts) {
     };
     parts.append('chart', JSON.stringify([kind.name, measurements.map(({ id }) => id), more]));
   }
-  // These may stand there, and are easier to read so.
+  // Easier to read.
   return `#${parts.toString().replace(/%(3A|2C|5B|5D|7B|7D)/g, decodeURIComponent)}`;
 }
 
@@ -39,7 +39,6 @@ function chartOf(text, known) {
     const settings = settingsOf(kind).map(({ id }) => [id, more[id]]).filter(([, value]) => ['string', 'number'].includes(typeof value));
     return { kind, measurements, colors, settings: Object.fromEntries(settings), fromEndpoint: Boolean(more.endpoint) };
   } catch {
-    // Not a chart at all.
     return null;
   }
 }

@@ -95,12 +95,8 @@ export class Place {
       const middle = ([a, b]) => (a + b) / 2;
       this.pan((middle(before) - middle(after)) / element.clientWidth, { loose: true });
       if (fingers.size > 1) this.zoom(gap(before) / gap(after), partOf(middle(after)), { loose: true });
-      element.classList.add('is-dragged');
     });
-    listen(element, 'pointerup pointercancel', event => {
-      fingers.delete(event.pointerId);
-      if (fingers.size === 0) element.classList.remove('is-dragged');
-    });
+    listen(element, 'pointerup pointercancel', event => fingers.delete(event.pointerId));
     listen(element, 'dblclick', event => {
       if (over(event.target)) this.zoom(0.5, partOf(event.clientX));
     });

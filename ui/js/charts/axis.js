@@ -36,18 +36,19 @@ export function valueLabels(pen, { height }, range) {
   }
 }
 
-/** A frame of two value axes with their names. Returns [x, y]: values to pixels. */
+/** A frame of two axes with their names, or with names along x. Returns [x, y]: values to pixels. */
 export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName]) {
   const [left, right, top, bottom] = [48, width - 12, 20, 34];
   const low = height - bottom;
   const y = upward(yRange, height, { top, bottom });
   const x = value => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (right - left);
-  const [xs, ys] = [ticks(...xRange, width / 90), ticks(...yRange, height / 45)];
+  const named = Array.isArray(xName);
+  const [xs, ys] = [named ? xName.map((_, i) => i) : ticks(...xRange, width / 90), ticks(...yRange, height / 45)];
   pen.path([...xs.map(v => [x(v), top, x(v), low]), ...ys.map(v => [left, y(v), right, y(v)])], { stroke: pen.palette.grid });
   pen.path([[left, top, left, low, right, low]], { stroke: pen.palette.line });
-  for (const value of xs) pen.text(x(value), low + 13, short(value), { size: 10, anchor: 'middle' });
+  for (const value of xs) pen.text(x(value), low + 13, named ? xName[value] : short(value), { size: 10, anchor: 'middle' });
   for (const value of ys) pen.text(left - 5, y(value) + 3.5, short(value), { size: 10, anchor: 'end' });
-  pen.text((left + right) / 2, height - 5, xName, { anchor: 'middle', fill: pen.palette.ink });
+  if (!named) pen.text((left + right) / 2, height - 5, xName, { anchor: 'middle', fill: pen.palette.ink });
   pen.text(4, 10, yName, { fill: pen.palette.ink, halo: true });
   return [x, y];
 }

@@ -1,7 +1,7 @@
-// Values as lines, side by side or stacked, along the sequence or over the number of the row.
+// Values as lines along the sequence, side by side or stacked.
 // Each row is a step as wide as its bases; where there is no row or no value there is no line.
 
-import { placeAt, plotAxes, trackAxes, valueLabels } from './axis.js';
+import { placeAt, trackAxes, valueLabels } from './axis.js';
 import { axisRange, short } from '../scale.js';
 import { nearest, regionOf, rowsIn } from '../data.js';
 import { written } from '../region.js';
@@ -9,34 +9,22 @@ import { written } from '../region.js';
 /** What is narrower is drawn as a dot, else it could not be seen. */
 const VISIBLE = 2;
 
-/** All four kinds of line charts. */
+/** Lines along the sequence, on each other or each for itself. */
 export function drawLines(pen, frame) {
-  const { series, view, height, settings, kind: { plot, stacked } } = frame;
-  // What is stacked, or drawn over the number of the row, has the rows of the first.
-  const stacks = (stacked ? [series] : series.map(one => [one])).flatMap(group => {
-    const pieces = plot ? [{ ...view, rows: series[0].newest }] : group[0].pieces;
-    return pieces.map(piece => pile(group, piece));
-  });
+  const { series, height, settings, kind: { stacked } } = frame;
+  // What is stacked has the rows of the first.
+  const stacks = (stacked ? [series] : series.map(one => [one])).flatMap(group => group[0].pieces.map(piece => pile(group, piece)));
   const range = axisRange(settings, stacks.flatMap(({ layers }) => layers.flatMap(({ bottoms, tops }) => [...bottoms, ...tops])));
-  const count = Math.max(stacks[0]?.list.length ?? 0, 1);
-  const [x, y] = plot
-    ? plotAxes(pen, frame, [0, count], range, ['row', series.map(one => one.measurement.name).join(', ')])
-    : trackAxes(pen, frame, range);
+  const [x, y] = trackAxes(pen, frame, range);
   const inRange = value => Math.min(Math.max(value, range[0]), range[1]);
   for (const { rows, list, layers, start, end } of stacks) {
-    const spots = list.map((row, i) => (plot ? [x(i), x(i + 1), true]
-      : [x(rows.start[row]), x(rows.end[row]), rows.end[row - 1] === rows.start[row]]));
-    const [left, right] = plot ? [x(0), x(count)] : [x(start), x(end)];
-    pen.within(left, 0, right - left, height, () => {
+    const spots = list.map(row => [x(rows.start[row]), x(rows.end[row]), rows.end[row - 1] === rows.start[row]]);
+    pen.within(x(start), 0, x(end) - x(start), height, () => {
       for (const { one, bottoms, tops } of layers) drawLayer(pen, runs(spots, bottoms.map(inRange), tops, y), one.color, stacked);
     });
   }
-  if (!plot) valueLabels(pen, frame, range);
-  return { range, at: ([px]) => {
-    if (!plot) return readAt(frame, series, px);
-    const row = stacks[0].list[Math.floor(((px - x(0)) / (x(count) - x(0))) * count)];
-    return row === undefined ? null : readRow(frame, series[0].newest, row);
-  } };
+  valueLabels(pen, frame, range);
+  return { range, at: ([px]) => readAt(frame, series, px) };
 }
 
 /**

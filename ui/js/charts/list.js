@@ -2,7 +2,7 @@
 
 import { drawBlocks, drawGenes } from './features.js';
 import { drawLines } from './lines.js';
-import { drawHeatmap, drawScatter } from './plots.js';
+import { drawHeatmap, drawLinePlot, drawScatter } from './plots.js';
 
 /**
  * `name` is the protocol's, after `epiviz.plugins.charts.`; `takes` the kind of measurement;
@@ -15,8 +15,8 @@ export const CHARTS = [
   { name: 'StackedLineTrack', label: 'Stacked lines', height: 130, stacked: true, draw: drawLines },
   { name: 'HeatmapPlot', label: 'Heat map', height: 120, draw: drawHeatmap },
   { name: 'ScatterPlot', label: 'Scatter plot', height: 320, least: 2, plot: true, draw: drawScatter },
-  { name: 'LinePlot', label: 'Line plot', height: 260, plot: true, draw: drawLines },
-  { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, plot: true, stacked: true, draw: drawLines },
+  { name: 'LinePlot', label: 'Line plot', height: 260, least: 2, plot: true, draw: drawLinePlot },
+  { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, least: 2, plot: true, stacked: true, draw: drawLinePlot },
 ].map(kind => ({ takes: 'feature', least: 1, plot: false, stacked: false, ...kind }));
 
 const MODULE = 'epiviz.plugins.charts.';

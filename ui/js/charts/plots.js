@@ -1,4 +1,4 @@
-// Measurements compared: a heat map of many, a scatter plot of two.
+// Measurements compared: a heat map or line plot of many, a scatter plot of two.
 
 import { across, plotAxes } from './axis.js';
 import { matched, pile, readAt, readRow } from './lines.js';
@@ -59,4 +59,20 @@ export function drawScatter(pen, frame) {
     const best = away.reduce((a, distance, i) => (distance < away[a] ? i : a), 0);
     return away[best] <= 8 ? readRow({ ...frame, series: [first, second] }, rows, list[best]) : null;
   } };
+}
+
+/** A line a row over the measurements; stacked, each from where the one before ends. */
+export function drawLinePlot(pen, frame) {
+  const { series, view, settings, kind: { stacked } } = frame;
+  const rows = series[0].newest;
+  const list = [...rowsIn(rows, view.start, view.end)];
+  const values = series.map(one => matched(one, rows));
+  const below = series.map(() => 0);
+  const lines = list.map(row => values.map((value, i) => (stacked ? below[i] += value(row) : value(row))));
+  const range = axisRange(settings, lines.flat());
+  const [x, y] = plotAxes(pen, frame, [-0.2, series.length - 0.8], range, [series.map(one => one.measurement.name), '']);
+  lines.forEach((line, i) => pen.path(
+    [line.flatMap((value, at) => (value === null ? [] : [x(at), y(value)]))],
+    { stroke: `hsl(${list[i] * 137} 55% 50%)`, width: 1.5 }));
+  return { range, at: () => null };
 }
