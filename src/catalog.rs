@@ -11,18 +11,33 @@ pub use listing::Listing;
 pub(crate) use listing::thousands;
 
 use crate::error::{Error, Result};
-use crate::genome::{Aliases, Region, Sequences};
+use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::{self, Context, Input, Level, Mock, Options, Part, Places, Source, Spec};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Mutex, mpsc};
 
 /// What a file is served as, and how that was asked for.
 type Opened = (Vec<Part>, Spec);
 
 /// The most rows that one answer may hold.
 pub const MAX_ROWS: u64 = 100_000;
+
+/// A source that was listed before it was whole: how it was asked for, and what it has become.
+type Made = (Arc<Spec>, Result<Box<dyn Source>>);
+
+/// What became of a source that was listed before it was whole.
+#[derive(Debug)]
+pub struct Change {
+    /// Its measurements as they were.
+    pub before: Vec<Arc<Measurement>>,
+    /// Its measurements as they are, or why there are none.
+    pub now: Result<Vec<Arc<Measurement>>>,
+    /// Names of the sequences that are gone, or have another length now.
+    pub strangers: Vec<String>,
+}
 
 /// Everything that is served. Cheap to share; what is listed is replaced as a whole, so whoever
 /// looks sees one consistent state.
@@ -32,6 +47,8 @@ pub struct Catalog {
     door: Door,
     context: Arc<Context>,
     failed: AtomicU64,
+    making: mpsc::UnboundedSender<Made>,
+    made: Mutex<mpsc::UnboundedReceiver<Made>>,
 }
 
 impl Catalog {
@@ -39,11 +56,14 @@ impl Catalog {
     /// sequences are served; without,
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
+        let (making, made) = mpsc::unbounded_channel();
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
             door: Door::new(),
             context: Arc::default(),
             failed: AtomicU64::new(0),
+            making,
+            made: Mutex::new(made),
         }
     }
 
@@ -78,7 +98,66 @@ impl Catalog {
     /// Returns the measurements that are new, and the error of each source that failed.
     pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
         let (opened, errors) = self.open(specs).await;
-        (self.change(|listing| listing.add(opened)), errors)
+        let added = self.change(|listing| listing.add(opened));
+        self.await_making(&added);
+        (added, errors)
+    }
+
+    /// Has those that are still being made handed to [`Catalog::made`].
+    fn await_making(&self, measurements: &[Arc<Measurement>]) {
+        for measurement in measurements {
+            if let (Some(making), Some(spec)) = (measurement.source.making(), &measurement.spec) {
+                let (made, spec) = (self.making.clone(), spec.clone());
+                // Whoever could receive it ends only together with the catalog.
+                making.then(move |source| drop(made.send((spec, source))));
+            }
+        }
+    }
+
+    /// Waits until a source that was listed before it was whole is made, and lists what it has
+    /// become; one that failed is listed no longer.
+    pub async fn made(&self) -> Change {
+        let mut made = self.made.lock().await;
+        loop {
+            // The catalog holds a sender itself, so there always is one.
+            let Some((spec, source)) = made.recv().await else { std::future::pending().await };
+            let was = self.listing();
+            let mut before: Vec<_> =
+                was.measurements().filter(|m| m.is_of(&spec)).cloned().collect();
+            // Nobody wants it any more.
+            if before.is_empty() {
+                continue;
+            }
+            let now = match source {
+                Ok(source) => {
+                    let mut parts = vec![Part { beside: None, source: Arc::from(source) }];
+                    parts.extend(
+                        before
+                            .iter()
+                            .filter(|m| m.beside.is_some())
+                            .map(|m| Part { beside: m.beside, source: m.source.clone() }),
+                    );
+                    parts.dedup_by(|a, b| Arc::ptr_eq(&a.source, &b.source));
+                    let opened = vec![(parts, Spec::clone(&spec))];
+                    let mut now = self.change(|listing| listing.replace(&[spec], opened));
+                    self.await_making(&now);
+                    // What stands beside it stays as it was.
+                    before.retain(|m| m.beside.is_none());
+                    now.retain(|m| m.beside.is_none());
+                    Ok(now)
+                }
+                Err(error) => {
+                    self.change(|listing| listing.remove_spec(&spec));
+                    Err(error)
+                }
+            };
+            let is = self.listing();
+            let differs = |s: &&Sequence| {
+                is.sequences().get(&s.name).is_none_or(|now| now.length != s.length)
+            };
+            let strangers = was.sequences().iter().filter(differs).map(|s| s.name.to_string());
+            return Change { before, now, strangers: strangers.collect() };
+        }
     }
 
     /// Opens the files of a datasource, or of a measurement, again. Returns its measurements as
@@ -109,10 +188,8 @@ impl Catalog {
         }
         let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
         let old = listing.measurements().filter(of_file).cloned().collect();
-        let new = self.change(|listing| {
-            specs.iter().for_each(|spec| listing.remove_spec(spec));
-            listing.add(opened)
-        });
+        let new = self.change(|listing| listing.replace(&specs, opened));
+        self.await_making(&new);
         Ok((old, new))
     }
 

@@ -19,7 +19,7 @@ pub use answer::{Answer, to_json};
 pub use attach::{Attach, attach};
 pub use command::{Arg, COMMANDS, Command, For, Info, Look};
 pub use complete::complete;
-pub use log::LogLines;
+pub use log::{LogLines, Printer, print_with};
 pub use prompt::{Runs, print_line, prompt, screen};
 pub use remote::serve;
 pub use script::Ending;

@@ -25,6 +25,7 @@ mod genes;
 mod gff;
 mod indexed;
 mod input;
+mod making;
 mod matrix;
 mod mock;
 mod names;
@@ -43,6 +44,7 @@ pub use density::Density;
 pub(crate) use density::total;
 pub use genes::Unit;
 pub use input::Input;
+pub use making::Making;
 pub use mock::Mock;
 pub use names::{Closeness, Hit};
 pub use places::{Place, Places};
@@ -223,6 +225,12 @@ pub trait Source: Send + Sync + 'static {
     /// asked for.
     fn memory(&self) -> u64 {
         0
+    }
+
+    /// How far it is, if it is still being made: until then it has no rows, and its sequences,
+    /// its shape and its columns are what the beginning of the file shows.
+    fn making(&self) -> Option<&Arc<Making>> {
+        None
     }
 
     /// What is known of a column besides its values: keys and values, such as `tissue`, `colon`.

@@ -11,6 +11,9 @@ use crate::source::{Hit, Part, Shape, Source, Spec};
 use std::sync::Arc;
 pub(crate) use thinned::thousands;
 
+/// The name of an assembly that is not known.
+const UNKNOWN: &str = "genome";
+
 /// Everything served, at one moment.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -19,6 +22,8 @@ pub struct Listing {
     fixed: bool,
     /// Other names of sequences, which the user gave.
     aliases: Arc<Aliases>,
+    /// They are guessed from the beginnings of files that are still being read.
+    tentative: bool,
     assembly: String,
     datasources: Vec<Arc<Datasource>>,
 }
@@ -27,8 +32,15 @@ impl Listing {
     pub(super) fn new(assembly: Option<(String, Sequences)>) -> Self {
         let fixed = assembly.is_some();
         let (assembly, sequences) =
-            assembly.unwrap_or_else(|| ("genome".to_owned(), Sequences::default()));
-        Listing { sequences, fixed, aliases: Arc::default(), assembly, datasources: Vec::new() }
+            assembly.unwrap_or_else(|| (UNKNOWN.to_owned(), Sequences::default()));
+        Listing {
+            sequences,
+            fixed,
+            aliases: Arc::default(),
+            tentative: false,
+            assembly,
+            datasources: Vec::new(),
+        }
     }
 
     /// Other names of sequences, from now on.
@@ -186,6 +198,32 @@ impl Listing {
             Some(known) => Arc::make_mut(known).measurements.extend(measurements),
             None => self.datasources.push(Arc::new(Datasource { id, group, shape, measurements })),
         }
+    }
+
+    /// Puts sources in the place of those that were asked for by `specs`; returns their
+    /// measurements.
+    pub(super) fn replace(
+        &mut self,
+        specs: &[Arc<Spec>],
+        opened: Vec<(Vec<Part>, Spec)>,
+    ) -> Vec<Arc<Measurement>> {
+        let ids = |all: &[Arc<Measurement>]| all.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
+        let order: Vec<_> =
+            self.datasources.iter().map(|d| (d.id.clone(), ids(&d.measurements))).collect();
+        specs.iter().for_each(|spec| self.remove_spec(spec));
+        let added = self.add(opened);
+        // Whoever reads the list finds everything where it was; what is new comes last.
+        let place = |id: &str| order.iter().position(|known| known.0 == id);
+        self.datasources.sort_by_key(|d| place(&d.id).unwrap_or(usize::MAX));
+        for datasource in &mut self.datasources {
+            let Some(before) = place(&datasource.id).map(|at| &order[at].1) else { continue };
+            if *before != ids(&datasource.measurements) {
+                let at = |m: &Arc<Measurement>| before.iter().position(|id| *id == m.id);
+                let measurements = &mut Arc::make_mut(datasource).measurements;
+                measurements.sort_by_key(|m| at(m).unwrap_or(usize::MAX));
+            }
+        }
+        added
     }
 
     /// Removes a datasource or a measurement. With the last of a file's own measurements goes what

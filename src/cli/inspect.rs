@@ -1,9 +1,10 @@
 //! `epivizrs inspect`: what the program makes of a file.
 
+use super::progress::Bars;
 use super::serve::assembly;
 use crate::catalog::{Catalog, Kind, Listing, Measurement, thousands};
 use crate::genome::Region;
-use crate::source::{ColumnKind, Level, Shape, Source, Spec, format_of, total};
+use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, format_of, total};
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -27,7 +28,9 @@ impl Beside {
     /// # Errors
     /// The source, or what stands beside it, cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
-        let catalog = Catalog::new(assembly(self.assembly.as_deref())?);
+        let progress = Bars::at_terminal().progress();
+        let context = Context { progress, ..Context::default() };
+        let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {
             let (measurements, errors) = catalog.load(specs).await;

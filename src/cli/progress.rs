@@ -1,34 +1,81 @@
-//! A line at the terminal for each file that is being read for long.
+//! A bar at the terminal for each file that is being read for long.
 
+use crate::console;
 use crate::source::Progress;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Shows progress on standard error if that is a terminal; else nothing.
-pub(super) fn at_terminal() -> Progress {
-    let all = MultiProgress::new();
-    let bars: Mutex<HashMap<PathBuf, ProgressBar>> = Mutex::default();
-    Progress::to(move |file: &Path, read: Option<u64>| {
-        let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
-            Some(read) => {
-                let bar = bars.entry(file.into()).or_insert_with(|| all.add(bar(file)));
-                bar.set_position(read);
-            }
-            None => bars.remove(file).iter().for_each(ProgressBar::finish_and_clear),
+/// What is read in less time gets no bar.
+const LONG: Duration = Duration::from_millis(500);
+/// The length of a bar, in thousandths of its file.
+const WHOLE: u64 = 1000;
+
+/// The bars on standard error; none if that is no terminal.
+#[derive(Clone, Debug)]
+pub(super) struct Bars {
+    all: MultiProgress,
+}
+
+/// A file that is being read.
+struct Reading {
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Bars {
+    /// Bars that log lines do not tear.
+    pub(super) fn at_terminal() -> Self {
+        let bars = Bars { all: MultiProgress::new() };
+        if io::stderr().is_terminal() {
+            let all = bars.all.clone();
+            // There is nobody to tell if standard error is closed.
+            let print = move |text: String| {
+                let _ = all.suspend(|| io::stderr().lock().write_all(text.as_bytes()));
+            };
+            console::print_with(Box::new(print));
         }
-    })
+        bars
+    }
+
+    /// Draws what it is told.
+    pub(super) fn progress(&self) -> Progress {
+        let all = self.all.clone();
+        let readings: Mutex<HashMap<PathBuf, Reading>> = Mutex::default();
+        Progress::to(move |file: &Path, part: Option<f64>| {
+            let mut readings = readings.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(part) = part else {
+                let bar = readings.remove(file).and_then(|reading| reading.bar);
+                return bar.iter().for_each(|bar| {
+                    bar.finish_and_clear();
+                    all.remove(bar);
+                });
+            };
+            let begin = || Reading { since: Instant::now(), bar: None };
+            let reading = readings.entry(file.into()).or_insert_with(begin);
+            if reading.since.elapsed() >= LONG {
+                let bar = reading.bar.get_or_insert_with(|| all.add(bar(file)));
+                bar.set_position((part * WHOLE as f64) as u64);
+            }
+        })
+    }
+
+    /// Draws none any more: a prompt has the terminal.
+    pub(super) fn end(&self) {
+        // What is on the terminal is cleared first; a closed one needs no clearing.
+        let _ = self.all.clear();
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+    }
 }
 
 fn bar(file: &Path) -> ProgressBar {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bar = ProgressBar::new_spinner().with_message(name);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos} records read") {
-        bar.set_style(style);
+    let bar = ProgressBar::new(WHOLE).with_message(name);
+    match ProgressStyle::with_template("{msg} [{bar:30}] {percent:>3}%, {eta} left") {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
     }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }

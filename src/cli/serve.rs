@@ -5,7 +5,7 @@ use super::demo;
 use super::install;
 use super::open::open;
 use super::options::Options;
-use super::progress;
+use super::progress::Bars;
 use super::state::store;
 use crate::catalog::{Catalog, Listing};
 use crate::genome::{Aliases, Sequences, built_in, built_in_names};
@@ -22,6 +22,10 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// How long files may take before the endpoint goes on without them; what is wrong with one and
+/// found by then ends the start.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until Ctrl-C, SIGTERM or `quit`.
 ///
@@ -44,8 +48,9 @@ pub async fn serve(options: Options) -> Result<()> {
 
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
+    let bars = Bars::at_terminal();
     let catalog =
-        Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options));
+        Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options, &bars));
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
@@ -65,6 +70,9 @@ pub async fn serve(options: Options) -> Result<()> {
     // Connections wait in the listener from here on, so the line is true.
     println!("listening on ws://{address}/ws");
     std::io::stdout().flush()?;
+    if at_prompt {
+        bars.end();
+    }
     if !options.quiet {
         let listing = session.provider.catalog.listing();
         eprint!("{}", greeting(&listing, address, &options, epiviz.is_some()));
@@ -98,10 +106,10 @@ fn served(options: &Options) -> String {
 }
 
 /// The places and limits that the options say.
-fn context(options: &Options) -> Context {
+fn context(options: &Options, bars: &Bars) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
-    Context { cache, progress: progress::at_terminal(), ..usual }
+    Context { cache, patience: Some(PATIENCE), progress: bars.progress(), ..usual }
 }
 
 /// The copy of EpiViz of `--ui`, or the one installed.
@@ -157,7 +165,11 @@ fn greeting(listing: &Listing, address: SocketAddr, options: &Options, own_epivi
     let mut text = String::new();
     // Writing to a string cannot fail.
     for datasource in listing.datasources() {
-        let ids: Vec<_> = datasource.measurements.iter().map(|m| m.id.as_str()).collect();
+        let ids = datasource.measurements.iter().map(|m| match m.source.making() {
+            Some(making) => format!("{} ({}% read)", m.id, making.percent()),
+            None => m.id.clone(),
+        });
+        let ids: Vec<_> = ids.collect();
         let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
     }
     let host = format!("localhost:{}", address.port());

@@ -84,6 +84,22 @@ pub(super) const COMMANDS: &[Info] = &[
     },
 ];
 
+/// How much of a measurement's file is read; nothing if all is.
+fn read(measurement: &Measurement) -> Value {
+    let percent = measurement.source.making().map(|making| format!("{}%", making.percent()));
+    json!(percent)
+}
+
+/// A table whose last column is [`read`]; it is left out where everything is read.
+fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer {
+    let mut columns = columns.to_vec();
+    if rows.iter().all(|row| row.last().is_none_or(Value::is_null)) {
+        columns.pop();
+        rows.iter_mut().for_each(|row| drop(row.pop()));
+    }
+    Answer::table(&columns, rows, empty)
+}
+
 /// The only word, if there is one.
 pub(super) fn one(words: &[&str]) -> Option<String> {
     match words {
@@ -100,7 +116,13 @@ impl Console {
         }
         self.announce("loaded", &added).await;
         let ids: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
-        Ok(Answer::say(format!("serving {}", ids.join(", "))).with(json!({"measurements": ids})))
+        let begun = if added.iter().any(|m| m.source.making().is_some()) {
+            "; it is still being read, and shows when that is done"
+        } else {
+            ""
+        };
+        let text = format!("serving {}{begun}", ids.join(", "));
+        Ok(Answer::say(text).with(json!({"measurements": ids})))
     }
 
     pub(super) async fn unload(&self, id: &str) -> Result<Answer> {
@@ -120,10 +142,10 @@ impl Console {
 
     pub(super) async fn reload(&self, id: &str) -> Result<Answer> {
         let (old, new) = self.session.provider.catalog.reload(id).await?;
-        self.announce("reloaded", &new).await;
         for session in self.root.all() {
-            session.renew(&old).await;
+            session.exchange(&old, &new).await;
         }
+        self.session.tell_data("reloaded", &new);
         let ids: Vec<_> = new.iter().map(|m| m.id.as_str()).collect();
         Ok(Answer::say(format!("opened again: {}", ids.join(", ")))
             .with(json!({"measurements": ids})))
@@ -167,14 +189,15 @@ impl Console {
                 json!(rows),
                 json!(range),
                 json!(level),
+                read(m),
             ]
         });
-        let columns = ["id", "name", "datasource", "chart", "rows", "range", "level"];
+        let columns = ["id", "name", "datasource", "chart", "rows", "range", "level", "read"];
         let empty = match text {
             Some(text) => format!("no measurement has '{text}' in its id or name"),
             None => "nothing is served; 'load' serves a file".into(),
         };
-        Answer::table(&columns, rows.collect(), &empty)
+        with_read(&columns, rows.collect(), &empty)
     }
 
     pub(super) fn sources(&self) -> Answer {
@@ -188,23 +211,23 @@ impl Console {
                 Shape::Genes => "genes",
                 Shape::Reads => "reads",
             };
-            let mut files: Vec<(String, u64)> = Vec::new();
+            let mut files: Vec<(String, u64, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
                     Some(spec) => spec.input.path().display().to_string(),
                     None => "(made up)".to_owned(),
                 };
-                match files.iter_mut().find(|(known, _)| *known == file) {
-                    Some((_, count)) => *count += 1,
-                    None => files.push((file, 1)),
+                match files.iter_mut().find(|(known, ..)| *known == file) {
+                    Some((_, count, _)) => *count += 1,
+                    None => files.push((file, 1, read(m))),
                 }
             }
-            rows.extend(files.into_iter().map(|(file, count)| {
-                vec![json!(datasource.id), json!(kind), json!(count), json!(file)]
+            rows.extend(files.into_iter().map(|(file, count, read)| {
+                vec![json!(datasource.id), json!(kind), json!(count), json!(file), read]
             }));
         }
-        let columns = ["datasource", "kind", "measurements", "file"];
-        Answer::table(&columns, rows, "nothing is served; 'load' serves a file")
+        let columns = ["datasource", "kind", "measurements", "file", "read"];
+        with_read(&columns, rows, "nothing is served; 'load' serves a file")
     }
 
     pub(super) fn sequences(&self) -> Answer {

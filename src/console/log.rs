@@ -9,7 +9,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Lines that a slow follower may be behind.
 const LINES: usize = 1024;
 
-type Printer = Box<dyn FnMut(String) + Send>;
+/// Prints a piece of text, of whole lines.
+pub type Printer = Box<dyn FnMut(String) + Send>;
 
 static FOLLOWERS: LazyLock<broadcast::Sender<String>> =
     LazyLock::new(|| broadcast::Sender::new(LINES));
@@ -64,7 +65,7 @@ pub(super) fn print(text: String) {
 }
 
 /// Lines go to `printer` from now on.
-pub(super) fn print_with(printer: Printer) {
+pub fn print_with(printer: Printer) {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
 }
 

@@ -34,7 +34,7 @@ pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
     })
 }
 
-/// Serves until `stop` is cancelled, then closes every page's socket with a close frame. A copy of
+/// Serves, and brings to the pages what is made in the background, until `stop` is cancelled; then closes every page's socket with a close frame. A copy of
 /// EpiViz is served at `/epiviz/`.
 ///
 /// # Errors
@@ -47,10 +47,14 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<()> {
     let pages = TaskTracker::new();
+    let following = session.clone();
+    let follower = tokio::spawn(async move { following.follow_making().await });
     let door = Door { session, access, epiviz, pages: pages.clone(), stop: stop.clone() };
     let service = router(door).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    served.await.map_err(|error| Error::io("the listening socket".as_ref(), error))?;
+    let served = served.await;
+    follower.abort();
+    served.map_err(|error| Error::io("the listening socket".as_ref(), error))?;
     pages.close();
     if tokio::time::timeout(GOODBYE, pages.wait()).await.is_err() {
         tracing::warn!("some pages did not say goodbye");

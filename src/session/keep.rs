@@ -128,6 +128,15 @@ impl Shown {
         self.charts.retain(|_, shown| shown.status != Status::Refused);
     }
 
+    /// Charts of these measurements are drawn again.
+    pub(super) fn outdate(&mut self, concerned: impl Fn(&String) -> bool) {
+        for shown in self.charts.values_mut() {
+            if shown.chart.measurements.iter().any(&concerned) {
+                shown.chart.measurements.clear();
+            }
+        }
+    }
+
     fn next(&mut self, state: &State, journey: u64) -> Option<Step> {
         self.charts.retain(|number, shown| {
             shown.status != Status::Refused || state.chart(*number).is_some()

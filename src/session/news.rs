@@ -1,9 +1,10 @@
 //! What pages and programs are told when the data change.
 
 use super::{Event, Session, Topic};
-use crate::catalog::Measurement;
+use crate::catalog::{Change, Measurement};
 use crate::error::Error;
-use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect, RemoveMeasurements};
+use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
+use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
 use crate::provider::wire_measurement;
 use serde_json::Map;
 use std::collections::BTreeSet;
@@ -39,6 +40,53 @@ impl Session {
         self.nudge();
         // Pages may still show charts of what was served under the same names before.
         self.renew(measurements).await;
+    }
+
+    /// Lists measurements anew that have changed, draws their charts again, since a page sets a
+    /// chart's axes once, and has their rows asked for anew.
+    pub async fn exchange(&self, before: &[Arc<Measurement>], now: &[Arc<Measurement>]) {
+        let wire = || before.iter().map(|m| wire_measurement(m)).collect();
+        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
+        for page in self.pages() {
+            page.known().shown.outdate(|id| before.iter().any(|m| m.id == *id));
+        }
+        self.announce(now).await;
+        self.renew(before).await;
+    }
+
+    /// Brings to the pages of all sessions what is made in the background, as long as it is polled.
+    pub async fn follow_making(self: &Arc<Self>) {
+        loop {
+            let Change { before, now, strangers } = self.provider.catalog.made().await;
+            let ids: Vec<_> = before.iter().map(|m| m.id.as_str()).collect();
+            let ids = ids.join(", ");
+            match now {
+                Ok(now) => {
+                    for session in self.all() {
+                        session.forget_sequences(&strangers).await;
+                        session.exchange(&before, &now).await;
+                    }
+                    if now.iter().all(|m| m.source.making().is_none()) {
+                        tracing::info!("{ids}: read to the end");
+                    }
+                    self.tell_data("finished", &now);
+                }
+                Err(error) => {
+                    tracing::error!("{ids}: served no longer: {error}");
+                    for session in self.all() {
+                        session.retract(&before).await;
+                    }
+                    self.tell_data("failed", &before);
+                }
+            }
+        }
+    }
+
+    /// Takes sequences off the menus of every page: a page keeps the length that it was told first.
+    async fn forget_sequences(&self, names: &[String]) {
+        if !names.is_empty() {
+            self.tell_all(|| RemoveSeqNames { sequences: names.to_vec() }).await;
+        }
     }
 
     /// Takes measurements off the menus of every page, their charts away, and their rows out of

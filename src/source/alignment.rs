@@ -116,6 +116,9 @@ pub(super) trait Alignments {
     /// The next read; none at the end.
     fn next(&mut self) -> Result<Option<&Self::Read>>;
 
+    /// The byte of the file up to which it is read.
+    fn position(&self) -> u64;
+
     /// An error at the place that has been reached.
     fn damaged(&self, what: &str) -> Error;
 }

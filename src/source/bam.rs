@@ -6,25 +6,15 @@ pub(super) mod coverage;
 mod reads;
 mod record;
 
+use super::{Format, cram};
 use record::Stream;
-
-use super::{Format, Input, Missing, Options, bigwig, cache, cram};
 
 pub(super) const COVERAGE: Format = Format {
     name: "bam",
     extensions: &["bam"],
     about: "coverage as samtools depth counts it, made once and kept in the cache; beside it the reads, with an index",
     sniff: |head| head.starts_with(b"BAM\x01"),
-    open: |input, options, context| {
-        let make = |out| coverage::write(Stream::open(input)?, input, context, out);
-        let entry = cache::entry(input, context, "coverage.bw", make)?;
-        // Where no read lies, the coverage is 0.
-        let missing = match options.missing {
-            Missing::Auto => Missing::Zero,
-            asked => asked,
-        };
-        bigwig::open(&Input::File(entry), &Options { missing, ..options.clone() })
-    },
+    open: |input, options, context| coverage::open(input, options, context, Stream::open),
 };
 
 pub(super) const READS: Format = Format {

@@ -8,7 +8,7 @@ use super::bigbed::auto_sql::{declarations, in_words};
 use super::fields::{Layout, Separator, Sheet, is_comment, is_number, is_position, is_strand};
 use super::fields::{first_row, unquoted};
 use super::text::Lines;
-use super::{Format, Input, Source};
+use super::{Format, Input, Progress, Source};
 use super::{bed12, bedmethyl, bedpe};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["bed", "narrowpeak", "broadpeak", "gappedpeak"],
     about: "blocks; numbers such as the score can be plotted too",
     sniff,
-    open: |input, _, _| open(input),
+    open: |input, _, context| open(input, &context.progress),
 };
 
 /// The columns of BED.
@@ -53,10 +53,10 @@ fn sniff(head: &[u8]) -> bool {
     })
 }
 
-fn open(input: &Input) -> Result<Box<dyn Source>> {
+fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
     let mut preamble = Preamble::default();
     let mut sheet: Option<Sheet> = None;
-    let mut lines = Lines::open(input)?;
+    let mut lines = Lines::watched(input, progress)?;
     while let Some(line) = lines.next()? {
         match &mut sheet {
             _ if is_comment(line.text) => preamble.note(line.text),
@@ -194,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        open(&Input::File(path))
+        open(&Input::File(path), &Progress::default())
     }
 
     #[test]
@@ -274,11 +274,11 @@ mod tests {
         let schema = "table x\n\"a; (test)\"\n(\nstring chrom; \"c; d\"\nuint chromStart; \"s\"\n\
             uint chromEnd; \"e\"\nstring name; \"n\"\nfloat fdr; \"f\"\n)\n";
         std::fs::write(folder.path().join("x.as"), schema).unwrap();
-        let source = open(&Input::File(path.clone())).unwrap();
+        let source = open(&Input::File(path.clone()), &Progress::default()).unwrap();
         let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["name", "fdr"]);
         std::fs::write(folder.path().join("x.as"), "table x (string chrom; \"c\")").unwrap();
-        let error = open(&Input::File(path)).err().unwrap().to_string();
+        let error = open(&Input::File(path), &Progress::default()).err().unwrap().to_string();
         assert!(error.contains("describes 1 columns"), "{error}");
     }
 

@@ -2,10 +2,10 @@
 //!
 //! Coordinates are 0-based and half-open in the file too; block starts count from the row's start.
 
-use super::fields::{Separator, first_row, is_comment, is_number, is_position, strand};
+use super::fields::{Budget, Separator, first_row, is_comment, is_number, is_position, strand};
 use super::genes::{Gene, Unit, records};
 use super::text::{Line, Lines};
-use super::{Format, Input, Source};
+use super::{Format, Input, Progress, Source};
 use crate::error::Result;
 
 pub(super) const FORMAT: Format = Format {
@@ -24,15 +24,17 @@ pub(super) const FORMAT: Format = Format {
                 && [10, 11].into_iter().all(|index| list(index).count().to_string() == fields[9])
         })
     },
-    open: |input, _, _| open(input),
+    open: |input, _, context| open(input, &context.progress),
 };
 
-fn open(input: &Input) -> Result<Box<dyn Source>> {
-    let mut genes = Vec::new();
-    let mut lines = Lines::open(input)?;
+fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
+    let (mut genes, budget) = (Vec::new(), Budget::default());
+    let mut lines = Lines::watched(input, progress)?;
     while let Some(line) = lines.next()? {
         if !is_comment(line.text) {
-            genes.push(gene(&line)?);
+            let gene = gene(&line)?;
+            budget.take(&line, gene.memory())?;
+            genes.push(gene);
         }
     }
     Ok(Box::new(records(genes, Unit::Genes)))
@@ -93,7 +95,7 @@ mod tests {
     fn bed12(text: &str) -> Result<Box<dyn Source>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        open(&Input::File(file.path().into()))
+        open(&Input::File(file.path().into()), &Progress::default())
     }
 
     #[test]

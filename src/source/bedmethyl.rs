@@ -7,7 +7,7 @@
 use super::fields::{Budget, first_row, is_comment, is_number, is_position, is_strand};
 use super::fields::{number, served, strand};
 use super::text::{Line, Lines, shortened};
-use super::{Format, Input, Rows, Source};
+use super::{Format, Input, Progress, Rows, Source};
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::table::{Column, Data};
@@ -28,7 +28,7 @@ pub(super) const FORMAT: Format = Format {
                 && fields[10..].iter().all(|field| is_number(field))
         })
     },
-    open: |input, _, _| open(input),
+    open: |input, _, context| open(input, &context.progress),
 };
 
 /// What the codes of modkit and SAM's MM tag stand for (SAM tags specification, base
@@ -66,9 +66,9 @@ struct Kind {
     coverage: Vec<f64>,
 }
 
-fn open(input: &Input) -> Result<Box<dyn Source>> {
+fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
     let mut bases = Bases::default();
-    let mut lines = Lines::open(input)?;
+    let mut lines = Lines::watched(input, progress)?;
     while let Some(line) = lines.next()? {
         if !is_comment(line.text) {
             bases.push(&line)?;
@@ -169,7 +169,7 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
         assert!(text.len() < 20 || (FORMAT.sniff)(&input.head()?), "not known by its content");
-        open(&input)
+        open(&input, &Progress::default())
     }
 
     #[test]

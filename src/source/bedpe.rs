@@ -5,7 +5,7 @@
 
 use super::fields::{Collector, Separator, first_row, is_comment, is_position, strand};
 use super::text::{Line, Lines};
-use super::{Format, Input, Source};
+use super::{Format, Input, Progress, Source};
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 
@@ -20,7 +20,7 @@ pub(super) const BEDPE: Format = Format {
             fields.len() >= 6 && is_end(&fields[..3]) && is_end(&fields[3..6])
         })
     },
-    open: |input, _, _| open(input, &PAIRS),
+    open: |input, _, context| open(input, &PAIRS, &context.progress),
 };
 
 pub(super) const INTERACT: Format = Format {
@@ -36,7 +36,7 @@ pub(super) const INTERACT: Format = Format {
                     .all(|end| is_place(&fields[end..end + 3]) && !is_color(fields[end]))
         })
     },
-    open: |input, _, _| open(input, &INTERACTIONS),
+    open: |input, _, context| open(input, &INTERACTIONS, &context.progress),
 };
 
 fn sniffed(head: &[u8], fits: fn(&[&str]) -> bool) -> bool {
@@ -75,9 +75,9 @@ struct Kind {
     pair: for<'a> fn(&Line<'_>, &[&'a str]) -> Result<Pair<'a>>,
 }
 
-fn open(input: &Input, kind: &Kind) -> Result<Box<dyn Source>> {
+fn open(input: &Input, kind: &Kind, progress: &Progress) -> Result<Box<dyn Source>> {
     let mut collector: Option<(usize, Collector)> = None;
-    let mut lines = Lines::open(input)?;
+    let mut lines = Lines::watched(input, progress)?;
     while let Some(line) = lines.next()? {
         if is_comment(line.text) {
             continue;

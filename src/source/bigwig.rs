@@ -4,6 +4,7 @@
 //! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
 //! record as covered). Wide bins come from one [`Scan`] of the sequence, made when first needed.
 
+mod first;
 mod scan;
 
 use super::bbi::{Bbi, Fields};
@@ -15,6 +16,8 @@ use super::{
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::table::{Column, Data, Table};
+pub(super) use first::First;
+use first::Stretches;
 use scan::{COARSE, Scan};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,8 +39,6 @@ const FIRST_VIEW: u32 = 1_000_000;
 const SAMPLE: u32 = 1024;
 /// Points cover no larger share of the genome.
 const MOST_POINTS: f64 = 0.25;
-/// Stretches without a gap are on average no longer than this in points: a CpG has two bases.
-const LONGEST_POINT: u32 = 4;
 
 /// The first bytes of a bigWig file (supplementary table 4).
 const MAGIC: u32 = 0x888f_fc26;
@@ -102,23 +103,19 @@ impl BigWig {
     }
 
     /// Whether the file holds points (methylation), not coverage: it covers little, and in its
-    /// first sequence with data the stretches without a gap are a few bases long. (Coverage may
-    /// have records of one base, but they touch.)
+    /// first sequence with data the stretches without a gap are a few bases long.
     fn is_points(&self) -> Result<bool> {
         if self.covered > MOST_POINTS {
             return Ok(false);
         }
         for sequence in self.file.sequences() {
-            let (mut records, mut stretches, mut bases, mut last) = (0, 0, 0, None);
+            let mut stretches = Stretches::default();
             self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
-                records += 1;
-                stretches += u32::from(last != Some(record.start));
-                bases += record.end - record.start;
-                last = Some(record.end);
-                records < SAMPLE
+                stretches.add(record.start, record.end);
+                stretches.records < SAMPLE
             })?;
-            if records > 0 {
-                return Ok(bases <= stretches * LONGEST_POINT);
+            if stretches.records > 0 {
+                return Ok(stretches.are_points());
             }
         }
         Ok(false)

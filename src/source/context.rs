@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Text files up to this many bytes are held in memory, packed as they are.
 const IN_MEMORY: u64 = 64 << 20;
@@ -15,6 +16,9 @@ pub struct Context {
     /// Size in bytes, as on disk, up to which a file that has an index is held in memory all the
     /// same: only what is in memory can be searched by any part of a name.
     pub in_memory: u64,
+    /// How long opening waits for what is made from a file once; what takes longer goes on in the
+    /// background, see [`Source::making`](super::Source::making). None: as long as it takes.
+    pub patience: Option<Duration>,
     /// Told how far long readings have come.
     pub progress: Progress,
 }
@@ -23,21 +27,26 @@ pub struct Context {
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Tell>>);
 
-type Tell = dyn Fn(&Path, Option<u64>) + Send + Sync;
+type Tell = dyn Fn(&Path, Option<f64>) + Send + Sync;
 
 impl Progress {
-    /// Calls `tell` every now and then with the file and how many of its lines or records are read;
-    /// with none when all are.
-    pub fn to(tell: impl Fn(&Path, Option<u64>) + Send + Sync + 'static) -> Self {
+    /// Calls `tell` every now and then with the file and the part of its bytes that is read, from 0
+    /// to 1; with none when the reading has ended.
+    pub fn to(tell: impl Fn(&Path, Option<f64>) + Send + Sync + 'static) -> Self {
         Progress(Some(Arc::new(tell)))
     }
 
-    pub(crate) fn tell(&self, file: &Path, read: u64) {
-        self.0.iter().for_each(|tell| tell(file, Some(read)));
+    pub(crate) fn tell(&self, file: &Path, part: f64) {
+        self.forward(file, Some(part));
+    }
+
+    /// Passes on what another was told.
+    pub(crate) fn forward(&self, file: &Path, part: Option<f64>) {
+        self.0.iter().for_each(|tell| tell(file, part));
     }
 
     pub(crate) fn done(&self, file: &Path) {
-        self.0.iter().for_each(|tell| tell(file, None));
+        self.forward(file, None);
     }
 }
 
@@ -53,6 +62,7 @@ impl Default for Context {
         Context {
             cache: cache_folder(|name| std::env::var_os(name)),
             in_memory: IN_MEMORY,
+            patience: None,
             progress: Progress::default(),
         }
     }

@@ -9,8 +9,8 @@ mod reads;
 mod record;
 mod reference;
 
+use super::Format;
 use super::bam::coverage;
-use super::{Format, Missing, Options, bigwig, cache};
 use container::Cram;
 pub(super) use reads::open as reads;
 use record::Stream;
@@ -27,13 +27,6 @@ pub(super) const COVERAGE: Format = Format {
         if let Some(given) = &options.reference {
             reference::check(given, input.path(), &Cram::open(input)?.sequences)?;
         }
-        let make = |out| coverage::write(Stream::open(input)?, input, context, out);
-        let entry = cache::entry(input, context, "coverage.bw", make)?;
-        // Where no read lies, the coverage is 0.
-        let missing = match options.missing {
-            Missing::Auto => Missing::Zero,
-            asked => asked,
-        };
-        bigwig::open(&super::Input::File(entry), &Options { missing, ..options.clone() })
+        coverage::open(input, options, context, Stream::open)
     },
 };

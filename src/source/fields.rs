@@ -6,6 +6,7 @@ use super::{Records, Rows, Shape, Use};
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::table::{Column, Data, Texts};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most memory that the rows of one file may take, in bytes: a small packed file can hold
 /// endless rows.
@@ -164,27 +165,34 @@ impl Collector {
     }
 }
 
-/// Counts what the rows of a file take, and stops those that would fill the memory.
+/// Counts what the rows of a file take, and stops those that would fill the memory. Threads that
+/// read one file side by side share it.
 pub(super) struct Budget {
-    left: u64,
+    left: AtomicU64,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { left: MEMORY }
+        Budget::of(MEMORY)
     }
 }
 
 impl Budget {
-    /// Takes the memory of a row that comes from the line.
-    pub(super) fn take(&mut self, line: &Line<'_>, bytes: usize) -> Result<()> {
-        self.left = self.left.checked_sub(bytes as u64).ok_or_else(|| {
-            line.error(
+    /// So many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        Budget { left: AtomicU64::new(bytes) }
+    }
+
+    /// Takes the memory of a row, or of a part of one, that comes from the line.
+    pub(super) fn take(&self, line: &Line<'_>, bytes: usize) -> Result<()> {
+        let less = |left: u64| left.checked_sub(bytes as u64);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(line.error(
                 "the rows up to here take more memory than a file may; \
                  sort them, pack them with bgzip and index them with tabix",
-            )
-        })?;
-        Ok(())
+            )),
+        }
     }
 }
 
@@ -346,8 +354,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chr1\t1\t2\n".repeat(50)).unwrap();
         let mut lines = Lines::open(&Input::File(file.path().into())).unwrap();
-        let mut collector =
-            Collector { budget: Budget { left: 1000 }, ..Collector::new(Vec::new()) };
+        let mut collector = Collector { budget: Budget::of(1000), ..Collector::new(Vec::new()) };
         let error = loop {
             let line = lines.next().unwrap().unwrap();
             let empty = std::iter::empty();

@@ -3,10 +3,10 @@
 //!
 //! Coordinates are 0-based and half-open in the file too.
 
-use super::fields::{Separator, first_row, is_comment, is_position, strand};
+use super::fields::{Budget, Separator, first_row, is_comment, is_position, strand};
 use super::genes::{Gene, Genes, Unit, records};
 use super::text::{Line, Lines};
-use super::{Format, Input, Options, Source};
+use super::{Format, Input, Options, Progress, Source};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
@@ -17,7 +17,7 @@ pub(super) const FORMAT: Format = Format {
         let text = String::from_utf8_lossy(head);
         first_row(&text).is_some_and(|row| Kind::of(row).is_some())
     },
-    open: |input, options, _| open(input, options),
+    open: |input, options, context| open(input, options, &context.progress),
 };
 
 /// What stands where.
@@ -50,10 +50,10 @@ impl Kind {
     }
 }
 
-fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
     let mut kind = None;
-    let mut transcripts = Vec::new();
-    let mut lines = Lines::open(input)?;
+    let (mut transcripts, budget) = (Vec::new(), Budget::default());
+    let mut lines = Lines::watched(input, progress)?;
     while let Some(line) = lines.next()? {
         if is_comment(line.text) {
             continue;
@@ -63,7 +63,9 @@ fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
             return Err(line.error("is no row of a genePred or refFlat table"));
         };
         kind = Some(known);
-        transcripts.push(transcript(&line, known, options.rows)?);
+        let transcript = transcript(&line, known, options.rows)?;
+        budget.take(&line, transcript.memory())?;
+        transcripts.push(transcript);
     }
     if transcripts.is_empty() {
         return Err(Error::data(input.path(), "", "holds no genes"));
@@ -123,7 +125,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
-        let source = open(&input, &Options { rows, ..Options::default() })?;
+        let source = open(&input, &Options { rows, ..Options::default() }, &Progress::default())?;
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         let table = source.read(&Region::new("chr8", 0, 10_000), Level::Records, &columns)?;
         let cell = |data: &Data, row| match data {

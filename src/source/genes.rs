@@ -45,7 +45,17 @@ pub(super) struct Gene {
     pub(super) headless: bool,
 }
 
+/// What an exon or coding part takes while it is collected, and then in its gene's row.
+pub(super) const PART: usize = 32;
+
 impl Gene {
+    /// The memory that it takes, about, with its place among [`Genes`] and then its row.
+    pub(super) fn memory(&self) -> usize {
+        let texts = [&self.sequence, &self.name, &self.id, &self.id, &self.biotype, &self.parents];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        size_of::<Gene>() + 2 * texts + PART * (self.exons.len() + self.coding.len())
+    }
+
     /// Widens its place to hold the interval.
     pub(super) fn span(&mut self, start: u32, end: u32) {
         match self.end {

@@ -6,10 +6,10 @@
 mod gff3;
 mod gtf;
 
-use super::fields::strand;
+use super::fields::{Budget, strand};
 use super::genes::{Gene, Unit, records};
 use super::text::{Block, Line, in_parallel};
-use super::{Format, Input, Options, Source};
+use super::{Context, Format, Input, Options, Source};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
 
@@ -18,7 +18,7 @@ pub(super) const GTF: Format = Format {
     extensions: &["gtf"],
     about: "genes with exons, found by name; transcripts with rows=transcripts",
     sniff: |head| columns_of(head).is_some_and(|(attributes, _)| attributes.contains("gene_id \"")),
-    open: |input, options, _| open(input, options, gtf::parse, gtf::genes),
+    open: |input, options, context| open(input, options, context, gtf::parse, gtf::genes),
 };
 
 pub(super) const GFF3: Format = Format {
@@ -30,7 +30,7 @@ pub(super) const GFF3: Format = Format {
             version_3 || attributes.starts_with("ID=") || attributes.contains("Parent=")
         })
     },
-    open: |input, options, _| open(input, options, gff3::parse, gff3::genes),
+    open: |input, options, context| open(input, options, context, gff3::parse, gff3::genes),
 };
 
 /// The attributes of the first row, if it has nine columns with coordinates in the fourth and
@@ -48,11 +48,13 @@ fn columns_of(head: &[u8]) -> Option<(String, bool)> {
 fn open<T: Send>(
     input: &Input,
     options: &Options,
-    parse: impl Fn(&Block, Unit) -> Result<T> + Sync,
+    context: &Context,
+    parse: impl Fn(&Block, Unit, &Budget) -> Result<T> + Sync,
     genes: impl FnOnce(Vec<T>, Unit, &Input) -> Result<Vec<Gene>>,
 ) -> Result<Box<dyn Source>> {
     let unit = options.rows;
-    let parts = in_parallel(input, |block| parse(block, unit))?;
+    let budget = Budget::default();
+    let parts = in_parallel(input, &context.progress, |block| parse(block, unit, &budget))?;
     let genes = genes(parts, unit, input)?;
     match genes.is_empty() {
         true => Err(Error::data(input.path(), "", "holds no genes")),
@@ -173,7 +175,7 @@ pub(super) fn unescaped(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::source::{Context, Level};
+    use crate::source::Level;
     use crate::table::{Column, Data};
 
     fn genes_of(name: &str, text: &str) -> Result<Vec<Vec<String>>> {
@@ -299,6 +301,29 @@ mod tests {
             rows,
             [["0-50+", "MYC", "T1", "4609", "1,41"], ["60-90+", "MYC", "T2", "4609", "61"]]
         );
+    }
+
+    #[test]
+    fn genes_that_would_fill_the_memory_are_refused() {
+        let line = |n: u32| {
+            format!("8\tx\texon\t{n}\t{n}\t.\t-\t.\tgene_id \"g{n}\"; ID=e{n};Parent=t{n}\n")
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), (1..1000).map(line).collect::<String>()).unwrap();
+        let input = Input::File(file.path().into());
+        let quiet = crate::source::Progress::default();
+        let read = |bytes: u64| {
+            let budget = Budget::of(bytes);
+            let gtf = in_parallel(&input, &quiet, |b| gtf::parse(b, Unit::Genes, &budget));
+            let budget = Budget::of(bytes);
+            let gff3 = in_parallel(&input, &quiet, |b| gff3::parse(b, Unit::Genes, &budget));
+            [gtf.err(), gff3.err()].map(|error| error.map(|error| error.to_string()))
+        };
+        assert_eq!(read(1 << 20), [None, None]);
+        for error in read(20_000) {
+            let error = error.unwrap();
+            assert!(error.contains("line ") && error.contains("bgzip"), "{error}");
+        }
     }
 
     #[test]

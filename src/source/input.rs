@@ -1,5 +1,6 @@
 //! Where the bytes of a source are: a file, or memory for what is built in.
 
+use super::Progress;
 use crate::error::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
@@ -106,7 +107,18 @@ impl Input {
 
     /// Opens the bytes for reading from the start, unpacked if they are gzip or bgzip.
     pub(crate) fn unpacked(&self) -> Result<Box<dyn BufRead + Send>> {
-        let mut reader = BufReader::with_capacity(256 * 1024, self.open()?);
+        self.unpack(self.open()?)
+    }
+
+    /// As [`Input::unpacked`]; tells how far the reading has come.
+    pub(crate) fn watched(&self, progress: &Progress) -> Result<Box<dyn BufRead + Send>> {
+        let inner = self.open()?;
+        let (path, size) = (self.path().to_owned(), self.size()?.max(1));
+        self.unpack(Watched { inner, path, read: 0, size, progress: progress.clone() })
+    }
+
+    fn unpack(&self, bytes: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>> {
+        let mut reader = BufReader::with_capacity(256 * 1024, bytes);
         let start = reader.fill_buf().map_err(|error| Error::io(self.path(), error))?;
         Ok(match start.starts_with(&GZIP) {
             true => Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader))),
@@ -123,6 +135,31 @@ impl Input {
             Err(_) if !head.is_empty() => Ok(head),
             Err(error) => Err(unreadable(self.path(), "", error)),
         }
+    }
+}
+
+/// Bytes that are read from the first to the last, and who wants to know how far.
+struct Watched {
+    inner: Box<dyn ReadSeek>,
+    path: PathBuf,
+    read: u64,
+    size: u64,
+    progress: Progress,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read += count as u64;
+        // A file that grows meanwhile is not read more than whole.
+        self.progress.tell(&self.path, (self.read as f64 / self.size as f64).min(1.0));
+        Ok(count)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.progress.done(&self.path);
     }
 }
 

@@ -9,7 +9,7 @@ mod samples;
 
 use super::fields::{self, Budget, number, served, strand, typed, unquoted};
 use super::text::{Line, Lines, shortened};
-use super::{Format, Input, Options, Rows, Source};
+use super::{Format, Input, Options, Progress, Rows, Source};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::table::{Column, Texts};
@@ -26,7 +26,7 @@ pub(super) const FORMAT: Format = Format {
         let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));
         header.is_ok_and(|header| lines.next().is_some_and(|row| header.is_of(row)))
     },
-    open: |input, options, _| open(input, options),
+    open: |input, options, context| open(input, options, &context.progress),
 };
 
 /// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
@@ -36,8 +36,8 @@ pub(super) fn needs_genes(input: &Input) -> Result<bool> {
     Ok(header.layout.is_none())
 }
 
-fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::open(input)?;
+fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::watched(input, progress)?;
     let mut header =
         Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
     if let (Some(layout), Some(base)) = (&mut header.layout, options.base) {
@@ -223,7 +223,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let input = Input::File(path);
         assert_eq!(detect(&input)?.name, "matrix");
-        open(&input, options)
+        open(&input, options, &Progress::default())
     }
 
     /// Start, end and the value of `s2` of each row.

@@ -3,6 +3,7 @@
 //! Files are read in blocks of whole lines: [`Lines`] goes through them one by one, [`in_parallel`]
 //! parses several at a time.
 
+use super::Progress;
 use super::input::{Input, unreadable};
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
@@ -59,8 +60,8 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn open(input: &Input) -> Result<Self> {
-        let (path, reader) = (input.path().into(), input.unpacked()?);
+    fn open(input: &Input, progress: &Progress) -> Result<Self> {
+        let (path, reader) = (input.path().into(), input.watched(progress)?);
         Ok(Blocks { path, reader, rest: Vec::new(), line: 1 })
     }
 
@@ -130,9 +131,15 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Opens the file.
+    /// Opens the file, of which only the beginning is wanted.
     pub(crate) fn open(input: &Input) -> Result<Self> {
-        Ok(Lines { blocks: Blocks::open(input)?, block: Block::default(), at: 0, number: 0 })
+        Self::watched(input, &Progress::default())
+    }
+
+    /// Opens the file, and tells how far it is read.
+    pub(crate) fn watched(input: &Input, progress: &Progress) -> Result<Self> {
+        let blocks = Blocks::open(input, progress)?;
+        Ok(Lines { blocks, block: Block::default(), at: 0, number: 0 })
     }
 
     /// The next line without its end (`\n` or `\r\n`), and its place in the file.
@@ -152,9 +159,10 @@ impl Lines {
 /// is that of the first line that has one.
 pub(crate) fn in_parallel<T: Send>(
     input: &Input,
+    progress: &Progress,
     parse: impl Fn(&Block) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let blocks = Mutex::new((0, Blocks::open(input)?));
+    let blocks = Mutex::new((0, Blocks::open(input, progress)?));
     let failed = AtomicBool::new(false);
     // Reading is the part that cannot be shared: one thread reads while the others parse.
     let next = || -> Option<(usize, Result<Unchecked>)> {
@@ -268,7 +276,7 @@ mod tests {
         while let Some(line) = lines.next().unwrap() {
             one_by_one.push((line.number, line.text.to_owned()));
         }
-        let blocks = in_parallel(&input, |block| {
+        let blocks = in_parallel(&input, &Progress::default(), |block| {
             Ok(block.lines().map(|l| (l.number, l.text.to_owned())).collect::<Vec<_>>())
         });
         let expected: Vec<_> = (1..).zip(text.lines().map(str::to_owned)).collect();
@@ -279,7 +287,7 @@ mod tests {
     #[test]
     fn the_first_error_of_the_file_is_told() {
         let (_file, input) = file(long_text().as_bytes());
-        let error = in_parallel(&input, |block| {
+        let error = in_parallel(&input, &Progress::default(), |block| {
             let bad = block.lines().find(|line| line.number > 20_000);
             bad.map_or(Ok(()), |line| Err(line.error("bad")))
         });

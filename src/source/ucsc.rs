@@ -5,7 +5,7 @@
 
 use super::fields::{Layout, Separator, Sheet, is_comment};
 use super::text::Lines;
-use super::{Format, Input, Source};
+use super::{Format, Input, Progress, Source};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
@@ -17,7 +17,7 @@ pub(super) const FORMAT: Format = Format {
         // Where the first columns are the place, it is a BED file with a header.
         text.lines().next().and_then(header).is_some_and(|layout| layout.sequence > 0)
     },
-    open: |input, _, _| open(input),
+    open: |input, _, context| open(input, &context.progress),
 };
 
 /// The layout in the header of a table.
@@ -25,8 +25,8 @@ fn header(line: &str) -> Option<Layout> {
     line.starts_with('#').then(|| Layout::from_header(line, Separator::Tab)).flatten()
 }
 
-fn open(input: &Input) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::open(input)?;
+fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::watched(input, progress)?;
     let first = lines.next()?;
     let Some(layout) = first.and_then(|line| header(line.text)) else {
         let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";
@@ -56,7 +56,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
-        let source = open(&input).unwrap();
+        let source = open(&input, &Progress::default()).unwrap();
         let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["swScore", "genoLeft", "repName"]);
         let region = Region::new("chr1", 10_467, 10_469);

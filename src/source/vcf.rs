@@ -139,7 +139,7 @@ fn in_memory(
         }
     };
     let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
-    let mut lines = Lines::open(input)?;
+    let mut lines = Lines::watched(input, &context.progress)?;
     while let Some(line) = lines.next()? {
         if line.text.is_empty() || line.text.starts_with('#') {
             continue;

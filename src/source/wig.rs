@@ -3,6 +3,7 @@
 //! bedGraph's coordinates are 0-based and half-open, those of fixedStep and variableStep count
 //! from 1 (UCSC Genome Browser, "Wiggle format", "BedGraph format").
 
+use super::making::{Glance, patiently};
 use super::text::{Line, Lines};
 use super::{Context, Format, Input, Options, Source, bigwig, cache};
 use crate::error::{Error, Result};
@@ -41,6 +42,9 @@ pub(super) const BEDGRAPH: Format = Format {
     open,
 };
 
+/// Lines that are looked at before the others are read.
+const GLANCE: usize = 1024;
+
 /// The first line that is neither empty nor for a browser, and its words.
 fn first_words(head: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(head);
@@ -65,22 +69,36 @@ fn is_comment(line: &str) -> bool {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let entry = cache::entry(input, context, "bw", |out| convert(input, context, out))?;
-    bigwig::derived(&Input::File(entry), options)
+    let (file, asked) = (input.clone(), options.clone());
+    let make = move |context: &Context| {
+        let entry = cache::entry(&file, context, "bw", |out| convert(&file, context, out))?;
+        bigwig::derived(&Input::File(entry), &asked)
+    };
+    patiently(input, context, || glance(input, options), make)
+}
+
+/// What the first lines show.
+fn glance(input: &Input, options: &Options) -> Result<Glance> {
+    let (mut lines, mut section) = (Lines::open(input)?, Section::default());
+    let mut first = bigwig::First::default();
+    for _ in 0..GLANCE {
+        let Some(line) = lines.next()? else { break };
+        if !is_comment(line.text)
+            && let Some((start, end, _)) = section.record(&line)?
+        {
+            first.add(&section.sequence, start, end);
+        }
+    }
+    Ok(first.glance(options.missing))
 }
 
 /// Writes the records of the text.
 fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()> {
     let unwritable = |error| cache::unwritable(context, &error);
     let mut writer = Writer::new(out).map_err(unwritable)?;
-    let mut lines = Lines::open(input)?;
+    let mut lines = Lines::watched(input, &context.progress)?;
     let mut section = Section::default();
-    let mut number = 0u64;
     while let Some(line) = lines.next()? {
-        number += 1;
-        if number.is_multiple_of(1 << 16) {
-            context.progress.tell(input.path(), number);
-        }
         if is_comment(line.text) {
             continue;
         }
@@ -93,7 +111,6 @@ fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()>
             Refused::Io(error) => unwritable(error),
         })?;
     }
-    context.progress.done(input.path());
     if section.sequence.is_empty() {
         return Err(Error::data(input.path(), "", "there are no records in it"));
     }

@@ -9,11 +9,43 @@ impl Listing {
     /// Adds the sequences of sources that are not known yet. Lengths come from files that state
     /// them, else from the built-in assembly that fits, else from the last row.
     pub(super) fn admit_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
-        let opened: Vec<_> = opened
-            .iter()
-            .filter_map(|(parts, spec)| parts.first().map(|own| (own.source.clone(), spec)))
-            .collect();
-        for (source, spec) in &opened {
+        let own =
+            |(parts, spec): &(Vec<Part>, Spec)| Some((parts.first()?.source.clone(), spec.clone()));
+        let opened: Vec<_> = opened.iter().filter_map(own).collect();
+        let is_vague = |source: &dyn Source| source.making().is_some() && !source.knows_lengths();
+        let any_vague = opened.iter().any(|(source, _)| is_vague(&**source));
+        if self.fixed || !(any_vague || self.tentative) {
+            return self.admit(&opened);
+        }
+        // Beginnings of files tell little: they count only as long as there is nothing else, and
+        // what was guessed without the rest of them is guessed again.
+        self.tentative |= self.sequences.is_empty();
+        let mut all = if self.tentative { self.opened() } else { Vec::new() };
+        all.extend(opened);
+        let (vague, whole): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(source, _)| is_vague(&**source));
+        if self.tentative && !whole.is_empty() {
+            (self.sequences, self.assembly) = (Sequences::default(), super::UNKNOWN.to_owned());
+            self.tentative = !vague.is_empty();
+        }
+        self.admit(if self.sequences.is_empty() && whole.is_empty() { &vague } else { &whole });
+    }
+
+    /// The sources that are listed.
+    fn opened(&self) -> Vec<(Arc<dyn Source>, Spec)> {
+        let mut all: Vec<(Arc<dyn Source>, Spec)> = Vec::new();
+        for measurement in self.measurements().filter(|m| m.beside.is_none()) {
+            if !all.iter().any(|(known, _)| Arc::ptr_eq(known, &measurement.source)) {
+                let made_up = || Spec::file(&*measurement.id);
+                let spec = measurement.spec.as_deref().cloned().unwrap_or_else(made_up);
+                all.push((measurement.source.clone(), spec));
+            }
+        }
+        all
+    }
+
+    fn admit(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
+        for (source, spec) in opened {
             if self.fixed {
                 self.warn_of_strangers(&**source, spec);
             } else if source.knows_lengths() {
@@ -47,12 +79,12 @@ impl Listing {
             let length = official.map_or(sequence.length, |official| official.length);
             self.add_sequence(&sequence.name, length.max(sequence.length));
         }
-        self.warn_of_islands(&opened);
+        self.warn_of_islands(opened);
     }
 
     /// Warns of files that share no sequence with any other because they name them by accessions
     /// and the others do not, or the other way round.
-    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, &Spec)]) {
+    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, Spec)]) {
         let places = |source: &dyn Source| -> Vec<usize> {
             source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
         };

@@ -7,13 +7,41 @@
 use crate::error::{Error, Result};
 use crate::source::alignment::{Alignment, Alignments};
 use crate::source::bbi::write::{Refused, Writer};
-use crate::source::{Context, Input, cache};
+use crate::source::making::{Glance, patiently};
+use crate::source::{Context, Input, Missing, Options, Source, bigwig, cache};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
+/// Records between two reports of how far the reading has come.
+const REPORT: u64 = 1 << 14;
+
+/// The coverage of a file, whose reads `reads` gives.
+pub(in crate::source) fn open<A: Alignments + 'static>(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+    reads: fn(&Input) -> Result<A>,
+) -> Result<Box<dyn Source>> {
+    // Where no read lies, the coverage is 0.
+    let missing = match options.missing {
+        Missing::Auto => Missing::Zero,
+        asked => asked,
+    };
+    let glance = || {
+        let sequences = reads(input)?.sequences().clone();
+        Ok(Glance { sequences, knows_lengths: true, ..bigwig::First::default().glance(missing) })
+    };
+    let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
+    patiently(input, context, glance, move |context| {
+        let make = |out| write(reads(&file)?, &file, context, out);
+        let entry = cache::entry(&file, context, "coverage.bw", make)?;
+        bigwig::open(&Input::File(entry), &asked)
+    })
+}
+
 /// Writes the coverage of all sequences from the `reads` of a file.
-pub(in crate::source) fn write(
+fn write(
     mut reads: impl Alignments,
     input: &Input,
     context: &Context,
@@ -21,7 +49,7 @@ pub(in crate::source) fn write(
 ) -> Result<()> {
     let unwritable = |error| cache::unwritable(context, &error);
     let mut writer = Writer::new(out).map_err(unwritable)?;
-    let sequences = reads.sequences().clone();
+    let (sequences, size) = (reads.sequences().clone(), input.size()?.max(1) as f64);
     let mut lengths = sequences.iter();
     let mut depth = Depth::default();
     let (mut count, mut last) = (0u64, None);
@@ -29,11 +57,12 @@ pub(in crate::source) fn write(
         Refused::Order => Error::Bug("coverage is not in order".into()),
         Refused::Io(error) => unwritable(error),
     };
-    while let Some(read) = reads.next()? {
+    loop {
         count += 1;
-        if count.is_multiple_of(1 << 16) {
-            context.progress.tell(input.path(), count);
+        if count.is_multiple_of(REPORT) {
+            context.progress.tell(input.path(), reads.position() as f64 / size);
         }
+        let Some(read) = reads.next()? else { break };
         let (Some(sequence), Some(start)) = (read.sequence(), read.start()) else { continue };
         if last > Some((sequence, start)) || sequence >= sequences.len() {
             let what = match sequence < sequences.len() {

@@ -190,6 +190,10 @@ impl Alignments for Stream {
         Ok(self.record.read(&mut self.reader)?.then_some(&self.record))
     }
 
+    fn position(&self) -> u64 {
+        self.reader.position() >> 16
+    }
+
     fn damaged(&self, what: &str) -> Error {
         self.reader.damaged(what)
     }

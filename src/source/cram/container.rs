@@ -111,6 +111,11 @@ impl Cram {
         Ok(())
     }
 
+    /// The byte up to which the file is read.
+    pub(super) fn position(&self) -> u64 {
+        self.next
+    }
+
     /// An error at the current container.
     pub(super) fn damaged(&self, what: &str) -> Error {
         Error::data(&self.path, format!("offset {}", self.at), what)

@@ -181,6 +181,10 @@ impl Alignments for Stream {
         Ok(self.reads.get(self.given - 1))
     }
 
+    fn position(&self) -> u64 {
+        self.file.position()
+    }
+
     fn damaged(&self, what: &str) -> Error {
         self.file.damaged(what)
     }

@@ -3,8 +3,9 @@
 use super::{Dialect, Feature, Part, attribute, entrez, feature, unescaped};
 use crate::error::{Error, Result};
 use crate::source::Input;
-use crate::source::genes::{Gene, Genes, Unit};
-use crate::source::text::Block;
+use crate::source::fields::Budget;
+use crate::source::genes::{Gene, Genes, PART, Unit};
+use crate::source::text::{Block, Line};
 
 /// What a block of lines holds.
 #[derive(Default)]
@@ -28,7 +29,7 @@ struct Piece {
 }
 
 /// The features and parts of a block.
-pub(super) fn parse(block: &Block, _: Unit) -> Result<Parsed> {
+pub(super) fn parse(block: &Block, _: Unit, budget: &Budget) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     for line in block.lines() {
         if line.text.starts_with("##FASTA") || line.text.starts_with('>') {
@@ -36,7 +37,7 @@ pub(super) fn parse(block: &Block, _: Unit) -> Result<Parsed> {
             break;
         }
         match feature(&line) {
-            Ok(Some(feature)) => add(&mut parsed, &feature),
+            Ok(Some(feature)) => add(&mut parsed, &line, &feature, budget)?,
             Ok(None) => {}
             Err(error) => {
                 parsed.stray = Some(error);
@@ -47,23 +48,24 @@ pub(super) fn parse(block: &Block, _: Unit) -> Result<Parsed> {
     Ok(parsed)
 }
 
-fn add(parsed: &mut Parsed, feature: &Feature<'_>) {
+fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Budget) -> Result<()> {
     let Feature { sequence, kind, part, start, end, strand, attributes } = *feature;
     let value = |keys| attribute(attributes, Dialect::Gff3, keys);
     let parents = value(&["Parent"]).unwrap_or_default();
     if !parents.is_empty() && matches!(part, Part::Exon | Part::Coding) {
         let (sequence, parents) = (sequence.to_owned(), parents.to_owned());
+        budget.take(line, size_of::<Piece>() + sequence.len() + parents.len() + PART)?;
         parsed.pieces.push(Piece { sequence, parents, coding: part == Part::Coding, start, end });
-        return;
+        return Ok(());
     }
     // A landmark is the sequence itself, not something on it.
     let landmark = ["region", "chromosome", "contig", "scaffold", "supercontig"];
     if parents.is_empty() && landmark.contains(&kind) {
-        return;
+        return Ok(());
     }
     let id = value(&["ID"]).map_or_else(|| format!("{sequence}:{}", start + 1), str::to_owned);
     let biotype = value(&["biotype", "gene_biotype", "gene_type", "transcript_type"]);
-    parsed.features.push(Gene {
+    let feature = Gene {
         sequence: sequence.to_owned(),
         start,
         end,
@@ -79,7 +81,10 @@ fn add(parsed: &mut Parsed, feature: &Feature<'_>) {
         // Lines of one ID are one feature, however far apart they lie.
         headless: true,
         ..Gene::default()
-    });
+    };
+    budget.take(line, feature.memory())?;
+    parsed.features.push(feature);
+    Ok(())
 }
 
 /// The genes of all blocks, or their transcripts.

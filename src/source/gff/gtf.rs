@@ -3,15 +3,16 @@
 use super::{Dialect, Feature, Part, attribute, entrez, feature};
 use crate::error::Result;
 use crate::source::Input;
-use crate::source::genes::{Gene, Genes, Unit};
+use crate::source::fields::Budget;
+use crate::source::genes::{Gene, Genes, PART, Unit};
 use crate::source::text::{Block, Line};
 
 /// The genes of a block: those at its ends may have parts in its neighbours.
-pub(super) fn parse(block: &Block, unit: Unit) -> Result<Vec<Gene>> {
+pub(super) fn parse(block: &Block, unit: Unit, budget: &Budget) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     for line in block.lines() {
         if let Some(feature) = feature(&line)? {
-            add(&mut genes, &line, &feature, unit)?;
+            add(&mut genes, &line, &feature, unit, budget)?;
         }
     }
     Ok(genes.list)
@@ -24,7 +25,13 @@ pub(super) fn genes(parts: Vec<Vec<Gene>>, _: Unit, _: &Input) -> Result<Vec<Gen
     Ok(genes.joined())
 }
 
-fn add(genes: &mut Genes, line: &Line<'_>, feature: &Feature<'_>, unit: Unit) -> Result<()> {
+fn add(
+    genes: &mut Genes,
+    line: &Line<'_>,
+    feature: &Feature<'_>,
+    unit: Unit,
+    budget: &Budget,
+) -> Result<()> {
     let Feature { sequence, part, start, end, attributes, .. } = *feature;
     let value =
         |keys: &[&str]| attribute(attributes, Dialect::Gtf, keys).filter(|text| !text.is_empty());
@@ -69,6 +76,8 @@ fn add(genes: &mut Genes, line: &Line<'_>, feature: &Feature<'_>, unit: Unit) ->
         };
         gene.entrez = entrez(attributes);
     }
+    let parts = usize::from(matches!(part, Part::Exon | Part::Coding));
+    budget.take(line, PART * parts + if found.is_none() { gene.memory() } else { 0 })?;
     match part {
         _ if is_head => {
             (gene.start, gene.end) = (start, end);
