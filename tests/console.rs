@@ -164,8 +164,14 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
         ("plot genes as heatmap", "a heatmap chart shows values, and 'genes' is rows"),
         ("plot peaks.score as blocks", "a blocks chart shows rows, and 'peaks.score' is values"),
         ("plot peaks as genes", "a genes chart shows exons, and 'peaks' has none"),
-        ("plot peaks.score as scatter", "a scatter chart needs at least 2 measurements"),
-        ("plot py_column as line-plot", "a line-plot chart needs at least 2 measurements"),
+        (
+            "plot peaks.score peaks.score as scatter",
+            "a scatter chart needs at least 2 different measurements",
+        ),
+        (
+            "plot py_column as line-plot",
+            "a line-plot chart needs at least 2 different measurements",
+        ),
         (
             "plot py_column peaks.score as scatter",
             "a scatter chart compares values row by row, and 'py_column' and 'peaks.score' have \

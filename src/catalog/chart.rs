@@ -2,6 +2,7 @@
 
 use super::{Kind, Measurement};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The chart types that pages have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +93,10 @@ impl ChartType {
             ChartType::Scatter | ChartType::LinePlot | ChartType::StackedLinePlot => 2,
             _ => 1,
         };
-        if measurements.len() < least {
-            return Err(format!("a {word} chart needs at least {least} measurements"));
+        // The page drops those that come twice.
+        let different: BTreeSet<&str> = measurements.iter().map(|m| m.id.as_str()).collect();
+        if different.len() < least {
+            return Err(format!("a {word} chart needs at least {least} different measurements"));
         }
         let has_own_rows = of_rows || self == ChartType::Line;
         match measurements.iter().find(|m| m.group != measurements[0].group) {
