@@ -7,7 +7,7 @@ mod header;
 
 use super::indexed::{About, Builder, Indexed, Row};
 use super::tabix::{Decode, Tabix};
-use super::text::Lines;
+use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Strand};
@@ -69,34 +69,8 @@ impl Variants {
 }
 
 impl Decode for Variants {
-    fn row<'l>(&self, line: &'l str) -> Result<(&'l str, Row<'l>), String> {
-        let mut fields = line.split('\t');
-        let mut next = || fields.next().ok_or("expected 8 columns or more, between tabs");
-        let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
-        let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
-        let shown = |text: &str| text.chars().take(40).collect::<String>();
-        let position: u32 = match position.parse() {
-            Ok(position) if position <= MAX_POSITION => position,
-            _ => return Err(format!("POS is no position: '{}'", shown(position))),
-        };
-        if name.is_empty() || reference.is_empty() {
-            return Err("CHROM or REF is empty".to_owned());
-        }
-        // Position 0 stands for the telomere before the first base.
-        let start = position.saturating_sub(1);
-        let end = match entry(info, "END") {
-            // Breakends name an END on another sequence or before: only one behind counts.
-            Some(end) => {
-                end.parse::<u32>().map_err(|_| format!("END is no position: '{}'", shown(end)))?
-            }
-            None => 0,
-        };
-        let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
-        let end = if end > start { end } else { start.saturating_add(length) };
-        if end > MAX_POSITION {
-            return Err("the row reaches beyond 2,147,483,647".to_owned());
-        }
-        Ok((name, Row { start, end, strand: Strand::Both, text: line }))
+    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+        variant(line.text).map_err(|what| line.error(what))
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
@@ -106,6 +80,37 @@ impl Decode for Variants {
             None => self.info[column - FIXED.len()].value(field(INFO)).into(),
         }
     }
+}
+
+/// The sequence's name and the row that a line holds; what is wrong with it otherwise.
+fn variant(line: &str) -> Result<(&str, Row<'_>), String> {
+    let mut fields = line.split('\t');
+    let mut next = || fields.next().ok_or("expected 8 columns or more, between tabs");
+    let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
+    let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
+    let shown = |text: &str| text.chars().take(40).collect::<String>();
+    let position: u32 = match position.parse() {
+        Ok(position) if position <= MAX_POSITION => position,
+        _ => return Err(format!("POS is no position: '{}'", shown(position))),
+    };
+    if name.is_empty() || reference.is_empty() {
+        return Err("CHROM or REF is empty".to_owned());
+    }
+    // Position 0 stands for the telomere before the first base.
+    let start = position.saturating_sub(1);
+    let end = match entry(info, "END") {
+        // Breakends name an END on another sequence or before: only one behind counts.
+        Some(end) => {
+            end.parse::<u32>().map_err(|_| format!("END is no position: '{}'", shown(end)))?
+        }
+        None => 0,
+    };
+    let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
+    let end = if end > start { end } else { start.saturating_add(length) };
+    if end > MAX_POSITION {
+        return Err("the row reaches beyond 2,147,483,647".to_owned());
+    }
+    Ok((name, Row { start, end, strand: Strand::Both, text: line }))
 }
 
 /// The value of a key of INFO; empty if the key stands alone, none if it is not there.
@@ -144,7 +149,7 @@ fn in_memory(
         if line.text.is_empty() || line.text.starts_with('#') {
             continue;
         }
-        let (sequence, row) = variants.row(line.text).map_err(|what| line.error(what))?;
+        let (sequence, row) = variants.row(&line)?;
         let fields = served.iter().map(|index| variants.field(&row, *index));
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
@@ -172,8 +177,7 @@ mod tests {
     use super::*;
 
     fn place(line: &str) -> Result<(u32, u32), String> {
-        let variants = Variants { info: Vec::new() };
-        variants.row(line).map(|(_, row)| (row.start, row.end))
+        variant(line).map(|(_, row)| (row.start, row.end))
     }
 
     #[test]

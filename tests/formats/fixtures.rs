@@ -220,11 +220,39 @@ fn bed() -> Vec<Fixture> {
         .iter()
         .map(|row| format!("{} {}  {}\n", row.sequence, row.start, row.end))
         .collect();
+    let line = |row: &Row| {
+        let Row { sequence, start, end, strand, name, value } = row;
+        format!("{sequence}\t{start}\t{end}\t{name}\t{value}\t{strand}\n")
+    };
+    let (rows, packed, places) = packed("# a comment\n", sorted(features()), line);
+    let indexed = || Fixture::new("bed, indexed", "peaks.bed.gz", &packed, rows.clone(), COLUMNS);
     vec![
         Fixture::new("bed", "peaks.bed", text.as_bytes(), features(), COLUMNS),
         Fixture::new("bed, packed", "peaks.bed.gz", &gzip(&text), features(), COLUMNS),
         Fixture::new("bed of 3 columns, by content", "data.txt", three.as_bytes(), features(), &[]),
+        indexed().indexed("tbi", &tabix::index(&places, Kind::Tabix)),
+        indexed().indexed("csi", &tabix::index(&places, Kind::Csi(14, 6))),
     ]
+}
+
+fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    rows
+}
+
+/// Sorted rows as lines behind a header, packed; and where each of them went.
+fn packed(
+    header: &str,
+    rows: Vec<Row>,
+    line: impl Fn(&Row) -> String,
+) -> (Vec<Row>, Vec<u8>, Vec<Place>) {
+    let mut packed = Bgzf::default();
+    packed.add(header.as_bytes());
+    let places = rows
+        .iter()
+        .map(|row| (row.sequence, (row.start, row.end), packed.add(line(row).as_bytes())))
+        .collect();
+    (rows, packed.finish(), places)
 }
 
 /// The exons of a gene are its first and last third.
@@ -315,9 +343,8 @@ fn vcf() -> Vec<Fixture> {
         ("DP", |row| row.start.to_string()),
         ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
     ];
-    let mut rows = features();
+    let mut rows = sorted(features());
     rows.iter_mut().for_each(|row| row.strand = ".");
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
     let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
         ##contig=<ID=chr2,length=300000>\n\
         ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
@@ -331,13 +358,7 @@ fn vcf() -> Vec<Fixture> {
         format!("{sequence}\t{position}\t{id}\t{reference}\tG\t{value}\tPASS\tDP={start}{end}\n")
     };
     let text = header.to_owned() + &rows.iter().map(line).collect::<String>();
-    let mut packed = Bgzf::default();
-    packed.add(header.as_bytes());
-    let places: Vec<Place> = rows
-        .iter()
-        .map(|row| (row.sequence, (row.start, row.end), packed.add(line(row).as_bytes())))
-        .collect();
-    let packed = packed.finish();
+    let (rows, packed, places) = packed(header, rows, line);
     let new = |name, file, bytes| {
         Fixture::new(name, file, bytes, rows.clone(), COLUMNS).option("info", "DP:END")
     };
@@ -352,9 +373,8 @@ fn vcf() -> Vec<Fixture> {
 /// A BAM of the features as reads, each with a deletion, an intron, and a soft clip; and where its
 /// records are. The rows are stranded.
 fn bam_file() -> (Vec<Row>, Vec<u8>, Vec<Place>) {
-    let mut rows = features();
+    let mut rows = sorted(features());
     rows.retain(|row| row.strand != ".");
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
     let mut bam = Bgzf::default();
     let mut head = b"BAM\x01\0\0\0\0\x02\0\0\0".to_vec();
     for name in [b"chr1\0", b"chr2\0"] {
@@ -521,8 +541,7 @@ fn wig() -> Vec<Fixture> {
 fn bigbed() -> Vec<Fixture> {
     const COLUMNS: &[(&str, Expected)] =
         &[("name", |row| row.name.clone()), ("value", |row| row.value.to_string())];
-    let mut rows = features();
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    let rows = sorted(features());
     let blocks = rows.chunk_by(|a, b| a.sequence == b.sequence).flat_map(|rows| rows.chunks(30));
     let blocks = blocks.map(|rows| {
         let row = |row: &Row| {
@@ -704,12 +723,18 @@ fn bedmethyl() -> Vec<Fixture> {
 fn ucsc() -> Vec<Fixture> {
     const COLUMNS: &[(&str, Expected)] =
         &[("repName", |row| row.name.clone()), ("swScore", |row| row.value.to_string())];
-    let mut text = String::from("#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n");
-    for row in features() {
+    let header = "#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n";
+    let line = |row: &Row| {
         let Row { sequence, start, end, strand, name, value } = row;
-        text += &format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n");
-    }
-    vec![Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS)]
+        format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n")
+    };
+    let text = header.to_owned() + &features().iter().map(line).collect::<String>();
+    let (rows, packed, places) = packed(header, sorted(features()), line);
+    vec![
+        Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS),
+        Fixture::new("ucsc, indexed", "rmsk.txt.gz", &packed, rows, COLUMNS)
+            .indexed("tbi", &tabix::index(&places, Kind::Tabix)),
+    ]
 }
 
 fn matrix() -> Vec<Fixture> {
