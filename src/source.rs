@@ -278,6 +278,7 @@ pub const FORMATS: &[Format] = &[
     bigwig::FORMAT,
     bigbed::FORMAT,
     vcf::FORMAT,
+    vcf::BCF,
     bam::COVERAGE,
     cram::COVERAGE,
     bam::READS,

@@ -48,17 +48,17 @@ struct Bin {
     chunks: Vec<Range<u64>>,
 }
 
-/// Numbers at the front of bytes.
-struct Fields<'a>(&'a [u8]);
+/// Little-endian numbers at the front of bytes.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (front, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(front)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.take(4)?.try_into().ok().map(u32::from_le_bytes)
     }
 
@@ -212,6 +212,11 @@ impl Text {
 }
 
 impl Bins {
+    /// Whether there are no records.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bins.is_empty()
+    }
+
     fn read(fields: &mut Fields<'_>, csi: bool, counts: u32) -> Option<Self> {
         let mut held = Bins::default();
         for _ in 0..fields.u32()? {

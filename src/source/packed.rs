@@ -3,9 +3,11 @@
 use super::Input;
 use super::bgzf::Bgzf;
 use super::binning::Index;
+use super::indexed::{ByRegion, Flow, Row};
 use super::pool::Pool;
 use crate::error::{Error, Result};
-use std::ops::Range;
+use crate::genome::Sequences;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
 /// A file and its index.
@@ -24,14 +26,17 @@ impl Packed {
         Ok(Some(Packed { input: input.clone(), index, index_path, readers }))
     }
 
-    /// Calls `next` where each record begins that the index places near `bases` of that sequence,
-    /// to read it, until it says that it has enough.
+    /// Calls `read` where each record begins that the index places near `bases` of the sequence
+    /// with that number, to read it and offer the row that it is. Those with a base in there go to
+    /// `take`, as [`ByRegion::each`] tells.
     pub(super) fn each(
         &self,
         sequence: usize,
         bases: Range<u32>,
-        mut next: impl FnMut(&mut Bgzf) -> Result<bool>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+        mut read: impl FnMut(&mut Bgzf, &mut Offer<'_>) -> Result<()>,
     ) -> Result<()> {
+        let mut offer = Offer { bases: bases.clone(), take, rows: 0, enough: false };
         // A row without bases is found where it stands: the bin of the base before.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
         let open = || Bgzf::open(&self.input);
@@ -39,13 +44,22 @@ impl Packed {
             for chunk in chunks {
                 reader.seek(chunk.start)?;
                 while reader.position() < chunk.end {
-                    if !next(reader)? {
+                    read(reader, &mut offer)?;
+                    if offer.enough {
                         return Ok(());
                     }
                 }
             }
             Ok(())
-        })
+        })?;
+        let Offer { rows, enough, .. } = offer;
+        match self.index.sequences.get(sequence).and_then(|bins| bins.count) {
+            Some(count) if count != rows && !enough && bases == (0..u32::MAX) => {
+                let what = format!("it counts {count} rows of a sequence that has {rows}");
+                Err(self.misfit(&what))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// An error for an index that is of another file, or of an older one.
@@ -53,5 +67,53 @@ impl Packed {
         let file = self.input.path().display();
         let what = format!("the index does not fit {file}: {what}; index the file again");
         Error::data(&self.index_path, "", what)
+    }
+}
+
+/// The sequences of those names, in the order of their indexes: as long as `known` says, else as
+/// their last row reaches, which reaches behind the base that `last` tells.
+pub(super) fn sequences_of<'n>(
+    file: &impl ByRegion,
+    names: impl Iterator<Item = &'n str>,
+    known: &Sequences,
+    last: impl Fn(usize) -> u32,
+) -> Result<Sequences> {
+    let mut sequences = Sequences::default();
+    for (index, name) in names.enumerate() {
+        let mut length = known.get(name).map_or(0, |sequence| sequence.length);
+        if length == 0 {
+            file.each(index, last(index)..u32::MAX, &mut |row| {
+                length = length.max(row.end);
+                ControlFlow::Continue(())
+            })?;
+        }
+        let at = sequences.index_or_add(name);
+        sequences.lengthen(at, length);
+    }
+    Ok(sequences)
+}
+
+/// Where the rows of a region go.
+pub(super) struct Offer<'a> {
+    bases: Range<u32>,
+    take: &'a mut dyn FnMut(Row<'_>) -> Flow,
+    /// How many came by.
+    rows: u64,
+    enough: bool,
+}
+
+impl Offer<'_> {
+    /// Takes the next row of the sequence; rows are sorted by start.
+    pub(super) fn row(&mut self, row: Row<'_>) -> Result<()> {
+        self.rows += 1;
+        if row.start >= self.bases.end {
+            self.enough = true;
+        } else if row.reach() > self.bases.start
+            && let ControlFlow::Break(result) = (self.take)(row)
+        {
+            self.enough = true;
+            return result;
+        }
+        Ok(())
     }
 }

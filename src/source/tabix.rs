@@ -3,12 +3,12 @@
 use super::Input;
 use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
-use super::packed::Packed;
+use super::packed::{Packed, sequences_of};
 use super::text::Line;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use std::borrow::Cow;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::Path;
 
 /// No line of a genomic text format is longer.
@@ -46,37 +46,13 @@ impl<D: Decode> Tabix<D> {
 
     /// The sequences that have rows, as long as `known` says, else as their last row reaches.
     pub(super) fn sequences(&self, known: &Sequences) -> Result<Sequences> {
-        let mut sequences = Sequences::default();
-        for (index, name) in self.names.iter().enumerate() {
-            let stated = known.get(name).map_or(0, |sequence| sequence.length);
-            let mut length = stated;
-            if stated == 0 {
-                let last = self.file.index.last_bin(index);
-                self.each(index, last..u32::MAX, &mut |row| {
-                    length = length.max(row.end);
-                    ControlFlow::Continue(())
-                })?;
-            }
-            let at = sequences.index_or_add(name);
-            sequences.lengthen(at, length);
-        }
-        Ok(sequences)
+        let last = |index| self.file.index.last_bin(index);
+        sequences_of(self, self.names.iter().map(String::as_str), known, last)
     }
 
     /// How many rows each sequence has, as far as the index says.
     pub(super) fn rows(&self) -> Vec<u64> {
         self.file.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
-    }
-
-    /// Whether all rows of a sequence were as many as the index counts.
-    fn check(&self, sequence: usize, found: u64) -> Result<()> {
-        match self.file.index.sequences[sequence].count {
-            Some(count) if count != found => {
-                let name = &self.names[sequence];
-                Err(self.file.misfit(&format!("it counts {count} rows of {name}, not {found}")))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -91,8 +67,8 @@ impl<D: Decode> ByRegion for Tabix<D> {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let (mut bytes, mut found, mut stopped) = (Vec::new(), 0, false);
-        self.file.each(sequence, bases.clone(), |reader| {
+        let mut bytes = Vec::new();
+        self.file.each(sequence, bases, take, |reader, offer| {
             let at = reader.position();
             bytes.clear();
             if !reader.line(&mut bytes, LONGEST_LINE)? {
@@ -102,27 +78,16 @@ impl<D: Decode> ByRegion for Tabix<D> {
             let text = std::str::from_utf8(&bytes);
             let line = line(text.map_err(|_| line("").error("the line is not UTF-8 text"))?);
             if is_comment(line.text) {
-                return Ok(true);
+                return Ok(());
             }
             let (name, row) = self.decode.row(&line)?;
-            if name != self.names[sequence] {
-                let own = &self.names[sequence];
+            let own = &self.names[sequence];
+            if name != own {
                 let what = format!("it says '{own}' where a line is of '{name}'");
                 return Err(self.file.misfit(&what));
             }
-            found += 1;
-            if row.start >= bases.end {
-                stopped = true;
-            } else if row.reach() > bases.start
-                && let ControlFlow::Break(result) = take(row)
-            {
-                stopped = true;
-                result?;
-            }
-            Ok(!stopped)
-        })?;
-        let whole = bases == (0..u32::MAX) && !stopped;
-        if whole { self.check(sequence, found) } else { Ok(()) }
+            offer.row(row)
+        })
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {

@@ -203,12 +203,19 @@ enum At {
     Line(u64),
     /// The virtual offset at which it was read: with an index, nobody counts the lines before it.
     Offset(u64),
+    /// The number, from 1 on, of the binary record that it was.
+    Record(u64),
 }
 
 impl<'a> Line<'a> {
     /// A line that was read at that virtual offset.
     pub(crate) fn at_offset(text: &'a str, offset: u64, path: &'a Path) -> Self {
         Line { text, at: At::Offset(offset), path }
+    }
+
+    /// A line that stands for the binary record of that number.
+    pub(crate) fn of_record(text: &'a str, number: u64, path: &'a Path) -> Self {
+        Line { text, at: At::Record(number), path }
     }
 }
 
@@ -218,6 +225,7 @@ impl Line<'_> {
         let place = match self.at {
             At::Line(number) => format!("line {number}"),
             At::Offset(offset) => format!("virtual offset {offset}"),
+            At::Record(number) => format!("record {number}"),
         };
         Error::data(self.path, place, message)
     }

@@ -3,6 +3,7 @@
 //! Positions in the file are 1-based; a row covers the bases of REF, or up to `END=` where INFO
 //! says so (VCF 4.3, sections 1.6.1 and 5). So does the index that tabix makes.
 
+mod bcf;
 mod header;
 
 use super::indexed::{About, Builder, Indexed, Row};
@@ -10,7 +11,8 @@ use super::tabix::{Decode, Tabix};
 use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
 use crate::error::{Error, Result};
-use crate::genome::{MAX_POSITION, Strand};
+use crate::genome::{MAX_POSITION, Sequences, Strand};
+pub(super) use bcf::FORMAT as BCF;
 use header::Header;
 use std::borrow::Cow;
 
@@ -42,18 +44,31 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let columns = variants.columns();
     match Tabix::open(input, variants)? {
         Ok(file) => {
-            let about = About {
-                shape: Shape::Features,
-                sequences: file.sequences(&header.sequences)?,
-                knows_lengths: header.knows_lengths(),
-                rows: file.rows(),
-                name: Some(0),
-                importance: columns.iter().position(|column| &*column.name == QUALITY),
-                columns,
-            };
+            let sequences = file.sequences(&header.sequences)?;
+            let about = about(&header, sequences, file.rows(), columns);
             Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
         }
-        Err(variants) => in_memory(input, options, context, &variants, &columns),
+        Err(variants) => in_memory(input, options, context, &variants, |take| {
+            let mut lines = Lines::open(input)?;
+            while let Some(line) = lines.next()? {
+                if !line.text.is_empty() && !line.text.starts_with('#') {
+                    take(&line)?;
+                }
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn about(header: &Header, sequences: Sequences, rows: Vec<u64>, columns: Vec<ColumnInfo>) -> About {
+    About {
+        shape: Shape::Features,
+        sequences,
+        knows_lengths: header.knows_lengths(),
+        rows,
+        name: Some(0),
+        importance: columns.iter().position(|column| &*column.name == QUALITY),
+        columns,
     }
 }
 
@@ -121,42 +136,38 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
     })
 }
 
+/// The rows of all lines that `each` gives.
 fn in_memory(
     input: &Input,
     options: &Options,
     context: &Context,
     variants: &Variants,
-    columns: &[ColumnInfo],
+    each: impl FnOnce(&mut dyn FnMut(&Line<'_>) -> Result<()>) -> Result<()>,
 ) -> Result<Box<dyn Source>> {
     if input.size()? > context.in_memory {
-        let name = input.path().display();
-        tracing::warn!(
-            "{name} has no index and is held in memory as a whole; {}",
-            how_to_index(input)
-        );
+        let (name, how) = (input.path().display(), how_to_index(input));
+        tracing::warn!("{name} has no index and is held in memory as a whole; {how}");
     }
+    let columns = variants.columns();
     let served: Vec<usize> = match &options.columns {
         None => (0..columns.len()).collect(),
         Some(names) => {
             let at = |name: &String| columns.iter().position(|column| *column.name == **name);
-            let find = |name| at(name).ok_or_else(|| super::unknown_column(name, columns));
+            let find = |name| at(name).ok_or_else(|| super::unknown_column(name, &columns));
             names.iter().map(find).collect::<Result<_>>()?
         }
     };
     let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
-    let mut lines = Lines::open(input)?;
-    while let Some(line) = lines.next()? {
-        if line.text.is_empty() || line.text.starts_with('#') {
-            continue;
-        }
-        let (sequence, row) = variants.row(&line)?;
+    each(&mut |line| {
+        let (sequence, row) = variants.row(line)?;
         let fields = served.iter().map(|index| variants.field(&row, *index));
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
             let what = format!("too many rows without an index; {}", how_to_index(input));
             return Err(Error::data(input.path(), "", what));
         }
-    }
+        Ok(())
+    })?;
     let how = Use { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
     Ok(Box::new(Records::new(rows.rows(), how)))
 }
@@ -164,12 +175,12 @@ fn in_memory(
 /// The commands that make an index.
 fn how_to_index(input: &Input) -> String {
     let path = input.path().display().to_string();
-    match path.strip_suffix(".gz") {
-        Some(plain) => format!(
-            "for quick access by region: gunzip {path} && bgzip {plain} && tabix -p vcf {path}"
-        ),
-        None => format!("for quick access by region: bgzip {path} && tabix -p vcf {path}.gz"),
-    }
+    let commands = match (path.strip_suffix(".gz"), path.ends_with(".bcf")) {
+        (_, true) => format!("bcftools index {path}"),
+        (Some(plain), _) => format!("gunzip {path} && bgzip {plain} && tabix -p vcf {path}"),
+        (None, _) => format!("bgzip {path} && tabix -p vcf {path}.gz"),
+    };
+    format!("for quick access by region: {commands}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #[path = "../bbi/writer.rs"]
 mod writer;
 
+use crate::bcf::{self, Value as Typed};
 use crate::cram;
 use crate::tabix::{self, Bgzf, Kind, Place};
 use bigtools::beddata::BedParserStreamingIterator;
@@ -200,6 +201,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bedgraph" => bedgraph(),
         "wig" => wig(),
         "vcf" => vcf(),
+        "bcf" => bcf(),
         "bam" => bam(),
         "cram" => cram(),
         "reads" => reads(),
@@ -224,7 +226,8 @@ fn bed() -> Vec<Fixture> {
         let Row { sequence, start, end, strand, name, value } = row;
         format!("{sequence}\t{start}\t{end}\t{name}\t{value}\t{strand}\n")
     };
-    let (rows, packed, places) = packed("# a comment\n", sorted(features()), line);
+    let (rows, packed, places) =
+        packed(b"# a comment\n", sorted(features()), |row| line(row).into_bytes());
     let indexed = || Fixture::new("bed, indexed", "peaks.bed.gz", &packed, rows.clone(), COLUMNS);
     vec![
         Fixture::new("bed", "peaks.bed", text.as_bytes(), features(), COLUMNS),
@@ -240,17 +243,17 @@ fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// Sorted rows as lines behind a header, packed; and where each of them went.
+/// Sorted rows as records behind a header, packed; and where each of them went.
 fn packed(
-    header: &str,
+    header: &[u8],
     rows: Vec<Row>,
-    line: impl Fn(&Row) -> String,
+    record: impl Fn(&Row) -> Vec<u8>,
 ) -> (Vec<Row>, Vec<u8>, Vec<Place>) {
     let mut packed = Bgzf::default();
-    packed.add(header.as_bytes());
+    packed.add(header);
     let places = rows
         .iter()
-        .map(|row| (row.sequence, (row.start, row.end), packed.add(line(row).as_bytes())))
+        .map(|row| (row.sequence, (row.start, row.end), packed.add(&record(row))))
         .collect();
     (rows, packed.finish(), places)
 }
@@ -334,22 +337,31 @@ fn bedgraph() -> Vec<Fixture> {
     ]
 }
 
+const VARIANT_COLUMNS: &[(&str, Expected)] = &[
+    ("id", |row| row.name.replace(' ', "_")),
+    ("qual", |row| row.value.to_string()),
+    ("ref", |row| "A".repeat(spelt(row).unwrap_or(1))),
+    ("alt", |_| "G".to_owned()),
+    ("filter", |_| "PASS".to_owned()),
+    ("DP", |row| row.start.to_string()),
+    ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
+];
+
+const VARIANT_HEADER: &str = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
+    ##contig=<ID=chr2,length=300000>\n\
+    ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
+    ##INFO=<ID=END,Number=1,Type=String,Description=\"End\">\n\
+    #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+
 /// Variants in place of features: short ones spell their bases out, long ones say `END=`.
-fn vcf() -> Vec<Fixture> {
-    const COLUMNS: &[(&str, Expected)] = &[
-        ("id", |row| row.name.replace(' ', "_")),
-        ("qual", |row| row.value.to_string()),
-        ("ref", |row| "A".repeat(spelt(row).unwrap_or(1))),
-        ("DP", |row| row.start.to_string()),
-        ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
-    ];
+fn variants() -> Vec<Row> {
     let mut rows = sorted(features());
     rows.iter_mut().for_each(|row| row.strand = ".");
-    let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
-        ##contig=<ID=chr2,length=300000>\n\
-        ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
-        ##INFO=<ID=END,Number=1,Type=String,Description=\"End\">\n\
-        #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    rows
+}
+
+fn vcf() -> Vec<Fixture> {
+    let (rows, header) = (variants(), VARIANT_HEADER);
     let line = |row: &Row| {
         let Row { sequence, start, end, value, .. } = row;
         let end = spelt(row).map_or(format!(";END={end}"), |_| String::new());
@@ -358,15 +370,43 @@ fn vcf() -> Vec<Fixture> {
         format!("{sequence}\t{position}\t{id}\t{reference}\tG\t{value}\tPASS\tDP={start}{end}\n")
     };
     let text = header.to_owned() + &rows.iter().map(line).collect::<String>();
-    let (rows, packed, places) = packed(header, rows, line);
+    let (rows, packed, places) = packed(header.as_bytes(), rows, |row| line(row).into_bytes());
     let new = |name, file, bytes| {
-        Fixture::new(name, file, bytes, rows.clone(), COLUMNS).option("info", "DP:END")
+        Fixture::new(name, file, bytes, rows.clone(), VARIANT_COLUMNS).option("info", "DP:END")
     };
     vec![
         new("vcf", "x.vcf", text.as_bytes()),
         new("vcf, tabix", "x.vcf.gz", &packed).indexed("tbi", &tabix::index(&places, Kind::Tabix)),
         new("vcf, csi", "x.vcf.gz", &packed)
             .indexed("csi", &tabix::index(&places, Kind::Csi(12, 6))),
+    ]
+}
+
+fn bcf() -> Vec<Fixture> {
+    let record = |row: &Row| {
+        let (reference, end) = ("A".repeat(spelt(row).unwrap_or(1)), row.end.to_string());
+        // The numbers of keys: PASS is 0.
+        let info = [(1, Typed::Number(row.start as i32)), (2, Typed::Text(&end))];
+        bcf::record(&bcf::Record {
+            contig: u32::from(row.sequence == "chr2"),
+            bases: (row.start, row.end),
+            id: &row.name.replace(' ', "_"),
+            alleles: [&reference, "G"],
+            quality: row.value as f32,
+            info: if spelt(row).is_some() { &info[..1] } else { &info },
+        })
+    };
+    let header = bcf::header(VARIANT_HEADER);
+    let plain: Vec<u8> =
+        std::iter::once(header.clone()).chain(variants().iter().map(record)).flatten().collect();
+    let (rows, packed, places) = packed(&header, variants(), record);
+    let new = |name, bytes: &[u8]| {
+        Fixture::new(name, "x.bcf", bytes, rows.clone(), VARIANT_COLUMNS).option("info", "DP:END")
+    };
+    vec![
+        new("bcf, not packed", &plain),
+        new("bcf", &packed),
+        new("bcf, csi", &packed).indexed("csi", &tabix::index(&places, Kind::Csi(14, 5))),
     ]
 }
 
@@ -729,7 +769,8 @@ fn ucsc() -> Vec<Fixture> {
         format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n")
     };
     let text = header.to_owned() + &features().iter().map(line).collect::<String>();
-    let (rows, packed, places) = packed(header, sorted(features()), line);
+    let (rows, packed, places) =
+        packed(header.as_bytes(), sorted(features()), |row| line(row).into_bytes());
     vec![
         Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS),
         Fixture::new("ucsc, indexed", "rmsk.txt.gz", &packed, rows, COLUMNS)

@@ -4,6 +4,7 @@
 //! every answer can be compared with a calculation that does not go through the program.
 
 mod alignments;
+mod bcf;
 mod beside;
 mod cram;
 mod fixtures;
