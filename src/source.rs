@@ -333,6 +333,10 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
 
 fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
+    if bgzf::lacks_end(&spec.input)? {
+        let name = spec.input.path().display();
+        tracing::warn!("{name} lacks the block that ends a BGZF file; is the copy complete?");
+    }
     (format.open)(&spec.input, &spec.options, context)
 }
 

@@ -22,8 +22,19 @@ impl Packed {
     /// The file with the index of one of those endings that lies beside it; none if none does.
     pub(super) fn open(input: &Input, endings: &[&str]) -> Result<Option<Self>> {
         let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
-        let readers = Pool::new(Bgzf::open(input)?);
-        Ok(Some(Packed { input: input.clone(), index, index_path, readers }))
+        let mut reader = Bgzf::open(input)?;
+        let end = index.end();
+        reader.seek(end)?;
+        // Comments may follow, rows may not: the file was added to since.
+        let next = reader.rest()?.first();
+        let behind = end > 0 && next.is_some_and(|byte| !matches!(byte, b'#' | b'\n'));
+        let readers = Pool::new(reader);
+        let file = Packed { input: input.clone(), index, index_path, readers };
+        if behind {
+            Err(file.misfit("rows stand behind the last that it knows"))
+        } else {
+            Ok(Some(file))
+        }
     }
 
     /// Calls `read` where each record begins that the index places near `bases` of the sequence
@@ -44,7 +55,9 @@ impl Packed {
             for chunk in chunks {
                 reader.seek(chunk.start)?;
                 while reader.position() < chunk.end {
-                    read(reader, &mut offer)?;
+                    let entry = reader.position() == chunk.start;
+                    let done = read(reader, &mut offer);
+                    done.map_err(|error| if entry { self.doubtful(error) } else { error })?;
                     if offer.enough {
                         return Ok(());
                     }
@@ -59,6 +72,18 @@ impl Packed {
                 Err(self.misfit(&what))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The error at a place to which the index leads: perhaps no record begins there.
+    fn doubtful(&self, error: Error) -> Error {
+        match error {
+            Error::Data { path, place, message } if path == self.input.path() => {
+                let index = self.index_path.display();
+                let hint = format!("; unless {index} is the index of another file: index it again");
+                Error::Data { path, place, message: message + &hint }
+            }
+            other => other,
         }
     }
 
@@ -80,6 +105,10 @@ pub(super) fn sequences_of<'n>(
 ) -> Result<Sequences> {
     let mut sequences = Sequences::default();
     for (index, name) in names.enumerate() {
+        if index == 0 {
+            // The index of another file mostly shows at the first row to which it leads.
+            file.each(index, 0..u32::MAX, &mut |_| ControlFlow::Break(Ok(())))?;
+        }
         let mut length = known.get(name).map_or(0, |sequence| sequence.length);
         if length == 0 {
             file.each(index, last(index)..u32::MAX, &mut |row| {

@@ -85,7 +85,7 @@ impl Variants {
 
 impl Decode for Variants {
     fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
-        variant(line.text).map_err(|what| line.error(what))
+        variant(line)
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
@@ -97,35 +97,31 @@ impl Decode for Variants {
     }
 }
 
-/// The sequence's name and the row that a line holds; what is wrong with it otherwise.
-fn variant(line: &str) -> Result<(&str, Row<'_>), String> {
-    let mut fields = line.split('\t');
-    let mut next = || fields.next().ok_or("expected 8 columns or more, between tabs");
+/// The sequence's name and the row that a line holds.
+fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+    let mut fields = line.text.split('\t');
+    let mut next = || {
+        let few = || line.error("expected 8 columns or more, between tabs");
+        fields.next().ok_or_else(few)
+    };
     let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
     let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
-    let shown = |text: &str| text.chars().take(40).collect::<String>();
-    let position: u32 = match position.parse() {
-        Ok(position) if position <= MAX_POSITION => position,
-        _ => return Err(format!("POS is no position: '{}'", shown(position))),
-    };
     if name.is_empty() || reference.is_empty() {
-        return Err("CHROM or REF is empty".to_owned());
+        return Err(line.error("CHROM or REF is empty"));
     }
     // Position 0 stands for the telomere before the first base.
-    let start = position.saturating_sub(1);
+    let start = line.position(position, "POS (column 2)")?.saturating_sub(1);
     let end = match entry(info, "END") {
         // Breakends name an END on another sequence or before: only one behind counts.
-        Some(end) => {
-            end.parse::<u32>().map_err(|_| format!("END is no position: '{}'", shown(end)))?
-        }
+        Some(end) => line.position(end, "END (in column 8)")?,
         None => 0,
     };
     let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
     let end = if end > start { end } else { start.saturating_add(length) };
     if end > MAX_POSITION {
-        return Err("the row reaches beyond 2,147,483,647".to_owned());
+        return Err(line.error("the row reaches beyond 2,147,483,647"));
     }
-    Ok((name, Row { start, end, strand: Strand::Both, text: line }))
+    Ok((name, Row { start, end, strand: Strand::Both, text: line.text }))
 }
 
 /// The value of a key of INFO; empty if the key stands alone, none if it is not there.
@@ -187,8 +183,9 @@ fn how_to_index(input: &Input) -> String {
 mod tests {
     use super::*;
 
-    fn place(line: &str) -> Result<(u32, u32), String> {
-        variant(line).map(|(_, row)| (row.start, row.end))
+    fn place(line: &str) -> Result<(u32, u32)> {
+        let line = Line::of_record(line, 1, "x".as_ref());
+        variant(&line).map(|(_, row)| (row.start, row.end))
     }
 
     #[test]
@@ -203,11 +200,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let error = |line: &str| place(line).unwrap_err();
+        let error = |line: &str| place(line).unwrap_err().to_string();
         assert!(error("1\t5\t.\tA").contains("8 columns"));
-        assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS is no position: 'x'"));
-        assert!(error("1\t-5\t.\tA\tG\t.\t.\t.").contains("POS"));
-        assert!(error("1\t2147483648\t.\tA\tG\t.\t.\t.").contains("POS"));
+        assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS (column 2) is not a whole number"));
         assert!(error("1\t2147483647\t.\tAAA\tG\t.\t.\t.").contains("beyond"));
         assert!(error("1\t5\t.\tA\tG\t.\t.\tEND=x").contains("END"));
     }

@@ -7,6 +7,7 @@ mod alignments;
 mod bcf;
 mod beside;
 mod cram;
+mod damaged;
 mod fixtures;
 mod tabix;
 
