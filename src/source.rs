@@ -191,6 +191,12 @@ pub trait Source: Send + Sync + 'static {
     /// Number of rows that [`Source::read`] would give; may be an estimate, must not read files.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
+    /// Whether [`Source::rows`] knows exactly how many records a whole sequence has, before any are
+    /// read.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     /// A region worth showing first; none if there is no data.
     fn first_view(&self) -> Option<Region>;
 

@@ -47,6 +47,11 @@ pub(super) trait ByRegion: Send + Sync + 'static {
     /// The file, for messages.
     fn path(&self) -> &Path;
 
+    /// Whether [`About::rows`] are what the file says, not an estimate.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
     /// without bases: that stands there), in the order of the file, until it says stop.
     fn each(
@@ -360,6 +365,10 @@ impl<F: ByRegion> Source for Indexed<F> {
                 spread.min(region.len().div_ceil(level.width()).into())
             }
         }
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
     }
 
     /// Rows from the middle of the sequence that has most.

@@ -75,6 +75,11 @@ impl Packed {
         }
     }
 
+    /// Whether the index says how many rows each sequence has.
+    pub(super) fn is_counted(&self) -> bool {
+        self.index.sequences.iter().all(|bins| bins.is_empty() || bins.count.is_some())
+    }
+
     /// The error at a place to which the index leads: perhaps no record begins there.
     fn doubtful(&self, error: Error) -> Error {
         match error {

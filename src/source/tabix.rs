@@ -61,6 +61,10 @@ impl<D: Decode> ByRegion for Tabix<D> {
         self.file.input.path()
     }
 
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
+    }
+
     fn each(
         &self,
         sequence: usize,

@@ -176,6 +176,10 @@ impl ByRegion for Bcf {
         self.file.input.path()
     }
 
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
+    }
+
     fn each(
         &self,
         sequence: usize,
