@@ -1,7 +1,7 @@
 //! A file of each format, written here, and what it holds.
 
 #[path = "../bbi/writer.rs"]
-mod writer;
+pub(crate) mod writer;
 
 use crate::bcf::{self, Value as Typed};
 use crate::cram;

@@ -6,6 +6,7 @@
 mod alignments;
 mod bcf;
 mod beside;
+mod coordinates;
 mod cram;
 mod damaged;
 mod fixtures;
