@@ -107,8 +107,7 @@ impl Decode for Lined {
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        let fields = self.layout.separator.split(row.text);
-        unquoted(fields.get(self.served[column]).copied().unwrap_or_default()).into()
+        unquoted(self.layout.separator.field(row.text, self.served[column])).into()
     }
 }
 
