@@ -29,9 +29,11 @@ mod making;
 mod matrix;
 mod mock;
 mod names;
+mod packed;
 mod places;
 mod pool;
 mod records;
+mod sheet;
 mod spec;
 mod tabix;
 mod text;
@@ -191,6 +193,12 @@ pub trait Source: Send + Sync + 'static {
     /// Number of rows that [`Source::read`] would give; may be an estimate, must not read files.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
+    /// Whether [`Source::rows`] knows exactly how many records a whole sequence has, before any are
+    /// read.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     /// A region worth showing first; none if there is no data.
     fn first_view(&self) -> Option<Region>;
 
@@ -284,6 +292,7 @@ pub const FORMATS: &[Format] = &[
     bigwig::FORMAT,
     bigbed::FORMAT,
     vcf::FORMAT,
+    vcf::BCF,
     bam::COVERAGE,
     cram::COVERAGE,
     bam::READS,
@@ -338,6 +347,10 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
 
 fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
+    if bgzf::lacks_end(&spec.input)? {
+        let name = spec.input.path().display();
+        tracing::warn!("{name} lacks the block that ends a BGZF file; is the copy complete?");
+    }
     (format.open)(&spec.input, &spec.options, context)
 }
 

@@ -4,7 +4,7 @@ use super::progress::Bars;
 use super::serve::assembly;
 use crate::catalog::{Catalog, Kind, Listing, Measurement, thousands};
 use crate::genome::Region;
-use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, format_of, total};
+use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, WIDEST, format_of, total};
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -81,6 +81,7 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     let index = spec.input.index().map_or("none".to_owned(), |path| path.display().to_string());
     lines.push(("index", index));
     for part in measurements.chunk_by(|a, b| a.beside == b.beside) {
+        part.first().map_or(Ok(()), |first| count(&*first.source))?;
         lines.extend(describe_part(part, listing));
     }
     let mut text = format!("{}\n", path.display());
@@ -132,6 +133,17 @@ fn served_as(shape: Shape) -> &'static str {
     }
 }
 
+/// Has all rows counted, where their number is an estimate until then.
+fn count(source: &dyn Source) -> Result<()> {
+    if !source.is_counted() {
+        for sequence in source.sequences() {
+            let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+            source.read(&whole, Level::Bins { shift: WIDEST }, &[])?;
+        }
+    }
+    Ok(())
+}
+
 /// The source's sequences by its own names, those with most rows first, and their assembly.
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
@@ -145,7 +157,8 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
             _ => {
                 let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
                 let rows = source.rows(&whole, Level::Records);
-                (rows, format!("{} ({} rows)", sequence.name, thousands(rows)))
+                let word = if rows == 1 { "row" } else { "rows" };
+                (rows, format!("{} ({} {word})", sequence.name, thousands(rows)))
             }
         })
         .collect();
@@ -220,7 +233,7 @@ mod tests {
             "  format       bed",
             "  index        none",
             "  served as    features: intervals with columns",
-            "  sequences    2, fitting hg38: chr1 (2 rows), chr2 (1 rows)",
+            "  sequences    2, fitting hg38: chr1 (2 rows), chr2 (1 row)",
             "  rows         3",
             "  measurements peaks (blocks)",
             "               peaks.score (values within 0 to 7)",

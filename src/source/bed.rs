@@ -5,10 +5,12 @@
 mod tags;
 
 use super::bigbed::auto_sql::{declarations, in_words};
-use super::fields::{Layout, Separator, Sheet, is_comment, is_number, is_position, is_strand};
-use super::fields::{first_row, unquoted};
+use super::fields::{
+    Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
+};
+use super::sheet::{Layout, Sheet};
 use super::text::Lines;
-use super::{Format, Input, Progress, Source};
+use super::{Context, Format, Input, Options, Source};
 use super::{bed12, bedmethyl, bedpe};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
@@ -18,11 +20,11 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["bed", "narrowpeak", "broadpeak", "gappedpeak"],
     about: "blocks; numbers such as the score can be plotted too",
     sniff,
-    open: |input, _, context| open(input, &context.progress),
+    open,
 };
 
 /// The columns of BED.
-const STANDARD: [&str; 12] = [
+pub(super) const STANDARD: [&str; 12] = [
     "chrom",
     "start",
     "end",
@@ -53,15 +55,14 @@ fn sniff(head: &[u8]) -> bool {
     })
 }
 
-fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut preamble = Preamble::default();
-    let mut sheet: Option<Sheet> = None;
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
-        match &mut sheet {
-            _ if is_comment(line.text) => preamble.note(line.text),
-            Some(sheet) => sheet.push(&line)?,
-            None => {
+    let mut lines = Lines::watched(input, &context.progress)?;
+    let mut sheet = loop {
+        match lines.next()? {
+            None => break without_rows()?,
+            Some(line) if is_comment(line.text) => preamble.note(line.text),
+            Some(line) => {
                 let separator = Separator::of(line.text);
                 let fields = separator.split(line.text);
                 if fields.len() < 3 {
@@ -71,18 +72,24 @@ fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
                 let strand = names.iter().position(|name| name == "strand");
                 let layout =
                     Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
-                sheet.insert(Sheet::new(layout)).push(&line)?;
+                let mut sheet = Sheet::new(layout);
+                sheet.push(&line)?;
+                break sheet;
             }
         }
-    }
-    let empty = || Sheet::new(Layout::from_header("#chrom start end", Separator::Space)?).into();
-    let Some(mut sheet) = sheet.or_else(empty) else {
-        return Err(Error::Bug("the smallest header has no layout".into()));
     };
     if preamble.tags {
+        // Which tags there are only all rows tell.
+        sheet.fill(&mut lines, usize::MAX)?;
         tags::expand(&mut sheet.collector);
+        return Ok(Box::new(sheet.collector.records()));
     }
-    Ok(Box::new(sheet.collector.records()))
+    sheet.source(input, lines, options)
+}
+
+fn without_rows() -> Result<Sheet> {
+    let layout = Layout::from_header("#chrom start end", Separator::Space);
+    layout.map(Sheet::new).ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
 }
 
 /// What the lines before the first row tell.
@@ -194,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        open(&Input::File(path), &Progress::default())
+        open(&Input::File(path), &Options::default(), &Context::default())
     }
 
     #[test]
@@ -274,11 +281,12 @@ mod tests {
         let schema = "table x\n\"a; (test)\"\n(\nstring chrom; \"c; d\"\nuint chromStart; \"s\"\n\
             uint chromEnd; \"e\"\nstring name; \"n\"\nfloat fdr; \"f\"\n)\n";
         std::fs::write(folder.path().join("x.as"), schema).unwrap();
-        let source = open(&Input::File(path.clone()), &Progress::default()).unwrap();
+        let open = || open(&Input::File(path.clone()), &Options::default(), &Context::default());
+        let source = open().unwrap();
         let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["name", "fdr"]);
         std::fs::write(folder.path().join("x.as"), "table x (string chrom; \"c\")").unwrap();
-        let error = open(&Input::File(path), &Progress::default()).err().unwrap().to_string();
+        let error = open().err().unwrap().to_string();
         assert!(error.contains("describes 1 columns"), "{error}");
     }
 

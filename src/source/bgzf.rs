@@ -7,7 +7,7 @@ use super::Input;
 use super::input::ReadSeek;
 use crate::error::{Error, Result};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use std::io::{ErrorKind, Read, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 /// No block unpacks to more.
@@ -17,6 +17,28 @@ const HEADER: usize = 18;
 /// Whether a file begins with a BGZF block.
 pub(super) fn is_bgzf(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b, 8, 4]) && head.get(12..16) == Some(b"BC\x02\0")
+}
+
+/// The empty block that ends every file (SAM specification, section 4.1.2).
+const END: [u8; 28] = [
+    0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, b'B', b'C', 2, 0, 0x1b, 0, 3, 0, 0, 0, 0, 0, 0, 0,
+    0, 0,
+];
+
+/// Whether a file that begins as BGZF lacks its end: a copy that broke off between two blocks
+/// shows no other sign. Old writers left it out, so this is no error.
+pub(super) fn lacks_end(input: &Input) -> Result<bool> {
+    let failed = |error| Error::io(input.path(), error);
+    let mut file = input.open()?;
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    file.by_ref().take(HEADER as u64).read_to_end(&mut head).map_err(failed)?;
+    if !is_bgzf(&head) {
+        return Ok(false);
+    }
+    let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(END.len() as u64))).map_err(failed)?;
+    file.read_to_end(&mut tail).map_err(failed)?;
+    Ok(tail != END)
 }
 
 /// Reads unpacked bytes from any virtual offset on.
@@ -135,7 +157,7 @@ impl Bgzf {
     }
 
     /// What is left of the current block, or the next one that holds something; empty at the end.
-    fn rest(&mut self) -> Result<&[u8]> {
+    pub(super) fn rest(&mut self) -> Result<&[u8]> {
         while self.at >= self.block.len() {
             if !self.load()? {
                 return Ok(&[]);
@@ -185,5 +207,22 @@ impl Bgzf {
             self.at += part;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_its_end_is_known() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lacks = |bytes: &[u8]| {
+            std::fs::write(file.path(), bytes).unwrap();
+            lacks_end(&Input::File(file.path().into())).unwrap()
+        };
+        let twice = [END, END].concat();
+        assert!(!lacks(&twice) && lacks(&twice[..55]), "cut within the last block");
+        assert!(lacks(&twice[..20]) && !lacks(b"text") && !lacks(b""));
     }
 }

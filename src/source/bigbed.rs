@@ -1,14 +1,15 @@
 //! bigBed: intervals with any columns, indexed, read by region.
 //!
 //! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
-//! file's autoSql; bigGenePred (and BED12 with `rows=transcripts`) are transcripts with exons.
+//! file's autoSql. bigGenePred are genes, which are held in memory as those of other formats; it and
+//! BED12 with `rows=transcripts` are transcripts with exons, by region.
 
 pub(super) mod auto_sql;
 mod transcript;
 
 use super::bbi::Bbi;
 use super::indexed::{About, ByRegion, Flow, Indexed, Row};
-use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source};
+use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source, Unit};
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 use auto_sql::Field;
@@ -19,7 +20,7 @@ use std::path::Path;
 pub(super) const FORMAT: Format = Format {
     name: "bigbed",
     extensions: &["bb", "bigbed"],
-    about: "blocks, or transcripts (bigGenePred); read by region",
+    about: "blocks, read by region; bigGenePred: genes; transcripts with rows=transcripts",
     sniff: |head| head.starts_with(&MAGIC.to_le_bytes()) || head.starts_with(&MAGIC.to_be_bytes()),
     open,
 };
@@ -44,7 +45,12 @@ struct BigBed {
     file: Bbi,
     columns: Vec<From>,
     strand: Option<usize>,
+    /// Whether rows have exons.
+    exons: bool,
 }
+
+/// More transcripts than these, ten times those of a human annotation, are not made genes.
+const MOST_TRANSCRIPTS: u64 = 2_500_000;
 
 fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>> {
     let file = Bbi::open(input, MAGIC)?;
@@ -61,7 +67,9 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         .filter(|(_, field)| !auto_sql::only_draws(&field.name))
         .map(|(index, field)| (column(field), From::Field(index)))
         .collect();
-    let is_gene = position("name2").is_some() && position("exon_frames").is_some();
+    let is_gene_pred = position("name2").is_some() && position("exon_frames").is_some();
+    let asked = options.rows == Unit::Transcripts && file.columns().1 >= 12;
+    let is_gene = is_gene_pred || asked;
     if is_gene {
         columns = transcript::columns(position);
     }
@@ -82,13 +90,26 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         columns: columns.iter().map(|(info, _)| info.clone()).collect(),
     };
     let columns = columns.into_iter().map(|(_, from)| from).collect();
-    let file = BigBed { strand: position("strand"), file, columns };
+    let file = BigBed { strand: position("strand"), file, columns, exons: is_gene };
+    if is_gene && options.rows == Unit::Genes {
+        if records <= MOST_TRANSCRIPTS {
+            return Ok(Box::new(transcript::genes(&file, &about)?));
+        }
+        let name = input.path().display();
+        tracing::warn!(
+            "{name} has {records} transcripts: too many to be made genes; rows are transcripts"
+        );
+    }
     Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
 }
 
 impl ByRegion for BigBed {
     fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.sequences().len() == 1
     }
 
     fn each(
@@ -117,6 +138,9 @@ impl ByRegion for BigBed {
                 let field = |index| text.split('\t').nth(index).unwrap_or_default();
                 let strand = self.strand.map(field).map_or(Strand::Both, Strand::from_text);
                 let row = Row { start, end, strand, text };
+                if self.exons {
+                    transcript::exons(&row).map_err(damaged)?;
+                }
                 if number != id || start >= bases.end || end.max(start + 1) <= bases.start {
                     continue;
                 }
@@ -136,8 +160,8 @@ impl ByRegion for BigBed {
                 let mut fields = indexes.into_iter().flatten().map(field);
                 fields.find(|field| !matches!(*field, "" | "none" | ".")).unwrap_or_default().into()
             }
-            From::ExonStarts => transcript::exons(row, |start, _| start + 1).into(),
-            From::ExonEnds => transcript::exons(row, |_, end| end).into(),
+            From::ExonStarts => transcript::ends(row, |(start, _)| start + 1).into(),
+            From::ExonEnds => transcript::ends(row, |(_, end)| end).into(),
         }
     }
 }

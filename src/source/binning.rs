@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// An index file unpacks to no more: that of a human genome takes a few million bytes.
-const LARGEST: u64 = 1 << 30;
+const LARGEST: u64 = 1 << 28;
 
 /// An index that is open.
 #[derive(Debug)]
@@ -48,17 +48,17 @@ struct Bin {
     chunks: Vec<Range<u64>>,
 }
 
-/// Numbers at the front of bytes.
-struct Fields<'a>(&'a [u8]);
+/// Little-endian numbers at the front of bytes.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (front, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(front)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.take(4)?.try_into().ok().map(u32::from_le_bytes)
     }
 
@@ -165,6 +165,12 @@ impl Index {
         merged
     }
 
+    /// The virtual offset behind the last record.
+    pub(super) fn end(&self) -> u64 {
+        let bins = self.sequences.iter().flat_map(|held| held.bins.values());
+        bins.flat_map(|bin| &bin.chunks).map(|chunk| chunk.end).max().unwrap_or(0)
+    }
+
     /// The first base of the last of the finest bins that hold something: rows that end furthest
     /// lie there, or reach into it.
     pub(super) fn last_bin(&self, sequence: usize) -> u32 {
@@ -191,14 +197,21 @@ pub(super) fn index_beside(input: &Input, endings: &[&str]) -> Option<PathBuf> {
         [appended, path.with_extension(ending)]
     };
     let found = endings.iter().flat_map(with).find(|path| path.is_file())?;
-    let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
-    if changed(&found) < changed(path) {
-        tracing::warn!(
-            "{} is older than the file it indexes; if that has changed, index it again",
-            found.display()
-        );
+    if let Some(warning) = older(&found, path) {
+        tracing::warn!("{warning}");
     }
     Some(found)
+}
+
+/// What to say of an index that is older than its file: copies keep no order of times, so it is
+/// used all the same, as samtools does.
+fn older(index: &Path, file: &Path) -> Option<String> {
+    let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let (index_is, file_is) = (changed(index)?, changed(file)?);
+    (index_is < file_is).then(|| {
+        let (index, file) = (index.display(), file.display());
+        format!("{index} is older than {file}; if that has changed since, index it again")
+    })
 }
 
 impl Text {
@@ -212,6 +225,11 @@ impl Text {
 }
 
 impl Bins {
+    /// Whether there are no records.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bins.is_empty()
+    }
+
     fn read(fields: &mut Fields<'_>, csi: bool, counts: u32) -> Option<Self> {
         let mut held = Bins::default();
         for _ in 0..fields.u32()? {
@@ -241,5 +259,37 @@ impl Bins {
         let upto = self.linear.len().min(window as usize + 1);
         // Windows without records may say 0.
         self.linear[..upto].iter().rev().find(|offset| **offset > 0).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn an_index_that_is_older_than_its_file_is_told_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let [index, file] = ["x.gz.tbi", "x.gz"].map(|name| folder.path().join(name));
+        for path in [&index, &file] {
+            std::fs::write(path, "").unwrap();
+        }
+        let past = SystemTime::now() - Duration::from_secs(60);
+        let set = |path: &Path| {
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(past).unwrap();
+        };
+        set(&file);
+        assert_eq!(older(&index, &file), None);
+        std::fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(SystemTime::now())
+            .unwrap();
+        set(&index);
+        let warning = older(&index, &file).unwrap();
+        for part in ["x.gz.tbi", "x.gz;", "index it again"] {
+            assert!(warning.contains(part), "{warning}");
+        }
     }
 }

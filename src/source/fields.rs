@@ -1,5 +1,5 @@
-//! Lines of fields: how they are split, which field is what, and the rows that come of them. Every
-//! interval format in text is read through this.
+//! Lines of fields: how they are split, and the rows that come of them. Every interval format in
+//! text is read through this.
 
 use super::text::{Line, shortened};
 use super::{Records, Rows, Shape, Use};
@@ -27,6 +27,16 @@ impl Separator {
     /// Tabs if the line has any, since names may hold spaces; else spaces.
     pub(super) fn of(line: &str) -> Self {
         if line.contains('\t') { Separator::Tab } else { Separator::Space }
+    }
+
+    /// The field of that number; empty if the line has fewer.
+    pub(super) fn field(self, line: &str, index: usize) -> &str {
+        let field = match self {
+            Separator::Tab => line.split('\t').nth(index),
+            Separator::Space => line.split_ascii_whitespace().nth(index),
+            Separator::Comma => self.split(line).get(index).copied(),
+        };
+        field.unwrap_or_default()
     }
 
     /// The fields of a line.
@@ -104,9 +114,11 @@ pub(super) fn typed(texts: Texts) -> Data {
     }
 }
 
-const NAMES: &[&str] =
+/// What rows are found by, the best first.
+pub(super) const NAMES: &[&str] =
     &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
-const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
+/// What says which rows to show when there is no room for all.
+pub(super) const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
 
 /// Sequence, start and end of a row, 0-based and half-open.
 pub(super) type Place<'a> = (&'a str, u32, u32);
@@ -143,6 +155,11 @@ impl Collector {
             taken += 8 + field.len();
         }
         self.budget.take(line, taken)
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.start.len()
     }
 
     /// The column of that name.
@@ -206,96 +223,6 @@ pub(super) fn served(mut rows: Rows, columns: Vec<Column>) -> Records {
     Records::new(rows, Use { shape: Shape::Features, name, importance })
 }
 
-/// Which field of a line is what.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Layout {
-    pub(super) separator: Separator,
-    /// The names of all fields, in their order.
-    pub(super) names: Vec<String>,
-    pub(super) sequence: usize,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) strand: Option<usize>,
-    /// The number of a sequence's first base: 0, and ends are not included; or 1, and they are.
-    pub(super) first: u32,
-}
-
-const SEQUENCE: &[&str] =
-    &["chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "genoname", "tname", "contig"];
-const START: &[&str] =
-    &["chromstart", "start", "genostart", "txstart", "tstart", "pos", "position"];
-const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop"];
-
-impl Layout {
-    /// The layout that a header's names show, if they show where rows lie. Starts count from 0 in
-    /// tables of UCSC (`chromStart`, `txStart`) and where the header is a comment, as in BED; else
-    /// from 1, as R and spreadsheets have them.
-    pub(super) fn from_header(line: &str, separator: Separator) -> Option<Layout> {
-        let comment = line.starts_with('#');
-        let names = separator.split(line.trim_start_matches(['#', ' ']));
-        let names: Vec<String> = names.into_iter().map(|name| unquoted(name).to_owned()).collect();
-        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let find = |known: &[&str]| lower.iter().position(|name| known.contains(&name.as_str()));
-        let (sequence, start) = (find(SEQUENCE)?, find(START)?);
-        let single = lower[start].starts_with("pos");
-        let end = if single { Some(start) } else { find(END) }?;
-        let from_0 =
-            (comment && !single) || !matches!(lower[start].as_str(), "start" | "pos" | "position");
-        let strand = find(&["strand"]);
-        Some(Layout { separator, names, sequence, start, end, strand, first: u32::from(!from_0) })
-    }
-
-    /// The fields that are served as columns: neither the place nor what only draws the row.
-    pub(super) fn served(&self) -> impl Iterator<Item = usize> {
-        let place = [Some(self.sequence), Some(self.start), Some(self.end), self.strand];
-        (0..self.names.len()).filter(move |field| {
-            !place.contains(&Some(*field)) && !DRAWING.contains(&self.names[*field].as_str())
-        })
-    }
-
-    /// The place of the row that a line's fields hold.
-    pub(super) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<Place<'a>> {
-        let at = |index: usize| {
-            (unquoted(fields[index]), format!("{} (column {})", self.names[index], index + 1))
-        };
-        let ((start, start_is), (end, end_is)) = (at(self.start), at(self.end));
-        let (start, end) = line.interval((start, &start_is), (end, &end_is), self.first)?;
-        match unquoted(fields[self.sequence]) {
-            "" => Err(line.error("the sequence's name is empty")),
-            sequence => Ok((sequence, start, end)),
-        }
-    }
-}
-
-/// Rows that are read line by line in one layout.
-pub(super) struct Sheet {
-    layout: Layout,
-    served: Vec<usize>,
-    pub(super) collector: Collector,
-}
-
-impl Sheet {
-    /// A sheet without rows.
-    pub(super) fn new(layout: Layout) -> Self {
-        let served: Vec<usize> = layout.served().collect();
-        let names = served.iter().map(|field| layout.names[*field].clone()).collect();
-        Sheet { layout, served, collector: Collector::new(names) }
-    }
-
-    /// Adds the row of a line.
-    pub(super) fn push(&mut self, line: &Line<'_>) -> Result<()> {
-        let fields = self.layout.separator.split(line.text);
-        let (has, names) = (fields.len(), self.layout.names.len());
-        if has != names {
-            return Err(line.error(format!("has {has} columns, not {names} as those before")));
-        }
-        let place = self.layout.place(line, &fields)?;
-        let strand = self.layout.strand.map(|index| strand(line, unquoted(fields[index])));
-        let columns = self.served.iter().map(|field| unquoted(fields[*field]));
-        self.collector.push(line, place, strand.transpose()?, columns)
-    }
-}
-
 /// Columns that say how a browser draws the row or finds it, not what it is; as BED and as UCSC's
 /// tables call them.
 pub(super) const DRAWING: &[&str] = &[
@@ -334,19 +261,6 @@ mod tests {
         assert_eq!(Separator::Space.split(" a  b\tc"), ["a", "b", "c"]);
         let fields = Separator::Comma.split("\"a,b\",2,");
         assert_eq!(fields.into_iter().map(unquoted).collect::<Vec<_>>(), ["a,b", "2", ""]);
-    }
-
-    #[test]
-    fn headers_tell_where_rows_lie_and_how_they_count() {
-        let layout = |header: &str| {
-            let layout = Layout::from_header(header, Separator::Tab)?;
-            Some((layout.sequence, layout.start, layout.end, layout.strand, layout.first))
-        };
-        assert_eq!(layout("#bin\tchrom\tchromStart\tchromEnd\tname"), Some((1, 2, 3, None, 0)));
-        assert_eq!(layout("gene\tchr\tstart\tend\tstrand\ts1"), Some((1, 2, 3, Some(4), 1)));
-        assert_eq!(layout("#chr\tstart\tend"), Some((0, 1, 2, None, 0)));
-        assert_eq!(layout("chr\tpos\ts1"), Some((0, 1, 1, None, 1)));
-        assert_eq!(layout("gene\ts1\ts2"), None);
     }
 
     #[test]

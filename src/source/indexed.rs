@@ -34,7 +34,7 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// One past the base up to which the row is found: one without bases is found where it stands.
-    fn reach(&self) -> u32 {
+    pub(super) fn reach(&self) -> u32 {
         self.end.max(self.start + 1)
     }
 }
@@ -46,6 +46,11 @@ pub(super) type Flow = ControlFlow<Result<()>>;
 pub(super) trait ByRegion: Send + Sync + 'static {
     /// The file, for messages.
     fn path(&self) -> &Path;
+
+    /// Whether [`About::rows`] are what the file says, not an estimate.
+    fn is_counted(&self) -> bool {
+        true
+    }
 
     /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
     /// without bases: that stands there), in the order of the file, until it says stop.
@@ -161,8 +166,10 @@ impl<F: ByRegion> Indexed<F> {
         }
         let name = &self.about.sequences.at(sequence).name;
         let mut counter = census::Counter::new();
-        let all: Vec<usize> = (0..self.about.columns.len()).collect();
-        let mut best = Builder::new(self.about.columns.iter());
+        // Which rows to show is decided by a column that need not be served.
+        let mut kept = self.served.1.clone();
+        kept.extend(self.about.importance.filter(|column| !kept.contains(column)));
+        let mut best = self.builder(&kept);
         let mut last = 0;
         self.each(sequence, 0..u32::MAX, |row| {
             if row.start < last {
@@ -172,12 +179,12 @@ impl<F: ByRegion> Indexed<F> {
             }
             last = row.start;
             match counter.add(&row, self.weight(&row)) {
-                Some(kept) => self.add(&mut best, name, &kept.row(), &all).map(|()| true),
+                Some(row) => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
                 None => Ok(true),
             }
         })?;
-        if let Some(kept) = counter.finish() {
-            self.add(&mut best, name, &kept.row(), &all)?;
+        if let Some(row) = counter.finish() {
+            self.add(&mut best, name, &row.row(), &kept)?;
         }
         let importance = self.about.importance.map(|index| &*self.about.columns[index].name);
         let how = Use { shape: self.about.shape, name: None, importance };
@@ -201,10 +208,10 @@ impl<F: ByRegion> Indexed<F> {
     /// Every row from the first that overlaps the region on.
     fn records(&self, sequence: usize, region: &Region, columns: &[usize]) -> Result<Table> {
         let census = self.census(sequence)?;
-        let Some((mut rank, from)) = census.records.first_reaching(region.start) else {
+        let Some((rank, from)) = census.records.first_reaching(region.start) else {
             return Ok(Table::default());
         };
-        let mut table = self.builder(columns);
+        let mut answer = self.answer(region, columns, rank);
         let mut skip = from.skip;
         self.each(sequence, from.key..region.end, |row| {
             if row.start < from.key {
@@ -214,16 +221,9 @@ impl<F: ByRegion> Indexed<F> {
                 skip -= 1;
                 return Ok(true);
             }
-            if table.len() == 0 && row.reach() <= region.start {
-                rank += 1;
-                return Ok(true);
-            }
-            if row.start >= region.end {
-                return Ok(false);
-            }
-            self.add(&mut table, &region.sequence, &row, columns).map(|()| true)
+            answer.take(&row)
         })?;
-        Ok(table.table(rank))
+        Ok(answer.table.table(answer.rank))
     }
 
     /// The best row of each bin, from the first of them that overlaps the region on.
@@ -236,22 +236,11 @@ impl<F: ByRegion> Indexed<F> {
     ) -> Result<Table> {
         let census = self.census(sequence)?;
         let ranks = census.best(shift);
-        let Some((mut rank, from)) = ranks.first_reaching(region.start) else {
+        let Some((rank, from)) = ranks.first_reaching(region.start) else {
             return Ok(Table::default());
         };
-        let mut table = self.builder(columns);
+        let mut answer = self.answer(region, columns, rank);
         let mut thinner = census::Thinner::new(shift);
-        let mut take = |kept: &census::Kept| {
-            let row = kept.row();
-            if table.len() == 0 && row.reach() <= region.start {
-                rank += 1;
-                return Ok(true);
-            }
-            if row.start >= region.end {
-                return Ok(false);
-            }
-            self.add(&mut table, &region.sequence, &row, columns).map(|()| true)
-        };
         // The last bin counts whole: its best row may start behind the region.
         let end = (u64::from(region.end.div_ceil(1 << shift)) << shift).min(u32::MAX.into()) as u32;
         let first = from.key << shift;
@@ -262,10 +251,15 @@ impl<F: ByRegion> Indexed<F> {
             if row.start >= end {
                 return Ok(false);
             }
-            thinner.add(&row, self.weight(&row)).map_or(Ok(true), |kept| take(&kept))
+            let best = thinner.add(&row, self.weight(&row));
+            best.map_or(Ok(true), |kept| answer.take(&kept.row()))
         })?;
-        thinner.finish().map_or(Ok(true), |kept| take(&kept))?;
-        Ok(table.table(rank))
+        thinner.finish().map_or(Ok(true), |kept| answer.take(&kept.row()))?;
+        Ok(answer.table.table(answer.rank))
+    }
+
+    fn answer<'a>(&'a self, region: &'a Region, columns: &'a [usize], rank: u64) -> Answer<'a, F> {
+        Answer { source: self, region, columns, rank, table: self.builder(columns) }
     }
 
     fn first_view_of(&self, sequence: usize) -> Option<Region> {
@@ -307,6 +301,32 @@ impl<F: ByRegion> Indexed<F> {
     }
 }
 
+/// The rows of an answer as they are found.
+struct Answer<'a, F> {
+    source: &'a Indexed<F>,
+    region: &'a Region,
+    columns: &'a [usize],
+    /// Of the first row that was added, or of the next one.
+    rank: u64,
+    table: Builder,
+}
+
+impl<F: ByRegion> Answer<'_, F> {
+    /// Adds the next row, from the first that overlaps the region to the last that starts in it or
+    /// before; whether more are wanted.
+    fn take(&mut self, row: &Row<'_>) -> Result<bool> {
+        if self.table.len() == 0 && row.reach() <= self.region.start {
+            self.rank += 1;
+            return Ok(true);
+        }
+        if row.start >= self.region.end {
+            return Ok(false);
+        }
+        let name = &self.region.sequence;
+        self.source.add(&mut self.table, name, row, self.columns).map(|()| true)
+    }
+}
+
 /// The number in a field; NaN where it says that there is none; none if it is text.
 fn number(text: &str) -> Option<f64> {
     match text {
@@ -345,6 +365,10 @@ impl<F: ByRegion> Source for Indexed<F> {
                 spread.min(region.len().div_ceil(level.width()).into())
             }
         }
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
     }
 
     /// Rows from the middle of the sequence that has most.

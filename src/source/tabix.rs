@@ -1,23 +1,23 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
 use super::Input;
-use super::bgzf::Bgzf;
-use super::binning::Index;
+use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
-use super::pool::Pool;
+use super::packed::{Packed, sequences_of};
+use super::text::Line;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use std::borrow::Cow;
-use std::ops::{ControlFlow, Range};
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::Path;
 
 /// No line of a genomic text format is longer.
 const LONGEST_LINE: usize = 16 << 20;
 
 /// How a format's lines are rows.
 pub(super) trait Decode: Send + Sync + 'static {
-    /// The sequence's name and the row that a line holds; what is wrong with it otherwise.
-    fn row<'l>(&self, line: &'l str) -> Result<(&'l str, Row<'l>), String>;
+    /// The sequence's name and the row that a line holds.
+    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)>;
 
     /// As [`ByRegion::field`].
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
@@ -25,108 +25,44 @@ pub(super) trait Decode: Send + Sync + 'static {
 
 /// A text file with its index.
 pub(super) struct Tabix<D> {
-    input: Input,
+    file: Packed,
     decode: D,
-    index: Index,
-    index_path: PathBuf,
     names: Vec<String>,
-    readers: Pool<Bgzf>,
 }
 
 impl<D: Decode> Tabix<D> {
-    /// The file with the index that lies beside it; none if none does.
+    /// The file with the index that lies beside it; if none does, `decode` comes back.
     pub(super) fn open(input: &Input, decode: D) -> Result<Result<Self, D>> {
-        let Some((index, index_path)) = Index::beside(input, &["tbi", "csi"])? else {
-            return Ok(Err(decode));
-        };
+        let Some(file) = Packed::open(input, &["tbi", "csi"])? else { return Ok(Err(decode)) };
+        let index = &file.index;
         let Some(text) =
             index.text.clone().filter(|text| text.names.len() == index.sequences.len())
         else {
             let what = "is not the index of a text file; make it again with tabix";
-            return Err(Error::data(&index_path, "", what));
+            return Err(Error::data(&file.index_path, "", what));
         };
-        let readers = Pool::new(Bgzf::open(input)?);
-        let names = text.names;
-        Ok(Ok(Tabix { input: input.clone(), decode, index, index_path, names, readers }))
+        Ok(Ok(Tabix { file, decode, names: text.names }))
     }
 
     /// The sequences that have rows, as long as `known` says, else as their last row reaches.
     pub(super) fn sequences(&self, known: &Sequences) -> Result<Sequences> {
-        let mut sequences = Sequences::default();
-        for (index, name) in self.names.iter().enumerate() {
-            let stated = known.get(name).map_or(0, |sequence| sequence.length);
-            let mut length = stated;
-            if stated == 0 {
-                self.each(index, self.index.last_bin(index)..u32::MAX, &mut |row| {
-                    length = length.max(row.end);
-                    ControlFlow::Continue(())
-                })?;
-            }
-            let at = sequences.index_or_add(name);
-            sequences.lengthen(at, length);
-        }
-        Ok(sequences)
+        let last = |index| self.file.index.last_bin(index);
+        sequences_of(self, self.names.iter().map(String::as_str), known, last)
     }
 
     /// How many rows each sequence has, as far as the index says.
     pub(super) fn rows(&self) -> Vec<u64> {
-        self.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
-    }
-
-    fn walk(
-        &self,
-        reader: &mut Bgzf,
-        sequence: usize,
-        bases: Range<u32>,
-        take: &mut dyn FnMut(Row<'_>) -> Flow,
-    ) -> Result<()> {
-        let mut line = Vec::new();
-        for chunk in self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end) {
-            reader.seek(chunk.start)?;
-            while reader.position() < chunk.end {
-                let at = reader.position();
-                let bad = |what: &str| {
-                    Error::data(self.input.path(), format!("virtual offset {at}"), what)
-                };
-                line.clear();
-                if !reader.line(&mut line, LONGEST_LINE)? {
-                    return Err(self.misfit("it leads behind the end of the file"));
-                }
-                let text = std::str::from_utf8(&line).map_err(|_| bad("a line is not UTF-8"))?;
-                if text.is_empty() || text.starts_with('#') {
-                    continue;
-                }
-                let (name, row) = self.decode.row(text).map_err(|what| bad(&what))?;
-                if name != self.names[sequence] {
-                    let what =
-                        format!("it says '{}' where a line is of '{name}'", self.names[sequence]);
-                    return Err(self.misfit(&what));
-                }
-                if row.start >= bases.end {
-                    return Ok(());
-                }
-                if row.end.max(row.start + 1) > bases.start
-                    && let ControlFlow::Break(result) = take(row)
-                {
-                    return result;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn misfit(&self, what: &str) -> Error {
-        let what = format!(
-            "the index does not fit {}: {what}; index the file again with tabix",
-            self.input.path().display()
-        );
-        Error::data(&self.index_path, "", what)
+        self.file.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
     }
 }
 
 impl<D: Decode> ByRegion for Tabix<D> {
     fn path(&self) -> &Path {
-        self.input.path()
+        self.file.input.path()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
     }
 
     fn each(
@@ -135,8 +71,27 @@ impl<D: Decode> ByRegion for Tabix<D> {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        self.readers
-            .lend(|| Bgzf::open(&self.input), |reader| self.walk(reader, sequence, bases, take))
+        let mut bytes = Vec::new();
+        self.file.each(sequence, bases, take, |reader, offer| {
+            let at = reader.position();
+            bytes.clear();
+            if !reader.line(&mut bytes, LONGEST_LINE)? {
+                return Err(self.file.misfit("it leads behind the end of the file"));
+            }
+            let line = |text| Line::at_offset(text, at, self.path());
+            let text = std::str::from_utf8(&bytes);
+            let line = line(text.map_err(|_| line("").error("the line is not UTF-8 text"))?);
+            if is_comment(line.text) {
+                return Ok(());
+            }
+            let (name, row) = self.decode.row(&line)?;
+            let own = &self.names[sequence];
+            if name != own {
+                let what = format!("it says '{own}' where a line is of '{name}'");
+                return Err(self.file.misfit(&what));
+            }
+            offer.row(row)
+        })
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {

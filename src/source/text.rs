@@ -33,7 +33,7 @@ impl Block {
         let rest = &self.text[at..];
         let length = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
         let text = rest[..length].trim_end_matches('\r');
-        (Line { text, number, path: &self.path }, at + length + 1)
+        (Line { text, at: At::Line(number), path: &self.path }, at + length + 1)
     }
 
     /// The lines in order.
@@ -200,14 +200,42 @@ pub(crate) fn in_parallel<T: Send>(
 #[derive(Clone, Copy)]
 pub(crate) struct Line<'a> {
     pub(crate) text: &'a str,
-    number: u64,
+    at: At,
     path: &'a Path,
+}
+
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    /// Its number, from 1 on.
+    Line(u64),
+    /// The virtual offset at which it was read: with an index, nobody counts the lines before it.
+    Offset(u64),
+    /// The number, from 1 on, of the binary record that it was.
+    Record(u64),
+}
+
+impl<'a> Line<'a> {
+    /// A line that was read at that virtual offset.
+    pub(crate) fn at_offset(text: &'a str, offset: u64, path: &'a Path) -> Self {
+        Line { text, at: At::Offset(offset), path }
+    }
+
+    /// A line that stands for the binary record of that number.
+    pub(crate) fn of_record(text: &'a str, number: u64, path: &'a Path) -> Self {
+        Line { text, at: At::Record(number), path }
+    }
 }
 
 impl Line<'_> {
     /// An error at this line.
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
-        Error::data(self.path, format!("line {}", self.number), message)
+        let place = match self.at {
+            At::Line(number) => format!("line {number}"),
+            At::Offset(offset) => format!("virtual offset {offset}"),
+            At::Record(number) => format!("record {number}"),
+        };
+        Error::data(self.path, place, message)
     }
 
     /// A coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.
@@ -274,12 +302,13 @@ mod tests {
         let mut lines = Lines::open(&input).unwrap();
         let mut one_by_one = Vec::new();
         while let Some(line) = lines.next().unwrap() {
-            one_by_one.push((line.number, line.text.to_owned()));
+            one_by_one.push((line.at, line.text.to_owned()));
         }
         let blocks = in_parallel(&input, &Progress::default(), |block| {
-            Ok(block.lines().map(|l| (l.number, l.text.to_owned())).collect::<Vec<_>>())
+            Ok(block.lines().map(|l| (l.at, l.text.to_owned())).collect::<Vec<_>>())
         });
-        let expected: Vec<_> = (1..).zip(text.lines().map(str::to_owned)).collect();
+        let numbered = (1..).map(At::Line).zip(text.lines().map(str::to_owned));
+        let expected: Vec<_> = numbered.collect();
         assert_eq!(one_by_one, expected);
         assert_eq!(blocks.unwrap().concat(), expected);
     }
@@ -288,8 +317,8 @@ mod tests {
     fn the_first_error_of_the_file_is_told() {
         let (_file, input) = file(long_text().as_bytes());
         let error = in_parallel(&input, &Progress::default(), |block| {
-            let bad = block.lines().find(|line| line.number > 20_000);
-            bad.map_or(Ok(()), |line| Err(line.error("bad")))
+            let bad = block.lines().zip(block.first..).find(|(_, number)| *number > 20_000);
+            bad.map_or(Ok(()), |(line, _)| Err(line.error("bad")))
         });
         assert!(error.unwrap_err().to_string().ends_with("line 20001: bad"));
     }
@@ -325,7 +354,7 @@ mod tests {
 
     #[test]
     fn intervals_become_half_open() {
-        let line = Line { text: "", number: 1, path: Path::new("x") };
+        let line = Line { text: "", at: At::Line(1), path: Path::new("x") };
         let interval = |start, end, first| {
             line.interval((start, "start"), (end, "end"), first).map_err(|e| e.to_string())
         };

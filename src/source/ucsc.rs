@@ -3,9 +3,10 @@
 //!
 //! Coordinates are 0-based and half-open in the file too.
 
-use super::fields::{Layout, Separator, Sheet, is_comment};
+use super::fields::Separator;
+use super::sheet::{Layout, Sheet};
 use super::text::Lines;
-use super::{Format, Input, Progress, Source};
+use super::{Context, Format, Input, Options, Source};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
@@ -17,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
         // Where the first columns are the place, it is a BED file with a header.
         text.lines().next().and_then(header).is_some_and(|layout| layout.sequence > 0)
     },
-    open: |input, _, context| open(input, &context.progress),
+    open,
 };
 
 /// The layout in the header of a table.
@@ -25,20 +26,14 @@ fn header(line: &str) -> Option<Layout> {
     line.starts_with('#').then(|| Layout::from_header(line, Separator::Tab)).flatten()
 }
 
-fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::watched(input, progress)?;
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::watched(input, &context.progress)?;
     let first = lines.next()?;
     let Some(layout) = first.and_then(|line| header(line.text)) else {
         let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";
         return Err(Error::data(input.path(), "line 1", message));
     };
-    let mut sheet = Sheet::new(layout);
-    while let Some(line) = lines.next()? {
-        if !is_comment(line.text) {
-            sheet.push(&line)?;
-        }
-    }
-    Ok(Box::new(sheet.collector.records()))
+    Sheet::new(layout).source(input, lines, options)
 }
 
 #[cfg(test)]
@@ -56,7 +51,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
-        let source = open(&input, &Progress::default()).unwrap();
+        let source = open(&input, &Options::default(), &Context::default()).unwrap();
         let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["swScore", "genoLeft", "repName"]);
         let region = Region::new("chr1", 10_467, 10_469);

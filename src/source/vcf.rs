@@ -3,14 +3,16 @@
 //! Positions in the file are 1-based; a row covers the bases of REF, or up to `END=` where INFO
 //! says so (VCF 4.3, sections 1.6.1 and 5). So does the index that tabix makes.
 
+mod bcf;
 mod header;
 
 use super::indexed::{About, Builder, Indexed, Row};
 use super::tabix::{Decode, Tabix};
-use super::text::Lines;
+use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
 use crate::error::{Error, Result};
-use crate::genome::{MAX_POSITION, Strand};
+use crate::genome::{MAX_POSITION, Sequences, Strand};
+pub(super) use bcf::FORMAT as BCF;
 use header::Header;
 use std::borrow::Cow;
 
@@ -42,18 +44,31 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let columns = variants.columns();
     match Tabix::open(input, variants)? {
         Ok(file) => {
-            let about = About {
-                shape: Shape::Features,
-                sequences: file.sequences(&header.sequences)?,
-                knows_lengths: header.knows_lengths(),
-                rows: file.rows(),
-                name: Some(0),
-                importance: columns.iter().position(|column| &*column.name == QUALITY),
-                columns,
-            };
+            let sequences = file.sequences(&header.sequences)?;
+            let about = about(&header, sequences, file.rows(), columns);
             Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
         }
-        Err(variants) => in_memory(input, options, context, &variants, &columns),
+        Err(variants) => in_memory(input, options, context, &variants, |take| {
+            let mut lines = Lines::watched(input, &context.progress)?;
+            while let Some(line) = lines.next()? {
+                if !line.text.is_empty() && !line.text.starts_with('#') {
+                    take(&line)?;
+                }
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn about(header: &Header, sequences: Sequences, rows: Vec<u64>, columns: Vec<ColumnInfo>) -> About {
+    About {
+        shape: Shape::Features,
+        sequences,
+        knows_lengths: header.knows_lengths(),
+        rows,
+        name: Some(0),
+        importance: columns.iter().position(|column| &*column.name == QUALITY),
+        columns,
     }
 }
 
@@ -69,34 +84,8 @@ impl Variants {
 }
 
 impl Decode for Variants {
-    fn row<'l>(&self, line: &'l str) -> Result<(&'l str, Row<'l>), String> {
-        let mut fields = line.split('\t');
-        let mut next = || fields.next().ok_or("expected 8 columns or more, between tabs");
-        let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
-        let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
-        let shown = |text: &str| text.chars().take(40).collect::<String>();
-        let position: u32 = match position.parse() {
-            Ok(position) if position <= MAX_POSITION => position,
-            _ => return Err(format!("POS is no position: '{}'", shown(position))),
-        };
-        if name.is_empty() || reference.is_empty() {
-            return Err("CHROM or REF is empty".to_owned());
-        }
-        // Position 0 stands for the telomere before the first base.
-        let start = position.saturating_sub(1);
-        let end = match entry(info, "END") {
-            // Breakends name an END on another sequence or before: only one behind counts.
-            Some(end) => {
-                end.parse::<u32>().map_err(|_| format!("END is no position: '{}'", shown(end)))?
-            }
-            None => 0,
-        };
-        let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
-        let end = if end > start { end } else { start.saturating_add(length) };
-        if end > MAX_POSITION {
-            return Err("the row reaches beyond 2,147,483,647".to_owned());
-        }
-        Ok((name, Row { start, end, strand: Strand::Both, text: line }))
+    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+        variant(line)
     }
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
@@ -108,6 +97,33 @@ impl Decode for Variants {
     }
 }
 
+/// The sequence's name and the row that a line holds.
+fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+    let mut fields = line.text.split('\t');
+    let mut next = || {
+        let few = || line.error("expected 8 columns or more, between tabs");
+        fields.next().ok_or_else(few)
+    };
+    let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
+    let (_alt, _qual, _filter, info) = (next()?, next()?, next()?, next()?);
+    if name.is_empty() || reference.is_empty() {
+        return Err(line.error("CHROM or REF is empty"));
+    }
+    // Position 0 stands for the telomere before the first base.
+    let start = line.position(position, "POS (column 2)")?.saturating_sub(1);
+    let end = match entry(info, "END") {
+        // Breakends name an END on another sequence or before: only one behind counts.
+        Some(end) => line.position(end, "END (in column 8)")?,
+        None => 0,
+    };
+    let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
+    let end = if end > start { end } else { start.saturating_add(length) };
+    if end > MAX_POSITION {
+        return Err(line.error("the row reaches beyond 2,147,483,647"));
+    }
+    Ok((name, Row { start, end, strand: Strand::Both, text: line.text }))
+}
+
 /// The value of a key of INFO; empty if the key stands alone, none if it is not there.
 fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
     info.split(';').find_map(|entry| match entry.split_once('=') {
@@ -116,42 +132,38 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
     })
 }
 
+/// The rows of all lines that `each` gives.
 fn in_memory(
     input: &Input,
     options: &Options,
     context: &Context,
     variants: &Variants,
-    columns: &[ColumnInfo],
+    each: impl FnOnce(&mut dyn FnMut(&Line<'_>) -> Result<()>) -> Result<()>,
 ) -> Result<Box<dyn Source>> {
     if input.size()? > context.in_memory {
-        let name = input.path().display();
-        tracing::warn!(
-            "{name} has no index and is held in memory as a whole; {}",
-            how_to_index(input)
-        );
+        let (name, how) = (input.path().display(), how_to_index(input));
+        tracing::warn!("{name} has no index and is held in memory as a whole; {how}");
     }
+    let columns = variants.columns();
     let served: Vec<usize> = match &options.columns {
         None => (0..columns.len()).collect(),
         Some(names) => {
             let at = |name: &String| columns.iter().position(|column| *column.name == **name);
-            let find = |name| at(name).ok_or_else(|| super::unknown_column(name, columns));
+            let find = |name| at(name).ok_or_else(|| super::unknown_column(name, &columns));
             names.iter().map(find).collect::<Result<_>>()?
         }
     };
     let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
-    let mut lines = Lines::watched(input, &context.progress)?;
-    while let Some(line) = lines.next()? {
-        if line.text.is_empty() || line.text.starts_with('#') {
-            continue;
-        }
-        let (sequence, row) = variants.row(line.text).map_err(|what| line.error(what))?;
+    each(&mut |line| {
+        let (sequence, row) = variants.row(line)?;
         let fields = served.iter().map(|index| variants.field(&row, *index));
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
             let what = format!("too many rows without an index; {}", how_to_index(input));
             return Err(Error::data(input.path(), "", what));
         }
-    }
+        Ok(())
+    })?;
     let how = Use { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
     Ok(Box::new(Records::new(rows.rows(), how)))
 }
@@ -159,21 +171,21 @@ fn in_memory(
 /// The commands that make an index.
 fn how_to_index(input: &Input) -> String {
     let path = input.path().display().to_string();
-    match path.strip_suffix(".gz") {
-        Some(plain) => format!(
-            "for quick access by region: gunzip {path} && bgzip {plain} && tabix -p vcf {path}"
-        ),
-        None => format!("for quick access by region: bgzip {path} && tabix -p vcf {path}.gz"),
-    }
+    let commands = match (path.strip_suffix(".gz"), path.ends_with(".bcf")) {
+        (_, true) => format!("bcftools index {path}"),
+        (Some(plain), _) => format!("gunzip {path} && bgzip {plain} && tabix -p vcf {path}"),
+        (None, _) => format!("bgzip {path} && tabix -p vcf {path}.gz"),
+    };
+    format!("for quick access by region: {commands}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(line: &str) -> Result<(u32, u32), String> {
-        let variants = Variants { info: Vec::new() };
-        variants.row(line).map(|(_, row)| (row.start, row.end))
+    fn place(line: &str) -> Result<(u32, u32)> {
+        let line = Line::of_record(line, 1, "x".as_ref());
+        variant(&line).map(|(_, row)| (row.start, row.end))
     }
 
     #[test]
@@ -188,11 +200,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let error = |line: &str| place(line).unwrap_err();
+        let error = |line: &str| place(line).unwrap_err().to_string();
         assert!(error("1\t5\t.\tA").contains("8 columns"));
-        assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS is no position: 'x'"));
-        assert!(error("1\t-5\t.\tA\tG\t.\t.\t.").contains("POS"));
-        assert!(error("1\t2147483648\t.\tA\tG\t.\t.\t.").contains("POS"));
+        assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS (column 2) is not a whole number"));
         assert!(error("1\t2147483647\t.\tAAA\tG\t.\t.\t.").contains("beyond"));
         assert!(error("1\t5\t.\tA\tG\t.\t.\tEND=x").contains("END"));
     }

@@ -3,6 +3,7 @@
 //! bedGraph's coordinates are 0-based and half-open, those of fixedStep and variableStep count
 //! from 1 (UCSC Genome Browser, "Wiggle format", "BedGraph format").
 
+use super::fields::is_comment;
 use super::making::{Glance, patiently};
 use super::text::{Line, Lines};
 use super::{Context, Format, Input, Options, Source, bigwig, cache};
@@ -61,11 +62,6 @@ fn track_type(head: &[u8], kind: &str) -> bool {
             value.is_some_and(|value| value.eq_ignore_ascii_case(kind))
         })
     })
-}
-
-fn is_comment(line: &str) -> bool {
-    let first = line.split_whitespace().next().unwrap_or("#");
-    first.starts_with('#') || first == "track" || first == "browser"
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
@@ -163,7 +159,11 @@ impl Section {
                 let start = from_1(line, first, "position")?;
                 (start, start.saturating_add(self.span), *value)
             }
-            _ => return Err(line.error("is neither a record nor a declaration")),
+            _ => {
+                let columns = rest.len() + 1;
+                let what = "neither a record nor a declaration";
+                return Err(line.error(format!("has {columns} columns: {what}")));
+            }
         };
         if end <= start {
             return Err(line.error(format!("the end ({end}) is not behind the start ({start})")));

@@ -256,3 +256,90 @@ fn a_damaged_bigbed_is_an_error() {
     let error = read(&whole[..whole.len() - 7]).unwrap_err();
     assert!(error.contains("offset") && error.contains("complete?"), "{error}");
 }
+
+/// A bigGenePred: two transcripts of A that overlap, one of A elsewhere, one of B.
+fn gene_pred() -> File {
+    let row = |start: u32, end: u32, name: &str, gene: &str, blocks: &str| {
+        let count = blocks.split_once('\t').unwrap().0.split_terminator(',').count();
+        let bed = format!("{name}\t0\t+\t{start}\t{end}\t0\t{count}\t{blocks}");
+        (start, end, format!("{bed}\tp\tcmpl\tcmpl\t0,\tt\t{gene}\tE1\tcoding"))
+    };
+    let rows = vec![
+        row(100, 400, "T1", "A", "50,100,\t0,200,"),
+        row(120, 500, "T2", "A", "100,80,\t0,300,"),
+        row(300, 350, "T3", "B", "50,\t0,"),
+        row(9_000, 9_100, "T4", "A", "100,\t0,"),
+    ];
+    let columns = "string chrom\nuint chromStart\nuint chromEnd\nstring name\nuint score\n\
+        char[1] strand\nuint thickStart\nuint thickEnd\nuint reserved\nint blockCount\n\
+        int[blockCount] blockSizes\nint[blockCount] chromStarts\nstring name2\nstring cdsStartStat\n\
+        string cdsEndStat\nint[blockCount] exonFrames\nstring type\nstring geneName\n\
+        string geneName2\nstring geneType";
+    let described: String = columns.lines().map(|column| format!("{column}; \"x\"\n")).collect();
+    File {
+        sequences: vec![("chrA", 250_000)],
+        blocks: vec![(0, Records::Bed(rows))],
+        auto_sql: Some(format!("table bigGenePred\n\"x\"\n(\n{described})\n")),
+        columns: (20, 12),
+    }
+}
+
+/// Place and columns of all rows.
+fn all_of(bytes: &[u8], options: &str, columns: &[&str]) -> Result<Vec<String>, String> {
+    let Opened(source, _folder) = open(bytes, options)?;
+    let region = Region::new("chrA", 0, 250_000);
+    let table = source.read(&region, Level::Records, columns).map_err(|e| e.to_string())?;
+    let cell = |row: usize, column: &epivizrs::table::Column| match &column.data {
+        epivizrs::table::Data::Text(texts) => texts.get(row).to_owned(),
+        numbers => numbers.number(row).to_string(),
+    };
+    let line = |row: usize| {
+        let cells: Vec<_> = table.columns.iter().map(|column| cell(row, column)).collect();
+        format!("{}-{} {}", table.start[row], table.end[row], cells.join(" "))
+    };
+    Ok((0..table.len()).map(line).collect())
+}
+
+const PLAIN: Variant = Variant { big_endian: false, packed: false, sequences_last: false };
+
+#[test]
+fn transcripts_of_a_big_gene_pred_are_genes_unless_they_are_asked_for() {
+    let bytes = gene_pred().write(PLAIN);
+    let columns = ["gene", "exon_starts", "exon_ends", "biotype"];
+    let genes = all_of(&bytes, "", &columns).unwrap();
+    let expected = [
+        "100-500 A 101,301,421 220,400,500 coding",
+        "300-350 B 301 350 coding",
+        "9000-9100 A 9001 9100 coding",
+    ];
+    assert_eq!(genes, expected);
+    let columns = ["transcript", "gene", "exon_starts", "exon_ends"];
+    let transcripts = all_of(&bytes, ",rows=transcripts", &columns).unwrap();
+    let expected = [
+        "100-400 T1 A 101,301 150,400",
+        "120-500 T2 A 121,421 220,500",
+        "300-350 T3 B 301 350",
+        "9000-9100 T4 A 9001 9100",
+    ];
+    assert_eq!(transcripts, expected);
+    let Opened(source, _folder) = open(&bytes, "").unwrap();
+    assert_eq!(source.search("b", 5)[0].region, Region::new("chrA", 300, 350));
+}
+
+#[test]
+fn exons_that_are_none_are_errors() {
+    for (good, bad, what) in [
+        ("50,100,\t0,200,", "50,100,\t0,201,", "ends behind its row"),
+        ("50,100,\t0,200,", "50,x,\t0,200,", "not whole numbers"),
+        ("50,100,\t0,200,", "50,\t0,200,", "as many sizes as starts"),
+    ] {
+        let mut file = gene_pred();
+        if let (_, Records::Bed(rows)) = &mut file.blocks[0] {
+            rows[0].2 = rows[0].2.replace(good, bad);
+        }
+        for options in ["", ",rows=transcripts"] {
+            let error = all_of(&file.write(PLAIN), options, &[]).unwrap_err();
+            assert!(error.contains("x.bw, offset ") && error.contains(what), "{options}: {error}");
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! A file of each format, written here, and what it holds.
 
 #[path = "../bbi/writer.rs"]
-mod writer;
+pub(crate) mod writer;
 
+use crate::bcf::{self, Value as Typed};
 use crate::cram;
 use crate::tabix::{self, Bgzf, Kind, Place};
 use bigtools::beddata::BedParserStreamingIterator;
@@ -200,6 +201,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bedgraph" => bedgraph(),
         "wig" => wig(),
         "vcf" => vcf(),
+        "bcf" => bcf(),
         "bam" => bam(),
         "cram" => cram(),
         "reads" => reads(),
@@ -220,11 +222,40 @@ fn bed() -> Vec<Fixture> {
         .iter()
         .map(|row| format!("{} {}  {}\n", row.sequence, row.start, row.end))
         .collect();
+    let line = |row: &Row| {
+        let Row { sequence, start, end, strand, name, value } = row;
+        format!("{sequence}\t{start}\t{end}\t{name}\t{value}\t{strand}\n")
+    };
+    let (rows, packed, places) =
+        packed(b"# a comment\n", sorted(features()), |row| line(row).into_bytes());
+    let indexed = || Fixture::new("bed, indexed", "peaks.bed.gz", &packed, rows.clone(), COLUMNS);
     vec![
         Fixture::new("bed", "peaks.bed", text.as_bytes(), features(), COLUMNS),
         Fixture::new("bed, packed", "peaks.bed.gz", &gzip(&text), features(), COLUMNS),
         Fixture::new("bed of 3 columns, by content", "data.txt", three.as_bytes(), features(), &[]),
+        indexed().indexed("tbi", &tabix::index(&places, Kind::Tabix)),
+        indexed().indexed("csi", &tabix::index(&places, Kind::Csi(14, 6))),
     ]
+}
+
+fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    rows
+}
+
+/// Sorted rows as records behind a header, packed; and where each of them went.
+fn packed(
+    header: &[u8],
+    rows: Vec<Row>,
+    record: impl Fn(&Row) -> Vec<u8>,
+) -> (Vec<Row>, Vec<u8>, Vec<Place>) {
+    let mut packed = Bgzf::default();
+    packed.add(header);
+    let places = rows
+        .iter()
+        .map(|row| (row.sequence, (row.start, row.end), packed.add(&record(row))))
+        .collect();
+    (rows, packed.finish(), places)
 }
 
 /// The exons of a gene are its first and last third.
@@ -306,23 +337,31 @@ fn bedgraph() -> Vec<Fixture> {
     ]
 }
 
+const VARIANT_COLUMNS: &[(&str, Expected)] = &[
+    ("id", |row| row.name.replace(' ', "_")),
+    ("qual", |row| row.value.to_string()),
+    ("ref", |row| "A".repeat(spelt(row).unwrap_or(1))),
+    ("alt", |_| "G".to_owned()),
+    ("filter", |_| "PASS".to_owned()),
+    ("DP", |row| row.start.to_string()),
+    ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
+];
+
+const VARIANT_HEADER: &str = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
+    ##contig=<ID=chr2,length=300000>\n\
+    ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
+    ##INFO=<ID=END,Number=1,Type=String,Description=\"End\">\n\
+    #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+
 /// Variants in place of features: short ones spell their bases out, long ones say `END=`.
-fn vcf() -> Vec<Fixture> {
-    const COLUMNS: &[(&str, Expected)] = &[
-        ("id", |row| row.name.replace(' ', "_")),
-        ("qual", |row| row.value.to_string()),
-        ("ref", |row| "A".repeat(spelt(row).unwrap_or(1))),
-        ("DP", |row| row.start.to_string()),
-        ("END", |row| spelt(row).map_or(row.end.to_string(), |_| String::new())),
-    ];
-    let mut rows = features();
+fn variants() -> Vec<Row> {
+    let mut rows = sorted(features());
     rows.iter_mut().for_each(|row| row.strand = ".");
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
-    let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=300000>\n\
-        ##contig=<ID=chr2,length=300000>\n\
-        ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Depth, in all\">\n\
-        ##INFO=<ID=END,Number=1,Type=String,Description=\"End\">\n\
-        #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    rows
+}
+
+fn vcf() -> Vec<Fixture> {
+    let (rows, header) = (variants(), VARIANT_HEADER);
     let line = |row: &Row| {
         let Row { sequence, start, end, value, .. } = row;
         let end = spelt(row).map_or(format!(";END={end}"), |_| String::new());
@@ -331,15 +370,9 @@ fn vcf() -> Vec<Fixture> {
         format!("{sequence}\t{position}\t{id}\t{reference}\tG\t{value}\tPASS\tDP={start}{end}\n")
     };
     let text = header.to_owned() + &rows.iter().map(line).collect::<String>();
-    let mut packed = Bgzf::default();
-    packed.add(header.as_bytes());
-    let places: Vec<Place> = rows
-        .iter()
-        .map(|row| (row.sequence, (row.start, row.end), packed.add(line(row).as_bytes())))
-        .collect();
-    let packed = packed.finish();
+    let (rows, packed, places) = packed(header.as_bytes(), rows, |row| line(row).into_bytes());
     let new = |name, file, bytes| {
-        Fixture::new(name, file, bytes, rows.clone(), COLUMNS).option("info", "DP:END")
+        Fixture::new(name, file, bytes, rows.clone(), VARIANT_COLUMNS).option("info", "DP:END")
     };
     vec![
         new("vcf", "x.vcf", text.as_bytes()),
@@ -349,12 +382,39 @@ fn vcf() -> Vec<Fixture> {
     ]
 }
 
+fn bcf() -> Vec<Fixture> {
+    let record = |row: &Row| {
+        let (reference, end) = ("A".repeat(spelt(row).unwrap_or(1)), row.end.to_string());
+        // The numbers of keys: PASS is 0.
+        let info = [(1, Typed::Number(row.start as i32)), (2, Typed::Text(&end))];
+        bcf::record(&bcf::Record {
+            contig: u32::from(row.sequence == "chr2"),
+            bases: (row.start, row.end),
+            id: &row.name.replace(' ', "_"),
+            alleles: [&reference, "G"],
+            quality: row.value as f32,
+            info: if spelt(row).is_some() { &info[..1] } else { &info },
+        })
+    };
+    let header = bcf::header(VARIANT_HEADER);
+    let plain: Vec<u8> =
+        std::iter::once(header.clone()).chain(variants().iter().map(record)).flatten().collect();
+    let (rows, packed, places) = packed(&header, variants(), record);
+    let new = |name, bytes: &[u8]| {
+        Fixture::new(name, "x.bcf", bytes, rows.clone(), VARIANT_COLUMNS).option("info", "DP:END")
+    };
+    vec![
+        new("bcf, not packed", &plain),
+        new("bcf", &packed),
+        new("bcf, csi", &packed).indexed("csi", &tabix::index(&places, Kind::Csi(14, 5))),
+    ]
+}
+
 /// A BAM of the features as reads, each with a deletion, an intron, and a soft clip; and where its
 /// records are. The rows are stranded.
 fn bam_file() -> (Vec<Row>, Vec<u8>, Vec<Place>) {
-    let mut rows = features();
+    let mut rows = sorted(features());
     rows.retain(|row| row.strand != ".");
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
     let mut bam = Bgzf::default();
     let mut head = b"BAM\x01\0\0\0\0\x02\0\0\0".to_vec();
     for name in [b"chr1\0", b"chr2\0"] {
@@ -521,8 +581,7 @@ fn wig() -> Vec<Fixture> {
 fn bigbed() -> Vec<Fixture> {
     const COLUMNS: &[(&str, Expected)] =
         &[("name", |row| row.name.clone()), ("value", |row| row.value.to_string())];
-    let mut rows = features();
-    rows.sort_by_key(|row| (row.sequence, row.start, row.end));
+    let rows = sorted(features());
     let blocks = rows.chunk_by(|a, b| a.sequence == b.sequence).flat_map(|rows| rows.chunks(30));
     let blocks = blocks.map(|rows| {
         let row = |row: &Row| {
@@ -704,12 +763,19 @@ fn bedmethyl() -> Vec<Fixture> {
 fn ucsc() -> Vec<Fixture> {
     const COLUMNS: &[(&str, Expected)] =
         &[("repName", |row| row.name.clone()), ("swScore", |row| row.value.to_string())];
-    let mut text = String::from("#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n");
-    for row in features() {
+    let header = "#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n";
+    let line = |row: &Row| {
         let Row { sequence, start, end, strand, name, value } = row;
-        text += &format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n");
-    }
-    vec![Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS)]
+        format!("585\t{value}\t{sequence}\t{start}\t{end}\t{strand}\t{name}\n")
+    };
+    let text = header.to_owned() + &features().iter().map(line).collect::<String>();
+    let (rows, packed, places) =
+        packed(header.as_bytes(), sorted(features()), |row| line(row).into_bytes());
+    vec![
+        Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS),
+        Fixture::new("ucsc, indexed", "rmsk.txt.gz", &packed, rows, COLUMNS)
+            .indexed("tbi", &tabix::index(&places, Kind::Tabix)),
+    ]
 }
 
 fn matrix() -> Vec<Fixture> {

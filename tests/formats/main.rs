@@ -4,8 +4,11 @@
 //! every answer can be compared with a calculation that does not go through the program.
 
 mod alignments;
+mod bcf;
 mod beside;
+mod coordinates;
 mod cram;
+mod damaged;
 mod fixtures;
 mod tabix;
 

@@ -126,11 +126,16 @@ pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
         for (_, (start, end), chunk) in own() {
             bins.entry(bin(*start, *end, min_shift, depth)).or_default().push(*chunk);
             let windows = (start >> 14) as usize..=((end.max(&1) - 1) >> 14) as usize;
-            linear.resize(linear.len().max(windows.end() + 1), 0);
-            windows.for_each(|at| {
-                linear[at] = if linear[at] == 0 { chunk.0 } else { linear[at].min(chunk.0) };
-            });
+            linear.resize(linear.len().max(windows.end() + 1), u64::MAX);
+            windows.for_each(|at| linear[at] = linear[at].min(chunk.0));
         }
+        // Windows without records say 0.
+        linear.iter_mut().filter(|offset| **offset == u64::MAX).for_each(|offset| *offset = 0);
+        // The bin behind the last holds the extent, and how many records there are.
+        let extent = (own().map(|p| p.2.0).min(), own().map(|p| p.2.1).max());
+        let counts = ((1u32 << (3 * (depth + 1))) - 1) / 7 + 1;
+        let extent = (extent.0.unwrap_or(0), extent.1.unwrap_or(0));
+        bins.insert(counts, vec![extent, (own().count() as u64, 0)]);
         put(&mut out, bins.len());
         for (number, chunks) in bins {
             put(&mut out, number as usize);

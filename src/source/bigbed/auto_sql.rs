@@ -1,5 +1,7 @@
 //! autoSql: what the columns of a bigBed are (Kent and Brumbaugh, "autoSql and autoXml", 2002).
 
+use crate::source::bed::STANDARD;
+
 /// A column behind the first three.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
@@ -9,18 +11,6 @@ pub(super) struct Field {
     pub(super) number: bool,
 }
 
-/// BED's columns 4 to 12.
-const STANDARD: [&str; 9] = [
-    "name",
-    "score",
-    "strand",
-    "thick_start",
-    "thick_end",
-    "color",
-    "block_count",
-    "block_sizes",
-    "block_starts",
-];
 const NUMBERS: [&str; 11] = [
     "int", "uint", "short", "ushort", "byte", "ubyte", "bigint", "float", "double", "long", "ulong",
 ];
@@ -45,7 +35,7 @@ pub(super) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> 
                 Some((kind, _)) => NUMBERS.contains(&kind),
                 None => index == 1 && standard > 4,
             };
-            let name = match (STANDARD.get(index), described) {
+            let name = match (STANDARD.get(index + 3), described) {
                 (Some(name), _) if index + 3 < standard => (*name).to_owned(),
                 (_, Some((_, name))) => in_words(name),
                 (_, None) => format!("column_{}", index + 4),

@@ -1,9 +1,12 @@
 //! bigGenePred: BED12 and eight columns more, a transcript a row (UCSC, "bigGenePred format").
 
 use super::From;
-use crate::source::indexed::Row;
-use crate::source::{ColumnInfo, ColumnKind};
+use crate::error::Result;
+use crate::source::genes::{Gene, Genes, records};
+use crate::source::indexed::{About, ByRegion, Row};
+use crate::source::{ColumnInfo, ColumnKind, Records, Unit};
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 /// BED12's sizes of blocks, counted from behind the place; their starts follow.
 const SIZES: usize = 7;
@@ -27,18 +30,61 @@ pub(super) fn columns(position: impl Fn(&str) -> Option<usize>) -> Vec<(ColumnIn
     .collect()
 }
 
-/// One end of each exon, between commas; nothing where the row tells none.
-pub(super) fn exons(row: &Row<'_>, end: impl Fn(u32, u32) -> u32) -> String {
+/// The exons of a row; what is wrong with them otherwise.
+pub(super) fn exons(row: &Row<'_>) -> Result<Vec<(u32, u32)>, &'static str> {
     let list = |index: usize| {
         let field = row.text.split('\t').nth(index).unwrap_or_default();
-        field.split(',').filter_map(|number| number.trim().parse::<u32>().ok())
+        let numbers = field.split_terminator(',').map(|number| number.trim().parse::<u32>());
+        numbers.collect::<Result<Vec<_>, _>>().map_err(|_| "a block is not whole numbers")
     };
+    let (sizes, starts) = (list(SIZES)?, list(SIZES + 1)?);
+    if sizes.len() != starts.len() {
+        return Err("blocks have not as many sizes as starts");
+    }
+    let exon = |(size, offset): (&u32, &u32)| {
+        let start = row.start.checked_add(*offset)?;
+        start.checked_add(*size).filter(|end| *end <= row.end).map(|end| (start, end))
+    };
+    let exons: Option<Vec<_>> = sizes.iter().zip(&starts).map(exon).collect();
+    exons.ok_or("a block ends behind its row")
+}
+
+/// One end of each exon, between commas.
+pub(super) fn ends(row: &Row<'_>, end: impl Fn((u32, u32)) -> u32) -> String {
     let mut joined = String::new();
-    for (size, start) in list(SIZES).zip(list(SIZES + 1)) {
-        let start = row.start.saturating_add(start);
+    // Damaged lists are refused when the row is read.
+    for exon in exons(row).unwrap_or_default() {
         let comma = if joined.is_empty() { "" } else { "," };
         // Writing to a string cannot fail.
-        let _ = write!(joined, "{comma}{}", end(start, start.saturating_add(size)));
+        let _ = write!(joined, "{comma}{}", end(exon));
     }
     joined
+}
+
+/// The transcripts as genes: those that overlap and have one name are one gene.
+pub(super) fn genes(file: &impl ByRegion, about: &About) -> Result<Records> {
+    let column = |name: &str| about.columns.iter().position(|column| *column.name == *name);
+    let (name, biotype) = (column("gene"), column("biotype"));
+    let mut genes = Genes::default();
+    for (index, sequence) in about.sequences.iter().enumerate() {
+        file.each(index, 0..u32::MAX, &mut |row| {
+            let field = |column: Option<usize>| match column {
+                Some(column) => file.field(&row, column).into_owned(),
+                None => String::new(),
+            };
+            genes.append(Gene {
+                sequence: sequence.name.to_string(),
+                start: row.start,
+                end: row.end,
+                strand: row.strand,
+                name: field(name),
+                id: field(name),
+                biotype: field(biotype),
+                exons: exons(&row).unwrap_or_default(),
+                ..Gene::default()
+            });
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(records(genes.joined(), Unit::Genes))
 }

@@ -1,7 +1,8 @@
 //! The lines before the rows of a matrix: what its columns are.
 
 use crate::error::{Error, Result};
-use crate::source::fields::{Layout, Separator, is_number, is_position, unquoted};
+use crate::source::fields::{Separator, is_number, is_position, unquoted};
+use crate::source::sheet::Layout;
 use crate::source::text::Line;
 use std::path::Path;
 

@@ -4,6 +4,7 @@ use super::entry;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::Input;
+use crate::source::fields::Separator;
 use crate::source::text::Lines;
 
 /// What the header says.
@@ -40,25 +41,37 @@ impl Header {
         let mut header = Header::default();
         let mut lines = Lines::open(input)?;
         while let Some(line) = lines.next()? {
-            if line.text.starts_with("#CHROM\t") {
-                return Ok(header);
-            }
-            let Some(meta) = line.text.strip_prefix("##") else { break };
-            if let Some(contig) = structured(meta, "contig") {
-                let length = attribute(contig, "length").and_then(|length| length.parse().ok());
-                if let Some(name) = attribute(contig, "ID") {
-                    header.sequences.add(name, length.unwrap_or(0));
-                }
-            } else if let Some(info) = structured(meta, "INFO") {
-                let numeric = matches!(attribute(info, "Type"), Some("Integer" | "Float"));
-                let several = attribute(info, "Number") == Some(".");
-                if let Some(key) = attribute(info, "ID") {
-                    header.info.push(Info { key: key.to_owned(), number: numeric && !several });
-                }
+            match line.text.strip_prefix("##") {
+                Some(meta) => header.note(meta),
+                None if line.text.starts_with("#CHROM\t") => return Ok(header),
+                None => break,
             }
         }
         let what = "the header has no line that begins with #CHROM";
         Err(Error::data(input.path(), "", what))
+    }
+
+    /// The header in the text of a BCF file.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut header = Header::default();
+        text.lines().filter_map(|line| line.strip_prefix("##")).for_each(|meta| header.note(meta));
+        header
+    }
+
+    /// Takes a line, without its `##`.
+    fn note(&mut self, meta: &str) {
+        if let Some(contig) = structured(meta, "contig") {
+            let length = attribute(contig, "length").and_then(|length| length.parse().ok());
+            if let Some(name) = attribute(contig, "ID") {
+                self.sequences.add(name, length.unwrap_or(0));
+            }
+        } else if let Some(info) = structured(meta, "INFO") {
+            let numeric = matches!(attribute(info, "Type"), Some("Integer" | "Float"));
+            let several = attribute(info, "Number") == Some(".");
+            if let Some(key) = attribute(info, "ID") {
+                self.info.push(Info { key: key.to_owned(), number: numeric && !several });
+            }
+        }
     }
 
     /// Whether every sequence's length is said.
@@ -80,12 +93,12 @@ impl Header {
 }
 
 /// What stands between the brackets of `kind=<...>`.
-fn structured<'l>(meta: &'l str, kind: &str) -> Option<&'l str> {
+pub(super) fn structured<'l>(meta: &'l str, kind: &str) -> Option<&'l str> {
     meta.strip_prefix(kind)?.strip_prefix("=<")?.strip_suffix('>')
 }
 
-/// The value of `key=` in a list between commas. A description may hold commas, but stands last or
-/// in quotes, and no key of ours is in there first.
-fn attribute<'l>(list: &'l str, key: &str) -> Option<&'l str> {
-    list.split(',').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+/// The value of `key=` in a list between commas; what is quoted may hold commas.
+pub(super) fn attribute<'l>(list: &'l str, key: &str) -> Option<&'l str> {
+    let pairs = Separator::Comma.split(list);
+    pairs.into_iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
 }

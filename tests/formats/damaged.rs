@@ -1,0 +1,209 @@
+//! Files with an index that is not theirs, and files cut or changed at every place. What an index
+//! leads to is never less than what is there, unless that is said.
+
+use crate::bcf::{self, Record};
+use crate::context;
+use crate::tabix::{self, Bgzf, Kind, Place};
+use epivizrs::genome::Region;
+use epivizrs::source::{Level, Spec, open};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Of a format: its file's name, header, and rows: sequence, start, bytes. All are of one base.
+struct Kept {
+    file: &'static str,
+    index: &'static str,
+    header: Vec<u8>,
+    record: fn(&str, u32) -> Vec<u8>,
+}
+
+fn bed_line(sequence: &str, start: u32) -> Vec<u8> {
+    format!("{sequence}\t{start}\t{}\tname {start}\n", start + 1).into_bytes()
+}
+
+fn vcf_line(sequence: &str, start: u32) -> Vec<u8> {
+    format!("{sequence}\t{}\tid{start}\tA\tG\t9\tPASS\t.\n", start + 1).into_bytes()
+}
+
+fn bcf_record(sequence: &str, start: u32) -> Vec<u8> {
+    bcf::record(&Record {
+        contig: u32::from(sequence != "chr1"),
+        bases: (start, start + 1),
+        id: "x",
+        alleles: ["A", "G"],
+        quality: 9.0,
+        info: &[],
+    })
+}
+
+fn formats() -> [Kept; 3] {
+    let text = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=90000>\n\
+        ##contig=<ID=chr2,length=90000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    [
+        Kept { file: "x.bed.gz", index: "tbi", header: Vec::new(), record: bed_line },
+        Kept { file: "x.vcf.gz", index: "tbi", header: text.into(), record: vcf_line },
+        Kept { file: "x.bcf", index: "csi", header: bcf::header(text), record: bcf_record },
+    ]
+}
+
+impl Kept {
+    /// The file of rows at those places, and its index.
+    fn write(&self, rows: &[(&'static str, u32)]) -> (Vec<u8>, Vec<u8>) {
+        let mut packed = Bgzf::default();
+        packed.add(&self.header);
+        let add = |(name, start): &(&'static str, u32)| -> Place {
+            (name, (*start, start + 1), packed.add(&(self.record)(name, *start)))
+        };
+        let places: Vec<Place> = rows.iter().map(add).collect();
+        let kind = if self.index == "tbi" { Kind::Tabix } else { Kind::Csi(14, 5) };
+        (packed.finish(), tabix::index(&places, kind))
+    }
+}
+
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Files(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// How many rows the file has on chr1, or what is wrong; its folder is left out.
+    fn rows(&self, kept: &Kept, bytes: &[u8], index: &[u8]) -> Result<usize, String> {
+        let path = self.path(kept.file);
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::write(self.path(&format!("{}.{}", kept.file, kept.index)), index).unwrap();
+        let said = |e: epivizrs::error::Error| self.without_folder(&e.to_string());
+        let source = open(&Spec::file(&path), &context()).map_err(said)?;
+        let region = Region::new("chr1", 0, 90_000);
+        let names: Vec<&str> = source.columns().iter().map(|column| &*column.name).collect();
+        source.read(&region, Level::Records, &names).map(|table| table.len()).map_err(said)
+    }
+
+    fn without_folder(&self, text: &str) -> String {
+        let folder: &Path = self.0.path();
+        text.replace(&format!("{}/", folder.display()), "")
+    }
+}
+
+fn places(count: u32) -> Vec<(&'static str, u32)> {
+    (0..count).map(|n| ("chr1", 7 + n * 80_000 / count)).collect()
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error_that_names_it() {
+    for kept in formats() {
+        let files = Files::new();
+        let (bytes, index) = kept.write(&places(80));
+        assert_eq!(files.rows(&kept, &bytes, &index), Ok(80), "{}", kept.file);
+        for cut in 0..bytes.len() {
+            match files.rows(&kept, &bytes[..cut], &index) {
+                // The block that ends the file holds no rows.
+                Ok(rows) => assert!(rows == 80 && bytes.len() - cut <= 28, "{} {cut}", kept.file),
+                Err(error) => assert!(error.contains(kept.file), "{} {cut}: {error}", kept.file),
+            }
+        }
+        for cut in 0..index.len() {
+            match files.rows(&kept, &bytes, &index[..cut]) {
+                Ok(rows) => assert_eq!(rows, 80, "{} {cut}", kept.file),
+                Err(error) => {
+                    let named = format!("{}.{}", kept.file, kept.index);
+                    assert!(error.starts_with(&named), "{cut}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_index_of_another_file_is_an_error_that_names_both() {
+    for kept in formats() {
+        let files = Files::new();
+        let (bytes, _) = kept.write(&places(80));
+        let named = format!("{}.{}", kept.file, kept.index);
+        let elsewhere = places(80).into_iter().map(|(_, start)| ("chr2", start)).collect();
+        let few = [places(40), vec![("chr2", 5)]].concat();
+        for rows in [elsewhere, places(200), few, vec![("chr1", 7), ("chr2", 9)]] {
+            let (_, index) = kept.write(&rows);
+            let error = files.rows(&kept, &bytes, &index).unwrap_err();
+            let index_says = error.starts_with(&named) && error.contains("index the file again");
+            let file_says = error.starts_with(kept.file) && error.contains("index");
+            assert!(index_says || file_says, "{error}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_not_sorted_are_an_error_though_an_index_is_there() {
+    for kept in formats() {
+        let mut rows = places(80);
+        rows.swap(20, 60);
+        let (bytes, index) = kept.write(&rows);
+        let error = Files::new().rows(&kept, &bytes, &index).unwrap_err();
+        assert!(error.starts_with(kept.file) && error.contains("not sorted"), "{error}");
+    }
+}
+
+#[test]
+fn absurd_sizes_are_errors_in_bounded_memory() {
+    for kept in formats() {
+        let files = Files::new();
+        let (bytes, index) = kept.write(&places(80));
+        // The size of the first block, and of what it unpacks to.
+        let size = usize::from(u16::from_le_bytes([bytes[16], bytes[17]])) + 1;
+        for (at, value) in [(16, [0xff; 2]), (16, [0; 2]), (size - 2, [0xff; 2]), (10, [0xff; 2])] {
+            let mut bad = bytes.clone();
+            bad[at..at + 2].copy_from_slice(&value);
+            let error = files.rows(&kept, &bad, &index).unwrap_err();
+            assert!(error.starts_with(kept.file), "byte {at}: {error}");
+        }
+        // Each number of the unpacked index as large as it can be.
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(
+            &mut flate2::read::MultiGzDecoder::new(&index[..]),
+            &mut unpacked,
+        )
+        .unwrap();
+        for at in (0..unpacked.len() - 3).step_by(4) {
+            let mut bad = unpacked.clone();
+            bad[at..at + 4].fill(0xff);
+            match files.rows(&kept, &bytes, &bad) {
+                Ok(rows) => assert!(rows <= 80),
+                Err(error) => assert!(error.contains(kept.file), "byte {at}: {error}"),
+            }
+        }
+    }
+    // A record of 4 GB.
+    let kept = &formats()[2];
+    let mut bytes = kept.header.clone();
+    bytes.extend([0xff; 64]);
+    let path = Files::new();
+    let file = path.path("plain.bcf");
+    std::fs::write(&file, bytes).unwrap();
+    let error = open(&Spec::file(&file), &context()).err().unwrap().to_string();
+    assert!(error.contains("plain.bcf") && error.contains("impossible size"), "{error}");
+}
+
+#[test]
+fn bad_rows_are_said_with_their_offset() {
+    let kept = &formats()[0];
+    let bad: [(&[u8], &str); 5] = [
+        (b"chr1\t-5\t9\tx\n", "is negative"),
+        (b"chr1\t9\t5\tx\n", "lies before the start"),
+        (b"chr1\t9\t2147483648\tx\n", "is beyond 2,147,483,647"),
+        (b"chr1\t9\t10\t\xff\n", "is not UTF-8 text"),
+        (b"chr1\t9\n", "columns"),
+    ];
+    for (row, what) in bad {
+        let mut packed = Bgzf::default();
+        let good = packed.add(b"chr1\t5\t6\tx\n");
+        let wrong = packed.add(row);
+        let places = [("chr1", (5, 6), good), ("chr1", (9, 10), wrong)];
+        let index = tabix::index(&places, Kind::Tabix);
+        let error = Files::new().rows(kept, &packed.finish(), &index).unwrap_err();
+        assert!(error.starts_with("x.bed.gz, ") && error.contains(what), "{what}: {error}");
+    }
+}

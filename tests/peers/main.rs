@@ -1,0 +1,395 @@
+//! The same regions asked of `epivizrs query` and of programs that others wrote, on files that
+//! those wrote too. `.ci/peers` runs this where they are installed and says what it skips.
+
+mod tools;
+
+use tools::{Folder, Random, installed, python, sorted};
+
+/// The length of both sequences.
+const LENGTH: u32 = 400_000;
+const SEQUENCES: [&str; 2] = ["chr1", "chr2"];
+
+/// Regions of all widths: a sequence, its first and last base counted from 1.
+fn regions(seed: u64) -> Vec<(&'static str, u32, u32)> {
+    let mut random = Random(seed);
+    let mut region = |n: u32| {
+        let width = 1 + random.below([1, 50, 2_000, 60_000][n as usize % 4]);
+        let start = 1 + random.below(LENGTH - width);
+        (SEQUENCES[n as usize % 2], start, start + width - 1)
+    };
+    (0..12).map(&mut region).chain([("chr1", 1, LENGTH), ("chr2", 1, 1)]).collect()
+}
+
+/// A feature: sequence, 0-based half-open interval, number.
+type Feature = (&'static str, u32, u32, u32);
+
+/// Features that overlap and nest, sorted; some are long.
+fn features(count: u32) -> Vec<Feature> {
+    let mut random = Random(5);
+    let mut feature = |n: u32| {
+        let length = 1 + random.below(if n.is_multiple_of(50) { 90_000 } else { 1_500 });
+        let start = random.below(LENGTH - length);
+        (SEQUENCES[n as usize % 2], start, start + length, n)
+    };
+    let mut features: Vec<Feature> = (0..count).map(&mut feature).collect();
+    features.sort_unstable();
+    features
+}
+
+fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
+    items.iter().map(|item| line(item) + "\n").collect()
+}
+
+/// Those columns of a program's lines, sorted.
+fn columns(text: &str, columns: &[usize]) -> Vec<String> {
+    sorted(text.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        columns.iter().map(|at| fields[*at]).collect::<Vec<_>>().join("\t")
+    }))
+}
+
+fn strand(n: u32) -> &'static str {
+    ["+", "-"][n as usize % 2]
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn bed_and_peaks_are_those_of_bedtools_and_tabix() {
+    if !installed(&["bedtools", "tabix", "bgzip"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let place = |(sequence, start, end, n): &Feature| {
+        format!("{sequence}\t{start}\t{end}\tfeature {n}\t{}\t{}", n % 1000, strand(*n))
+    };
+    folder.write("x.bed", &lines(&features(900), place));
+    let peak =
+        |f: &Feature| format!("{}\t{}.5\t{}.25\t-1\t{}", place(f), f.3, f.3 % 77, (f.2 - f.1) / 2);
+    folder.write("x.narrowPeak", &lines(&features(900), peak));
+    for file in ["x.bed", "x.narrowPeak"] {
+        folder.run("bgzip", &["-c", file, ">", &format!("{file}.gz")]);
+    }
+    folder.run("tabix", &["-p", "bed", "x.bed.gz"]);
+    folder.run("tabix", &["-C", "-m", "12", "-p", "bed", "x.narrowPeak.gz"]);
+    for (sequence, first, last) in regions(1) {
+        let (region, bases) = (format!("{sequence}:{first}-{last}"), (first - 1, last));
+        let shown = ["sequence", "start", "end", "name", "score", "strand"];
+        let truth = columns(&folder.run("tabix", &["x.bed.gz", &region]), &[0, 1, 2, 3, 4, 5]);
+        for file in ["x.bed", "x.bed.gz"] {
+            assert_eq!(
+                folder.query(file, &region, "0").lines(bases, &shown),
+                truth,
+                "{file} {region}"
+            );
+        }
+        folder.write("region.bed", &format!("{sequence}\t{}\t{last}\n", first - 1));
+        let truth =
+            folder.run("bedtools", &["intersect", "-u", "-a", "x.narrowPeak", "-b", "region.bed"]);
+        let shown = ["start", "end", "name", "signal_value", "p_value", "q_value", "peak"];
+        for file in ["x.narrowPeak", "x.narrowPeak.gz"] {
+            let ours = folder.query(file, &region, "0").lines(bases, &shown);
+            assert_eq!(ours, columns(&truth, &[1, 2, 3, 6, 7, 8, 9]), "{file} {region}");
+        }
+    }
+}
+
+/// A signal of steps, with gaps: sequence, start, end, value in quarters.
+fn steps() -> Vec<Feature> {
+    let mut random = Random(9);
+    let mut steps = Vec::new();
+    for sequence in SEQUENCES {
+        let mut at = 100;
+        while at < LENGTH - 100 {
+            let length = 1 + random.below(60);
+            steps.push((sequence, at, at + length, random.below(400)));
+            at += length + if random.below(4) == 0 { random.below(30) } else { 0 };
+        }
+    }
+    steps
+}
+
+fn quarters(n: u32) -> f64 {
+    f64::from(n) / 4.0 - 20.0
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn text_signals_are_those_of_bedtools() {
+    if !installed(&["bedtools"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let graph = |(sequence, start, end, n): &Feature| {
+        format!("{sequence}\t{start}\t{end}\t{}", quarters(*n))
+    };
+    folder.write("x.bedGraph", &lines(&steps(), graph));
+    let wig = |(sequence, start, end, n): &Feature| {
+        let span = end - start;
+        format!("variableStep chrom={sequence} span={span}\n{} {}", start + 1, quarters(*n))
+    };
+    folder.write("x.wig", &lines(&steps(), wig));
+    for (sequence, first, last) in regions(2) {
+        let last = last.min(first + 2_000);
+        let base = |base: u32| format!("{sequence}\t{base}\t{}\n", base + 1);
+        folder.write("bases.bed", &(first - 1..last).map(base).collect::<String>());
+        let map =
+            ["map", "-a", "bases.bed", "-b", "x.bedGraph", "-c", "4", "-o", "mean", "-null", "."];
+        let mut truth = columns(&folder.run("bedtools", &map), &[1, 3]);
+        // Behind the last record there are no bases.
+        let reach = steps().iter().filter(|step| step.0 == sequence).map(|step| step.2).max();
+        truth.retain(|line| line.split('\t').next().unwrap().parse::<u32>().ok() < reach);
+        for file in ["x.bedGraph", "x.wig"] {
+            let region = format!("{sequence}:{first}-{last}");
+            let ours = folder.query(file, &region, "1");
+            let ours = ours.lines((first - 1, last), &["start", "x"]);
+            assert_eq!(ours, truth, "{file} {region}");
+        }
+    }
+}
+
+/// Writes a bigWig, or a bigBed, and prints what each region of the arguments holds.
+const BIG: &str = r#"
+import sys, pyBigWig
+kind, length, *regions = sys.argv[1:]
+rows = [line.rstrip('\n').split('\t', 3) for line in open('x.txt')]
+rows = [(name, int(start), int(end), rest) for name, start, end, rest in rows]
+names = ['chr1', 'chr2']
+if kind == 'bw':
+    file = pyBigWig.open('x.bw', 'w')
+    file.addHeader([(name, int(length)) for name in names])
+    columns = list(zip(*rows))
+    file.addEntries(list(columns[0]), list(columns[1]), ends=list(columns[2]), values=[float(x) for x in columns[3]])
+    file.close()
+else:
+    import pybigtools
+    columns = ['string chrom', 'uint chromStart', 'uint chromEnd', 'string name', 'uint score', 'char[1] strand']
+    described = 'table x\n"x"\n(\n' + ''.join(column + '; "x"\n' for column in columns) + ')'
+    lengths = {name: int(length) for name in names}
+    pybigtools.open('x.bb', 'w').write(lengths, iter(rows), autosql=described)
+file = pyBigWig.open('x.' + kind)
+for region in regions:
+    name, start, end = region.split(':')
+    if kind == 'bw':
+        for at in range(int(start) // 64 * 64, int(end), 64):
+            mean = file.stats(name, at, min(at + 64, int(length)), type='mean', exact=True)[0]
+            print(region, at, '' if mean is None else format(mean, '.4f'), sep='\t')
+    else:
+        for start, end, rest in file.entries(name, int(start), int(end)) or []:
+            print(region, start, end, rest, sep='\t')
+"#;
+
+/// What [`BIG`] prints, region by region.
+fn big(folder: &Folder, kind: &str, rows: &str) -> impl Fn(&str) -> String + use<> {
+    folder.write("x.txt", rows);
+    let names: Vec<String> = regions(3)
+        .iter()
+        .map(|(name, first, last)| format!("{name}:{}:{last}", first - 1))
+        .collect();
+    let length = LENGTH.to_string();
+    let mut arguments = vec!["-c", BIG, kind, &length];
+    arguments.extend(names.iter().map(String::as_str));
+    let all = folder.run(&python(), &arguments);
+    move |region| {
+        let of = |line: &&str| line.split('\t').next() == Some(region);
+        all.lines().filter(of).map(|line| line.to_owned() + "\n").collect()
+    }
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn bigwig_means_are_those_of_pybigwig() {
+    if !installed(&["pyBigWig"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let row = |(name, start, end, n): &Feature| format!("{name}\t{start}\t{end}\t{}", quarters(*n));
+    let truth = big(&folder, "bw", &lines(&steps(), row));
+    for (name, first, last) in regions(3) {
+        let ours = folder.query("x.bw", &format!("{name}:{first}-{last}"), "64");
+        let ours = ours.lines((first - 1, last), &["start", "x"]);
+        let truth = columns(&truth(&format!("{name}:{}:{last}", first - 1)), &[1, 2]);
+        assert_eq!(ours.len(), truth.len());
+        for (ours, truth) in ours.iter().zip(&truth) {
+            let number = |line: &str| {
+                let (start, mean) = line.split_once('\t').unwrap();
+                (start.to_owned(), mean.parse::<f64>().unwrap_or(f64::NAN))
+            };
+            let ((at, mean), (start, expected)) = (number(ours), number(truth));
+            let equal = (mean - expected).abs() < 1e-3 || (mean.is_nan() && expected.is_nan());
+            assert!(at == start && equal, "{name}:{at}: {mean}, not {expected}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn bigbed_rows_are_those_of_pybigwig() {
+    if !installed(&["pyBigWig", "pybigtools"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let row = |(name, start, end, n): &Feature| {
+        format!("{name}\t{start}\t{end}\tf{n}\t{}\t{}", n % 1000, strand(*n))
+    };
+    let truth = big(&folder, "bb", &lines(&features(900), row));
+    for (name, first, last) in regions(3) {
+        let ours = folder.query("x.bb", &format!("{name}:{first}-{last}"), "0");
+        let ours = ours.lines((first - 1, last), &["start", "end", "name", "score", "strand"]);
+        let truth = truth(&format!("{name}:{}:{last}", first - 1));
+        assert_eq!(ours, columns(&truth, &[1, 2, 3, 4, 5]), "{name}:{first}-{last}");
+    }
+}
+
+/// A gene's lines: itself and two exons that do not touch.
+fn gene(dialect: &str, (name, start, end, n): &Feature) -> Vec<(&'static str, u32, String)> {
+    let third = (end - start) / 3;
+    let exons = [(*start, start + third), (end - third, *end)];
+    let exons = exons.into_iter().filter(|_| third > 1).map(|place| ("exon", place));
+    let parts = std::iter::once(("gene", (*start, *end))).chain(exons);
+    let line = |(kind, (from, to)): (&str, (u32, u32))| {
+        let attributes = match (dialect, kind) {
+            ("gtf", _) => format!("gene_id \"G{n}\"; gene_name \"N{n}\";"),
+            (_, "gene") => format!("ID=G{n};Name=N{n}"),
+            _ => format!("Parent=G{n}"),
+        };
+        let strand = strand(*n);
+        (
+            *name,
+            from,
+            format!("{name}\tx\t{kind}\t{}\t{to}\t.\t{strand}\t.\t{attributes}", from + 1),
+        )
+    };
+    parts.map(line).collect()
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn genes_are_those_whose_lines_tabix_finds() {
+    if !installed(&["tabix", "bgzip"]) {
+        return;
+    }
+    for dialect in ["gtf", "gff3"] {
+        let folder = Folder::new();
+        let mut rows: Vec<_> = features(400).iter().flat_map(|f| gene(dialect, f)).collect();
+        rows.sort_by_key(|(name, start, _)| (*name, *start));
+        let (file, packed) = (format!("x.{dialect}"), format!("x.{dialect}.gz"));
+        folder.write(&file, &lines(&rows, |row| row.2.clone()));
+        folder.run("bgzip", &["-c", &file, ">", &packed]);
+        folder.run("tabix", &["-p", "gff", &packed]);
+        for (name, first, last) in regions(4) {
+            let region = format!("{name}:{first}-{last}");
+            let found = folder.run("tabix", &[&packed, &region]);
+            let genes = found.lines().filter(|line| line.contains("\tgene\t"));
+            let truth = sorted(genes.map(|line| {
+                let fields: Vec<&str> = line.split('\t').collect();
+                let (start, end) = (fields[3].parse::<u32>().unwrap() - 1, fields[4]);
+                let digits = |c: char| !c.is_ascii_digit();
+                let n = fields[8].split(digits).find(|n| !n.is_empty()).unwrap();
+                format!("{start}\t{end}\t{}\tN{n}", fields[6])
+            }));
+            for file in [&file, &packed] {
+                let ours = folder.query(file, &region, "0");
+                let ours = ours.lines((first - 1, last), &["start", "end", "strand", "gene"]);
+                assert_eq!(ours, truth, "{file} {region}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn variants_are_those_of_bcftools() {
+    if !installed(&["bcftools", "bgzip"]) {
+        return;
+    }
+    let folder = Folder::new();
+    let header = "##fileformat=VCFv4.2\n##FILTER=<ID=low,Description=\"x\">\n\
+        ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"x\">\n\
+        ##INFO=<ID=AF,Number=A,Type=Float,Description=\"x\">\n\
+        ##INFO=<ID=END,Number=1,Type=Integer,Description=\"x\">\n\
+        ##FORMAT=<ID=DP,Number=1,Type=Integer,Description=\"x\">\n";
+    let contig = |name: &str| format!("##contig=<ID={name},length={LENGTH}>\n");
+    let names = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n";
+    let line = |(name, start, end, n): &Feature| {
+        let (length, dp) = (end - start, n * 131);
+        // Short ones spell out what they delete, long ones say where they end.
+        let (reference, alt, more) = match length {
+            0..200 => ("A".repeat(length as usize), "A,G", String::new()),
+            _ => ("N".to_owned(), "<DEL>", format!(";END={end}")),
+        };
+        let frequencies = if alt == "A,G" { "0.125,0.5" } else { "." };
+        let filter = ["PASS", "low", "."][*n as usize % 3];
+        let qual = if n.is_multiple_of(7) { ".".to_owned() } else { format!("{}.5", n % 500) };
+        format!(
+            "{name}\t{}\tid{n}\t{reference}\t{alt}\t{qual}\t{filter}\tDP={dp};AF={frequencies}{more}\tDP\t{n}\t.",
+            start + 1
+        )
+    };
+    let mut all = features(700);
+    // What bcftools takes for a deletion needs an A to stand for.
+    all.retain(|(_, start, end, _)| end - start != 1);
+    let text = header.to_owned() + &SEQUENCES.map(contig).concat() + names + &lines(&all, line);
+    folder.write("x.vcf", &text);
+    folder.run("bgzip", &["-c", "x.vcf", ">", "x.vcf.gz"]);
+    folder.run("bcftools", &["index", "-t", "x.vcf.gz"]);
+    folder.run("bcftools", &["view", "-Ob", "-o", "x.bcf", "x.vcf"]);
+    folder.run("bcftools", &["view", "-Ob", "-o", "alone.bcf", "x.vcf"]);
+    folder.run("bcftools", &["index", "x.bcf"]);
+    let format = "%POS0\t%END\t%ID\t%REF\t%ALT\t%QUAL\t%FILTER\t%INFO/DP\n";
+    let shown = ["start", "end", "id", "ref", "alt", "qual", "filter", "DP"];
+    for (name, first, last) in regions(5) {
+        let region = format!("{name}:{first}-{last}");
+        let truth = folder.run("bcftools", &["query", "-r", &region, "-f", format, "x.bcf"]);
+        let truth = columns(&truth, &[0, 1, 2, 3, 4, 5, 6, 7]);
+        for file in ["x.vcf", "x.vcf.gz", "x.bcf", "alone.bcf"] {
+            let ours = folder.query(&format!("{file},info=DP:AF"), &region, "0");
+            assert_eq!(ours.lines((first - 1, last), &shown), truth, "{file} {region}");
+        }
+    }
+}
+
+/// Reads with clips, insertions, deletions and introns; some are secondary, duplicates or unmapped.
+fn sam() -> String {
+    let mut text = String::from("@HD\tVN:1.6\tSO:unsorted\n");
+    SEQUENCES.iter().for_each(|name| text += &format!("@SQ\tSN:{name}\tLN:{LENGTH}\n"));
+    let mut random = Random(13);
+    for n in 0..2_500 {
+        let cigars = ["50M", "5S45M", "20M10D30M", "25M2000N25M", "10M5I35M", "40M10S", "5H50M"];
+        let cigar = cigars[random.below(7) as usize];
+        let flags = [0, 16, 0, 16, 0, 256, 1024, 512, 4][random.below(9) as usize];
+        let start = 1 + random.below(LENGTH - 3_000);
+        let (name, mapq) = (SEQUENCES[n % 2], random.below(61));
+        text += &format!("r{n}\t{flags}\t{name}\t{start}\t{mapq}\t{cigar}\t*\t0\t0\t*\t*\n");
+    }
+    text
+}
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn coverage_and_reads_are_those_of_samtools() {
+    if !installed(&["samtools"]) {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("x.sam", &sam());
+    folder.run("samtools", &["sort", "-o", "x.bam", "x.sam"]);
+    folder.run("samtools", &["index", "x.bam"]);
+    for (name, first, last) in regions(6) {
+        let (region, bases) = (format!("{name}:{first}-{last}"), (first - 1, last));
+        let view = folder.run("samtools", &["view", "-F", "4", "x.bam", &region]);
+        let ours = folder.query("x.bam,format=reads", &region, "0");
+        let ours = ours.lines(bases, &["name", "flags", "mapq", "cigar"]);
+        assert_eq!(ours, columns(&view, &[0, 1, 4, 5]), "{region}");
+
+        let (last, region) =
+            (last.min(first + 3_000), format!("{name}:{first}-{}", last.min(first + 3_000)));
+        let depth = folder.run("samtools", &["depth", "-a", "-r", &region, "x.bam"]);
+        let truth = sorted(depth.lines().map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            format!("{}\t{}", fields[1].parse::<u32>().unwrap() - 1, fields[2])
+        }));
+        let ours = folder.query("x.bam", &region, "1").lines((first - 1, last), &["start", "x"]);
+        assert_eq!(ours, truth, "{region}");
+    }
+    assert!(folder.folder().join("cache").is_dir(), "the user's own cache is left alone");
+}
