@@ -77,7 +77,11 @@ impl BigWig {
         let file = Bbi::open(input, MAGIC)?;
         let totals = file.totals()?.filter(|totals| totals.covered > 0);
         let bases: f64 = file.sequences().iter().map(|s| f64::from(s.length)).sum();
-        let range = totals.map(|totals| (totals.min, totals.max));
+        let range = totals.map(|totals| match options.missing {
+            // Bases without data are drawn too.
+            Missing::Zero => (totals.min.min(0.0), totals.max.max(0.0)),
+            _ => (totals.min, totals.max),
+        });
         let mut signal = BigWig {
             columns: [ColumnInfo { name: VALUE.into(), kind: ColumnKind::Number(range) }],
             shape: Shape::Dense,

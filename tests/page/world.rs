@@ -418,7 +418,8 @@ impl<'a> World<'a> {
         // The page's last base lies at the right edge of its charts, outside.
         let (start, end) = ((range.start - 1) as u32, (range.end - 1) as u32);
         let mut nearest = format!("{} rows fit no level", rows.len());
-        if track.shape == Shape::Reads && end - start > CLOSE {
+        // Asked for, both ends are included.
+        if track.shape == Shape::Reads && range.end - range.start + 1 > i64::from(CLOSE) {
             return if rows.is_empty() { Ok(()) } else { Err(nearest) };
         }
         // Rows of a signal show the level by their width; only the last of a sequence is cut.
