@@ -1,6 +1,6 @@
 //! Requests in, replies out.
 
-use super::view::{Counts, View};
+use super::view::{Counts, ROWS, View};
 use crate::catalog::{Catalog, Datasource, Kind, Listing, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence};
@@ -42,7 +42,7 @@ impl Provider {
     /// What the request is about, if it is a range request whose answer the page will keep.
     pub fn target(&self, request: &Request) -> Option<Target> {
         let (range, key) = match request {
-            Request::GetRows(range) => (range, "rows"),
+            Request::GetRows(range) => (range, ROWS),
             Request::GetValues(range) => (range, range.measurement.as_deref()?),
             _ => return None,
         };

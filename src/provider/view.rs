@@ -26,6 +26,9 @@ const HYSTERESIS: u64 = 2;
 /// desert beside a crowd is given fewer rows than the aim rather than choke the page.
 const WINDOWS: u64 = 20;
 
+/// The key under which a page keeps the rows of a group; other keys are its measurements.
+pub(super) const ROWS: &str = "rows";
+
 /// What the view must know of the data.
 pub trait Counts {
     /// The shape of a group's datasource; none if it is gone.
@@ -178,7 +181,8 @@ impl View {
             }
             let level = group.level_at(aim, counts, name, &place);
             // Pages can lose a part of the view to a piece that took its place.
-            let torn = rests && group.caches.values().any(|cache| !cache.covers(&place));
+            let torn = rests
+                && (group.caches.values().any(|cache| !cache.covers(&place)) || group.is_uneven());
             if level != group.level || torn {
                 group.level = level;
                 stale.push(name.clone());
@@ -273,6 +277,13 @@ impl Group {
         self.confirmed == self.epoch || now >= self.ordered + CONFIRMED
     }
 
+    /// Whether the page holds values beyond the rows they belong to. When it trims its cache it
+    /// drops them, but still takes itself to have them, and what it then joins lies at wrong places.
+    fn is_uneven(&self) -> bool {
+        let rows = self.caches.get(ROWS);
+        rows.is_some_and(|rows| self.caches.values().any(|values| values.reaches_beyond(rows)))
+    }
+
     /// The level for that place: the present one while it holds a sensible number of rows.
     fn level_at(&self, aim: u64, counts: &impl Counts, name: &str, place: &Region) -> Level {
         let rows = |level| counts.rows(name, place, level);
@@ -358,6 +369,17 @@ mod tests {
             matches!(&orders[..], [Order::Clear(clear), Order::Redraw] if clear.group == "signals"),
             "{orders:?}"
         );
+    }
+
+    #[test]
+    fn values_beyond_their_rows_are_cleared() {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        let looks_at = place(10_000, 11_000);
+        asks(&mut view, &looks_at, &looks_at, &mut now);
+        let values = view.request("signals", "signal", &place(10_000, 12_000), &Dense, now);
+        view.answered(&values, now);
+        let orders = asks(&mut view, &place(10_999, 11_500), &looks_at, &mut now);
+        assert!(matches!(&orders[..], [Order::Clear(_), Order::Redraw]), "{orders:?}");
     }
 
     #[test]

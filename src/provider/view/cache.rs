@@ -70,6 +70,12 @@ impl Cache {
         self.held.as_ref().is_some_and(|held| held.contains(place))
     }
 
+    /// Whether the page holds something here that it does not hold there.
+    pub(super) fn reaches_beyond(&self, other: &Cache) -> bool {
+        let both = self.held.as_ref().zip(other.held.as_ref());
+        both.is_some_and(|(held, known)| !known.contains(held))
+    }
+
     /// The sequence of what the page holds or awaits.
     pub(super) fn sequence(&self) -> Option<&Region> {
         self.pending.back().map(|(piece, _)| piece).or(self.held.as_ref())
