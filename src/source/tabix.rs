@@ -1,15 +1,16 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
-use super::Input;
 use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
 use super::packed::{Packed, sequences_of};
+use super::sorted::{self, Remedy};
 use super::text::Line;
+use super::{Context, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// No line of a genomic text format is longer.
 const LONGEST_LINE: usize = 16 << 20;
@@ -28,6 +29,8 @@ pub(super) struct Tabix<D> {
     file: Packed,
     decode: D,
     names: Vec<String>,
+    /// The file that the user named, for messages: this may be a copy of it.
+    path: PathBuf,
 }
 
 impl<D: Decode> Tabix<D> {
@@ -41,7 +44,22 @@ impl<D: Decode> Tabix<D> {
             let what = "is not the index of a text file; make it again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
-        Ok(Ok(Tabix { file, decode, names: text.names }))
+        Ok(Ok(Tabix { file, decode, names: text.names, path: input.path().into() }))
+    }
+
+    /// The copy of `input` that the cache holds; it is made if it is not there yet.
+    pub(super) fn of_copy(
+        input: &Input,
+        context: &Context,
+        decode: D,
+        check: impl Fn(&Row<'_>) -> std::result::Result<(), String>,
+        remedy: &Remedy,
+    ) -> Result<Self> {
+        let copy = sorted::copy(input, context, &decode, check, remedy)?;
+        match Self::open(&copy, decode)? {
+            Ok(file) => Ok(Tabix { path: input.path().into(), ..file }),
+            Err(_) => Err(Error::data(copy.path(), "", "its index was removed; open it again")),
+        }
     }
 
     /// The sequences that have rows, as long as `known` says, else as their last row reaches.
@@ -58,7 +76,7 @@ impl<D: Decode> Tabix<D> {
 
 impl<D: Decode> ByRegion for Tabix<D> {
     fn path(&self) -> &Path {
-        self.file.input.path()
+        &self.path
     }
 
     fn is_counted(&self) -> bool {
