@@ -1,5 +1,6 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
+use super::bgzf::packs;
 use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
 use super::packed::{Packed, sequences_of};
@@ -22,6 +23,16 @@ pub(super) trait Decode: Send + Sync + 'static {
 
     /// As [`ByRegion::field`].
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
+}
+
+/// The commands that index a file of that layout, in the words of tabix's options.
+pub(super) fn commands(input: &Input, layout: &str) -> String {
+    let path = input.path().display().to_string();
+    match path.strip_suffix(".gz") {
+        _ if packs(input).unwrap_or(false) => format!("tabix {layout} {path}"),
+        Some(plain) => format!("gunzip {path} && bgzip {plain} && tabix {layout} {path}"),
+        None => format!("bgzip {path} && tabix {layout} {path}.gz"),
+    }
 }
 
 /// A text file with its index.
@@ -114,5 +125,25 @@ impl<D: Decode> ByRegion for Tabix<D> {
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
         self.decode.field(row, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_suit_how_the_file_is_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let said = commands(&Input::File(path), "-p bed");
+            said.replace(&format!("{}/", folder.path().display()), "")
+        };
+        assert_eq!(said("x.bed", b"chr1\t1\t2\n"), "bgzip x.bed && tabix -p bed x.bed.gz");
+        let gzip = said("y.bed.gz", &[0x1f, 0x8b, 8, 0, 0]);
+        assert_eq!(gzip, "gunzip y.bed.gz && bgzip y.bed && tabix -p bed y.bed.gz");
+        assert_eq!(said("z.bed.gz", &crate::source::bgzf::END), "tabix -p bed z.bed.gz");
     }
 }

@@ -7,10 +7,9 @@
 mod bcf;
 mod header;
 
-use super::bgzf::packs;
 use super::indexed::{About, Builder, Indexed, Row, number_of};
 use super::sorted::Remedy;
-use super::tabix::{Decode, Tabix};
+use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
 use crate::error::{Error, Result};
@@ -205,11 +204,9 @@ fn remedy(input: &Input) -> Remedy {
 /// The commands that make an index.
 fn how_to_index(input: &Input) -> String {
     let path = input.path().display().to_string();
-    match (path.strip_suffix(".gz"), path.ends_with(".bcf")) {
-        (_, true) => format!("bcftools index {path}"),
-        _ if packs(input).unwrap_or(false) => format!("tabix -p vcf {path}"),
-        (Some(plain), _) => format!("gunzip {path} && bgzip {plain} && tabix -p vcf {path}"),
-        (None, _) => format!("bgzip {path} && tabix -p vcf {path}.gz"),
+    match path.ends_with(".bcf") {
+        true => format!("bcftools index {path}"),
+        false => tabix::commands(input, "-p vcf"),
     }
 }
 
