@@ -84,7 +84,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         tags::expand(&mut sheet.collector);
         return Ok(Box::new(sheet.collector.records()));
     }
-    sheet.source(input, lines, options)
+    sheet.source(input, lines, options, context)
 }
 
 fn without_rows() -> Result<Sheet> {

@@ -19,8 +19,16 @@ pub(super) fn is_bgzf(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b, 8, 4]) && head.get(12..16) == Some(b"BC\x02\0")
 }
 
+/// Whether a file is packed by BGZF, not plain or gzip.
+pub(super) fn packs(input: &Input) -> Result<bool> {
+    let mut head = Vec::new();
+    let read = input.open()?.take(HEADER as u64).read_to_end(&mut head);
+    read.map_err(|error| Error::io(input.path(), error))?;
+    Ok(is_bgzf(&head))
+}
+
 /// The empty block that ends every file (SAM specification, section 4.1.2).
-const END: [u8; 28] = [
+pub(super) const END: [u8; 28] = [
     0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, b'B', b'C', 2, 0, 0x1b, 0, 3, 0, 0, 0, 0, 0, 0, 0,
     0, 0,
 ];
@@ -28,13 +36,11 @@ const END: [u8; 28] = [
 /// Whether a file that begins as BGZF lacks its end: a copy that broke off between two blocks
 /// shows no other sign. Old writers left it out, so this is no error.
 pub(super) fn lacks_end(input: &Input) -> Result<bool> {
-    let failed = |error| Error::io(input.path(), error);
-    let mut file = input.open()?;
-    let (mut head, mut tail) = (Vec::new(), Vec::new());
-    file.by_ref().take(HEADER as u64).read_to_end(&mut head).map_err(failed)?;
-    if !is_bgzf(&head) {
+    if !packs(input)? {
         return Ok(false);
     }
+    let failed = |error| Error::io(input.path(), error);
+    let (mut file, mut tail) = (input.open()?, Vec::new());
     let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
     file.seek(SeekFrom::Start(length.saturating_sub(END.len() as u64))).map_err(failed)?;
     file.read_to_end(&mut tail).map_err(failed)?;

@@ -23,8 +23,7 @@ pub(super) fn entry(
     ending: &str,
     make: impl FnOnce(BufWriter<File>) -> Result<()>,
 ) -> Result<PathBuf> {
-    let folder = &context.cache;
-    let entry = folder.join(format!("{}-{:016x}.{ending}", input.stem(), key(input)?));
+    let (folder, entry) = (&context.cache, path(input, context, ending)?);
     if entry.exists() {
         return Ok(entry);
     }
@@ -53,6 +52,11 @@ pub(super) fn entry(
         tracing::debug!(file = %input.path().display(), entry = %entry.display(), "cached");
     }
     Ok(entry)
+}
+
+/// Where the entry of `input` lies, or would.
+pub(super) fn path(input: &Input, context: &Context, ending: &str) -> Result<PathBuf> {
+    Ok(context.cache.join(format!("{}-{:016x}.{ending}", input.stem(), key(input)?)))
 }
 
 /// The error for an entry that could not be written.

@@ -12,7 +12,7 @@ use super::{CLOSE, ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, un
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences, Strand};
 use crate::table::{Column, Data, Table, Texts};
-pub(super) use builder::Builder;
+pub(super) use builder::{Builder, number as number_of};
 use census::{COARSE, Census, FINEST};
 use std::borrow::Cow;
 use std::cmp::Reverse;

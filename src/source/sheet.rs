@@ -4,9 +4,9 @@
 use super::fields::unquoted;
 use super::fields::{Collector, DRAWING, NAMES, Place, Separator, WEIGHTS, is_comment, strand};
 use super::indexed::{About, Indexed, Row};
-use super::tabix::{Decode, Tabix};
+use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
-use super::{ColumnInfo, ColumnKind, Input, Options, Shape, Source};
+use super::{ColumnInfo, ColumnKind, Context, Input, Options, Shape, Source};
 use crate::error::Result;
 use crate::genome::{Sequences, Strand};
 use std::borrow::Cow;
@@ -59,6 +59,13 @@ impl Layout {
         (0..self.names.len()).filter(move |field| {
             !place.contains(&Some(*field)) && !DRAWING.contains(&self.names[*field].as_str())
         })
+    }
+
+    /// The layout in the words of tabix's options.
+    fn for_tabix(&self) -> String {
+        let [sequence, start, end] = [self.sequence, self.start, self.end].map(|field| field + 1);
+        let zero = if self.first == 0 { "-0 " } else { "" };
+        format!("{zero}-s {sequence} -b {start} -e {end}")
     }
 
     /// The place of the row that a line's fields hold.
@@ -152,6 +159,7 @@ impl Sheet {
         input: &Input,
         mut lines: Lines,
         options: &Options,
+        context: &Context,
     ) -> Result<Box<dyn Source>> {
         match Tabix::open(input, self.lined.clone())? {
             Ok(file) => {
@@ -159,6 +167,14 @@ impl Sheet {
                 self.by_region(file, options)
             }
             Err(_) => {
+                if input.size()? > context.in_memory {
+                    tracing::warn!(
+                        "{} has no index and is held in memory as a whole; to have it read by \
+                         region, sort it and: {}",
+                        input.path().display(),
+                        tabix::commands(input, &self.lined.layout.for_tabix())
+                    );
+                }
                 self.fill(&mut lines, usize::MAX)?;
                 Ok(Box::new(self.collector.records()))
             }
@@ -205,5 +221,7 @@ mod tests {
         assert_eq!(layout("#chr\tstart\tend"), Some((0, 1, 2, None, 0)));
         assert_eq!(layout("chr\tpos\ts1"), Some((0, 1, 1, None, 1)));
         assert_eq!(layout("gene\ts1\ts2"), None);
+        let table = Layout::from_header("#bin\tchrom\tchromStart\tchromEnd", Separator::Tab);
+        assert_eq!(table.unwrap().for_tabix(), "-0 -s 2 -b 3 -e 4");
     }
 }

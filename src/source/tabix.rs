@@ -1,15 +1,17 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
-use super::Input;
+use super::bgzf::packs;
 use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
 use super::packed::{Packed, sequences_of};
+use super::sorted::{self, Remedy};
 use super::text::Line;
+use super::{Context, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// No line of a genomic text format is longer.
 const LONGEST_LINE: usize = 16 << 20;
@@ -23,11 +25,23 @@ pub(super) trait Decode: Send + Sync + 'static {
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
 }
 
+/// The commands that index a file of that layout, in the words of tabix's options.
+pub(super) fn commands(input: &Input, layout: &str) -> String {
+    let path = input.path().display().to_string();
+    match path.strip_suffix(".gz") {
+        _ if packs(input).unwrap_or(false) => format!("tabix {layout} {path}"),
+        Some(plain) => format!("gunzip {path} && bgzip {plain} && tabix {layout} {path}"),
+        None => format!("bgzip {path} && tabix {layout} {path}.gz"),
+    }
+}
+
 /// A text file with its index.
 pub(super) struct Tabix<D> {
     file: Packed,
     decode: D,
     names: Vec<String>,
+    /// The file that the user named, for messages: this may be a copy of it.
+    path: PathBuf,
 }
 
 impl<D: Decode> Tabix<D> {
@@ -41,7 +55,22 @@ impl<D: Decode> Tabix<D> {
             let what = "is not the index of a text file; make it again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
-        Ok(Ok(Tabix { file, decode, names: text.names }))
+        Ok(Ok(Tabix { file, decode, names: text.names, path: input.path().into() }))
+    }
+
+    /// The copy of `input` that the cache holds; it is made if it is not there yet.
+    pub(super) fn of_copy(
+        input: &Input,
+        context: &Context,
+        decode: D,
+        check: impl Fn(&Row<'_>) -> std::result::Result<(), String>,
+        remedy: &Remedy,
+    ) -> Result<Self> {
+        let copy = sorted::copy(input, context, &decode, check, remedy)?;
+        match Self::open(&copy, decode)? {
+            Ok(file) => Ok(Tabix { path: input.path().into(), ..file }),
+            Err(_) => Err(Error::data(copy.path(), "", "its index was removed; open it again")),
+        }
     }
 
     /// The sequences that have rows, as long as `known` says, else as their last row reaches.
@@ -58,7 +87,7 @@ impl<D: Decode> Tabix<D> {
 
 impl<D: Decode> ByRegion for Tabix<D> {
     fn path(&self) -> &Path {
-        self.file.input.path()
+        &self.path
     }
 
     fn is_counted(&self) -> bool {
@@ -96,5 +125,25 @@ impl<D: Decode> ByRegion for Tabix<D> {
 
     fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
         self.decode.field(row, column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_suit_how_the_file_is_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let said = commands(&Input::File(path), "-p bed");
+            said.replace(&format!("{}/", folder.path().display()), "")
+        };
+        assert_eq!(said("x.bed", b"chr1\t1\t2\n"), "bgzip x.bed && tabix -p bed x.bed.gz");
+        let gzip = said("y.bed.gz", &[0x1f, 0x8b, 8, 0, 0]);
+        assert_eq!(gzip, "gunzip y.bed.gz && bgzip y.bed && tabix -p bed y.bed.gz");
+        assert_eq!(said("z.bed.gz", &crate::source::bgzf::END), "tabix -p bed z.bed.gz");
     }
 }

@@ -33,7 +33,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";
         return Err(Error::data(input.path(), "line 1", message));
     };
-    Sheet::new(layout).source(input, lines, options)
+    Sheet::new(layout).source(input, lines, options, context)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! VCF: variants, read by region where an index lies beside the file, else held in memory.
+//! VCF: variants, read by region where an index lies beside the file; else held in memory, or, if
+//! the file is large, read by region from an indexed copy in the cache.
 //!
 //! Positions in the file are 1-based; a row covers the bases of REF, or up to `END=` where INFO
 //! says so (VCF 4.3, sections 1.6.1 and 5). So does the index that tabix makes.
@@ -6,8 +7,9 @@
 mod bcf;
 mod header;
 
-use super::indexed::{About, Builder, Indexed, Row};
-use super::tabix::{Decode, Tabix};
+use super::indexed::{About, Builder, Indexed, Row, number_of};
+use super::sorted::Remedy;
+use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
 use crate::error::{Error, Result};
@@ -33,6 +35,7 @@ const QUALITY: &str = "qual";
 const MOST_IN_MEMORY: usize = 30_000_000;
 
 /// How lines of one file are rows: the columns that are served behind the fixed ones.
+#[derive(Clone)]
 struct Variants {
     /// Keys of INFO.
     info: Vec<header::Info>,
@@ -42,11 +45,17 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let header = Header::read(input)?;
     let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
     let columns = variants.columns();
+    let by_region = |file: Tabix<Variants>| -> Result<Box<dyn Source>> {
+        let sequences = file.sequences(&header.sequences)?;
+        let about = about(&header, sequences, file.rows(), columns);
+        Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+    };
     match Tabix::open(input, variants)? {
-        Ok(file) => {
-            let sequences = file.sequences(&header.sequences)?;
-            let about = about(&header, sequences, file.rows(), columns);
-            Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+        Ok(file) => by_region(file),
+        Err(variants) if input.size()? > context.in_memory => {
+            let numbers = variants.clone();
+            let check = |row: &Row<'_>| numbers.check(row);
+            by_region(Tabix::of_copy(input, context, variants, check, &remedy(input))?)
         }
         Err(variants) => in_memory(input, options, context, &variants, |take| {
             let mut lines = Lines::watched(input, &context.progress)?;
@@ -80,6 +89,16 @@ impl Variants {
         };
         let fixed = FIXED.iter().map(|(name, _)| column(name, *name == QUALITY));
         fixed.chain(self.info.iter().map(|info| column(&info.key, info.number))).collect()
+    }
+
+    /// Says what is wrong if a field of a row is no number where its column holds some.
+    fn check(&self, row: &Row<'_>) -> std::result::Result<(), String> {
+        let fixed = FIXED.iter().map(|(name, _)| (*name, *name == QUALITY));
+        let infos = self.info.iter().map(|info| (info.key.as_str(), info.number));
+        let mut numbers = fixed.chain(infos).enumerate().filter(|(_, (_, number))| *number);
+        numbers.try_for_each(|(column, (name, _))| {
+            number_of(&self.field(row, column), name).map(|_| ())
+        })
     }
 }
 
@@ -142,7 +161,9 @@ fn in_memory(
 ) -> Result<Box<dyn Source>> {
     if input.size()? > context.in_memory {
         let (name, how) = (input.path().display(), how_to_index(input));
-        tracing::warn!("{name} has no index and is held in memory as a whole; {how}");
+        tracing::warn!(
+            "{name} has no index and is held in memory as a whole; for quick access: {how}"
+        );
     }
     let columns = variants.columns();
     let served: Vec<usize> = match &options.columns {
@@ -159,7 +180,10 @@ fn in_memory(
         let fields = served.iter().map(|index| variants.field(&row, *index));
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
-            let what = format!("too many rows without an index; {}", how_to_index(input));
+            let what = format!(
+                "too many rows without an index; for quick access: {}",
+                how_to_index(input)
+            );
             return Err(Error::data(input.path(), "", what));
         }
         Ok(())
@@ -168,15 +192,22 @@ fn in_memory(
     Ok(Box::new(Records::new(rows.rows(), how)))
 }
 
+/// What spares a large file its copy.
+fn remedy(input: &Input) -> Remedy {
+    let path = input.path().display().to_string();
+    let sorted = path.strip_suffix(".gz").unwrap_or(&path);
+    let sorted = format!("{}.sorted.vcf.gz", sorted.strip_suffix(".vcf").unwrap_or(sorted));
+    let sort = format!("bcftools sort -O z -o {sorted} {path} && tabix -p vcf {sorted}");
+    Remedy { index: how_to_index(input), sort }
+}
+
 /// The commands that make an index.
 fn how_to_index(input: &Input) -> String {
     let path = input.path().display().to_string();
-    let commands = match (path.strip_suffix(".gz"), path.ends_with(".bcf")) {
-        (_, true) => format!("bcftools index {path}"),
-        (Some(plain), _) => format!("gunzip {path} && bgzip {plain} && tabix -p vcf {path}"),
-        (None, _) => format!("bgzip {path} && tabix -p vcf {path}.gz"),
-    };
-    format!("for quick access by region: {commands}")
+    match path.ends_with(".bcf") {
+        true => format!("bcftools index {path}"),
+        false => tabix::commands(input, "-p vcf"),
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ impl Builder {
     }
 }
 
-fn number(field: &str, name: &str) -> Result<f64, String> {
+/// The number in a field of the column of that name; says what is wrong if it is text.
+pub(in crate::source) fn number(field: &str, name: &str) -> Result<f64, String> {
     super::number(field).ok_or_else(|| {
         let shown: String = field.chars().take(40).collect();
         format!("{name} is not a number: '{shown}'")
