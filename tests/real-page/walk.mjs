@@ -89,12 +89,13 @@ const { page, errors, start, close } = await openPage({ ui, ws, cache });
 
 // ---- Between page and endpoint: counts, and delays the answers to the page's requests.
 const traffic = {}, open = new Set();
+// How often the page told where it looks since anything else happened.
 let busy = Date.now(), located = 0;
 function count(kind, message) {
   const known = (traffic[kind] ??= { messages: 0, bytes: 0 });
   known.messages++;
   known.bytes += message.length;
-  if (!/Location/.test(kind)) busy = Date.now();
+  if (!/Location/.test(kind)) [busy, located] = [Date.now(), 0];
 }
 await page.routeWebSocket(() => true, socket => {
   const endpoint = socket.connectToServer(), asked = new Map();
@@ -105,24 +106,26 @@ await page.routeWebSocket(() => true, socket => {
       count(`page asks ${data.action}`, message);
     } else {
       const { action, at } = asked.get(requestId);
-      if (action === 'getCurrentLocation') located = at;
+      if (action === 'getCurrentLocation' && at > busy) located += 1;
       count(`page answers ${action}`, message);
     }
     endpoint.send(message);
   });
+  // A socket keeps the order of messages: what leaves behind a late answer comes behind it.
+  let before = Promise.resolve();
   endpoint.onMessage(message => {
     const { type, requestId, data } = JSON.parse(message);
-    if (type === 'request') {
-      asked.set(requestId, { action: data.action, at: Date.now() });
-      count(`endpoint asks ${data.action}`, message);
-      socket.send(message);
-    } else {
-      setTimeout(() => {
+    const late = type === 'request' ? 0 : delay * (0.5 + random() / 2);
+    before = Promise.all([before, late && sleep(late)]).then(() => {
+      if (type === 'request') {
+        asked.set(requestId, { action: data.action, at: Date.now() });
+        count(`endpoint asks ${data.action}`, message);
+      } else {
         open.delete(requestId);
         count('endpoint answers', message);
-        socket.send(message);
-      }, delay * (0.5 + random() / 2));
-    }
+      }
+      socket.send(message);
+    });
   });
 });
 await start('seqName=chr1&start=1000000&end=1200000');
@@ -137,11 +140,14 @@ await page.evaluate(charts => {
   }
 }, truth.charts);
 
-/** Until the endpoint has learnt where the page looks since anything happened, and done about it. */
+/**
+ * Until the endpoint has learnt where the page looks since anything happened, and done about it:
+ * when it asks a second time, it has nothing more to do about the first answer.
+ */
 async function rest() {
   const since = Date.now();
-  busy = since;
-  const isQuiet = () => !open.size && Date.now() - busy > 500 && (located > busy || !cache);
+  [busy, located] = [since, 0];
+  const isQuiet = () => !open.size && (cache ? located >= 2 : Date.now() - busy > 500);
   while (!isQuiet() && Date.now() - since < 60000) await sleep(50);
 }
 const look = () => page.evaluate(() => {
