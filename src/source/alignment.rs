@@ -4,7 +4,6 @@ use super::indexed::{About, Flow, Row};
 use super::{ColumnInfo, ColumnKind, Shape};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences, Strand};
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -143,7 +142,9 @@ pub(super) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
     }
 }
 
-/// What a read's row holds for a column.
-pub(super) fn field<'r>(row: &Row<'r>, column: usize) -> Cow<'r, str> {
-    row.text.split('\t').nth(column).unwrap_or_default().into()
+/// As [`super::indexed::ByRegion::fields`].
+pub(super) fn fields(row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+    let mut fields = [""; COLUMNS.len()];
+    fields.iter_mut().zip(row.text.split('\t')).for_each(|(field, text)| *field = text);
+    columns.iter().for_each(|column| put(fields[*column]));
 }

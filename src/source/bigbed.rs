@@ -8,12 +8,12 @@ pub(super) mod auto_sql;
 mod transcript;
 
 use super::bbi::Bbi;
+use super::fields::Separator;
 use super::indexed::{About, ByRegion, Flow, Indexed, Row};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source, Unit};
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 use auto_sql::Field;
-use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
@@ -152,16 +152,20 @@ impl ByRegion for BigBed {
         })
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        match self.columns[column] {
-            From::Field(index) => row.text.split('\t').nth(index).unwrap_or_default().into(),
-            From::FirstOf(indexes) => {
-                let field = |index| row.text.split('\t').nth(index).unwrap_or_default();
-                let mut fields = indexes.into_iter().flatten().map(field);
-                fields.find(|field| !matches!(*field, "" | "none" | ".")).unwrap_or_default().into()
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let fields = Separator::Tab.split(row.text);
+        let field = |index: usize| fields.get(index).copied().unwrap_or_default();
+        for column in columns {
+            match self.columns[*column] {
+                From::Field(index) => put(field(index)),
+                From::FirstOf(indexes) => {
+                    let mut fields = indexes.into_iter().flatten().map(field);
+                    let says = |field: &&str| !matches!(*field, "" | "none" | ".");
+                    put(fields.find(says).unwrap_or_default());
+                }
+                From::ExonStarts => put(&transcript::ends(row, |(start, _)| start + 1)),
+                From::ExonEnds => put(&transcript::ends(row, |(_, end)| end)),
             }
-            From::ExonStarts => transcript::ends(row, |(start, _)| start + 1).into(),
-            From::ExonEnds => transcript::ends(row, |(_, end)| end).into(),
         }
     }
 }

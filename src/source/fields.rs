@@ -29,16 +29,6 @@ impl Separator {
         if line.contains('\t') { Separator::Tab } else { Separator::Space }
     }
 
-    /// The field of that number; empty if the line has fewer.
-    pub(super) fn field(self, line: &str, index: usize) -> &str {
-        let field = match self {
-            Separator::Tab => line.split('\t').nth(index),
-            Separator::Space => line.split_ascii_whitespace().nth(index),
-            Separator::Comma => self.split(line).get(index).copied(),
-        };
-        field.unwrap_or_default()
-    }
-
     /// The fields of a line.
     pub(super) fn split(self, line: &str) -> Vec<&str> {
         match self {

@@ -14,7 +14,6 @@ use crate::genome::{Region, Sequences, Strand};
 use crate::table::{Column, Data, Table, Texts};
 pub(super) use builder::{Builder, number as number_of};
 use census::{COARSE, Census, FINEST};
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -28,7 +27,7 @@ pub(super) struct Row<'a> {
     /// One past the last base.
     pub(super) end: u32,
     pub(super) strand: Strand,
-    /// The rest of it; [`ByRegion::field`] finds the columns in there.
+    /// The rest of it; [`ByRegion::fields`] finds the columns in there.
     pub(super) text: &'a str,
 }
 
@@ -61,8 +60,9 @@ pub(super) trait ByRegion: Send + Sync + 'static {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()>;
 
-    /// What a row's text holds for the column of that index; empty if nothing.
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
+    /// Gives `put` what a row's text holds for the columns of those indexes, one after the other;
+    /// empty if nothing. All at once, so that a row is split once.
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
 }
 
 /// What a file says of itself when it is opened.
@@ -74,7 +74,7 @@ pub(super) struct About {
     pub(super) knows_lengths: bool,
     /// How many rows each sequence has, as far as that is known without reading them.
     pub(super) rows: Vec<u64>,
-    /// Every column that [`ByRegion::field`] knows, in the order of its indexes.
+    /// Every column that [`ByRegion::fields`] knows, in the order of its indexes.
     pub(super) columns: Vec<ColumnInfo>,
     /// The column by which rows are searched.
     pub(super) name: Option<usize>,
@@ -148,8 +148,7 @@ impl<F: ByRegion> Indexed<F> {
         row: &Row<'_>,
         columns: &[usize],
     ) -> Result<()> {
-        let fields = columns.iter().map(|index| self.file.field(row, *index));
-        to.push(sequence, row, fields).map_err(|what| {
+        to.push(sequence, row, |put| self.file.fields(row, columns, put)).map_err(|what| {
             Error::data(self.file.path(), format!("{sequence}:{}", row.start + 1), what)
         })
     }
@@ -201,8 +200,11 @@ impl<F: ByRegion> Indexed<F> {
 
     /// What makes a row worth showing; negative infinity if nothing does.
     fn weight(&self, row: &Row<'_>) -> f64 {
-        let field = self.about.importance.map(|index| self.file.field(row, index));
-        field.and_then(|text| number(&text)).filter(|n| !n.is_nan()).unwrap_or(f64::NEG_INFINITY)
+        let mut weight = None;
+        if let Some(column) = self.about.importance {
+            self.file.fields(row, &[column], &mut |text| weight = number(text));
+        }
+        weight.filter(|n| !n.is_nan()).unwrap_or(f64::NEG_INFINITY)
     }
 
     /// Every row from the first that overlaps the region on.
@@ -290,7 +292,7 @@ impl<F: ByRegion> Indexed<F> {
             for (index, sequence) in self.about.sequences.iter().enumerate() {
                 self.each(index, 0..u32::MAX, |row| {
                     rows.push(&sequence.name, row.start, row.end);
-                    names.push(&self.file.field(&row, column));
+                    self.file.fields(&row, &[column], &mut |name| names.push(name));
                     Ok((names.len() as u64) < MOST_NAMES)
                 })?;
             }

@@ -9,7 +9,7 @@ use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Input, Options, Shape, Source};
 use crate::error::Result;
 use crate::genome::{Sequences, Strand};
-use std::borrow::Cow;
+use std::fmt::{Formatter, from_fn};
 
 /// Of a file that is read by region, so many rows tell which columns are numbers.
 const SAMPLE: usize = 10_000;
@@ -71,10 +71,12 @@ impl Layout {
     /// The place of the row that a line's fields hold.
     pub(super) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<Place<'a>> {
         let at = |index: usize| {
-            (unquoted(fields[index]), format!("{} (column {})", self.names[index], index + 1))
+            let name = move |f: &mut Formatter<'_>| {
+                write!(f, "{} (column {})", self.names[index], index + 1)
+            };
+            (unquoted(fields[index]), from_fn(name))
         };
-        let ((start, start_is), (end, end_is)) = (at(self.start), at(self.end));
-        let (start, end) = line.interval((start, &start_is), (end, &end_is), self.first)?;
+        let (start, end) = line.interval(at(self.start), at(self.end), self.first)?;
         match unquoted(fields[self.sequence]) {
             "" => Err(line.error("the sequence's name is empty")),
             sequence => Ok((sequence, start, end)),
@@ -113,8 +115,9 @@ impl Decode for Lined {
         Ok((name, Row { start, end, strand, text: line.text }))
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        unquoted(self.layout.separator.field(row.text, self.served[column])).into()
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let fields = self.layout.separator.split(row.text);
+        columns.iter().for_each(|column| put(unquoted(fields[self.served[*column]])));
     }
 }
 

@@ -9,7 +9,6 @@ use super::text::Line;
 use super::{Context, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ pub(super) trait Decode: Send + Sync + 'static {
     /// The sequence's name and the row that a line holds.
     fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)>;
 
-    /// As [`ByRegion::field`].
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str>;
+    /// As [`ByRegion::fields`].
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
 }
 
 /// The commands that index a file of that layout, in the words of tabix's options.
@@ -123,8 +122,8 @@ impl<D: Decode> ByRegion for Tabix<D> {
         })
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        self.decode.field(row, column)
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        self.decode.fields(row, columns, put);
     }
 }
 

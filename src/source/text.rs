@@ -8,6 +8,7 @@ use super::input::{Input, unreadable};
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
 use memchr::{memchr, memchr_iter, memrchr};
+use std::fmt::Display;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -239,7 +240,7 @@ impl Line<'_> {
     }
 
     /// A coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.
-    pub(crate) fn position(&self, text: &str, what: &str) -> Result<u32> {
+    pub(crate) fn position(&self, text: &str, what: impl Display) -> Result<u32> {
         match text.parse::<u32>() {
             Ok(position) if position <= MAX_POSITION && !text.starts_with('+') => Ok(position),
             _ => {
@@ -257,11 +258,11 @@ impl Line<'_> {
     /// a sequence is number `first` (0: the end is not included, 1: it is).
     pub(crate) fn interval(
         &self,
-        (start, start_is): (&str, &str),
-        (end, end_is): (&str, &str),
+        (start, start_is): (&str, impl Display),
+        (end, end_is): (&str, impl Display),
         first: u32,
     ) -> Result<(u32, u32)> {
-        let start = self.position(start, start_is)?;
+        let start = self.position(start, &start_is)?;
         let end = self.position(end, end_is)?;
         match start.checked_sub(first) {
             None => Err(self.error(format!("{start_is} is 0, but counts from 1"))),

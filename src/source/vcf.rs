@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences, Strand};
 pub(super) use bcf::FORMAT as BCF;
 use header::Header;
-use std::borrow::Cow;
 
 pub(super) const FORMAT: Format = Format {
     name: "vcf",
@@ -97,7 +96,9 @@ impl Variants {
         let infos = self.info.iter().map(|info| (info.key.as_str(), info.number));
         let mut numbers = fixed.chain(infos).enumerate().filter(|(_, (_, number))| *number);
         numbers.try_for_each(|(column, (name, _))| {
-            number_of(&self.field(row, column), name).map(|_| ())
+            let mut checked = Ok(());
+            self.fields(row, &[column], &mut |field| checked = number_of(field, name).map(|_| ()));
+            checked
         })
     }
 }
@@ -107,11 +108,15 @@ impl Decode for Variants {
         variant(line)
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        let field = |index| row.text.split('\t').nth(index).unwrap_or_default();
-        match FIXED.get(column) {
-            Some((_, index)) => field(*index).into(),
-            None => self.info[column - FIXED.len()].value(field(INFO)).into(),
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        // What stands behind, of samples, is not split.
+        let mut fields = [""; INFO + 1];
+        fields.iter_mut().zip(row.text.split('\t')).for_each(|(field, text)| *field = text);
+        for column in columns {
+            put(match FIXED.get(*column) {
+                Some((_, index)) => fields[*index],
+                None => self.info[column - FIXED.len()].value(fields[INFO]),
+            });
         }
     }
 }
@@ -177,7 +182,7 @@ fn in_memory(
     let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
     each(&mut |line| {
         let (sequence, row) = variants.row(line)?;
-        let fields = served.iter().map(|index| variants.field(&row, *index));
+        let fields = |put: &mut dyn FnMut(&str)| variants.fields(&row, &served, put);
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
             let what = format!(

@@ -3,13 +3,12 @@
 use super::record::{Record, sequences};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use crate::source::alignment::{Alignment, about, field};
+use crate::source::alignment::{Alignment, about, fields};
 use crate::source::bgzf::Bgzf;
 use crate::source::binning::Index;
 use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
 use crate::source::pool::Pool;
 use crate::source::{Input, Options, Source};
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
@@ -86,7 +85,7 @@ impl ByRegion for Reads {
         self.readers.lend(open, |reader| self.walk(reader, sequence, bases, take))
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        field(row, column)
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        fields(row, columns, put);
     }
 }

@@ -68,9 +68,10 @@ pub(super) fn genes(file: &impl ByRegion, about: &About) -> Result<Records> {
     let mut genes = Genes::default();
     for (index, sequence) in about.sequences.iter().enumerate() {
         file.each(index, 0..u32::MAX, &mut |row| {
-            let field = |column: Option<usize>| match column {
-                Some(column) => file.field(&row, column).into_owned(),
-                None => String::new(),
+            let field = |column: Option<usize>| {
+                let mut text = String::new();
+                file.fields(&row, column.as_slice(), &mut |field| text.push_str(field));
+                text
             };
             genes.append(Gene {
                 sequence: sequence.name.to_string(),

@@ -4,12 +4,11 @@ use super::container::Cram;
 use super::index::Index;
 use super::record::{Decoder, Read};
 use crate::error::{Error, Result};
-use crate::source::alignment::{Alignment, about, field};
+use crate::source::alignment::{Alignment, about, fields};
 use crate::source::binning::index_beside;
 use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
 use crate::source::pool::Pool;
 use crate::source::{Input, Options, Source};
-use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
@@ -113,7 +112,7 @@ impl ByRegion for Reads {
         self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        field(row, column)
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        fields(row, columns, put);
     }
 }

@@ -1,9 +1,9 @@
 //! Rows as they are collected into columns whose kinds are known.
 
 use super::Row;
+use crate::source::text::shortened;
 use crate::source::{ColumnInfo, ColumnKind, Rows};
 use crate::table::{Column, Data, Table, Texts};
-use std::borrow::Cow;
 
 /// Collects rows.
 pub(in crate::source) struct Builder {
@@ -27,23 +27,35 @@ impl Builder {
         self.rows.start.len()
     }
 
-    /// Adds a row; says what is wrong if a field is not what its column holds.
-    pub(in crate::source) fn push<'f>(
+    /// Adds a row, whose fields `fields` gives; says what is wrong if one is not what its column
+    /// holds.
+    pub(in crate::source) fn push(
         &mut self,
         sequence: &str,
         row: &Row<'_>,
-        fields: impl Iterator<Item = Cow<'f, str>>,
+        fields: impl FnOnce(&mut dyn FnMut(&str)),
     ) -> Result<(), String> {
-        for (field, column) in fields.zip(&mut self.rows.columns) {
-            match &mut column.data {
-                Data::Text(texts) => texts.push(&field),
-                Data::Singles(numbers) => numbers.push(number(&field, &column.name)? as f32),
-                Data::Doubles(numbers) => numbers.push(number(&field, &column.name)?),
+        let mut columns = self.rows.columns.iter_mut();
+        let mut wrong = Ok(());
+        let mut or_wrong = |field: &str, name: &str| {
+            number(field, name).unwrap_or_else(|what| {
+                wrong = Err(what);
+                f64::NAN
+            })
+        };
+        fields(&mut |field| match columns.next() {
+            Some(Column { data: Data::Text(texts), .. }) => texts.push(field),
+            Some(Column { data: Data::Singles(numbers), name }) => {
+                numbers.push(or_wrong(field, name) as f32);
             }
-        }
+            Some(Column { data: Data::Doubles(numbers), name }) => {
+                numbers.push(or_wrong(field, name));
+            }
+            None => {}
+        });
         self.rows.push(sequence, row.start, row.end);
         self.rows.strand.push(row.strand);
-        Ok(())
+        wrong
     }
 
     pub(in crate::source) fn rows(self) -> Rows {
@@ -58,8 +70,5 @@ impl Builder {
 
 /// The number in a field of the column of that name; says what is wrong if it is text.
 pub(in crate::source) fn number(field: &str, name: &str) -> Result<f64, String> {
-    super::number(field).ok_or_else(|| {
-        let shown: String = field.chars().take(40).collect();
-        format!("{name} is not a number: '{shown}'")
-    })
+    super::number(field).ok_or_else(|| format!("{name} is not a number: '{}'", shortened(field)))
 }

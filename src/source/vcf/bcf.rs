@@ -13,7 +13,6 @@ use crate::source::packed::{Packed, sequences_of};
 use crate::source::tabix::Decode;
 use crate::source::text::Line;
 use crate::source::{Context, Format, Input, Options, Source};
-use std::borrow::Cow;
 use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -202,7 +201,7 @@ impl ByRegion for Bcf {
         })
     }
 
-    fn field<'r>(&self, row: &Row<'r>, column: usize) -> Cow<'r, str> {
-        self.variants.field(row, column)
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        self.variants.fields(row, columns, put);
     }
 }
