@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 ///
 /// # Errors
 /// [`ScriptFailed`] with the first command that failed; nobody answers at the address.
-pub async fn attach(options: AttachOptions) -> Result<()> {
+pub(super) async fn attach(options: AttachOptions) -> Result<()> {
     let script = match &options.script.script {
         Some(path) => Some(read_script(path).await?),
         None => None,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// What `inspect` and `query` open.
 #[derive(Debug, Args)]
-pub struct Beside {
+pub(super) struct Beside {
     /// Assembly, as when serving
     #[arg(long, value_name = "NAME|FILE")]
     assembly: Option<String>,

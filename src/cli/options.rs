@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
 #[derive(Debug, Parser)]
@@ -256,23 +258,26 @@ pub enum LogFormat {
 
 impl Options {
     /// Sends log lines to standard error. The environment variable `EPIVIZRS_LOG` overrides
-    /// `-v` and `-q`, with tracing's filter syntax.
-    pub fn set_up_logging(&self) {
-        let level = match (self.quiet, self.verbose) {
-            (true, _) => "error",
-            (_, 0) => "epivizrs=info,warn",
-            (_, 1) => "epivizrs=debug,info",
-            _ => "trace",
+    /// `-v` and `-q`: a level, or `part=level` with commas between.
+    pub(super) fn set_up_logging(&self) {
+        let (own, others) = match (self.quiet, self.verbose) {
+            (true, _) => (Level::ERROR, Level::ERROR),
+            (_, 0) => (Level::INFO, Level::WARN),
+            (_, 1) => (Level::DEBUG, Level::INFO),
+            _ => (Level::TRACE, Level::TRACE),
         };
-        let filter =
-            EnvFilter::try_from_env("EPIVIZRS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-        let builder = tracing_subscriber::fmt().with_writer(LogLines).with_env_filter(filter);
+        let wanted = std::env::var("EPIVIZRS_LOG").ok();
+        let filter = wanted.and_then(|wanted| wanted.parse::<Targets>().ok());
+        let filter = filter
+            .unwrap_or_else(|| Targets::new().with_target("epivizrs", own).with_default(others));
         let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        match self.log_format {
-            LogFormat::Json => builder.json().init(),
-            LogFormat::Text => builder.with_ansi(color).with_target(false).without_time().init(),
-        }
+        let lines = tracing_subscriber::fmt::layer().with_writer(LogLines);
+        let lines = match self.log_format {
+            LogFormat::Json => lines.json().boxed(),
+            LogFormat::Text => lines.with_ansi(color).with_target(false).without_time().boxed(),
+        };
+        tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     }
 }
 

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A file that cannot be served (unless `--keep-going`), or a port that is taken.
-pub async fn serve(options: Options) -> Result<()> {
+pub(super) async fn serve(options: Options) -> Result<()> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
