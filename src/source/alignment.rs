@@ -1,5 +1,6 @@
 //! Aligned reads, however their file packs them: what is counted of them, and what is shown.
 
+use super::fields::first_fields;
 use super::indexed::{About, Flow, Row};
 use super::{ColumnInfo, ColumnKind, Shape};
 use crate::error::{Error, Result};
@@ -144,7 +145,6 @@ pub(super) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
 
 /// As [`super::indexed::ByRegion::fields`].
 pub(super) fn fields(row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-    let mut fields = [""; COLUMNS.len()];
-    fields.iter_mut().zip(row.text.split('\t')).for_each(|(field, text)| *field = text);
+    let fields = first_fields::<{ COLUMNS.len() }>(row.text);
     columns.iter().for_each(|column| put(fields[*column]));
 }

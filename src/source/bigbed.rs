@@ -8,7 +8,7 @@ pub(super) mod auto_sql;
 mod transcript;
 
 use super::bbi::Bbi;
-use super::fields::Separator;
+use super::fields::{Separator, split};
 use super::indexed::{About, ByRegion, Flow, Indexed, Row};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source, Unit};
 use crate::error::Result;
@@ -135,7 +135,7 @@ impl ByRegion for BigBed {
                 if end < start {
                     return Err(damaged(&format!("a row ends ({end}) before it starts ({start})")));
                 }
-                let field = |index| text.split('\t').nth(index).unwrap_or_default();
+                let field = |index| split(text, b'\t').nth(index).unwrap_or_default();
                 let strand = self.strand.map(field).map_or(Strand::Both, Strand::from_text);
                 let row = Row { start, end, strand, text };
                 if self.exons {

@@ -34,12 +34,7 @@ impl Separator {
         match self {
             Separator::Tab => {
                 let mut fields = Vec::with_capacity(16);
-                let mut start = 0;
-                for tab in memchr::memchr_iter(b'\t', line.as_bytes()) {
-                    fields.push(&line[start..tab]);
-                    start = tab + 1;
-                }
-                fields.push(&line[start..]);
+                fields.extend(split(line, b'\t'));
                 fields
             }
             Separator::Space => line.split_ascii_whitespace().collect(),
@@ -53,6 +48,25 @@ impl Separator {
             }
         }
     }
+}
+
+/// The parts of a text between those bytes, which are ASCII: [`str::split`], but twice as fast on
+/// the short fields of lines.
+pub(super) fn split(text: &str, between: u8) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(between, text.as_bytes()).chain([text.len()]);
+    ends.map(move |end| {
+        let part = &text[start..end];
+        start = end + 1;
+        part
+    })
+}
+
+/// The parts of a text between tabs, as many as there is room for; what is missing is empty.
+pub(super) fn first_fields<const N: usize>(text: &str) -> [&str; N] {
+    let mut fields = [""; N];
+    fields.iter_mut().zip(split(text, b'\t')).for_each(|(field, part)| *field = part);
+    fields
 }
 
 /// A field without the quotes that R writes around texts.
@@ -248,6 +262,9 @@ mod tests {
     fn fields_are_split_as_the_line_is_written() {
         assert_eq!(Separator::of("a b\tc"), Separator::Tab);
         assert_eq!(Separator::Tab.split("a b\t\tc"), ["a b", "", "c"]);
+        assert_eq!(Separator::Tab.split(""), [""]);
+        assert_eq!(first_fields("a\tb\tc"), ["a", "b"]);
+        assert_eq!(first_fields("a\t\tc"), ["a", "", "c", "", ""]);
         assert_eq!(Separator::Space.split(" a  b\tc"), ["a", "b", "c"]);
         let fields = Separator::Comma.split("\"a,b\",2,");
         assert_eq!(fields.into_iter().map(unquoted).collect::<Vec<_>>(), ["a,b", "2", ""]);

@@ -7,6 +7,7 @@
 mod bcf;
 mod header;
 
+use super::fields::{first_fields, split};
 use super::indexed::{About, Builder, Indexed, Row, number_of};
 use super::sorted::Remedy;
 use super::tabix::{self, Decode, Tabix};
@@ -110,8 +111,7 @@ impl Decode for Variants {
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         // What stands behind, of samples, is not split.
-        let mut fields = [""; INFO + 1];
-        fields.iter_mut().zip(row.text.split('\t')).for_each(|(field, text)| *field = text);
+        let fields = first_fields::<{ INFO + 1 }>(row.text);
         for column in columns {
             put(match FIXED.get(*column) {
                 Some((_, index)) => fields[*index],
@@ -123,7 +123,7 @@ impl Decode for Variants {
 
 /// The sequence's name and the row that a line holds.
 fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
-    let mut fields = line.text.split('\t');
+    let mut fields = split(line.text, b'\t');
     let mut next = || {
         let few = || line.error("expected 8 columns or more, between tabs");
         fields.next().ok_or_else(few)
@@ -150,9 +150,9 @@ fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
 
 /// The value of a key of INFO; empty if the key stands alone, none if it is not there.
 fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
-    info.split(';').find_map(|entry| match entry.split_once('=') {
-        Some((found, value)) => (found == key).then_some(value),
-        None => (entry == key).then_some(""),
+    split(info, b';').find_map(|entry| match entry.strip_prefix(key)? {
+        "" => Some(""),
+        rest => rest.strip_prefix('='),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::From;
 use crate::error::Result;
+use crate::source::fields::split;
 use crate::source::genes::{Gene, Genes, records};
 use crate::source::indexed::{About, ByRegion, Row};
 use crate::source::{ColumnInfo, ColumnKind, Records, Unit};
@@ -33,7 +34,7 @@ pub(super) fn columns(position: impl Fn(&str) -> Option<usize>) -> Vec<(ColumnIn
 /// The exons of a row; what is wrong with them otherwise.
 pub(super) fn exons(row: &Row<'_>) -> Result<Vec<(u32, u32)>, &'static str> {
     let list = |index: usize| {
-        let field = row.text.split('\t').nth(index).unwrap_or_default();
+        let field = split(row.text, b'\t').nth(index).unwrap_or_default();
         let numbers = field.split_terminator(',').map(|number| number.trim().parse::<u32>());
         numbers.collect::<Result<Vec<_>, _>>().map_err(|_| "a block is not whole numbers")
     };
