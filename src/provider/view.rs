@@ -383,6 +383,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_before_a_clear_is_done_is_not_held() {
+        let clear_of = |orders: Vec<Order>| match &orders[..] {
+            [Order::Clear(clear), Order::Redraw, ..] => Some(clear.clone()),
+            _ => None,
+        };
+        let (close, wide) = (place(10_000, 11_000), place(0, 1_000_000));
+        // The page asked for `close` before it cleared. If that counted as held, the wide view
+        // behind it would be a change of level, which takes one more clear.
+        let clears_again = |confirms: bool, patience: Duration| {
+            let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+            asks(&mut view, &close, &close, &mut now);
+            view.renew("signals", now);
+            let clear = clear_of(view.orders(&Dense, now)).expect("a clear");
+            now += patience;
+            let ticket = view.request("signals", "rows", &close, &Dense, now);
+            view.answered(&ticket, now);
+            if confirms {
+                view.cleared(&clear);
+            }
+            view.request("signals", "rows", &wide, &Dense, now);
+            clear_of(view.orders(&Dense, now)).is_some()
+        };
+        assert!(!clears_again(true, Duration::ZERO));
+        assert!(!clears_again(false, CONFIRMED / 2), "it may still clear");
+        assert!(clears_again(false, CONFIRMED), "a page that does not say so is trusted in time");
+    }
+
+    #[test]
     fn a_piece_that_touches_what_is_held_tears_nothing() {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         let looks_at = place(10_000, 11_000);
