@@ -5,82 +5,20 @@
 //! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
 
 mod builder;
+mod by_region;
 mod census;
 
 use super::density::{bins, starts_by_reading};
 use super::{CLOSE, ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequences, Strand};
+use crate::genome::{Region, Sequences};
 use crate::table::{Column, Data, Table, Texts};
 pub(super) use builder::{Builder, number as number_of};
+pub(super) use by_region::{About, ByRegion, Flow, Row};
 use census::{COARSE, Census, FINEST};
 use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// A row as its file gives it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
-    /// First base, 0-based.
-    pub(super) start: u32,
-    /// One past the last base.
-    pub(super) end: u32,
-    pub(super) strand: Strand,
-    /// The rest of it; [`ByRegion::fields`] finds the columns in there.
-    pub(super) text: &'a str,
-}
-
-impl Row<'_> {
-    /// One past the base up to which the row is found: one without bases is found where it stands.
-    pub(super) fn reach(&self) -> u32 {
-        self.end.max(self.start + 1)
-    }
-}
-
-/// Whether more rows are wanted; an error stops as well.
-pub(super) type Flow = ControlFlow<Result<()>>;
-
-/// A file whose rows can be read from any base of a sequence on.
-pub(super) trait ByRegion: Send + Sync + 'static {
-    /// The file, for messages.
-    fn path(&self) -> &Path;
-
-    /// Whether [`About::rows`] are what the file says, not an estimate.
-    fn is_counted(&self) -> bool {
-        true
-    }
-
-    /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
-    /// without bases: that stands there), in the order of the file, until it says stop.
-    fn each(
-        &self,
-        sequence: usize,
-        bases: Range<u32>,
-        take: &mut dyn FnMut(Row<'_>) -> Flow,
-    ) -> Result<()>;
-
-    /// Gives `put` what a row's text holds for the columns of those indexes, one after the other;
-    /// empty if nothing. All at once, so that a row is split once.
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
-}
-
-/// What a file says of itself when it is opened.
-pub(super) struct About {
-    pub(super) shape: Shape,
-    /// The sequences that have rows.
-    pub(super) sequences: Sequences,
-    /// Whether their lengths are those of the assembly.
-    pub(super) knows_lengths: bool,
-    /// How many rows each sequence has, as far as that is known without reading them.
-    pub(super) rows: Vec<u64>,
-    /// Every column that [`ByRegion::fields`] knows, in the order of its indexes.
-    pub(super) columns: Vec<ColumnInfo>,
-    /// The column by which rows are searched.
-    pub(super) name: Option<usize>,
-    /// The number column that makes a row worth showing when there is no room for all.
-    pub(super) importance: Option<usize>,
-}
 
 /// Features that are read by region, as a [`Source`].
 pub(super) struct Indexed<F> {

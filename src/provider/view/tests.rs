@@ -1,0 +1,95 @@
+//! Orders of single situations. Whole walks are in `tests/page`.
+
+use super::*;
+
+/// A dense signal.
+struct Dense;
+
+impl Counts for Dense {
+    fn shape(&self, _: &str) -> Option<Shape> {
+        Some(Shape::Dense)
+    }
+
+    fn rows(&self, _: &str, region: &Region, level: Level) -> u64 {
+        u64::from(region.len().div_ceil(level.width()))
+    }
+}
+
+fn place(start: u32, end: u32) -> Region {
+    Region::new("chr1", start, end)
+}
+
+/// The page asks for a piece and is answered; then it tells where it looks.
+fn asks(view: &mut View, piece: &Region, looks_at: &Region, now: &mut Duration) -> Vec<Order> {
+    let ticket = view.request("signals", "rows", piece, &Dense, *now);
+    view.answered(&ticket, *now);
+    while !view.orders(&Dense, *now).contains(&Order::Locate) {
+        *now = view.next();
+    }
+    view.located(Some(looks_at.clone()), &Dense, *now);
+    view.orders(&Dense, *now)
+}
+
+/// `tests/page` does not need this: there the redraw at rest has the page ask again. A page
+/// that takes a redraw for a mere painting has only this.
+#[test]
+fn a_view_that_an_island_took_the_place_of_is_cleared() {
+    let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+    let looks_at = place(10_000, 11_000);
+    let orders = asks(&mut view, &looks_at, &looks_at, &mut now);
+    assert!(!orders.iter().any(|order| matches!(order, Order::Clear(_))), "{orders:?}");
+    let orders = asks(&mut view, &place(50_000, 51_000), &looks_at, &mut now);
+    assert!(
+        matches!(&orders[..], [Order::Clear(clear), Order::Redraw] if clear.group == "signals"),
+        "{orders:?}"
+    );
+}
+
+#[test]
+fn values_beyond_their_rows_are_cleared() {
+    let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+    let looks_at = place(10_000, 11_000);
+    asks(&mut view, &looks_at, &looks_at, &mut now);
+    let values = view.request("signals", "signal", &place(10_000, 12_000), &Dense, now);
+    view.answered(&values, now);
+    let orders = asks(&mut view, &place(10_999, 11_500), &looks_at, &mut now);
+    assert!(matches!(&orders[..], [Order::Clear(_), Order::Redraw]), "{orders:?}");
+}
+
+#[test]
+fn what_is_asked_before_a_clear_is_done_is_not_held() {
+    let clear_of = |orders: Vec<Order>| match &orders[..] {
+        [Order::Clear(clear), Order::Redraw, ..] => Some(clear.clone()),
+        _ => None,
+    };
+    let (close, wide) = (place(10_000, 11_000), place(0, 1_000_000));
+    // The page asked for `close` before it cleared. If that counted as held, the wide view
+    // behind it would be a change of level, which takes one more clear.
+    let clears_again = |confirms: bool, patience: Duration| {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        asks(&mut view, &close, &close, &mut now);
+        view.renew("signals", now);
+        let clear = clear_of(view.orders(&Dense, now)).expect("a clear");
+        now += patience;
+        let ticket = view.request("signals", "rows", &close, &Dense, now);
+        view.answered(&ticket, now);
+        if confirms {
+            view.cleared(&clear);
+        }
+        view.request("signals", "rows", &wide, &Dense, now);
+        clear_of(view.orders(&Dense, now)).is_some()
+    };
+    assert!(!clears_again(true, Duration::ZERO));
+    assert!(!clears_again(false, CONFIRMED / 2), "it may still clear");
+    assert!(clears_again(false, CONFIRMED), "a page that does not say so is trusted in time");
+}
+
+#[test]
+fn a_piece_that_touches_what_is_held_tears_nothing() {
+    let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+    let looks_at = place(10_000, 11_000);
+    asks(&mut view, &looks_at, &looks_at, &mut now);
+    // The page's pieces share a base with what it holds.
+    let orders = asks(&mut view, &place(10_999, 12_000), &place(10_500, 11_500), &mut now);
+    assert_eq!(orders, [Order::Redraw]);
+}

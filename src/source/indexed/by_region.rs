@@ -1,0 +1,70 @@
+//! What a format gives so that its files are served by region.
+
+use crate::error::Result;
+use crate::genome::{Sequences, Strand};
+use crate::source::{ColumnInfo, Shape};
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+
+/// A row as its file gives it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::source) struct Row<'a> {
+    /// First base, 0-based.
+    pub(in crate::source) start: u32,
+    /// One past the last base.
+    pub(in crate::source) end: u32,
+    pub(in crate::source) strand: Strand,
+    /// The rest of it; [`ByRegion::fields`] finds the columns in there.
+    pub(in crate::source) text: &'a str,
+}
+
+impl Row<'_> {
+    /// One past the base up to which the row is found: one without bases is found where it stands.
+    pub(in crate::source) fn reach(&self) -> u32 {
+        self.end.max(self.start + 1)
+    }
+}
+
+/// Whether more rows are wanted; an error stops as well.
+pub(in crate::source) type Flow = ControlFlow<Result<()>>;
+
+/// A file whose rows can be read from any base of a sequence on.
+pub(in crate::source) trait ByRegion: Send + Sync + 'static {
+    /// The file, for messages.
+    fn path(&self) -> &Path;
+
+    /// Whether [`About::rows`] are what the file says, not an estimate.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
+    /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
+    /// without bases: that stands there), in the order of the file, until it says stop.
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()>;
+
+    /// Gives `put` what a row's text holds for the columns of those indexes, one after the other;
+    /// empty if nothing. All at once, so that a row is split once.
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
+}
+
+/// What a file says of itself when it is opened.
+pub(in crate::source) struct About {
+    pub(in crate::source) shape: Shape,
+    /// The sequences that have rows.
+    pub(in crate::source) sequences: Sequences,
+    /// Whether their lengths are those of the assembly.
+    pub(in crate::source) knows_lengths: bool,
+    /// How many rows each sequence has, as far as that is known without reading them.
+    pub(in crate::source) rows: Vec<u64>,
+    /// Every column that [`ByRegion::fields`] knows, in the order of its indexes.
+    pub(in crate::source) columns: Vec<ColumnInfo>,
+    /// The column by which rows are searched.
+    pub(in crate::source) name: Option<usize>,
+    /// The number column that makes a row worth showing when there is no room for all.
+    pub(in crate::source) importance: Option<usize>,
+}
