@@ -123,20 +123,21 @@ impl<W: Write + Seek> Writer<W> {
         };
         let sequence = self.sequences.len() as u32 - 1;
         let (start, end) = (first.0, last.1);
-        let mut head = Vec::with_capacity(24);
+        let mut plain = Vec::with_capacity(24 + 12 * RECORDS);
         // No step, no span, kind 1: each record has its own start and end.
         for number in [sequence, start, end, 0, 0] {
-            head.extend(number.to_le_bytes());
+            plain.extend(number.to_le_bytes());
         }
-        head.extend([1, 0]);
-        head.extend((self.block.len() as u16).to_le_bytes());
-        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(&head)?;
+        plain.extend([1, 0]);
+        plain.extend((self.block.len() as u16).to_le_bytes());
         for (start, end, value) in self.block.drain(..) {
-            packed.write_all(&start.to_le_bytes())?;
-            packed.write_all(&end.to_le_bytes())?;
-            packed.write_all(&value.to_le_bytes())?;
+            plain.extend(start.to_le_bytes());
+            plain.extend(end.to_le_bytes());
+            plain.extend(value.to_le_bytes());
         }
+        // At once: the encoder clears its whole buffer each time it is given something.
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&plain)?;
         let packed = packed.finish()?;
         let size = packed.len() as u64;
         self.blocks.push(Block { sequence, start, end, offset: self.at, size });
