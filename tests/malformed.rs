@@ -75,6 +75,8 @@ fn wrong_places_are_said_with_their_line() {
         ("-5", "is negative"),
         ("9999999999", "is beyond 2,147,483,647"),
         ("2147483648", "is beyond 2,147,483,647"),
+        ("99999999999999999999999", "is beyond 2,147,483,647"),
+        ("+5", "is not a whole number"),
         ("ten", "is not a whole number"),
         ("", "is not a whole number"),
     ];

@@ -50,8 +50,15 @@ impl Aliases {
             self.rows.len() - 1
         });
         for name in names {
-            if self.by_name.insert((*name).to_owned(), row) != Some(row) {
-                self.rows[row].push((*name).to_owned());
+            // Names that stood apart until now bring all of theirs.
+            let joined = match self.by_name.get(*name) {
+                Some(known) if *known == row => continue,
+                Some(known) => std::mem::take(&mut self.rows[*known]),
+                None => vec![(*name).to_owned()],
+            };
+            for name in joined {
+                self.by_name.insert(name.clone(), row);
+                self.rows[row].push(name);
             }
         }
     }
@@ -79,6 +86,8 @@ mod tests {
         assert_eq!(names(beside).unwrap(), ["chr1", "1", "CM1.1"]);
         let table = "1\tchr1\tassembly,ensembl\nNC_1.1\tchr1\trefseq\n";
         assert_eq!(names(table).unwrap(), ["1", "chr1", "NC_1.1"]);
+        let late = "chr1\t1\nNC_1\tCM_1\n1\tNC_1\n";
+        assert_eq!(names(late).unwrap(), ["chr1", "1", "NC_1", "CM_1"]);
         assert!(names("chr1\n").unwrap_err().contains("line 1: expected names"));
     }
 }

@@ -308,15 +308,21 @@ impl Bbi {
             Some((magic, _, key, 8, _)) => (magic, key as usize),
             _ => return Err(self.damaged(start, "the list of sequences is damaged")),
         };
-        if magic != CHROMOSOME_TREE || key > 1024 {
+        if magic != CHROMOSOME_TREE || !(1..=1024).contains(&key) {
             return Err(self.damaged(start, "the list of sequences is damaged"));
         }
         let mut nodes = vec![start + 32];
         let mut found = Vec::new();
+        let mut visited = 0;
         while let Some(offset) = nodes.pop() {
             let bytes = self.bytes(offset, 4)?;
             let (leaf, count) = (bytes[0] == 1, self.fields(&bytes[2..]).u16().unwrap_or(0));
             let bytes = self.bytes(offset + 4, u64::from(count) * (key as u64 + 8))?;
+            // Each node takes room in the file: more of them than that are a circle.
+            visited += 4 + bytes.len() as u64;
+            if visited > self.length {
+                return Err(self.damaged(offset, "the list of sequences runs in a circle"));
+            }
             let mut fields = self.fields(&bytes);
             while let Some(name) = fields.take(key) {
                 match (leaf, fields) {
@@ -324,10 +330,6 @@ impl Bbi {
                     (false, mut fields) => nodes.extend(fields.u64()),
                 }
                 fields.take(8);
-            }
-            // Each name takes room in the file; more nodes than that are a circle.
-            if (nodes.len() + found.len()) as u64 > self.length {
-                return Err(self.damaged(offset, "the list of sequences runs in a circle"));
             }
         }
         found.sort_by_key(|(_, id, _)| *id);

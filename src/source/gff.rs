@@ -204,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn parents_that_are_named_often_or_run_in_circles_do_not_hold_us() {
+        let line = |kind: &str, rest: &str| format!("8\tx\t{kind}\t11\t20\t.\t+\t.\t{rest}\n");
+        let again = "a,".repeat(8) + "b";
+        let text = [
+            line("gene", "ID=g"),
+            line("mRNA", &format!("ID=a;Parent={again}")),
+            line("mRNA", &format!("ID=b;Parent={again},g")),
+            line("exon", "Parent=a"),
+        ];
+        let rows = genes_of("x.gff3", &text.concat()).unwrap();
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        assert_eq!(rows[0][3..5], ["11", "20"], "the exon is that of the one gene above");
+        let circle =
+            [line("gene", "ID=g"), line("mRNA", "ID=a;Parent=a"), line("exon", "Parent=a")];
+        assert_eq!(genes_of("x.gff3", &circle.concat()).unwrap().len(), 1, "g alone");
+    }
+
+    #[test]
     fn gtf_exons_of_all_transcripts_are_joined() {
         let line = |kind: &str, start: u32, end: u32, rest: &str| {
             format!("8\tx\t{kind}\t{start}\t{end}\t.\t-\t.\tgene_id \"G1\"; {rest}\n")

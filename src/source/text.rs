@@ -244,10 +244,12 @@ impl Line<'_> {
         match text.parse::<u32>() {
             Ok(position) if position <= MAX_POSITION && !text.starts_with('+') => Ok(position),
             _ => {
-                let problem = match text.parse::<i64>() {
-                    Ok(number) if number < 0 => "is negative",
-                    Ok(_) => "is beyond 2,147,483,647",
-                    Err(_) => "is not a whole number",
+                let digits =
+                    |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                let problem = match text.strip_prefix('-') {
+                    Some(rest) if digits(rest) => "is negative",
+                    None if digits(text) => "is beyond 2,147,483,647",
+                    _ => "is not a whole number",
                 };
                 Err(self.error(format!("{what} {problem}: '{}'", shortened(text))))
             }

@@ -171,6 +171,26 @@ fn a_bomb_does_not_go_off() {
     assert!(error.contains("a block of data is damaged"), "{error}");
 }
 
+#[test]
+fn a_list_of_sequences_without_end_is_an_error() {
+    let variant = Variant { big_endian: false, packed: true, sequences_last: false };
+    let whole = file().write(variant);
+    let tree = u64::from_le_bytes(whole[8..16].try_into().unwrap()) as usize;
+    let key = u32::from_le_bytes(whole[tree + 8..tree + 12].try_into().unwrap()) as usize;
+    // The root becomes a node whose one child it is itself.
+    let root = tree + 32;
+    let mut circle = whole.clone();
+    circle[root..root + 4].copy_from_slice(&[0, 0, 1, 0]);
+    circle[root + 4 + key..root + 12 + key].copy_from_slice(&(root as u64).to_le_bytes());
+    let error = open(&circle, "").err().unwrap();
+    assert!(error.contains("the list of sequences runs in a circle"), "{error}");
+    // Names of no length never come to an end.
+    let mut nameless = whole;
+    nameless[tree + 8..tree + 12].fill(0);
+    let error = open(&nameless, "").err().unwrap();
+    assert!(error.contains("the list of sequences is damaged"), "{error}");
+}
+
 /// A row of the bigBed: place, name, score, strand, value.
 type Bed = (u32, u32, u32, String);
 

@@ -42,8 +42,8 @@ impl Index {
             let (leaf, count) = (bytes[0] == 1, file.fields(&bytes[2..]).u16().unwrap_or(0));
             let entry = if leaf { 32 } else { 24 };
             let bytes = file.bytes(offset + 4, u64::from(count) * entry)?;
-            // Each entry takes room in the file.
-            visited += u64::from(count) * entry;
+            // Each node takes room in the file.
+            visited += 4 + u64::from(count) * entry;
             if depth > DEEPEST || visited > file.length {
                 return Err(file.damaged(offset, "the index runs in a circle"));
             }

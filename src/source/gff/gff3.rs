@@ -105,10 +105,15 @@ pub(super) fn genes(blocks: Vec<Parsed>, unit: Unit, input: &Input) -> Result<Ve
     let orphans = pieces.iter().filter(|piece| !tree.attach(piece, unit)).count();
     if orphans > 0 {
         let path = input.path().display();
-        tracing::warn!("{path}: {orphans} exons have a parent that is not in the file; not shown");
+        tracing::warn!(
+            "{path}: {orphans} exons have no parent in the file that is a gene's; not shown"
+        );
     }
     Ok(tree.rows(unit))
 }
+
+/// A feature has few others above it, a transcript and a gene; one that says more is not believed.
+const MOST_ABOVE: usize = 64;
 
 #[derive(Default)]
 struct Tree {
@@ -125,7 +130,7 @@ impl Tree {
             match (unit, self.features.find(&piece.sequence, parent)) {
                 (_, None) => {}
                 (Unit::Transcripts, Some(index)) => owners.push(index),
-                (Unit::Genes, Some(index)) => self.roots(index, 0, &mut owners),
+                (Unit::Genes, Some(index)) => owners.extend(self.roots(index)),
             }
         }
         owners.sort_unstable();
@@ -141,17 +146,24 @@ impl Tree {
         !owners.is_empty()
     }
 
-    /// The features at the top of the one at `index`.
-    fn roots(&self, index: usize, depth: u8, found: &mut Vec<usize>) {
-        let feature = &self.features.list[index];
-        let above = feature.parents.split(',').filter(|parent| !parent.is_empty());
-        let above: Vec<_> =
-            above.filter_map(|parent| self.features.find(&feature.sequence, parent)).collect();
-        // Parents are few steps up; a circle of them must not hold us.
-        match above.is_empty() || depth == 8 {
-            true => found.push(index),
-            false => above.into_iter().for_each(|index| self.roots(index, depth + 1, found)),
+    /// The features above the one at `index` that are in no other; none if they run in a circle.
+    fn roots(&self, index: usize) -> Vec<usize> {
+        let (mut found, mut seen, mut next) = (Vec::new(), vec![index], 0);
+        while let Some(&index) = seen.get(next) {
+            next += 1;
+            let feature = &self.features.list[index];
+            let above = feature.parents.split(',').filter(|parent| !parent.is_empty());
+            let above = above.filter_map(|parent| self.features.find(&feature.sequence, parent));
+            let mut is_root = true;
+            for parent in above {
+                is_root = false;
+                if seen.len() < MOST_ABOVE && !seen.contains(&parent) {
+                    seen.push(parent);
+                }
+            }
+            found.extend(is_root.then_some(index));
         }
+        found
     }
 
     fn rows(self, unit: Unit) -> Vec<Gene> {
@@ -171,9 +183,8 @@ impl Tree {
             }
             let mut row = feature.clone();
             if unit == Unit::Transcripts {
-                let mut roots = Vec::new();
-                self.roots(index, 0, &mut roots);
-                if let Some(gene) = roots.first().map(|root| &self.features.list[*root]) {
+                if let Some(gene) = self.roots(index).first().map(|root| &self.features.list[*root])
+                {
                     row.name =
                         if gene.name.is_empty() { plain_id(&gene.id) } else { gene.name.clone() };
                     row.entrez = gene.entrez.clone().or_else(|| Some(plain_id(&gene.id)));
