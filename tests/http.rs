@@ -372,6 +372,22 @@ async fn pages_of_strangers_may_not_ask() {
     assert_eq!(before.status, 204);
     assert_eq!(before.headers["access-control-allow-methods"], "GET, POST");
     assert_eq!(ask("null").await.status, 403);
+    // The address of a picture brings no origin, and could delete what users saved.
+    let write = "/api?action=deleteWorkspace&id=1";
+    let picture = "sec-fetch-site: cross-site\r\nsec-fetch-mode: no-cors\r\n";
+    let link = "sec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\n";
+    for (path, headers, status) in [
+        (write, picture, 403),
+        (write, link, 403),
+        ("/api/v1/sequences", picture, 403),
+        ("/api/v1/sequences", link, 200),
+        ("/", link, 200),
+        (path, "sec-fetch-site: same-origin\r\nsec-fetch-mode: cors\r\n", 200),
+        (path, "sec-fetch-site: none\r\nsec-fetch-mode: navigate\r\n", 200),
+    ] {
+        let answer = get_with(endpoint.address, path, headers).await;
+        assert_eq!(answer.status, status, "{path} {headers}");
+    }
     // A name that leads here by deceit brings no origin.
     let rebound = "GET /api/v1/sequences HTTP/1.0\r\nhost: evil.example:8888\r\n";
     assert_eq!(send(endpoint.address, rebound, "").await.status, 403);

@@ -17,6 +17,7 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
             host.unwrap_or_default()
         ));
     }
+    let origin = origin.or_else(|| is_of_a_stranger(&request).then(|| "null".to_owned()));
     let Some(origin) = origin else { return next.run(request).await };
     if !is_own(&origin, host.as_deref()) && !door.access.allows(Some(&origin)) {
         return forbidden(&format!(
@@ -33,6 +34,18 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     response
+}
+
+/// Whether a page elsewhere asks without its origin, as browsers let it by the address of a picture
+/// or a script (Fetch Metadata, W3C). Links that people follow are let through, but not to where
+/// asking can change something.
+fn is_of_a_stranger(request: &Request) -> bool {
+    let says = |name, words: &[&str]| {
+        let text = text_of(request.headers(), HeaderName::from_static(name));
+        text.is_some_and(|text| words.contains(&&*text))
+    };
+    let is_link = says("sec-fetch-mode", &["navigate"]) && request.uri().path() != "/api";
+    says("sec-fetch-site", &["cross-site", "same-site"]) && !is_link
 }
 
 fn forbidden(why: &str) -> Response {
