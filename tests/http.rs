@@ -256,6 +256,32 @@ async fn tables_are_what_the_file_says() {
 }
 
 #[tokio::test]
+async fn tables_hold_the_rows_that_overlap_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.bed");
+    let text =
+        "c\t100\t5000\twide\nc\t200\t300\tbetween\nc\t4000\t4000\tnone\nc\t4050\t4100\tlast\n";
+    std::fs::write(&file, text).unwrap();
+    let (address, _end) = endpoint_of(file.to_str().unwrap(), &[("c", 10_000)]).await;
+    let rows = async |region: &str| {
+        let path = format!("/api/v1/rows?datasource=x&columns=name&format=tsv&region={region}");
+        let answer = get(address, &path).await;
+        let text = answer.text();
+        let names = text.lines().skip(1).map(|line| line.rsplit('\t').next().unwrap().to_owned());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(rows("c:3,001-4,050").await, "wide none");
+    assert_eq!(rows("c:4,001-4,051").await, "wide none last");
+    assert_eq!(rows("c:4,002-4,050").await, "wide");
+    assert_eq!(rows("c").await, "wide between none last");
+    let wrong = get(address, "/api/v1/rows?datasource=x&region=c&colums=name").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("/api/v1/rows takes no 'colums='; it takes datasource, region"));
+    let nowhere = get(address, "/api/v1/nothing").await;
+    assert_eq!((nowhere.status, nowhere.text().lines().count()), (404, 1));
+}
+
+#[tokio::test]
 async fn wide_bins_are_the_means_of_single_bases() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
     let (address, _end) = endpoint_of(file, &[("chr11", 135_086_622)]).await;

@@ -6,6 +6,7 @@ use super::{api, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
@@ -26,8 +27,8 @@ pub(super) struct Door {
     pub(super) stop: CancellationToken,
 }
 
-/// The paths. Pages connect to `/ws`, or to a session of
-/// their own at `/ws/NAME`; those of epivizr to the root or `/websocket`.
+/// The paths. Pages connect to `/ws`, or to a session of their own at `/ws/NAME`; those of epivizr
+/// to the root or `/websocket`.
 pub(super) fn router(door: Door) -> Router {
     Router::new()
         .route("/", get(root))
@@ -43,12 +44,20 @@ pub(super) fn router(door: Door) -> Router {
         .route("/epiviz", get(epiviz::folder))
         .route("/epiviz/", get(epiviz::page))
         .route("/epiviz/{*path}", get(epiviz::file))
+        .fallback(nothing)
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(door.clone(), guard::guard))
         // Whoever watches over servers may ask under any name.
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics::answer))
         .with_state(door)
+}
+
+/// The answer under an address that there is not.
+async fn nothing() -> (StatusCode, &'static str) {
+    let addresses =
+        "nothing is here; there are / (a page), /ws (for EpiViz), /api and /api/v1/...\n";
+    (StatusCode::NOT_FOUND, addresses)
 }
 
 /// A page's socket, or the built-in page for who opens the endpoint itself in a browser.

@@ -11,7 +11,7 @@ use crate::genome::Region;
 use crate::provider::finest;
 use crate::session::Metrics;
 use crate::source::{Level, Shape};
-use crate::table::{Data, Table, Texts};
+use crate::table::{Column, Data, Table, Texts};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -80,6 +80,7 @@ struct Found {
 }
 
 async fn sheet(door: &Door, path: &str, asked: &Asked) -> Result<Found> {
+    asked.check(path)?;
     let listing = door.session.provider.catalog.listing();
     let plain = |sheet| Ok(Found { sheet, level: None });
     match path.rsplit('/').next() {
@@ -199,7 +200,29 @@ async fn read(
     let names: Vec<_> =
         measurements.iter().map(|m| column_name(m)).chain(metadata.clone()).collect();
     let rows = provider.catalog.read(datasource, region.clone(), level, measurements, metadata);
-    Ok(Found { sheet: as_sheet(&region, datasource.shape, names, rows.await?), level: Some(level) })
+    let table = overlapping(rows.await?, &region);
+    Ok(Found { sheet: as_sheet(&region, datasource.shape, names, table), level: Some(level) })
+}
+
+/// The rows that have a base in the region, or stand there without any. Pages join what they get
+/// by rank and so are given what lies between as well; a script wants what it asked for.
+fn overlapping(table: Table, region: &Region) -> Table {
+    let overlaps = |row: &usize| {
+        let (start, end) = (table.start[*row], table.end[*row]);
+        start < region.end && end.max(start + 1) > region.start
+    };
+    let rows: Vec<usize> = (0..table.len()).filter(overlaps).collect();
+    if rows.len() == table.len() {
+        return table;
+    }
+    let pick = |column: Column| Column { data: column.data.pick(rows.iter().copied()), ..column };
+    Table {
+        start: rows.iter().map(|row| table.start[*row]).collect(),
+        end: rows.iter().map(|row| table.end[*row]).collect(),
+        strand: rows.iter().filter_map(|row| table.strand.get(*row).copied()).collect(),
+        columns: table.columns.into_iter().map(pick).collect(),
+        ..Table::default()
+    }
 }
 
 fn as_sheet(region: &Region, shape: Shape, names: Vec<String>, table: Table) -> Sheet {
@@ -234,6 +257,20 @@ impl Asked {
         Asked {
             arguments: pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
             accept: accept(request.headers()),
+        }
+    }
+
+    /// Refuses what the path does not take: a word that is misspelled would say nothing.
+    fn check(&self, path: &str) -> Result<()> {
+        let known = PATHS.iter().find(|known| known.0 == path).map_or("", |known| known.1);
+        let known: Vec<_> = known.split(' ').filter(|name| !name.is_empty()).collect();
+        let unknown = |key: &&String| !known.contains(&key.as_str()) && *key != "format";
+        match self.arguments.iter().map(|(key, _)| key).find(unknown) {
+            None => Ok(()),
+            Some(key) => Err(Error::Input(format!(
+                "{path} takes no '{key}='; it takes {}",
+                known.iter().chain(&["format"]).copied().collect::<Vec<_>>().join(", ")
+            ))),
         }
     }
 

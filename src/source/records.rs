@@ -369,7 +369,9 @@ impl Source for Records {
         let hit = |(closeness, row): (_, usize)| {
             let sequence = self.bounds.iter().position(|bounds| bounds.contains(&row))?;
             let sequence = self.sequences.at(sequence).name.clone();
-            let region = Region::new(sequence, self.start[row], self.end[row]);
+            // One without bases is found where it stands.
+            let (start, end) = (self.start[row], self.end[row]);
+            let region = Region::new(sequence, start, end.max(start + 1));
             Some(Hit { name: texts.get(row).into(), region, closeness })
         };
         names.search(text, limit).into_iter().filter_map(hit).collect()
