@@ -27,7 +27,7 @@ pub enum Error {
         message: String,
     },
     /// The operating system refused something.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), reason(source))]
     Io {
         /// The file or address concerned.
         path: PathBuf,
@@ -76,8 +76,24 @@ impl Error {
             Error::Data { path, place, message } => {
                 Error::data(Path::new(base_name(path)), place, message).to_string()
             }
-            Error::Io { path, source } => format!("{}: {source}", base_name(path)),
+            Error::Io { path, source } => format!("{}: {}", base_name(path), reason(source)),
             other => other.to_string(),
+        }
+    }
+}
+
+/// Why the system refused, in words without its numbers.
+fn reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "you may not open it; see its permissions".to_owned(),
+        ErrorKind::ConnectionRefused => {
+            "nothing answers there; start epivizrs, or give its address".to_owned()
+        }
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_owned()
         }
     }
 }
@@ -95,5 +111,9 @@ mod tests {
         let error = Error::data(Path::new("/home/ada/x.bed"), "line 3", "bad start");
         assert_eq!(error.to_string(), "/home/ada/x.bed, line 3: bad start");
         assert_eq!(error.for_page(), "x.bed, line 3: bad start");
+        let error = Error::io(Path::new("/home/ada/x.bed"), std::io::Error::from_raw_os_error(2));
+        assert_eq!(error.for_page(), "x.bed: there is no such file");
+        let error = Error::io(Path::new("x"), std::io::Error::from_raw_os_error(5));
+        assert!(!error.to_string().contains("os error"), "{error}");
     }
 }

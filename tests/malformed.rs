@@ -70,6 +70,20 @@ fn the_good_beginnings_are_good() {
 }
 
 #[test]
+fn a_mark_of_windows_before_the_text_is_none_of_it() {
+    for (format, good, ..) in FORMATS {
+        for bytes in [format!("\u{feff}{good}").into_bytes(), gzip(&format!("\u{feff}{good}"))] {
+            assert_eq!(error(format, &bytes), "opened", "{format}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.bed");
+    std::fs::write(&path, "\u{feff}chr1\t10\t20\n").unwrap();
+    let source = open(&Spec::file(&path), &Context::default()).unwrap();
+    assert_eq!(&*source.sequences().at(0).name, "chr1");
+}
+
+#[test]
 fn wrong_places_are_said_with_their_line() {
     let wrong = [
         ("-5", "is negative"),

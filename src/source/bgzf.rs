@@ -143,7 +143,7 @@ impl Bgzf {
             Ok(Status::StreamEnd) if self.block.len() == length && crc.sum() == sum => Ok(true),
             _ => {
                 self.block.clear();
-                Err(self.damaged("a compressed block is damaged"))
+                Err(self.damaged("a compressed block is damaged; copy the file again"))
             }
         }
     }

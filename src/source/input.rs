@@ -131,11 +131,19 @@ impl Input {
     pub(crate) fn head(&self) -> Result<Vec<u8>> {
         let mut head = Vec::new();
         match self.unpacked()?.take(HEAD).read_to_end(&mut head) {
-            Ok(_) => Ok(head),
-            Err(_) if !head.is_empty() => Ok(head),
-            Err(error) => Err(unreadable(self.path(), "", error)),
+            Err(error) if head.is_empty() => return Err(unreadable(self.path(), "", error)),
+            _ => {}
         }
+        drop(head.drain(..mark(&head)));
+        Ok(head)
     }
+}
+
+/// The length of what Windows puts before UTF-8 text, if it stands there: else it would be a part
+/// of the first sequence's name.
+pub(crate) fn mark(text: &[u8]) -> usize {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if text.starts_with(MARK) { MARK.len() } else { 0 }
 }
 
 /// Bytes that are read from the first to the last, and who wants to know how far.
@@ -171,7 +179,11 @@ pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Err
             Error::data(path, place, "the compressed data end early; is the copy complete?")
         }
         InvalidData | InvalidInput => {
-            Error::data(path, place, format!("the compressed data are damaged ({error})"))
+            let message = format!(
+                "the compressed data are damaged ({error}); copy the file again, \
+                 'gzip -t' tells whether it is whole"
+            );
+            Error::data(path, place, message)
         }
         _ => Error::io(path, error),
     }

@@ -40,8 +40,10 @@ fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn
     let mut lines = Lines::watched(input, progress)?;
     let mut header =
         Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
-    if let (Some(layout), Some(base)) = (&mut header.layout, options.base) {
-        layout.first = base;
+    if let Some(layout) = &mut header.layout {
+        // Under that name coordinates are those of BED, whatever the header calls them.
+        let own = if input.ending() == "bed" { 0 } else { layout.first };
+        layout.first = options.base.unwrap_or(own);
     }
     if header.layout.is_none() && options.places.is_empty() {
         let message = "its rows have no coordinates (columns chr, start, end); \
@@ -241,6 +243,9 @@ mod tests {
         assert_eq!(rows(&*source), [(100, 200, 2.5)]);
         let from_0 = Options { base: Some(0), ..Options::default() };
         assert_eq!(rows(&*matrix("x.tsv", text, &from_0).unwrap()), [(101, 200, 2.5)]);
+        let bed = "chr\tstart\tend\tname\ts2\nchr1\t101\t200\tE1\t2.5\n";
+        let source = matrix("x.bed", bed, &Options::default()).unwrap();
+        assert_eq!(rows(&*source), [(101, 200, 2.5)], "as a BED with a header");
         let csv = "\"\",\"seqnames\",\"start\",\"end\",\"strand\",\"s1\",\"s2\"\n\
             \"1\",\"chr1\",101,200,\"*\",1,NA\n\"2\",\"chr1\",301,400,\"*\",1,7\n";
         let source = matrix("x.csv", csv, &Options::default()).unwrap();

@@ -4,7 +4,7 @@
 //! parses several at a time.
 
 use super::Progress;
-use super::input::{Input, unreadable};
+use super::input::{Input, mark, unreadable};
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
 use memchr::{memchr, memchr_iter, memrchr};
@@ -93,6 +93,9 @@ impl Blocks {
             return Ok(None);
         }
         let first = self.line;
+        if first == 1 {
+            drop(bytes.drain(..mark(&bytes)));
+        }
         self.line += lines_in(&bytes);
         Ok(Some(Unchecked { path: self.path.clone(), bytes, first }))
     }

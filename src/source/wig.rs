@@ -102,7 +102,7 @@ fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()>
         writer.add(&section.sequence, start, end, value).map_err(|refused| match refused {
             Refused::Order => line.error(
                 "the record begins before the last one ends, or its sequence was left before; \
-                 sort the file, for instance with sort -k1,1 -k2,2n",
+                 sort a bedGraph with sort -k1,1 -k2,2n, and the sections of a wig by their start",
             ),
             Refused::Io(error) => unwritable(error),
         })?;
