@@ -8,7 +8,8 @@ use crate::cram;
 use crate::tabix::{self, Bgzf, Kind, Place};
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
-use epivizrs::source::{Input, Spec};
+use epivizrs::error::Result;
+use epivizrs::source::{Context, Input, Source, Spec};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub(crate) struct Fixture {
     pub(crate) columns: &'static [(&'static str, Expected)],
     /// Its rows are read by region, their number before that is an estimate.
     pub(crate) by_region: bool,
+    /// It is read as if it were large.
+    is_large: bool,
     /// The index beside it.
     index: Option<PathBuf>,
     rows: Vec<Row>,
@@ -59,6 +62,7 @@ impl Fixture {
             spec: Spec::file(path),
             columns,
             by_region: false,
+            is_large: false,
             index: None,
             rows,
             folder,
@@ -71,6 +75,12 @@ impl Fixture {
         path.push(format!(".{ending}"));
         std::fs::write(&path, index).unwrap();
         Fixture { index: Some(path.into()), ..self.by_region() }
+    }
+
+    /// As if it were large.
+    fn copied(self) -> Self {
+        let name = format!("{}, copied", self.name);
+        Fixture { name, is_large: true, ..self.by_region() }
     }
 
     fn option(mut self, key: &str, value: &str) -> Self {
@@ -102,6 +112,13 @@ impl Fixture {
             (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
         };
         (0..).zip(bases.chunks(width as usize)).map(|(index, bin)| (index, mean(bin))).collect()
+    }
+
+    /// Opens the file, or one like it.
+    pub(crate) fn open(&self, spec: &Spec) -> Result<Box<dyn Source>> {
+        let usual = crate::context();
+        let in_memory = if self.is_large { 0 } else { usual.in_memory };
+        epivizrs::source::open(spec, &Context { in_memory, ..usual })
     }
 
     /// The same file with other bytes in it.
@@ -235,6 +252,8 @@ fn bed() -> Vec<Fixture> {
         Fixture::new("bed of 3 columns, by content", "data.txt", three.as_bytes(), features(), &[]),
         indexed().indexed("tbi", &tabix::index(&places, Kind::Tabix)),
         indexed().indexed("csi", &tabix::index(&places, Kind::Csi(14, 6))),
+        Fixture::new("bed", "peaks.bed", text.as_bytes(), features(), COLUMNS).copied(),
+        Fixture::new("bed, packed", "peaks.bed.gz", &gzip(&text), features(), COLUMNS).copied(),
     ]
 }
 
@@ -376,6 +395,7 @@ fn vcf() -> Vec<Fixture> {
     };
     vec![
         new("vcf", "x.vcf", text.as_bytes()),
+        new("vcf", "x.vcf", text.as_bytes()).copied(),
         new("vcf, tabix", "x.vcf.gz", &packed).indexed("tbi", &tabix::index(&places, Kind::Tabix)),
         new("vcf, csi", "x.vcf.gz", &packed)
             .indexed("csi", &tabix::index(&places, Kind::Csi(12, 6))),
@@ -712,8 +732,9 @@ fn bedpe() -> Vec<Fixture> {
         )
     };
     let text: String = pairs().iter().map(line).collect();
-    let rows = pairs().into_iter().flatten().collect();
-    vec![Fixture::new("bedpe", "loops.txt", text.as_bytes(), rows, PAIR_COLUMNS)]
+    let rows: Vec<_> = pairs().into_iter().flatten().collect();
+    let new = || Fixture::new("bedpe", "loops.txt", text.as_bytes(), rows.clone(), PAIR_COLUMNS);
+    vec![new(), new().copied()]
 }
 
 fn interact() -> Vec<Fixture> {
@@ -724,8 +745,9 @@ fn interact() -> Vec<Fixture> {
         format!("{place}\t{}\t{}\t0.5\tx\t0\t{}\t{}\n", a.name, a.value, end(a), end(b))
     };
     let text: String = pairs().iter().map(line).collect();
-    let rows = pairs().into_iter().flatten().collect();
-    vec![Fixture::new("interact", "loops.txt", text.as_bytes(), rows, PAIR_COLUMNS)]
+    let rows: Vec<_> = pairs().into_iter().flatten().collect();
+    let new = || Fixture::new("interact", "loops.txt", text.as_bytes(), rows.clone(), PAIR_COLUMNS);
+    vec![new(), new().copied()]
 }
 
 fn bedmethyl() -> Vec<Fixture> {
@@ -757,7 +779,19 @@ fn bedmethyl() -> Vec<Fixture> {
         text
     };
     let text: String = rows.iter().map(line).collect();
-    vec![Fixture::new("bedmethyl", "calls.bed", text.as_bytes(), rows, COLUMNS)]
+    let new = |name, file, bytes| Fixture::new(name, file, bytes, rows.clone(), COLUMNS);
+    let mut packed = Bgzf::default();
+    let places = rows.iter().flat_map(|row| {
+        let text = line(row);
+        let put = |line| (row.sequence, (row.start, row.end), packed.add(line));
+        text.as_bytes().split_inclusive(|byte| *byte == b'\n').map(put).collect::<Vec<_>>()
+    });
+    let index = tabix::index(&places.collect::<Vec<_>>(), Kind::Tabix);
+    vec![
+        new("bedmethyl", "calls.bed", text.as_bytes()),
+        new("bedmethyl", "calls.bed", text.as_bytes()).copied(),
+        new("bedmethyl, indexed", "calls.bed.gz", &packed.finish()).indexed("tbi", &index),
+    ]
 }
 
 fn ucsc() -> Vec<Fixture> {
@@ -773,6 +807,7 @@ fn ucsc() -> Vec<Fixture> {
         packed(header.as_bytes(), sorted(features()), |row| line(row).into_bytes());
     vec![
         Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS),
+        Fixture::new("ucsc", "rmsk.txt.gz", &gzip(&text), features(), COLUMNS).copied(),
         Fixture::new("ucsc, indexed", "rmsk.txt.gz", &packed, rows, COLUMNS)
             .indexed("tbi", &tabix::index(&places, Kind::Tabix)),
     ]
