@@ -37,13 +37,11 @@ pub(super) fn commands(input: &Input, layout: &str) -> String {
 /// The commands that spare a large file of that layout its copy. Its sequence and its start stand
 /// in those columns, counted from 1.
 pub(super) fn remedy(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> Remedy {
-    let path = input.path().display().to_string();
-    let (read, stem) = match path.strip_suffix(".gz") {
-        Some(stem) => ("gunzip -c", stem),
-        None => ("cat", path.as_str()),
-    };
+    let path = input.path().display();
+    let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
+    let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
+    let sorted = input.path().with_file_name(sorted).display().to_string();
     let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
-    let sorted = format!("{stem}.sorted.gz");
     let sort = format!("{read} {path} | sort {keys} | bgzip > {sorted} && tabix {layout} {sorted}");
     Remedy { index: commands(input, layout), sort }
 }

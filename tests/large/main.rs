@@ -2,6 +2,7 @@
 //! in memory.
 
 mod background;
+mod genes;
 mod methyl;
 mod pairs;
 mod rows;

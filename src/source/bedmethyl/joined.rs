@@ -36,13 +36,10 @@ impl Decode for Kinds {
         }
     }
 
-    /// Of a row whose text is all lines of a base.
+    /// Of a row that was joined: its text is its columns.
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        let calls: Vec<_> = row.text.lines().filter_map(call).collect();
-        for column in columns {
-            let own = calls.iter().find(|(kind, _)| *kind == self.0[column / 2]);
-            put(own.map_or("", |(_, fields)| fields[column % 2]));
-        }
+        let cells: Vec<_> = row.text.split('\t').collect();
+        columns.iter().for_each(|column| put(cells.get(*column).copied().unwrap_or_default()));
     }
 }
 
@@ -169,26 +166,48 @@ impl Joined {
     }
 
     /// Gives `take` the bases of lines that start together.
-    fn pass(
-        &self,
-        sequence: usize,
-        bases: &mut Together,
-        take: &mut dyn FnMut(Row<'_>) -> Flow,
-    ) -> Flow {
+    fn pass(&self, together: &mut Together, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
         // As rows in memory are sorted; those that end together stay in the order of the file.
-        bases.rows.sort_by_key(|base| base.end);
-        let start = bases.start;
-        for Base { end, strand, text } in bases.rows.drain(..) {
-            let mut kinds: Vec<_> = text.lines().filter_map(call).map(|(kind, _)| kind).collect();
-            kinds.sort_unstable();
-            if let Some(pair) = kinds.windows(2).find(|pair| pair[0] == pair[1]) {
-                let place = format!("{}:{}", self.file.name(sequence), start + 1);
-                let error = Error::data(self.path(), place, twice(pair[0]));
-                return ControlFlow::Break(Err(error));
+        together.bases.sort_by_key(|base| base.end);
+        let (start, mut joined) = (together.start, String::new());
+        for Base { end, strand, calls } in together.bases.drain(..) {
+            joined.clear();
+            for kind in 0..self.file.decode.0.len() {
+                let [percent, coverage] = calls
+                    .iter()
+                    .find(|call| call.0 == kind)
+                    .map_or(["", ""], |(_, cells)| cells.clone().map(|cell| &together.text[cell]));
+                let tab = if kind == 0 { "" } else { "\t" };
+                joined.extend([tab, percent, "\t", coverage]);
             }
-            take(Row { start, end, strand, text: &text })?;
+            take(Row { start, end, strand, text: &joined })?;
         }
+        together.text.clear();
         ControlFlow::Continue(())
+    }
+
+    /// Adds a line to those that start together.
+    fn add(&self, sequence: usize, together: &mut Together, row: Row<'_>) -> Result<()> {
+        let (kind, cells) = call(row.text).unwrap_or_default();
+        let number = self.file.decode.0.iter().position(|known| known == kind).unwrap_or_default();
+        let cells = cells.map(|cell| {
+            let start = together.text.len();
+            together.text.push_str(cell);
+            start..together.text.len()
+        });
+        together.start = row.start;
+        let same = |base: &&mut Base| (base.end, base.strand) == (row.end, row.strand);
+        let Some(base) = together.bases.iter_mut().find(same) else {
+            let calls = vec![(number, cells)];
+            together.bases.push(Base { end: row.end, strand: row.strand, calls });
+            return Ok(());
+        };
+        if base.calls.iter().any(|call| call.0 == number) {
+            let place = format!("{}:{}", self.file.name(sequence), row.start + 1);
+            return Err(Error::data(self.path(), place, twice(kind)));
+        }
+        base.calls.push((number, cells));
+        Ok(())
     }
 }
 
@@ -196,31 +215,15 @@ impl Joined {
 #[derive(Default)]
 struct Together {
     start: u32,
-    rows: Vec<Base>,
-}
-
-/// A base and its lines.
-struct Base {
-    end: u32,
-    strand: Strand,
+    bases: Vec<Base>,
     text: String,
 }
 
-impl Together {
-    fn add(&mut self, row: Row<'_>) {
-        self.start = row.start;
-        let same = |base: &&mut Base| (base.end, base.strand) == (row.end, row.strand);
-        match self.rows.iter_mut().find(same) {
-            Some(base) => base.text.extend(["\n", row.text]),
-            None => {
-                self.rows.push(Base {
-                    end: row.end,
-                    strand: row.strand,
-                    text: row.text.to_owned(),
-                });
-            }
-        }
-    }
+/// A base, and where in the text the percentage and the coverage of its kinds stand.
+struct Base {
+    end: u32,
+    strand: Strand,
+    calls: Vec<(usize, [Range<usize>; 2])>,
 }
 
 impl ByRegion for Joined {
@@ -242,12 +245,14 @@ impl ByRegion for Joined {
         let mut together = Together::default();
         self.file.each(sequence, bases, &mut |row| {
             if row.start != together.start {
-                self.pass(sequence, &mut together, take)?;
+                self.pass(&mut together, take)?;
             }
-            together.add(row);
-            ControlFlow::Continue(())
+            match self.add(sequence, &mut together, row) {
+                Ok(()) => ControlFlow::Continue(()),
+                wrong => ControlFlow::Break(wrong),
+            }
         })?;
-        match self.pass(sequence, &mut together, take) {
+        match self.pass(&mut together, take) {
             ControlFlow::Break(result) => result,
             ControlFlow::Continue(()) => Ok(()),
         }
