@@ -79,6 +79,10 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     };
     if preamble.tags {
         // Which tags there are only all rows tell.
+        if !context.holds(input)? {
+            let name = input.path().display();
+            tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
+        }
         sheet.fill(&mut lines, usize::MAX)?;
         tags::expand(&mut sheet.collector);
         return Ok(Box::new(sheet.collector.records()));

@@ -65,6 +65,17 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     }
 }
 
+/// The first fields of a line, and how many it has. Some writers put spaces between the last
+/// columns, and no name here holds one.
+fn split(text: &str) -> ([&str; MODKIT], usize) {
+    let (mut fields, mut count) = ([""; MODKIT], 0);
+    for field in text.split_ascii_whitespace() {
+        fields.get_mut(count).into_iter().for_each(|slot| *slot = field);
+        count += 1;
+    }
+    (fields, count)
+}
+
 /// What a line says of a base.
 struct Call<'a> {
     sequence: &'a str,
@@ -79,13 +90,11 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn of(line: &Line<'a>) -> Result<Self> {
-        // Some writers put spaces between the last columns, and no name here holds one.
-        let fields: Vec<_> = line.text.split_ascii_whitespace().collect();
-        let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] =
-            fields[..]
-        else {
-            return Err(line.error(format!("has {} columns, bedMethyl at least 11", fields.len())));
-        };
+        let (fields, count) = split(line.text);
+        if count < 11 {
+            return Err(line.error(format!("has {count} columns, bedMethyl at least 11")));
+        }
+        let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] = fields;
         let (start, end) =
             line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
         let strand = strand(line, strand_field)?;
@@ -102,7 +111,7 @@ impl<'a> Call<'a> {
             let percent = percent.1;
             return Err(line.error(format!("{percent} percent modified (column 11) is above 100")));
         }
-        let kind = kind(code, fields.len() == MODKIT);
+        let kind = kind(code, count == MODKIT);
         Ok(Call { sequence, start, end, strand, kind, percent, coverage })
     }
 }

@@ -58,15 +58,20 @@ pub(super) struct Tabix<D> {
 impl<D: Decode> Tabix<D> {
     /// The file with the index that lies beside it; if none does, `decode` comes back.
     pub(super) fn open(input: &Input, decode: D) -> Result<Result<Self, D>> {
-        let Some(file) = Packed::open(input, &["tbi", "csi"])? else { return Ok(Err(decode)) };
+        match Packed::open(input, &["tbi", "csi"])? {
+            Some(file) => Self::of(input, file, decode).map(Ok),
+            None => Ok(Err(decode)),
+        }
+    }
+
+    fn of(input: &Input, file: Packed, decode: D) -> Result<Self> {
         let index = &file.index;
-        let Some(text) =
-            index.text.clone().filter(|text| text.names.len() == index.sequences.len())
-        else {
+        let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
+        let Some(text) = text else {
             let what = "is not the index of a text file; make it again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
-        Ok(Ok(Tabix { file, decode, names: text.names, path: input.path().into() }))
+        Ok(Tabix { file, decode, names: text.names, path: input.path().into() })
     }
 
     /// The copy of a file that the cache holds, read as what its note makes of `decode`: none if
@@ -82,8 +87,7 @@ impl<D: Decode> Tabix<D> {
         let note = file.behind()?;
         let strange = || wrong("is not what was copied here; remove it");
         let decode = decode(note.strip_prefix('#').unwrap_or_default()).ok_or_else(strange)?;
-        let names = file.index.text.clone().ok_or_else(strange)?.names;
-        Ok(Tabix { file, decode, names, path: input.path().into() })
+        Self::of(input, file, decode)
     }
 
     /// The name of a sequence.

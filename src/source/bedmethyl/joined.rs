@@ -1,7 +1,7 @@
 //! bedMethyl that is read by region: the lines of a base, which follow each other in a sorted file,
 //! are joined as they are read.
 
-use super::{Bases, Call, MODKIT, SAMPLE, columns, twice};
+use super::{Bases, Call, MODKIT, SAMPLE, columns, split, twice};
 use crate::error::{Error, Result};
 use crate::genome::{Sequences, Strand};
 use crate::source::fields::WEIGHTS;
@@ -43,11 +43,10 @@ impl Decode for Kinds {
     }
 }
 
-/// The kind, the percentage and the coverage of a line; it was read before, so it has them.
-fn call(text: &str) -> Option<(&str, [&str; 2])> {
-    let fields: Vec<_> = text.split_ascii_whitespace().collect();
-    let kind = super::kind(fields.get(3)?, fields.len() == MODKIT);
-    Some((kind, [*fields.get(10)?, *fields.get(9)?]))
+/// The kind, the percentage and the coverage of a line that was read before.
+fn call(text: &str) -> (&str, [&str; 2]) {
+    let (fields, count) = split(text);
+    (super::kind(fields[3], count == MODKIT), [fields[10], fields[9]])
 }
 
 /// Lines on their way into a copy: the kinds that they have, and what their columns hold.
@@ -188,7 +187,7 @@ impl Joined {
 
     /// Adds a line to those that start together.
     fn add(&self, sequence: usize, together: &mut Together, row: Row<'_>) -> Result<()> {
-        let (kind, cells) = call(row.text).unwrap_or_default();
+        let (kind, cells) = call(row.text);
         let number = self.file.decode.0.iter().position(|known| known == kind).unwrap_or_default();
         let cells = cells.map(|cell| {
             let start = together.text.len();
