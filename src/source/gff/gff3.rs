@@ -182,13 +182,12 @@ impl Tree {
                 continue;
             }
             let mut row = feature.clone();
-            if unit == Unit::Transcripts {
-                if let Some(gene) = self.roots(index).first().map(|root| &self.features.list[*root])
-                {
-                    row.name =
-                        if gene.name.is_empty() { plain_id(&gene.id) } else { gene.name.clone() };
-                    row.entrez = gene.entrez.clone().or_else(|| Some(plain_id(&gene.id)));
-                }
+            if unit == Unit::Transcripts
+                && let Some(gene) = self.roots(index).first().map(|root| &self.features.list[*root])
+            {
+                row.name =
+                    if gene.name.is_empty() { plain_id(&gene.id) } else { gene.name.clone() };
+                row.entrez = gene.entrez.clone().or_else(|| Some(plain_id(&gene.id)));
             }
             row.id = plain_id(&row.id);
             rows.push(row);
