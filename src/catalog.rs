@@ -12,7 +12,9 @@ pub(crate) use listing::thousands;
 
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
-use crate::source::{self, Context, Input, Level, Mock, Options, Part, Places, Source, Spec};
+use crate::source::{
+    self, Context, Density, Input, Level, Mock, Options, Part, Places, Source, Spec,
+};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -138,12 +140,14 @@ impl Catalog {
                             .map(|m| Part { beside: m.beside, source: m.source.clone() }),
                     );
                     parts.dedup_by(|a, b| Arc::ptr_eq(&a.source, &b.source));
+                    parts.extend(Density::beside(&parts[0].source));
                     let opened = vec![(parts, Spec::clone(&spec))];
                     let mut now = self.change(|listing| listing.replace(&[spec], opened));
                     self.await_making(&now);
                     // What stands beside it stays as it was.
-                    before.retain(|m| m.beside.is_none());
-                    now.retain(|m| m.beside.is_none());
+                    let stays = |m: &Measurement| m.beside.is_some();
+                    now.retain(|m| !before.iter().any(|b| stays(b) && b.id == m.id));
+                    before.retain(|m| !stays(m));
                     Ok(now)
                 }
                 Err(error) => {

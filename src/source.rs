@@ -23,6 +23,7 @@ mod fields;
 mod genepred;
 mod genes;
 mod gff;
+mod held;
 mod indexed;
 mod input;
 mod making;

@@ -8,8 +8,7 @@ use super::bigbed::auto_sql::{declarations, in_words};
 use super::fields::{
     Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
 };
-use super::sheet::{Layout, Sheet};
-use super::text::Lines;
+use super::sheet::{self, Layout, Sheet};
 use super::{Context, Format, Input, Options, Source};
 use super::{bed12, bedmethyl, bedpe};
 use crate::error::{Error, Result};
@@ -57,7 +56,7 @@ fn sniff(head: &[u8]) -> bool {
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut preamble = Preamble::default();
-    let mut lines = Lines::watched(input, &context.progress)?;
+    let mut lines = sheet::lines(input, context)?;
     let mut sheet = loop {
         match lines.next()? {
             None => break without_rows()?,
@@ -80,6 +79,10 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     };
     if preamble.tags {
         // Which tags there are only all rows tell.
+        if !context.holds(input)? {
+            let name = input.path().display();
+            tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
+        }
         sheet.fill(&mut lines, usize::MAX)?;
         tags::expand(&mut sheet.collector);
         return Ok(Box::new(sheet.collector.records()));

@@ -3,10 +3,16 @@
 //! Coordinates are 0-based and half-open in the file too; block starts count from the row's start.
 
 use super::fields::{Budget, Separator, first_row, is_comment, is_number, is_position, strand};
-use super::genes::{Gene, Unit, records};
+use super::genes::{COLUMNS, Gene, Unit, records, served};
+use super::indexed::{About, Indexed, Row};
+use super::making::{Glance, patiently};
+use super::sorted::{self, Copied, Take};
+use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
-use super::{Format, Input, Progress, Source};
+use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source};
 use crate::error::Result;
+use crate::genome::Sequences;
+use std::path::Path;
 
 pub(super) const FORMAT: Format = Format {
     name: "bed12",
@@ -24,20 +30,87 @@ pub(super) const FORMAT: Format = Format {
                 && [10, 11].into_iter().all(|index| list(index).count().to_string() == fields[9])
         })
     },
-    open: |input, _, context| open(input, &context.progress),
+    open,
 };
 
-fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
+/// What copies end in.
+const COPY: &str = "bed12.bgz";
+/// The layout of the file in the words of tabix's options.
+const LAYOUT: &str = "-p bed";
+/// So many rows show what a large file holds.
+const GLANCE: usize = 10_000;
+
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    if context.holds(input)? {
+        let mut lines = Lines::watched(input, &context.progress)?;
+        return Ok(Box::new(genes(&mut lines, usize::MAX)?));
+    }
+    if let Ok(file) = Tabix::open(input, Transcripts)? {
+        return by_region(file, options);
+    }
+    let (file, options) = (input.clone(), options.clone());
+    let glance = || Ok(Glance::of(&genes(&mut Lines::open(input)?, GLANCE)?));
+    patiently(input, context, glance, move |context| {
+        let remedy = tabix::remedy(&file, [1, 2], LAYOUT);
+        let copy = sorted::copy(&file, context, COPY, Transcripts, Some(&remedy))?;
+        by_region(Tabix::of_copy(&file, &copy, |_| Some(Transcripts))?, &options)
+    })
+}
+
+/// The genes of the lines that follow, of so many of them.
+fn genes(lines: &mut Lines, most: usize) -> Result<Records> {
     let (mut genes, budget) = (Vec::new(), Budget::default());
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
+    while genes.len() < most
+        && let Some(line) = lines.next()?
+    {
         if !is_comment(line.text) {
             let gene = gene(&line)?;
             budget.take(&line, gene.memory())?;
             genes.push(gene);
         }
     }
-    Ok(Box::new(records(genes, Unit::Genes)))
+    Ok(records(genes, Unit::Genes))
+}
+
+fn by_region(file: Tabix<Transcripts>, options: &Options) -> Result<Box<dyn Source>> {
+    let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
+    let about = About {
+        shape: Shape::Genes,
+        sequences: file.sequences(&Sequences::default())?,
+        knows_lengths: false,
+        rows: file.rows(),
+        columns: COLUMNS.iter().take(served(Unit::Genes)).map(column).collect(),
+        name: Some(0),
+        importance: None,
+    };
+    Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+}
+
+/// Each line is a row.
+#[derive(Clone, Copy)]
+struct Transcripts;
+
+impl Decode for Transcripts {
+    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+        let Gene { start, end, strand, .. } = gene(line)?;
+        let name = Separator::of(line.text).split(line.text)[0];
+        Ok((name, Row { start, end, strand, text: line.text }))
+    }
+
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let line = Line::of_record(row.text, 0, Path::new(""));
+        // Lines that are none were refused when they were read.
+        let mut gene = gene(&line).unwrap_or_default();
+        let cells = gene.cells();
+        columns.iter().for_each(|column| put(&cells[*column]));
+    }
+}
+
+impl Copied for Transcripts {
+    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
+        let (name, row) = self.row(line)?;
+        take(name, row)
+    }
 }
 
 fn gene(line: &Line<'_>) -> Result<Gene> {
@@ -87,7 +160,7 @@ fn blocks(
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::source::{Level, Shape};
+    use crate::source::Level;
     use crate::table::Data;
 
     const ROW: &str = "chr8\t100\t500\tNM_1\t0\t-\t100\t100\t0\t2\t100,100,\t0,300,\n";
@@ -95,7 +168,7 @@ mod tests {
     fn bed12(text: &str) -> Result<Box<dyn Source>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        open(&Input::File(file.path().into()), &Progress::default())
+        open(&Input::File(file.path().into()), &Options::default(), &Context::default())
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! one row, with the percentage and the coverage of each kind in columns of their own. The strands
 //! of a CpG are two bases, hence two rows. Coordinates are 0-based and half-open in the file too.
 
+mod joined;
+
 use super::fields::{Budget, first_row, is_comment, is_number, is_position, is_strand};
 use super::fields::{number, served, strand};
+use super::sheet;
 use super::text::{Line, Lines, shortened};
-use super::{Format, Input, Progress, Rows, Source};
+use super::{Context, Format, Input, Options, Records, Rows, Source};
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::table::{Column, Data};
@@ -28,7 +31,7 @@ pub(super) const FORMAT: Format = Format {
                 && fields[10..].iter().all(|field| is_number(field))
         })
     },
-    open: |input, _, context| open(input, &context.progress),
+    open,
 };
 
 /// What the codes of modkit and SAM's MM tag stand for (SAM tags specification, base
@@ -48,6 +51,88 @@ const CODES: &[(&str, &str)] = &[
 const MODKIT: usize = 18;
 /// What an entry without a known code is called.
 const ANY: &str = "modified";
+/// So many lines show what a file holds that is read by region.
+const SAMPLE: usize = 10_000;
+
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut lines = sheet::lines(input, context)?;
+    match joined::file(input)? {
+        Some(file) => file.open(&Bases::read(&mut lines, SAMPLE)?, options),
+        None if context.holds(input)? => {
+            Ok(Box::new(Bases::read(&mut lines, usize::MAX)?.records()))
+        }
+        None => joined::of_copy(input, options, context, Bases::read(&mut lines, SAMPLE)?),
+    }
+}
+
+/// The first fields of a line, and how many it has. Some writers put spaces between the last
+/// columns, and no name here holds one.
+fn split(text: &str) -> ([&str; MODKIT], usize) {
+    let (mut fields, mut count) = ([""; MODKIT], 0);
+    for field in text.split_ascii_whitespace() {
+        fields.get_mut(count).into_iter().for_each(|slot| *slot = field);
+        count += 1;
+    }
+    (fields, count)
+}
+
+/// What a line says of a base.
+struct Call<'a> {
+    sequence: &'a str,
+    start: u32,
+    end: u32,
+    strand: Strand,
+    /// The kind of modification.
+    kind: &'a str,
+    percent: (&'a str, f64),
+    coverage: (&'a str, f64),
+}
+
+impl<'a> Call<'a> {
+    fn of(line: &Line<'a>) -> Result<Self> {
+        let (fields, count) = split(line.text);
+        if count < 11 {
+            return Err(line.error(format!("has {count} columns, bedMethyl at least 11")));
+        }
+        let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] = fields;
+        let (start, end) =
+            line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
+        let strand = strand(line, strand_field)?;
+        let value = |field, what: &str| {
+            let good = number(field).filter(|value| value.is_nan() || *value >= 0.0);
+            let good = good.map(|value| (field, value));
+            good.ok_or_else(|| {
+                line.error(format!("{what} is not a number: '{}'", shortened(field)))
+            })
+        };
+        let coverage = value(coverage, "the coverage (column 10)")?;
+        let percent = value(percent, "the percentage (column 11)")?;
+        if percent.1 > 100.0 {
+            let percent = percent.1;
+            return Err(line.error(format!("{percent} percent modified (column 11) is above 100")));
+        }
+        let kind = kind(code, count == MODKIT);
+        Ok(Call { sequence, start, end, strand, kind, percent, coverage })
+    }
+}
+
+/// The kind that a code stands for; modkit writes the motif behind it (`m,CG,0`). Others have a
+/// name there that says nothing of the kind.
+fn kind(code: &str, is_code: bool) -> &str {
+    let code = code.split(',').next().unwrap_or(code);
+    let known = CODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
+    known.unwrap_or(if is_code { code } else { ANY })
+}
+
+/// The columns of a kind: of the percentage and of the coverage.
+fn columns(kind: &str) -> [String; 2] {
+    [kind.to_owned(), format!("{kind}_coverage")]
+}
+
+/// What is wrong with a second line of one kind for one base.
+fn twice(kind: &str) -> String {
+    format!("this base, strand and modification ({kind}) was there before")
+}
 
 /// The rows so far, one a base and strand.
 #[derive(Default)]
@@ -66,87 +151,70 @@ struct Kind {
     coverage: Vec<f64>,
 }
 
-fn open(input: &Input, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut bases = Bases::default();
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
-        if !is_comment(line.text) {
-            bases.push(&line)?;
-        }
-    }
-    let Bases { rows, kinds, .. } = bases;
-    let mut columns = Vec::new();
-    for Kind { name, mut percent, mut coverage } in kinds {
-        percent.resize(rows.start.len(), f64::NAN);
-        coverage.resize(rows.start.len(), f64::NAN);
-        columns.push(Column::new(format!("{name}_coverage"), Data::Doubles(coverage)));
-        columns.insert(columns.len() - 1, Column::new(name, Data::Doubles(percent)));
-    }
-    Ok(Box::new(served(rows, columns)))
-}
-
 impl Bases {
-    fn push(&mut self, line: &Line<'_>) -> Result<()> {
-        // Some writers put spaces between the last columns, and no name here holds one.
-        let fields: Vec<_> = line.text.split_ascii_whitespace().collect();
-        let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] =
-            fields[..]
-        else {
-            return Err(line.error(format!("has {} columns, bedMethyl at least 11", fields.len())));
-        };
-        let (start, end) =
-            line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
-        let strand = strand(line, strand_field)?;
-        let value = |field, what: &str| {
-            let good = number(field).filter(|value| value.is_nan() || *value >= 0.0);
-            good.ok_or_else(|| {
-                line.error(format!("{what} is not a number: '{}'", shortened(field)))
-            })
-        };
-        let coverage = value(coverage, "the coverage (column 10)")?;
-        let percent = value(percent, "the percentage (column 11)")?;
-        if percent > 100.0 {
-            return Err(line.error(format!("{percent} percent modified (column 11) is above 100")));
+    /// The bases of the lines that follow, of so many of them.
+    fn read(lines: &mut Lines, most: usize) -> Result<Self> {
+        let (mut bases, mut count) = (Bases::default(), 0);
+        while count < most
+            && let Some(line) = lines.next()?
+        {
+            if !is_comment(line.text) {
+                bases.push(&line)?;
+                count += 1;
+            }
         }
-        let row = self.row(line, (sequence, start, end), strand)?;
-        let kind = self.kind(code, fields.len() == MODKIT);
+        Ok(bases)
+    }
+
+    fn push(&mut self, line: &Line<'_>) -> Result<()> {
+        let call = Call::of(line)?;
+        let row = self.row(line, &call)?;
+        let kind = self.kind(call.kind);
         kind.percent.resize(kind.percent.len().max(row + 1), f64::NAN);
         kind.coverage.resize(kind.coverage.len().max(row + 1), f64::NAN);
         if !kind.coverage[row].is_nan() {
-            let message =
-                format!("this base, strand and modification ({}) was there before", kind.name);
-            return Err(line.error(message));
+            return Err(line.error(twice(&kind.name)));
         }
-        (kind.percent[row], kind.coverage[row]) = (percent, coverage);
+        (kind.percent[row], kind.coverage[row]) = (call.percent.1, call.coverage.1);
         Ok(())
     }
 
     /// The row of a base.
-    fn row(&mut self, line: &Line<'_>, place: (&str, u32, u32), strand: Strand) -> Result<usize> {
-        let (sequence, start, end) = place;
-        let sequence = self.rows.sequences.index_or_add(sequence);
+    fn row(&mut self, line: &Line<'_>, call: &Call<'_>) -> Result<usize> {
+        let sequence = self.rows.sequences.index_or_add(call.sequence);
         let next = self.rows.start.len();
-        let row = *self.known.entry((sequence, start, end, strand.as_str())).or_insert(next);
+        let place = (sequence, call.start, call.end, call.strand.as_str());
+        let row = *self.known.entry(place).or_insert(next);
         if row == next {
             self.budget.take(line, 80 + 16 * self.kinds.len())?;
-            self.rows.push(place.0, start, end);
-            self.rows.strand.push(strand);
+            self.rows.push(call.sequence, call.start, call.end);
+            self.rows.strand.push(call.strand);
         }
         Ok(row)
     }
 
-    /// The kind that a code stands for; modkit writes the motif behind it (`m,CG,0`). Others have
-    /// a name there that says nothing of the kind.
-    fn kind(&mut self, code: &str, is_code: bool) -> &mut Kind {
-        let code = code.split(',').next().unwrap_or(code);
-        let known = CODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
-        let name = known.unwrap_or(if is_code { code } else { ANY });
+    fn kind(&mut self, name: &str) -> &mut Kind {
         let index = self.kinds.iter().position(|kind| kind.name == name);
         let index = index.unwrap_or_else(|| {
             self.kinds.push(Kind { name: name.into(), percent: Vec::new(), coverage: Vec::new() });
             self.kinds.len() - 1
         });
         &mut self.kinds[index]
+    }
+
+    fn records(self) -> Records {
+        let rows = self.rows.start.len();
+        let full = |mut values: Vec<f64>| {
+            values.resize(rows, f64::NAN);
+            Data::Doubles(values)
+        };
+        let both = |Kind { name, percent, coverage }: Kind| {
+            let [percent_is, coverage_is] = columns(&name);
+            let percent = Column::new(percent_is, full(percent));
+            [percent, Column::new(coverage_is, full(coverage))]
+        };
+        let columns = self.kinds.into_iter().flat_map(both).collect();
+        served(self.rows, columns)
     }
 }
 
@@ -169,7 +237,7 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
         assert!(text.len() < 20 || (FORMAT.sniff)(&input.head()?), "not known by its content");
-        open(&input, &Progress::default())
+        open(&input, &Options::default(), &Context::default())
     }
 
     #[test]

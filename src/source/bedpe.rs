@@ -4,8 +4,9 @@
 //! Coordinates are 0-based and half-open in both formats.
 
 use super::fields::{Collector, Separator, first_row, is_comment, is_position, strand};
-use super::text::{Line, Lines};
-use super::{Format, Input, Progress, Source};
+use super::sheet::{self, Layout, Sheet};
+use super::text::Line;
+use super::{Context, Format, Input, Options, Source};
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 
@@ -20,7 +21,7 @@ pub(super) const BEDPE: Format = Format {
             fields.len() >= 6 && is_end(&fields[..3]) && is_end(&fields[3..6])
         })
     },
-    open: |input, _, context| open(input, &PAIRS, &context.progress),
+    open: |input, options, context| open(input, &PAIRS, options, context),
 };
 
 pub(super) const INTERACT: Format = Format {
@@ -36,7 +37,7 @@ pub(super) const INTERACT: Format = Format {
                     .all(|end| is_place(&fields[end..end + 3]) && !is_color(fields[end]))
         })
     },
-    open: |input, _, context| open(input, &INTERACTIONS, &context.progress),
+    open: |input, options, context| open(input, &INTERACTIONS, options, context),
 };
 
 fn sniffed(head: &[u8], fits: fn(&[&str]) -> bool) -> bool {
@@ -75,47 +76,75 @@ struct Kind {
     pair: for<'a> fn(&Line<'_>, &[&'a str]) -> Result<Pair<'a>>,
 }
 
-fn open(input: &Input, kind: &Kind, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut collector: Option<(usize, Collector)> = None;
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
-        if is_comment(line.text) {
-            continue;
-        }
-        let fields = Separator::of(line.text).split(line.text);
-        let (width, collector) = collector.get_or_insert_with(|| {
-            let names = ["name", "other", "other_name"].into_iter().map(str::to_owned);
-            (fields.len(), Collector::new(names.chain((kind.shared)(fields.len())).collect()))
-        });
-        if fields.len() != *width {
-            let has = fields.len();
-            return Err(line.error(format!("has {has} columns, not {width} as those before")));
-        }
-        push(collector, &line, &(kind.pair)(&line, &fields)?)?;
-    }
-    let collector =
-        collector.map_or_else(|| Collector::new(Vec::new()), |(_, collector)| collector);
-    Ok(Box::new(collector.records()))
+/// How the lines of one file become those of a sheet, one for each end of a pair.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs {
+    kind: &'static Kind,
+    /// The number of columns.
+    width: usize,
 }
 
-/// Adds a row for each end that is known.
-fn push(collector: &mut Collector, line: &Line<'_>, pair: &Pair<'_>) -> Result<()> {
-    let [first, second] = &pair.ends;
-    for (end, other) in [(first, second), (second, first)] {
-        let Some(end) = end else { continue };
-        let region = other.as_ref().map(|o| Region::new(o.sequence, o.start, o.end).to_string());
-        let own = [
-            end.name,
-            region.as_deref().unwrap_or_default(),
-            other.as_ref().map_or("", |other| other.name),
-        ];
-        let columns = own.into_iter().chain(pair.shared.iter().copied());
-        let place = (end.sequence, end.start, end.end);
-        collector.push(line, place, Some(end.strand), columns)?;
+fn open(
+    input: &Input,
+    kind: &'static Kind,
+    options: &Options,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
+    let mut lines = sheet::lines(input, context)?;
+    while let Some(line) = lines.next()? {
+        if !is_comment(line.text) {
+            let width = Separator::of(line.text).split(line.text).len();
+            let mut sheet = Pairs { kind, width }.sheet();
+            sheet.push(&line)?;
+            return sheet.source(input, lines, options, context);
+        }
     }
-    match (first, second) {
-        (None, None) => Err(line.error("neither end of the pair has a place")),
-        _ => Ok(()),
+    Ok(Box::new(Collector::new(Vec::new()).records()))
+}
+
+impl Pairs {
+    /// A sheet of ends.
+    fn sheet(self) -> Sheet {
+        let own = ["chrom", "start", "end", "strand", "name", "other", "other_name"];
+        let names = own.into_iter().map(str::to_owned).chain((self.kind.shared)(self.width));
+        let layout = Layout {
+            separator: Separator::Tab,
+            names: names.collect(),
+            sequence: 0,
+            start: 1,
+            end: 2,
+            strand: Some(3),
+            first: 0,
+        };
+        Sheet::new(layout).of_pairs(self)
+    }
+
+    /// Gives `put` a line for each end that is known.
+    pub(super) fn lines(
+        self,
+        line: &Line<'_>,
+        mut put: impl FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        let fields = Separator::of(line.text).split(line.text);
+        if fields.len() != self.width {
+            let (has, width) = (fields.len(), self.width);
+            return Err(line.error(format!("has {has} columns, not {width} as those before")));
+        }
+        let Pair { ends: [first, second], shared } = (self.kind.pair)(line, &fields)?;
+        for (end, other) in [(&first, &second), (&second, &first)] {
+            let Some(End { sequence, start, end, name, strand }) = end else { continue };
+            let region = |o: &End<'_>| Region::new(o.sequence, o.start, o.end).to_string();
+            let region = other.as_ref().map(region).unwrap_or_default();
+            let other = other.as_ref().map_or("", |other| other.name);
+            let mut text =
+                format!("{sequence}\t{start}\t{end}\t{strand}\t{name}\t{region}\t{other}");
+            shared.iter().for_each(|field| text.extend(["\t", field]));
+            put(&text)?;
+        }
+        match (first, second) {
+            (None, None) => Err(line.error("neither end of the pair has a place")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -181,7 +210,7 @@ const INTERACTIONS: Kind = Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Context, Level, Options, detect};
+    use crate::source::{Level, detect};
     use crate::table::Data;
 
     fn rows(format: &str, text: &str) -> Result<Vec<String>> {

@@ -32,7 +32,7 @@ pub(super) fn entry(
         Error::data(folder, "", why)
     };
     fs::create_dir_all(folder).map_err(in_folder)?;
-    let aside = entry.with_extension(format!("{ending}.part"));
+    let aside = path(input, context, &format!("{ending}.part"))?;
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)

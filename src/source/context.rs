@@ -1,5 +1,7 @@
 //! What opening a source needs to know besides the file: this machine's places and limits.
 
+use super::Input;
+use crate::error::Result;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,14 +15,20 @@ const IN_MEMORY: u64 = 64 << 20;
 pub struct Context {
     /// The folder for what is made from files once and read ever after; it need not exist yet.
     pub cache: PathBuf,
-    /// Size in bytes, as on disk, up to which a file that has an index is held in memory all the
-    /// same: only what is in memory can be searched by any part of a name.
+    /// Size in bytes, as on disk, up to which text without an index is held in memory.
     pub in_memory: u64,
     /// How long opening waits for what is made from a file once; what takes longer goes on in the
     /// background, see [`Source::making`](super::Source::making). None: as long as it takes.
     pub patience: Option<Duration>,
     /// Told how far long readings have come.
     pub progress: Progress,
+}
+
+impl Context {
+    /// Whether a file is small enough to be held in memory.
+    pub(super) fn holds(&self, input: &Input) -> Result<bool> {
+        Ok(input.size()? <= self.in_memory)
+    }
 }
 
 /// Who wants to know how far long readings have come; by default nobody.

@@ -4,6 +4,7 @@
 use super::{Records, Rows, Shape, Use};
 use crate::genome::Strand;
 use crate::table::{Column, Data, Texts};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -175,43 +176,46 @@ impl Genes {
     }
 }
 
-/// The rows of genes: `gene`, `entrez`, `exon_starts` and `exon_ends` (1-based, both ends included,
-/// between commas: PROTOCOL 5) and `biotype`; of transcripts also `transcript`.
+/// The columns of genes; the last only of transcripts.
+pub(super) const COLUMNS: [&str; 6] =
+    ["gene", "entrez", "exon_starts", "exon_ends", "biotype", "transcript"];
+
+/// How many of [`COLUMNS`] such rows have.
+pub(super) fn served(unit: Unit) -> usize {
+    if unit == Unit::Transcripts { 6 } else { 5 }
+}
+
+impl Gene {
+    /// What [`COLUMNS`] say of it: exons 1-based, both ends included, between commas (PROTOCOL 5).
+    pub(super) fn cells(&mut self) -> [Cow<'_, str>; 6] {
+        let [mut starts, mut ends] = [String::new(), String::new()];
+        for (index, (start, end)) in self.blocks().into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            // Writing to a string cannot fail.
+            let _ = write!(starts, "{comma}{}", start + 1);
+            let _ = write!(ends, "{comma}{end}");
+        }
+        let name = if self.name.is_empty() { &self.id } else { &self.name };
+        let entrez = self.entrez.as_ref().unwrap_or(&self.id);
+        let [name, entrez, biotype, id] =
+            [name, entrez, &self.biotype, &self.id].map(|text| Cow::Borrowed(text.as_str()));
+        [name, entrez, starts.into(), ends.into(), biotype, id]
+    }
+}
+
+/// The rows of genes, with [`COLUMNS`].
 pub(super) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
     let mut rows = Rows::default();
-    let [mut name, mut entrez, mut starts, mut ends, mut biotype, mut transcript] =
-        std::array::from_fn(|_| Texts::default());
-    let (mut start_list, mut end_list) = (String::new(), String::new());
+    let mut columns = COLUMNS.map(|name| (name, Texts::default()));
     for gene in &mut genes {
         rows.push(&gene.sequence, gene.start, gene.end);
         rows.strand.push(gene.strand);
-        start_list.clear();
-        end_list.clear();
-        for (index, (start, end)) in gene.blocks().into_iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            // Writing to a string cannot fail.
-            let _ = write!(start_list, "{comma}{}", start + 1);
-            let _ = write!(end_list, "{comma}{end}");
-        }
-        name.push(if gene.name.is_empty() { &gene.id } else { &gene.name });
-        entrez.push(gene.entrez.as_deref().unwrap_or(&gene.id));
-        starts.push(&start_list);
-        ends.push(&end_list);
-        biotype.push(&gene.biotype);
-        transcript.push(&gene.id);
+        let cells = gene.cells();
+        columns.iter_mut().zip(&cells).for_each(|((_, texts), cell)| texts.push(cell));
     }
-    let columns = [
-        ("gene", name),
-        ("entrez", entrez),
-        ("exon_starts", starts),
-        ("exon_ends", ends),
-        ("biotype", biotype),
-        ("transcript", transcript),
-    ];
-    let served = if unit == Unit::Transcripts { 6 } else { 5 };
     let column = |(name, texts)| Column::new(name, Data::Text(texts));
-    rows.columns = columns.into_iter().take(served).map(column).collect();
-    Records::new(rows, Use { shape: Shape::Genes, name: Some("gene"), importance: None })
+    rows.columns = columns.into_iter().take(served(unit)).map(column).collect();
+    Records::new(rows, Use { shape: Shape::Genes, name: Some(COLUMNS[0]), importance: None })
 }
 
 #[cfg(test)]

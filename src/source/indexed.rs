@@ -9,6 +9,7 @@ mod by_region;
 mod census;
 
 use super::density::{bins, starts_by_reading};
+use super::names::is_accession;
 use super::{CLOSE, ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
@@ -103,9 +104,10 @@ impl<F: ByRegion> Indexed<F> {
         }
         let name = &self.about.sequences.at(sequence).name;
         let mut counter = census::Counter::new();
-        // Which rows to show is decided by a column that need not be served.
+        // Which rows to show is decided by columns that need not be served.
         let mut kept = self.served.1.clone();
-        kept.extend(self.about.importance.filter(|column| !kept.contains(column)));
+        let decisive = [self.about.importance, self.gene()].into_iter().flatten();
+        kept.extend(decisive.filter(|column| !self.served.1.contains(column)));
         let mut best = self.builder(&kept);
         let mut last = 0;
         self.each(sequence, 0..u32::MAX, |row| {
@@ -123,8 +125,9 @@ impl<F: ByRegion> Indexed<F> {
         if let Some(row) = counter.finish() {
             self.add(&mut best, name, &row.row(), &kept)?;
         }
-        let importance = self.about.importance.map(|index| &*self.about.columns[index].name);
-        let how = Use { shape: self.about.shape, name: None, importance };
+        let name_of = |column: Option<usize>| column.map(|at| &*self.about.columns[at].name);
+        let (name, importance) = (name_of(self.gene()), name_of(self.about.importance));
+        let how = Use { shape: self.about.shape, name, importance };
         let census = Arc::new(counter.census(Records::new(best.rows(), how)));
         *slot = Some(census.clone());
         Ok(census)
@@ -136,8 +139,19 @@ impl<F: ByRegion> Indexed<F> {
         self.censuses[sequence].try_lock().ok().and_then(|slot| slot.clone())
     }
 
-    /// What makes a row worth showing; negative infinity if nothing does.
+    /// The column of the names of genes, if rows are genes.
+    fn gene(&self) -> Option<usize> {
+        self.about.name.filter(|_| self.about.shape == Shape::Genes)
+    }
+
+    /// What makes a row worth showing; negative infinity if nothing does. Of genes, as
+    /// [`Records`] decides: that people know them by a name.
     fn weight(&self, row: &Row<'_>) -> f64 {
+        if let Some(column) = self.gene() {
+            let mut known = false;
+            self.file.fields(row, &[column], &mut |name| known = !is_accession(name));
+            return if known { 0.0 } else { f64::NEG_INFINITY };
+        }
         let mut weight = None;
         if let Some(column) = self.about.importance {
             self.file.fields(row, &[column], &mut |text| weight = number(text));

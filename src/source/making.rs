@@ -1,6 +1,8 @@
 //! What takes long to open: a thread opens it while a source without rows stands in its place.
 
-use super::{ColumnInfo, Context, Input, Level, Progress, Shape, Source, unknown_column};
+use super::{
+    ColumnInfo, ColumnKind, Context, Input, Level, Progress, Shape, Source, unknown_column,
+};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::table::Table;
@@ -90,6 +92,24 @@ pub(super) struct Glance {
     pub(super) knows_lengths: bool,
     pub(super) columns: Vec<ColumnInfo>,
     pub(super) first_view: Option<Region>,
+}
+
+impl Glance {
+    /// What a source of the first rows shows.
+    pub(super) fn of(first: &dyn Source) -> Self {
+        let kind = |kind| match kind {
+            ColumnKind::Number(_) => ColumnKind::Number(None),
+            ColumnKind::Text => ColumnKind::Text,
+        };
+        let column = |info: &ColumnInfo| ColumnInfo { kind: kind(info.kind), ..info.clone() };
+        Glance {
+            shape: first.shape(),
+            sequences: first.sequences().clone(),
+            knows_lengths: false,
+            columns: first.columns().iter().map(column).collect(),
+            first_view: first.first_view(),
+        }
+    }
 }
 
 /// Opens a source as `open` does. If that takes longer than the context has patience, it goes on in
@@ -204,7 +224,7 @@ mod tests {
     const INPUT: Input = Input::Memory(std::path::PathBuf::new(), b"");
 
     fn glance() -> Result<Glance> {
-        let value = ColumnInfo { name: "value".into(), kind: crate::source::ColumnKind::Text };
+        let value = ColumnInfo { name: "value".into(), kind: ColumnKind::Text };
         Ok(Glance {
             shape: Shape::Sparse,
             sequences: [("1", 9)].into_iter().collect(),

@@ -10,6 +10,9 @@ use crate::genome::Sequences;
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
+/// What stands behind the last record is no longer.
+const LONGEST_NOTE: usize = 16 << 20;
+
 /// A file and its index.
 pub(super) struct Packed {
     pub(super) input: Input,
@@ -35,6 +38,19 @@ impl Packed {
         } else {
             Ok(Some(file))
         }
+    }
+
+    /// The line that stands behind the last record; empty if none does.
+    pub(super) fn behind(&self) -> Result<String> {
+        let mut line = Vec::new();
+        self.readers.lend(
+            || Bgzf::open(&self.input),
+            |reader| {
+                reader.seek(self.index.end())?;
+                reader.line(&mut line, LONGEST_NOTE)
+            },
+        )?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
     /// Calls `read` where each record begins that the index places near `bases` of the sequence

@@ -54,8 +54,11 @@ impl<W: Write> Packer<W> {
         Ok(())
     }
 
-    /// Ends the file; its index, packed too.
-    pub(super) fn finish(mut self) -> Result<Vec<u8>> {
+    /// Ends the file with a comment, if it says anything; its index, packed too.
+    pub(super) fn finish(mut self, note: &str) -> Result<Vec<u8>> {
+        if !note.is_empty() {
+            self.write(format!("#{note}\n").as_bytes())?;
+        }
         self.flush()?;
         self.out.write_all(&END)?;
         self.out.flush()?;

@@ -10,14 +10,29 @@ mod runs;
 use super::fields::is_comment;
 use super::indexed::Row;
 use super::packing::Packer;
-use super::tabix::Decode;
-use super::text::Lines;
+use super::text::{Line, Lines};
 use super::{Context, Input, cache};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use runs::{Key, Rows, Runs};
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
+
+/// How the lines of a file become those of its copy.
+pub(super) trait Copied {
+    /// Gives `take` each row that a line holds, with the name of its sequence. The row's text is
+    /// its line in the copy.
+    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()>;
+
+    /// What all rows together tell, a line of text: the copy ends with it. Lines may be given twice
+    /// before it is asked for.
+    fn note(&self) -> String {
+        String::new()
+    }
+}
+
+/// Takes a row and the name of its sequence.
+pub(super) type Take<'a> = dyn FnMut(&str, Row<'_>) -> Result<()> + 'a;
 
 /// What users can do so that no copy is needed: commands.
 pub(super) struct Remedy {
@@ -27,33 +42,38 @@ pub(super) struct Remedy {
     pub(super) sort: String,
 }
 
-/// The ending of a copy; that of its index is added to it.
-const COPY: &str = "bgz";
-
-/// The copy of a file's rows, with its index beside it. A row that `check` objects to is an error.
+/// The copy of a file's rows, with its index beside it. `ending` says what the file was read as.
 pub(super) fn copy(
     input: &Input,
     context: &Context,
-    decode: &impl Decode,
-    check: impl Fn(&Row<'_>) -> std::result::Result<(), String>,
-    remedy: &Remedy,
+    ending: &str,
+    rows: impl Copied,
+    remedy: Option<&Remedy>,
 ) -> Result<Input> {
-    let index = cache::path(input, context, &format!("{COPY}.csi"))?;
-    if !index.is_file() {
-        let _ = fs::remove_file(cache::path(input, context, COPY)?);
+    let path = cache::path(input, context, ending)?;
+    let index = cache::path(input, context, &format!("{ending}.csi"))?;
+    // In this order: whoever makes the copy gives it its name when its index is there.
+    if path.is_file() && !index.is_file() {
+        let _ = fs::remove_file(&path);
     }
-    let file = cache::entry(input, context, COPY, |mut out| {
-        let name = input.path().display();
-        tracing::warn!(
-            "{name} is large and has no index: an indexed copy is made in {}; to spare that: {}",
-            context.cache.display(),
-            remedy.index
-        );
-        let rows = Copying { input, context, decode, check };
+    let file = cache::entry(input, context, ending, |mut out| {
+        let (name, folder) = (input.path().display(), context.cache.display());
+        match remedy {
+            Some(remedy) => tracing::warn!(
+                "{name} is large and has no index: an indexed copy is made in {folder}; to spare \
+                 that: {}",
+                remedy.index
+            ),
+            None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
+        }
+        let mut rows = Copying { input, context, ending, rows };
         let bytes = match rows.in_order(&mut out)? {
             Some(bytes) => bytes,
             None => {
-                tracing::warn!("{name} is not sorted, which takes longer; better: {}", remedy.sort);
+                if let Some(remedy) = remedy {
+                    let better = &remedy.sort;
+                    tracing::warn!("{name} is not sorted, which takes longer; better: {better}");
+                }
                 let again = out.rewind().and_then(|()| out.get_ref().set_len(0));
                 again.map_err(|error| cache::unwritable(context, &error))?;
                 rows.sorted(&mut out)?
@@ -70,42 +90,41 @@ pub(super) fn copy(
 }
 
 /// A file that is being copied.
-struct Copying<'a, D, C> {
+struct Copying<'a, C> {
     input: &'a Input,
     context: &'a Context,
-    decode: &'a D,
-    check: C,
+    ending: &'a str,
+    rows: C,
 }
 
-impl<D, C> Copying<'_, D, C>
-where
-    D: Decode,
-    C: Fn(&Row<'_>) -> std::result::Result<(), String>,
-{
-    /// Calls `take` with each row and its line until it says that this is enough. The sequences
-    /// that the rows are of.
+impl<C: Copied> Copying<'_, C> {
+    /// Calls `take` with each row and its line in the copy until it says that this is enough. The
+    /// sequences that the rows are of.
     fn each(
-        &self,
+        &mut self,
         mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,
     ) -> Result<Sequences> {
         let mut lines = Lines::watched(self.input, &self.context.progress)?;
-        let (mut sequences, mut last) = (Sequences::default(), None);
-        while let Some(line) = lines.next()? {
+        let (mut sequences, mut last, mut more) = (Sequences::default(), None, true);
+        while more && let Some(line) = lines.next()? {
             if is_comment(line.text) {
                 continue;
             }
-            let (name, row) = self.decode.row(&line)?;
-            (self.check)(&row).map_err(|what| line.error(what))?;
-            let sequence = match last {
-                // Rows of one sequence mostly follow each other.
-                Some(last) if *sequences.at(last).name == *name => last,
-                _ => sequences.index_or_add(name),
-            };
-            last = Some(sequence);
-            let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
-            if !take(&sequences, key, line.text).map_err(|error| self.unwritable(&error))? {
-                break;
-            }
+            self.rows.rows(&line, &mut |name, row| {
+                let sequence = match last {
+                    // Rows of one sequence mostly follow each other.
+                    Some(last) if *sequences.at(last).name == *name => last,
+                    _ => sequences.index_or_add(name),
+                };
+                last = Some(sequence);
+                let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
+                // Of a line that becomes several rows, the first may be enough.
+                if more {
+                    let taken = take(&sequences, key, row.text);
+                    more = taken.map_err(|error| cache::unwritable(self.context, &error))?;
+                }
+                Ok(())
+            })?;
         }
         Ok(sequences)
     }
@@ -115,7 +134,7 @@ where
     }
 
     /// Copies a sorted file; its index, or none if it is not sorted.
-    fn in_order(&self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
+    fn in_order(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
         let mut packer = Packer::new(out);
         // Those that start at the same base, which are still to be sorted by their ends.
         let mut rows = Rows::default();
@@ -132,13 +151,15 @@ where
         if !sorted {
             return Ok(None);
         }
-        let packed = rows.pack(&sequences, &mut packer).and_then(|()| packer.finish());
+        let note = self.rows.note();
+        let packed = rows.pack(&sequences, &mut packer).and_then(|()| packer.finish(&note));
         packed.map(Some).map_err(|error| self.unwritable(&error))
     }
 
     /// Copies a file in any order; its index.
-    fn sorted(&self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
-        let aside = cache::path(self.input, self.context, "runs")?;
+    fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
+        let ending = format!("{}.runs", self.ending);
+        let aside = cache::path(self.input, self.context, &ending)?;
         let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
         let mut rows = Rows::default();
         let sequences = self.each(|_, key, line| {
@@ -148,17 +169,18 @@ where
             }
             Ok(true)
         })?;
-        let (path, mut packer) = (self.input.path(), Packer::new(out));
+        let (path, progress) = (self.input.path(), &self.context.progress);
+        let (note, mut packer) = (self.rows.note(), Packer::new(out));
         let merge = move || {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {
-                part.into_iter().for_each(|part| self.context.progress.tell(path, part));
+                part.into_iter().for_each(|part| progress.tell(path, part));
                 packer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
             })?;
-            packer.finish()
+            packer.finish(&note)
         };
         let merged = merge().map_err(|error| self.unwritable(&error));
-        self.context.progress.done(path);
+        progress.done(path);
         merged
     }
 }

@@ -1,12 +1,12 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
+use super::Input;
 use super::bgzf::packs;
 use super::fields::is_comment;
 use super::indexed::{ByRegion, Flow, Row};
 use super::packed::{Packed, sequences_of};
-use super::sorted::{self, Remedy};
+use super::sorted::Remedy;
 use super::text::Line;
-use super::{Context, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use std::ops::Range;
@@ -34,10 +34,22 @@ pub(super) fn commands(input: &Input, layout: &str) -> String {
     }
 }
 
+/// The commands that spare a large file of that layout its copy. Its sequence and its start stand
+/// in those columns, counted from 1.
+pub(super) fn remedy(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> Remedy {
+    let path = input.path().display();
+    let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
+    let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
+    let sorted = input.path().with_file_name(sorted).display().to_string();
+    let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
+    let sort = format!("{read} {path} | sort {keys} | bgzip > {sorted} && tabix {layout} {sorted}");
+    Remedy { index: commands(input, layout), sort }
+}
+
 /// A text file with its index.
 pub(super) struct Tabix<D> {
     file: Packed,
-    decode: D,
+    pub(super) decode: D,
     names: Vec<String>,
     /// The file that the user named, for messages: this may be a copy of it.
     path: PathBuf,
@@ -46,30 +58,41 @@ pub(super) struct Tabix<D> {
 impl<D: Decode> Tabix<D> {
     /// The file with the index that lies beside it; if none does, `decode` comes back.
     pub(super) fn open(input: &Input, decode: D) -> Result<Result<Self, D>> {
-        let Some(file) = Packed::open(input, &["tbi", "csi"])? else { return Ok(Err(decode)) };
+        match Packed::open(input, &["tbi", "csi"])? {
+            Some(file) => Self::of(input, file, decode).map(Ok),
+            None => Ok(Err(decode)),
+        }
+    }
+
+    fn of(input: &Input, file: Packed, decode: D) -> Result<Self> {
         let index = &file.index;
-        let Some(text) =
-            index.text.clone().filter(|text| text.names.len() == index.sequences.len())
-        else {
+        let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
+        let Some(text) = text else {
             let what = "is not the index of a text file; make it again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
-        Ok(Ok(Tabix { file, decode, names: text.names, path: input.path().into() }))
+        Ok(Tabix { file, decode, names: text.names, path: input.path().into() })
     }
 
-    /// The copy of `input` that the cache holds; it is made if it is not there yet.
+    /// The copy of a file that the cache holds, read as what its note makes of `decode`: none if
+    /// that is no note of this program.
     pub(super) fn of_copy(
         input: &Input,
-        context: &Context,
-        decode: D,
-        check: impl Fn(&Row<'_>) -> std::result::Result<(), String>,
-        remedy: &Remedy,
+        copy: &Input,
+        decode: impl FnOnce(&str) -> Option<D>,
     ) -> Result<Self> {
-        let copy = sorted::copy(input, context, &decode, check, remedy)?;
-        match Self::open(&copy, decode)? {
-            Ok(file) => Ok(Tabix { path: input.path().into(), ..file }),
-            Err(_) => Err(Error::data(copy.path(), "", "its index was removed; open it again")),
-        }
+        let wrong = |what: &str| Error::data(copy.path(), "", what);
+        let removed = || wrong("its index was removed; open it again");
+        let file = Packed::open(copy, &["csi"])?.ok_or_else(removed)?;
+        let note = file.behind()?;
+        let strange = || wrong("is not what was copied here; remove it");
+        let decode = decode(note.strip_prefix('#').unwrap_or_default()).ok_or_else(strange)?;
+        Self::of(input, file, decode)
+    }
+
+    /// The name of a sequence.
+    pub(super) fn name(&self, sequence: usize) -> &str {
+        &self.names[sequence]
     }
 
     /// The sequences that have rows, as long as `known` says, else as their last row reaches.

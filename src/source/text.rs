@@ -225,6 +225,14 @@ impl<'a> Line<'a> {
         Line { text, at: At::Offset(offset), path }
     }
 
+    /// A line made of this one, at its place.
+    pub(crate) fn with_text<'b>(self, text: &'b str) -> Line<'b>
+    where
+        'a: 'b,
+    {
+        Line { text, ..self }
+    }
+
     /// A line that stands for the binary record of that number.
     pub(crate) fn of_record(text: &'a str, number: u64, path: &'a Path) -> Self {
         Line { text, at: At::Record(number), path }

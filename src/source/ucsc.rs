@@ -4,8 +4,7 @@
 //! Coordinates are 0-based and half-open in the file too.
 
 use super::fields::Separator;
-use super::sheet::{Layout, Sheet};
-use super::text::Lines;
+use super::sheet::{self, Layout, Sheet};
 use super::{Context, Format, Input, Options, Source};
 use crate::error::{Error, Result};
 
@@ -27,7 +26,7 @@ fn header(line: &str) -> Option<Layout> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::watched(input, &context.progress)?;
+    let mut lines = sheet::lines(input, context)?;
     let first = lines.next()?;
     let Some(layout) = first.and_then(|line| header(line.text)) else {
         let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";

@@ -9,7 +9,8 @@ mod header;
 
 use super::fields::{first_fields, split};
 use super::indexed::{About, Builder, Indexed, Row, number_of};
-use super::sorted::Remedy;
+use super::making::{Glance, patiently};
+use super::sorted::{self, Copied, Remedy, Take};
 use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Records, Shape, Source, Use};
@@ -31,6 +32,8 @@ const INFO: usize = 7;
 /// The columns that every file has: their names, and their fields in a line.
 const FIXED: [(&str, usize); 5] = [("id", 2), ("ref", 3), ("alt", 4), ("qual", 5), ("filter", 6)];
 const QUALITY: &str = "qual";
+/// So many rows show what a large file holds.
+const GLANCE: usize = 10_000;
 /// More rows than these are not held in memory.
 const MOST_IN_MEMORY: usize = 30_000_000;
 
@@ -44,29 +47,61 @@ struct Variants {
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let header = Header::read(input)?;
     let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
-    let columns = variants.columns();
-    let by_region = |file: Tabix<Variants>| -> Result<Box<dyn Source>> {
-        let sequences = file.sequences(&header.sequences)?;
-        let about = about(&header, sequences, file.rows(), columns);
-        Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+    let variants = match Tabix::open(input, variants)? {
+        Ok(file) => return by_region(file, &header, options),
+        Err(variants) => variants,
     };
-    match Tabix::open(input, variants)? {
-        Ok(file) => by_region(file),
-        Err(variants) if input.size()? > context.in_memory => {
-            let numbers = variants.clone();
-            let check = |row: &Row<'_>| numbers.check(row);
-            by_region(Tabix::of_copy(input, context, variants, check, &remedy(input))?)
-        }
-        Err(variants) => in_memory(input, options, context, &variants, |take| {
-            let mut lines = Lines::watched(input, &context.progress)?;
-            while let Some(line) = lines.next()? {
-                if !line.text.is_empty() && !line.text.starts_with('#') {
-                    take(&line)?;
-                }
-            }
-            Ok(())
-        }),
+    if context.holds(input)? {
+        let mut lines = Lines::watched(input, &context.progress)?;
+        return in_memory(input, options, &variants, |take| first(&mut lines, usize::MAX, take));
     }
+    let glance = || {
+        let mut lines = Lines::open(input)?;
+        let rows = in_memory(input, options, &variants, |take| first(&mut lines, GLANCE, take))?;
+        Ok(Glance::of(&*rows))
+    };
+    let (of, options_of, decode) = (input.clone(), options.clone(), variants.clone());
+    patiently(input, context, glance, move |context| {
+        let rows = Checked(decode.clone());
+        let copy = sorted::copy(&of, context, "bgz", rows, Some(&remedy(&of)))?;
+        by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &header, &options_of)
+    })
+}
+
+/// A file that is read by region.
+fn by_region(file: Tabix<Variants>, header: &Header, options: &Options) -> Result<Box<dyn Source>> {
+    let (sequences, columns) = (file.sequences(&header.sequences)?, file.decode.columns());
+    let about = about(header, sequences, file.rows(), columns);
+    Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+}
+
+/// Rows whose numbers are numbers.
+struct Checked(Variants);
+
+impl Copied for Checked {
+    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
+        let (name, row) = self.0.row(line)?;
+        self.0.check(&row).map_err(|what| line.error(what))?;
+        take(name, row)
+    }
+}
+
+/// Passes on the first lines of rows.
+fn first(
+    lines: &mut Lines,
+    most: usize,
+    take: &mut dyn FnMut(&Line<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut count = 0;
+    while count < most
+        && let Some(line) = lines.next()?
+    {
+        if !line.text.is_empty() && !line.text.starts_with('#') {
+            take(&line)?;
+            count += 1;
+        }
+    }
+    Ok(())
 }
 
 fn about(header: &Header, sequences: Sequences, rows: Vec<u64>, columns: Vec<ColumnInfo>) -> About {
@@ -160,16 +195,9 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
 fn in_memory(
     input: &Input,
     options: &Options,
-    context: &Context,
     variants: &Variants,
     each: impl FnOnce(&mut dyn FnMut(&Line<'_>) -> Result<()>) -> Result<()>,
 ) -> Result<Box<dyn Source>> {
-    if input.size()? > context.in_memory {
-        let (name, how) = (input.path().display(), how_to_index(input));
-        tracing::warn!(
-            "{name} has no index and is held in memory as a whole; for quick access: {how}"
-        );
-    }
     let columns = variants.columns();
     let served: Vec<usize> = match &options.columns {
         None => (0..columns.len()).collect(),
@@ -185,10 +213,8 @@ fn in_memory(
         let fields = |put: &mut dyn FnMut(&str)| variants.fields(&row, &served, put);
         rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
         if rows.len() > MOST_IN_MEMORY {
-            let what = format!(
-                "too many rows without an index; for quick access: {}",
-                how_to_index(input)
-            );
+            let how = how_to_index(input);
+            let what = format!("too many rows without an index; for quick access: {how}");
             return Err(Error::data(input.path(), "", what));
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::{context, fixtures};
 use epivizrs::catalog::{Catalog, ChartType, Listing};
 use epivizrs::genome::Region;
 use epivizrs::provider::View;
-use epivizrs::source::{CLOSE, Density, Level, Options, Shape, Source, Spec, open};
+use epivizrs::source::{CLOSE, Density, Level, Options, Shape, Source, Spec};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,7 @@ async fn reads_are_for_close_views() {
 fn a_density_is_the_number_of_rows_that_start() {
     let formats = epivizrs::source::FORMATS.iter();
     for fixture in formats.flat_map(|format| fixtures::of(format.name)) {
-        let source: Arc<dyn Source> = Arc::from(open(&fixture.spec, &context()).unwrap());
+        let source: Arc<dyn Source> = Arc::from(fixture.open(&fixture.spec).unwrap());
         if matches!(source.shape(), Shape::Dense | Shape::Sparse) {
             continue;
         }

@@ -13,7 +13,7 @@ mod fixtures;
 mod tabix;
 
 use epivizrs::genome::Region;
-use epivizrs::source::{ColumnKind, Context, FORMATS, Level, Shape, Source, open};
+use epivizrs::source::{ColumnKind, Context, FORMATS, Level, Shape, Source};
 use epivizrs::table::{Data, Table};
 use fixtures::{Fixture, Row};
 use proptest::prelude::*;
@@ -30,8 +30,8 @@ fn all() -> &'static [(Fixture, Box<dyn Source>)] {
         });
         fixtures
             .map(|fixture| {
-                let source = open(&fixture.spec, &context())
-                    .unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
+                let source =
+                    fixture.open(&fixture.spec).unwrap_or_else(|e| panic!("{}: {e}", fixture.name));
                 (fixture, source)
             })
             .collect()
@@ -287,7 +287,7 @@ proptest! {
             prop_assert!(!text.contains('\n'), "{}", text);
             Ok(())
         };
-        match open(&damaged, &context()) {
+        match fixture.open(&damaged) {
             Err(error) => named(error)?,
             Ok(source) => for sequence in source.sequences() {
                 let region = Region::new(sequence.name.clone(), 0, sequence.length);

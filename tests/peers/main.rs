@@ -1,6 +1,7 @@
 //! The same regions asked of `epivizrs query` and of programs that others wrote, on files that
 //! those wrote too. `.ci/peers` runs this where they are installed and says what it skips.
 
+mod intervals;
 mod tools;
 
 use tools::{Folder, Random, installed, python, sorted};
@@ -50,47 +51,6 @@ fn columns(text: &str, columns: &[usize]) -> Vec<String> {
 
 fn strand(n: u32) -> &'static str {
     ["+", "-"][n as usize % 2]
-}
-
-#[test]
-#[ignore = "asks other programs: .ci/peers"]
-fn bed_and_peaks_are_those_of_bedtools_and_tabix() {
-    if !installed(&["bedtools", "tabix", "bgzip"]) {
-        return;
-    }
-    let folder = Folder::new();
-    let place = |(sequence, start, end, n): &Feature| {
-        format!("{sequence}\t{start}\t{end}\tfeature {n}\t{}\t{}", n % 1000, strand(*n))
-    };
-    folder.write("x.bed", &lines(&features(900), place));
-    let peak =
-        |f: &Feature| format!("{}\t{}.5\t{}.25\t-1\t{}", place(f), f.3, f.3 % 77, (f.2 - f.1) / 2);
-    folder.write("x.narrowPeak", &lines(&features(900), peak));
-    for file in ["x.bed", "x.narrowPeak"] {
-        folder.run("bgzip", &["-c", file, ">", &format!("{file}.gz")]);
-    }
-    folder.run("tabix", &["-p", "bed", "x.bed.gz"]);
-    folder.run("tabix", &["-C", "-m", "12", "-p", "bed", "x.narrowPeak.gz"]);
-    for (sequence, first, last) in regions(1) {
-        let (region, bases) = (format!("{sequence}:{first}-{last}"), (first - 1, last));
-        let shown = ["sequence", "start", "end", "name", "score", "strand"];
-        let truth = columns(&folder.run("tabix", &["x.bed.gz", &region]), &[0, 1, 2, 3, 4, 5]);
-        for file in ["x.bed", "x.bed.gz"] {
-            assert_eq!(
-                folder.query(file, &region, "0").lines(bases, &shown),
-                truth,
-                "{file} {region}"
-            );
-        }
-        folder.write("region.bed", &format!("{sequence}\t{}\t{last}\n", first - 1));
-        let truth =
-            folder.run("bedtools", &["intersect", "-u", "-a", "x.narrowPeak", "-b", "region.bed"]);
-        let shown = ["start", "end", "name", "signal_value", "p_value", "q_value", "peak"];
-        for file in ["x.narrowPeak", "x.narrowPeak.gz"] {
-            let ours = folder.query(file, &region, "0").lines(bases, &shown);
-            assert_eq!(ours, columns(&truth, &[1, 2, 3, 6, 7, 8, 9]), "{file} {region}");
-        }
-    }
 }
 
 /// A signal of steps, with gaps: sequence, start, end, value in quarters.

@@ -3,7 +3,7 @@
 
 mod record;
 
-use super::{Header, Variants, about, in_memory};
+use super::{Header, Variants, about, how_to_index, in_memory};
 use crate::error::{Error, Result};
 use crate::source::bgzf::Bgzf;
 use crate::source::binning::Fields;
@@ -135,7 +135,13 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
     let reader = record::Reader::new(&text, &variants.info);
     let Some(file) = Packed::open(input, &["csi"])? else {
-        return in_memory(input, options, context, &variants, |take| {
+        if !context.holds(input)? {
+            let (name, how) = (input.path().display(), how_to_index(input));
+            tracing::warn!(
+                "{name} has no index and is held in memory as a whole; for quick access: {how}"
+            );
+        }
+        return in_memory(input, options, &variants, |take| {
             let (mut bytes, mut line) = (Vec::new(), String::new());
             while site(&mut whole, &mut bytes)? {
                 whole.records += 1;

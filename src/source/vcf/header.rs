@@ -8,7 +8,7 @@ use crate::source::fields::Separator;
 use crate::source::text::Lines;
 
 /// What the header says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Header {
     /// The sequences it lists, with their lengths as far as it says.
     pub(super) sequences: Sequences,

@@ -1,0 +1,166 @@
+//! BED and tables.
+
+use super::{Dice, Folder, LENGTH, after_a_crash, same, shuffled};
+use epivizrs::source::{ColumnKind, Context};
+use flate2::{Compression, write::GzEncoder};
+use std::fs;
+use std::io::Write;
+
+/// Rows of three sequences, sorted by start: several at one place, long ones, some without bases.
+fn lines(count: usize) -> Vec<String> {
+    let mut dice = Dice(7);
+    let mut lines = Vec::new();
+    for (name, offset) in [("chr2", 0), ("chr1", 16_000), ("far", 2_000_000_000)] {
+        let mut starts: Vec<u32> = (0..count).map(|_| dice.below(LENGTH) / 50 * 50).collect();
+        starts.sort_unstable();
+        for (number, start) in starts.into_iter().map(|start| start + offset).enumerate() {
+            let length = if dice.below(20) == 0 { dice.below(200_000) } else { dice.below(200) };
+            let (score, strand) =
+                (dice.one_of(&["9.5", ".", "30", "1e3"]), dice.one_of(&["+", "-"]));
+            let (note, value) =
+                (dice.one_of(&["a b", "", "c"]), dice.one_of(&["NA", "-1.25", "7"]));
+            let end = start + length;
+            lines.push(format!(
+                "{name}\t{start}\t{end}\trow {number}\t{score}\t{strand}\t{note}\t{value}"
+            ));
+        }
+    }
+    lines
+}
+
+const HEADER: &str = "track name=x\n#chrom\tstart\tend\tname\tscore\tstrand\tnote\tfdr\n";
+
+fn bed(lines: &[String]) -> Folder {
+    Folder::new("x.bed", HEADER, lines)
+}
+
+/// Columns hold what all rows say that they hold, and their ranges are those of all rows.
+fn has_the_columns_of_memory(folder: &Folder) {
+    let (large, small) = (folder.large().unwrap(), folder.small().unwrap());
+    assert_eq!(large.columns(), small.columns());
+}
+
+#[test]
+fn a_sorted_file_is_served_as_if_it_were_in_memory() {
+    let folder = bed(&lines(1500));
+    folder.is_as_in_memory();
+    has_the_columns_of_memory(&folder);
+    let found = |text: &str| {
+        let [large, small] = [folder.large(), folder.small()].map(|s| s.unwrap().search(text, 9));
+        assert_eq!(large, small);
+        large.len()
+    };
+    assert_eq!(found("ROW 77"), 9);
+}
+
+#[test]
+fn an_unsorted_file_is_sorted_and_served_as_if_it_were_in_memory() {
+    let folder = bed(&shuffled(lines(1500)));
+    folder.is_as_in_memory();
+    has_the_columns_of_memory(&folder);
+    assert!(folder.cached(".runs").is_empty());
+}
+
+#[test]
+fn of_spaces_or_packed_it_is_the_same() {
+    let spaces = |line: String| {
+        let fields: Vec<_> =
+            line.split('\t').take(6).map(|field| field.replace(' ', "_")).collect();
+        fields.join("  ")
+    };
+    Folder::new("x.bed", "", &lines(1500).into_iter().map(spaces).collect::<Vec<_>>())
+        .is_as_in_memory();
+    let folder = Folder { name: "x.bed.gz", ..bed(&lines(1500)) };
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&fs::read(folder.file().with_extension("")).unwrap()).unwrap();
+    fs::write(folder.file(), packed.finish().unwrap()).unwrap();
+    folder.is_as_in_memory();
+}
+
+#[test]
+fn a_column_is_text_if_a_row_far_down_says_so() {
+    let mut lines = lines(5000);
+    let last = lines.last_mut().unwrap();
+    let at = last.rfind('\t').unwrap();
+    last.replace_range(at.., "\tnone");
+    let folder = bed(&lines);
+    has_the_columns_of_memory(&folder);
+    let kinds: Vec<_> =
+        folder.large().unwrap().columns().iter().map(|c| c.kind == ColumnKind::Text).collect();
+    assert_eq!(kinds, [true, false, true, true]);
+}
+
+#[test]
+fn tables_are_served_as_if_they_were_in_memory() {
+    let row = |line: String| {
+        let [name, start, end, rest @ ..] = &line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        format!("585\t{}\t{name}\t{start}\t{end}\t{}\t{}", rest[1], rest[2], rest[0])
+    };
+    let header = "#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tstrand\trepName\n";
+    let rows: Vec<_> = lines(1500).into_iter().map(row).collect();
+    for rows in [rows.clone(), shuffled(rows)] {
+        let folder = Folder::new("rmsk.txt", header, &rows);
+        folder.is_as_in_memory();
+        has_the_columns_of_memory(&folder);
+    }
+}
+
+#[test]
+fn a_wrong_line_is_named_by_its_number_in_the_file() {
+    let wrong = [
+        ("chr1\tx\t9\tv\t1\t+\t\t1", "start (column 2) is not a whole number: 'x'"),
+        ("chr1\t10\t9\tv\t1\t+\t\t1", "the end (9) lies before the start (10)"),
+        ("far\t2000000001\t2000000002\tv\t1", "has 5 columns, not 8"),
+        ("far\t2000000001\t2000000002\tv\t1\tup\t\t1", "'up' is no strand"),
+    ];
+    for (line, what) in wrong {
+        for mut lines in [lines(1500), shuffled(lines(1500))] {
+            lines.push(line.to_owned());
+            bed(&lines).is_refused(2 + lines.len(), what);
+        }
+    }
+}
+
+#[test]
+fn the_copy_is_made_once_and_again_for_another_file() {
+    let folder = bed(&lines(1500));
+    assert!(folder.told() > 0);
+    assert_eq!(folder.told(), 0);
+    fs::write(folder.file(), format!("{HEADER}{}\n", lines(1600).join("\n"))).unwrap();
+    assert!(folder.told() > 0);
+    same(&*folder.large().unwrap(), &*folder.small().unwrap());
+}
+
+#[test]
+fn what_a_crash_left_is_made_anew() {
+    let folder = bed(&shuffled(lines(1500)));
+    after_a_crash(&folder);
+    assert!(folder.cached(".runs").is_empty() && folder.cached(".part").is_empty());
+}
+
+#[test]
+fn of_many_that_open_it_at_once_one_makes_the_copy() {
+    let folder = bed(&shuffled(lines(1500)));
+    let small = folder.small().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| same(&*folder.large().unwrap(), &*small));
+        }
+    });
+    assert_eq!(folder.cached(".bgz").len(), 1);
+}
+
+#[test]
+fn a_copy_that_is_none_is_named() {
+    let folder = bed(&lines(1500));
+    folder.large().unwrap();
+    let copy = folder.cached(".bgz").pop().unwrap();
+    let other = Folder::new("x.bed", "", &["chr1\t1\t2".to_owned()]);
+    other.open(&Context { in_memory: 0, ..other.context(0) }).unwrap();
+    fs::copy(&other.cached(".bgz")[0], &copy).unwrap();
+    fs::copy(&other.cached(".csi")[0], folder.cached(".csi").pop().unwrap()).unwrap();
+    let error = folder.large().err().unwrap();
+    assert!(error.contains(&*copy.to_string_lossy()) && error.contains("remove it"), "{error}");
+}
