@@ -4,10 +4,10 @@
 //! SQL with `ON CONFLICT`, which PostgreSQL understands as well.
 
 use crate::error::{Error, Result};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The file's name in its folder.
 const FILE: &str = "epivizrs.sqlite";
@@ -167,7 +167,14 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     connection.busy_timeout(PATIENCE).map_err(trouble)?;
     // What is acknowledged has reached the disk: in WAL mode only FULL says so.
     let modes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
-    connection.execute_batch(modes).map_err(trouble)?;
+    let until = Instant::now() + PATIENCE;
+    while let Err(error) = connection.execute_batch(modes) {
+        // Of two that change the mode at once, SQLite has one fail without waiting.
+        if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || Instant::now() > until {
+            return Err(trouble(error));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     // Two processes may open a new store at once: the second waits here, and finds it done.
     connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble)?;
     let version: u32 =
