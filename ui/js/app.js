@@ -142,7 +142,7 @@ export class App {
     this.on.drawn();
   }
 
-  /** Charts for a first visit: of each datasource that has something in view, as fits it. */
+  /** Charts for a first visit: those with something in view first. */
   async firstCharts(colors) {
     const all = [...this.measurements.values()];
     const ranges = new Set(all.filter(m => m.type === 'range').map(m => m.datasourceId));
@@ -156,7 +156,7 @@ export class App {
     };
     // Meanwhile the endpoint may have asked for its own.
     if (this.charts.length) return;
-    for (const one of asked.filter(has).slice(0, MOST_SHOWN)) {
+    for (const one of asked.sort((a, b) => !has(a) - !has(b)).slice(0, MOST_SHOWN)) {
       this.addChart(kindFor(one), [one], { colors: [colors[one.id] ?? this.colorOf(one)] });
     }
   }

@@ -101,6 +101,11 @@ export class Chart {
     return kind.draw(pen, { view, width, height, series, kind, settings, memory });
   }
 
+  nothing() {
+    const { shown } = this.measurements[0].annotation ?? {};
+    return shown ? `shown ${shown}` : 'nothing here';
+  }
+
   /** Draws on the screen. */
   draw(view, data, palette) {
     const width = this.canvas.clientWidth;
@@ -108,7 +113,7 @@ export class Chart {
     this.drawn = this.render(new CanvasPen(sized(this.canvas, width, this.height), palette), width, view, data);
     const error = this.measurements.map(m => data.error(m)).find(Boolean);
     const counts = this.measurements.map(m => data.answers(m, view)[0]?.rows.count);
-    this.state.textContent = error ?? (counts.every(count => count === 0) ? 'nothing here' : '');
+    this.state.textContent = error ?? (counts.every(count => count === 0) ? this.nothing() : '');
     this.state.classList.toggle('is-error', Boolean(error));
     const range = this.drawn.range ? `, values from ${this.drawn.range.map(short).join(' to ')}` : '';
     const rows = counts[0] === undefined ? '' : `, ${counts[0]} rows`;

@@ -1,4 +1,4 @@
-// The dialogs: adding a chart, its settings, its rows as a table, and what the endpoint serves.
+// Dialogs: add a chart, its settings, its rows, what is served.
 
 import { CHARTS, kindFor, kindNamed } from './charts/list.js';
 import { nameOf, rowsIn } from './data.js';

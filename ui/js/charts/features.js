@@ -1,4 +1,4 @@
-// Intervals along the sequence, in lanes where they overlap: blocks, and genes with their exons.
+// Intervals in lanes: blocks, and genes with their exons.
 
 import { across } from './axis.js';
 import { nameOf, regionOf, rowsIn } from '../data.js';

@@ -1,5 +1,5 @@
-// Values as lines along the sequence, side by side or stacked.
-// Each row is a step as wide as its bases; where there is no row or no value there is no line.
+// Values as lines, side by side or stacked. A row is a step; without one, or a value,
+// there is no line.
 
 import { placeAt, trackAxes, valueLabels } from './axis.js';
 import { axisRange, short } from '../scale.js';

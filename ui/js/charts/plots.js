@@ -25,7 +25,7 @@ export function drawHeatmap(pen, frame) {
     for (const { start, end, rows, list, layers: [{ tops }] } of band) {
       pen.within(x(start), top, x(end) - x(start), tall - 1, () => list.forEach((row, at) => {
         if (tops[at] === null) return;
-        // On whole pixels, or seams would show; on the bare ground, or overlapping rows add up.
+        // On whole pixels, or seams show; on the bare ground, or rows add up.
         const from = Math.floor(x(rows.start[row]));
         const box = [from, 0, Math.max(Math.floor(x(rows.end[row])) - from, 1), tall - 1];
         pen.rect(...box, pen.palette.back);
