@@ -106,14 +106,18 @@ pub(super) fn is_number(field: &str) -> bool {
 pub(super) fn number(field: &str) -> Option<f64> {
     match field {
         "." | "" | "NA" | "NaN" | "nan" => Some(f64::NAN),
-        field => field.parse::<f64>().ok().filter(|number| number.is_finite()),
+        field => field.trim().parse().ok(),
     }
 }
 
-/// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing).
-pub(super) fn typed(texts: Texts) -> Data {
+/// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
+/// what rows are found by is text, if every row should be called by a number.
+pub(super) fn typed(name: &str, texts: Texts) -> Data {
+    if NAMES.contains(&name) {
+        return Data::Text(texts);
+    }
     match texts.iter().map(number).collect::<Option<Vec<_>>>() {
-        Some(numbers) if numbers.iter().any(|number| !number.is_nan()) => Data::Doubles(numbers),
+        Some(numbers) if numbers.iter().any(|number| number.is_finite()) => Data::Doubles(numbers),
         _ => Data::Text(texts),
     }
 }
@@ -181,7 +185,7 @@ impl Collector {
     /// The rows as a source.
     pub(super) fn records(self) -> Records {
         let columns = self.names.iter().zip(self.columns);
-        let column = |(name, texts): (&String, _)| Column::new(name.as_str(), typed(texts));
+        let column = |(name, texts): (&String, _)| Column::new(name.as_str(), typed(name, texts));
         served(self.rows, columns.map(column).collect())
     }
 }

@@ -19,7 +19,7 @@ impl Held {
         }
         match number(field) {
             None => self.text = true,
-            Some(n) if n.is_nan() => {}
+            Some(n) if !n.is_finite() => {}
             Some(n) => {
                 let (low, high) = self.range.unwrap_or((n, n));
                 self.range = Some((n.min(low), n.max(high)));

@@ -9,6 +9,7 @@ mod by_region;
 mod census;
 
 use super::density::{bins, starts_by_reading};
+use super::fields::number;
 use super::names::is_accession;
 use super::{CLOSE, ColumnInfo, Hit, Level, Records, Rows, Shape, Source, Use, unknown_column};
 use crate::error::{Error, Result};
@@ -278,14 +279,6 @@ impl<F: ByRegion> Answer<'_, F> {
         }
         let name = &self.region.sequence;
         self.source.add(&mut self.table, name, row, self.columns).map(|()| true)
-    }
-}
-
-/// The number in a field; NaN where it says that there is none; none if it is text.
-fn number(text: &str) -> Option<f64> {
-    match text {
-        "" | "." | "NA" | "NaN" | "nan" => Some(f64::NAN),
-        text => text.trim().parse().ok(),
     }
 }
 

@@ -70,7 +70,12 @@ fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn
         annotations.add_sheet(sheet, &header.names)?;
     }
     let columns = header.columns().map(|index| header.names[index].clone()).zip(matrix.columns);
-    let columns = columns.map(|(name, texts)| Column::new(name, typed(texts))).collect();
+    let columns = columns
+        .map(|(name, texts)| {
+            let data = typed(&name, texts);
+            Column::new(name, data)
+        })
+        .collect();
     let mut records = served(matrix.rows, columns);
     records.annotate(annotations.by_sample);
     Ok(Box::new(records))

@@ -58,7 +58,11 @@ impl Lined {
         let held: Vec<Held> = note.split('\t').map(Held::parse).collect::<Option<_>>()?;
         let column = |field: &usize| {
             let name = self.layout.names[*field].as_str().into();
-            Some(ColumnInfo { name, kind: held.get(*field)?.kind() })
+            let kind = match NAMES.contains(&&*self.layout.names[*field]) {
+                true => ColumnKind::Text,
+                false => held.get(*field)?.kind(),
+            };
+            Some(ColumnInfo { name, kind })
         };
         let fits = held.len() == self.layout.names.len();
         fits.then(|| self.served.iter().map(column).collect()).flatten()

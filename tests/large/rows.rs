@@ -91,6 +91,22 @@ fn a_column_is_text_if_a_row_far_down_says_so() {
 }
 
 #[test]
+fn names_are_text_though_they_are_numbers_and_the_infinite_is_a_number() {
+    let changed = |line: String| line.replace("row ", "").replace("-1.25", "-inf");
+    let folder = bed(&lines(1500).into_iter().map(changed).collect::<Vec<_>>());
+    folder.is_as_in_memory();
+    has_the_columns_of_memory(&folder);
+    let large = folder.large().unwrap();
+    let kinds: Vec<_> = large.columns().iter().map(|c| (&*c.name, c.kind)).collect();
+    let number = |low, high| ColumnKind::Number(Some((low, high)));
+    let text = ColumnKind::Text;
+    let expected =
+        [("name", text), ("score", number(9.5, 1e3)), ("note", text), ("fdr", number(7.0, 7.0))];
+    assert_eq!(kinds, expected);
+    assert!(!large.search("77", 9).is_empty());
+}
+
+#[test]
 fn tables_are_served_as_if_they_were_in_memory() {
     let row = |line: String| {
         let [name, start, end, rest @ ..] = &line.split('\t').collect::<Vec<_>>()[..] else {

@@ -1,6 +1,7 @@
 //! Rows as they are collected into columns whose kinds are known.
 
 use super::Row;
+use crate::source::fields;
 use crate::source::text::shortened;
 use crate::source::{ColumnInfo, ColumnKind, Rows};
 use crate::table::{Column, Data, Table, Texts};
@@ -70,5 +71,8 @@ impl Builder {
 
 /// The number in a field of the column of that name; says what is wrong if it is text.
 pub(in crate::source) fn number(field: &str, name: &str) -> Result<f64, String> {
-    super::number(field).ok_or_else(|| format!("{name} is not a number: '{}'", shortened(field)))
+    fields::number(field).ok_or_else(|| {
+        let shown = shortened(field);
+        format!("{name} is not a number: '{shown}'; columns= can name the columns without it")
+    })
 }
