@@ -85,10 +85,13 @@ impl Reads {
                 lent.slice = Some(slice);
             }
             for read in lent.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
-                if read.start().is_some_and(|start| start >= bases.end) {
+                let Some(row) = read.row(bases, &mut text) else { continue };
+                if row.start >= bases.end {
                     break;
                 }
-                if let Flow::Break(result) = read.give(bases, &mut text, take) {
+                if row.reach() > bases.start
+                    && let Flow::Break(result) = take(row)
+                {
                     return result;
                 }
             }
