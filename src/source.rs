@@ -126,16 +126,15 @@ impl Shape {
             Shape::Sparse => (Some(Level::Records), 1),
             Shape::Features | Shape::Genes | Shape::Reads => (Some(Level::Records), 4),
         };
-        let wanted = move |level: &Level| {
-            let bins_fit = level.width() <= CLOSE || self.hides(*level);
-            self != Shape::Reads || bins_fit
-        };
+        let wanted =
+            move |level: &Level| !self.hides(*level) || *level == Level::Bins { shift: WIDEST };
         records.into_iter().chain(bins(first)).filter(wanted)
     }
 
-    /// Whether that level is the one for views that are too wide: it has no rows at all.
+    /// Whether that level has no rows at all: for reads, one of which a close view would hold two
+    /// bins at most. The widest is the one for views that are too wide.
     pub fn hides(self, level: Level) -> bool {
-        self == Shape::Reads && level == Level::Bins { shift: WIDEST }
+        self == Shape::Reads && level.width() > CLOSE / 2
     }
 
     /// Whether a view may show that level, however few rows it has there.

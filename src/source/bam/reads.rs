@@ -5,18 +5,19 @@ use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::alignment::{Alignment, about, fields};
 use crate::source::bgzf::Bgzf;
-use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
+use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
 use crate::source::packed::Packed;
-use crate::source::{Input, Options, Source};
+use crate::source::{Context, Input, Options, Source};
 use std::ops::Range;
 use std::path::Path;
 
 struct Reads {
     file: Packed,
     sequences: Sequences,
+    saved: Saved,
 }
 
-pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let sequences = sequences(&mut Bgzf::open(input)?)?;
     // Reads without a place stand behind all others, and no index knows them.
     let behind = |reader: &mut Bgzf| {
@@ -34,7 +35,8 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> 
     }
     let rows = (0..sequences.len()).map(|at| file.index.sequences.get(at)?.count);
     let about = about(sequences.clone(), rows.map(Option::unwrap_or_default).collect());
-    Ok(Box::new(Indexed::new(Reads { file, sequences }, about, options.columns.as_deref())?))
+    let reads = Reads { file, sequences, saved: Saved::of(input, context)? };
+    Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
 }
 
 impl ByRegion for Reads {
@@ -68,6 +70,12 @@ impl ByRegion for Reads {
             }
             Ok(())
         })
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
+        // Where the index says otherwise, reading them all tells what is wrong with it.
+        self.saved.census(sequence).filter(|census| known.is_none_or(|n| n == census.rows_in_all()))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -6,9 +6,9 @@ use super::record::{Decoder, Read};
 use crate::error::{Error, Result};
 use crate::source::alignment::{Alignment, about, fields};
 use crate::source::binning::index_beside;
-use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
+use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
 use crate::source::pool::Pool;
-use crate::source::{Input, Options, Source};
+use crate::source::{Context, Input, Options, Source};
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,6 +17,7 @@ struct Reads {
     index: Index,
     decoder: Decoder,
     readers: Pool<Lent>,
+    saved: Saved,
 }
 
 /// An open file, and the slice that was decoded last: views that follow each other often need the
@@ -27,7 +28,11 @@ struct Lent {
     reads: Vec<Read>,
 }
 
-pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+pub(in crate::source) fn open(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
     let mut file = Cram::open(input)?;
     let sequences = file.sequences.clone();
     let Some(path) = index_beside(input, &["crai"]) else {
@@ -46,7 +51,8 @@ pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dy
     let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
     let decoder = Decoder::new(&sequences);
     let readers = Pool::new(Lent::new(file));
-    let reads = Reads { input: input.clone(), index, decoder, readers };
+    let saved = Saved::of(input, context)?;
+    let reads = Reads { input: input.clone(), index, decoder, readers, saved };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
 }
 
@@ -113,6 +119,10 @@ impl ByRegion for Reads {
     ) -> Result<()> {
         let open = || Ok(Lent::new(Cram::open(&self.input)?));
         self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        self.saved.census(sequence)
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
