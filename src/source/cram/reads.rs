@@ -42,7 +42,7 @@ pub(in crate::source) fn open(
         return Err(Error::data(input.path(), "", what));
     };
     let index = Index::read(&path, input.path(), sequences.len())?;
-    // The index tells bytes, not records; the first container tells how many bytes one takes.
+    // The first container tells how many bytes a record takes.
     let a_record = match file.container()? {
         Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),
         None => 1.0,
@@ -109,6 +109,11 @@ impl Reads {
 impl ByRegion for Reads {
     fn path(&self) -> &Path {
         self.input.path()
+    }
+
+    /// The index tells bytes, not rows.
+    fn is_counted(&self) -> bool {
+        false
     }
 
     fn each(
