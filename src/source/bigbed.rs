@@ -1,10 +1,11 @@
 //! bigBed: intervals with any columns, indexed, read by region.
 //!
 //! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
-//! file's autoSql. bigGenePred are genes, which are held in memory as those of other formats; it and
+//! file's autoSql. bigInteract are pairs, whose ends are rows. bigGenePred are genes, which are held in memory as those of other formats; it and
 //! BED12 with `rows=transcripts` are transcripts with exons, by region.
 
 pub(super) mod auto_sql;
+mod interact;
 mod transcript;
 
 use super::bbi::Bbi;
@@ -20,7 +21,7 @@ use std::path::Path;
 pub(super) const FORMAT: Format = Format {
     name: "bigbed",
     extensions: &["bb", "bigbed"],
-    about: "blocks, read by region; bigGenePred: genes; transcripts with rows=transcripts",
+    about: "blocks, read by region; bigInteract: both ends of each pair; bigGenePred: genes; transcripts with rows=transcripts",
     sniff: |head| head.starts_with(&MAGIC.to_le_bytes()) || head.starts_with(&MAGIC.to_be_bytes()),
     open,
 };
@@ -56,6 +57,9 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
     let file = Bbi::open(input, MAGIC)?;
     let records = file.records()?;
     let fields = auto_sql::fields(&file.auto_sql()?, file.columns());
+    if interact::is(&fields) {
+        return interact::open(file, records, options);
+    }
     let column = |field: &Field| {
         let kind = if field.number { ColumnKind::Number(None) } else { ColumnKind::Text };
         ColumnInfo { name: field.name.as_str().into(), kind }

@@ -27,11 +27,12 @@ pub(super) fn annotation(source: &dyn Source) -> BTreeMap<String, String> {
     let about = if source.is_counted() { "" } else { "about " };
     told.insert("rows".to_owned(), format!("{about}{}", thousands(rows)));
     if source.shape() != Shape::Reads {
+        let bound = format!("at least {about}");
         let hidden = |shift: u8| {
             let level = Level::Bins { shift };
             let (bound, hidden) = match source.kept(level) {
                 Some(kept) => ("", rows - kept),
-                None => ("at least ", rows.saturating_sub(most(source, shift))),
+                None => (&*bound, rows.saturating_sub(most(source, shift))),
             };
             let width = thousands(level.width().into());
             (hidden > 0).then(|| format!("{bound}{} in bins of {width} bases", thousands(hidden)))
