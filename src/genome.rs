@@ -16,7 +16,7 @@ pub use sequences::{Sequence, Sequences};
 use std::fmt;
 
 /// The strand a row lies on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strand {
     /// Forward, `+`.
     Forward,

@@ -152,7 +152,7 @@ fn truncated_and_damaged_packing_is_an_error() {
         let head: String = good.lines().take(header).map(|line| format!("{line}\n")).collect();
         // Rows that differ, so that there is something to pack.
         let many: String = (0..20_000)
-            .map(|n| row.replacen("chr1", &format!("chr{}", n * 7919 % 9973), 1) + "\n")
+            .map(|n| row.replace("chr1", &format!("chr{}", n * 7919 % 9973)) + "\n")
             .collect();
         let packed = gzip(&(head + &many));
         for cut in [packed.len() / 2, packed.len() - 9, packed.len() - 1] {

@@ -73,6 +73,11 @@ impl Listing {
         &self.assembly
     }
 
+    /// Whether the assembly is known: the user named it, or lengths or names fit a built-in one.
+    pub fn knows_assembly(&self) -> bool {
+        self.assembly != UNKNOWN
+    }
+
     /// The region by our name for its sequence and cut at that sequence's end; none if nothing of
     /// it is left.
     pub fn locate(&self, region: &Region) -> Option<Region> {

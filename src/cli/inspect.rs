@@ -3,8 +3,8 @@
 use super::progress::Bars;
 use super::serve::assembly;
 use crate::catalog::{Catalog, Kind, Listing, Measurement, thousands};
-use crate::genome::Region;
-use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, WIDEST, format_of, total};
+use crate::genome::{Region, Sequence};
+use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, format_of, total};
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -74,12 +74,12 @@ impl Inspect {
 fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -> Result<String> {
     let path = spec.input.path();
     let packed = if spec.input.is_packed()? { ", packed" } else { "" };
-    let mut lines = vec![("format", format!("{}{packed}", format_of(spec)?.name))];
+    let format = format_of(spec)?.name;
+    let mut lines = vec![("format", format!("{format}{packed}"))];
     if measurements.is_empty() {
         return Ok(format!("{}\n  nothing in it can be served\n", path.display()));
     }
-    let index = spec.input.index().map_or("none".to_owned(), |path| path.display().to_string());
-    lines.push(("index", index));
+    lines.push(("index", index(spec, format, &*measurements[0].source)));
     for part in measurements.chunk_by(|a, b| a.beside == b.beside) {
         part.first().map_or(Ok(()), |first| count(&*first.source))?;
         lines.extend(describe_part(part, listing));
@@ -90,6 +90,17 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
         let _ = writeln!(text, "  {name:<13}{value}");
     }
     Ok(text)
+}
+
+/// Where the index is by which regions are found, if that takes one.
+fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
+    match spec.input.index().map(|path| path.display().to_string()) {
+        _ if matches!(format, "bigwig" | "bigbed") => "in the file".to_owned(),
+        Some(path) if source.memory() > 0 => format!("not needed, all is in memory: {path}"),
+        Some(path) => path,
+        None if source.memory() == 0 => "none; that of a copy in the cache".to_owned(),
+        None => "none".to_owned(),
+    }
 }
 
 /// What is to be said of measurements of one source.
@@ -116,7 +127,10 @@ fn describe_part(
         lines.push(("metadata", texts.join(", ")));
     }
     lines.push(("levels", levels(source.shape())));
-    lines.push(("in memory", bytes(source.memory())));
+    // What is counted from the rows that it stands beside is in memory where those are.
+    if first.beside.is_none() {
+        lines.push(("in memory", bytes(source.memory())));
+    }
     if let Some(view) = source.first_view() {
         lines.push(("first view", view.to_string()));
     }
@@ -125,7 +139,7 @@ fn describe_part(
 
 fn served_as(shape: Shape) -> &'static str {
     match shape {
-        Shape::Dense => "a dense signal: what has no data is a gap in coverage",
+        Shape::Dense => "a dense signal: drawn everywhere, at 0 where it has no data",
         Shape::Sparse => "a sparse signal: points, and nothing between them",
         Shape::Features => "features: intervals with columns",
         Shape::Genes => "genes: intervals with exons, found by name",
@@ -137,8 +151,8 @@ fn served_as(shape: Shape) -> &'static str {
 fn count(source: &dyn Source) -> Result<()> {
     if !source.is_counted() {
         for sequence in source.sequences() {
-            let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
-            source.read(&whole, Level::Bins { shift: WIDEST }, &[])?;
+            // Whoever reads any of them has them all counted.
+            source.read(&Region::new(sequence.name.clone(), 0, 1), Level::Records, &[])?;
         }
     }
     Ok(())
@@ -150,10 +164,14 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let mut named: Vec<(u64, String)> = own
         .iter()
         .map(|sequence| match source.shape() {
-            Shape::Dense | Shape::Sparse => (
-                u64::from(sequence.length),
-                format!("{} ({} bases)", sequence.name, thousands(sequence.length.into())),
-            ),
+            Shape::Dense | Shape::Sparse => {
+                let length = thousands(sequence.length.into());
+                let text = match source.knows_lengths() {
+                    true => format!("{} ({length} bases)", sequence.name),
+                    false => format!("{} (up to base {length})", sequence.name),
+                };
+                (u64::from(sequence.length), text)
+            }
             _ => {
                 let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
                 let rows = source.rows(&whole, Level::Records);
@@ -165,15 +183,26 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
     named.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     let most: Vec<_> = named.iter().take(4).map(|(_, text)| text.as_str()).collect();
     let more = if named.len() > most.len() { ", ..." } else { "" };
-    let assembly = listing.assembly();
-    format!("{}, fitting {assembly}: {}{more}", named.len(), most.join(", "))
+    format!("{}, {}: {}{more}", named.len(), belongs(source, listing), most.join(", "))
+}
+
+/// Which assembly the sequences are of, and how that is known.
+fn belongs(source: &dyn Source, listing: &Listing) -> String {
+    let known = listing.sequences();
+    let states = |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
+    let name = listing.assembly();
+    match source.knows_lengths() && source.sequences().iter().any(states) {
+        _ if !listing.knows_assembly() => "of no assembly that is built in".to_owned(),
+        true => format!("as long as those of {name}"),
+        false => format!("taken for those of {name}"),
+    }
 }
 
 /// How much there is: bases that have data, or rows.
 fn amount(source: &dyn Source) -> (&'static str, String) {
     if let Shape::Dense | Shape::Sparse = source.shape() {
-        let covered = source.covered().map_or("not stated".to_owned(), thousands);
-        return ("bases", format!("{covered} have data"));
+        let covered = source.covered().map(|bases| format!("{} have data", thousands(bases)));
+        return ("bases", covered.unwrap_or("how many have data is not stated".to_owned()));
     }
     ("rows", thousands(total(source)))
 }
@@ -198,6 +227,7 @@ fn levels(shape: Shape) -> String {
     let first = levels.next().map_or(String::new(), |level| level.to_string());
     let next = levels.next().map_or(String::new(), |level| level.to_string());
     let last = levels.next_back().map_or(0, |level| level.width());
+    let last = thousands(last.into());
     match shape {
         Shape::Dense => format!("{first}, 2, 4 ... {last} bases"),
         Shape::Reads => format!("{first}, then {next}, twice that ...; nothing in wide views"),
@@ -207,7 +237,8 @@ fn levels(shape: Shape) -> String {
 
 fn bytes(number: u64) -> String {
     match number {
-        0..1_000_000 => format!("{} kB", number.div_ceil(1000)),
+        0 => "nothing: read from the file as needed".to_owned(),
+        1..1_000_000 => format!("{} kB", number.div_ceil(1000)),
         _ => format!("{:.1} MB", number as f64 / 1e6),
     }
 }
@@ -233,16 +264,29 @@ mod tests {
             "  format       bed",
             "  index        none",
             "  served as    features: intervals with columns",
-            "  sequences    2, fitting hg38: chr1 (2 rows), chr2 (1 row)",
+            "  sequences    2, taken for those of hg38: chr1 (2 rows), chr2 (1 row)",
             "  rows         3",
             "  measurements peaks (blocks)",
             "               peaks.score (values within 0 to 7)",
             "  metadata     name",
-            "  levels       records, then bins of 16, twice that ... 268435456 bases",
+            "  levels       records, then bins of 16, twice that ... 268,435,456 bases",
             "  in memory    1 kB",
             "  first view   chr1:11-40",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[tokio::test]
+    async fn lengths_that_a_file_states_are_told_from_those_that_are_guessed() {
+        let signal = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
+        let beside = Beside { assembly: None, genes: Vec::new() };
+        let text = Inspect { sources: vec![Spec::file(signal)], beside }.run().await.unwrap();
+        assert!(text.contains("as long as those of hg38: chr11 (135,086,622 bases)"), "{text}");
+        assert!(text.contains("  index        in the file\n"), "{text}");
+        assert!(text.contains("  in memory    nothing: read from the file"), "{text}");
+        let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
+        let told = "  sequences    1, of no assembly that is built in: scaffold (1 row)";
+        assert!(lines.iter().any(|line| line == told), "{lines:?}");
     }
 
     #[test]

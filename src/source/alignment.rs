@@ -1,7 +1,7 @@
 //! Aligned reads, however their file packs them: what is counted of them, and what is shown.
 
 use super::fields::first_fields;
-use super::indexed::{About, Flow, Row};
+use super::indexed::{About, Row};
 use super::{ColumnInfo, ColumnKind, Shape};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences, Strand};
@@ -38,8 +38,13 @@ pub(super) trait Alignment {
     /// The operations of its CIGAR: length and letter.
     fn cigar(&self) -> impl Iterator<Item = (u32, char)>;
 
+    /// Whether its flags say so; it may lack a place all the same.
+    fn says_mapped(&self) -> bool {
+        self.flags() & UNMAPPED == 0
+    }
+
     fn is_mapped(&self) -> bool {
-        self.flags() & UNMAPPED == 0 && self.sequence().is_some() && self.start().is_some()
+        self.says_mapped() && self.sequence().is_some() && self.start().is_some()
     }
 
     /// Whether `samtools depth` counts it by default.
@@ -78,30 +83,24 @@ pub(super) trait Alignment {
         consumed.fold(start, |end, (length, _)| end.saturating_add(length)).min(MAX_POSITION)
     }
 
-    /// Gives it as a row, if it has a base in `bases` or, having none, stands there. `text` is
-    /// used again from row to row.
-    fn give(
-        &self,
-        bases: &Range<u32>,
-        text: &mut String,
-        take: &mut dyn FnMut(Row<'_>) -> Flow,
-    ) -> Flow {
-        let (start, end) = (self.start().unwrap_or(0), self.end());
-        if !self.is_mapped() || end.max(start + 1) <= bases.start {
-            return Flow::Continue(());
-        }
-        text.clear();
-        let name = String::from_utf8_lossy(self.name());
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{name}\t{}\t{}\t", self.quality(), self.flags());
-        for (length, letter) in self.cigar() {
-            let _ = write!(text, "{length}{letter}");
-        }
+    /// It as a row, if it is mapped. The text, which is used again from row to row, is written only
+    /// for one that has a base in `bases` or, having none, stands there.
+    fn row<'t>(&self, bases: &Range<u32>, text: &'t mut String) -> Option<Row<'t>> {
+        let (start, end) = (self.start().filter(|_| self.is_mapped())?, self.end());
         let strand = match self.flags() & REVERSE {
             0 => Strand::Forward,
             _ => Strand::Reverse,
         };
-        take(Row { start, end, strand, text })
+        text.clear();
+        if start < bases.end && end.max(start + 1) > bases.start {
+            let name = String::from_utf8_lossy(self.name());
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{name}\t{}\t{}\t", self.quality(), self.flags());
+            for (length, letter) in self.cigar() {
+                let _ = write!(text, "{length}{letter}");
+            }
+        }
+        Some(Row { start, end, strand, text })
     }
 }
 

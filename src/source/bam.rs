@@ -22,8 +22,8 @@ pub(super) const READS: Format = Format {
     extensions: &[],
     about: "with format=reads: only the reads of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
     sniff: |_| false,
-    open: |input, options, _| match input.head()?.starts_with(cram::MAGIC) {
-        true => cram::reads(input, options),
-        false => reads::open(input, options),
+    open: |input, options, context| match input.head()?.starts_with(cram::MAGIC) {
+        true => cram::reads(input, options, context),
+        false => reads::open(input, options, context),
     },
 };

@@ -1,5 +1,6 @@
-//! Pairs of places: BEDPE (bedtools) and interact (UCSC). Both ends of a pair are rows; `other`
-//! says where the other end lies, 1-based with both ends included as people write regions.
+//! Pairs of places: BEDPE (bedtools) and interact (UCSC), which bigInteract has too. Both ends of a
+//! pair are rows; `other` says where the other end lies, 1-based with both ends included as people
+//! write regions.
 //!
 //! Coordinates are 0-based and half-open in both formats.
 
@@ -55,19 +56,47 @@ fn is_color(field: &str) -> bool {
 }
 
 /// One end of a pair.
-struct End<'a> {
-    sequence: &'a str,
-    start: u32,
-    end: u32,
+pub(super) struct End<'a> {
+    pub(super) sequence: &'a str,
+    pub(super) start: u32,
+    pub(super) end: u32,
     name: &'a str,
-    strand: Strand,
+    pub(super) strand: Strand,
 }
 
 /// A line: its ends as far as they are known, and the columns that both share.
-struct Pair<'a> {
+pub(super) struct Pair<'a> {
     ends: [Option<End<'a>>; 2],
     shared: Vec<&'a str>,
+    /// The one sequence on which its ends are rows, if another line is there for other ones.
+    own: Option<&'a str>,
 }
+
+impl<'a> Pair<'a> {
+    /// The ends that are rows, each with the place of the other, 1-based, and its name.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&End<'a>, String, &'a str)> {
+        let [first, second] = &self.ends;
+        [(first, second), (second, first)].into_iter().filter_map(|(end, other)| {
+            let end = end.as_ref().filter(|end| self.own.is_none_or(|own| own == end.sequence))?;
+            let place = other.as_ref().map(|o| Region::new(o.sequence, o.start, o.end).to_string());
+            let name = other.as_ref().map_or("", |other| other.name);
+            Some((end, place.unwrap_or_default(), name))
+        })
+    }
+
+    /// The columns of a row.
+    pub(super) fn columns<'c>(
+        &'c self,
+        (end, place, name): &'c (&End<'a>, String, &'a str),
+    ) -> impl Iterator<Item = &'c str> {
+        [end.name, place, name].into_iter().chain(self.shared.iter().copied())
+    }
+}
+
+/// The columns of a row, before those of its format.
+pub(super) const NAMES: [&str; 3] = ["name", "other", "other_name"];
+/// The further columns of an interaction.
+pub(super) const OF_INTERACTION: [&str; 4] = ["score", "value", "exp", "color"];
 
 /// How a format's lines are read: the names of the shared columns, given the number of columns, and
 /// the pair of a line.
@@ -105,8 +134,8 @@ fn open(
 impl Pairs {
     /// A sheet of ends.
     fn sheet(self) -> Sheet {
-        let own = ["chrom", "start", "end", "strand", "name", "other", "other_name"];
-        let names = own.into_iter().map(str::to_owned).chain((self.kind.shared)(self.width));
+        let own = ["chrom", "start", "end", "strand"].into_iter().chain(NAMES);
+        let names = own.map(str::to_owned).chain((self.kind.shared)(self.width));
         let layout = Layout {
             separator: Separator::Tab,
             names: names.collect(),
@@ -130,21 +159,16 @@ impl Pairs {
             let (has, width) = (fields.len(), self.width);
             return Err(line.error(format!("has {has} columns, not {width} as those before")));
         }
-        let Pair { ends: [first, second], shared } = (self.kind.pair)(line, &fields)?;
-        for (end, other) in [(&first, &second), (&second, &first)] {
-            let Some(End { sequence, start, end, name, strand }) = end else { continue };
-            let region = |o: &End<'_>| Region::new(o.sequence, o.start, o.end).to_string();
-            let region = other.as_ref().map(region).unwrap_or_default();
-            let other = other.as_ref().map_or("", |other| other.name);
-            let mut text =
-                format!("{sequence}\t{start}\t{end}\t{strand}\t{name}\t{region}\t{other}");
-            shared.iter().for_each(|field| text.extend(["\t", field]));
+        let pair = (self.kind.pair)(line, &fields)?;
+        let mut any = false;
+        for row in pair.rows() {
+            let End { sequence, start, end, strand, .. } = row.0;
+            let mut text = format!("{sequence}\t{start}\t{end}\t{strand}");
+            pair.columns(&row).for_each(|field| text.extend(["\t", field]));
             put(&text)?;
+            any = true;
         }
-        match (first, second) {
-            (None, None) => Err(line.error("neither end of the pair has a place")),
-            _ => Ok(()),
-        }
+        if any { Ok(()) } else { Err(line.error("neither end of the pair has a place")) }
     }
 }
 
@@ -185,27 +209,32 @@ const PAIRS: Kind = Kind {
         Ok(Pair {
             ends,
             shared: score.into_iter().chain(fields.iter().skip(10).copied()).collect(),
+            own: None,
         })
     },
 };
 
 /// `chrom chromStart chromEnd name score value exp color`, then `Chrom Start End Name Strand` of
-/// source and target.
-const INTERACTIONS: Kind = Kind {
-    shared: |_| ["score", "value", "exp", "color"].map(str::to_owned).to_vec(),
-    pair: |line, fields| {
-        if fields.len() != 18 {
-            return Err(line.error("expected the 18 columns of interact"));
-        }
-        // Ends without a name of their own go by that of the interaction.
-        let named = |at: usize| if matches!(fields[at], "." | "") { fields[3] } else { fields[at] };
-        let ends = [
-            Some(end(line, fields, 8, named(11), fields[12])?),
-            Some(end(line, fields, 13, named(16), fields[17])?),
-        ];
-        Ok(Pair { ends, shared: fields[4..8].to_vec() })
-    },
-};
+/// source and target. One between two sequences is two lines, one for each end.
+const INTERACTIONS: Kind =
+    Kind { shared: |_| OF_INTERACTION.map(str::to_owned).to_vec(), pair: interaction };
+
+/// The pair that the columns of an interaction tell.
+pub(super) fn interaction<'a>(line: &Line<'_>, fields: &[&'a str]) -> Result<Pair<'a>> {
+    if fields.len() != 18 {
+        return Err(line.error("expected the 18 columns of interact"));
+    }
+    // Ends without a name of their own go by that of the interaction.
+    let named = |at: usize| if matches!(fields[at], "." | "") { fields[3] } else { fields[at] };
+    let ends = [
+        Some(end(line, fields, 8, named(11), fields[12])?),
+        Some(end(line, fields, 13, named(16), fields[17])?),
+    ];
+    if [8, 13].iter().all(|at| fields[*at] != fields[0]) {
+        return Err(line.error(format!("neither end lies on {}", fields[0])));
+    }
+    Ok(Pair { ends, shared: fields[4..8].to_vec(), own: Some(fields[0]) })
+}
 
 #[cfg(test)]
 mod tests {
@@ -265,6 +294,21 @@ mod tests {
                 format!("chr1:800-900- name=i1 other=chr1:101-200 other_name=enhancer {shared}"),
             ]
         );
+        // Between two sequences there is a line for each end.
+        let ends = "chr1\t100\t200\te\t+\tchr2\t800\t900\tp\t-\n";
+        let text = format!(
+            "chr1\t100\t200\ti2\t5\t0.5\tx\t0\t{ends}chr2\t800\t900\ti2\t5\t0.5\tx\t0\t{ends}"
+        );
+        let shared = "score=5 value=0.5 exp=x color=0";
+        assert_eq!(
+            rows("interact", &text).unwrap(),
+            [
+                format!("chr1:100-200+ name=e other=chr2:801-900 other_name=p {shared}"),
+                format!("chr2:800-900- name=p other=chr1:101-200 other_name=e {shared}"),
+            ]
+        );
+        let error = rows("interact", &text.replace("chr2\t800\t900\ti2", "chr3\t800\t900\ti2"));
+        assert!(error.unwrap_err().to_string().contains("line 2: neither end lies on chr3"));
     }
 
     #[test]

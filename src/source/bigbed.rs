@@ -1,10 +1,11 @@
 //! bigBed: intervals with any columns, indexed, read by region.
 //!
 //! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
-//! file's autoSql. bigGenePred are genes, which are held in memory as those of other formats; it and
+//! file's autoSql. bigInteract are pairs, whose ends are rows. bigGenePred are genes, which are held in memory as those of other formats; it and
 //! BED12 with `rows=transcripts` are transcripts with exons, by region.
 
 pub(super) mod auto_sql;
+mod interact;
 mod transcript;
 
 use super::bbi::Bbi;
@@ -12,7 +13,7 @@ use super::fields::{Separator, split};
 use super::indexed::{About, ByRegion, Flow, Indexed, Row};
 use super::{ColumnInfo, ColumnKind, Context, Format, Input, Options, Shape, Source, Unit};
 use crate::error::Result;
-use crate::genome::{Region, Strand};
+use crate::genome::{Region, Sequences, Strand};
 use auto_sql::Field;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -20,7 +21,7 @@ use std::path::Path;
 pub(super) const FORMAT: Format = Format {
     name: "bigbed",
     extensions: &["bb", "bigbed"],
-    about: "blocks, read by region; bigGenePred: genes; transcripts with rows=transcripts",
+    about: "blocks, read by region; bigInteract: both ends of each pair; bigGenePred: genes; transcripts with rows=transcripts",
     sniff: |head| head.starts_with(&MAGIC.to_le_bytes()) || head.starts_with(&MAGIC.to_be_bytes()),
     open,
 };
@@ -56,6 +57,9 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
     let file = Bbi::open(input, MAGIC)?;
     let records = file.records()?;
     let fields = auto_sql::fields(&file.auto_sql()?, file.columns());
+    if interact::is(&fields) {
+        return interact::open(file, records, options);
+    }
     let column = |field: &Field| {
         let kind = if field.number { ColumnKind::Number(None) } else { ColumnKind::Text };
         ColumnInfo { name: field.name.as_str().into(), kind }
@@ -74,17 +78,11 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         columns = transcript::columns(position);
     }
     let named = |name: &str| columns.iter().position(|(info, _)| *info.name == *name);
-    let bases: u64 = file.sequences().iter().map(|s| u64::from(s.length)).sum();
     let about = About {
         shape: if is_gene { Shape::Genes } else { Shape::Features },
         sequences: file.sequences().clone(),
         knows_lengths: true,
-        // The file knows only how many there are in all.
-        rows: file
-            .sequences()
-            .iter()
-            .map(|s| (records as f64 * f64::from(s.length) / bases as f64) as u64)
-            .collect(),
+        rows: spread(records, file.sequences()),
         name: named(if is_gene { "gene" } else { "name" }),
         importance: named("score"),
         columns: columns.iter().map(|(info, _)| info.clone()).collect(),
@@ -101,6 +99,18 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         );
     }
     Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
+}
+
+/// How many rows each sequence has, if the rows that the file counts in all lie evenly.
+fn spread(records: u64, sequences: &Sequences) -> Vec<u64> {
+    let bases: u128 = sequences.iter().map(|s| u128::from(s.length)).sum();
+    let (mut passed, mut given) = (0, 0);
+    let rows = sequences.iter().map(|sequence| {
+        passed += u128::from(sequence.length);
+        let upto = (u128::from(records) * passed).checked_div(bases).unwrap_or(0) as u64;
+        upto - std::mem::replace(&mut given, upto)
+    });
+    rows.collect()
 }
 
 impl ByRegion for BigBed {

@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
         self.take(4)?.try_into().ok().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.take(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 }
@@ -192,11 +192,7 @@ impl Index {
 /// Where the index lies that is beside a file; with a warning if it is older than that.
 pub(super) fn index_beside(input: &Input, endings: &[&str]) -> Option<PathBuf> {
     let Input::File(path) = input else { return None };
-    let with = |ending: &&str| {
-        let appended = PathBuf::from(format!("{}.{ending}", path.display()));
-        [appended, path.with_extension(ending)]
-    };
-    let found = endings.iter().flat_map(with).find(|path| path.is_file())?;
+    let found = input.beside(endings)?;
     if let Some(warning) = older(&found, path) {
         tracing::warn!("{warning}");
     }

@@ -7,6 +7,7 @@
 mod builder;
 mod by_region;
 mod census;
+mod saved;
 
 use super::density::{bins, starts_by_reading};
 use super::fields::number;
@@ -17,7 +18,9 @@ use crate::genome::{Region, Sequences};
 use crate::table::{Column, Data, Table, Texts};
 pub(super) use builder::{Builder, number as number_of};
 pub(super) use by_region::{About, ByRegion, Flow, Row};
-use census::{COARSE, Census, FINEST};
+pub(super) use census::Census;
+use census::{COARSE, FINEST};
+pub(super) use saved::{Saved, Saving};
 use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -103,7 +106,17 @@ impl<F: ByRegion> Indexed<F> {
         if let Some(census) = &*slot {
             return Ok(census.clone());
         }
+        let census = match self.file.saved(sequence) {
+            Some(census) => census,
+            None => self.count(sequence)?,
+        };
+        Ok(slot.insert(Arc::new(census)).clone())
+    }
+
+    /// Reads a whole sequence.
+    fn count(&self, sequence: usize) -> Result<Census> {
         let name = &self.about.sequences.at(sequence).name;
+        let hidden = self.about.shape == Shape::Reads;
         let mut counter = census::Counter::new();
         // Which rows to show is decided by columns that need not be served.
         let mut kept = self.served.1.clone();
@@ -119,19 +132,18 @@ impl<F: ByRegion> Indexed<F> {
             }
             last = row.start;
             match counter.add(&row, self.weight(&row)) {
-                Some(row) => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
-                None => Ok(true),
+                // Wide views show none of them.
+                Some(row) if !hidden => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
+                _ => Ok(true),
             }
         })?;
-        if let Some(row) = counter.finish() {
+        if let Some(row) = counter.finish().filter(|_| !hidden) {
             self.add(&mut best, name, &row.row(), &kept)?;
         }
         let name_of = |column: Option<usize>| column.map(|at| &*self.about.columns[at].name);
         let (name, importance) = (name_of(self.gene()), name_of(self.about.importance));
         let how = Use { shape: self.about.shape, name, importance };
-        let census = Arc::new(counter.census(Records::new(best.rows(), how)));
-        *slot = Some(census.clone());
-        Ok(census)
+        Ok(counter.census(Records::new(best.rows(), how)))
     }
 
     /// The census of a sequence if there is one already.

@@ -69,13 +69,17 @@ impl Input {
 
     /// The index that lies beside the file, if one does: `x.bed.gz.tbi` for `x.bed.gz`.
     pub fn index(&self) -> Option<PathBuf> {
+        self.beside(&["tbi", "csi", "bai", "crai"])
+    }
+
+    /// The file of one of those endings that lies beside it: `x.bam.bai` or `x.bai` for `x.bam`.
+    pub(super) fn beside(&self, endings: &[&str]) -> Option<PathBuf> {
         let Input::File(path) = self else { return None };
-        let beside = |ending: &str| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
+        let with = |ending: &&str| {
+            let appended = PathBuf::from(format!("{}.{ending}", path.display()));
+            [appended, path.with_extension(ending)]
         };
-        [".tbi", ".csi", ".bai", ".crai"].map(beside).into_iter().find(|path| path.is_file())
+        endings.iter().flat_map(with).find(|path| path.is_file())
     }
 
     /// Whether the file is gzip or bgzip.

@@ -24,16 +24,33 @@ pub(super) struct Packed {
 impl Packed {
     /// The file with the index of one of those endings that lies beside it; none if none does.
     pub(super) fn open(input: &Input, endings: &[&str]) -> Result<Option<Self>> {
+        // Comments may follow the last row.
+        Self::open_unless(input, endings, |reader| {
+            let next = reader.rest()?.first();
+            Ok(next.is_some_and(|byte| !matches!(byte, b'#' | b'\n')))
+        })
+    }
+
+    /// As [`Packed::open`]; `behind` says whether a row stands where the index ends.
+    pub(super) fn open_unless(
+        input: &Input,
+        endings: &[&str],
+        behind: impl FnOnce(&mut Bgzf) -> Result<bool>,
+    ) -> Result<Option<Self>> {
         let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
         let mut reader = Bgzf::open(input)?;
         let end = index.end();
-        reader.seek(end)?;
-        // Comments may follow, rows may not: the file was added to since.
-        let next = reader.rest()?.first();
-        let behind = end > 0 && next.is_some_and(|byte| !matches!(byte, b'#' | b'\n'));
+        let beyond = end >> 16 > input.size()?;
+        if !beyond {
+            reader.seek(end)?;
+        }
+        // The file was added to since.
+        let behind = !beyond && end > 0 && behind(&mut reader)?;
         let readers = Pool::new(reader);
         let file = Packed { input: input.clone(), index, index_path, readers };
-        if behind {
+        if beyond {
+            Err(file.misfit("it leads behind the end of the file, perhaps an incomplete copy"))
+        } else if behind {
             Err(file.misfit("rows stand behind the last that it knows"))
         } else {
             Ok(Some(file))
@@ -153,6 +170,11 @@ pub(super) struct Offer<'a> {
 }
 
 impl Offer<'_> {
+    /// Passes a record that the index counts, but which is no row.
+    pub(super) fn pass(&mut self) {
+        self.rows += 1;
+    }
+
     /// Takes the next row of the sequence; rows are sorted by start.
     pub(super) fn row(&mut self, row: Row<'_>) -> Result<()> {
         self.rows += 1;

@@ -363,3 +363,41 @@ fn exons_that_are_none_are_errors() {
         }
     }
 }
+
+/// Rows whose ends do not lie where the rows are would not be found by region.
+#[test]
+fn an_interaction_whose_row_does_not_span_it_is_refused() {
+    let ends = ["source", "target"].map(|end| {
+        ["Chrom", "Start", "End", "Name", "Strand"]
+            .map(|what| format!("string {end}{what}; \"\"\n"))
+    });
+    let columns = ["chrom", "chromStart", "chromEnd", "name", "score", "value", "exp", "color"];
+    let columns = columns.map(|name| format!("string {name}; \"\"\n")).concat();
+    let auto_sql = format!("table interact\n\"\"\n(\n{columns}{})", ends.as_flattened().concat());
+    let said = |ends: &str| {
+        let rows = Records::Bed(vec![(100, 900, format!("i\t5\t0.5\tx\t0\t{ends}"))]);
+        let file = File {
+            sequences: vec![("chrA", 250_000)],
+            blocks: vec![(0, rows)],
+            auto_sql: Some(auto_sql.clone()),
+            columns: (18, 5),
+        };
+        let variant = Variant { big_endian: false, packed: false, sequences_last: true };
+        let Opened(source, _folder) = open(&file.write(variant), "").unwrap();
+        let region = Region::new("chrA", 850, 851);
+        let read = source.read(&region, Level::Records, &["name", "other"]);
+        read.map(|table| table.start).map_err(|error| error.to_string())
+    };
+    let lower = "chrA\t100\t200\te\t+";
+    assert_eq!(said(&format!("{lower}\tchrA\t800\t900\tp\t-")), Ok(vec![800]));
+    for (upper, what) in [
+        ("chrA\t800\t901\tp\t-", "chrA:101: an end lies outside of its row"),
+        ("chrA\t99\t900\tp\t-", "chrA:101: an end lies outside of its row"),
+        ("chrA\t900\t800\tp\t-", "chrA:101: the end (800) lies before the start (900)"),
+        ("chrA\t-9\t800\tp\t-", "chrA:101: start (column 15) is negative"),
+        ("chrA\t800\t900\tp", "chrA:101: expected the 18 columns"),
+    ] {
+        let error = said(&format!("{lower}\t{upper}")).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+}

@@ -156,13 +156,36 @@ fn an_index_that_does_not_fit_is_said() {
     // Of a file that has a sequence more.
     let more: Vec<Place> = places.iter().cloned().chain([("chr2", (1, 2), places[1].2)]).collect();
     let text = said("reads", &file, Some(("bai", &index(&more, Kind::Bai))));
-    assert_eq!(text, "INDEX: is not the index of FILE; index it again");
+    let what = "it is of a file with more sequences; index the file again";
+    assert_eq!(text, format!("INDEX: the index does not fit FILE: {what}"));
+    // Of a file that goes on behind the end of this one, and of one that has a read less.
+    let longer = places.iter().map(|place| (place.0, place.1, (places[0].2.0, 9 << 20)));
+    for (others, what) in [
+        (longer.collect(), "it leads behind the end of the file, perhaps an incomplete copy"),
+        (places[..1].to_vec(), "rows stand behind the last that it knows"),
+    ] {
+        let text = said("reads", &file, Some(("bai", &index(&others, Kind::Bai))));
+        let what = format!("INDEX: the index does not fit FILE: {what}; index the file again");
+        assert_eq!(text, what);
+    }
+    // Of a file whose reads lie on other sequences.
+    let changed = |at: usize, number: [u8; 4]| {
+        let mut bytes = bytes.clone();
+        bytes[at..at + 4].copy_from_slice(&number);
+        let (file, places) = self::places(&bytes, &ends);
+        said("reads", &file, Some(("bai", &index(&places, Kind::Bai))))
+    };
+    let text = changed(ends[1] + 4, [7, 0, 0, 0]);
+    let what = "no reads of chr1 lie where it says so; index the file again";
+    assert_eq!(text, format!("INDEX: the index does not fit FILE: {what}"));
+    assert_eq!(changed(ends[1] + 8, [0xff; 4]), "read", "mapped, but to no base");
     // Of a file whose reads lie elsewhere: in the middle of a block, and where no block is.
-    for wrong in [places[0].2.0 + 3, 5 << 16] {
-        let elsewhere: Vec<Place> =
-            places.iter().map(|(name, bases, _)| (*name, *bases, (wrong, u64::MAX))).collect();
+    let wrong = [(places[0].2.0 + 3, "FILE, offset "), (5 << 16, "INDEX: the index does not fit ")];
+    for (wrong, what) in wrong {
+        let place = |(name, bases, at): &Place| (*name, *bases, (wrong, at.1));
+        let elsewhere: Vec<Place> = places.iter().map(place).collect();
         let text = said("reads", &file, Some(("bai", &index(&elsewhere, Kind::Bai))));
-        assert!(text.starts_with("FILE, offset "), "{text}");
+        assert!(text.starts_with(what) && text.contains("index"), "{text}");
     }
 }
 

@@ -8,6 +8,8 @@ mod variants;
 #[path = "../bbi/writer.rs"]
 pub(crate) mod writer;
 
+pub(crate) use alignments::many_reads;
+
 use crate::tabix::{Bgzf, Place};
 use epivizrs::error::Result;
 use epivizrs::source::{Context, Input, Source, Spec};
@@ -152,8 +154,12 @@ const LENGTH: u32 = 300_000;
 
 /// Rows that overlap, nest and lie apart; no two alike, in no order.
 fn features() -> Vec<Row> {
+    so_many_features(600)
+}
+
+fn so_many_features(count: usize) -> Vec<Row> {
     let mut random = Random(7);
-    (0..600)
+    (0..count)
         .map(|index| {
             let sequence = if index % 3 == 2 { "chr2" } else { "chr1" };
             let start = random.below(LENGTH - 60_000);

@@ -10,6 +10,7 @@ mod coordinates;
 mod cram;
 mod damaged;
 mod fixtures;
+mod ranks;
 mod tabix;
 
 use epivizrs::genome::Region;
@@ -257,8 +258,8 @@ fn an_unknown_column_is_refused_with_those_that_are_known() {
 fn the_first_view_has_data() {
     for (fixture, source) in all() {
         let view = source.first_view().unwrap_or_else(|| panic!("{}", fixture.name));
-        let levels = source.shape().levels();
-        let level = levels.rev().nth(12).unwrap();
+        let mut levels = source.shape().levels().rev();
+        let level = levels.find(|level| level.width() <= 1 << 16).unwrap();
         assert!(!read(&**source, &view, level).is_empty(), "{} {view}", fixture.name);
     }
 }

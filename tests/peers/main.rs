@@ -1,6 +1,7 @@
 //! The same regions asked of `epivizrs query` and of programs that others wrote, on files that
 //! those wrote too. `.ci/peers` runs this where they are installed and says what it skips.
 
+mod alignments;
 mod intervals;
 mod tools;
 
@@ -306,50 +307,4 @@ fn variants_are_those_of_bcftools() {
             assert_eq!(ours.lines((first - 1, last), &shown), truth, "{file} {region}");
         }
     }
-}
-
-/// Reads with clips, insertions, deletions and introns; some are secondary, duplicates or unmapped.
-fn sam() -> String {
-    let mut text = String::from("@HD\tVN:1.6\tSO:unsorted\n");
-    SEQUENCES.iter().for_each(|name| text += &format!("@SQ\tSN:{name}\tLN:{LENGTH}\n"));
-    let mut random = Random(13);
-    for n in 0..2_500 {
-        let cigars = ["50M", "5S45M", "20M10D30M", "25M2000N25M", "10M5I35M", "40M10S", "5H50M"];
-        let cigar = cigars[random.below(7) as usize];
-        let flags = [0, 16, 0, 16, 0, 256, 1024, 512, 4][random.below(9) as usize];
-        let start = 1 + random.below(LENGTH - 3_000);
-        let (name, mapq) = (SEQUENCES[n % 2], random.below(61));
-        text += &format!("r{n}\t{flags}\t{name}\t{start}\t{mapq}\t{cigar}\t*\t0\t0\t*\t*\n");
-    }
-    text
-}
-
-#[test]
-#[ignore = "asks other programs: .ci/peers"]
-fn coverage_and_reads_are_those_of_samtools() {
-    if !installed(&["samtools"]) {
-        return;
-    }
-    let folder = Folder::new();
-    folder.write("x.sam", &sam());
-    folder.run("samtools", &["sort", "-o", "x.bam", "x.sam"]);
-    folder.run("samtools", &["index", "x.bam"]);
-    for (name, first, last) in regions(6) {
-        let (region, bases) = (format!("{name}:{first}-{last}"), (first - 1, last));
-        let view = folder.run("samtools", &["view", "-F", "4", "x.bam", &region]);
-        let ours = folder.query("x.bam,format=reads", &region, "0");
-        let ours = ours.lines(bases, &["name", "flags", "mapq", "cigar"]);
-        assert_eq!(ours, columns(&view, &[0, 1, 4, 5]), "{region}");
-
-        let (last, region) =
-            (last.min(first + 3_000), format!("{name}:{first}-{}", last.min(first + 3_000)));
-        let depth = folder.run("samtools", &["depth", "-a", "-r", &region, "x.bam"]);
-        let truth = sorted(depth.lines().map(|line| {
-            let fields: Vec<&str> = line.split('\t').collect();
-            format!("{}\t{}", fields[1].parse::<u32>().unwrap() - 1, fields[2])
-        }));
-        let ours = folder.query("x.bam", &region, "1").lines((first - 1, last), &["start", "x"]);
-        assert_eq!(ours, truth, "{region}");
-    }
-    assert!(folder.folder().join("cache").is_dir(), "the user's own cache is left alone");
 }

@@ -1,6 +1,6 @@
 //! Which sequences new sources bring, and how long they are.
 
-use super::Listing;
+use super::{Listing, UNKNOWN};
 use crate::genome::{Region, Sequences, built_in, built_in_names};
 use crate::source::{Part, Source, Spec};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Listing {
         let (vague, whole): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(source, _)| is_vague(&**source));
         if self.tentative && !whole.is_empty() {
-            (self.sequences, self.assembly) = (Sequences::default(), super::UNKNOWN.to_owned());
+            (self.sequences, self.assembly) = (Sequences::default(), UNKNOWN.to_owned());
             self.tentative = !vague.is_empty();
         }
         self.admit(if self.sequences.is_empty() && whole.is_empty() { &vague } else { &whole });
@@ -62,7 +62,8 @@ impl Listing {
             new.map(|s| (&*s.name, s.length)).collect()
         };
         let new = unknown(&self.sequences);
-        if self.fixed || new.is_empty() {
+        let nothing = new.is_empty() && (self.knows_assembly() || self.sequences.is_empty());
+        if self.fixed || nothing {
             return;
         }
         let assembly = fitting_assembly(&self.sequences, &new);
@@ -140,14 +141,14 @@ fn is_accession(name: &str) -> bool {
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The built-in assembly that shares most lengths with `known`; without known lengths the first
-/// in which every sequence of `new` is found and is long enough.
+/// The built-in assembly that shares most lengths with `known`, more than it has otherwise; without
+/// known lengths the first in which every sequence of `new` is found and is long enough.
 fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str, Sequences)> {
     let shared = |assembly: &Sequences| {
-        let same = |s: &&crate::genome::Sequence| {
-            assembly.get(&s.name).is_some_and(|official| official.length == s.length)
-        };
-        known.iter().filter(same).count()
+        let lengths = known.iter().filter_map(|s| Some((s.length, assembly.get(&s.name)?.length)));
+        // Mitochondria are as long in several.
+        let (same, other): (Vec<_>, Vec<_>) = lengths.partition(|(own, official)| own == official);
+        if same.len() > other.len() { same.len() } else { 0 }
     };
     let fits = |assembly: &Sequences| {
         let holds = |s: &crate::genome::Sequence| {
@@ -188,6 +189,18 @@ mod tests {
         let region = Region::new("scaf1", 0, 9);
         let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
         assert_eq!(&*own.unwrap().sequence, "NW_7.1");
+    }
+
+    #[test]
+    fn lengths_that_are_stated_tell_the_assembly() {
+        let named = |known: &[(&str, u32)]| {
+            let known = known.iter().copied().collect();
+            fitting_assembly(&known, &Sequences::default()).map(|(name, _)| name)
+        };
+        assert_eq!(named(&[("chr17", 83_257_441)]), Some("hg38"));
+        assert_eq!(named(&[("1", 195_471_971), ("10", 130_694_993), ("x", 5)]), Some("mm10"));
+        assert_eq!(named(&[("chrM", 16_571), ("chr1", 247_249_719)]), None, "this is hg18");
+        assert_eq!(named(&[("chr1", 1000)]), None);
     }
 
     #[test]

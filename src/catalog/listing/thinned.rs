@@ -24,19 +24,23 @@ pub(super) fn annotation(source: &dyn Source) -> BTreeMap<String, String> {
     if rows <= FEW {
         return told;
     }
-    told.insert("rows".to_owned(), thousands(rows));
+    let about = if source.is_counted() { "" } else { "about " };
+    told.insert("rows".to_owned(), format!("{about}{}", thousands(rows)));
     if source.shape() != Shape::Reads {
-        let hidden = TOLD.map(|shift| {
-            let width = thousands(1 << shift);
-            match source.kept(Level::Bins { shift }) {
-                Some(kept) => format!("{} in bins of {width} bases", thousands(rows - kept)),
-                None => {
-                    let least = rows.saturating_sub(most(source, shift));
-                    format!("at least {} in bins of {width} bases", thousands(least))
-                }
-            }
-        });
-        told.insert("hidden".to_owned(), hidden.join("; "));
+        let bound = format!("at least {about}");
+        let hidden = |shift: u8| {
+            let level = Level::Bins { shift };
+            let (bound, hidden) = match source.kept(level) {
+                Some(kept) => ("", rows - kept),
+                None => (&*bound, rows.saturating_sub(most(source, shift))),
+            };
+            let width = thousands(level.width().into());
+            (hidden > 0).then(|| format!("{bound}{} in bins of {width} bases", thousands(hidden)))
+        };
+        let hidden: Vec<_> = TOLD.into_iter().filter_map(hidden).collect();
+        if !hidden.is_empty() {
+            told.insert("hidden".to_owned(), hidden.join("; "));
+        }
     }
     told
 }

@@ -1,4 +1,5 @@
-//! Coverage: how many reads lie over each base, counted as `samtools depth` counts by default.
+//! Coverage: how many reads lie over each base, counted as `samtools depth` counts by default; and,
+//! from the same reading, the ranks of all reads, which close views need.
 //!
 //! Aligned bases count (`M`, `=`, `X`), deletions and introns do not; nor do reads that are not
 //! mapped, secondary, failed or duplicates. Reads come sorted, so only the ends of those that are
@@ -7,12 +8,15 @@
 use crate::error::{Error, Result};
 use crate::source::alignment::{Alignment, Alignments};
 use crate::source::bbi::write::{Refused, Writer};
+use crate::source::indexed::{Saved, Saving};
 use crate::source::making::{Glance, patiently};
 use crate::source::{Context, Input, Missing, Options, Source, bigwig, cache};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 
+/// The entry in the cache.
+const ENTRY: &str = "coverage.bw";
 /// Records between two reports of how far the reading has come.
 const REPORT: u64 = 1 << 14;
 
@@ -34,17 +38,24 @@ pub(in crate::source) fn open<A: Alignments + 'static>(
     };
     let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
     patiently(input, context, glance, move |context| {
-        let make = |out| write(reads(&file)?, &file, context, out);
-        let entry = cache::entry(&file, context, "coverage.bw", make)?;
+        let saved = Saved::of(&file, context)?;
+        if !saved.is_there() {
+            // One reading makes both.
+            let _ = fs::remove_file(cache::path(&file, context, ENTRY)?);
+        }
+        // The ranks are saved first: where there is a coverage, they are there.
+        let make = |out| write(reads(&file)?, &file, context, &saved, out);
+        let entry = cache::entry(&file, context, ENTRY, make)?;
         bigwig::open(&Input::File(entry), &asked)
     })
 }
 
-/// Writes the coverage of all sequences from the `reads` of a file.
+/// Writes the coverage of all sequences from the `reads` of a file, and saves their ranks.
 fn write(
     mut reads: impl Alignments,
     input: &Input,
     context: &Context,
+    saved: &Saved,
     out: BufWriter<File>,
 ) -> Result<()> {
     let unwritable = |error| cache::unwritable(context, &error);
@@ -52,6 +63,7 @@ fn write(
     let (sequences, size) = (reads.sequences().clone(), input.size()?.max(1) as f64);
     let mut lengths = sequences.iter();
     let mut depth = Depth::default();
+    let mut saving = Saving::new(saved).map_err(unwritable)?;
     let (mut count, mut last) = (0u64, None);
     let refused = |refused| match refused {
         Refused::Order => Error::Bug("coverage is not in order".into()),
@@ -79,6 +91,10 @@ fn write(
             }
         }
         last = Some((sequence, start));
+        if read.is_mapped() {
+            let place = (start, read.end());
+            saving.add(sequence, place, read.quality()).map_err(unwritable)?;
+        }
         if read.is_counted() {
             depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
             let length = sequences.at(sequence).length;
@@ -91,6 +107,7 @@ fn write(
     for passed in lengths {
         writer.begin(&passed.name, passed.length).map_err(refused)?;
     }
+    saving.save(sequences.len()).map_err(unwritable)?;
     context.progress.done(input.path());
     writer.finish().and_then(|mut out| out.flush()).map_err(unwritable)
 }

@@ -5,74 +5,47 @@ use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::alignment::{Alignment, about, fields};
 use crate::source::bgzf::Bgzf;
-use crate::source::binning::Index;
-use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
-use crate::source::pool::Pool;
-use crate::source::{Input, Options, Source};
+use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
+use crate::source::packed::Packed;
+use crate::source::{Context, Input, Options, Source};
 use std::ops::Range;
 use std::path::Path;
 
 struct Reads {
-    input: Input,
+    file: Packed,
     sequences: Sequences,
-    index: Index,
-    readers: Pool<Bgzf>,
+    saved: Saved,
 }
 
-pub(super) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
-    let mut reader = Bgzf::open(input)?;
-    let sequences = sequences(&mut reader)?;
-    let Some((index, path)) = Index::beside(input, &["bai", "csi"])? else {
+pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let sequences = sequences(&mut Bgzf::open(input)?)?;
+    // Reads without a place stand behind all others, and no index knows them.
+    let behind = |reader: &mut Bgzf| {
+        let mut next = Record::default();
+        Ok(next.read(reader)? && next.sequence().is_some())
+    };
+    let Some(file) = Packed::open_unless(input, &["bai", "csi"], behind)? else {
         let name = input.path().display();
         let what =
             format!("reads are shown by region only, which takes an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
-    if index.sequences.len() > sequences.len() {
-        let name = input.path().display();
-        return Err(Error::data(&path, "", format!("is not the index of {name}; index it again")));
+    if file.index.sequences.len() > sequences.len() {
+        return Err(file.misfit("it is of a file with more sequences"));
     }
-    let rows = (0..sequences.len()).map(|at| index.sequences.get(at).and_then(|bins| bins.count));
+    let rows = (0..sequences.len()).map(|at| file.index.sequences.get(at)?.count);
     let about = about(sequences.clone(), rows.map(Option::unwrap_or_default).collect());
-    let reads = Reads { input: input.clone(), sequences, index, readers: Pool::new(reader) };
+    let reads = Reads { file, sequences, saved: Saved::of(input, context)? };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
-}
-
-impl Reads {
-    fn walk(
-        &self,
-        reader: &mut Bgzf,
-        sequence: usize,
-        bases: Range<u32>,
-        take: &mut dyn FnMut(Row<'_>) -> Flow,
-    ) -> Result<()> {
-        let (mut record, mut text) = (Record::default(), String::new());
-        // A read without aligned bases is found where it stands: the bin of the base before.
-        for chunk in self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end) {
-            reader.seek(chunk.start)?;
-            while reader.position() < chunk.end && record.read(reader)? {
-                let start = record.start().unwrap_or(0);
-                if record.sequence() != Some(sequence) {
-                    let name = &self.sequences.at(sequence).name;
-                    let what =
-                        format!("the index says that reads of {name} lie here; index it again");
-                    return Err(reader.damaged(&what));
-                }
-                if start >= bases.end {
-                    return Ok(());
-                }
-                if let Flow::Break(result) = record.give(&bases, &mut text, take) {
-                    return result;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl ByRegion for Reads {
     fn path(&self) -> &Path {
-        self.input.path()
+        self.file.input.path()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
     }
 
     fn each(
@@ -81,8 +54,28 @@ impl ByRegion for Reads {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let open = || Bgzf::open(&self.input);
-        self.readers.lend(open, |reader| self.walk(reader, sequence, bases, take))
+        let (mut record, mut text) = (Record::default(), String::new());
+        self.file.each(sequence, bases.clone(), take, |reader, offer| {
+            if !record.read(reader)? {
+                return Err(self.file.misfit("it leads behind the end of the file"));
+            }
+            if record.sequence() != Some(sequence) {
+                let name = &self.sequences.at(sequence).name;
+                return Err(self.file.misfit(&format!("no reads of {name} lie where it says so")));
+            }
+            match record.row(&bases, &mut text) {
+                Some(row) => offer.row(row)?,
+                None if record.says_mapped() => offer.pass(),
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
+        // Where the index says otherwise, reading them all tells what is wrong with it.
+        self.saved.census(sequence).filter(|census| known.is_none_or(|n| n == census.rows_in_all()))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -6,9 +6,9 @@ use super::record::{Decoder, Read};
 use crate::error::{Error, Result};
 use crate::source::alignment::{Alignment, about, fields};
 use crate::source::binning::index_beside;
-use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
+use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
 use crate::source::pool::Pool;
-use crate::source::{Input, Options, Source};
+use crate::source::{Context, Input, Options, Source};
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,6 +17,7 @@ struct Reads {
     index: Index,
     decoder: Decoder,
     readers: Pool<Lent>,
+    saved: Saved,
 }
 
 /// An open file, and the slice that was decoded last: views that follow each other often need the
@@ -27,7 +28,11 @@ struct Lent {
     reads: Vec<Read>,
 }
 
-pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+pub(in crate::source) fn open(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
     let mut file = Cram::open(input)?;
     let sequences = file.sequences.clone();
     let Some(path) = index_beside(input, &["crai"]) else {
@@ -37,7 +42,7 @@ pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dy
         return Err(Error::data(input.path(), "", what));
     };
     let index = Index::read(&path, input.path(), sequences.len())?;
-    // The index tells bytes, not records; the first container tells how many bytes one takes.
+    // The first container tells how many bytes a record takes.
     let a_record = match file.container()? {
         Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),
         None => 1.0,
@@ -46,7 +51,8 @@ pub(in crate::source) fn open(input: &Input, options: &Options) -> Result<Box<dy
     let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
     let decoder = Decoder::new(&sequences);
     let readers = Pool::new(Lent::new(file));
-    let reads = Reads { input: input.clone(), index, decoder, readers };
+    let saved = Saved::of(input, context)?;
+    let reads = Reads { input: input.clone(), index, decoder, readers, saved };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
 }
 
@@ -85,10 +91,13 @@ impl Reads {
                 lent.slice = Some(slice);
             }
             for read in lent.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
-                if read.start().is_some_and(|start| start >= bases.end) {
+                let Some(row) = read.row(bases, &mut text) else { continue };
+                if row.start >= bases.end {
                     break;
                 }
-                if let Flow::Break(result) = read.give(bases, &mut text, take) {
+                if row.reach() > bases.start
+                    && let Flow::Break(result) = take(row)
+                {
                     return result;
                 }
             }
@@ -102,6 +111,11 @@ impl ByRegion for Reads {
         self.input.path()
     }
 
+    /// The index tells bytes, not rows.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
     fn each(
         &self,
         sequence: usize,
@@ -110,6 +124,10 @@ impl ByRegion for Reads {
     ) -> Result<()> {
         let open = || Ok(Lent::new(Cram::open(&self.input)?));
         self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        self.saved.census(sequence)
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -1,5 +1,6 @@
 //! What a format gives so that its files are served by region.
 
+use super::Census;
 use crate::error::Result;
 use crate::genome::{Sequences, Strand};
 use crate::source::{ColumnInfo, Shape};
@@ -46,6 +47,12 @@ pub(in crate::source) trait ByRegion: Send + Sync + 'static {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()>;
+
+    /// What an earlier reading left of the census of a sequence, if any did.
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        let _ = sequence;
+        None
+    }
 
     /// Gives `put` what a row's text holds for the columns of those indexes, one after the other;
     /// empty if nothing. All at once, so that a row is split once.

@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::genome::{Region, Strand};
-use crate::source::{Level, Records, Source};
+use crate::source::{Level, Records, Rows, Shape, Source, Use};
 
 /// Width (log2) of the finest bins that thin features, as [`crate::source::Shape::levels`] says.
 pub(super) const FINEST: u8 = 4;
@@ -10,10 +10,10 @@ pub(super) const FINEST: u8 = 4;
 /// a human genome. The best rows of narrower bins are found by reading the region.
 pub(super) const COARSE: u8 = 14;
 /// Every such row of a level is remembered.
-const EVERY: u64 = 64;
+pub(super) const EVERY: u64 = 64;
 
 /// What one reading of a sequence found.
-pub(super) struct Census {
+pub(in crate::source) struct Census {
     /// All rows.
     pub(super) records: Ranks,
     /// The rows that are best in their bins, for each width from [`FINEST`] up to [`COARSE`].
@@ -25,6 +25,17 @@ pub(super) struct Census {
 }
 
 impl Census {
+    /// Of reads, from the ranks of all rows and those of each width.
+    pub(super) fn of_reads(records: Ranks, best: Vec<Ranks>) -> Self {
+        let how = Use { shape: Shape::Reads, name: None, importance: None };
+        Census { records, best, wide: Records::new(Rows::default(), how), starts: Vec::new() }
+    }
+
+    /// How many rows there are.
+    pub(in crate::source) fn rows_in_all(&self) -> u64 {
+        self.records.count
+    }
+
     /// The ranks of the rows that bins of that width keep.
     pub(super) fn best(&self, shift: u8) -> &Ranks {
         &self.best[usize::from(shift.clamp(FINEST, COARSE - 1) - FINEST)]
@@ -54,8 +65,8 @@ impl Census {
 /// Where the rows of one level lie: every 64th of them.
 #[derive(Debug, Default)]
 pub(super) struct Ranks {
-    count: u64,
-    samples: Vec<Sample>,
+    pub(super) count: u64,
+    pub(super) samples: Vec<Sample>,
 }
 
 /// A row whose rank is a multiple of [`EVERY`].
@@ -66,7 +77,7 @@ pub(super) struct Sample {
     /// How many rows before it have the same key.
     pub(super) skip: u32,
     /// The furthest base that any row reaches up to the next sample.
-    reach: u32,
+    pub(super) reach: u32,
 }
 
 impl Ranks {
@@ -205,7 +216,7 @@ impl Counter {
         self.wide.add(row, weight)
     }
 
-    /// The best row of the last wide bin.
+    /// Ends the reading; the best row of the last wide bin.
     pub(super) fn finish(&mut self) -> Option<Kept> {
         self.best.iter_mut().zip(FINEST..).for_each(|(best, shift)| best.close(shift));
         self.wide.finish()
@@ -214,6 +225,11 @@ impl Counter {
     pub(super) fn census(self, wide: Records) -> Census {
         let best = self.best.into_iter().map(|best| best.ranks).collect();
         Census { records: self.records, best, wide, starts: self.starts }
+    }
+
+    /// The ranks of all rows, then those of each width up to [`COARSE`].
+    pub(super) fn ranks(&self) -> impl Iterator<Item = &Ranks> {
+        std::iter::once(&self.records).chain(self.best.iter().map(|best| &best.ranks))
     }
 }
 
