@@ -104,6 +104,32 @@ fn the_greeting_shows_data_and_addresses() {
 }
 
 #[test]
+fn files_of_two_assemblies_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let variants = |name, chr1: u32, mitochondrion: u32| {
+        let text = format!(
+            "##contig=<ID=chr1,length={chr1}>\n##contig=<ID=chrM,length={mitochondrion}>\n\
+             #CHROM\tPOS\nchr1\t5\t.\tA\tG\t.\t.\t.\nchrM\t5\t.\tA\tG\t.\t.\t.\n"
+        );
+        write(folder.path(), name, text.as_bytes())
+    };
+    let one = variants("a.vcf", 249_250_621, 16_571);
+    let other = variants("b.vcf", 248_956_422, 16_571);
+    let revised = variants("c.vcf", 249_250_621, 16_569);
+    let said = |files: &[&str]| {
+        let run = Run::start(files);
+        run.signal("-TERM");
+        run.end().1
+    };
+    let text = said(&[&one, &other]);
+    let warning = text.lines().find(|line| line.contains("is of another assembly")).unwrap();
+    let expected = ["b.vcf", "chr1 has 248956422 bases in it", "249250621 in "];
+    assert!(expected.iter().all(|part| warning.contains(part)), "{warning}");
+    assert!(!said(&[&one, &revised]).contains("another assembly"));
+    assert!(said(&[&one, "--assembly", "hg38"]).contains("248956422 in hg38"));
+}
+
+#[test]
 fn bad_files_are_each_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let letter = write(folder.path(), "letter.bed", b"chr1\t1\t2\nchr1\tx\t9\n");

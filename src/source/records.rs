@@ -55,6 +55,7 @@ impl Rows {
 pub struct Records {
     shape: Shape,
     sequences: Sequences,
+    knows_lengths: bool,
     infos: Vec<ColumnInfo>,
     /// All rows: sequence by sequence, each sorted by start, then end, then order in the file.
     start: Vec<u32>,
@@ -120,11 +121,24 @@ impl Records {
             end: sorted_end,
             strand: strand_of(&strand, &order),
             sequences,
+            knows_lengths: false,
             columns,
             bounds,
             names,
             annotations: HashMap::new(),
         }
+    }
+
+    /// Takes the lengths of sequences that the file states.
+    pub(super) fn with_lengths(mut self, stated: &Sequences) -> Self {
+        let length = |name: &str| stated.get(name).map_or(0, |sequence| sequence.length);
+        self.knows_lengths = true;
+        for index in 0..self.sequences.len() {
+            let length = length(&self.sequences.at(index).name);
+            self.sequences.lengthen(index, length);
+            self.knows_lengths &= length > 0;
+        }
+        self
     }
 
     /// Says what is known of columns: of each name, keys and values.
@@ -168,6 +182,10 @@ impl Source for Records {
 
     fn sequences(&self) -> &Sequences {
         &self.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.knows_lengths
     }
 
     fn columns(&self) -> &[ColumnInfo] {

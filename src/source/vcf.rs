@@ -53,11 +53,15 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     };
     if context.holds(input)? {
         let mut lines = Lines::watched(input, &context.progress)?;
-        return in_memory(input, options, &variants, |take| first(&mut lines, usize::MAX, take));
+        let all =
+            |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, usize::MAX, take);
+        return in_memory(input, options, &header, &variants, all);
     }
+    let beginning = header.clone();
     let glance = || {
         let mut lines = Lines::open(input)?;
-        let rows = in_memory(input, options, &variants, |take| first(&mut lines, GLANCE, take))?;
+        let some = |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, GLANCE, take);
+        let rows = in_memory(input, options, &beginning, &variants, some)?;
         Ok(Glance::of(&*rows))
     };
     let (of, options_of, decode) = (input.clone(), options.clone(), variants.clone());
@@ -195,6 +199,7 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
 fn in_memory(
     input: &Input,
     options: &Options,
+    header: &Header,
     variants: &Variants,
     each: impl FnOnce(&mut dyn FnMut(&Line<'_>) -> Result<()>) -> Result<()>,
 ) -> Result<Box<dyn Source>> {
@@ -220,7 +225,7 @@ fn in_memory(
         Ok(())
     })?;
     let how = Use { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
-    Ok(Box::new(Records::new(rows.rows(), how)))
+    Ok(Box::new(Records::new(rows.rows(), how).with_lengths(&header.sequences)))
 }
 
 /// What spares a large file its copy.
@@ -258,6 +263,16 @@ mod tests {
         assert_eq!(at("5\t.\tA\t<DEL>\t.\t.\tX;END=90"), (4, 90));
         assert_eq!(at("5\t.\tA\tA]2:9]\t.\t.\tEND=2"), (4, 5), "an END before the start is none");
         assert_eq!(at("0\t.\tN\tA[2:9[\t.\t.\t."), (0, 1), "the telomere");
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_header() {
+        let text = "##contig=<ID=1,length=900>\n##contig=<ID=2,length=800>\n#CHROM\tPOS\n\
+                    1\t5\t.\tA\tG\t.\t.\t.\n";
+        let input = Input::Memory("x.vcf".into(), text.as_bytes());
+        let source = open(&input, &Options::default(), &Context::default()).unwrap();
+        let all: Vec<_> = source.sequences().iter().map(|s| (&*s.name, s.length)).collect();
+        assert_eq!((all, source.knows_lengths()), (vec![("1", 900)], true));
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Listing {
 
     fn admit(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
         for (source, spec) in opened {
+            self.warn_of_another_assembly(&**source, spec);
             if self.fixed {
                 self.warn_of_strangers(&**source, spec);
             } else if source.knows_lengths() {
@@ -115,6 +116,30 @@ impl Listing {
         }
     }
 
+    /// Warns of a file that says a sequence to be longer or shorter than it is known to be. That of
+    /// mitochondria is another in some copies of one assembly.
+    fn warn_of_another_assembly(&self, source: &dyn Source, spec: &Spec) {
+        if !source.knows_lengths() {
+            return;
+        }
+        let mut both =
+            source.sequences().iter().filter_map(|s| Some((s, self.sequences.get(&s.name)?)));
+        let differ = both.find(|(theirs, ours)| {
+            theirs.length != ours.length && theirs.length.min(ours.length) > MITOCHONDRION
+        });
+        if let Some((theirs, ours)) = differ {
+            tracing::warn!(
+                "{}: is of another assembly: {} has {} bases in it, {} in {}; what is drawn of both \
+                 does not belong together",
+                spec.input.path().display(),
+                theirs.name,
+                theirs.length,
+                ours.length,
+                if self.knows_assembly() { &self.assembly } else { "the files before it" },
+            );
+        }
+    }
+
     fn warn_of_strangers(&self, source: &dyn Source, spec: &Spec) {
         let own = source.sequences();
         let shares = self
@@ -134,6 +159,9 @@ impl Listing {
         }
     }
 }
+
+/// None of an animal is longer.
+const MITOCHONDRION: u32 = 20_000;
 
 /// Whether a sequence goes by its number in GenBank or RefSeq (`NC_000001.11`), not by a name.
 fn is_accession(name: &str) -> bool {

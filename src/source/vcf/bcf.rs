@@ -141,7 +141,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
                 "{name} has no index and is held in memory as a whole; for quick access: {how}"
             );
         }
-        return in_memory(input, options, &variants, |take| {
+        return in_memory(input, options, &header, &variants, |take| {
             let (mut bytes, mut line) = (Vec::new(), String::new());
             while site(&mut whole, &mut bytes)? {
                 whole.records += 1;
