@@ -263,6 +263,21 @@ impl Catalog {
         self.change(|listing| listing.remove(id))
     }
 
+    /// Has the rows around `region` counted, if that is a view of which any level could be shown:
+    /// then [`Datasource::count`] of its sequence follows from the data alone.
+    ///
+    /// # Errors
+    /// As [`crate::source::Source::count_rows`].
+    pub async fn count(&self, datasource: &Arc<Datasource>, region: &Region) -> Result<()> {
+        // A whole sequence of reads is not counted for a view that shows none.
+        if !datasource.shape.suits(Level::Records, region) {
+            return Ok(());
+        }
+        let (datasource, region) = (datasource.clone(), region.clone());
+        let listing = self.listing();
+        self.reading(move || datasource.count_rows(&listing, &region)).await
+    }
+
     /// The rows of a datasource that overlap `region`: first a column for each of `measurements`,
     /// under its id, then the `metadata` columns. The region's sequence may go by any of its names.
     ///
@@ -277,18 +292,25 @@ impl Catalog {
         metadata: Vec<String>,
     ) -> Result<Table> {
         let (datasource, listing) = (datasource.clone(), self.listing());
-        let read = self
-            .door
-            .pass(move || {
-                let rows = datasource.count(&listing, &region, level);
-                if rows > MAX_ROWS {
-                    let message =
-                        format!("{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins");
-                    return Err(Error::Input(message));
-                }
-                datasource.read(&listing, &region, level, &measurements, &metadata)
-            })
-            .await;
+        self.reading(move || {
+            let rows = datasource.count(&listing, &region, level);
+            if rows > MAX_ROWS {
+                let message = format!(
+                    "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins"
+                );
+                return Err(Error::Input(message));
+            }
+            datasource.read(&listing, &region, level, &measurements, &metadata)
+        })
+        .await
+    }
+
+    /// Does what reads rows.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let read = self.door.pass(work).await;
         if read.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }

@@ -6,7 +6,7 @@ use epivizrs::catalog::{Catalog, MAX_ROWS};
 use epivizrs::provider::Provider;
 use epivizrs::server::{Access, Epiviz, bind, run};
 use epivizrs::session::Session;
-use epivizrs::source::Spec;
+use epivizrs::source::{Context, Spec};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -168,6 +168,52 @@ async fn whatever_is_asked_in_whatever_order_ranks_agree() {
     let small = "/api?action=getRows&datasource=py_datasource&seqName=chr1&start=1&end=999999";
     let small = get(address, small).await.json();
     assert_eq!(small["data"]["values"]["start"].as_array().unwrap().len(), 1000, "every block");
+}
+
+/// Rows of [`crowd`], more than an answer may hold.
+const CROWD: u64 = 110_000;
+
+/// A crowd of variants from base 1,000,001 on and one far from it, in a file that is read by region
+/// since it is too large: its density seems even until its rows are counted.
+async fn crowd() -> (SocketAddr, DropGuard, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text =
+        "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n".to_owned();
+    for place in (1_000_001..=1_000_000 + CROWD).chain([240_000_000]) {
+        text += &format!("chr1\t{place}\t.\tA\tG\t.\t.\t.\n");
+    }
+    std::fs::write(folder.path().join("crowd.vcf"), text).unwrap();
+    let cache = folder.path().join("cache");
+    let context = Context { cache, in_memory: 10_000, ..Context::default() };
+    let sizes = [("chr1", 248_956_422)].into_iter().collect();
+    let catalog = Catalog::new(Some(("test".into(), sizes))).with_context(context);
+    let (_, errors) = catalog.load(vec![Spec::file(folder.path().join("crowd.vcf"))]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let (address, end) = serve(catalog, None).await;
+    (address, end, folder)
+}
+
+/// Rows read before they are counted must have the ranks of those read after.
+#[tokio::test]
+async fn rows_have_one_level_before_and_after_they_are_counted() {
+    let (address, _end, _folder) = crowd().await;
+    let path = "/api?action=getRows&datasource=crowd&seqName=chr1&start=1000001&end=1100000";
+    for _ in 0..3 {
+        let data = get(address, path).await.json()["data"].clone();
+        // One in each bin of 16 bases, the narrowest that there are: 6876 in all.
+        assert_eq!(data["values"]["start"].as_array().unwrap().len(), 6250);
+        assert_eq!(data["globalStartIndex"], 0);
+    }
+}
+
+#[tokio::test]
+async fn scripts_get_the_bins_that_they_ask_for_at_once() {
+    let (address, _end, _folder) = crowd().await;
+    let path = "/api/v1/rows?datasource=crowd&region=chr1:1000001-1100000&bins=500";
+    for _ in 0..2 {
+        // 100,000 / 2^8 = 391 rows are at most 500; / 2^7 = 782 are not.
+        assert_eq!(get(address, path).await.headers["epivizrs-level"], "bins of 256");
+    }
 }
 
 /// An endpoint of one file; it ends with the guard.

@@ -219,8 +219,7 @@ impl Provider {
         Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
     }
 
-    /// Reads at `level`, or else at the one that suits the region as a view. That choice may rest on
-    /// an estimate until the sequence has been read, so it is made again then.
+    /// Reads at `level`, or else at the one that suits the region as a view.
     async fn read(
         &self,
         listing: &Listing,
@@ -230,17 +229,15 @@ impl Provider {
         measurements: &[Arc<Measurement>],
         metadata: &[String],
     ) -> Result<Table> {
-        let choose = || View::level_for(self.page_rows, listing, &datasource.group, region);
-        let read = async |level| {
-            let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
-            self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
+        let level = match level {
+            Some(level) => level,
+            None => {
+                self.catalog.count(datasource, region).await?;
+                View::level_for(self.page_rows, listing, &datasource.group, region)
+            }
         };
-        let first = level.unwrap_or_else(choose);
-        let table = read(first).await?;
-        match level.unwrap_or_else(choose) {
-            second if second != first => read(second).await,
-            _ => Ok(table),
-        }
+        let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
+        self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.

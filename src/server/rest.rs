@@ -8,7 +8,7 @@ use super::sheet::{Cells, Sheet, Wire, sent};
 use crate::catalog::{Datasource, Kind, Listing, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::Region;
-use crate::provider::finest;
+use crate::provider::Provider;
 use crate::session::Metrics;
 use crate::source::{Level, Shape};
 use crate::table::{Column, Data, Table, Texts};
@@ -196,7 +196,7 @@ async fn read(
 ) -> Result<Found> {
     let provider = &door.session.provider;
     let region = Region::parse(asked.needed("region")?, listing.sequences())?;
-    let level = asked.level(listing, datasource, &region, provider.page_rows)?;
+    let level = asked.level(provider, listing, datasource, &region).await?;
     let names: Vec<_> =
         measurements.iter().map(|m| column_name(m)).chain(metadata.clone()).collect();
     let rows = provider.catalog.read(datasource, region.clone(), level, measurements, metadata);
@@ -314,20 +314,20 @@ impl Asked {
     /// The level asked for: `level=records`, `level=1024` (the width of bins), or `bins=500` (at
     /// most so many rows). Otherwise every record; for dense signals, which have none, bins as a
     /// page would get.
-    fn level(
+    async fn level(
         &self,
+        provider: &Provider,
         listing: &Listing,
-        datasource: &Datasource,
+        datasource: &Arc<Datasource>,
         region: &Region,
-        page_rows: u64,
     ) -> Result<Level> {
         let Some(text) = self.get("level") else {
-            let most = self.number("bins")?;
-            return Ok(match (most, datasource.shape) {
-                (Some(most), _) => finest(listing, datasource, region, most),
-                (None, Shape::Dense) => finest(listing, datasource, region, page_rows),
-                (None, _) => Level::Records,
-            });
+            let most = match (self.number("bins")?, datasource.shape) {
+                (Some(most), _) => most,
+                (None, Shape::Dense) => provider.page_rows,
+                (None, _) => return Ok(Level::Records),
+            };
+            return provider.finest(listing, datasource, region, most).await;
         };
         let mut known = datasource.shape.levels();
         let named = |level: &Level| match level {

@@ -326,6 +326,13 @@ impl<F: ByRegion> Source for Indexed<F> {
         }
     }
 
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        match self.about.sequences.position(sequence) {
+            Some(sequence) => self.census(sequence).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn is_counted(&self) -> bool {
         self.file.is_counted()
     }
