@@ -293,14 +293,19 @@ impl Catalog {
     ) -> Result<Table> {
         let (datasource, listing) = (datasource.clone(), self.listing());
         self.reading(move || {
-            let rows = datasource.count(&listing, &region, level);
-            if rows > MAX_ROWS {
-                let message = format!(
+            let within = |rows: u64| match rows > MAX_ROWS {
+                true => Err(Error::Input(format!(
                     "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins"
-                );
-                return Err(Error::Input(message));
+                ))),
+                false => Ok(()),
+            };
+            // An estimate may be too small by far; and counts are exact to a hundred only.
+            if !datasource.shape.hides(level) {
+                datasource.count_rows(&listing, &region)?;
             }
-            datasource.read(&listing, &region, level, &measurements, &metadata)
+            within(datasource.count(&listing, &region, level))?;
+            let table = datasource.read(&listing, &region, level, &measurements, &metadata)?;
+            within(table.len() as u64).map(|()| table)
         })
         .await
     }

@@ -216,6 +216,20 @@ async fn scripts_get_the_bins_that_they_ask_for_at_once() {
     }
 }
 
+/// The very first question as every later one, when an estimate would let it pass.
+#[tokio::test]
+async fn more_rows_than_an_answer_holds_are_refused_at_once() {
+    let (address, _end, _folder) = crowd().await;
+    let rows = "/api/v1/rows?datasource=crowd&region=chr1:1000001-";
+    for _ in 0..2 {
+        let answer = get(address, &format!("{rows}1110000")).await;
+        assert_eq!(answer.status, 400, "{} bytes", answer.body.len());
+        assert!(answer.text().contains(" rows; at most 100000"), "{}", answer.text());
+    }
+    let answer = get(address, &format!("{rows}1090000&format=tsv")).await;
+    assert_eq!((answer.status, answer.text().lines().count()), (200, 90_001));
+}
+
 /// An endpoint of one file; it ends with the guard.
 async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
