@@ -277,6 +277,17 @@ fn a_damaged_bigbed_is_an_error() {
     assert!(error.contains("offset") && error.contains("complete?"), "{error}");
 }
 
+#[test]
+fn names_that_could_not_be_read_are_read_again() {
+    let whole = bed().write(PLAIN);
+    let Opened(source, folder) = open(&whole, ",format=bigbed").unwrap();
+    let path = folder.path().join("x.bw");
+    std::fs::write(&path, vec![0xff; whole.len()]).unwrap();
+    assert!(source.search("row 502", 5).is_empty());
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(&*source.search("row 502", 5)[0].name, "row 502");
+}
+
 /// A bigGenePred: two transcripts of A that overlap, one of A elsewhere, one of B.
 fn gene_pred() -> File {
     let row = |start: u32, end: u32, name: &str, gene: &str, blocks: &str| {
