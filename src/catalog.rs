@@ -13,7 +13,7 @@ pub(crate) use listing::thousands;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::{
-    self, Context, Density, Input, Level, Mock, Options, Part, Places, Source, Spec,
+    self, Context, Density, Hit, Input, Level, Mock, Options, Part, Places, Source, Spec,
 };
 use crate::table::Table;
 use door::Door;
@@ -47,6 +47,7 @@ pub struct Change {
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     door: Door,
+    names: Door,
     context: Arc<Context>,
     failed: AtomicU64,
     making: mpsc::UnboundedSender<Made>,
@@ -62,6 +63,7 @@ impl Catalog {
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
             door: Door::new(),
+            names: Door::for_names(),
             context: Arc::default(),
             failed: AtomicU64::new(0),
             making,
@@ -320,6 +322,23 @@ impl Catalog {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         read
+    }
+
+    /// Names that contain `text`, best first: exact, then prefix, then inside, then by position.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if a source panics; one whose names cannot be read has none, and says why in
+    /// the log.
+    pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Hit>> {
+        let (listing, text) = (self.listing(), text.to_owned());
+        self.names.pass(move || Ok(listing.search(&text, limit))).await
+    }
+
+    /// A region that has data, to be shown first: of features if there are any.
+    pub async fn first_view(&self) -> Option<Region> {
+        let listing = self.listing();
+        let view = self.door.pass(move || Ok(listing.first_view())).await;
+        view.inspect_err(|error| tracing::error!("no first view: {error}")).ok().flatten()
     }
 
     /// How many reads have failed since the start, for whatever reason.

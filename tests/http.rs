@@ -3,10 +3,12 @@
 mod support;
 
 use epivizrs::catalog::{Catalog, MAX_ROWS};
+use epivizrs::genome::{Region, Sequences};
 use epivizrs::provider::Provider;
 use epivizrs::server::{Access, Epiviz, bind, run};
 use epivizrs::session::Session;
-use epivizrs::source::{Context, Spec};
+use epivizrs::source::{Closeness, ColumnInfo, Context, Hit, Level, Shape, Source, Spec};
+use epivizrs::table::Table;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -228,6 +230,72 @@ async fn more_rows_than_an_answer_holds_are_refused_at_once() {
     }
     let answer = get(address, &format!("{rows}1090000&format=tsv")).await;
     assert_eq!((answer.status, answer.text().lines().count()), (200, 90_001));
+}
+
+/// A source whose disk gives nothing until it is told to.
+struct Stuck(Sequences, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Stuck {
+    /// Whether it was told.
+    fn wait(&self) -> bool {
+        self.1.lock().unwrap().recv_timeout(std::time::Duration::from_secs(5)).is_ok()
+    }
+}
+
+impl Source for Stuck {
+    fn shape(&self) -> Shape {
+        Shape::Features
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.0
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &[]
+    }
+
+    fn rows(&self, _: &Region, _: Level) -> u64 {
+        0
+    }
+
+    fn first_view(&self) -> Option<Region> {
+        self.wait().then(|| Region::new("chr1", 5, 9))
+    }
+
+    fn read(&self, _: &Region, _: Level, columns: &[&str]) -> epivizrs::error::Result<Table> {
+        Ok(Table::empty(columns))
+    }
+
+    fn search(&self, _: &str, _: usize) -> Vec<Hit> {
+        let region = Region::new("chr1", 5, 9);
+        let hit = |()| Hit { name: "found".into(), region, closeness: Closeness::Exact };
+        self.wait().then_some(()).map(hit).into_iter().collect()
+    }
+}
+
+/// All here runs in one thread: whoever waits for a disk in it stops all others.
+#[tokio::test]
+async fn a_slow_disk_keeps_nobody_else_waiting() {
+    for (path, shown) in [
+        ("/api/v1/search?q=x", "found"),
+        ("/api?action=search&q=x", "found"),
+        ("/info", r#""start":6"#),
+    ] {
+        let (go, told) = std::sync::mpsc::channel();
+        let catalog = Catalog::new(None);
+        let sequences = [("chr1", 1000)].into_iter().collect();
+        catalog.add("stuck", Stuck(sequences, std::sync::Mutex::new(told)));
+        let (address, _end) = serve(catalog, None).await;
+        let other = async {
+            let answer = get(address, "/api/v1/sequences").await;
+            go.send(()).unwrap();
+            answer
+        };
+        let (slow, other) = tokio::join!(get(address, path), other);
+        assert_eq!(other.status, 200);
+        assert!(slow.text().contains(shown), "{path}: {}", slow.text());
+    }
 }
 
 /// An endpoint of one file; it ends with the guard.

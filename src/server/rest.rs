@@ -86,7 +86,7 @@ async fn sheet(door: &Door, path: &str, asked: &Asked) -> Result<Found> {
     match path.rsplit('/').next() {
         Some("measurements") => plain(measurements(&listing)),
         Some("sequences") => plain(sequences(&listing)),
-        Some("search") => plain(hits(&listing, asked)?),
+        Some("search") => plain(hits(door, asked).await?),
         Some("rows") => rows(door, &listing, asked).await,
         _ => values(door, &listing, asked).await,
     }
@@ -115,9 +115,10 @@ fn sequences(listing: &Listing) -> Sheet {
         .with("length", Cells::Whole(all.iter().map(|sequence| sequence.length).collect()))
 }
 
-fn hits(listing: &Listing, asked: &Asked) -> Result<Sheet> {
+async fn hits(door: &Door, asked: &Asked) -> Result<Sheet> {
     let limit = asked.number("limit")?.unwrap_or(MAX_HITS as u64).min(MAX_HITS as u64);
-    let hits = listing.search(asked.needed("q")?, limit as usize);
+    let catalog = &door.session.provider.catalog;
+    let hits = catalog.search(asked.needed("q")?, limit as usize).await?;
     Ok(Sheet::new(hits.len())
         .with_texts("name", hits.iter().map(|hit| &hit.name))
         .with_texts("sequence", hits.iter().map(|hit| &hit.region.sequence))
