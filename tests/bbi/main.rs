@@ -358,6 +358,17 @@ fn transcripts_of_a_big_gene_pred_are_genes_unless_they_are_asked_for() {
 }
 
 #[test]
+fn transcripts_that_the_file_does_not_count_are_an_error() {
+    let mut bytes = gene_pred().write(PLAIN);
+    // Where the data begins it says how many rows there are (supplementary table 5, byte 16).
+    let data = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
+    assert_eq!(bytes[data], 4);
+    bytes[data] = 3;
+    let error = all_of(&bytes, "", &["gene"]).unwrap_err();
+    assert!(error.contains("x.bw, chrA: it has more than the 3 rows"), "{error}");
+}
+
+#[test]
 fn exons_that_are_none_are_errors() {
     for (good, bad, what) in [
         ("50,100,\t0,200,", "50,100,\t0,201,", "ends behind its row"),
