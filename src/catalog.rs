@@ -13,7 +13,7 @@ pub(crate) use listing::thousands;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::{
-    self, Context, Density, Input, Level, Mock, Options, Part, Places, Source, Spec,
+    self, Context, Density, Hit, Input, Level, Mock, Options, Part, Places, Source, Spec,
 };
 use crate::table::Table;
 use door::Door;
@@ -47,6 +47,7 @@ pub struct Change {
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     door: Door,
+    names: Door,
     context: Arc<Context>,
     failed: AtomicU64,
     making: mpsc::UnboundedSender<Made>,
@@ -62,6 +63,7 @@ impl Catalog {
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
             door: Door::new(),
+            names: Door::for_names(),
             context: Arc::default(),
             failed: AtomicU64::new(0),
             making,
@@ -263,6 +265,21 @@ impl Catalog {
         self.change(|listing| listing.remove(id))
     }
 
+    /// Has the rows around `region` counted, if that is a view of which any level could be shown:
+    /// then [`Datasource::count`] of its sequence follows from the data alone.
+    ///
+    /// # Errors
+    /// As [`crate::source::Source::count_rows`].
+    pub async fn count(&self, datasource: &Arc<Datasource>, region: &Region) -> Result<()> {
+        // A whole sequence of reads is not counted for a view that shows none.
+        if !datasource.shape.suits(Level::Records, region) {
+            return Ok(());
+        }
+        let (datasource, region) = (datasource.clone(), region.clone());
+        let listing = self.listing();
+        self.reading(move || datasource.count_rows(&listing, &region)).await
+    }
+
     /// The rows of a datasource that overlap `region`: first a column for each of `measurements`,
     /// under its id, then the `metadata` columns. The region's sequence may go by any of its names.
     ///
@@ -277,22 +294,51 @@ impl Catalog {
         metadata: Vec<String>,
     ) -> Result<Table> {
         let (datasource, listing) = (datasource.clone(), self.listing());
-        let read = self
-            .door
-            .pass(move || {
-                let rows = datasource.count(&listing, &region, level);
-                if rows > MAX_ROWS {
-                    let message =
-                        format!("{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins");
-                    return Err(Error::Input(message));
-                }
-                datasource.read(&listing, &region, level, &measurements, &metadata)
-            })
-            .await;
+        self.reading(move || {
+            let within = |rows: u64| match rows > MAX_ROWS {
+                true => Err(Error::Input(format!(
+                    "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins"
+                ))),
+                false => Ok(()),
+            };
+            // An estimate may be too small by far; and counts are exact to a hundred only.
+            if !datasource.shape.hides(level) {
+                datasource.count_rows(&listing, &region)?;
+            }
+            within(datasource.count(&listing, &region, level))?;
+            let table = datasource.read(&listing, &region, level, &measurements, &metadata)?;
+            within(table.len() as u64).map(|()| table)
+        })
+        .await
+    }
+
+    /// Does what reads rows.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let read = self.door.pass(work).await;
         if read.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         read
+    }
+
+    /// Names that contain `text`, best first: exact, then prefix, then inside, then by position.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if a source panics; one whose names cannot be read has none, and says why in
+    /// the log.
+    pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Hit>> {
+        let (listing, text) = (self.listing(), text.to_owned());
+        self.names.pass(move || Ok(listing.search(&text, limit))).await
+    }
+
+    /// A region that has data, to be shown first: of features if there are any.
+    pub async fn first_view(&self) -> Option<Region> {
+        let listing = self.listing();
+        let view = self.door.pass(move || Ok(listing.first_view())).await;
+        view.inspect_err(|error| tracing::error!("no first view: {error}")).ok().flatten()
     }
 
     /// How many reads have failed since the start, for whatever reason.

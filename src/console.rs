@@ -90,7 +90,7 @@ impl Console {
             Command::Sequences => Ok(self.sequences()),
             Command::AddSequence(name, length) => self.add_sequence(&name, length).await,
             Command::RemoveSequence(name) => self.remove_sequence(&name).await,
-            Command::Search(text) => self.search(&text),
+            Command::Search(text) => self.search(&text).await,
             Command::Plot(names, kind, look) => self.plot(&names, kind, look).await,
             Command::Charts => Ok(self.charts()),
             Command::Remove(number) => self.remove(number).await,

@@ -4,6 +4,5 @@ mod fixed;
 mod handler;
 mod view;
 
-pub use fixed::finest;
 pub use handler::{Provider, Target, wire_measurement};
 pub use view::{Clear, Counts, Order, Ticket, View};

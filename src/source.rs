@@ -113,8 +113,19 @@ pub trait Source: Send + Sync + 'static {
     /// The columns that [`Source::read`] can give.
     fn columns(&self) -> &[ColumnInfo];
 
-    /// Number of rows that [`Source::read`] would give; may be an estimate, must not read files.
+    /// Number of rows that [`Source::read`] would give; may be an estimate until
+    /// [`Source::count_rows`] has been called, must not read files.
     fn rows(&self, region: &Region, level: Level) -> u64;
+
+    /// Reads what it takes for [`Source::rows`] of a sequence to follow from the data alone: the
+    /// same whenever asked, and exact to a hundred or so.
+    ///
+    /// # Errors
+    /// As [`Source::read`], but for unknown columns.
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        let _ = sequence;
+        Ok(())
+    }
 
     /// Whether [`Source::rows`] knows exactly how many records a whole sequence has, before any are
     /// read.

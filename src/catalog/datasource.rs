@@ -81,7 +81,8 @@ pub enum Kind {
 }
 
 impl Datasource {
-    /// Number of rows that overlap the region, perhaps estimated; reads no file.
+    /// Number of rows that overlap the region, perhaps estimated until the sequence has been
+    /// [counted](super::Catalog::count); reads no file.
     pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {
         match (self.shape, self.measurements.first()) {
             (Shape::Dense, _) => u64::from(region.len().div_ceil(level.width())),
@@ -91,6 +92,14 @@ impl Datasource {
             }
             (_, None) => 0,
         }
+    }
+
+    /// Has the rows of the region's sequence counted.
+    pub(super) fn count_rows(&self, listing: &Listing, region: &Region) -> Result<()> {
+        // The rows of dense signals follow from the sequence's length.
+        let first = self.measurements.first().filter(|_| self.shape != Shape::Dense);
+        let own = first.and_then(|m| Some((&m.source, listing.own_region(&*m.source, region)?)));
+        own.map_or(Ok(()), |(source, region)| source.count_rows(&region.sequence))
     }
 
     /// The rows that overlap the region: a column for each measurement, then the metadata.

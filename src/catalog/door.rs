@@ -14,9 +14,15 @@ pub(super) struct Door {
 const PER_CORE: usize = 4;
 
 impl Door {
+    /// For reading rows.
     pub(super) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(4, usize::from);
-        Door { places: Arc::new(Semaphore::new(cores * PER_CORE)) }
+        Door { places: Arc::new(Semaphore::new(cores() * PER_CORE)) }
+    }
+
+    /// For searching names, which is work for a core. Those who wait until the names of a file are
+    /// collected must not stand in the way of those who read rows.
+    pub(super) fn for_names() -> Self {
+        Door { places: Arc::new(Semaphore::new(cores())) }
     }
 
     /// Runs `work` where it may block.
@@ -35,4 +41,8 @@ impl Door {
             Err(stopped) => Err(Error::Bug(stopped.to_string())),
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(4, usize::from)
 }

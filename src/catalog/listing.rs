@@ -131,8 +131,8 @@ impl Listing {
         }
     }
 
-    /// Names that contain `text`, best first: exact, then prefix, then inside, then by position.
-    pub fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+    /// As [`super::Catalog::search`]; may read files.
+    pub(super) fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
         let mut hits: Vec<(usize, Hit)> = Vec::new();
         for datasource in &self.datasources {
             // The measurements of a datasource of features share one source.
@@ -151,8 +151,8 @@ impl Listing {
         hits.into_iter().map(|(_, hit)| hit).collect()
     }
 
-    /// A region that has data, to be shown first: of features if there are any.
-    pub fn first_view(&self) -> Option<Region> {
+    /// As [`super::Catalog::first_view`]; reads files.
+    pub(super) fn first_view(&self) -> Option<Region> {
         let by = |wanted: fn(Shape) -> bool| {
             let mut fitting = self.datasources.iter().filter(move |d| wanted(d.shape));
             fitting.find_map(|d| d.measurements.first()?.source.first_view())

@@ -61,6 +61,9 @@ impl Query {
         };
         let listing = catalog.listing();
         let region = Region::parse(&self.region, listing.sequences())?;
+        if let Some(datasource) = listing.datasource(&first.datasource) {
+            catalog.count(datasource, &region).await?;
+        }
         let level = match self.level {
             Some(width) => level(first.source.shape(), width)?,
             None => View::level_for(PAGE_ROWS, &*listing, &first.group, &region),

@@ -7,7 +7,7 @@ use super::open::open;
 use super::options::Options;
 use super::progress::Bars;
 use super::state::store;
-use crate::catalog::{Catalog, Listing};
+use crate::catalog::Catalog;
 use crate::genome::{Aliases, Sequences, built_in, built_in_names};
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
@@ -74,8 +74,8 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         bars.end();
     }
     if !options.quiet {
-        let listing = session.provider.catalog.listing();
-        eprint!("{}", greeting(&listing, address, &options, epiviz.is_some()));
+        let greeting = greeting(&session.provider.catalog, address, &options, epiviz.is_some());
+        eprint!("{}", greeting.await);
     }
     if options.open {
         open(own_page(address));
@@ -161,7 +161,13 @@ async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
 
 /// What is served, the addresses to open, and what to type first. A copy of EpiViz of our own
 /// shows its data by itself.
-fn greeting(listing: &Listing, address: SocketAddr, options: &Options, own_epiviz: bool) -> String {
+async fn greeting(
+    catalog: &Catalog,
+    address: SocketAddr,
+    options: &Options,
+    own_epiviz: bool,
+) -> String {
+    let (listing, view) = (catalog.listing(), catalog.first_view().await);
     let mut text = String::new();
     // Writing to a string cannot fail.
     for datasource in listing.datasources() {
@@ -173,16 +179,16 @@ fn greeting(listing: &Listing, address: SocketAddr, options: &Options, own_epivi
         let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
     }
     let host = format!("localhost:{}", address.port());
-    let view = listing.first_view().map(|region| WireRegion::from(&region));
+    let wire = view.as_ref().map(WireRegion::from);
     let own = own_page(address);
     let epiviz = match own_epiviz {
         true => format!("{own}epiviz/"),
-        false => epiviz_link(&options.page_url, &host, view.as_ref()),
+        false => epiviz_link(&options.page_url, &host, wire.as_ref()),
     };
     let _ = writeln!(text, "  open:     {own}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}");
     if prompts(options) {
         let first = listing.measurements().next().map_or("NAME", |m| m.id.as_str());
-        let place = listing.first_view().map_or("chr1:1-1m".into(), |view| view.to_string());
+        let place = view.map_or("chr1:1-1m".into(), |view| view.to_string());
         let _ = writeln!(text, "  try:      plot {first}   go {place}   help");
     }
     text

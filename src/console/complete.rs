@@ -65,7 +65,7 @@ async fn arguments(session: &Session, info: &Info, before: &[String], word: &str
         }
         Arg::ChartType => ChartType::ALL.iter().map(|(_, word, ..)| (*word).to_owned()).collect(),
         Arg::Sequence => listing().sequences().iter().map(|s| s.name.to_string()).collect(),
-        Arg::Place => places(session, word),
+        Arg::Place => places(session, word).await,
         Arg::File => files(word),
         Arg::Page => {
             let pages = session.pages().into_iter().map(|page| page.id().to_string());
@@ -99,13 +99,16 @@ fn plot(session: &Session, before: &[String]) -> Vec<String> {
     }
 }
 
-fn places(session: &Session, word: &str) -> Vec<String> {
+async fn places(session: &Session, word: &str) -> Vec<String> {
     let listing = session.provider.catalog.listing();
     let state = session.state();
     let sequences = listing.sequences().iter().map(|s| s.name.to_string());
     let own = sequences.chain(state.sequences.into_keys()).chain(state.bookmarks.into_keys());
     // Every gene contains nothing.
-    let hits = if word.is_empty() { Vec::new() } else { listing.search(word, GENES) };
+    let hits = match word {
+        "" => Vec::new(),
+        word => session.provider.catalog.search(word, GENES).await.unwrap_or_default(),
+    };
     own.chain(hits.into_iter().map(|hit| hit.name.to_string())).collect()
 }
 

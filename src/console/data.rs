@@ -254,8 +254,8 @@ impl Console {
         Ok(Answer::say(format!("removed {name} from the menus")))
     }
 
-    pub(super) fn search(&self, text: &str) -> Result<Answer> {
-        let hits = self.session.provider.catalog.listing().search(text, HITS);
+    pub(super) async fn search(&self, text: &str) -> Result<Answer> {
+        let hits = self.session.provider.catalog.search(text, HITS).await?;
         if hits.is_empty() {
             return Err(Error::NotFound(format!("no gene or feature has '{text}' in its name")));
         }

@@ -112,7 +112,7 @@ fn positive(text: &str) -> Option<f64> {
 
 impl Console {
     pub(super) async fn go(&self, text: &str) -> Result<Answer> {
-        let (region, name) = self.find(text)?;
+        let (region, name) = self.find(text).await?;
         self.show(&region, name.as_deref()).await
     }
 
@@ -128,7 +128,7 @@ impl Console {
     }
 
     /// The region of a text, and what lies there if it was found by that name.
-    fn find(&self, text: &str) -> Result<(Region, Option<String>)> {
+    async fn find(&self, text: &str) -> Result<(Region, Option<String>)> {
         let (what, flank) = match split_flank(text) {
             Some((what, flank)) => {
                 let message = "write what lies around it like TP53 +-5kb";
@@ -136,24 +136,25 @@ impl Console {
             }
             None => (text, None),
         };
-        let (region, name) = self.find_plain(what.trim(), flank.is_none())?;
+        let (region, name) = self.find_plain(what.trim(), flank.is_none()).await?;
         Ok((self.widen(&region, flank.unwrap_or(0)), name))
     }
 
-    fn find_plain(&self, text: &str, roomy: bool) -> Result<(Region, Option<String>)> {
+    async fn find_plain(&self, text: &str, roomy: bool) -> Result<(Region, Option<String>)> {
         let state = self.session.state();
         let bookmark = state.bookmarks.get(text).and_then(|place| place.region());
         if let Some(region) = bookmark {
             return Ok((region, Some(text.to_owned())));
         }
-        let listing = self.session.provider.catalog.listing();
+        let catalog = &self.session.provider.catalog;
+        let listing = catalog.listing();
         let added: Sequences =
             state.sequences.iter().map(|(name, length)| (name.as_str(), *length)).collect();
         let served = Region::parse(text, listing.sequences());
         if let Some(region) = served.as_ref().ok().cloned().or(Region::parse(text, &added).ok()) {
             return Ok((region, None));
         }
-        match (listing.search(text, 1).into_iter().next(), served) {
+        match (catalog.search(text, 1).await?.into_iter().next(), served) {
             (Some(hit), _) => {
                 // A gene is seen best with half its length on either side.
                 let flank = if roomy { (hit.region.len() / 2).max(LEAST_FLANK) } else { 0 };

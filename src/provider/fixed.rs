@@ -8,30 +8,45 @@
 
 use super::Provider;
 use crate::catalog::{Datasource, Listing, MAX_ROWS};
+use crate::error::Result;
 use crate::genome::Region;
 use crate::protocol::Request;
 use crate::source::Level;
+use std::sync::Arc;
 
 impl Provider {
     /// The one level at which a page without a way back is answered; none if the request is not
     /// for rows that the page will keep.
-    pub fn fixed_level(&self, request: &Request) -> Option<Level> {
+    pub async fn fixed_level(&self, request: &Request) -> Option<Level> {
         let target = self.target(request)?;
         let listing = self.catalog.listing();
         let datasource = listing.datasources().iter().find(|d| d.group == target.group)?;
         let sequence = listing.sequences().get(&target.piece.sequence)?;
         let whole = Region::new(sequence.name.clone(), 0, sequence.length);
-        Some(finest(&listing, datasource, &whole, MAX_ROWS))
+        // What cannot be counted cannot be read at any level; the reading tells why.
+        let coarsest = || datasource.shape.levels().next_back().unwrap_or(Level::Records);
+        let level = self.finest(&listing, datasource, &whole, MAX_ROWS).await;
+        Some(level.unwrap_or_else(|_| coarsest()))
     }
-}
 
-/// The finest level of a datasource at which `region` holds at most `most` rows; the coarsest if
-/// there is none.
-pub fn finest(listing: &Listing, datasource: &Datasource, region: &Region, most: u64) -> Level {
-    let shape = datasource.shape;
-    let mut levels = shape.levels();
-    let fits = |level: &Level| {
-        shape.suits(*level, region) && datasource.count(listing, region, *level) <= most
-    };
-    levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records)
+    /// The finest level of a datasource at which `region` holds at most `most` rows; the coarsest
+    /// if there is none. The rows are counted before, so that it is the same whenever asked.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::Catalog::count`].
+    pub async fn finest(
+        &self,
+        listing: &Listing,
+        datasource: &Arc<Datasource>,
+        region: &Region,
+        most: u64,
+    ) -> Result<Level> {
+        self.catalog.count(datasource, region).await?;
+        let shape = datasource.shape;
+        let mut levels = shape.levels();
+        let fits = |level: &Level| {
+            shape.suits(*level, region) && datasource.count(listing, region, *level) <= most
+        };
+        Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
+    }
 }

@@ -8,7 +8,7 @@ use crate::protocol::{
     Combined, CombinedPart, Dialect, MeasurementTable, MetadataNames, RangeRequest, Reply, Request,
     SearchHit, SeqInfo, WireMeasurement,
 };
-use crate::source::{Level, Shape};
+use crate::source::{Hit, Level, Shape};
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
@@ -85,7 +85,11 @@ impl Provider {
             Request::Search { q, max_results } => {
                 let limit =
                     max_results.and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_HITS);
-                Reply::Hits(self.search(q.as_deref().unwrap_or_default(), limit.min(MAX_HITS)))
+                let text = q.as_deref().unwrap_or_default();
+                match self.catalog.search(text, limit.min(MAX_HITS)).await {
+                    Ok(hits) => Reply::Hits(hits.iter().map(wire_hit).collect()),
+                    Err(error) => Reply::Refused(error.for_page()),
+                }
             }
             Request::RegisterChartTypes { .. } | Request::SetChartSettings { .. } => Reply::Done,
             Request::GetWorkspaces { .. }
@@ -126,19 +130,6 @@ impl Provider {
         let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
         let info = |s: &Sequence| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
         listing.sequences().iter().map(info).collect()
-    }
-
-    fn search(&self, text: &str, limit: usize) -> Vec<SearchHit> {
-        let hits = self.catalog.listing().search(text, limit);
-        hits.into_iter()
-            .map(|hit| SearchHit {
-                probe: None,
-                gene: hit.name.to_string(),
-                seq_name: hit.region.sequence.to_string(),
-                start: hit.region.start + 1,
-                end: hit.region.end,
-            })
-            .collect()
     }
 
     async fn rows(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
@@ -219,8 +210,7 @@ impl Provider {
         Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
     }
 
-    /// Reads at `level`, or else at the one that suits the region as a view. That choice may rest on
-    /// an estimate until the sequence has been read, so it is made again then.
+    /// Reads at `level`, or else at the one that suits the region as a view.
     async fn read(
         &self,
         listing: &Listing,
@@ -230,17 +220,15 @@ impl Provider {
         measurements: &[Arc<Measurement>],
         metadata: &[String],
     ) -> Result<Table> {
-        let choose = || View::level_for(self.page_rows, listing, &datasource.group, region);
-        let read = async |level| {
-            let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
-            self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
+        let level = match level {
+            Some(level) => level,
+            None => {
+                self.catalog.count(datasource, region).await?;
+                View::level_for(self.page_rows, listing, &datasource.group, region)
+            }
         };
-        let first = level.unwrap_or_else(choose);
-        let table = read(first).await?;
-        match level.unwrap_or_else(choose) {
-            second if second != first => read(second).await,
-            _ => Ok(table),
-        }
+        let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
+        self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.
@@ -287,6 +275,16 @@ fn measurement(datasource: &Datasource, id: &str) -> Result<Arc<Measurement>> {
     datasource.measurements.iter().find(|m| m.id == id).cloned().ok_or_else(|| {
         Error::NotFound(format!("'{}' has no measurement called '{id}'", datasource.id))
     })
+}
+
+fn wire_hit(hit: &Hit) -> SearchHit {
+    SearchHit {
+        probe: None,
+        gene: hit.name.to_string(),
+        seq_name: hit.region.sequence.to_string(),
+        start: hit.region.start + 1,
+        end: hit.region.end,
+    }
 }
 
 /// A measurement as pages read it.

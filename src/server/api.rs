@@ -32,7 +32,7 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     };
     match message.map(|message| parse(&message)) {
         Ok(Frame::Request(id, request)) => {
-            let level = door.session.provider.fixed_level(&request);
+            let level = door.session.provider.fixed_level(&request).await;
             let json = door.session.reply_to(&id, &request, level).await;
             sent(&parts.headers, Wire::Json, json)
         }

@@ -102,7 +102,7 @@ async fn serve(door: &Door, path: &str, request: Request) -> Response {
     let response = match (path, found) {
         (_, None) => StatusCode::NOT_FOUND.into_response(),
         (SETTINGS, Some(file)) => match tokio::fs::read_to_string(file).await {
-            Ok(text) => settings(door, text),
+            Ok(text) => settings(door, text).await,
             Err(error) => {
                 tracing::error!("EpiViz's settings cannot be read: {error}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -145,8 +145,8 @@ fn guarded(mut response: Response, path: &str) -> Response {
     response
 }
 
-fn settings(door: &Door, mut text: String) -> Response {
-    let view = door.session.provider.catalog.listing().first_view();
+async fn settings(door: &Door, mut text: String) -> Response {
+    let view = door.session.provider.catalog.first_view().await;
     text.push_str(&SETUP.replace("VIEW", &arguments(view.as_ref()).to_string()));
     let headers = [
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 /// `GET /info`.
 pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Response {
     let listing = door.session.provider.catalog.listing();
-    let view = listing.first_view().map(|region| WireRegion::from(&region));
+    let view = door.session.provider.catalog.first_view().await;
+    let view = view.map(|region| WireRegion::from(&region));
     let colors: Map<String, Value> = listing
         .measurements()
         .filter_map(|m| Some((m.id.clone(), Value::from(m.color.as_deref()?))))

@@ -8,7 +8,7 @@ use super::sheet::{Cells, Sheet, Wire, sent};
 use crate::catalog::{Datasource, Kind, Listing, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::Region;
-use crate::provider::finest;
+use crate::provider::Provider;
 use crate::session::Metrics;
 use crate::source::{Level, Shape};
 use crate::table::{Column, Data, Table, Texts};
@@ -86,7 +86,7 @@ async fn sheet(door: &Door, path: &str, asked: &Asked) -> Result<Found> {
     match path.rsplit('/').next() {
         Some("measurements") => plain(measurements(&listing)),
         Some("sequences") => plain(sequences(&listing)),
-        Some("search") => plain(hits(&listing, asked)?),
+        Some("search") => plain(hits(door, asked).await?),
         Some("rows") => rows(door, &listing, asked).await,
         _ => values(door, &listing, asked).await,
     }
@@ -115,9 +115,10 @@ fn sequences(listing: &Listing) -> Sheet {
         .with("length", Cells::Whole(all.iter().map(|sequence| sequence.length).collect()))
 }
 
-fn hits(listing: &Listing, asked: &Asked) -> Result<Sheet> {
+async fn hits(door: &Door, asked: &Asked) -> Result<Sheet> {
     let limit = asked.number("limit")?.unwrap_or(MAX_HITS as u64).min(MAX_HITS as u64);
-    let hits = listing.search(asked.needed("q")?, limit as usize);
+    let catalog = &door.session.provider.catalog;
+    let hits = catalog.search(asked.needed("q")?, limit as usize).await?;
     Ok(Sheet::new(hits.len())
         .with_texts("name", hits.iter().map(|hit| &hit.name))
         .with_texts("sequence", hits.iter().map(|hit| &hit.region.sequence))
@@ -196,7 +197,7 @@ async fn read(
 ) -> Result<Found> {
     let provider = &door.session.provider;
     let region = Region::parse(asked.needed("region")?, listing.sequences())?;
-    let level = asked.level(listing, datasource, &region, provider.page_rows)?;
+    let level = asked.level(provider, listing, datasource, &region).await?;
     let names: Vec<_> =
         measurements.iter().map(|m| column_name(m)).chain(metadata.clone()).collect();
     let rows = provider.catalog.read(datasource, region.clone(), level, measurements, metadata);
@@ -314,20 +315,20 @@ impl Asked {
     /// The level asked for: `level=records`, `level=1024` (the width of bins), or `bins=500` (at
     /// most so many rows). Otherwise every record; for dense signals, which have none, bins as a
     /// page would get.
-    fn level(
+    async fn level(
         &self,
+        provider: &Provider,
         listing: &Listing,
-        datasource: &Datasource,
+        datasource: &Arc<Datasource>,
         region: &Region,
-        page_rows: u64,
     ) -> Result<Level> {
         let Some(text) = self.get("level") else {
-            let most = self.number("bins")?;
-            return Ok(match (most, datasource.shape) {
-                (Some(most), _) => finest(listing, datasource, region, most),
-                (None, Shape::Dense) => finest(listing, datasource, region, page_rows),
-                (None, _) => Level::Records,
-            });
+            let most = match (self.number("bins")?, datasource.shape) {
+                (Some(most), _) => most,
+                (None, Shape::Dense) => provider.page_rows,
+                (None, _) => return Ok(Level::Records),
+            };
+            return provider.finest(listing, datasource, region, most).await;
         };
         let mut known = datasource.shape.levels();
         let named = |level: &Level| match level {

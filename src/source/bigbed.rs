@@ -91,7 +91,7 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
     let file = BigBed { strand: position("strand"), file, columns, exons: is_gene };
     if is_gene && options.rows == Unit::Genes {
         if records <= MOST_TRANSCRIPTS {
-            return Ok(Box::new(transcript::genes(&file, &about)?));
+            return Ok(Box::new(transcript::genes(&file, &about, records)?));
         }
         let name = input.path().display();
         tracing::warn!(

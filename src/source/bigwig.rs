@@ -349,6 +349,13 @@ impl Source for BigWig {
         }
     }
 
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        match (self.shape, self.file.sequences().position(sequence)) {
+            (Shape::Sparse, Some(index)) => self.scan(index).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     fn first_view(&self) -> Option<Region> {
         self.file.sequences().iter().find_map(|sequence| {
             let mut first = None;

@@ -23,7 +23,7 @@ use census::{COARSE, FINEST};
 pub(super) use saved::{Saved, Saving};
 use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Features that are read by region, as a [`Source`].
 pub(super) struct Indexed<F> {
@@ -32,7 +32,8 @@ pub(super) struct Indexed<F> {
     /// The columns that are served, and their places in [`About::columns`].
     served: (Vec<ColumnInfo>, Vec<usize>),
     censuses: Vec<Mutex<Option<Arc<Census>>>>,
-    names: OnceLock<Records>,
+    /// What can be searched, once it has been read.
+    names: Mutex<Option<Arc<Records>>>,
 }
 
 /// Of more rows than these, names are not collected for searching: they would fill the memory.
@@ -57,7 +58,7 @@ impl<F: ByRegion> Indexed<F> {
         };
         let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
         let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
-        Ok(Indexed { file, about, served: (infos, served), censuses, names: OnceLock::new() })
+        Ok(Indexed { file, about, served: (infos, served), censuses, names: Mutex::new(None) })
     }
 
     /// As [`ByRegion::each`], for a `take` that may fail.
@@ -249,22 +250,48 @@ impl<F: ByRegion> Indexed<F> {
         })
     }
 
-    /// All names with their places; empty if there are too many.
-    fn all_names(&self, column: usize) -> Result<Records> {
+    /// All names, read by the first who searches while others wait.
+    fn names(&self, column: usize) -> Result<Arc<Records>> {
+        let mut slot = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = &*slot {
+            return Ok(names.clone());
+        }
+        let rows = self.all_names(column, MOST_NAMES)?.unwrap_or_else(|| {
+            let name = self.file.path().display();
+            tracing::warn!(
+                "{name} has more than {MOST_NAMES} rows, so they are not found by name; load those \
+                 that are to be found as a file of their own"
+            );
+            Rows {
+                columns: vec![Column::new("name", Data::Text(Texts::default()))],
+                ..Rows::default()
+            }
+        });
+        let how = Use { shape: self.about.shape, name: Some("name"), importance: None };
+        let names = Arc::new(Records::new(rows, how));
+        *slot = Some(names.clone());
+        Ok(names)
+    }
+
+    /// All names with their places; none if they are more than `most`.
+    fn all_names(&self, column: usize, most: u64) -> Result<Option<Rows>> {
         let mut rows = Rows::default();
         let mut names = Texts::default();
-        if self.about.rows.iter().sum::<u64>() <= MOST_NAMES {
-            for (index, sequence) in self.about.sequences.iter().enumerate() {
-                self.each(index, 0..u32::MAX, |row| {
-                    rows.push(&sequence.name, row.start, row.end);
-                    self.file.fields(&row, &[column], &mut |name| names.push(name));
-                    Ok((names.len() as u64) < MOST_NAMES)
-                })?;
+        if self.about.rows.iter().sum::<u64>() > most {
+            return Ok(None);
+        }
+        for (index, sequence) in self.about.sequences.iter().enumerate() {
+            self.each(index, 0..u32::MAX, |row| {
+                rows.push(&sequence.name, row.start, row.end);
+                self.file.fields(&row, &[column], &mut |name| names.push(name));
+                Ok(names.len() as u64 <= most)
+            })?;
+            if names.len() as u64 > most {
+                return Ok(None);
             }
         }
         rows.columns = vec![Column::new("name", Data::Text(names))];
-        let how = Use { shape: self.about.shape, name: Some("name"), importance: None };
-        Ok(Records::new(rows, how))
+        Ok(Some(rows))
     }
 }
 
@@ -326,6 +353,13 @@ impl<F: ByRegion> Source for Indexed<F> {
         }
     }
 
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        match self.about.sequences.position(sequence) {
+            Some(sequence) => self.census(sequence).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn is_counted(&self) -> bool {
         self.file.is_counted()
     }
@@ -370,15 +404,65 @@ impl<F: ByRegion> Source for Indexed<F> {
 
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
         let Some(column) = self.about.name else { return Vec::new() };
-        let names = self.names.get_or_init(|| {
-            self.all_names(column).unwrap_or_else(|error| {
+        match self.names(column) {
+            Ok(names) => names.search(text, limit),
+            // Not kept: what kept the file from being read may be over the next time.
+            Err(error) => {
                 tracing::warn!("names cannot be searched: {error}");
-                Records::new(
-                    Rows::default(),
-                    Use { shape: self.about.shape, name: None, importance: None },
-                )
-            })
-        });
-        names.search(text, limit)
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ColumnKind;
+    use super::*;
+    use crate::genome::Strand;
+    use std::path::Path;
+
+    /// Three rows, of which it knows of one.
+    struct Three;
+
+    impl ByRegion for Three {
+        fn path(&self) -> &Path {
+            Path::new("three")
+        }
+
+        fn each(
+            &self,
+            _: usize,
+            _: Range<u32>,
+            take: &mut dyn FnMut(Row<'_>) -> Flow,
+        ) -> Result<()> {
+            let row = |start| Row { start, end: start + 5, strand: Strand::Both, text: "name" };
+            match [10, 20, 30].map(row).into_iter().try_for_each(take) {
+                ControlFlow::Break(result) => result,
+                ControlFlow::Continue(()) => Ok(()),
+            }
+        }
+
+        fn fields(&self, row: &Row<'_>, _: &[usize], put: &mut dyn FnMut(&str)) {
+            put(row.text);
+        }
+    }
+
+    #[test]
+    fn names_are_all_there_or_none() {
+        let about = About {
+            shape: Shape::Features,
+            sequences: [("chr1", 100)].into_iter().collect(),
+            knows_lengths: true,
+            rows: vec![1],
+            columns: vec![ColumnInfo { name: "name".into(), kind: ColumnKind::Text }],
+            name: Some(0),
+            importance: None,
+        };
+        let three = Indexed::new(Three, about, None).unwrap();
+        let found = |most| three.all_names(0, most).unwrap().map(|rows| rows.start);
+        assert_eq!(found(3), Some(vec![10, 20, 30]));
+        assert_eq!(found(2), None, "a part would be searched as if it were all");
+        assert_eq!(found(0), None);
     }
 }

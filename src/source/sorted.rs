@@ -158,7 +158,7 @@ impl<C: Copied> Copying<'_, C> {
 
     /// Copies a file in any order; its index.
     fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
-        let ending = format!("{}.runs", self.ending);
+        let ending = format!("{}.runs.part", self.ending);
         let aside = cache::path(self.input, self.context, &ending)?;
         let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
         let mut rows = Rows::default();

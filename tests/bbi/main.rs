@@ -277,6 +277,17 @@ fn a_damaged_bigbed_is_an_error() {
     assert!(error.contains("offset") && error.contains("complete?"), "{error}");
 }
 
+#[test]
+fn names_that_could_not_be_read_are_read_again() {
+    let whole = bed().write(PLAIN);
+    let Opened(source, folder) = open(&whole, ",format=bigbed").unwrap();
+    let path = folder.path().join("x.bw");
+    std::fs::write(&path, vec![0xff; whole.len()]).unwrap();
+    assert!(source.search("row 502", 5).is_empty());
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(&*source.search("row 502", 5)[0].name, "row 502");
+}
+
 /// A bigGenePred: two transcripts of A that overlap, one of A elsewhere, one of B.
 fn gene_pred() -> File {
     let row = |start: u32, end: u32, name: &str, gene: &str, blocks: &str| {
@@ -344,6 +355,17 @@ fn transcripts_of_a_big_gene_pred_are_genes_unless_they_are_asked_for() {
     assert_eq!(transcripts, expected);
     let Opened(source, _folder) = open(&bytes, "").unwrap();
     assert_eq!(source.search("b", 5)[0].region, Region::new("chrA", 300, 350));
+}
+
+#[test]
+fn transcripts_that_the_file_does_not_count_are_an_error() {
+    let mut bytes = gene_pred().write(PLAIN);
+    // Where the data begins it says how many rows there are (supplementary table 5, byte 16).
+    let data = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
+    assert_eq!(bytes[data], 4);
+    bytes[data] = 3;
+    let error = all_of(&bytes, "", &["gene"]).unwrap_err();
+    assert!(error.contains("x.bw, chrA: it has more than the 3 rows"), "{error}");
 }
 
 #[test]

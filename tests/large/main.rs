@@ -109,7 +109,7 @@ impl Folder {
         let error = self.large().err().unwrap();
         let place = format!("{}, line {line}:", self.file().display());
         assert!(error.contains(&place) && error.contains(what), "{error}");
-        let left = [".bgz", ".csi", ".runs"].map(|ending| self.cached(ending).len());
+        let left = [".bgz", ".csi", ".part"].map(|ending| self.cached(ending).len());
         assert_eq!(left, [0; 3]);
     }
 
@@ -188,7 +188,7 @@ fn after_a_crash(folder: &Folder) {
     let junk = |path: &Path| fs::write(path, "half of something").unwrap();
     // It died while it merged; while it wrote the index; before the copy got its name.
     fs::remove_file(copy).unwrap();
-    junk(&copy.with_extension("bgz.runs"));
+    junk(&copy.with_extension("bgz.runs.part"));
     junk(&copy.with_extension("bgz.part"));
     junk(index);
     folder.is_as_in_memory();

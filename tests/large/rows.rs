@@ -58,7 +58,7 @@ fn an_unsorted_file_is_sorted_and_served_as_if_it_were_in_memory() {
     let folder = bed(&shuffled(lines(1500)));
     folder.is_as_in_memory();
     has_the_columns_of_memory(&folder);
-    assert!(folder.cached(".runs").is_empty());
+    assert!(folder.cached(".part").is_empty());
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_copy_is_made_once_and_again_for_another_file() {
 fn what_a_crash_left_is_made_anew() {
     let folder = bed(&shuffled(lines(1500)));
     after_a_crash(&folder);
-    assert!(folder.cached(".runs").is_empty() && folder.cached(".part").is_empty());
+    assert!(folder.cached(".part").is_empty());
 }
 
 #[test]

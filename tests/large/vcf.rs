@@ -43,7 +43,7 @@ fn a_sorted_file_is_served_as_if_it_were_in_memory() {
 fn an_unsorted_file_is_sorted_and_served_as_if_it_were_in_memory() {
     let folder = folder(&shuffled(lines()));
     folder.is_as_in_memory();
-    assert!(folder.cached(".runs").is_empty());
+    assert!(folder.cached(".part").is_empty());
 }
 
 #[test]
@@ -80,5 +80,5 @@ fn the_copy_is_made_once() {
 fn what_a_crash_left_is_made_anew() {
     let folder = folder(&shuffled(lines()));
     after_a_crash(&folder);
-    assert!(folder.cached(".runs").is_empty() && folder.cached(".part").is_empty());
+    assert!(folder.cached(".part").is_empty());
 }

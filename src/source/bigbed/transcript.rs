@@ -1,7 +1,7 @@
 //! bigGenePred: BED12 and eight columns more, a transcript a row (UCSC, "bigGenePred format").
 
 use super::From;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::source::fields::split;
 use crate::source::genes::{Gene, Genes, records};
 use crate::source::indexed::{About, ByRegion, Row};
@@ -62,13 +62,24 @@ pub(super) fn ends(row: &Row<'_>, end: impl Fn((u32, u32)) -> u32) -> String {
     joined
 }
 
-/// The transcripts as genes: those that overlap and have one name are one gene.
-pub(super) fn genes(file: &impl ByRegion, about: &About) -> Result<Records> {
+/// The transcripts, of which there are `count`, as genes: those that overlap and have one name are
+/// one gene.
+///
+/// # Errors
+/// [`Error::Data`] if there are more: nobody has said that they fit in memory.
+pub(super) fn genes(file: &impl ByRegion, about: &About, count: u64) -> Result<Records> {
     let column = |name: &str| about.columns.iter().position(|column| *column.name == *name);
     let (name, biotype) = (column("gene"), column("biotype"));
     let mut genes = Genes::default();
+    let mut left = count;
     for (index, sequence) in about.sequences.iter().enumerate() {
         file.each(index, 0..u32::MAX, &mut |row| {
+            let Some(less) = left.checked_sub(1) else {
+                let what =
+                    format!("it has more than the {count} rows that it says; write it again");
+                return ControlFlow::Break(Err(Error::data(file.path(), &*sequence.name, what)));
+            };
+            left = less;
             let field = |column: Option<usize>| {
                 let mut text = String::new();
                 file.fields(&row, column.as_slice(), &mut |field| text.push_str(field));
