@@ -334,7 +334,8 @@ impl Catalog {
         self.names.pass(move || Ok(listing.search(&text, limit))).await
     }
 
-    /// A region that has data, to be shown first: of features if there are any.
+    /// A region that has data, to be shown first: on the sequence that most datasources have, of
+    /// features if there are any.
     pub async fn first_view(&self) -> Option<Region> {
         let listing = self.listing();
         let view = self.door.pass(move || Ok(listing.first_view())).await;

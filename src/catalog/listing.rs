@@ -13,6 +13,8 @@ pub(crate) use thinned::thousands;
 
 /// The name of an assembly that is not known.
 const UNKNOWN: &str = "genome";
+/// So many datasources are asked for a place to show first: each may have to be read.
+const MOST_LOOKED_AT: usize = 20;
 
 /// Everything served, at one moment.
 #[derive(Clone, Debug)]
@@ -153,14 +155,31 @@ impl Listing {
 
     /// As [`super::Catalog::first_view`]; reads files.
     pub(super) fn first_view(&self) -> Option<Region> {
-        let by = |wanted: fn(Shape) -> bool| {
-            let mut fitting = self.datasources.iter().filter(move |d| wanted(d.shape));
-            fitting.find_map(|d| d.measurements.first()?.source.first_view())
+        let order = |shape| match shape {
+            Shape::Features => 0,
+            Shape::Genes => 1,
+            _ => 2,
         };
-        let region = by(|shape| shape == Shape::Features)
-            .or_else(|| by(|shape| shape == Shape::Genes))
-            .or_else(|| by(|_| true))?;
-        self.locate(&region)
+        let sources = self.datasources.iter();
+        let mut sources: Vec<_> = sources
+            .filter_map(|d| Some((order(d.shape), &d.measurements.first()?.source)))
+            .collect();
+        sources.sort_by_key(|(order, _)| *order);
+        let mut best: Option<(usize, Region)> = None;
+        for (_, source) in sources.iter().take(MOST_LOOKED_AT) {
+            let view = source.first_view().and_then(|region| self.locate(&region));
+            let Some(region) = view else { continue };
+            let has =
+                |other: &&(i32, &Arc<dyn Source>)| self.own_region(&**other.1, &region).is_some();
+            let sharing = sources.iter().filter(has).count();
+            if best.as_ref().is_none_or(|(most, _)| sharing > *most) {
+                best = Some((sharing, region));
+            }
+            if sharing == sources.len() {
+                break;
+            }
+        }
+        best.map(|(_, region)| region)
     }
 
     /// The same region by the name that the source has for its sequence; none if it has none.

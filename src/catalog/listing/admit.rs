@@ -232,6 +232,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_first_is_on_a_sequence_of_most_files() {
+        let mut listing = Listing::new(None);
+        let crowded = "chrM\t1\t5\nchrM\t7\t9\nchr2\t100\t200\n";
+        listing.add(vec![opened(crowded), opened("chr2\t150\t180\n")]);
+        assert_eq!(&*listing.first_view().unwrap().sequence, "chr2");
+        let mut alone = Listing::new(None);
+        alone.add(vec![opened(crowded)]);
+        assert_eq!(&*alone.first_view().unwrap().sequence, "chrM");
+    }
+
+    #[test]
     fn accessions_are_told_from_names() {
         assert!(is_accession("NC_000001.11") && is_accession("CM000663.2"));
         assert!(!is_accession("chr1") && !is_accession("1") && !is_accession("MT"));
