@@ -13,7 +13,7 @@ pub(crate) use listing::thousands;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::{
-    self, Context, Density, Hit, Input, Level, Mock, Options, Part, Places, Source, Spec,
+    self, Context, Density, Hit, Input, Level, Mock, Options, Part, Places, Shape, Source, Spec,
 };
 use crate::table::Table;
 use door::Door;
@@ -271,8 +271,9 @@ impl Catalog {
     /// # Errors
     /// As [`crate::source::Source::count_rows`].
     pub async fn count(&self, datasource: &Arc<Datasource>, region: &Region) -> Result<()> {
-        // A whole sequence of reads is not counted for a view that shows none.
-        if !datasource.shape.suits(Level::Records, region) {
+        // Bins of one grid are counted without a file, and a whole sequence of reads is not for a
+        // view that shows none.
+        if datasource.shape == Shape::Dense || !datasource.shape.suits(Level::Records, region) {
             return Ok(());
         }
         let (datasource, region) = (datasource.clone(), region.clone());
