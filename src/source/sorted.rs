@@ -1,4 +1,4 @@
-//! Large text without an index: a sorted, packed and indexed copy of its rows in the cache, made
+//! Large files of rows without an index: a sorted, packed and indexed copy of its rows in the cache, made
 //! once, that is read by region.
 //!
 //! A sorted file is copied line by line. Of any other, as much as may be held in memory is sorted
@@ -11,7 +11,7 @@ use super::fields::is_comment;
 use super::indexed::Row;
 use super::packing::Packer;
 use super::text::{Line, Lines};
-use super::{Context, Input, cache};
+use super::{Context, Input, Progress, cache};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use runs::{Key, Rows, Runs};
@@ -23,6 +23,27 @@ pub(super) trait Copied {
     /// Gives `take` each row that a line holds, with the name of its sequence. The row's text is
     /// its line in the copy.
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()>;
+
+    /// Gives `take` each row of a file until it says that this is enough.
+    fn each(
+        &mut self,
+        input: &Input,
+        progress: &Progress,
+        take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut lines = Lines::watched(input, progress)?;
+        let mut more = true;
+        while more && let Some(line) = lines.next()? {
+            if !is_comment(line.text) {
+                self.rows(&line, &mut |name, row| {
+                    // Of a line that becomes several rows, the first may be enough.
+                    more = more && take(name, row)?;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
 
     /// What all rows together tell, a line of text: the copy ends with it. Lines may be given twice
     /// before it is asked for.
@@ -104,28 +125,18 @@ impl<C: Copied> Copying<'_, C> {
         &mut self,
         mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,
     ) -> Result<Sequences> {
-        let mut lines = Lines::watched(self.input, &self.context.progress)?;
-        let (mut sequences, mut last, mut more) = (Sequences::default(), None, true);
-        while more && let Some(line) = lines.next()? {
-            if is_comment(line.text) {
-                continue;
-            }
-            self.rows.rows(&line, &mut |name, row| {
-                let sequence = match last {
-                    // Rows of one sequence mostly follow each other.
-                    Some(last) if *sequences.at(last).name == *name => last,
-                    _ => sequences.index_or_add(name),
-                };
-                last = Some(sequence);
-                let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
-                // Of a line that becomes several rows, the first may be enough.
-                if more {
-                    let taken = take(&sequences, key, row.text);
-                    more = taken.map_err(|error| cache::unwritable(self.context, &error))?;
-                }
-                Ok(())
-            })?;
-        }
+        let (mut sequences, mut last) = (Sequences::default(), None);
+        self.rows.each(self.input, &self.context.progress, &mut |name, row| {
+            let sequence = match last {
+                // Rows of one sequence mostly follow each other.
+                Some(last) if *sequences.at(last).name == *name => last,
+                _ => sequences.index_or_add(name),
+            };
+            last = Some(sequence);
+            let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
+            let more = take(&sequences, key, row.text);
+            more.map_err(|error| cache::unwritable(self.context, &error))
+        })?;
         Ok(sequences)
     }
 

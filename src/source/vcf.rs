@@ -232,7 +232,10 @@ fn in_memory(
 fn remedy(input: &Input) -> Remedy {
     let path = input.path().display().to_string();
     let sorted = path.strip_suffix(".gz").unwrap_or(&path);
-    let sorted = format!("{}.sorted.vcf.gz", sorted.strip_suffix(".vcf").unwrap_or(sorted));
+    let sorted = format!(
+        "{}.sorted.vcf.gz",
+        [".vcf", ".bcf"].iter().find_map(|end| sorted.strip_suffix(end)).unwrap_or(sorted)
+    );
     let sort = format!("bcftools sort -O z -o {sorted} {path} && tabix -p vcf {sorted}");
     Remedy { index: how_to_index(input), sort }
 }

@@ -2,6 +2,8 @@
 //! in memory.
 
 mod background;
+#[path = "../formats/bcf.rs"]
+mod bcf;
 mod genes;
 mod methyl;
 mod pairs;

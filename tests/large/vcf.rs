@@ -1,8 +1,10 @@
 //! VCF.
 
+use super::bcf::{self, Value};
 use super::{Dice, Folder, LENGTH, after_a_crash, shuffled};
 use epivizrs::source::Options;
 use std::fmt::Write;
+use std::fs;
 
 const HEADER: &str = "##fileformat=VCFv4.3\n\
     ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"d\">\n\
@@ -81,4 +83,43 @@ fn what_a_crash_left_is_made_anew() {
     let folder = folder(&shuffled(lines()));
     after_a_crash(&folder);
     assert!(folder.cached(".part").is_empty());
+}
+
+/// The copy is of all keys, whichever are served: each choice of them finds its own there.
+#[test]
+fn binary_variants_are_served_as_if_they_were_in_memory() {
+    let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=9000000>\n\
+        ##contig=<ID=chr2>\n##INFO=<ID=DP,Number=1,Type=Integer>\n\
+        ##INFO=<ID=NOTE,Number=1,Type=String>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
+    let mut dice = Dice(7);
+    let mut records: Vec<Vec<u8>> = (0..3000)
+        .map(|number| {
+            let start = dice.below(LENGTH) / 50 * 50;
+            let reference = &"ACGTACGT"[..1 + dice.below(8) as usize];
+            let depth = Value::Number(dice.below(99) as i32);
+            bcf::record(&bcf::Record {
+                contig: number % 2,
+                bases: (start, start + reference.len() as u32),
+                id: &format!("v{number}"),
+                alleles: [reference, "G"],
+                quality: dice.below(9) as f32 + 0.5,
+                info: &[(1, depth), (2, Value::Text("a b"))],
+            })
+        })
+        .collect();
+    let written = |name, info: &str, records: &[Vec<u8>]| {
+        let options = Options { info: Some(vec![info.into()]), ..Options::default() };
+        let folder = Folder { options, ..Folder::new(name, "", &[]) };
+        fs::write(folder.file(), [bcf::header(header), records.concat()].concat()).unwrap();
+        folder
+    };
+    let mut folder = written("x.bcf", "DP", &records);
+    folder.is_as_in_memory();
+    folder.options.info = Some(vec!["NOTE".into()]);
+    folder.is_as_in_memory();
+    records.truncate(2000);
+    let last = records.last_mut().unwrap();
+    let _ = last.pop();
+    let error = written("cut.bcf", "DP", &records).large().err().unwrap();
+    assert!(error.contains("cut.bcf") && error.contains("ends within a record"), "{error}");
 }

@@ -3,16 +3,18 @@
 
 mod record;
 
-use super::{Header, Variants, about, how_to_index, in_memory};
+use super::{Checked, GLANCE, Header, Variants, about, by_region, in_memory, remedy};
 use crate::error::{Error, Result};
 use crate::source::bgzf::Bgzf;
 use crate::source::binning::Fields;
 use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
 use crate::source::input::unreadable;
+use crate::source::making::{Glance, patiently};
 use crate::source::packed::{Packed, sequences_of};
-use crate::source::tabix::Decode;
+use crate::source::sorted::{self, Copied, Take};
+use crate::source::tabix::{Decode, Tabix};
 use crate::source::text::Line;
-use crate::source::{Context, Format, Input, Options, Source};
+use crate::source::{Context, Format, Input, Options, Progress, Source};
 use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -60,8 +62,25 @@ struct Whole {
 }
 
 impl Whole {
-    fn open(input: &Input) -> Result<Self> {
-        Ok(Whole { path: input.path().into(), reader: input.unpacked()?, records: 0 })
+    /// Opens the file, and tells how far it is read.
+    fn open(input: &Input, progress: &Progress) -> Result<Self> {
+        Ok(Whole { path: input.path().into(), reader: input.watched(progress)?, records: 0 })
+    }
+
+    /// Gives `take` the line of each record, behind the header, until it says that this is enough.
+    fn each(
+        &mut self,
+        reader: &record::Reader,
+        take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let (mut bytes, mut text, mut more) = (Vec::new(), String::new(), true);
+        while more && site(self, &mut bytes)? {
+            self.records += 1;
+            let line = |text| Line::of_record(text, self.records, &self.path);
+            reader.line(&bytes, &mut text).map_err(|what| line("").error(what))?;
+            more = take(&line(&text))?;
+        }
+        Ok(())
     }
 
     fn place(&self) -> String {
@@ -129,28 +148,13 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut whole = Whole::open(input)?;
+    let mut whole = Whole::open(input, &Progress::default())?;
     let text = header(&mut whole)?;
     let header = Header::parse(&text);
     let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
     let reader = record::Reader::new(&text, &variants.info);
     let Some(file) = Packed::open(input, &["csi"])? else {
-        if !context.holds(input)? {
-            let (name, how) = (input.path().display(), how_to_index(input));
-            tracing::warn!(
-                "{name} has no index and is held in memory as a whole; for quick access: {how}"
-            );
-        }
-        return in_memory(input, options, &header, &variants, |take| {
-            let (mut bytes, mut line) = (Vec::new(), String::new());
-            while site(&mut whole, &mut bytes)? {
-                whole.records += 1;
-                let at = |text| Line::of_record(text, whole.records, input.path());
-                reader.line(&bytes, &mut line).map_err(|what| at("").error(what))?;
-                take(&at(&line))?;
-            }
-            Ok(())
-        });
+        return unindexed(input, options, context, &text, &header, &variants);
     };
     let mut bcf = Bcf { file, variants, reader, contigs: Vec::new() };
     let index = &bcf.file.index;
@@ -165,6 +169,72 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let sequences = sequences_of(&bcf, names.into_iter(), &header.sequences, last)?;
     let about = about(&header, sequences, rows, bcf.variants.columns());
     Ok(Box::new(Indexed::new(bcf, about, options.columns.as_deref())?))
+}
+
+/// A file without an index: in memory, or by region from a copy in the cache, which is VCF.
+fn unindexed(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+    text: &str,
+    head: &Header,
+    variants: &Variants,
+) -> Result<Box<dyn Source>> {
+    let reader = record::Reader::new(text, &variants.info);
+    let held = |progress: &Progress, most: usize| {
+        let mut whole = Whole::open(input, progress)?;
+        header(&mut whole)?;
+        in_memory(input, options, head, variants, |take| {
+            let mut count = 0;
+            whole.each(&reader, &mut |line| {
+                count += 1;
+                take(line).map(|()| count < most)
+            })
+        })
+    };
+    if context.holds(input)? {
+        return held(&context.progress, usize::MAX);
+    }
+    let (of, options_of, stated) = (input.clone(), options.clone(), head.clone());
+    let rows =
+        Sites { checked: Checked(variants.clone()), reader: record::Reader::new(text, head.all()) };
+    let decode = variants.clone();
+    let glance = || Ok(Glance::of(&*held(&Progress::default(), GLANCE)?));
+    patiently(input, context, glance, move |context| {
+        let copy = sorted::copy(&of, context, "bcf.bgz", rows, Some(&remedy(&of)))?;
+        by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &stated, &options_of)
+    })
+}
+
+/// Records on their way into a copy, with all keys of INFO: which are served may change.
+struct Sites {
+    checked: Checked,
+    reader: record::Reader,
+}
+
+impl Copied for Sites {
+    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
+        self.checked.rows(line, take)
+    }
+
+    fn each(
+        &mut self,
+        input: &Input,
+        progress: &Progress,
+        take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut whole = Whole::open(input, progress)?;
+        header(&mut whole)?;
+        let checked = &mut self.checked;
+        whole.each(&self.reader, &mut |line| {
+            let mut more = true;
+            checked.rows(line, &mut |name, row| {
+                more = take(name, row)?;
+                Ok(())
+            })?;
+            Ok(more)
+        })
+    }
 }
 
 /// A file with its index.

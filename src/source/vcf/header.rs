@@ -79,6 +79,11 @@ impl Header {
         !self.sequences.is_empty() && self.sequences.iter().all(|sequence| sequence.length > 0)
     }
 
+    /// All keys of INFO.
+    pub(super) fn all(&self) -> &[Info] {
+        &self.info
+    }
+
     /// The keys of INFO that are asked for.
     pub(super) fn chosen(&self, input: &Input, keys: Option<&[String]>) -> Result<Vec<Info>> {
         let find = |key: &String| {
