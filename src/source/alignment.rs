@@ -1,6 +1,5 @@
 //! Aligned reads, however their file packs them: what is counted of them, and what is shown.
 
-use super::fields::first_fields;
 use super::indexed::{About, Row};
 use super::{ColumnInfo, ColumnKind, Shape};
 use crate::error::{Error, Result};
@@ -140,10 +139,4 @@ pub(super) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
         name: None,
         importance: Some(QUALITY),
     }
-}
-
-/// As [`super::indexed::ByRegion::fields`].
-pub(super) fn fields(row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-    let fields = first_fields::<{ COLUMNS.len() }>(row.text);
-    columns.iter().for_each(|column| put(fields[*column]));
 }

@@ -5,7 +5,7 @@
 use super::fields::{Budget, Separator, first_row, is_comment, is_number, is_position, strand};
 use super::genes::{COLUMNS, Gene, Unit, records, served};
 use super::indexed::{About, Indexed, Row};
-use super::making::{Glance, patiently};
+use super::making::{GLANCE, Glance, patiently};
 use super::sorted::{self, Copied, Take};
 use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
@@ -37,8 +37,6 @@ pub(super) const FORMAT: Format = Format {
 const COPY: &str = "bed12.bgz";
 /// The layout of the file in the words of tabix's options.
 const LAYOUT: &str = "-p bed";
-/// So many rows show what a large file holds.
-const GLANCE: usize = 10_000;
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     if context.holds(input)? {

@@ -8,6 +8,7 @@ mod joined;
 
 use super::fields::{Budget, first_row, is_comment, is_number, is_position, is_strand};
 use super::fields::{number, served, strand};
+use super::making::GLANCE;
 use super::sheet;
 use super::text::{Line, Lines, shortened};
 use super::{Context, Format, Input, Options, Records, Rows, Source};
@@ -51,17 +52,15 @@ const CODES: &[(&str, &str)] = &[
 const MODKIT: usize = 18;
 /// What an entry without a known code is called.
 const ANY: &str = "modified";
-/// So many lines show what a file holds that is read by region.
-const SAMPLE: usize = 10_000;
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut lines = sheet::lines(input, context)?;
     match joined::file(input)? {
-        Some(file) => file.open(&Bases::read(&mut lines, SAMPLE)?, options),
+        Some(file) => file.open(&Bases::read(&mut lines, GLANCE)?, options),
         None if context.holds(input)? => {
             Ok(Box::new(Bases::read(&mut lines, usize::MAX)?.records()))
         }
-        None => joined::of_copy(input, options, context, Bases::read(&mut lines, SAMPLE)?),
+        None => joined::of_copy(input, options, context, Bases::read(&mut lines, GLANCE)?),
     }
 }
 

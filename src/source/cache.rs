@@ -1,9 +1,9 @@
 //! What is made from a file once and read ever after, in the cache folder.
 //!
 //! A file's entry is named after its path, size and time of change, so a changed file gets a new
-//! one, and what was made of the file as it was before goes. An entry is written aside and renamed when it is whole. While it is written, a lock is held on
-//! it: a second process waits and then finds it; after a crash the system releases the lock, and
-//! the next process begins again.
+//! one, and what was made of the file as it was before goes. An entry is written aside and renamed
+//! when it is whole. While it is written, a lock is held on it: a second process waits and then
+//! finds it; after a crash the system releases the lock, and the next process begins again.
 
 use super::{Context, Input};
 use crate::error::{Error, Result};

@@ -62,6 +62,12 @@ pub(super) fn split(text: &str, between: u8) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Gives `put` the columns of those indexes of a row whose text is its columns, between tabs.
+pub(super) fn put_columns(text: &str, columns: &[usize], put: &mut dyn FnMut(&str)) {
+    let fields = Separator::Tab.split(text);
+    columns.iter().for_each(|column| put(fields.get(*column).copied().unwrap_or_default()));
+}
+
 /// The parts of a text between tabs, as many as there is room for; what is missing is empty.
 pub(super) fn first_fields<const N: usize>(text: &str) -> [&str; N] {
     let mut fields = [""; N];

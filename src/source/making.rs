@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// So many rows, from the first on, show what a large file of text holds.
+pub(super) const GLANCE: usize = 10_000;
+
 /// A source, or why there is none.
 type Opened = Result<Box<dyn Source>>;
 

@@ -7,7 +7,7 @@ use super::bedpe::Pairs;
 use super::fields::{Collector, NAMES, WEIGHTS, is_comment, strand, unquoted};
 use super::held::Held;
 use super::indexed::{About, Indexed, Row};
-use super::making::{Glance, patiently};
+use super::making::{GLANCE, Glance, patiently};
 use super::sorted::{self, Copied, Take};
 use super::tabix::{Decode, Tabix};
 use super::text::{Line, Lines};
@@ -15,9 +15,6 @@ use super::{ColumnInfo, ColumnKind, Context, Input, Options, Shape, Source};
 use crate::error::Result;
 use crate::genome::{Sequences, Strand};
 pub(super) use layout::Layout;
-
-/// Of a file that is read by region, so many rows tell which columns are numbers.
-const SAMPLE: usize = 10_000;
 
 /// What the copies of sheets end in, of lines and of pairs.
 const COPY: [&str; 2] = ["rows.bgz", "pairs.bgz"];
@@ -147,7 +144,7 @@ impl Sheet {
         if self.pairs.is_none()
             && let Ok(file) = Tabix::open(input, self.lined.clone())?
         {
-            self.fill(&mut lines, SAMPLE)?;
+            self.fill(&mut lines, GLANCE)?;
             let columns = Glance::of(&self.collector.records()).columns;
             return by_region(file, columns, options);
         }
@@ -155,7 +152,7 @@ impl Sheet {
             self.fill(&mut lines, usize::MAX)?;
             return Ok(Box::new(self.collector.records()));
         }
-        self.fill(&mut lines, SAMPLE)?;
+        self.fill(&mut lines, GLANCE)?;
         drop(lines);
         let (file, options, lined) = (input.clone(), options.clone(), self.lined.clone());
         let rows = Copying::new(self.lined, self.pairs);

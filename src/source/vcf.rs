@@ -9,7 +9,7 @@ mod header;
 
 use super::fields::{first_fields, split};
 use super::indexed::{About, Builder, Indexed, Row, number_of};
-use super::making::{Glance, patiently};
+use super::making::{GLANCE, Glance, patiently};
 use super::sorted::{self, Copied, Remedy, Take};
 use super::tabix::{self, Decode, Tabix};
 use super::text::{Line, Lines};
@@ -32,8 +32,6 @@ const INFO: usize = 7;
 /// The columns that every file has: their names, and their fields in a line.
 const FIXED: [(&str, usize); 5] = [("id", 2), ("ref", 3), ("alt", 4), ("qual", 5), ("filter", 6)];
 const QUALITY: &str = "qual";
-/// So many rows show what a large file holds.
-const GLANCE: usize = 10_000;
 /// More rows than these are not held in memory.
 const MOST_IN_MEMORY: usize = 30_000_000;
 

@@ -3,8 +3,9 @@
 use super::record::{Record, sequences};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use crate::source::alignment::{Alignment, about, fields};
+use crate::source::alignment::{Alignment, about};
 use crate::source::bgzf::Bgzf;
+use crate::source::fields::put_columns;
 use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
 use crate::source::packed::Packed;
 use crate::source::{Context, Input, Options, Source};
@@ -79,6 +80,6 @@ impl ByRegion for Reads {
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        fields(row, columns, put);
+        put_columns(row.text, columns, put);
     }
 }

@@ -1,13 +1,13 @@
 //! bedMethyl that is read by region: the lines of a base, which follow each other in a sorted file,
 //! are joined as they are read.
 
-use super::{Bases, Call, MODKIT, SAMPLE, columns, split, twice};
+use super::{Bases, Call, MODKIT, columns, split, twice};
 use crate::error::{Error, Result};
 use crate::genome::{Sequences, Strand};
-use crate::source::fields::WEIGHTS;
+use crate::source::fields::{WEIGHTS, put_columns};
 use crate::source::held::Held;
 use crate::source::indexed::{About, ByRegion, Flow, Indexed, Row};
-use crate::source::making::{Glance, patiently};
+use crate::source::making::{GLANCE, Glance, patiently};
 use crate::source::sorted::{self, Copied, Take};
 use crate::source::tabix::{self, Decode, Tabix};
 use crate::source::text::Line;
@@ -30,7 +30,7 @@ impl Decode for Kinds {
         match self.0.iter().any(|known| known == kind) {
             true => Ok((sequence, Row { start, end, strand, text: line.text })),
             false => Err(line.error(format!(
-                "'{kind}' is not among the modifications of the first {SAMPLE} lines, which tell \
+                "'{kind}' is not among the modifications of the first {GLANCE} lines, which tell \
                  what columns there are; without its index all lines of the file tell"
             ))),
         }
@@ -38,8 +38,7 @@ impl Decode for Kinds {
 
     /// Of a row that was joined: its text is its columns.
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        let cells: Vec<_> = row.text.split('\t').collect();
-        columns.iter().for_each(|column| put(cells.get(*column).copied().unwrap_or_default()));
+        put_columns(row.text, columns, put);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::genome::{Sequences, Strand};
 use crate::source::bbi::Bbi;
 use crate::source::bedpe::{NAMES, OF_INTERACTION, interaction};
+use crate::source::fields::put_columns;
 use crate::source::indexed::{About, ByRegion, Flow, Indexed, Row};
 use crate::source::text::Line;
 use crate::source::{ColumnInfo, ColumnKind, Options, Shape, Source};
@@ -139,8 +140,7 @@ impl ByRegion for Interactions {
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        let fields: Vec<&str> = row.text.split('\t').collect();
-        columns.iter().for_each(|column| put(fields.get(*column).copied().unwrap_or_default()));
+        put_columns(row.text, columns, put);
     }
 }
 

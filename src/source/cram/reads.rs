@@ -4,8 +4,9 @@ use super::container::Cram;
 use super::index::Index;
 use super::record::{Decoder, Read};
 use crate::error::{Error, Result};
-use crate::source::alignment::{Alignment, about, fields};
+use crate::source::alignment::{Alignment, about};
 use crate::source::binning::index_beside;
+use crate::source::fields::put_columns;
 use crate::source::indexed::{ByRegion, Census, Flow, Indexed, Row, Saved};
 use crate::source::pool::Pool;
 use crate::source::{Context, Input, Options, Source};
@@ -131,6 +132,6 @@ impl ByRegion for Reads {
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        fields(row, columns, put);
+        put_columns(row.text, columns, put);
     }
 }

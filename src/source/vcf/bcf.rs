@@ -3,13 +3,13 @@
 
 mod record;
 
-use super::{Checked, GLANCE, Header, Variants, about, by_region, in_memory, remedy};
+use super::{Checked, Header, Variants, about, by_region, in_memory, remedy};
 use crate::error::{Error, Result};
 use crate::source::bgzf::Bgzf;
 use crate::source::binning::Fields;
 use crate::source::indexed::{ByRegion, Flow, Indexed, Row};
 use crate::source::input::unreadable;
-use crate::source::making::{Glance, patiently};
+use crate::source::making::{GLANCE, Glance, patiently};
 use crate::source::packed::{Packed, sequences_of};
 use crate::source::sorted::{self, Copied, Take};
 use crate::source::tabix::{Decode, Tabix};
