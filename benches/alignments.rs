@@ -4,7 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Level, Options, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Level, Options, Spec};
 use std::hint::black_box;
 use std::path::PathBuf;
 

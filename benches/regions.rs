@@ -8,7 +8,8 @@ use bigtools::BigBedWrite;
 use bigtools::beddata::BedParserStreamingIterator;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Level, Source, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Level, Source, Spec};
 use std::hint::black_box;
 
 const LENGTH: u32 = 240_000_000;

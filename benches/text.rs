@@ -8,7 +8,8 @@
 
 use criterion::{BatchSize, criterion_main};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
-use epivizrs::source::{Context, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Spec};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt::Write;
 use std::fs::File;

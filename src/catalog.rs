@@ -10,11 +10,11 @@ pub use datasource::{Datasource, Kind, Measurement};
 pub use listing::Listing;
 pub(crate) use listing::thousands;
 
+use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
-use crate::source::{
-    self, Context, Density, Hit, Input, Level, Mock, Options, Part, Places, Shape, Source, Spec,
-};
+use crate::source::signals::density::Density;
+use crate::source::{self, Context, Hit, Level, Mock, Options, Part, Places, Shape, Source, Spec};
 use crate::table::Table;
 use door::Door;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,7 +171,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none of that id, [`Error::Input`] if it has no files;
-    /// otherwise as [`crate::source::open`].
+    /// otherwise as [`crate::source::formats::open`].
     pub async fn reload(&self, id: &str) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
         let listing = self.listing();
         let datasource = listing.datasources().iter().find(|datasource| datasource.id == id);
@@ -203,9 +203,9 @@ impl Catalog {
     async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
-            self.door.pass(move || match source::needs_genes(&spec)? {
+            self.door.pass(move || match source::formats::needs_genes(&spec)? {
                 true => Ok((Vec::new(), spec)),
-                false => Ok((source::open_all(&spec, &context)?, spec)),
+                false => Ok((source::formats::open_all(&spec, &context)?, spec)),
             })
         });
         let mut results = futures_util::future::join_all(opening).await;
@@ -238,7 +238,7 @@ impl Catalog {
                 let mut spec = spec.clone();
                 spec.options.places = places.clone();
                 let context = self.context.clone();
-                let open = move || Ok((source::open_all(&spec, &context)?, spec));
+                let open = move || Ok((source::formats::open_all(&spec, &context)?, spec));
                 *result = self.door.pass(open).await;
             }
         }

@@ -13,8 +13,10 @@
 //! | [`catalog`] | datasources by id, the one door to blocking work |
 //! | [`protocol`] | the pages' language: types and JSON |
 //! | [`source`] | files and generators that yield rows |
+//! | [`bytes`] | where bytes are and how they are read |
 //! | [`genome`], [`table`], [`error`] | sequences and regions, columns, errors |
 
+pub mod bytes;
 pub mod catalog;
 pub mod cli;
 pub mod console;

@@ -1,63 +1,34 @@
 //! Sources: whatever yields rows of a region, a file or a generator.
 //!
-//! [`Source`] is the contract that everything stands on; [`FORMATS`] is the one list of file
-//! formats. A format costs its own file and one word in that list.
+//! This file is the contract that everything stands on: [`Source`] and what its methods speak of.
+//! Above it lie, each importing only from those before it: `io` (containers and lines), `rows`,
+//! `signals`, then the families `features` and `alignments`, and at the top [`formats`], the one
+//! list of file formats.
 
-mod alignment;
-mod bam;
-mod bbi;
-mod bed;
-mod bed12;
-mod bedmethyl;
-mod bedpe;
-mod bgzf;
-mod bigbed;
-mod bigwig;
-mod binning;
-mod bins;
-mod cache;
+mod alignments;
+mod build_handle;
 mod context;
-mod cram;
-mod density;
-mod fields;
-mod genepred;
-mod genes;
-mod gff;
-mod held;
-mod indexed;
-mod input;
+mod features;
+pub mod formats;
+mod gene_loci;
+mod grid;
+mod hit;
+mod io;
 mod level;
-mod making;
-mod matrix;
 mod mock;
-mod names;
-mod packed;
-mod packing;
-mod places;
-mod pool;
-mod records;
-mod sheet;
-mod sorted;
+pub mod rows;
+pub mod signals;
 mod spec;
-mod tabix;
-mod text;
-mod ucsc;
-mod vcf;
-mod wig;
 
-pub use context::{Context, Progress};
-pub use density::Density;
-pub(crate) use density::total;
-pub use genes::Unit;
-pub use input::Input;
+pub use build_handle::Making;
+pub use context::Context;
+pub use gene_loci::{Place, Places};
+pub use hit::{Closeness, Hit};
 pub use level::{CLOSE, Level, Shape, WIDEST};
-pub use making::Making;
 pub use mock::Mock;
-pub use names::{Closeness, Hit};
-pub use places::{Place, Places};
-pub use records::{Records, Rows, Use};
-pub use spec::{KEYS, Missing, Options, Spec, Summary, unknown};
+pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, unknown};
 
+use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::table::Table;
@@ -149,7 +120,7 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// As [`Source::read`].
     fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
-        density::starts_by_reading(self, region, shift)
+        grid::starts_by_reading(self, region, shift)
     }
 
     /// How many rows of all sequences a level keeps; none if it takes reading files to tell.
@@ -217,140 +188,14 @@ pub struct Part {
     pub source: Arc<dyn Source>,
 }
 
-/// The formats whose files are served as another one too.
-const BESIDE: &[(&str, &Format)] =
-    &[(bam::COVERAGE.name, &bam::READS), (cram::COVERAGE.name, &bam::READS)];
-
-/// Every format, in the order in which contents are tried: the most telling first.
-pub const FORMATS: &[Format] = &[
-    bigwig::FORMAT,
-    bigbed::FORMAT,
-    vcf::FORMAT,
-    vcf::BCF,
-    bam::COVERAGE,
-    cram::COVERAGE,
-    bam::READS,
-    wig::WIG,
-    gff::GFF3,
-    gff::GTF,
-    genepred::FORMAT,
-    bedmethyl::FORMAT,
-    bedpe::INTERACT,
-    bedpe::BEDPE,
-    bed12::FORMAT,
-    ucsc::FORMAT,
-    matrix::FORMAT,
-    bed::FORMAT,
-    wig::BEDGRAPH,
-];
-
-/// Opens the source that `spec` names: the file's own rows or values. Its format is the one that
-/// `format=` says, else the one its content shows, else the one its name ends in.
-///
-/// # Errors
-/// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
-pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
-    let source = open_as(format_of(spec)?, spec, context)?;
-    check_columns(spec, source.columns())?;
-    Ok(source)
-}
-
-/// Opens all that a file is served as: first its own rows or values, then what stands beside them.
-/// The latter is a courtesy: what cannot be given is a warning.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
-    let format = format_of(spec)?;
-    let own = open_as(format, spec, context)?;
-    let mut parts = vec![Part { beside: None, source: own.into() }];
-    let others = BESIDE.iter().filter(|(name, _)| *name == format.name);
-    for other in others.map(|(_, other)| *other) {
-        // The columns that the user chose may be those of either.
-        let options = Options { columns: None, ..spec.options.clone() };
-        match (other.open)(&spec.input, &options, context) {
-            Ok(source) => parts.push(Part { beside: Some(other.name), source: source.into() }),
-            Err(error) => tracing::warn!("without its {}: {error}", other.name),
-        }
-    }
-    parts.extend(Density::beside(&parts[0].source));
-    let known: Vec<_> = parts.iter().flat_map(|part| part.source.columns()).cloned().collect();
-    check_columns(spec, &known)?;
-    Ok(parts)
-}
-
-fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
-    tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
-    if bgzf::lacks_end(&spec.input)? {
-        let name = spec.input.path().display();
-        tracing::warn!("{name} lacks the block that ends a BGZF file; is the copy complete?");
-    }
-    (format.open)(&spec.input, &spec.options, context)
-}
-
-/// Refuses a wanted column that is not among those known.
-fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
-    let mut wanted = spec.options.columns.iter().flatten();
-    match wanted.find(|name| known.iter().all(|column| *column.name != ***name)) {
-        Some(name) => {
-            Err(Error::data(spec.input.path(), "", unknown_column(name, known).to_string()))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Whether the rows of a source lie where the genes of others do: [`Options::places`] must be known
-/// before it is opened.
-///
-/// # Errors
-/// As [`open`].
-pub fn needs_genes(spec: &Spec) -> Result<bool> {
-    let format = format_of(spec)?;
-    Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)
-}
-
-/// The format of a source: the one its options say, else the one its file shows.
-///
-/// # Errors
-/// [`Error::Input`] for a format that there is not; [`Error::Data`] if none fits.
-pub fn format_of(spec: &Spec) -> Result<&'static Format> {
-    match &spec.options.format {
-        Some(name) => format_named(name),
-        None => detect(&spec.input),
-    }
-}
-
-fn format_named(name: &str) -> Result<&'static Format> {
-    FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
-        Error::Input(format!("unknown format '{name}'; known are {}", known.join(", ")))
-    })
-}
-
-/// The format of a file: by content, then by the ending of its name, which also decides where the
-/// content fits several.
-pub fn detect(input: &Input) -> Result<&'static Format> {
-    let head = input.head()?;
-    let ending = input.ending();
-    let fitting = || FORMATS.iter().filter(|format| (format.sniff)(&head));
-    let named = |format: &&Format| format.extensions.contains(&ending.as_str());
-    fitting()
-        .find(named)
-        .or_else(|| fitting().next())
-        .or_else(|| FORMATS.iter().find(named))
-        .ok_or_else(|| {
-            let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
-            let message = format!(
-                "neither its content nor its name shows a known format ({}); \
-                 say which with ',format=NAME'",
-                known.join(", ")
-            );
-            Error::data(input.path(), "", message)
-        })
-}
-
 /// The error for a column that a source does not have.
 pub(crate) fn unknown_column(name: &str, known: &[ColumnInfo]) -> Error {
     let known: Vec<_> = known.iter().map(|column| &*column.name).collect();
     Error::NotFound(format!("no column is called '{name}'; known are {}", known.join(", ")))
+}
+
+/// The number of rows of a source on all its sequences; perhaps an estimate.
+pub(crate) fn total(source: &dyn Source) -> u64 {
+    let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
+    source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records)).sum()
 }

@@ -2,12 +2,13 @@
 
 mod fake_page;
 
+use epivizrs::bytes::Progress;
 use epivizrs::catalog::{Catalog, Measurement};
 use epivizrs::console::{Answer, Console, Ending};
 use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
 use epivizrs::session::{Session, Topic};
-use epivizrs::source::{Context, Progress, Spec};
+use epivizrs::source::{Context, Spec};
 use fake_page::{FakePage, obedient};
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Files that are not what they claim: each is refused with its name, the line, and what is wrong.
 
-use epivizrs::source::{Context, Options, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Options, Spec};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::PathBuf;

@@ -3,7 +3,8 @@
 
 use epivizrs::console::COMMANDS;
 use epivizrs::protocol::{ACTIONS, REQUESTS};
-use epivizrs::source::{FORMATS, KEYS};
+use epivizrs::source::KEYS;
+use epivizrs::source::formats::FORMATS;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 

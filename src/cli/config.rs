@@ -207,7 +207,7 @@ impl Toml<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Input;
+    use crate::bytes::Input;
 
     fn toml(text: &str) -> Result<Config> {
         Toml { path: Path::new("/data/tracks.toml"), text }.read()

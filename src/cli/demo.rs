@@ -1,6 +1,7 @@
 //! The demonstration data that are built into the program: synthetic, see `data/README.md`.
 
-use crate::source::{Input, Options, Spec};
+use crate::bytes::Input;
+use crate::source::{Options, Spec};
 
 const FILES: &[(&str, &[u8], &str, &str)] = &[
     ("genes.gtf.gz", include_bytes!("../../data/genes.gtf.gz"), "genes", "#1f3a5f"),

@@ -1,7 +1,7 @@
 //! A bar at the terminal for each file that is being read for long.
 
+use crate::bytes::Progress;
 use crate::console;
-use crate::source::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};

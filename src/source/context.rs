@@ -1,10 +1,9 @@
 //! What opening a source needs to know besides the file: this machine's places and limits.
 
-use super::Input;
+use crate::bytes::{Input, Progress};
 use crate::error::Result;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Text files up to this many bytes are held in memory, packed as they are.
@@ -26,41 +25,8 @@ pub struct Context {
 
 impl Context {
     /// Whether a file is small enough to be held in memory.
-    pub(super) fn holds(&self, input: &Input) -> Result<bool> {
+    pub(crate) fn holds(&self, input: &Input) -> Result<bool> {
         Ok(input.size()? <= self.in_memory)
-    }
-}
-
-/// Who wants to know how far long readings have come; by default nobody.
-#[derive(Clone, Default)]
-pub struct Progress(Option<Arc<Tell>>);
-
-type Tell = dyn Fn(&Path, Option<f64>) + Send + Sync;
-
-impl Progress {
-    /// Calls `tell` every now and then with the file and the part of its bytes that is read, from 0
-    /// to 1; with none when the reading has ended.
-    pub fn to(tell: impl Fn(&Path, Option<f64>) + Send + Sync + 'static) -> Self {
-        Progress(Some(Arc::new(tell)))
-    }
-
-    pub(crate) fn tell(&self, file: &Path, part: f64) {
-        self.forward(file, Some(part));
-    }
-
-    /// Passes on what another was told.
-    pub(crate) fn forward(&self, file: &Path, part: Option<f64>) {
-        self.0.iter().for_each(|tell| tell(file, part));
-    }
-
-    pub(crate) fn done(&self, file: &Path) {
-        self.forward(file, None);
-    }
-}
-
-impl std::fmt::Debug for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Progress({})", if self.0.is_some() { "told" } else { "silent" })
     }
 }
 

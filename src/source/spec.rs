@@ -1,6 +1,7 @@
 //! What to open and how, as a user writes it: `PATH[,key=value]...`.
 
-use super::{Input, Places, Unit};
+use super::Places;
+use crate::bytes::Input;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,16 @@ pub struct Options {
     pub annotation: BTreeMap<String, String>,
     /// What is known of single columns, by their names.
     pub of_columns: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a row of a gene annotation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// A gene, with the exons of all its transcripts.
+    #[default]
+    Genes,
+    /// A transcript.
+    Transcripts,
 }
 
 /// What a bin of a signal shows of the values in it.

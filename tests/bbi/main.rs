@@ -17,7 +17,7 @@ fn open(bytes: &[u8], options: &str) -> Result<Opened, String> {
     let path = folder.path().join("x.bw");
     std::fs::write(&path, bytes).unwrap();
     let spec: Spec = format!("{}{options}", path.display()).parse().unwrap();
-    let source = epivizrs::source::open(&spec, &Context::default());
+    let source = epivizrs::source::formats::open(&spec, &Context::default());
     source.map(|source| Opened(source, folder)).map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,8 @@ use crate::{context, fixtures};
 use epivizrs::catalog::{Catalog, ChartType, Listing};
 use epivizrs::genome::Region;
 use epivizrs::provider::View;
-use epivizrs::source::{CLOSE, Density, Level, Options, Shape, Source, Spec};
+use epivizrs::source::signals::density::Density;
+use epivizrs::source::{CLOSE, Level, Options, Shape, Source, Spec};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +118,7 @@ async fn reads_are_for_close_views() {
 /// Of every format of features, at every level, against the starts of the rows that the test wrote.
 #[test]
 fn a_density_is_the_number_of_rows_that_start() {
-    let formats = epivizrs::source::FORMATS.iter();
+    let formats = epivizrs::source::formats::FORMATS.iter();
     for fixture in formats.flat_map(|format| fixtures::of(format.name)) {
         let source: Arc<dyn Source> = Arc::from(fixture.open(&fixture.spec).unwrap());
         if matches!(source.shape(), Shape::Dense | Shape::Sparse) {

@@ -7,7 +7,8 @@ use crate::cram;
 use crate::fixtures::writer::{File, Records, Variant};
 use crate::tabix::{self, Bgzf, Kind};
 use epivizrs::genome::Region;
-use epivizrs::source::{FORMATS, Level, Shape, Source, Spec, open};
+use epivizrs::source::formats::{FORMATS, open};
+use epivizrs::source::{Level, Shape, Source, Spec};
 use epivizrs::table::Data;
 
 const LENGTH: u32 = 1000;

@@ -5,7 +5,8 @@ use crate::bcf::{self, Record};
 use crate::context;
 use crate::tabix::{self, Bgzf, Kind, Place};
 use epivizrs::genome::Region;
-use epivizrs::source::{Level, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Level, Spec};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 

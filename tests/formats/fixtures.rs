@@ -11,8 +11,9 @@ pub(crate) mod writer;
 pub(crate) use alignments::many_reads;
 
 use crate::tabix::{Bgzf, Place};
+use epivizrs::bytes::Input;
 use epivizrs::error::Result;
-use epivizrs::source::{Context, Input, Source, Spec};
+use epivizrs::source::{Context, Source, Spec};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::PathBuf;
@@ -120,7 +121,7 @@ impl Fixture {
     pub(crate) fn open(&self, spec: &Spec) -> Result<Box<dyn Source>> {
         let usual = crate::context();
         let in_memory = if self.is_large { 0 } else { usual.in_memory };
-        epivizrs::source::open(spec, &Context { in_memory, ..usual })
+        epivizrs::source::formats::open(spec, &Context { in_memory, ..usual })
     }
 
     /// The same file with other bytes in it.

@@ -14,7 +14,8 @@ mod ranks;
 mod tabix;
 
 use epivizrs::genome::Region;
-use epivizrs::source::{ColumnKind, Context, FORMATS, Level, Shape, Source};
+use epivizrs::source::formats::FORMATS;
+use epivizrs::source::{ColumnKind, Context, Level, Shape, Source};
 use epivizrs::table::{Data, Table};
 use fixtures::{Fixture, Row};
 use proptest::prelude::*;

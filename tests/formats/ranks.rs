@@ -4,7 +4,8 @@
 use crate::fixtures::{self, Fixture};
 use crate::{names, read};
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Level, Options, Source, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Level, Options, Source, Spec};
 use epivizrs::table::Table;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

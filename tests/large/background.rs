@@ -1,9 +1,11 @@
 //! Copies are made in the background: what they are made of is listed at once.
 
 use super::{Folder, are_alike};
+use epivizrs::bytes::Progress;
 use epivizrs::catalog::Catalog;
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Density, Level, Progress, Source};
+use epivizrs::source::signals::density::Density;
+use epivizrs::source::{Context, Level, Source};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 

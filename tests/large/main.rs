@@ -13,8 +13,10 @@ mod rows;
 mod tabix;
 mod vcf;
 
+use epivizrs::bytes::Progress;
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Level, Options, Progress, Shape, Source, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Level, Options, Shape, Source, Spec};
 use epivizrs::table::{Data, Table};
 use std::fs;
 use std::path::{Path, PathBuf};

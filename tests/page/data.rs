@@ -3,7 +3,8 @@
 
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
-use epivizrs::source::{Level, Records, Rows, Shape, Spec, Use};
+use epivizrs::source::rows::records::{Records, Rows, Use};
+use epivizrs::source::{Level, Shape, Spec};
 use epivizrs::table::{Column, Data, Texts};
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -3,7 +3,8 @@
 use super::tools::{Folder, installed, sorted};
 use super::{Feature, columns, features, lines, regions, strand};
 use epivizrs::genome::Region;
-use epivizrs::source::{Context, Level, Source, Spec, open};
+use epivizrs::source::formats::open;
+use epivizrs::source::{Context, Level, Source, Spec};
 use epivizrs::table::Data;
 
 /// A file that is read by region from a copy, as if it were large.

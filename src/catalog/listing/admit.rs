@@ -200,9 +200,9 @@ mod tests {
 
     fn opened(text: &str) -> (Vec<Part>, Spec) {
         let bytes: &'static [u8] = text.to_owned().leak().as_bytes();
-        let input = crate::source::Input::Memory("x.bed".into(), bytes);
+        let input = crate::bytes::Input::Memory("x.bed".into(), bytes);
         let spec = Spec { input, options: crate::source::Options::default() };
-        (crate::source::open_all(&spec, &crate::source::Context::default()).unwrap(), spec)
+        (crate::source::formats::open_all(&spec, &crate::source::Context::default()).unwrap(), spec)
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Records, Rows, Use};
+    use crate::source::rows::records::{Records, Rows, Use};
 
     #[test]
     fn what_is_hidden_is_counted() {

@@ -48,7 +48,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Input;
+    use crate::bytes::Input;
 
     #[test]
     fn records_become_sources() {

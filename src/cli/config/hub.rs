@@ -150,7 +150,7 @@ fn limits(text: &str) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Input;
+    use crate::bytes::Input;
 
     const TRACKS: &str = "track all\nsuperTrack on show\nshortLabel Everything\n\n\
         track marks\nparent all\ncompositeTrack on\nshortLabel Marks\ncolor 31,119,180\nviewLimits 0:50\n\n\

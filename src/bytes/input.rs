@@ -1,0 +1,217 @@
+//! Where the bytes of a source are: a file, or memory for what is built in.
+
+use super::Progress;
+use crate::error::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// The place of a source's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file on this machine.
+    File(PathBuf),
+    /// Bytes that are part of the program, under the name they go by.
+    Memory(PathBuf, &'static [u8]),
+}
+
+/// Bytes that can be read from any place.
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const HEAD: u64 = 64 * 1024;
+
+impl Input {
+    /// The path, for messages and for what its name tells.
+    pub fn path(&self) -> &Path {
+        match self {
+            Input::File(path) | Input::Memory(path, _) => path,
+        }
+    }
+
+    /// The file's name without folders, packing and format endings: `peaks` for `a/peaks.bed.gz`.
+    pub fn stem(&self) -> String {
+        let name = self.name();
+        match name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+            _ => name,
+        }
+    }
+
+    /// The ending that tells the format, in lower case: `bed` for `a/peaks.BED.gz`.
+    pub(crate) fn ending(&self) -> String {
+        self.name()
+            .rsplit_once('.')
+            .map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase())
+    }
+
+    fn name(&self) -> String {
+        let name = self.path().file_name().unwrap_or_default().to_string_lossy();
+        [".gz", ".bgz"]
+            .iter()
+            .find_map(|packed| name.strip_suffix(packed))
+            .unwrap_or(&name)
+            .to_owned()
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> Result<u64> {
+        match self {
+            Input::Memory(_, bytes) => Ok(bytes.len() as u64),
+            Input::File(path) => {
+                let metadata = std::fs::metadata(path);
+                metadata.map(|metadata| metadata.len()).map_err(|error| Error::io(path, error))
+            }
+        }
+    }
+
+    /// The index that lies beside the file, if one does: `x.bed.gz.tbi` for `x.bed.gz`.
+    pub fn index(&self) -> Option<PathBuf> {
+        self.beside(&["tbi", "csi", "bai", "crai"])
+    }
+
+    /// The file of one of those endings that lies beside it: `x.bam.bai` or `x.bai` for `x.bam`.
+    pub(crate) fn beside(&self, endings: &[&str]) -> Option<PathBuf> {
+        let Input::File(path) = self else { return None };
+        let with = |ending: &&str| {
+            let appended = PathBuf::from(format!("{}.{ending}", path.display()));
+            [appended, path.with_extension(ending)]
+        };
+        endings.iter().flat_map(with).find(|path| path.is_file())
+    }
+
+    /// Whether the file is gzip or bgzip.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub fn is_packed(&self) -> Result<bool> {
+        let mut start = Vec::new();
+        let read = self.open()?.take(2).read_to_end(&mut start);
+        read.map_err(|error| Error::io(self.path(), error))?;
+        Ok(start == GZIP)
+    }
+
+    /// Opens the bytes for reading anywhere.
+    pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
+        match self {
+            Input::Memory(_, bytes) => Ok(Box::new(Cursor::new(*bytes))),
+            Input::File(path) => {
+                let file = File::open(path).map_err(|error| Error::io(path, error))?;
+                let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+                if metadata.is_dir() {
+                    let message = "is a folder; name the files in it";
+                    return Err(Error::data(path, "", message));
+                }
+                Ok(Box::new(file))
+            }
+        }
+    }
+
+    /// Opens the bytes for reading from the start, unpacked if they are gzip or bgzip.
+    pub(crate) fn unpacked(&self) -> Result<Box<dyn BufRead + Send>> {
+        self.unpack(self.open()?)
+    }
+
+    /// As [`Input::unpacked`]; tells how far the reading has come.
+    pub(crate) fn watched(&self, progress: &Progress) -> Result<Box<dyn BufRead + Send>> {
+        let inner = self.open()?;
+        let (path, size) = (self.path().to_owned(), self.size()?.max(1));
+        self.unpack(Watched { inner, path, read: 0, size, progress: progress.clone() })
+    }
+
+    fn unpack(&self, bytes: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>> {
+        let mut reader = BufReader::with_capacity(256 * 1024, bytes);
+        let start = reader.fill_buf().map_err(|error| Error::io(self.path(), error))?;
+        Ok(match start.starts_with(&GZIP) {
+            true => Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader))),
+            false => Box::new(reader),
+        })
+    }
+
+    /// The first bytes, unpacked: enough to know the format by. A file damaged further in still
+    /// shows what it begins with.
+    pub(crate) fn head(&self) -> Result<Vec<u8>> {
+        let mut head = Vec::new();
+        match self.unpacked()?.take(HEAD).read_to_end(&mut head) {
+            Err(error) if head.is_empty() => return Err(unreadable(self.path(), "", error)),
+            _ => {}
+        }
+        drop(head.drain(..mark(&head)));
+        Ok(head)
+    }
+}
+
+/// The length of what Windows puts before UTF-8 text, if it stands there: else it would be a part
+/// of the first sequence's name.
+pub(crate) fn mark(text: &[u8]) -> usize {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if text.starts_with(MARK) { MARK.len() } else { 0 }
+}
+
+/// Bytes that are read from the first to the last, and who wants to know how far.
+struct Watched {
+    inner: Box<dyn ReadSeek>,
+    path: PathBuf,
+    read: u64,
+    size: u64,
+    progress: Progress,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read += count as u64;
+        // A file that grows meanwhile is not read more than whole.
+        self.progress.tell(&self.path, (self.read as f64 / self.size as f64).min(1.0));
+        Ok(count)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.progress.done(&self.path);
+    }
+}
+
+/// What a failed read means, in a user's words.
+pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Error {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match error.kind() {
+        UnexpectedEof => {
+            Error::data(path, place, "the compressed data end early; is the copy complete?")
+        }
+        InvalidData | InvalidInput => {
+            let message = format!(
+                "the compressed data are damaged ({error}); copy the file again, \
+                 'gzip -t' tells whether it is whole"
+            );
+            Error::data(path, place, message)
+        }
+        _ => Error::io(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_folders_and_endings() {
+        let named = |path: &str| Input::File(path.into());
+        assert_eq!(named("a/b/peaks.bed.gz").stem(), "peaks");
+        assert_eq!(named("a/b/peaks.bed.gz").ending(), "bed");
+        assert_eq!(named("H3K4me3.rep1.bigWig").stem(), "H3K4me3.rep1");
+        assert_eq!(named("H3K4me3.rep1.bigWig").ending(), "bigwig");
+        assert_eq!(named(".hidden").stem(), ".hidden");
+        assert_eq!(named("plain").ending(), "");
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Input::File(folder.path().into()).head().unwrap_err().to_string();
+        assert!(error.contains("is a folder"), "{error}");
+    }
+}

@@ -1,0 +1,29 @@
+//! BAM: aligned reads, as their coverage and one by one; with `format=reads` only the latter.
+//!
+//! Positions are 0-based in the file; a read covers the bases that its CIGAR aligns it to.
+
+mod reads;
+mod record;
+
+use super::cram;
+use crate::source::Format;
+use record::Stream;
+
+pub(crate) const COVERAGE: Format = Format {
+    name: "bam",
+    extensions: &["bam"],
+    about: "coverage as samtools depth counts it, made once and kept in the cache; beside it the reads, with an index",
+    sniff: |head| head.starts_with(b"BAM\x01"),
+    open: |input, options, context| super::coverage::open(input, options, context, Stream::open),
+};
+
+pub(crate) const READS: Format = Format {
+    name: "reads",
+    extensions: &[],
+    about: "with format=reads: only the reads of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
+    sniff: |_| false,
+    open: |input, options, context| match input.head()?.starts_with(cram::MAGIC) {
+        true => cram::reads(input, options, context),
+        false => reads::open(input, options, context),
+    },
+};

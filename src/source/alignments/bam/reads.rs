@@ -1,0 +1,87 @@
+//! Reads as rows: for those who look closely, by region with the index beside the file.
+
+use crate::bytes::Input;
+use crate::bytes::bgzf::Bgzf;
+use crate::error::{Error, Result};
+use crate::genome::Sequences;
+use crate::source::alignments::alignment::{Alignment, about};
+use crate::source::alignments::bam::record::{Record, sequences};
+use crate::source::io::delimited::put_columns;
+use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
+use crate::source::rows::indexed_file::Packed;
+use crate::source::rows::rank_index::Census;
+use crate::source::{Context, Options, Source};
+use std::ops::Range;
+use std::path::Path;
+
+struct Reads {
+    file: Packed,
+    sequences: Sequences,
+    saved: Saved,
+}
+
+pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let sequences = sequences(&mut Bgzf::open(input)?)?;
+    // Reads without a place stand behind all others, and no index knows them.
+    let behind = |reader: &mut Bgzf| {
+        let mut next = Record::default();
+        Ok(next.read(reader)? && next.sequence().is_some())
+    };
+    let Some(file) = Packed::open_unless(input, &["bai", "csi"], behind)? else {
+        let name = input.path().display();
+        let what =
+            format!("reads are shown by region only, which takes an index: samtools index {name}");
+        return Err(Error::data(input.path(), "", what));
+    };
+    if file.index.sequences.len() > sequences.len() {
+        return Err(file.misfit("it is of a file with more sequences"));
+    }
+    let rows = (0..sequences.len()).map(|at| file.index.sequences.get(at)?.count);
+    let about = about(sequences.clone(), rows.map(Option::unwrap_or_default).collect());
+    let reads = Reads { file, sequences, saved: Saved::of(input, context)? };
+    Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
+}
+
+impl ByRegion for Reads {
+    fn path(&self) -> &Path {
+        self.file.input.path()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
+    }
+
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let (mut record, mut text) = (Record::default(), String::new());
+        self.file.each(sequence, bases.clone(), take, |reader, offer| {
+            if !record.read(reader)? {
+                return Err(self.file.misfit("it leads behind the end of the file"));
+            }
+            if record.sequence() != Some(sequence) {
+                let name = &self.sequences.at(sequence).name;
+                return Err(self.file.misfit(&format!("no reads of {name} lie where it says so")));
+            }
+            match record.row(&bases, &mut text) {
+                Some(row) => offer.row(row)?,
+                None if record.says_mapped() => offer.pass(),
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
+        // Where the index says otherwise, reading them all tells what is wrong with it.
+        self.saved.census(sequence).filter(|census| known.is_none_or(|n| n == census.rows_in_all()))
+    }
+
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        put_columns(row.text, columns, put);
+    }
+}

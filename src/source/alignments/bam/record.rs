@@ -1,0 +1,200 @@
+//! What a BAM file begins with, and its records as far as they are used (SAM specification,
+//! section 4.2).
+
+use crate::bytes::Input;
+use crate::bytes::bgzf::Bgzf;
+use crate::error::{Error, Result};
+use crate::genome::{MAX_POSITION, Sequences};
+use crate::source::alignments::alignment::{Alignment, Alignments};
+
+/// No record of real reads comes near this.
+const LARGEST_RECORD: usize = 1 << 28;
+/// Bytes of a record before its name.
+const FIXED: usize = 32;
+const LONGEST_NAME: u32 = 4096;
+
+/// An aligned read.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    bytes: Vec<u8>,
+}
+
+/// Reads the sequences that a file lists; the reader then stands at the first record.
+pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
+    let mut bytes = Vec::new();
+    if !reader.take(&mut bytes, 8)? || bytes[..4] != *b"BAM\x01" {
+        return Err(reader.damaged("does not begin as a BAM file must"));
+    }
+    // The header's text says nothing that is needed here.
+    let mut text = number(&bytes, 4) as usize;
+    while text > 0 {
+        let part = text.min(1 << 16);
+        whole(reader, &mut bytes, part)?;
+        text -= part;
+    }
+    whole(reader, &mut bytes, 4)?;
+    let count = number(&bytes, 0);
+    let mut sequences = Sequences::default();
+    for index in 0..count as usize {
+        whole(reader, &mut bytes, 4)?;
+        let length = number(&bytes, 0);
+        if !(2..=LONGEST_NAME).contains(&length) {
+            return Err(reader.damaged("the name of a sequence has an impossible length"));
+        }
+        whole(reader, &mut bytes, length as usize + 4)?;
+        let bases = number(&bytes, length as usize);
+        let name = std::str::from_utf8(&bytes[..length as usize - 1])
+            .map_err(|_| reader.damaged("the name of a sequence is not UTF-8 text"))?;
+        if bases > MAX_POSITION || sequences.index_or_add(name) != index {
+            return Err(reader.damaged("a sequence is listed twice or is impossibly long"));
+        }
+        sequences.lengthen(index, bases);
+    }
+    Ok(sequences)
+}
+
+/// Reads exactly that many bytes in place of those that are there.
+fn whole(reader: &mut Bgzf, bytes: &mut Vec<u8>, count: usize) -> Result<()> {
+    bytes.clear();
+    match reader.take(bytes, count)? {
+        true => Ok(()),
+        false => Err(reader.damaged("the file ends early; is it whole?")),
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+impl Record {
+    /// Reads the next record; false at the end of the file. Its parts lie within it.
+    pub(super) fn read(&mut self, reader: &mut Bgzf) -> Result<bool> {
+        self.bytes.clear();
+        if !reader.take(&mut self.bytes, 4)? {
+            return Ok(false);
+        }
+        let size = number(&self.bytes, 0) as usize;
+        if !(FIXED..=LARGEST_RECORD).contains(&size) {
+            return Err(reader.damaged(&format!("a record has an impossible size of {size} bytes")));
+        }
+        whole(reader, &mut self.bytes, size)?;
+        let parts = self.cigar_at() as u64 + 4 * u64::from(self.operations());
+        let bases = u64::from(self.bases());
+        if parts + bases.div_ceil(2) + bases > size as u64 || self.start() > Some(MAX_POSITION) {
+            return Err(reader.damaged("the parts of a record do not fit into it"));
+        }
+        Ok(true)
+    }
+
+    fn bases(&self) -> u32 {
+        number(&self.bytes, 16)
+    }
+
+    fn operations(&self) -> u16 {
+        number(&self.bytes, 12) as u16
+    }
+
+    fn cigar_at(&self) -> usize {
+        FIXED + usize::from(self.bytes[8])
+    }
+
+    /// The value of the tag `CG`.
+    fn long_cigar(&self) -> Option<&[u8]> {
+        let bases = self.bases() as usize;
+        let tags = self.cigar_at() + 4 * usize::from(self.operations()) + bases.div_ceil(2) + bases;
+        let mut tags = self.bytes.get(tags..)?;
+        loop {
+            let (tag, kind) = (tags.get(..2)?, *tags.get(2)?);
+            let value = &tags[3..];
+            let width = |kind| match kind {
+                b'A' | b'c' | b'C' => Some(1),
+                b's' | b'S' => Some(2),
+                b'i' | b'I' | b'f' => Some(4),
+                _ => None,
+            };
+            let length = match kind {
+                b'Z' | b'H' => memchr::memchr(0, value)? + 1,
+                b'B' => {
+                    let bytes = width(*value.first()?)? * number(value, 1) as usize;
+                    if tag == b"CG" {
+                        return value.get(5..5 + bytes);
+                    }
+                    5 + bytes
+                }
+                kind => width(kind)?,
+            };
+            tags = value.get(length..)?;
+        }
+    }
+}
+
+impl Alignment for Record {
+    fn sequence(&self) -> Option<usize> {
+        usize::try_from(number(&self.bytes, 0) as i32).ok()
+    }
+
+    fn start(&self) -> Option<u32> {
+        u32::try_from(number(&self.bytes, 4) as i32).ok()
+    }
+
+    fn flags(&self) -> u16 {
+        (number(&self.bytes, 12) >> 16) as u16
+    }
+
+    fn quality(&self) -> u8 {
+        self.bytes[9]
+    }
+
+    fn name(&self) -> &[u8] {
+        let length = usize::from(self.bytes[8]).saturating_sub(1);
+        self.bytes.get(FIXED..FIXED + length).unwrap_or_default()
+    }
+
+    /// The operations of its CIGAR: length and letter. One of more than 65,535 operations stands
+    /// in the tag `CG`.
+    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
+        let at = self.cigar_at();
+        let own = &self.bytes[at..at + 4 * usize::from(self.operations())];
+        let placeholder = own.len() == 8 && number(own, 0) == self.bases() << 4 | 4;
+        let bytes = if placeholder { self.long_cigar().unwrap_or(own) } else { own };
+        bytes.chunks_exact(4).map(|operation| {
+            let operation = number(operation, 0);
+            let letter = b"MIDNSHP=X".get(operation as usize & 0xf).copied().unwrap_or(b'?');
+            (operation >> 4, char::from(letter))
+        })
+    }
+}
+
+/// All records of a file.
+pub(super) struct Stream {
+    reader: Bgzf,
+    sequences: Sequences,
+    record: Record,
+}
+
+impl Stream {
+    pub(super) fn open(input: &Input) -> Result<Self> {
+        let mut reader = Bgzf::open(input)?;
+        Ok(Stream { sequences: sequences(&mut reader)?, reader, record: Record::default() })
+    }
+}
+
+impl Alignments for Stream {
+    type Read = Record;
+
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    fn next(&mut self) -> Result<Option<&Record>> {
+        Ok(self.record.read(&mut self.reader)?.then_some(&self.record))
+    }
+
+    fn position(&self) -> u64 {
+        self.reader.position() >> 16
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        self.reader.damaged(what)
+    }
+}

@@ -1,0 +1,186 @@
+//! Coverage: how many reads lie over each base, counted as `samtools depth` counts by default; and,
+//! from the same reading, the ranks of all reads, which close views need.
+//!
+//! Aligned bases count (`M`, `=`, `X`), deletions and introns do not; nor do reads that are not
+//! mapped, secondary, failed or duplicates. Reads come sorted, so only the ends of those that are
+//! not over yet are remembered, never a number for each base.
+
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+use crate::source::alignments::alignment::{Alignment, Alignments};
+use crate::source::io::bbi::write::{Refused, Writer};
+use crate::source::io::cache;
+use crate::source::rows::background::{Glance, patiently};
+use crate::source::rows::indexed::{Saved, Saving};
+use crate::source::signals::bigwig;
+use crate::source::{Context, Missing, Options, Source};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+
+/// The entry in the cache.
+const ENTRY: &str = "coverage.bw";
+/// Records between two reports of how far the reading has come.
+const REPORT: u64 = 1 << 14;
+
+/// The coverage of a file, whose reads `reads` gives.
+pub(crate) fn open<A: Alignments + 'static>(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+    reads: fn(&Input) -> Result<A>,
+) -> Result<Box<dyn Source>> {
+    // Where no read lies, the coverage is 0.
+    let missing = match options.missing {
+        Missing::Auto => Missing::Zero,
+        asked => asked,
+    };
+    let glance = || {
+        let sequences = reads(input)?.sequences().clone();
+        Ok(Glance { sequences, knows_lengths: true, ..bigwig::First::default().glance(missing) })
+    };
+    let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
+    patiently(input, context, glance, move |context| {
+        let saved = Saved::of(&file, context)?;
+        if !saved.is_there() {
+            // One reading makes both.
+            let _ = fs::remove_file(cache::path(&file, context, ENTRY)?);
+        }
+        // The ranks are saved first: where there is a coverage, they are there.
+        let make = |out| write(reads(&file)?, &file, context, &saved, out);
+        let entry = cache::entry(&file, context, ENTRY, make)?;
+        bigwig::open(&Input::File(entry), &asked)
+    })
+}
+
+/// Writes the coverage of all sequences from the `reads` of a file, and saves their ranks.
+fn write(
+    mut reads: impl Alignments,
+    input: &Input,
+    context: &Context,
+    saved: &Saved,
+    out: BufWriter<File>,
+) -> Result<()> {
+    let unwritable = |error| cache::unwritable(context, &error);
+    let mut writer = Writer::new(out).map_err(unwritable)?;
+    let (sequences, size) = (reads.sequences().clone(), input.size()?.max(1) as f64);
+    let mut lengths = sequences.iter();
+    let mut depth = Depth::default();
+    let mut saving = Saving::new(saved).map_err(unwritable)?;
+    let (mut count, mut last) = (0u64, None);
+    let refused = |refused| match refused {
+        Refused::Order => Error::Bug("coverage is not in order".into()),
+        Refused::Io(error) => unwritable(error),
+    };
+    loop {
+        count += 1;
+        if count.is_multiple_of(REPORT) {
+            context.progress.tell(input.path(), reads.position() as f64 / size);
+        }
+        let Some(read) = reads.next()? else { break };
+        let (Some(sequence), Some(start)) = (read.sequence(), read.start()) else { continue };
+        if last > Some((sequence, start)) || sequence >= sequences.len() {
+            let what = match sequence < sequences.len() {
+                true => "the reads are not sorted by position; sort them with samtools sort",
+                false => "a read lies on a sequence that is not listed",
+            };
+            return Err(reads.damaged(what));
+        }
+        if last.is_none_or(|(known, _)| known < sequence) {
+            depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
+            let done = last.map_or(0, |(known, _)| known + 1);
+            for passed in lengths.by_ref().take(sequence + 1 - done) {
+                writer.begin(&passed.name, passed.length).map_err(refused)?;
+            }
+        }
+        last = Some((sequence, start));
+        if read.is_mapped() {
+            let place = (start, read.end());
+            saving.add(sequence, place, read.quality()).map_err(unwritable)?;
+        }
+        if read.is_counted() {
+            depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
+            let length = sequences.at(sequence).length;
+            for block in read.blocks() {
+                depth.add(block.start.min(length), block.end.min(length));
+            }
+        }
+    }
+    depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
+    for passed in lengths {
+        writer.begin(&passed.name, passed.length).map_err(refused)?;
+    }
+    saving.save(sequences.len()).map_err(unwritable)?;
+    context.progress.done(input.path());
+    writer.finish().and_then(|mut out| out.flush()).map_err(unwritable)
+}
+
+/// The depth from some base on.
+#[derive(Default)]
+struct Depth {
+    /// By how much it changes at each base where it does.
+    changes: BTreeMap<u32, i64>,
+    now: i64,
+    /// The last base at which it changed.
+    since: u32,
+}
+
+impl Depth {
+    fn add(&mut self, start: u32, end: u32) {
+        if start < end {
+            *self.changes.entry(start).or_default() += 1;
+            *self.changes.entry(end).or_default() -= 1;
+        }
+    }
+
+    /// Gives every stretch of one depth above 0 that ends at `base` or before; no read that begins
+    /// before `base` may be added after that.
+    fn until(
+        &mut self,
+        base: u32,
+        mut give: impl FnMut(u32, u32, f32) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        while let Some(entry) = self.changes.first_entry().filter(|entry| *entry.key() < base) {
+            let (at, change) = entry.remove_entry();
+            if change != 0 {
+                if self.now > 0 {
+                    give(self.since, at, self.now as f32)?;
+                }
+                (self.now, self.since) = (self.now + change, at);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a count base by base.
+        #[test]
+        fn depth_is_the_number_of_reads_over_each_base(
+            mut reads in prop::collection::vec((0u32..200, 0u32..40), 0..60)
+        ) {
+            reads.sort_unstable();
+            let (mut depth, mut given) = (Depth::default(), vec![0.0; 300]);
+            let mut runs = Vec::new();
+            for (start, length) in &reads {
+                depth.until(*start, |s, e, d| { runs.push((s, e, d)); Ok(()) }).unwrap();
+                depth.add(*start, start + length);
+            }
+            depth.until(u32::MAX, |s, e, d| { runs.push((s, e, d)); Ok(()) }).unwrap();
+            for (start, end, value) in &runs {
+                given[*start as usize..*end as usize].fill(*value);
+            }
+            for base in 0..300 {
+                let over = reads.iter().filter(|(s, l)| *s <= base && base < s + l).count();
+                prop_assert_eq!(given[base as usize], over as f32);
+            }
+            let touching = runs.windows(2).filter(|w| w[0].1 == w[1].0 && w[0].2 == w[1].2).count();
+            prop_assert_eq!(touching, 0, "runs of one depth are joined");
+        }
+    }
+}

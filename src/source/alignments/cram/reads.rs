@@ -1,0 +1,135 @@
+//! Reads as rows: for those who look closely, by region with the index beside the file.
+
+use crate::bytes::Input;
+use crate::bytes::pool::Pool;
+use crate::error::{Error, Result};
+use crate::source::alignments::alignment::{Alignment, about};
+use crate::source::alignments::cram::container::Cram;
+use crate::source::alignments::cram::index::Index;
+use crate::source::alignments::cram::record::{Decoder, Read};
+use crate::source::io::bin_index::index_beside;
+use crate::source::io::delimited::put_columns;
+use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
+use crate::source::rows::rank_index::Census;
+use crate::source::{Context, Options, Source};
+use std::ops::Range;
+use std::path::Path;
+
+struct Reads {
+    input: Input,
+    index: Index,
+    decoder: Decoder,
+    readers: Pool<Lent>,
+    saved: Saved,
+}
+
+/// An open file, and the slice that was decoded last: views that follow each other often need the
+/// same.
+struct Lent {
+    file: Cram,
+    slice: Option<(u64, usize)>,
+    reads: Vec<Read>,
+}
+
+pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut file = Cram::open(input)?;
+    let sequences = file.sequences.clone();
+    let Some(path) = index_beside(input, &["crai"]) else {
+        let name = input.path().display();
+        let what =
+            format!("reads are shown by region only, which takes an index: samtools index {name}");
+        return Err(Error::data(input.path(), "", what));
+    };
+    let index = Index::read(&path, input.path(), sequences.len())?;
+    // The first container tells how many bytes a record takes.
+    let a_record = match file.container()? {
+        Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),
+        None => 1.0,
+    };
+    let rows = |sequence| (index.bytes(sequence) as f64 / a_record) as u64;
+    let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
+    let decoder = Decoder::new(&sequences);
+    let readers = Pool::new(Lent::new(file));
+    let saved = Saved::of(input, context)?;
+    let reads = Reads { input: input.clone(), index, decoder, readers, saved };
+    Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
+}
+
+impl Lent {
+    fn new(file: Cram) -> Self {
+        Lent { file, slice: None, reads: Vec::new() }
+    }
+}
+
+impl Reads {
+    fn walk(
+        &self,
+        lent: &mut Lent,
+        sequence: usize,
+        bases: &Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let mut text = String::new();
+        for entry in self.index.over(sequence, bases) {
+            let slice = (entry.container, entry.slice);
+            if lent.slice != Some(slice) {
+                lent.slice = None;
+                lent.file.seek(entry.container)?;
+                let misfit = |file: &Cram| {
+                    file.damaged("the index does not fit what lies here; index the file again")
+                };
+                let Some(container) = lent.file.container()? else {
+                    return Err(misfit(&lent.file));
+                };
+                let other = container.sequence >= 0 && container.sequence as usize != sequence;
+                if other || !container.landmarks.contains(&entry.slice) {
+                    return Err(misfit(&lent.file));
+                }
+                let wanted = |landmark| landmark == entry.slice;
+                lent.reads = self.decoder.reads(&lent.file, &container, wanted)?;
+                lent.slice = Some(slice);
+            }
+            for read in lent.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
+                let Some(row) = read.row(bases, &mut text) else { continue };
+                if row.start >= bases.end {
+                    break;
+                }
+                if row.reach() > bases.start
+                    && let Flow::Break(result) = take(row)
+                {
+                    return result;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ByRegion for Reads {
+    fn path(&self) -> &Path {
+        self.input.path()
+    }
+
+    /// The index tells bytes, not rows.
+    fn is_counted(&self) -> bool {
+        false
+    }
+
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        take: &mut dyn FnMut(Row<'_>) -> Flow,
+    ) -> Result<()> {
+        let open = || Ok(Lent::new(Cram::open(&self.input)?));
+        self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
+    }
+
+    fn saved(&self, sequence: usize) -> Option<Census> {
+        self.saved.census(sequence)
+    }
+
+    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        put_columns(row.text, columns, put);
+    }
+}

@@ -1,0 +1,191 @@
+//! The records of containers, decoded.
+
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+use crate::genome::Sequences;
+use crate::source::alignments::alignment::{Alignment, Alignments};
+use crate::source::alignments::cram::container::{Container, Cram};
+use noodles_cram::Record;
+use noodles_cram::io::Reader;
+use noodles_fasta::record::{Definition, Sequence};
+use noodles_fasta::repository::Adapter;
+use noodles_fasta::{Record as Letters, Repository};
+use noodles_sam::Header;
+use noodles_sam::alignment::Record as _;
+use noodles_sam::alignment::record::cigar::op::Kind;
+use noodles_sam::header::record::value::{Map, map::ReferenceSequence};
+use std::io;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A read, as far as it is served.
+#[derive(Debug)]
+pub(super) struct Read {
+    sequence: Option<usize>,
+    start: Option<u32>,
+    flags: u16,
+    quality: u8,
+    name: Vec<u8>,
+    cigar: Vec<(u32, char)>,
+}
+
+/// Decodes the records of containers.
+pub(super) struct Decoder {
+    header: Header,
+    nothing: Repository,
+}
+
+/// A reference without letters: none is asked for.
+struct NoLetters;
+
+impl Adapter for NoLetters {
+    fn get(&mut self, name: &[u8]) -> Option<io::Result<Letters>> {
+        Some(Ok(Letters::new(Definition::new(name, None), Sequence::default())))
+    }
+}
+
+impl Decoder {
+    pub(super) fn new(sequences: &Sequences) -> Self {
+        let add = |header: noodles_sam::header::Builder, s: &crate::genome::Sequence| {
+            let length = NonZero::new(s.length as usize).unwrap_or(NonZero::<usize>::MIN);
+            header.add_reference_sequence(&*s.name, Map::<ReferenceSequence>::new(length))
+        };
+        let header = sequences.iter().fold(Header::builder(), add).build();
+        Decoder { header, nothing: Repository::new(NoLetters) }
+    }
+
+    /// The reads of the slices of a container that begin where `wanted` says, in order.
+    pub(super) fn reads(
+        &self,
+        file: &Cram,
+        container: &Container,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Vec<Read>> {
+        // The library trusts what the checksums vouch for; a forged file can make it panic.
+        let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(container, wanted)));
+        match decoded {
+            Ok(Ok(reads)) => Ok(reads),
+            Ok(Err(error)) => Err(file.damaged(&format!("a container is damaged ({error})"))),
+            Err(_) => Err(file.damaged("a container is damaged")),
+        }
+    }
+
+    fn decode(
+        &self,
+        container: &Container,
+        wanted: impl Fn(usize) -> bool,
+    ) -> io::Result<Vec<Read>> {
+        let mut packed = noodles_cram::io::reader::Container::default();
+        Reader::new(&container.bytes[..]).read_container(&mut packed)?;
+        let compression = packed.compression_header()?;
+        let mut reads = Vec::new();
+        let slices = packed.slices().zip(&container.landmarks);
+        for (slice, _) in slices.filter(|(_, landmark)| wanted(**landmark)) {
+            let slice = slice?;
+            let (core, external) = slice.decode_blocks()?;
+            let nothing = self.nothing.clone();
+            let records = slice.records(nothing, &self.header, &compression, &core, &external)?;
+            for record in &records {
+                reads.push(self.read(record)?);
+            }
+        }
+        Ok(reads)
+    }
+
+    fn read(&self, record: &Record<'_>) -> io::Result<Read> {
+        let number = |number: usize| u32::try_from(number).map_err(io::Error::other);
+        let start = record.alignment_start().transpose()?;
+        let letter = |kind| match kind {
+            Kind::Match => 'M',
+            Kind::Insertion => 'I',
+            Kind::Deletion => 'D',
+            Kind::Skip => 'N',
+            Kind::SoftClip => 'S',
+            Kind::HardClip => 'H',
+            Kind::Pad => 'P',
+            Kind::SequenceMatch => '=',
+            Kind::SequenceMismatch => 'X',
+        };
+        let mut cigar = Vec::new();
+        for operation in record.cigar().iter() {
+            let operation = operation?;
+            cigar.push((number(operation.len())?, letter(operation.kind())));
+        }
+        Ok(Read {
+            sequence: record.reference_sequence_id(&self.header).transpose()?,
+            start: start.map(|start| number(usize::from(start) - 1)).transpose()?,
+            flags: record.flags()?.bits(),
+            quality: record.mapping_quality().transpose()?.map_or(u8::MAX, u8::from),
+            name: record.name().map(|name| name.to_vec()).unwrap_or_default(),
+            cigar,
+        })
+    }
+}
+
+impl Alignment for Read {
+    fn sequence(&self) -> Option<usize> {
+        self.sequence
+    }
+
+    fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    fn quality(&self) -> u8 {
+        self.quality
+    }
+
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
+        self.cigar.iter().copied()
+    }
+}
+
+/// All reads of a file.
+pub(super) struct Stream {
+    file: Cram,
+    decoder: Decoder,
+    /// The reads of one container, and how many of them have been given.
+    reads: Vec<Read>,
+    given: usize,
+}
+
+impl Stream {
+    pub(super) fn open(input: &Input) -> Result<Self> {
+        let file = Cram::open(input)?;
+        Ok(Stream { decoder: Decoder::new(&file.sequences), file, reads: Vec::new(), given: 0 })
+    }
+}
+
+impl Alignments for Stream {
+    type Read = Read;
+
+    fn sequences(&self) -> &Sequences {
+        &self.file.sequences
+    }
+
+    fn next(&mut self) -> Result<Option<&Read>> {
+        while self.given == self.reads.len() {
+            let Some(container) = self.file.container()? else { return Ok(None) };
+            self.given = 0;
+            self.reads = self.decoder.reads(&self.file, &container, |_| true)?;
+        }
+        self.given += 1;
+        Ok(self.reads.get(self.given - 1))
+    }
+
+    fn position(&self) -> u64 {
+        self.file.position()
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        self.file.damaged(what)
+    }
+}

@@ -1,0 +1,13 @@
+//! Formats whose rows are features: intervals, genes, variants, pairs, points of methylation.
+
+pub(crate) mod autosql;
+pub(crate) mod bed;
+pub(crate) mod bed12;
+pub(crate) mod bedmethyl;
+pub(crate) mod bedpe;
+pub(crate) mod bigbed;
+pub(crate) mod genepred;
+pub(crate) mod gff;
+pub(crate) mod matrix;
+pub(crate) mod ucsc;
+pub(crate) mod vcf;

@@ -1,0 +1,104 @@
+//! autoSql: what the columns of a bigBed are (Kent and Brumbaugh, "autoSql and autoXml", 2002).
+
+use crate::source::features::bed::STANDARD;
+
+/// A column behind the first three.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Field {
+    /// Its name, written as all of our columns are: `signal_value` for `signalValue`.
+    pub(crate) name: String,
+    /// Whether each row has a number there that can be plotted.
+    pub(crate) number: bool,
+}
+
+const NUMBERS: [&str; 11] = [
+    "int", "uint", "short", "ushort", "byte", "ubyte", "bigint", "float", "double", "long", "ulong",
+];
+/// What says how a browser draws a row, not what it is; and the strand, which has a place of its
+/// own.
+const DRAWING: [&str; 6] =
+    ["strand", "thick_start", "thick_end", "block_count", "block_sizes", "block_starts"];
+
+/// Whether the column is left out of what is served.
+pub(crate) fn only_draws(name: &str) -> bool {
+    DRAWING.contains(&name)
+}
+
+/// The columns behind the first three. The first `standard` of `all` columns are those of BED,
+/// whatever the text calls them.
+pub(crate) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> {
+    let mut described = declarations(text).skip(3);
+    (0..all.max(3) - 3)
+        .map(|index| {
+            let described = described.next();
+            let number = match described {
+                Some((kind, _)) => NUMBERS.contains(&kind),
+                None => index == 1 && standard > 4,
+            };
+            let name = match (STANDARD.get(index + 3), described) {
+                (Some(name), _) if index + 3 < standard => (*name).to_owned(),
+                (_, Some((_, name))) => in_words(name),
+                (_, None) => format!("column_{}", index + 4),
+            };
+            // A place is no measurement, nor is a colour.
+            let is_place = name.ends_with("_start") || name.ends_with("_end") || name == "color";
+            Field { number: number && !is_place, name }
+        })
+        .collect()
+}
+
+/// Type and name of each column that the text declares.
+pub(crate) fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let (_, body) = text.split_once('(').unwrap_or_default();
+    body.lines().filter_map(|line| {
+        let (declared, _comment) = line.split_once(';')?;
+        let (kind, name) = declared.trim().rsplit_once(char::is_whitespace)?;
+        Some((kind.trim(), name))
+    })
+}
+
+/// `signalValue` as `signal_value`.
+pub(crate) fn in_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 2);
+    for (index, letter) in name.char_indices() {
+        if letter.is_uppercase() && index > 0 && !words.ends_with('_') {
+            words.push('_');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NARROW_PEAK: &str = "table bigNarrowPeak\n\"BED6+4 (peaks)\"\n(\n\
+        string chrom; \"x\"\nuint chromStart; \"x\"\nuint chromEnd; \"x\"\nstring name; \"x\"\n\
+        uint score; \"x\"\nchar[1] strand; \"x\"\nfloat signalValue; \"a; b\"\n\
+        float pValue; \"x\"\nfloat qValue; \"x\"\nint peak; \"x\"\nint[peak] more; \"x\"\n)\n";
+
+    #[test]
+    fn columns_have_names_and_numbers_are_known() {
+        let fields = fields(NARROW_PEAK, (11, 6));
+        let found: Vec<_> = fields.iter().map(|f| (f.name.as_str(), f.number)).collect();
+        let expected = [
+            ("name", false),
+            ("score", true),
+            ("strand", false),
+            ("signal_value", true),
+            ("p_value", true),
+            ("q_value", true),
+            ("peak", true),
+            ("more", false),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn without_a_description_columns_are_those_of_bed() {
+        let names = |columns| fields("", columns).into_iter().map(|f| f.name).collect::<Vec<_>>();
+        assert_eq!(names((6, 5)), ["name", "score", "column_6"]);
+        assert!(names((3, 3)).is_empty() && names((0, 0)).is_empty());
+    }
+}

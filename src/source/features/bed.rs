@@ -1,0 +1,311 @@
+//! BED: intervals with up to nine standard columns and any number of others, and ENCODE's peaks.
+//!
+//! Coordinates are 0-based and half-open in the file too (UCSC Genome Browser, "BED format").
+
+mod tags;
+
+use super::{bed12, bedmethyl, bedpe};
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+use crate::source::features::autosql::{declarations, in_words};
+use crate::source::io::delimited::{
+    Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
+};
+use crate::source::rows::delimited::{self, Layout, Sheet};
+use crate::source::{Context, Format, Options, Source};
+use std::path::PathBuf;
+
+pub(crate) const FORMAT: Format = Format {
+    name: "bed",
+    extensions: &["bed", "narrowpeak", "broadpeak", "gappedpeak"],
+    about: "blocks; numbers such as the score can be plotted too",
+    sniff,
+    open,
+};
+
+/// The columns of BED.
+pub(crate) const STANDARD: [&str; 12] = [
+    "chrom",
+    "start",
+    "end",
+    "name",
+    "score",
+    "strand",
+    "thick_start",
+    "thick_end",
+    "color",
+    "block_count",
+    "block_sizes",
+    "block_starts",
+];
+/// Columns 7 to 10 of ENCODE's narrowPeak; broadPeak has the first three, gappedPeak adds them to
+/// the twelve of BED.
+const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
+
+fn sniff(head: &[u8]) -> bool {
+    // These are BED too, but tell more than intervals.
+    let telling = [bedmethyl::FORMAT, bedpe::INTERACT, bedpe::BEDPE, bed12::FORMAT];
+    if telling.iter().any(|format| (format.sniff)(head)) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(head);
+    first_row(&text).is_some_and(|line| {
+        let fields = Separator::of(line).split(line);
+        matches!(fields[..], [_, start, end, ..] if is_position(start) && is_position(end))
+    })
+}
+
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut preamble = Preamble::default();
+    let mut lines = delimited::lines(input, context)?;
+    let mut sheet = loop {
+        match lines.next()? {
+            None => break without_rows()?,
+            Some(line) if is_comment(line.text) => preamble.note(line.text),
+            Some(line) => {
+                let separator = Separator::of(line.text);
+                let fields = separator.split(line.text);
+                if fields.len() < 3 {
+                    return Err(line.error("expected at least 3 columns: sequence, start, end"));
+                }
+                let names = preamble.names(input, separator, &fields)?;
+                let strand = names.iter().position(|name| name == "strand");
+                let layout =
+                    Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
+                let mut sheet = Sheet::new(layout);
+                sheet.push(&line)?;
+                break sheet;
+            }
+        }
+    };
+    if preamble.tags {
+        // Which tags there are only all rows tell.
+        if !context.holds(input)? {
+            let name = input.path().display();
+            tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
+        }
+        sheet.fill(&mut lines, usize::MAX)?;
+        tags::expand(&mut sheet.collector);
+        return Ok(Box::new(sheet.collector.records()));
+    }
+    sheet.source(input, lines, options, context)
+}
+
+fn without_rows() -> Result<Sheet> {
+    let layout = Layout::from_header("#chrom start end", Separator::Space);
+    layout.map(Sheet::new).ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
+}
+
+/// What the lines before the first row tell.
+#[derive(Default)]
+struct Preamble {
+    /// The comment just before the rows: perhaps a header.
+    header: String,
+    /// The `type` of the track line, in lower case.
+    kind: String,
+    /// Names are lists of tags (`Name=x;ID=y`), as IGV writes them.
+    tags: bool,
+}
+
+impl Preamble {
+    fn note(&mut self, line: &str) {
+        let line = line.trim();
+        let lower = line.to_ascii_lowercase();
+        let says = |key: &str| {
+            let value = lower.split_once(key)?.1.trim_matches(['"', '\'']);
+            value.split([' ', '"', '\'']).next().map(str::to_owned)
+        };
+        self.tags |= lower == "#gfftags" || says("gfftags=").is_some_and(|on| on != "off");
+        match line.starts_with('#') {
+            true => self.header = line.to_owned(),
+            false => self.kind = says("type=").unwrap_or_default(),
+        }
+    }
+
+    /// The names of all columns: from an autoSql file beside the file, from a header, or from
+    /// what the first row looks like.
+    fn names(&self, input: &Input, separator: Separator, row: &[&str]) -> Result<Vec<String>> {
+        if let Some(names) = auto_sql(input, row.len())? {
+            return Ok(names);
+        }
+        let header = Layout::from_header(&self.header, separator).filter(|header| {
+            (header.sequence, header.start, header.end) == (0, 1, 2)
+                && header.names.len() == row.len()
+        });
+        Ok(header.map_or_else(|| names(&input.ending(), &self.kind, row), |header| header.names))
+    }
+}
+
+/// The columns' names in an autoSql file beside the file: `x.as` or `x.bed.as` for `x.bed`.
+fn auto_sql(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
+    let Input::File(path) = input else { return Ok(None) };
+    let beside = |name: String| path.with_file_name(name + ".as");
+    let ending = input.ending();
+    let candidates = [beside(input.stem()), beside(format!("{}.{ending}", input.stem()))];
+    let Some(schema) = candidates.into_iter().find(|path: &PathBuf| path.is_file()) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
+    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
+    if names.len() == columns {
+        return Ok(Some(names));
+    }
+    let message =
+        format!("describes {} columns, {} has {columns}", names.len(), input.path().display());
+    Err(Error::data(&schema, "", message))
+}
+
+/// The names of columns that nothing names, by what the first row holds.
+fn names(ending: &str, kind: &str, row: &[&str]) -> Vec<String> {
+    let says = |name: &str| ending == name || kind == name;
+    let numbers = |from: usize| row[from..].iter().all(|field| is_number(field));
+    // Files of peaks often end in .bed: where a thick part should lie are no places in the row.
+    let thick_outside = || {
+        let place = |index: usize| row[index].parse::<f64>().ok();
+        let (Some(start), Some(end)) = (place(1), place(2)) else { return false };
+        !(6..8).all(|index| place(index).is_some_and(|at| start <= at && at <= end))
+    };
+    let peak = match row.len() {
+        10 => says("narrowpeak") || (numbers(6) && thick_outside()),
+        9 => says("broadpeak") || (numbers(6) && thick_outside()),
+        _ => false,
+    };
+    let standard = row.iter().enumerate().take_while(|(index, field)| fits(*index, field)).count();
+    let name = |index: usize| match index {
+        6..10 if peak => PEAK[index - 6].to_owned(),
+        12..15 if row.len() == 15 && says("gappedpeak") => PEAK[index - 12].to_owned(),
+        _ if index < standard => STANDARD[index].to_owned(),
+        _ => format!("column_{}", index + 1),
+    };
+    (0..row.len()).map(name).collect()
+}
+
+/// Whether a field can be what BED has in its column.
+fn fits(column: usize, field: &str) -> bool {
+    let field = unquoted(field);
+    match column {
+        0..=3 => true,
+        4 => is_number(field),
+        5 => is_strand(field),
+        6 | 7 | 9 => is_position(field) || field == ".",
+        8 => is_number(field) || field.trim_matches('\'').split(',').all(is_position),
+        10 | 11 => field.split_terminator(',').all(is_position),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::{Region, Strand};
+    use crate::source::Level;
+    use crate::table::Data;
+
+    fn bed(name: &str, text: &str) -> Result<Box<dyn Source>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        open(&Input::File(path), &Options::default(), &Context::default())
+    }
+
+    #[test]
+    fn untidy_files_are_read_as_meant() {
+        let text =
+            "track name=x\r\n#c\r\nchr1\t10\t20\tM13 origin\t5\t-\r\n\r\nchr1\t1\t2\tb\t.\t+";
+        let source = bed("x.bed", text).unwrap();
+        let table =
+            source.read(&Region::new("chr1", 0, 99), Level::Records, &["name", "score"]).unwrap();
+        assert_eq!(table.start, [1, 10]);
+        assert_eq!(table.strand, [Strand::Forward, Strand::Reverse]);
+        assert_eq!(
+            table.column("name"),
+            Some(&Data::Text(["b", "M13 origin"].into_iter().collect()))
+        );
+        let score = table.column("score").unwrap();
+        assert!(score.number(0).is_nan());
+        assert_eq!(score.number(1), 5.0);
+    }
+
+    #[test]
+    fn spaces_separate_where_there_are_no_tabs() {
+        let source = bed("x.bed", "chr2 0  1\nchr2 2 3\n").unwrap();
+        assert_eq!(source.rows(&Region::new("chr2", 0, 9), Level::Records), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let error = |text| bed("x.bed", text).err().unwrap().to_string();
+        assert!(
+            error("chr1\t1\t2\nchr1\tx\t3\n")
+                .contains("line 2: start (column 2) is not a whole number: 'x'")
+        );
+        assert!(error("chr1\t5\t2\n").contains("line 1: the end (2) lies before the start (5)"));
+        assert!(error("chr1\t-5\t2\n").contains("is negative"));
+        assert!(error("chr1\t5\t9999999999\n").contains("is beyond"));
+        assert!(error("chr1\t5\n").contains("at least 3 columns"));
+        assert!(error("chr1\t5\t6\ta\nchr1\t7\t8\n").contains("line 2: has 3 columns"));
+        assert!(error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is no strand"));
+    }
+
+    fn columns(name: &str, text: &str) -> Vec<String> {
+        let source = bed(name, text).unwrap();
+        source.columns().iter().map(|column| column.name.to_string()).collect()
+    }
+
+    #[test]
+    fn peak_columns_have_their_names_whatever_the_file_is_called() {
+        let broad = "chr1\t1\t2\t.\t3\t.\t5.1\t14.1\t-1\n";
+        let named = ["name", "score", "signal_value", "p_value", "q_value", "peak"];
+        assert_eq!(columns("x.broadPeak", broad), named[..5]);
+        assert_eq!(columns("x.bed", broad), named[..5]);
+        let narrow = "chr1\t100\t900\t.\t3\t.\t500\t14.1\t-1\t350\n";
+        assert_eq!(columns("ENCFF1.bed", narrow), named);
+        let track = "track type=narrowPeak\nchr1\t100\t900\t.\t3\t.\t500\t500\t1\t350\n";
+        assert_eq!(columns("x.bed", track), named);
+        let gapped = "chr1\t1\t9\ta\t3\t.\t1\t9\t0\t1\t8,\t0,\t2.5\t3\t4\n";
+        let some = ["name", "score", "color", "signal_value", "p_value", "q_value"];
+        assert_eq!(columns("x.gappedPeak", gapped), some);
+    }
+
+    #[test]
+    fn columns_beyond_bed_are_named_by_what_there_is() {
+        let row = "chr1\t1\t2\ta\t5\t+\tx\t0.5\n";
+        assert_eq!(columns("x.bed", row), ["name", "score", "column_7", "column_8"]);
+        let header = "#chrom\tstart\tend\tgene\ttpm\tstrand\tnote\tfdr\n";
+        let text = format!("{header}{row}");
+        assert_eq!(columns("x.bed", &text), ["gene", "tpm", "note", "fdr"]);
+        assert_eq!(columns("x.bed", "chr1\t1\t2\ta\tb\tc\n"), ["name", "column_5", "column_6"]);
+    }
+
+    #[test]
+    fn an_auto_sql_file_beside_names_the_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bed");
+        std::fs::write(&path, "chr1\t1\t2\ta\t0.5\n").unwrap();
+        let schema = "table x\n\"a; (test)\"\n(\nstring chrom; \"c; d\"\nuint chromStart; \"s\"\n\
+            uint chromEnd; \"e\"\nstring name; \"n\"\nfloat fdr; \"f\"\n)\n";
+        std::fs::write(folder.path().join("x.as"), schema).unwrap();
+        let open = || open(&Input::File(path.clone()), &Options::default(), &Context::default());
+        let source = open().unwrap();
+        let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
+        assert_eq!(names, ["name", "fdr"]);
+        std::fs::write(folder.path().join("x.as"), "table x (string chrom; \"c\")").unwrap();
+        let error = open().err().unwrap().to_string();
+        assert!(error.contains("describes 1 columns"), "{error}");
+    }
+
+    #[test]
+    fn tags_in_names_become_columns() {
+        let text = "#gffTags\nchr1\t1\t2\tName=INS%20230;Key1=a\nchr1\t3\t4\tKey2=b;Key1=c\n";
+        assert_eq!(columns("x.bed", text), ["name", "Key1", "Key2"]);
+        let source = bed("x.bed", text).unwrap();
+        let region = Region::new("chr1", 0, 9);
+        let table = source.read(&region, Level::Records, &["name", "Key1", "Key2"]).unwrap();
+        let column = |name: &str| match table.column(name) {
+            Some(Data::Text(texts)) => texts.iter().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!(column("name"), ["INS 230", "Key2=b;Key1=c"]);
+        assert_eq!((column("Key1"), column("Key2")), (vec!["a", "c"], vec!["", "b"]));
+    }
+}

@@ -1,0 +1,95 @@
+//! GTF: each line names its gene and its transcript.
+
+use super::{Dialect, Feature, Part, attribute, entrez, feature};
+use crate::bytes::Input;
+use crate::error::Result;
+use crate::source::Unit;
+use crate::source::io::lines::{Block, Line};
+use crate::source::rows::collector::Budget;
+use crate::source::rows::genes::{Gene, Genes, PART};
+
+/// The genes of a block: those at its ends may have parts in its neighbours.
+pub(super) fn parse(block: &Block, unit: Unit, budget: &Budget) -> Result<Vec<Gene>> {
+    let mut genes = Genes::default();
+    for line in block.lines() {
+        if let Some(feature) = feature(&line)? {
+            add(&mut genes, &line, &feature, unit, budget)?;
+        }
+    }
+    Ok(genes.list)
+}
+
+/// The genes of all blocks.
+pub(super) fn genes(parts: Vec<Vec<Gene>>, _: Unit, _: &Input) -> Result<Vec<Gene>> {
+    let mut genes = Genes::default();
+    parts.into_iter().flatten().for_each(|gene| genes.append(gene));
+    Ok(genes.joined())
+}
+
+fn add(
+    genes: &mut Genes,
+    line: &Line<'_>,
+    feature: &Feature<'_>,
+    unit: Unit,
+    budget: &Budget,
+) -> Result<()> {
+    let Feature { sequence, part, start, end, attributes, .. } = *feature;
+    let value =
+        |keys: &[&str]| attribute(attributes, Dialect::Gtf, keys).filter(|text| !text.is_empty());
+    let (key, head) = match unit {
+        Unit::Genes => (["gene_id"], Part::Gene),
+        Unit::Transcripts => (["transcript_id"], Part::Transcript),
+    };
+    let Some(id) = value(&key) else {
+        // A gene is in no transcript.
+        return match unit == Unit::Transcripts && matches!(part, Part::Gene | Part::Other) {
+            true => Ok(()),
+            false => Err(line.error(format!("has no {} among its attributes (column 9)", key[0]))),
+        };
+    };
+    let is_head = part == head;
+    // A gene has several transcripts: one that lies elsewhere is of another gene of that id, if
+    // no line says how far the gene goes.
+    let begins = |gene: &Gene| match part {
+        Part::Gene => !gene.overlaps(start, end),
+        Part::Transcript => !gene.placed && !gene.overlaps(start, end),
+        _ => false,
+    };
+    let found = genes.find(sequence, id).filter(|index| !begins(&genes.list[*index]));
+    let index = found.unwrap_or_else(|| {
+        genes.push(Gene {
+            sequence: sequence.to_owned(),
+            id: id.to_owned(),
+            headless: !matches!(part, Part::Gene | Part::Transcript),
+            ..Gene::default()
+        })
+    });
+    let gene = &mut genes.list[index];
+    if found.is_none() || is_head {
+        let text = |keys: &[&str]| value(keys).unwrap_or_default().to_owned();
+        gene.strand = feature.strand;
+        gene.name = text(&["gene_name", "gene", "gene_id"]);
+        gene.biotype = match unit {
+            Unit::Genes => text(&["gene_biotype", "gene_type"]),
+            Unit::Transcripts => {
+                text(&["transcript_biotype", "transcript_type", "gene_biotype", "gene_type"])
+            }
+        };
+        gene.entrez = entrez(attributes);
+    }
+    let parts = usize::from(matches!(part, Part::Exon | Part::Coding));
+    budget.take(line, PART * parts + if found.is_none() { gene.memory() } else { 0 })?;
+    match part {
+        _ if is_head => {
+            (gene.start, gene.end) = (start, end);
+            gene.placed = true;
+        }
+        Part::Exon => gene.exons.push((start, end)),
+        Part::Coding => gene.coding.push((start, end)),
+        _ => {}
+    }
+    if !gene.placed {
+        gene.span(start, end);
+    }
+    Ok(())
+}

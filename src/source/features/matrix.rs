@@ -1,0 +1,334 @@
+//! Matrices: a row for each gene, CpG or other feature, a column for each sample (expression,
+//! methylation). TSV, CSV and GCT.
+//!
+//! Rows lie where their coordinates say; a matrix without coordinates is placed by the genes of
+//! the annotations that are served beside it.
+
+mod header;
+mod samples;
+
+use crate::bytes::{Input, Progress};
+use crate::error::{Error, Result};
+use crate::genome::Strand;
+use crate::source::io::delimited::{number, strand, unquoted};
+use crate::source::io::lines::{Line, Lines, shortened};
+use crate::source::rows::collector::{self, Budget, served, typed};
+use crate::source::rows::records::Rows;
+use crate::source::{Format, Options, Source};
+use crate::table::{Column, Texts};
+use header::Header;
+use std::path::Path;
+
+pub(crate) const FORMAT: Format = Format {
+    name: "matrix",
+    extensions: &["tsv", "csv", "gct", "txt"],
+    about: "blocks; each sample's values can be plotted and compared",
+    sniff: |head| {
+        let text = String::from_utf8_lossy(head);
+        let mut lines = text.lines();
+        let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));
+        header.is_ok_and(|header| lines.next().is_some_and(|row| header.is_of(row)))
+    },
+    open: |input, options, context| open(input, options, &context.progress),
+};
+
+/// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
+pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
+    let mut lines = Lines::open(input)?;
+    let header = Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
+    Ok(header.layout.is_none())
+}
+
+fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::watched(input, progress)?;
+    let mut header =
+        Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
+    if let Some(layout) = &mut header.layout {
+        // Under that name coordinates are those of BED, whatever the header calls them.
+        let own = if input.ending() == "bed" { 0 } else { layout.first };
+        layout.first = options.base.unwrap_or(own);
+    }
+    if header.layout.is_none() && options.places.is_empty() {
+        let message = "its rows have no coordinates (columns chr, start, end); \
+            serve a gene annotation beside it, whose genes they are";
+        return Err(Error::data(input.path(), "", message));
+    }
+    let mut annotations = samples::Annotations::default();
+    let mut matrix = Matrix::default();
+    while let Some(line) = lines.next()? {
+        if line.text.is_empty() || (line.text.starts_with('#') && matrix.count == 0) {
+            continue;
+        }
+        let fields = header.fields(&line)?;
+        match header.sample_lines {
+            0 => matrix.push(&line, &header, &fields, options)?,
+            _ => {
+                header.sample_lines -= 1;
+                annotations.add_line(&header.names, &fields);
+            }
+        }
+    }
+    matrix.check(input, &header)?;
+    if let Some(sheet) = &options.samples {
+        annotations.add_sheet(sheet, &header.names)?;
+    }
+    let columns = header.columns().map(|index| header.names[index].clone()).zip(matrix.columns);
+    let columns = columns
+        .map(|(name, texts)| {
+            let data = typed(&name, texts);
+            Column::new(name, data)
+        })
+        .collect();
+    let mut records = served(matrix.rows, columns);
+    records.annotate(annotations.by_sample);
+    Ok(Box::new(records))
+}
+
+/// What a column holds, as far as its rows have shown.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Unknown,
+    Text,
+    Number,
+}
+
+/// The rows so far.
+#[derive(Default)]
+struct Matrix {
+    rows: Rows,
+    columns: Vec<Texts>,
+    kinds: Vec<Kind>,
+    count: u64,
+    /// The first name that no gene has, and how many rows have such names.
+    unplaced: Option<(String, u64)>,
+    budget: Budget,
+}
+
+impl Matrix {
+    fn push(
+        &mut self,
+        line: &Line<'_>,
+        header: &Header,
+        fields: &[&str],
+        options: &Options,
+    ) -> Result<()> {
+        self.count += 1;
+        let place = match &header.layout {
+            Some(layout) => {
+                let spanned = span(fields, [layout.sequence, layout.start, layout.end]);
+                let fields = spanned.as_ref().map_or(fields.to_vec(), |[from, to]| {
+                    let mut fields = fields.to_vec();
+                    (fields[layout.start], fields[layout.end]) = (from, to);
+                    fields[layout.sequence] = first(fields[layout.sequence]);
+                    fields
+                });
+                let own = layout.place(line, &fields)?;
+                let strand = layout.strand.map(|index| strand(line, first(fields[index])));
+                Some((own, strand.transpose()?))
+            }
+            None => header.texts(fields).find_map(|name| {
+                let place = options.places.find(name)?;
+                Some(((&*place.sequence, place.start, place.end), Some(place.strand)))
+            }),
+        };
+        match place {
+            Some((place, strand)) => self.keep(line, header, fields, place, strand),
+            None => {
+                let name = || shortened(unquoted(fields[0]));
+                self.unplaced.get_or_insert_with(|| (name(), 0)).1 += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn keep(
+        &mut self,
+        line: &Line<'_>,
+        header: &Header,
+        fields: &[&str],
+        (sequence, start, end): collector::Place<'_>,
+        strand: Option<Strand>,
+    ) -> Result<()> {
+        self.rows.push(sequence, start, end);
+        self.rows.strand.extend(strand);
+        let mut taken = 24;
+        for (at, index) in header.columns().enumerate() {
+            if at == self.columns.len() {
+                self.columns.push(Texts::default());
+                self.kinds.push(Kind::Unknown);
+            }
+            let field = unquoted(fields[index]);
+            let kind = &mut self.kinds[at];
+            match (*kind, number(field)) {
+                (Kind::Unknown, Some(number)) if number.is_nan() => {}
+                (Kind::Unknown, Some(_)) => *kind = Kind::Number,
+                (Kind::Unknown, None) => *kind = Kind::Text,
+                (Kind::Number, None) => {
+                    let (name, field) = (&header.names[index], shortened(field));
+                    return Err(line.error(format!(
+                        "'{field}' is no number, as '{name}' (column {}) has before",
+                        index + 1
+                    )));
+                }
+                _ => {}
+            }
+            self.columns[at].push(field);
+            taken += 8 + field.len();
+        }
+        self.budget.take(line, taken)
+    }
+
+    /// Whether the rows are those that the header promises, and have a place.
+    fn check(&self, input: &Input, header: &Header) -> Result<()> {
+        if header.rows.is_some_and(|rows| rows != self.count) {
+            let (said, count) = (header.rows.unwrap_or_default(), self.count);
+            let message = format!("has {count} rows, but says {said}; is the copy complete?");
+            return Err(Error::data(input.path(), "line 2", message));
+        }
+        let Some((name, unplaced)) = &self.unplaced else { return Ok(()) };
+        let count = self.count;
+        if *unplaced == count {
+            let message =
+                format!("none of its rows ('{name}', ...) is a gene of the annotations served");
+            return Err(Error::data(input.path(), "", message));
+        }
+        let path = input.path().display();
+        tracing::warn!(
+            "{path}: {unplaced} of {count} rows ('{name}', ...) are no genes of the annotations \
+             served; not shown"
+        );
+        Ok(())
+    }
+}
+
+/// The first of several values between semicolons.
+fn first(field: &str) -> &str {
+    unquoted(field).split(';').next().unwrap_or(field)
+}
+
+/// featureCounts lists the exons of a gene between semicolons: the least start and greatest end of
+/// those on the first of its sequences.
+fn span<'a>(fields: &[&'a str], [sequence, start, end]: [usize; 3]) -> Option<[&'a str; 2]> {
+    let list = |index: usize| fields[index].split(';');
+    if !fields[start].contains(';') {
+        return None;
+    }
+    let home = first(fields[sequence]);
+    let on = list(sequence).zip(list(start).zip(list(end))).filter(|(own, _)| *own == home);
+    let value = |text: &&str| text.parse::<u64>().unwrap_or(u64::MAX);
+    let from = on.clone().map(|(_, (start, _))| start).min_by_key(value)?;
+    let to = on.map(|(_, (_, end))| end).max_by_key(value)?;
+    Some([from, to])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::Region;
+    use crate::source::formats::detect;
+    use crate::source::{Level, Place, Places};
+
+    fn matrix(name: &str, text: &str, options: &Options) -> Result<Box<dyn Source>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let input = Input::File(path);
+        assert_eq!(detect(&input)?.name, "matrix");
+        open(&input, options, &Progress::default())
+    }
+
+    /// Start, end and the value of `s2` of each row.
+    fn rows(source: &dyn Source) -> Vec<(u32, u32, f64)> {
+        let region = Region::new("chr1", 0, 10_000);
+        let table = source.read(&region, Level::Records, &["s2"]).unwrap();
+        let value = |row| table.columns[0].data.number(row);
+        (0..table.len()).map(|row| (table.start[row], table.end[row], value(row))).collect()
+    }
+
+    #[test]
+    fn coordinates_count_from_1_unless_told() {
+        let text = "gene_id\tchr\tstart\tend\ts1\ts2\nE1\tchr1\t101\t200\t1\t2.5\n";
+        let source = matrix("x.tsv", text, &Options::default()).unwrap();
+        assert_eq!(rows(&*source), [(100, 200, 2.5)]);
+        let from_0 = Options { base: Some(0), ..Options::default() };
+        assert_eq!(rows(&*matrix("x.tsv", text, &from_0).unwrap()), [(101, 200, 2.5)]);
+        let bed = "chr\tstart\tend\tname\ts2\nchr1\t101\t200\tE1\t2.5\n";
+        let source = matrix("x.bed", bed, &Options::default()).unwrap();
+        assert_eq!(rows(&*source), [(101, 200, 2.5)], "as a BED with a header");
+        let csv = "\"\",\"seqnames\",\"start\",\"end\",\"strand\",\"s1\",\"s2\"\n\
+            \"1\",\"chr1\",101,200,\"*\",1,NA\n\"2\",\"chr1\",301,400,\"*\",1,7\n";
+        let source = matrix("x.csv", csv, &Options::default()).unwrap();
+        assert!(rows(&*source)[0].2.is_nan());
+        assert_eq!(rows(&*source)[1], (300, 400, 7.0));
+        let counts = "# Program:featureCounts v2.0.1\nGeneid\tChr\tStart\tEnd\tStrand\tLength\ts2\n\
+            E1\tchr1;chr1;chrY\t301;101;5\t400;200;6\t+;+;+\t200\t9\n";
+        let source = matrix("counts.txt", counts, &Options::default()).unwrap();
+        assert_eq!(rows(&*source), [(100, 400, 9.0)]);
+        let cpgs = "chr\tpos\ts1\ts2\nchr1\t101\t0.5\t0.25\n";
+        let source = matrix("m.tsv", cpgs, &Options::default()).unwrap();
+        assert_eq!(rows(&*source), [(100, 101, 0.25)]);
+    }
+
+    fn with_genes() -> Options {
+        let mut places = Places::default();
+        for (name, start) in [("E1", 100), ("MYC", 500)] {
+            let (end, strand) = (start + 100, Strand::Reverse);
+            places.add(name, &Place { sequence: "chr1".into(), start, end, strand });
+        }
+        Options { places, ..Options::default() }
+    }
+
+    #[test]
+    fn rows_without_coordinates_lie_where_their_genes_do() {
+        let text = "\ts1\ts2\nE1.7\t1\t2\nMYC\t3\t4\nNONE\t5\t6\n";
+        let source = matrix("x.tsv", text, &with_genes()).unwrap();
+        assert_eq!(rows(&*source), [(100, 200, 2.0), (500, 600, 4.0)]);
+        let gct = "#1.2\n2\t2\nName\tDescription\ts1\ts2\nP1\tMYC\t3\t4\nE1\tx\t1\t2\n";
+        let source = matrix("x.gct", gct, &with_genes()).unwrap();
+        assert_eq!(rows(&*source), [(100, 200, 2.0), (500, 600, 4.0)]);
+        let error = |text: &str, options: &Options| {
+            matrix("x.tsv", text, options).err().unwrap().to_string()
+        };
+        assert!(error(text, &Options::default()).contains("serve a gene annotation beside it"));
+        assert!(
+            error("id\ts1\nNONE\t5\n", &with_genes()).contains("none of its rows ('NONE', ...)")
+        );
+    }
+
+    #[test]
+    fn samples_have_the_annotations_of_the_sheet_and_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let sheet = folder.path().join("samples.csv");
+        std::fs::write(&sheet, "sample,tissue,age\ns1,colon,50\ns2,lung,\n").unwrap();
+        let gct = "#1.3\n1\t2\t0\t1\nid\ts1\ts2\nsex\tF\tM\nMYC\t3\t4\n";
+        let options = Options { samples: Some(sheet.clone()), ..with_genes() };
+        let source = matrix("x.gct", gct, &options).unwrap();
+        let of = |sample| {
+            let pairs = source.annotation(sample);
+            pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!([of("s1"), of("s2")], ["age=50 sex=F tissue=colon", "sex=M tissue=lung"]);
+        std::fs::write(&sheet, "sample,tissue\nother,colon\n").unwrap();
+        let error = matrix("x.gct", gct, &options).err().unwrap().to_string();
+        assert!(error.contains("names no sample of the matrix"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let good = "gene_id\tchr\tstart\tend\ts1\ts2\nE1\tchr1\t101\t200\t1\t2.5\n";
+        let error = |bad: &str| {
+            let text = format!("{good}{bad}");
+            matrix("x.tsv", &text, &Options::default()).err().unwrap().to_string()
+        };
+        assert!(error("E2\tchr1\t1\t2\t3\n").contains("line 3: has 5 columns, not 6"));
+        assert!(
+            error("E2\tchr1\t1\t2\t3\tx\n")
+                .contains("line 3: 'x' is no number, as 's2' (column 6)")
+        );
+        assert!(error("E2\tchr1\t0\t2\t3\t4\n").contains("line 3: start (column 3) is 0"));
+        assert!(error("E2\tchr1\t9\t2\t3\t4\n").contains("line 3: the end (2) lies before"));
+        let gct = "#1.2\n3\t1\nName\tDescription\ts1\nMYC\tx\t3\n";
+        let error = matrix("x.gct", gct, &with_genes()).err().unwrap().to_string();
+        assert!(error.contains("line 2: has 1 rows, but says 3"), "{error}");
+    }
+}

@@ -1,0 +1,115 @@
+//! The lines before the rows of a matrix: what its columns are.
+
+use crate::error::{Error, Result};
+use crate::source::io::delimited::{Separator, is_number, is_position, unquoted};
+use crate::source::io::lines::Line;
+use crate::source::rows::delimited::Layout;
+use std::path::Path;
+
+/// What the first lines of a matrix say.
+pub(super) struct Header {
+    separator: Separator,
+    /// The names of all columns.
+    pub(super) names: Vec<String>,
+    /// Where rows lie, if coordinates are among the columns.
+    pub(super) layout: Option<Layout>,
+    /// GCT: the number of rows.
+    pub(super) rows: Option<u64>,
+    /// GCT 1.3: how many lines that describe samples come before the rows.
+    pub(super) sample_lines: usize,
+    /// The header has no name for the first column, as R writes it.
+    short: bool,
+}
+
+impl Header {
+    /// Reads the header from the lines of a file.
+    pub(super) fn read(
+        path: &Path,
+        mut next: impl FnMut() -> Result<Option<String>>,
+    ) -> Result<Header> {
+        let error = |message: &str| Error::data(path, "", message);
+        let mut next = || next()?.ok_or_else(|| error("holds no matrix: it has no header"));
+        let mut line = next()?;
+        let (mut rows, mut sample_lines) = (None, 0);
+        if line.starts_with("#1.2") || line.starts_with("#1.3") {
+            let sizes = next()?;
+            let sizes: Vec<u64> = sizes.split_whitespace().flat_map(str::parse).collect();
+            let [count, _, rest @ ..] = &sizes[..] else {
+                return Err(error("line 2 does not say the numbers of rows and samples"));
+            };
+            rows = Some(*count);
+            sample_lines = rest.get(1).map_or(0, |lines| *lines as usize);
+            line = next()?;
+        }
+        while line.starts_with('#') || line.trim().is_empty() {
+            line = next()?;
+        }
+        let separator = match (line.contains('\t'), line.contains(',')) {
+            (true, _) => Separator::Tab,
+            (false, true) => Separator::Comma,
+            _ => Separator::Space,
+        };
+        let names =
+            separator.split(&line).into_iter().map(|name| unquoted(name).to_owned()).collect();
+        let layout = Layout::from_header(&line, separator);
+        Ok(Header { separator, names, layout, rows, sample_lines, short: false })
+    }
+
+    /// Whether a line can be the first row: as many columns, the last of them a number under a
+    /// name.
+    pub(super) fn is_of(&self, row: &str) -> bool {
+        let fields = self.separator.split(row);
+        let is_place = |layout: &Layout| {
+            let starts = fields.get(layout.start).map(|field| unquoted(field).split(';').next());
+            starts.flatten().is_some_and(is_position)
+        };
+        let last = fields.last().map_or("", |field| unquoted(field));
+        let is_row = fields.len() > 1
+            && (fields.len() == self.names.len() || self.is_short(&fields))
+            && self.names.last().is_some_and(|name| !is_number(name))
+            // Not a row of BED.
+            && !self.names.iter().skip(1).take(2).any(|name| is_position(name));
+        match &self.layout {
+            Some(layout) if fields.len() == self.names.len() => is_row && is_place(layout),
+            // The second column of GCT's lines about samples may be anything.
+            _ => is_row && (self.rows.is_some() || (is_number(last) && !is_position(fields[0]))),
+        }
+    }
+
+    fn is_short(&self, fields: &[&str]) -> bool {
+        self.layout.is_none() && fields.len() == self.names.len() + 1
+    }
+
+    /// The fields of a row.
+    pub(super) fn fields<'a>(&mut self, line: &Line<'a>) -> Result<Vec<&'a str>> {
+        let fields = self.separator.split(line.text);
+        if !self.short && self.is_short(&fields) {
+            self.short = true;
+            self.names.insert(0, "id".to_owned());
+        }
+        match fields.len() == self.names.len() {
+            true => Ok(fields),
+            false => {
+                let (has, names) = (fields.len(), self.names.len());
+                Err(line.error(format!("has {has} columns, not {names} as the header")))
+            }
+        }
+    }
+
+    /// The columns that are served: all but those of coordinates.
+    pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
+        let layout = self.layout.as_ref();
+        let place = layout.map(|l| [Some(l.sequence), Some(l.start), Some(l.end), l.strand]);
+        (0..self.names.len())
+            .filter(move |index| !place.is_some_and(|place| place.contains(&Some(*index))))
+    }
+
+    /// What in a row may be the name of a gene: its texts.
+    pub(super) fn texts<'a>(&self, fields: &[&'a str]) -> impl Iterator<Item = &'a str> {
+        fields
+            .iter()
+            .map(|field| unquoted(field))
+            .enumerate()
+            .filter_map(|(index, field)| (index == 0 || !is_number(field)).then_some(field))
+    }
+}

@@ -1,0 +1,298 @@
+//! One record of BCF as the line that it would be in VCF.
+
+use crate::source::features::vcf::header::{Info, attribute, structured};
+use crate::source::io::bin_index::Fields;
+use std::fmt::Write;
+
+/// Reads records by the dictionaries of their file's header: for short, a record names keys and
+/// contigs by number.
+pub(super) struct Reader {
+    /// The keys of FILTER, INFO and FORMAT; empty where there is none of that number.
+    keys: Vec<Key>,
+    contigs: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct Key {
+    name: String,
+    /// Its presence is all that it says.
+    flag: bool,
+    /// Whether lines show it.
+    wanted: bool,
+}
+
+impl Reader {
+    /// By the text of a header; of INFO, lines have `wanted` and what tells the end.
+    pub(super) fn new(header: &str, wanted: &[Info]) -> Self {
+        let pass = Key { name: "PASS".to_owned(), ..Key::default() };
+        let mut reader = Reader { keys: vec![pass], contigs: Vec::new() };
+        for meta in header.lines().filter_map(|line| line.strip_prefix("##")) {
+            let of = |kind| structured(meta, kind);
+            if let Some(contig) = of("contig") {
+                let free = reader.contigs.len();
+                if let Some((name, at)) = numbered(contig, free) {
+                    put(&mut reader.contigs, at, name.to_owned());
+                }
+            } else if let Some(list) = of("INFO").or_else(|| of("FILTER")).or_else(|| of("FORMAT"))
+                && let Some((name, at)) = numbered(list, reader.free(list))
+            {
+                let known = reader.keys.get(at).is_some_and(|key| key.flag);
+                let flag =
+                    known || (of("INFO").is_some() && attribute(list, "Type") == Some("Flag"));
+                let wanted = name == "END" || wanted.iter().any(|info| info.key == name);
+                put(&mut reader.keys, at, Key { name: name.to_owned(), flag, wanted });
+            }
+        }
+        reader
+    }
+
+    /// The number of a key whose line says none: that of its name if it was there before, as INFO
+    /// and FORMAT share names; else the next.
+    fn free(&self, list: &str) -> usize {
+        let name = attribute(list, "ID").unwrap_or_default();
+        self.keys.iter().position(|key| key.name == name).unwrap_or(self.keys.len())
+    }
+
+    /// The name of the contig of that number.
+    pub(super) fn contig(&self, number: usize) -> Option<&str> {
+        self.contigs.get(number).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// Writes the line of a record; gives the number of its contig.
+    pub(super) fn line(&self, site: &[u8], line: &mut String) -> Result<usize, String> {
+        line.clear();
+        let mut fields = Fields(site);
+        let mut next = || fields.u32().ok_or("a record ends early");
+        let (contig, position, _length, quality) = (next()?, next()?, next()?, next()?);
+        let (counts, _samples) = (next()?, next()?);
+        let contig = contig as usize;
+        let name = self.contig(contig);
+        let name = name.ok_or_else(|| format!("the header has no contig of number {contig}"))?;
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{name}\t{}\t", i64::from(position as i32) + 1);
+        Value::read(&mut fields)?.write(line)?;
+        let alleles = counts >> 16;
+        for allele in 0..alleles {
+            line.push(if allele < 2 { '\t' } else { ',' });
+            Value::read(&mut fields)?.write(line)?;
+        }
+        line.push_str(["\t.\t.", "\t.", ""][alleles.min(2) as usize]);
+        line.push('\t');
+        Value { kind: FLOAT, bytes: &quality.to_le_bytes() }.write(line)?;
+        line.push('\t');
+        self.filters(&Value::read(&mut fields)?, line)?;
+        line.push('\t');
+        self.info(&mut fields, counts & 0xffff, line)?;
+        Ok(contig)
+    }
+
+    fn key(&self, number: Option<i32>) -> Result<&Key, String> {
+        let at = number.and_then(|number| usize::try_from(number).ok());
+        let key = at.and_then(|at| self.keys.get(at)).filter(|key| !key.name.is_empty());
+        key.ok_or_else(|| format!("the header has no key of number {}", number.unwrap_or(-1)))
+    }
+
+    fn filters(&self, filters: &Value<'_>, line: &mut String) -> Result<(), String> {
+        for (index, number) in filters.integers()?.enumerate() {
+            line.push_str(if index == 0 { "" } else { ";" });
+            line.push_str(&self.key(number)?.name);
+        }
+        if line.ends_with('\t') {
+            line.push('.');
+        }
+        Ok(())
+    }
+
+    fn info(&self, fields: &mut Fields<'_>, count: u32, line: &mut String) -> Result<(), String> {
+        for _ in 0..count {
+            let number = Value::read(fields)?.integers()?.next().flatten();
+            let (key, value) = (self.key(number)?, Value::read(fields)?);
+            if !key.wanted {
+                continue;
+            }
+            line.push_str(if line.ends_with('\t') { "" } else { ";" });
+            line.push_str(&key.name);
+            if !key.flag && !value.bytes.is_empty() {
+                line.push('=');
+                let start = line.len();
+                value.write(line)?;
+                if line[start..].contains(';') {
+                    return Err(format!("the value of {} holds a semicolon", key.name));
+                }
+            }
+        }
+        if line.ends_with('\t') {
+            line.push('.');
+        }
+        Ok(())
+    }
+}
+
+/// The name in a header's line, and its number: the one it says, else the one that is free.
+fn numbered(list: &str, free: usize) -> Option<(&str, usize)> {
+    let at = attribute(list, "IDX").map_or(Some(free), |number| number.parse().ok())?;
+    // Numbers are places in a list: one beyond any header's length is none.
+    (at < MOST_KEYS).then_some((attribute(list, "ID")?, at))
+}
+
+const MOST_KEYS: usize = 1 << 24;
+
+fn put<T: Clone + Default>(list: &mut Vec<T>, at: usize, item: T) {
+    if list.len() <= at {
+        list.resize(at + 1, T::default());
+    }
+    list[at] = item;
+}
+
+const FLOAT: u8 = 5;
+const TEXT: u8 = 7;
+
+/// A value with its type before it.
+struct Value<'a> {
+    kind: u8,
+    bytes: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    fn read(fields: &mut Fields<'a>) -> Result<Self, String> {
+        Self::typed(fields).ok_or_else(|| "a value of the record is damaged".to_owned())
+    }
+
+    fn typed(fields: &mut Fields<'a>) -> Option<Self> {
+        let head = fields.take(1)?[0];
+        let mut count = usize::from(head >> 4);
+        if count == 15 {
+            // Longer: a whole number with a type of its own tells how long.
+            let kind = fields.take(1)?[0];
+            let bytes = fields.take(width(kind & 15)?)?;
+            let number = Value { kind: kind & 15, bytes }.integers().ok()?.next()??;
+            count = usize::try_from(number).ok()?;
+        }
+        let kind = head & 15;
+        Some(Value { kind, bytes: fields.take(count.checked_mul(width(kind)?)?)? })
+    }
+
+    /// Whole numbers; none for those that are missing.
+    fn integers(&self) -> Result<impl Iterator<Item = Option<i32>> + use<'a>, String> {
+        if !matches!(self.kind, 0..=3) {
+            return Err("a value of the record is no whole number".to_owned());
+        }
+        let width = width(self.kind).unwrap_or(0).max(1);
+        let number = move |bytes: &[u8]| match *bytes {
+            [a] => (i32::from(a as i8), i32::from(i8::MIN)),
+            [a, b] => (i32::from(i16::from_le_bytes([a, b])), i32::from(i16::MIN)),
+            [a, b, c, d] => (i32::from_le_bytes([a, b, c, d]), i32::MIN),
+            _ => (i32::MIN, i32::MIN),
+        };
+        // The smallest number is a missing one, the next ends a list that is shorter than others.
+        let numbers = self.bytes.chunks_exact(width).map(number);
+        Ok(numbers
+            .take_while(|(number, missing)| *number != missing + 1)
+            .map(|(number, missing)| (number != missing).then_some(number)))
+    }
+
+    /// Writes the value as VCF has it.
+    fn write(&self, line: &mut String) -> Result<(), String> {
+        let start = line.len();
+        match self.kind {
+            TEXT => {
+                let text = self.bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+                let text =
+                    std::str::from_utf8(text).ok().filter(|text| !text.contains(['\t', '\n']));
+                line.push_str(text.ok_or("a value of the record is no text")?);
+            }
+            FLOAT => {
+                let numbers = self.bytes.chunks_exact(4);
+                let bits = numbers.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                for bits in bits.take_while(|bits| *bits != 0x7f80_0002) {
+                    comma(line, start);
+                    let number = f32::from_bits(bits);
+                    // Writing to a string cannot fail.
+                    let _ = match (bits, number.abs()) {
+                        (0x7f80_0001, _) => write!(line, "."),
+                        (_, 0.0 | 1e-4..1e15) => write!(line, "{number}"),
+                        _ => write!(line, "{number:e}"),
+                    };
+                }
+            }
+            _ => {
+                for number in self.integers()? {
+                    comma(line, start);
+                    match number {
+                        Some(number) => drop(write!(line, "{number}")),
+                        None => line.push('.'),
+                    }
+                }
+            }
+        }
+        if line.len() == start {
+            line.push('.');
+        }
+        Ok(())
+    }
+}
+
+fn comma(line: &mut String, start: usize) {
+    if line.len() > start {
+        line.push(',');
+    }
+}
+
+/// The bytes of one number or letter; none for a type that there is not.
+fn width(kind: u8) -> Option<usize> {
+    Some(match kind {
+        0 => 0,
+        1 | TEXT => 1,
+        2 => 2,
+        3 | FLOAT => 4,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "##contig=<ID=b,IDX=1>\n##contig=<ID=a,IDX=0>\n\
+        ##FILTER=<ID=q10,Description=\"low, IDX=9\",IDX=2>\n\
+        ##INFO=<ID=AF,Number=A,Type=Float,IDX=5>\n##FORMAT=<ID=AF,Type=Float,IDX=5>\n\
+        ##INFO=<ID=DB,Number=0,Type=Flag,IDX=3>\n##INFO=<ID=XX,Type=Integer,IDX=4>\n";
+
+    fn line(tail: &[u8]) -> Result<String, String> {
+        let wanted = ["AF", "DB"].map(|key| Info { key: key.to_owned(), number: true });
+        let mut site = Vec::new();
+        // Contig 1, position 9, length, no quality; three keys, one allele.
+        for number in [1u32, 9, 1, 0x7f80_0001, 1 << 16 | 3, 0] {
+            site.extend(number.to_le_bytes());
+        }
+        site.extend(tail);
+        let mut line = String::new();
+        Reader::new(HEADER, &wanted).line(&site, &mut line).map(|_| line)
+    }
+
+    #[test]
+    fn values_of_all_types_are_those_of_vcf() {
+        let floats = [0.5f32.to_bits(), 0x7f80_0001, 1e-9f32.to_bits(), 0x7f80_0002];
+        let floats: Vec<u8> = floats.into_iter().flat_map(u32::to_le_bytes).collect();
+        let (id, allele, filter) = ([0x07], [0x17, b'A'], [0x21, 2, 0x81]);
+        let info = [&[0x11, 5, 0x45][..], &floats, &[0x11, 4, 0x12, 0, 1, 0x11, 3, 0x11, 1]];
+        let tail = [&id[..], &allele, &filter, &info.concat()].concat();
+        assert_eq!(line(&tail).unwrap(), "b\t10\t.\tA\t.\t.\tq10\tAF=0.5,.,1e-9;DB");
+        for cut in 0..tail.len() {
+            assert!(line(&tail[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let error = |tail: &[u8]| line(tail).unwrap_err();
+        assert!(error(&[0xf7, 0xf1, 0xf1, 0xf1]).contains("damaged"), "lengths of lengths");
+        assert!(
+            error(&[0xf7, 0x13, 0xff, 0xff, 0xff, 0x7f]).contains("damaged"),
+            "an absurd length"
+        );
+        assert!(error(&[0x17, 0xff]).contains("is no text"));
+        assert!(error(&[0x07, 0x07, 0x11, 8]).contains("no key of number 8"));
+        assert!(error(&[0x07, 0x07, 0x11, 1]).contains("no key of number 1"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The header of a VCF file: its sequences, and what the keys of INFO hold.
+
+use super::entry;
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+use crate::genome::Sequences;
+use crate::source::io::delimited::Separator;
+use crate::source::io::lines::Lines;
+
+/// What the header says.
+#[derive(Clone, Default)]
+pub(super) struct Header {
+    /// The sequences it lists, with their lengths as far as it says.
+    pub(super) sequences: Sequences,
+    info: Vec<Info>,
+}
+
+/// A key of INFO.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Info {
+    pub(super) key: String,
+    /// Whether its values are numbers; of several, for several alternative alleles, the first is
+    /// shown.
+    pub(super) number: bool,
+}
+
+impl Info {
+    /// What a row shows of the key. A key without a value is a flag.
+    pub(super) fn value<'i>(&self, info: &'i str) -> &'i str {
+        match entry(info, &self.key) {
+            None => "",
+            Some("") => "yes",
+            Some(value) if self.number => value.split(',').next().unwrap_or_default(),
+            Some(value) => value,
+        }
+    }
+}
+
+impl Header {
+    pub(super) fn read(input: &Input) -> Result<Self> {
+        let mut header = Header::default();
+        let mut lines = Lines::open(input)?;
+        while let Some(line) = lines.next()? {
+            match line.text.strip_prefix("##") {
+                Some(meta) => header.note(meta),
+                None if line.text.starts_with("#CHROM\t") => return Ok(header),
+                None => break,
+            }
+        }
+        let what = "the header has no line that begins with #CHROM";
+        Err(Error::data(input.path(), "", what))
+    }
+
+    /// The header in the text of a BCF file.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut header = Header::default();
+        text.lines().filter_map(|line| line.strip_prefix("##")).for_each(|meta| header.note(meta));
+        header
+    }
+
+    /// Takes a line, without its `##`.
+    fn note(&mut self, meta: &str) {
+        if let Some(contig) = structured(meta, "contig") {
+            let length = attribute(contig, "length").and_then(|length| length.parse().ok());
+            if let Some(name) = attribute(contig, "ID") {
+                self.sequences.add(name, length.unwrap_or(0));
+            }
+        } else if let Some(info) = structured(meta, "INFO") {
+            let numeric = matches!(attribute(info, "Type"), Some("Integer" | "Float"));
+            let several = attribute(info, "Number") == Some(".");
+            if let Some(key) = attribute(info, "ID") {
+                self.info.push(Info { key: key.to_owned(), number: numeric && !several });
+            }
+        }
+    }
+
+    /// Whether every sequence's length is said.
+    pub(super) fn knows_lengths(&self) -> bool {
+        !self.sequences.is_empty() && self.sequences.iter().all(|sequence| sequence.length > 0)
+    }
+
+    /// All keys of INFO.
+    pub(super) fn all(&self) -> &[Info] {
+        &self.info
+    }
+
+    /// The keys of INFO that are asked for.
+    pub(super) fn chosen(&self, input: &Input, keys: Option<&[String]>) -> Result<Vec<Info>> {
+        let find = |key: &String| {
+            self.info.iter().find(|info| info.key == *key).cloned().ok_or_else(|| {
+                let known: Vec<_> = self.info.iter().map(|info| info.key.as_str()).collect();
+                let path = input.path().display();
+                Error::NotFound(format!("{path}: INFO has no '{key}'; it has {}", known.join(", ")))
+            })
+        };
+        keys.unwrap_or_default().iter().map(find).collect()
+    }
+}
+
+/// What stands between the brackets of `kind=<...>`.
+pub(super) fn structured<'l>(meta: &'l str, kind: &str) -> Option<&'l str> {
+    meta.strip_prefix(kind)?.strip_prefix("=<")?.strip_suffix('>')
+}
+
+/// The value of `key=` in a list between commas; what is quoted may hold commas.
+pub(super) fn attribute<'l>(list: &'l str, key: &str) -> Option<&'l str> {
+    let pairs = Separator::Comma.split(list);
+    pairs.into_iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+}

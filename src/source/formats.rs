@@ -1,0 +1,144 @@
+//! Every file format, how the format of a file is found out, and how a file is opened.
+
+use super::{ColumnInfo, Context, Format, Options, Part, Source, Spec, unknown_column};
+use crate::bytes::Input;
+use crate::bytes::bgzf;
+use crate::error::{Error, Result};
+use crate::source::alignments::{bam, cram};
+use crate::source::features::{
+    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, matrix, ucsc, vcf,
+};
+use crate::source::signals::density::Density;
+use crate::source::signals::{bigwig, wig};
+
+/// The formats whose files are served as another one too.
+const BESIDE: &[(&str, &Format)] =
+    &[(bam::COVERAGE.name, &bam::READS), (cram::COVERAGE.name, &bam::READS)];
+
+/// Every format, in the order in which contents are tried: the most telling first.
+pub const FORMATS: &[Format] = &[
+    bigwig::FORMAT,
+    bigbed::FORMAT,
+    vcf::FORMAT,
+    vcf::BCF,
+    bam::COVERAGE,
+    cram::COVERAGE,
+    bam::READS,
+    wig::WIG,
+    gff::GFF3,
+    gff::GTF,
+    genepred::FORMAT,
+    bedmethyl::FORMAT,
+    bedpe::INTERACT,
+    bedpe::BEDPE,
+    bed12::FORMAT,
+    ucsc::FORMAT,
+    matrix::FORMAT,
+    bed::FORMAT,
+    wig::BEDGRAPH,
+];
+
+/// Opens the source that `spec` names: the file's own rows or values. Its format is the one that
+/// `format=` says, else the one its content shows, else the one its name ends in.
+///
+/// # Errors
+/// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
+pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
+    let source = open_as(format_of(spec)?, spec, context)?;
+    check_columns(spec, source.columns())?;
+    Ok(source)
+}
+
+/// Opens all that a file is served as: first its own rows or values, then what stands beside them.
+/// The latter is a courtesy: what cannot be given is a warning.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
+    let format = format_of(spec)?;
+    let own = open_as(format, spec, context)?;
+    let mut parts = vec![Part { beside: None, source: own.into() }];
+    let others = BESIDE.iter().filter(|(name, _)| *name == format.name);
+    for other in others.map(|(_, other)| *other) {
+        // The columns that the user chose may be those of either.
+        let options = Options { columns: None, ..spec.options.clone() };
+        match (other.open)(&spec.input, &options, context) {
+            Ok(source) => parts.push(Part { beside: Some(other.name), source: source.into() }),
+            Err(error) => tracing::warn!("without its {}: {error}", other.name),
+        }
+    }
+    parts.extend(Density::beside(&parts[0].source));
+    let known: Vec<_> = parts.iter().flat_map(|part| part.source.columns()).cloned().collect();
+    check_columns(spec, &known)?;
+    Ok(parts)
+}
+
+fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
+    tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
+    if bgzf::lacks_end(&spec.input)? {
+        let name = spec.input.path().display();
+        tracing::warn!("{name} lacks the block that ends a BGZF file; is the copy complete?");
+    }
+    (format.open)(&spec.input, &spec.options, context)
+}
+
+/// Refuses a wanted column that is not among those known.
+fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
+    let mut wanted = spec.options.columns.iter().flatten();
+    match wanted.find(|name| known.iter().all(|column| *column.name != ***name)) {
+        Some(name) => {
+            Err(Error::data(spec.input.path(), "", unknown_column(name, known).to_string()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the rows of a source lie where the genes of others do: [`Options::places`] must be known
+/// before it is opened.
+///
+/// # Errors
+/// As [`open`].
+pub fn needs_genes(spec: &Spec) -> Result<bool> {
+    let format = format_of(spec)?;
+    Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)
+}
+
+/// The format of a source: the one its options say, else the one its file shows.
+///
+/// # Errors
+/// [`Error::Input`] for a format that there is not; [`Error::Data`] if none fits.
+pub fn format_of(spec: &Spec) -> Result<&'static Format> {
+    match &spec.options.format {
+        Some(name) => format_named(name),
+        None => detect(&spec.input),
+    }
+}
+
+fn format_named(name: &str) -> Result<&'static Format> {
+    FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        Error::Input(format!("unknown format '{name}'; known are {}", known.join(", ")))
+    })
+}
+
+/// The format of a file: by content, then by the ending of its name, which also decides where the
+/// content fits several.
+pub fn detect(input: &Input) -> Result<&'static Format> {
+    let head = input.head()?;
+    let ending = input.ending();
+    let fitting = || FORMATS.iter().filter(|format| (format.sniff)(&head));
+    let named = |format: &&Format| format.extensions.contains(&ending.as_str());
+    fitting()
+        .find(named)
+        .or_else(|| fitting().next())
+        .or_else(|| FORMATS.iter().find(named))
+        .ok_or_else(|| {
+            let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+            let message = format!(
+                "neither its content nor its name shows a known format ({}); \
+                 say which with ',format=NAME'",
+                known.join(", ")
+            );
+            Error::data(input.path(), "", message)
+        })
+}

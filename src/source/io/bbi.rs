@@ -1,0 +1,374 @@
+//! The container that bigWig and bigBed share: header, sequences, index, packed blocks.
+//!
+//! Read here and not with bigtools, because that believes every size in a damaged file: a flipped
+//! bit in the index makes it allocate terabytes, which ends the process. Here nothing is larger
+//! than the file and the header allow. Layout: Kent et al., "BigWig and BigBed: enabling browsing
+//! of large distributed datasets", Bioinformatics 2010, supplementary tables 5 to 17.
+
+mod index;
+pub(crate) mod write;
+
+use crate::bytes::Input;
+use crate::bytes::ReadSeek;
+use crate::bytes::pool::Pool;
+use crate::error::{Error, Result};
+use crate::genome::{MAX_POSITION, Region, Sequences};
+use flate2::{Decompress, FlushDecompress, Status};
+use index::Index;
+use std::io::SeekFrom;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// No writer packs blocks that unpack to more; a header that says so is damaged.
+const LARGEST_BLOCK: u32 = 64 << 20;
+/// Nor does any describe its columns at such length.
+const LONGEST_TEXT: u64 = 1 << 20;
+const HEADER: usize = 64;
+const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
+
+/// An open bigWig or bigBed file.
+pub(crate) struct Bbi {
+    input: Input,
+    path: PathBuf,
+    length: u64,
+    swapped: bool,
+    header: Header,
+    sequences: Sequences,
+    /// The identifier that the file gives to each of `sequences`.
+    ids: Vec<u32>,
+    readers: Pool<Reader>,
+    index: Mutex<Option<std::sync::Arc<Index>>>,
+}
+
+/// What the header says, as far as it is used.
+struct Header {
+    chromosome_tree: u64,
+    data: u64,
+    full_index: u64,
+    columns: (u16, u16),
+    auto_sql: u64,
+    summary: u64,
+    unpacked_block: u32,
+}
+
+/// Totals over the whole file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    /// Bases that have data.
+    pub(crate) covered: u64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+/// A reader with the buffers that it uses again and again.
+struct Reader {
+    io: Box<dyn ReadSeek>,
+    inflate: Decompress,
+    packed: Vec<u8>,
+    block: Vec<u8>,
+}
+
+impl Reader {
+    fn new(io: Box<dyn ReadSeek>) -> Self {
+        Reader { io, inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
+    }
+}
+
+/// Numbers at the front of bytes, in the file's byte order; none where the bytes end.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    bytes: &'a [u8],
+    swapped: bool,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (front, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
+        Some(front)
+    }
+
+    /// The bytes up to the next zero, which goes too.
+    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
+        let line = self.take(memchr::memchr(0, self.bytes)?)?;
+        self.take(1)?;
+        Some(line)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let mut array: [u8; N] = self.take(N)?.try_into().ok()?;
+        if self.swapped {
+            array.reverse();
+        }
+        Some(array)
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn f32(&mut self) -> Option<f32> {
+        self.array().map(f32::from_le_bytes)
+    }
+
+    fn f64(&mut self) -> Option<f64> {
+        self.array().map(f64::from_le_bytes)
+    }
+}
+
+impl Bbi {
+    /// Opens a file that begins with `magic`, in either byte order.
+    pub(crate) fn open(input: &Input, magic: u32) -> Result<Self> {
+        let path = input.path().to_owned();
+        let mut reader = Reader::new(input.open()?);
+        let io = |error| Error::io(&path, error);
+        let length = reader.io.seek(SeekFrom::End(0)).map_err(io)?;
+        reader.io.rewind().map_err(io)?;
+        let mut bytes = [0; HEADER];
+        let short =
+            |_| Error::data(&path, "", "the file ends in its header; is the copy complete?");
+        reader.io.read_exact(&mut bytes).map_err(short)?;
+        let swapped = bytes[..4] == magic.to_be_bytes();
+        if !swapped && bytes[..4] != magic.to_le_bytes() {
+            return Err(Error::data(&path, "offset 0", "does not begin as such a file must"));
+        }
+        let mut file = Bbi {
+            header: Header::read(Fields { bytes: &bytes, swapped })
+                .ok_or_else(|| Error::data(&path, "offset 0", "the header is damaged"))?,
+            input: input.clone(),
+            path,
+            length,
+            swapped,
+            sequences: Sequences::default(),
+            ids: Vec::new(),
+            readers: Pool::new(reader),
+            index: Mutex::new(None),
+        };
+        file.read_sequences()?;
+        if file.sequences.is_empty() {
+            return Err(file.damaged(file.header.chromosome_tree, "the file has no sequences"));
+        }
+        Ok(file)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The sequences that have data, with their lengths.
+    pub(crate) fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    /// The error for damage found at `offset`.
+    pub(crate) fn damaged(&self, offset: u64, what: &str) -> Error {
+        Error::data(&self.path, format!("offset {offset}"), what)
+    }
+
+    /// The totals that the file holds; none if it holds none.
+    pub(crate) fn totals(&self) -> Result<Option<Totals>> {
+        if self.header.summary == 0 {
+            return Ok(None);
+        }
+        let bytes = self.bytes(self.header.summary, 24)?;
+        let mut fields = self.fields(&bytes);
+        let totals =
+            || Some(Totals { covered: fields.u64()?, min: fields.f64()?, max: fields.f64()? });
+        Ok({ totals }())
+    }
+
+    /// A bigBed's number of columns, and how many of them are BED's.
+    pub(crate) fn columns(&self) -> (usize, usize) {
+        (self.header.columns.0.into(), self.header.columns.1.into())
+    }
+
+    /// How many records a bigBed says it has.
+    pub(crate) fn records(&self) -> Result<u64> {
+        let bytes = self.bytes(self.header.data, 8)?;
+        Ok(self.fields(&bytes).u64().unwrap_or(0))
+    }
+
+    /// The description of a bigBed's columns; empty if it has none.
+    pub(crate) fn auto_sql(&self) -> Result<String> {
+        let longest = self.length.saturating_sub(self.header.auto_sql).min(LONGEST_TEXT);
+        let bytes = match self.header.auto_sql {
+            0 => Vec::new(),
+            offset => self.bytes(offset, longest)?,
+        };
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Calls `take` with the content of each block that may hold records overlapping the region,
+    /// its offset, and the sequence's identifier, in order, until it says stop.
+    pub(crate) fn each_block(
+        &self,
+        region: &Region,
+        mut take: impl FnMut(Fields<'_>, u64, u32) -> Result<bool>,
+    ) -> Result<()> {
+        let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
+        let index = self.index()?;
+        let id = self.ids[sequence];
+        self.lend(|reader| {
+            for block in index.overlapping(id, region.start, region.end) {
+                self.unpack(reader, block.offset, block.size)?;
+                let fields = Fields { bytes: &reader.block, swapped: self.swapped };
+                if !take(fields, block.offset, id)? {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn fields<'a>(&self, bytes: &'a [u8]) -> Fields<'a> {
+        Fields { bytes, swapped: self.swapped }
+    }
+
+    fn lend<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
+        self.readers.lend(|| Ok(Reader::new(self.input.open()?)), work)
+    }
+
+    /// Bytes of the file, which must be there.
+    fn bytes(&self, offset: u64, count: u64) -> Result<Vec<u8>> {
+        self.lend(|reader| {
+            self.fill(reader, offset, count)?;
+            Ok(std::mem::take(&mut reader.packed))
+        })
+    }
+
+    fn fill(&self, reader: &mut Reader, offset: u64, count: u64) -> Result<()> {
+        if offset.checked_add(count).is_none_or(|end| end > self.length) {
+            let what = "the file ends before this; is the copy complete?";
+            return Err(self.damaged(offset, what));
+        }
+        reader.packed.resize(count as usize, 0);
+        let read = reader
+            .io
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| reader.io.read_exact(&mut reader.packed));
+        read.map_err(|error| Error::io(&self.path, error))
+    }
+
+    /// Reads a block into the reader's buffer, unpacked.
+    fn unpack(&self, reader: &mut Reader, offset: u64, size: u64) -> Result<()> {
+        self.fill(reader, offset, size)?;
+        if self.header.unpacked_block == 0 {
+            std::mem::swap(&mut reader.packed, &mut reader.block);
+            return Ok(());
+        }
+        reader.inflate.reset(true);
+        reader.block.clear();
+        reader.block.reserve(self.header.unpacked_block as usize);
+        let done = reader.inflate.decompress_vec(
+            &reader.packed,
+            &mut reader.block,
+            FlushDecompress::Finish,
+        );
+        match done {
+            Ok(Status::StreamEnd) => Ok(()),
+            _ => Err(self.damaged(offset, "a block of data is damaged")),
+        }
+    }
+
+    /// The index of the data, read when first needed.
+    fn index(&self) -> Result<std::sync::Arc<Index>> {
+        let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*slot {
+            return Ok(index.clone());
+        }
+        let index = std::sync::Arc::new(Index::read(self, self.header.full_index)?);
+        *slot = Some(index.clone());
+        Ok(index)
+    }
+
+    /// Walks the tree of sequence names (supplementary tables 8 to 11).
+    fn read_sequences(&mut self) -> Result<()> {
+        let start = self.header.chromosome_tree;
+        let bytes = self.bytes(start, 32)?;
+        let mut fields = self.fields(&bytes);
+        let head =
+            || Some((fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?, fields.u64()?));
+        let (magic, key) = match { head }() {
+            Some((magic, _, key, 8, _)) => (magic, key as usize),
+            _ => return Err(self.damaged(start, "the list of sequences is damaged")),
+        };
+        if magic != CHROMOSOME_TREE || !(1..=1024).contains(&key) {
+            return Err(self.damaged(start, "the list of sequences is damaged"));
+        }
+        let mut nodes = vec![start + 32];
+        let mut found = Vec::new();
+        let mut visited = 0;
+        while let Some(offset) = nodes.pop() {
+            let bytes = self.bytes(offset, 4)?;
+            let (leaf, count) = (bytes[0] == 1, self.fields(&bytes[2..]).u16().unwrap_or(0));
+            let bytes = self.bytes(offset + 4, u64::from(count) * (key as u64 + 8))?;
+            // Each node takes room in the file: more of them than that are a circle.
+            visited += 4 + bytes.len() as u64;
+            if visited > self.length {
+                return Err(self.damaged(offset, "the list of sequences runs in a circle"));
+            }
+            let mut fields = self.fields(&bytes);
+            while let Some(name) = fields.take(key) {
+                match (leaf, fields) {
+                    (true, mut fields) => found.extend(sequence(name, &mut fields)),
+                    (false, mut fields) => nodes.extend(fields.u64()),
+                }
+                fields.take(8);
+            }
+        }
+        found.sort_by_key(|(_, id, _)| *id);
+        for (name, id, length) in found {
+            if !(1..=MAX_POSITION).contains(&length) {
+                let what = format!("sequence '{name}' is said to have {length} bases");
+                return Err(self.damaged(start, &what));
+            }
+            if self.sequences.index_or_add(&name) == self.ids.len() {
+                self.sequences.lengthen(self.ids.len(), length);
+                self.ids.push(id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name, identifier and length of a sequence.
+fn sequence(name: &[u8], fields: &mut Fields<'_>) -> Option<(String, u32, u32)> {
+    let name = name.split(|byte| *byte == 0).next()?;
+    Some((String::from_utf8_lossy(name).into_owned(), fields.u32()?, fields.u32()?))
+}
+
+impl Header {
+    /// Supplementary table 5.
+    fn read(mut fields: Fields<'_>) -> Option<Self> {
+        let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
+        let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);
+        let (summary, unpacked_block) = (fields.u64()?, fields.u32()?);
+        (unpacked_block <= LARGEST_BLOCK).then_some(Header {
+            chromosome_tree,
+            data,
+            full_index,
+            columns,
+            auto_sql,
+            summary,
+            unpacked_block,
+        })
+    }
+}

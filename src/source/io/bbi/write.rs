@@ -1,0 +1,275 @@
+//! Writes a bigWig from records in order, in one pass and constant memory: how text signals and
+//! coverage come to be read like every other signal.
+//!
+//! bigtools could write it, but wants the sequences' lengths beforehand, which text files do not
+//! say, and an asynchronous runtime, which this storey does not know. There are no zoom levels:
+//! [`crate::source::signals::bigwig`] does not read any.
+
+use flate2::{Compression, write::ZlibEncoder};
+use std::io::{self, Seek, SeekFrom, Write};
+
+const MAGIC: u32 = 0x888f_fc26;
+/// Records of a block, and entries of a node in either tree.
+const RECORDS: usize = 1024;
+const ENTRIES: usize = 256;
+/// The header and the totals behind it.
+const PREAMBLE: u64 = 104;
+
+/// Why a record was not taken.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It begins before the last one ends, or its sequence was left before.
+    Order,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Refused::Io(error)
+    }
+}
+
+/// A bigWig that is being written.
+pub(crate) struct Writer<W> {
+    out: W,
+    /// The sequences, in the order in which they came.
+    sequences: Vec<Sequence>,
+    seen: std::collections::HashSet<String>,
+    /// The records of the block that is being filled.
+    block: Vec<(u32, u32, f32)>,
+    blocks: Vec<Block>,
+    at: u64,
+    totals: Totals,
+}
+
+/// A sequence that is being written, or was.
+struct Sequence {
+    name: String,
+    /// Its length, as far as it is known; and where its last record ends.
+    length: u32,
+    end: u32,
+}
+
+/// A block that is written: its sequence, what it spans, where it lies.
+struct Block {
+    sequence: u32,
+    start: u32,
+    end: u32,
+    offset: u64,
+    size: u64,
+}
+
+#[derive(Default)]
+struct Totals {
+    covered: u64,
+    min: Option<f64>,
+    max: Option<f64>,
+    sum: f64,
+    squares: f64,
+}
+
+impl<W: Write + Seek> Writer<W> {
+    /// Begins a file.
+    pub(crate) fn new(mut out: W) -> io::Result<Self> {
+        out.write_all(&[0; PREAMBLE as usize + 8])?;
+        Ok(Writer {
+            out,
+            sequences: Vec::new(),
+            seen: Default::default(),
+            block: Vec::with_capacity(RECORDS),
+            blocks: Vec::new(),
+            at: PREAMBLE + 8,
+            totals: Totals::default(),
+        })
+    }
+
+    /// Adds a record, which must have bases. Those of a sequence must follow each other, sorted
+    /// and without overlap.
+    pub(crate) fn add(
+        &mut self,
+        sequence: &str,
+        start: u32,
+        end: u32,
+        value: f32,
+    ) -> Result<(), Refused> {
+        if self.sequences.last().is_none_or(|last| last.name != sequence) {
+            self.begin(sequence, 0)?;
+        }
+        self.add_here(start, end, value)
+    }
+
+    /// Begins the next sequence. What is not known of its length is where its last record ends.
+    pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Refused> {
+        if !self.seen.insert(name.to_owned()) {
+            return Err(Refused::Order);
+        }
+        self.flush()?;
+        self.sequences.push(Sequence { name: name.to_owned(), length, end: 0 });
+        Ok(())
+    }
+
+    /// Adds a record on the sequence that was begun last.
+    pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Refused> {
+        let last = self.sequences.last_mut().filter(|last| start >= last.end);
+        last.ok_or(Refused::Order)?.end = end;
+        self.totals.add(end - start, value);
+        self.block.push((start, end, value));
+        if self.block.len() == RECORDS { Ok(self.flush()?) } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let (Some(first), Some(last)) = (self.block.first(), self.block.last()) else {
+            return Ok(());
+        };
+        let sequence = self.sequences.len() as u32 - 1;
+        let (start, end) = (first.0, last.1);
+        let mut plain = Vec::with_capacity(24 + 12 * RECORDS);
+        // No step, no span, kind 1: each record has its own start and end.
+        for number in [sequence, start, end, 0, 0] {
+            plain.extend(number.to_le_bytes());
+        }
+        plain.extend([1, 0]);
+        plain.extend((self.block.len() as u16).to_le_bytes());
+        for (start, end, value) in self.block.drain(..) {
+            plain.extend(start.to_le_bytes());
+            plain.extend(end.to_le_bytes());
+            plain.extend(value.to_le_bytes());
+        }
+        // At once: the encoder clears its whole buffer each time it is given something.
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&plain)?;
+        let packed = packed.finish()?;
+        let size = packed.len() as u64;
+        self.blocks.push(Block { sequence, start, end, offset: self.at, size });
+        self.put(&packed)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.at += bytes.len() as u64;
+        self.out.write_all(bytes)
+    }
+
+    /// Writes what is left, the trees and the header; gives back what was written to.
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        self.flush()?;
+        let sequences = self.at;
+        self.put_sequences()?;
+        let index = self.at;
+        self.put_index()?;
+        self.put(&MAGIC.to_le_bytes())?;
+        self.out.seek(SeekFrom::Start(0))?;
+        let mut head = Vec::new();
+        head.extend(MAGIC.to_le_bytes());
+        // Version 4, no zoom levels.
+        head.extend(4u16.to_le_bytes());
+        head.extend(0u16.to_le_bytes());
+        // The list of sequences, the data, their index; no columns, no description, the totals.
+        for offset in [sequences, PREAMBLE, index, 0 /* columns, half of no description */] {
+            head.extend(offset.to_le_bytes());
+        }
+        head.extend([0; 4]);
+        head.extend(64u64.to_le_bytes());
+        head.extend((24 + 12 * RECORDS as u32).to_le_bytes());
+        head.extend(0u64.to_le_bytes());
+        head.extend(self.totals.covered.to_le_bytes());
+        let Totals { min, max, sum, squares, .. } = self.totals;
+        for number in [min.unwrap_or(0.0), max.unwrap_or(0.0), sum, squares] {
+            head.extend(number.to_le_bytes());
+        }
+        head.extend((self.blocks.len() as u64).to_le_bytes());
+        self.out.write_all(&head)?;
+        Ok(self.out)
+    }
+
+    /// The tree of sequences (supplementary tables 8 to 11): a root over leaves.
+    fn put_sequences(&mut self) -> io::Result<()> {
+        let mut named: Vec<(&str, u32, u32)> =
+            (0..).zip(&self.sequences).map(|(id, s)| (&*s.name, id, s.length.max(s.end))).collect();
+        named.sort_unstable();
+        let key = named.iter().map(|(name, ..)| name.len()).max().unwrap_or(1);
+        let padded = |name: &str| {
+            let mut name = name.as_bytes().to_vec();
+            name.resize(key, 0);
+            name
+        };
+        let mut tree = Vec::new();
+        for number in [0x78ca_8c91, ENTRIES as u32, key as u32, 8] {
+            tree.extend(number.to_le_bytes());
+        }
+        tree.extend((named.len() as u64).to_le_bytes());
+        tree.extend([0; 8]);
+        let leaves: Vec<_> = named.chunks(ENTRIES).collect();
+        let node = (4 + ENTRIES * (key + 8)) as u64;
+        let first = self.at + 32 + 4 + (leaves.len() * (key + 8)) as u64;
+        tree.extend(head_of_node(false, leaves.len()));
+        for (place, leaf) in (0..).zip(&leaves) {
+            tree.extend(padded(leaf[0].0));
+            tree.extend((first + place * node).to_le_bytes());
+        }
+        for leaf in &leaves {
+            tree.extend(head_of_node(true, leaf.len()));
+            for (name, id, length) in *leaf {
+                tree.extend(padded(name));
+                tree.extend(id.to_le_bytes());
+                tree.extend(length.to_le_bytes());
+            }
+        }
+        self.put(&tree)
+    }
+
+    /// The tree of blocks (supplementary tables 14 to 17): a root over leaves.
+    fn put_index(&mut self) -> io::Result<()> {
+        let span = |blocks: &[Block], out: &mut Vec<u8>| {
+            let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return };
+            for number in [first.sequence, first.start, last.sequence, last.end] {
+                out.extend(number.to_le_bytes());
+            }
+        };
+        let mut tree = Vec::new();
+        for number in [0x2468_ace0, ENTRIES as u32] {
+            tree.extend(number.to_le_bytes());
+        }
+        tree.extend((self.blocks.len() as u64).to_le_bytes());
+        let before = tree.len();
+        span(&self.blocks, &mut tree);
+        tree.resize(before + 16, 0);
+        tree.extend(self.at.to_le_bytes());
+        tree.extend((RECORDS as u32).to_le_bytes());
+        tree.extend([0; 4]);
+        // A root's entries are counted in 16 bits: leaves grow where there are very many blocks.
+        let entries = ENTRIES.max(self.blocks.len().div_ceil(60_000));
+        let leaves: Vec<_> = self.blocks.chunks(entries).collect();
+        let node = (4 + entries * 32) as u64;
+        let first = self.at + 48 + 4 + (leaves.len() * 24) as u64;
+        tree.extend(head_of_node(false, leaves.len()));
+        for (place, leaf) in (0..).zip(&leaves) {
+            span(leaf, &mut tree);
+            tree.extend((first + place * node).to_le_bytes());
+        }
+        for leaf in &leaves {
+            tree.extend(head_of_node(true, leaf.len()));
+            for block in *leaf {
+                span(std::slice::from_ref(block), &mut tree);
+                tree.extend(block.offset.to_le_bytes());
+                tree.extend(block.size.to_le_bytes());
+            }
+        }
+        self.put(&tree)
+    }
+}
+
+fn head_of_node(leaf: bool, entries: usize) -> [u8; 4] {
+    let [low, high] = (entries as u16).to_le_bytes();
+    [u8::from(leaf), 0, low, high]
+}
+
+impl Totals {
+    fn add(&mut self, bases: u32, value: f32) {
+        let value = f64::from(value);
+        self.covered += u64::from(bases);
+        self.min = Some(self.min.map_or(value, |min| min.min(value)));
+        self.max = Some(self.max.map_or(value, |max| max.max(value)));
+        self.sum += value * f64::from(bases);
+        self.squares += value * value * f64::from(bases);
+    }
+}

@@ -1,0 +1,382 @@
+//! Lines of a text file, numbered, so that an error can say where.
+//!
+//! Files are read in blocks of whole lines: [`Lines`] goes through them one by one, [`in_parallel`]
+//! parses several at a time.
+
+use crate::bytes::Input;
+use crate::bytes::Progress;
+use crate::bytes::{mark, unreadable};
+use crate::error::{Error, Result};
+use crate::genome::MAX_POSITION;
+use memchr::{memchr, memchr_iter, memrchr};
+use std::fmt::Display;
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// No line of a genomic text format is longer; a file without line ends must not fill the memory.
+const LONGEST_LINE: usize = 16 << 20;
+/// How much is read at once: long enough that a thread has work, short enough for its cache.
+const BLOCK: usize = 1 << 20;
+
+/// Some whole lines of a file.
+#[derive(Default)]
+pub(crate) struct Block {
+    path: PathBuf,
+    text: String,
+    /// The number of the first line.
+    first: u64,
+}
+
+impl Block {
+    /// The line that begins at byte `at`, which must lie inside; and where the next one begins.
+    fn line(&self, at: usize, number: u64) -> (Line<'_>, usize) {
+        let rest = &self.text[at..];
+        let length = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        let text = rest[..length].trim_end_matches('\r');
+        (Line { text, at: At::Line(number), path: &self.path }, at + length + 1)
+    }
+
+    /// The lines in order.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let (mut at, mut number) = (0, self.first);
+        std::iter::from_fn(move || {
+            (at < self.text.len()).then(|| {
+                let (line, next) = self.line(at, number);
+                (at, number) = (next, number + 1);
+                line
+            })
+        })
+    }
+}
+
+/// Reads a file, plain or packed, block by block.
+struct Blocks {
+    path: PathBuf,
+    reader: Box<dyn BufRead + Send>,
+    /// What was read of the line that the next block begins with.
+    rest: Vec<u8>,
+    /// The number of that line.
+    line: u64,
+}
+
+impl Blocks {
+    fn open(input: &Input, progress: &Progress) -> Result<Self> {
+        let (path, reader) = (input.path().into(), input.watched(progress)?);
+        Ok(Blocks { path, reader, rest: Vec::new(), line: 1 })
+    }
+
+    fn next(&mut self) -> Result<Option<Unchecked>> {
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.reserve(BLOCK);
+        loop {
+            let read = self.reader.by_ref().take(BLOCK as u64).read_to_end(&mut bytes);
+            let read = read.map_err(|error| {
+                let line = self.line + lines_in(&bytes);
+                unreadable(&self.path, &format!("after line {}", line - 1), error)
+            })?;
+            if read == 0 {
+                break;
+            }
+            let end = memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
+            if bytes.len() - end > LONGEST_LINE {
+                let place = format!("line {}", self.line + lines_in(&bytes));
+                let message = "the line is too long; is this a text file?";
+                return Err(Error::data(&self.path, place, message));
+            }
+            if end > 0 {
+                self.rest = bytes.split_off(end);
+                break;
+            }
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let first = self.line;
+        if first == 1 {
+            drop(bytes.drain(..mark(&bytes)));
+        }
+        self.line += lines_in(&bytes);
+        Ok(Some(Unchecked { path: self.path.clone(), bytes, first }))
+    }
+}
+
+fn lines_in(bytes: &[u8]) -> u64 {
+    memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// A block that may be no text.
+struct Unchecked {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    first: u64,
+}
+
+impl Unchecked {
+    fn check(self) -> Result<Block> {
+        let Unchecked { path, bytes, first } = self;
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Block { path, text, first }),
+            Err(error) => {
+                let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let place = format!("line {}", first + lines_in(good));
+                Err(Error::data(&path, place, "the line is not UTF-8 text"))
+            }
+        }
+    }
+}
+
+/// Reads a file, plain or packed, line by line.
+pub(crate) struct Lines {
+    blocks: Blocks,
+    block: Block,
+    at: usize,
+    number: u64,
+}
+
+impl Lines {
+    /// Opens the file, of which only the beginning is wanted.
+    pub(crate) fn open(input: &Input) -> Result<Self> {
+        Self::watched(input, &Progress::default())
+    }
+
+    /// Opens the file, and tells how far it is read.
+    pub(crate) fn watched(input: &Input, progress: &Progress) -> Result<Self> {
+        let blocks = Blocks::open(input, progress)?;
+        Ok(Lines { blocks, block: Block::default(), at: 0, number: 0 })
+    }
+
+    /// The next line without its end (`\n` or `\r\n`), and its place in the file.
+    pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
+        if self.at >= self.block.text.len() {
+            let Some(block) = self.blocks.next()? else { return Ok(None) };
+            self.block = block.check()?;
+            (self.number, self.at) = (self.block.first, 0);
+        }
+        let (line, next) = self.block.line(self.at, self.number);
+        (self.at, self.number) = (next, self.number + 1);
+        Ok(Some(line))
+    }
+}
+
+/// Parses the blocks of a file on all cores; the results come in the order of the file. The error
+/// is that of the first line that has one.
+pub(crate) fn in_parallel<T: Send>(
+    input: &Input,
+    progress: &Progress,
+    parse: impl Fn(&Block) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let blocks = Mutex::new((0, Blocks::open(input, progress)?));
+    let failed = AtomicBool::new(false);
+    // Reading is the part that cannot be shared: one thread reads while the others parse.
+    let next = || -> Option<(usize, Result<Unchecked>)> {
+        let (index, blocks) = &mut *blocks.lock().ok()?;
+        *index += 1;
+        Some((*index, blocks.next().transpose()?))
+    };
+    let work = || {
+        let mut parsed = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let Some((index, block)) = next() else { break };
+            let result = block.and_then(Unchecked::check).and_then(|block| parse(&block));
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            parsed.push((index, result));
+        }
+        parsed
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut parsed = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut parsed = Vec::new();
+        for worker in workers {
+            match worker.join() {
+                Ok(mut part) => parsed.append(&mut part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        parsed
+    });
+    parsed.sort_by_key(|(index, _)| *index);
+    parsed.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A line and its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a str,
+    at: At,
+    path: &'a Path,
+}
+
+/// Where a line stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    /// Its number, from 1 on.
+    Line(u64),
+    /// The virtual offset at which it was read: with an index, nobody counts the lines before it.
+    Offset(u64),
+    /// The number, from 1 on, of the binary record that it was.
+    Record(u64),
+}
+
+impl<'a> Line<'a> {
+    /// A line that was read at that virtual offset.
+    pub(crate) fn at_offset(text: &'a str, offset: u64, path: &'a Path) -> Self {
+        Line { text, at: At::Offset(offset), path }
+    }
+
+    /// A line made of this one, at its place.
+    pub(crate) fn with_text<'b>(self, text: &'b str) -> Line<'b>
+    where
+        'a: 'b,
+    {
+        Line { text, ..self }
+    }
+
+    /// A line that stands for the binary record of that number.
+    pub(crate) fn of_record(text: &'a str, number: u64, path: &'a Path) -> Self {
+        Line { text, at: At::Record(number), path }
+    }
+}
+
+impl Line<'_> {
+    /// An error at this line.
+    pub(crate) fn error(&self, message: impl Into<String>) -> Error {
+        let place = match self.at {
+            At::Line(number) => format!("line {number}"),
+            At::Offset(offset) => format!("virtual offset {offset}"),
+            At::Record(number) => format!("record {number}"),
+        };
+        Error::data(self.path, place, message)
+    }
+
+    /// A coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.
+    pub(crate) fn position(&self, text: &str, what: impl Display) -> Result<u32> {
+        match text.parse::<u32>() {
+            Ok(position) if position <= MAX_POSITION && !text.starts_with('+') => Ok(position),
+            _ => {
+                let digits =
+                    |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                let problem = match text.strip_prefix('-') {
+                    Some(rest) if digits(rest) => "is negative",
+                    None if digits(text) => "is beyond 2,147,483,647",
+                    _ => "is not a whole number",
+                };
+                Err(self.error(format!("{what} {problem}: '{}'", shortened(text))))
+            }
+        }
+    }
+
+    /// The interval from `start` to `end` as 0-based and half-open; in the file the first base of
+    /// a sequence is number `first` (0: the end is not included, 1: it is).
+    pub(crate) fn interval(
+        &self,
+        (start, start_is): (&str, impl Display),
+        (end, end_is): (&str, impl Display),
+        first: u32,
+    ) -> Result<(u32, u32)> {
+        let start = self.position(start, &start_is)?;
+        let end = self.position(end, end_is)?;
+        match start.checked_sub(first) {
+            None => Err(self.error(format!("{start_is} is 0, but counts from 1"))),
+            Some(start_0) if end < start_0 || (first == 1 && end < start) => {
+                Err(self.error(format!("the end ({end}) lies before the start ({start})")))
+            }
+            Some(start) => Ok((start, end)),
+        }
+    }
+}
+
+/// A field for an error message: never more than 40 characters of a file's content.
+pub(crate) fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &[u8]) -> (tempfile::NamedTempFile, Input) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let input = Input::File(file.path().into());
+        (file, input)
+    }
+
+    /// More than three blocks, with lines of all lengths.
+    fn long_text() -> String {
+        (0..60_000u32).map(|n| format!("{n} {}\n", "x".repeat(n as usize % 101))).collect()
+    }
+
+    #[test]
+    fn both_ways_of_reading_give_every_line_with_its_number() {
+        let text = long_text();
+        assert!(text.len() > 3 * BLOCK);
+        let (_file, input) = file(text.as_bytes());
+        let mut lines = Lines::open(&input).unwrap();
+        let mut one_by_one = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            one_by_one.push((line.at, line.text.to_owned()));
+        }
+        let blocks = in_parallel(&input, &Progress::default(), |block| {
+            Ok(block.lines().map(|l| (l.at, l.text.to_owned())).collect::<Vec<_>>())
+        });
+        let numbered = (1..).map(At::Line).zip(text.lines().map(str::to_owned));
+        let expected: Vec<_> = numbered.collect();
+        assert_eq!(one_by_one, expected);
+        assert_eq!(blocks.unwrap().concat(), expected);
+    }
+
+    #[test]
+    fn the_first_error_of_the_file_is_told() {
+        let (_file, input) = file(long_text().as_bytes());
+        let error = in_parallel(&input, &Progress::default(), |block| {
+            let bad = block.lines().zip(block.first..).find(|(_, number)| *number > 20_000);
+            bad.map_or(Ok(()), |(line, _)| Err(line.error("bad")))
+        });
+        assert!(error.unwrap_err().to_string().ends_with("line 20001: bad"));
+    }
+
+    #[test]
+    fn lines_end_in_any_way() {
+        let (_file, input) = file(b"a\r\n\nb");
+        let mut lines = Lines::open(&input).unwrap();
+        let mut next = || lines.next().unwrap().map(|line| line.text.to_owned());
+        assert_eq!(
+            [next(), next(), next(), next()].map(|l| l.unwrap_or("end".into())),
+            ["a", "", "b", "end"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_is_said_with_its_line() {
+        let error = |text: &[u8]| {
+            let (_file, input) = file(text);
+            let mut lines = Lines::open(&input).unwrap();
+            loop {
+                match lines.next() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return String::new(),
+                    Err(error) => return error.to_string(),
+                }
+            }
+        };
+        assert!(error(b"a\nb\n\xff\xfe\n").ends_with("line 3: the line is not UTF-8 text"));
+        let endless = [b"a\n".as_slice(), &vec![b'x'; LONGEST_LINE + 2]].concat();
+        assert!(error(&endless).contains("line 2: the line is too long"));
+    }
+
+    #[test]
+    fn intervals_become_half_open() {
+        let line = Line { text: "", at: At::Line(1), path: Path::new("x") };
+        let interval = |start, end, first| {
+            line.interval((start, "start"), (end, "end"), first).map_err(|e| e.to_string())
+        };
+        assert_eq!(interval("10", "20", 0), Ok((10, 20)));
+        assert_eq!(interval("11", "20", 1), Ok((10, 20)));
+        assert_eq!(interval("7", "7", 0), Ok((7, 7)));
+        assert!(interval("8", "7", 1).unwrap_err().contains("lies before"));
+        assert!(interval("0", "7", 1).unwrap_err().contains("counts from 1"));
+    }
+}

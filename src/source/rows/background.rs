@@ -1,0 +1,222 @@
+//! What takes long to open: a thread opens it while a source without rows stands in its place.
+
+use crate::bytes::{Input, Progress};
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences};
+use crate::source::build_handle::Opened;
+use crate::source::{
+    ColumnInfo, ColumnKind, Context, Level, Making, Shape, Source, unknown_column,
+};
+use crate::table::Table;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// So many rows, from the first on, show what a large file of text holds.
+pub(crate) const GLANCE: usize = 10_000;
+
+/// What a look at the beginning of a file shows of a source that is not made yet.
+pub(crate) struct Glance {
+    pub(crate) shape: Shape,
+    pub(crate) sequences: Sequences,
+    pub(crate) knows_lengths: bool,
+    pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) first_view: Option<Region>,
+}
+
+impl Glance {
+    /// What a source of the first rows shows.
+    pub(crate) fn of(first: &dyn Source) -> Self {
+        let kind = |kind| match kind {
+            ColumnKind::Number(_) => ColumnKind::Number(None),
+            ColumnKind::Text => ColumnKind::Text,
+        };
+        let column = |info: &ColumnInfo| ColumnInfo { kind: kind(info.kind), ..info.clone() };
+        Glance {
+            shape: first.shape(),
+            sequences: first.sequences().clone(),
+            knows_lengths: false,
+            columns: first.columns().iter().map(column).collect(),
+            first_view: first.first_view(),
+        }
+    }
+}
+
+/// Opens a source as `open` does. If that takes longer than the context has patience, it goes on in
+/// a thread of its own, and what `glance` shows is listed meanwhile.
+pub(crate) fn patiently(
+    input: &Input,
+    context: &Context,
+    glance: impl FnOnce() -> Result<Glance>,
+    open: impl FnOnce(&Context) -> Opened + Send + 'static,
+) -> Opened {
+    let Some(patience) = context.patience else { return open(context) };
+    let making = Arc::new(Making::default());
+    let (maker, outer) = (making.clone(), context.progress.clone());
+    let progress = Progress::to(move |file, part| {
+        maker.part.store(part.unwrap_or(1.0).to_bits(), Ordering::Relaxed);
+        outer.forward(file, part);
+    });
+    let (maker, context) = (making.clone(), Context { progress, ..context.clone() });
+    let work = move || {
+        let _turn = TURNS.take();
+        let opened = catch_unwind(AssertUnwindSafe(|| open(&context)));
+        maker.finish(opened.unwrap_or_else(|_| Err(Error::Bug("a reader panicked".into()))));
+    };
+    let name = "making".to_owned();
+    let thread = std::thread::Builder::new().name(name).spawn(work);
+    thread.map_err(|error| Error::io(input.path(), error))?;
+    match making.wait(patience) {
+        Some(opened) => opened,
+        None => Ok(Box::new(Unfinished { glance: glance()?, making })),
+    }
+}
+
+/// Stands in the place of a source that is being made.
+struct Unfinished {
+    glance: Glance,
+    making: Arc<Making>,
+}
+
+impl Source for Unfinished {
+    fn shape(&self) -> Shape {
+        self.glance.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.glance.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.glance.knows_lengths
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.glance.columns
+    }
+
+    fn rows(&self, _: &Region, _: Level) -> u64 {
+        0
+    }
+
+    fn first_view(&self) -> Option<Region> {
+        self.glance.first_view.clone()
+    }
+
+    fn read(&self, _: &Region, _: Level, columns: &[&str]) -> Result<Table> {
+        let known = |name: &str| self.glance.columns.iter().any(|column| *column.name == *name);
+        match columns.iter().find(|name| !known(name)) {
+            Some(name) => Err(unknown_column(name, &self.glance.columns)),
+            None => Ok(Table::empty(columns)),
+        }
+    }
+
+    fn making(&self) -> Option<&Arc<Making>> {
+        Some(&self.making)
+    }
+}
+
+/// Lets as many sources be made at once as there are cores: a hundred files must not make the
+/// machine useless for those that are there already.
+struct Turns {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+static TURNS: Turns = Turns { taken: Mutex::new(0), freed: Condvar::new() };
+
+impl Turns {
+    fn take(&'static self) -> Turn {
+        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(taken, |taken| *taken >= most);
+        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        Turn(self)
+    }
+}
+
+/// A turn, until it is dropped.
+struct Turn(&'static Turns);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Mock;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    const INPUT: Input = Input::Memory(std::path::PathBuf::new(), b"");
+
+    fn glance() -> Result<Glance> {
+        let value = ColumnInfo { name: "value".into(), kind: ColumnKind::Text };
+        Ok(Glance {
+            shape: Shape::Sparse,
+            sequences: [("1", 9)].into_iter().collect(),
+            knows_lengths: false,
+            columns: vec![value],
+            first_view: None,
+        })
+    }
+
+    fn impatient() -> Context {
+        Context { patience: Some(Duration::ZERO), ..Context::default() }
+    }
+
+    #[test]
+    fn what_takes_long_is_listed_without_rows_and_handed_over_when_it_is_made() {
+        let (go, wait) = mpsc::channel::<()>();
+        let open = move |context: &Context| {
+            context.progress.tell(INPUT.path(), 0.42);
+            let _ = wait.recv();
+            Ok(Box::new(Mock::new(1)) as Box<dyn Source>)
+        };
+        let (told, hear) = mpsc::channel();
+        let progress = Progress::to(move |_, part| told.send(part).unwrap());
+        let context = Context { progress, ..impatient() };
+        let source = patiently(&INPUT, &context, glance, open).unwrap();
+        assert_eq!(hear.recv().unwrap(), Some(0.42));
+        let making = source.making().unwrap();
+        assert_eq!(making.percent(), 42);
+        let region = Region::new("1", 0, 9);
+        let table = source.read(&region, Level::Records, &["value"]).unwrap();
+        assert_eq!((table.len(), table.columns.len()), (0, 1));
+        assert!(source.read(&region, Level::Records, &["valeu"]).is_err());
+        let (made, get) = mpsc::channel();
+        making.then(move |source| made.send(source.unwrap().shape()).unwrap());
+        drop(go);
+        assert_eq!(get.recv().unwrap(), Mock::new(1).shape());
+    }
+
+    #[test]
+    fn a_mistake_in_the_thread_is_an_error_and_the_next_has_its_turn() {
+        for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
+            let (go, wait) = mpsc::channel::<()>();
+            let open = move |_: &Context| {
+                let _ = wait.recv();
+                panic!("on purpose")
+            };
+            let source = patiently(&INPUT, &impatient(), glance, open).unwrap();
+            let (made, get) = mpsc::channel();
+            source.making().unwrap().then(move |source| made.send(source.err()).unwrap());
+            drop(go);
+            assert!(get.recv().unwrap().unwrap().to_string().contains("panicked"));
+        }
+    }
+
+    #[test]
+    fn who_has_time_waits() {
+        let open = |_: &Context| Ok(Box::new(Mock::new(1)) as Box<dyn Source>);
+        for patience in [None, Some(Duration::from_secs(60))] {
+            let context = Context { patience, ..Context::default() };
+            let source = patiently(&INPUT, &context, || unreachable!(), open).unwrap();
+            assert!(source.making().is_none());
+        }
+    }
+}

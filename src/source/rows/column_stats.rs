@@ -1,0 +1,82 @@
+//! What columns hold, as all rows of a file tell it one after the other.
+
+use crate::source::ColumnKind;
+use crate::source::io::delimited::number;
+use std::fmt::{Display, Formatter, Result};
+
+/// What a column holds, as far as it was seen: numbers unless a field was text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Held {
+    text: bool,
+    range: Option<(f64, f64)>,
+}
+
+impl Held {
+    /// Takes the column's field of the next row.
+    pub(crate) fn see(&mut self, field: &str) {
+        if self.text {
+            return;
+        }
+        match number(field) {
+            None => self.text = true,
+            Some(n) if !n.is_finite() => {}
+            Some(n) => {
+                let (low, high) = self.range.unwrap_or((n, n));
+                self.range = Some((n.min(low), n.max(high)));
+            }
+        }
+    }
+
+    /// What the column is served as; a column of nothing is text.
+    pub(crate) fn kind(&self) -> ColumnKind {
+        match self.range {
+            Some(range) if !self.text => ColumnKind::Number(Some(range)),
+            _ => ColumnKind::Text,
+        }
+    }
+
+    /// What was written of a column.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.split_once(' ') {
+            None => (text == TEXT).then_some(Held { text: true, range: None }),
+            Some((low, high)) => {
+                let range = Some((low.parse().ok()?, high.parse().ok()?));
+                Some(Held { text: false, range })
+            }
+        }
+    }
+}
+
+const TEXT: &str = "text";
+
+impl Display for Held {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self.kind() {
+            ColumnKind::Number(Some((low, high))) => write!(f, "{low} {high}"),
+            _ => f.write_str(TEXT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_numbers_until_one_is_text_and_are_read_as_written() {
+        let cases: [(&[&str], _); 5] = [
+            (&["3", ".", "-0.1", "1e300"], ColumnKind::Number(Some((-0.1, 1e300)))),
+            (&["3", "x", "5"], ColumnKind::Text),
+            (&[".", "", "NA"], ColumnKind::Text),
+            (&["inf"], ColumnKind::Text),
+            (&[], ColumnKind::Text),
+        ];
+        for (fields, kind) in cases {
+            let mut held = Held::default();
+            fields.iter().for_each(|field| held.see(field));
+            assert_eq!(held.kind(), kind);
+            assert_eq!(Held::parse(&held.to_string()).unwrap().kind(), kind);
+        }
+        assert_eq!(Held::parse("x y"), None);
+    }
+}

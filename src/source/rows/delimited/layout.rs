@@ -1,0 +1,105 @@
+//! Which field of a line is what.
+
+use crate::bytes::Input;
+use crate::error::Result;
+use crate::source::io::delimited::{DRAWING, Separator, unquoted};
+use crate::source::io::lines::Line;
+use crate::source::rows::collector::Place;
+use crate::source::rows::sorted_copy::Remedy;
+use crate::source::rows::tabix;
+use std::fmt::{Formatter, from_fn};
+
+/// Which field of a line is what.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Layout {
+    pub(crate) separator: Separator,
+    /// The names of all fields, in their order.
+    pub(crate) names: Vec<String>,
+    pub(crate) sequence: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) strand: Option<usize>,
+    /// The number of a sequence's first base: 0, and ends are not included; or 1, and they are.
+    pub(crate) first: u32,
+}
+
+const SEQUENCE: &[&str] =
+    &["chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "genoname", "tname", "contig"];
+const START: &[&str] =
+    &["chromstart", "start", "genostart", "txstart", "tstart", "pos", "position"];
+const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop"];
+
+impl Layout {
+    /// The layout that a header's names show, if they show where rows lie. Starts count from 0 in
+    /// tables of UCSC (`chromStart`, `txStart`) and where the header is a comment, as in BED; else
+    /// from 1, as R and spreadsheets have them.
+    pub(crate) fn from_header(line: &str, separator: Separator) -> Option<Layout> {
+        let comment = line.starts_with('#');
+        let names = separator.split(line.trim_start_matches(['#', ' ']));
+        let names: Vec<String> = names.into_iter().map(|name| unquoted(name).to_owned()).collect();
+        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let find = |known: &[&str]| lower.iter().position(|name| known.contains(&name.as_str()));
+        let (sequence, start) = (find(SEQUENCE)?, find(START)?);
+        let single = lower[start].starts_with("pos");
+        let end = if single { Some(start) } else { find(END) }?;
+        let from_0 =
+            (comment && !single) || !matches!(lower[start].as_str(), "start" | "pos" | "position");
+        let strand = find(&["strand"]);
+        Some(Layout { separator, names, sequence, start, end, strand, first: u32::from(!from_0) })
+    }
+
+    /// The fields that are served as columns: neither the place nor what only draws the row.
+    pub(crate) fn served(&self) -> impl Iterator<Item = usize> {
+        let place = [Some(self.sequence), Some(self.start), Some(self.end), self.strand];
+        (0..self.names.len()).filter(move |field| {
+            !place.contains(&Some(*field)) && !DRAWING.contains(&self.names[*field].as_str())
+        })
+    }
+
+    /// The layout in the words of tabix's options.
+    fn for_tabix(&self) -> String {
+        let [sequence, start, end] = [self.sequence, self.start, self.end].map(|field| field + 1);
+        let zero = if self.first == 0 { "-0 " } else { "" };
+        format!("{zero}-s {sequence} -b {start} -e {end}")
+    }
+
+    /// What spares a large file its copy.
+    pub(super) fn remedy(&self, input: &Input) -> Remedy {
+        tabix::remedy(input, [self.sequence + 1, self.start + 1], &self.for_tabix())
+    }
+
+    /// The place of the row that a line's fields hold.
+    pub(crate) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<Place<'a>> {
+        let at = |index: usize| {
+            let name = move |f: &mut Formatter<'_>| {
+                write!(f, "{} (column {})", self.names[index], index + 1)
+            };
+            (unquoted(fields[index]), from_fn(name))
+        };
+        let (start, end) = line.interval(at(self.start), at(self.end), self.first)?;
+        match unquoted(fields[self.sequence]) {
+            "" => Err(line.error("the sequence's name is empty")),
+            sequence => Ok((sequence, start, end)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_tell_where_rows_lie_and_how_they_count() {
+        let layout = |header: &str| {
+            let layout = Layout::from_header(header, Separator::Tab)?;
+            Some((layout.sequence, layout.start, layout.end, layout.strand, layout.first))
+        };
+        assert_eq!(layout("#bin\tchrom\tchromStart\tchromEnd\tname"), Some((1, 2, 3, None, 0)));
+        assert_eq!(layout("gene\tchr\tstart\tend\tstrand\ts1"), Some((1, 2, 3, Some(4), 1)));
+        assert_eq!(layout("#chr\tstart\tend"), Some((0, 1, 2, None, 0)));
+        assert_eq!(layout("chr\tpos\ts1"), Some((0, 1, 1, None, 1)));
+        assert_eq!(layout("gene\ts1\ts2"), None);
+        let table = Layout::from_header("#bin\tchrom\tchromStart\tchromEnd", Separator::Tab);
+        assert_eq!(table.unwrap().for_tabix(), "-0 -s 2 -b 3 -e 4");
+    }
+}

@@ -1,0 +1,371 @@
+//! Features of a file that is read by region, never whole: how every large indexed format is
+//! served.
+//!
+//! Ranks, and the rows that wide views show, come from one [`Census`] of a sequence, made when its
+//! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
+
+mod builder;
+mod by_region;
+mod named;
+mod saved;
+
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequences};
+use crate::source::grid::{bins, starts_by_reading};
+use crate::source::io::delimited::number;
+use crate::source::rows::names::is_accession;
+pub(crate) use crate::source::rows::rank_index::Census;
+use crate::source::rows::rank_index::{self, COARSE, FINEST};
+use crate::source::rows::records::{Records, Use};
+use crate::source::{CLOSE, ColumnInfo, Hit, Level, Shape, Source, unknown_column};
+use crate::table::Table;
+pub(crate) use builder::{Builder, number as number_of};
+pub(crate) use by_region::{About, ByRegion, Flow, Row};
+pub(crate) use saved::{Saved, Saving};
+use std::cmp::Reverse;
+use std::ops::{ControlFlow, Range};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Features that are read by region, as a [`Source`].
+pub(crate) struct Indexed<F> {
+    file: F,
+    about: About,
+    /// The columns that are served, and their places in [`About::columns`].
+    served: (Vec<ColumnInfo>, Vec<usize>),
+    censuses: Vec<Mutex<Option<Arc<Census>>>>,
+    /// What can be searched, once it has been read.
+    names: Mutex<Option<Arc<Records>>>,
+}
+
+/// The first view shows so many rows, unless they lie too far apart.
+const FIRST_VIEW_ROWS: usize = 150;
+const FIRST_VIEW_BASES: u32 = 3_000_000;
+
+impl<F: ByRegion> Indexed<F> {
+    /// A source of the `wanted` columns, all if none are named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a column that is not there.
+    pub(crate) fn new(file: F, about: About, wanted: Option<&[String]>) -> Result<Self> {
+        let find = |name: &String| {
+            let at = about.columns.iter().position(|column| *column.name == **name);
+            at.ok_or_else(|| unknown_column(name, &about.columns))
+        };
+        let served: Vec<usize> = match wanted {
+            Some(names) => names.iter().map(find).collect::<Result<_>>()?,
+            None => (0..about.columns.len()).collect(),
+        };
+        let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
+        let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
+        Ok(Indexed { file, about, served: (infos, served), censuses, names: Mutex::new(None) })
+    }
+
+    /// As [`ByRegion::each`], for a `take` that may fail.
+    fn each(
+        &self,
+        sequence: usize,
+        bases: Range<u32>,
+        mut take: impl FnMut(Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut failed = Ok(());
+        self.file.each(sequence, bases, &mut |row| match take(row) {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => ControlFlow::Break(Ok(())),
+            Err(error) => {
+                failed = Err(error);
+                ControlFlow::Break(Ok(()))
+            }
+        })?;
+        failed
+    }
+
+    fn builder(&self, columns: &[usize]) -> Builder {
+        Builder::new(columns.iter().map(|index| &self.about.columns[*index]))
+    }
+
+    /// Adds a row's fields of those columns.
+    fn add(
+        &self,
+        to: &mut Builder,
+        sequence: &str,
+        row: &Row<'_>,
+        columns: &[usize],
+    ) -> Result<()> {
+        to.push(sequence, row, |put| self.file.fields(row, columns, put)).map_err(|what| {
+            Error::data(self.file.path(), format!("{sequence}:{}", row.start + 1), what)
+        })
+    }
+
+    fn length(&self, sequence: usize) -> u32 {
+        self.about.sequences.at(sequence).length
+    }
+
+    /// The census of a sequence, made by the first who asks while others wait.
+    fn census(&self, sequence: usize) -> Result<Arc<Census>> {
+        let mut slot = self.censuses[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(census) = &*slot {
+            return Ok(census.clone());
+        }
+        let census = match self.file.saved(sequence) {
+            Some(census) => census,
+            None => self.count(sequence)?,
+        };
+        Ok(slot.insert(Arc::new(census)).clone())
+    }
+
+    /// Reads a whole sequence.
+    fn count(&self, sequence: usize) -> Result<Census> {
+        let name = &self.about.sequences.at(sequence).name;
+        let hidden = self.about.shape == Shape::Reads;
+        let mut counter = rank_index::Counter::new();
+        // Which rows to show is decided by columns that need not be served.
+        let mut kept = self.served.1.clone();
+        let decisive = [self.about.importance, self.gene()].into_iter().flatten();
+        kept.extend(decisive.filter(|column| !self.served.1.contains(column)));
+        let mut best = self.builder(&kept);
+        let mut last = 0;
+        self.each(sequence, 0..u32::MAX, |row| {
+            if row.start < last {
+                let place = format!("{name}:{}", row.start + 1);
+                let message = "rows are not sorted by start; sort and index the file again";
+                return Err(Error::data(self.file.path(), place, message));
+            }
+            last = row.start;
+            match counter.add(&row, self.weight(&row)) {
+                // Wide views show none of them.
+                Some(row) if !hidden => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
+                _ => Ok(true),
+            }
+        })?;
+        if let Some(row) = counter.finish().filter(|_| !hidden) {
+            self.add(&mut best, name, &row.row(), &kept)?;
+        }
+        let name_of = |column: Option<usize>| column.map(|at| &*self.about.columns[at].name);
+        let (name, importance) = (name_of(self.gene()), name_of(self.about.importance));
+        let how = Use { shape: self.about.shape, name, importance };
+        Ok(counter.census(Records::new(best.rows(), how)))
+    }
+
+    /// The census of a sequence if there is one already.
+    fn counted(&self, sequence: usize) -> Option<Arc<Census>> {
+        // A census under way holds the lock: as good as none.
+        self.censuses[sequence].try_lock().ok().and_then(|slot| slot.clone())
+    }
+
+    /// The column of the names of genes, if rows are genes.
+    fn gene(&self) -> Option<usize> {
+        self.about.name.filter(|_| self.about.shape == Shape::Genes)
+    }
+
+    /// What makes a row worth showing; negative infinity if nothing does. Of genes, as
+    /// [`Records`] decides: that people know them by a name.
+    fn weight(&self, row: &Row<'_>) -> f64 {
+        if let Some(column) = self.gene() {
+            let mut known = false;
+            self.file.fields(row, &[column], &mut |name| known = !is_accession(name));
+            return if known { 0.0 } else { f64::NEG_INFINITY };
+        }
+        let mut weight = None;
+        if let Some(column) = self.about.importance {
+            self.file.fields(row, &[column], &mut |text| weight = number(text));
+        }
+        weight.filter(|n| !n.is_nan()).unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// Every row from the first that overlaps the region on.
+    fn records(&self, sequence: usize, region: &Region, columns: &[usize]) -> Result<Table> {
+        let census = self.census(sequence)?;
+        let Some((rank, from)) = census.records.first_reaching(region.start) else {
+            return Ok(Table::default());
+        };
+        let mut answer = self.answer(region, columns, rank);
+        let mut skip = from.skip;
+        self.each(sequence, from.key..region.end, |row| {
+            if row.start < from.key {
+                return Ok(true);
+            }
+            if row.start == from.key && skip > 0 {
+                skip -= 1;
+                return Ok(true);
+            }
+            answer.take(&row)
+        })?;
+        Ok(answer.table.table(answer.rank))
+    }
+
+    /// The best row of each bin, from the first of them that overlaps the region on.
+    fn best(
+        &self,
+        sequence: usize,
+        region: &Region,
+        shift: u8,
+        columns: &[usize],
+    ) -> Result<Table> {
+        let census = self.census(sequence)?;
+        let ranks = census.best(shift);
+        let Some((rank, from)) = ranks.first_reaching(region.start) else {
+            return Ok(Table::default());
+        };
+        let mut answer = self.answer(region, columns, rank);
+        let mut thinner = rank_index::Thinner::new(shift);
+        // The last bin counts whole: its best row may start behind the region.
+        let end = (u64::from(region.end.div_ceil(1 << shift)) << shift).min(u32::MAX.into()) as u32;
+        let first = from.key << shift;
+        self.each(sequence, first..end, |row| {
+            if row.start < first {
+                return Ok(true);
+            }
+            if row.start >= end {
+                return Ok(false);
+            }
+            let best = thinner.add(&row, self.weight(&row));
+            best.map_or(Ok(true), |kept| answer.take(&kept.row()))
+        })?;
+        thinner.finish().map_or(Ok(true), |kept| answer.take(&kept.row()))?;
+        Ok(answer.table.table(answer.rank))
+    }
+
+    fn answer<'a>(&'a self, region: &'a Region, columns: &'a [usize], rank: u64) -> Answer<'a, F> {
+        Answer { source: self, region, columns, rank, table: self.builder(columns) }
+    }
+
+    fn first_view_of(&self, sequence: usize) -> Option<Region> {
+        let name = self.about.sequences.at(sequence).name.clone();
+        let length = self.length(sequence);
+        let widest = match self.about.shape {
+            Shape::Reads => CLOSE,
+            _ => FIRST_VIEW_BASES,
+        };
+        [length / 2..u32::MAX, 0..u32::MAX].into_iter().find_map(|bases| {
+            let (mut first, mut reach, mut count) = (None, 0, 0);
+            let seen = self.each(sequence, bases.clone(), |row| {
+                let first = *first.get_or_insert(row.start.max(bases.start));
+                (count, reach) = (count + 1, row.reach());
+                Ok(count < FIRST_VIEW_ROWS && reach - first < widest)
+            });
+            let start = seen.ok().and(first)?;
+            let end = reach.min(start.saturating_add(widest));
+            Some(Region::new(name.clone(), start, end))
+        })
+    }
+}
+
+/// The rows of an answer as they are found.
+struct Answer<'a, F> {
+    source: &'a Indexed<F>,
+    region: &'a Region,
+    columns: &'a [usize],
+    /// Of the first row that was added, or of the next one.
+    rank: u64,
+    table: Builder,
+}
+
+impl<F: ByRegion> Answer<'_, F> {
+    /// Adds the next row, from the first that overlaps the region to the last that starts in it or
+    /// before; whether more are wanted.
+    fn take(&mut self, row: &Row<'_>) -> Result<bool> {
+        if self.table.len() == 0 && row.reach() <= self.region.start {
+            self.rank += 1;
+            return Ok(true);
+        }
+        if row.start >= self.region.end {
+            return Ok(false);
+        }
+        let name = &self.region.sequence;
+        self.source.add(&mut self.table, name, row, self.columns).map(|()| true)
+    }
+}
+
+impl<F: ByRegion> Source for Indexed<F> {
+    fn shape(&self) -> Shape {
+        self.about.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.about.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.about.knows_lengths
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.served.0
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        let Some(sequence) = self.about.sequences.position(&region.sequence) else { return 0 };
+        match self.counted(sequence) {
+            _ if self.about.shape.hides(level) => 0,
+            Some(census) => census.rows(region, level),
+            None => {
+                // Spread evenly, each in a bin of its own unless the bins run out.
+                let length = f64::from(self.length(sequence).max(1));
+                let share = f64::from(region.len()) / length;
+                let spread = (self.about.rows[sequence] as f64 * share.min(1.0)) as u64;
+                spread.min(region.len().div_ceil(level.width()).into())
+            }
+        }
+    }
+
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        match self.about.sequences.position(sequence) {
+            Some(sequence) => self.census(sequence).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn is_counted(&self) -> bool {
+        self.file.is_counted()
+    }
+
+    /// Rows from the middle of the sequence that has most.
+    fn first_view(&self) -> Option<Region> {
+        let mut sequences: Vec<usize> = (0..self.about.rows.len()).collect();
+        sequences.sort_by_key(|index| Reverse(self.about.rows[*index]));
+        sequences.into_iter().find_map(|sequence| self.first_view_of(sequence))
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        let (infos, places) = &self.served;
+        let find = |name: &&str| {
+            let at = infos.iter().position(|column| *column.name == **name);
+            at.map(|at| places[at]).ok_or_else(|| unknown_column(name, infos))
+        };
+        let wanted: Vec<usize> = columns.iter().map(find).collect::<Result<_>>()?;
+        let known = self.about.sequences.position(&region.sequence);
+        let Some(sequence) = known.filter(|_| !region.is_empty()) else {
+            return Ok(Table::empty(columns));
+        };
+        let table = match level {
+            _ if self.about.shape.hides(level) => Table::default(),
+            Level::Records => self.records(sequence, region, &wanted)?,
+            Level::Bins { shift } if shift < COARSE => {
+                self.best(sequence, region, shift.max(FINEST), &wanted)?
+            }
+            wide => self.census(sequence)?.wide.read(region, wide, columns)?,
+        };
+        Ok(if table.is_empty() { Table::empty(columns) } else { table })
+    }
+
+    fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
+        match self.about.sequences.position(&region.sequence) {
+            Some(sequence) if shift >= COARSE => {
+                Ok(self.census(sequence)?.starts(bins(region, shift), shift))
+            }
+            _ => starts_by_reading(self, region, shift),
+        }
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+        let Some(column) = self.about.name else { return Vec::new() };
+        match self.names(column) {
+            Ok(names) => names.search(text, limit),
+            // Not kept: what kept the file from being read may be over the next time.
+            Err(error) => {
+                tracing::warn!("names cannot be searched: {error}");
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The rows of a file by region as they are found by name: all names are read, once.
+
+use super::{ByRegion, Indexed};
+use crate::error::Result;
+use crate::source::rows::records::{Records, Rows, Use};
+use crate::table::{Column, Data, Texts};
+use std::sync::{Arc, PoisonError};
+
+/// Of more rows than these, names are not collected for searching: they would fill the memory.
+const MOST_NAMES: u64 = 4_000_000;
+
+impl<F: ByRegion> Indexed<F> {
+    /// All names, read by the first who searches while others wait.
+    pub(super) fn names(&self, column: usize) -> Result<Arc<Records>> {
+        let mut slot = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = &*slot {
+            return Ok(names.clone());
+        }
+        let rows = self.all_names(column, MOST_NAMES)?.unwrap_or_else(|| {
+            let name = self.file.path().display();
+            tracing::warn!(
+                "{name} has more than {MOST_NAMES} rows, so they are not found by name; load those \
+                 that are to be found as a file of their own"
+            );
+            Rows {
+                columns: vec![Column::new("name", Data::Text(Texts::default()))],
+                ..Rows::default()
+            }
+        });
+        let how = Use { shape: self.about.shape, name: Some("name"), importance: None };
+        let names = Arc::new(Records::new(rows, how));
+        *slot = Some(names.clone());
+        Ok(names)
+    }
+
+    /// All names with their places; none if they are more than `most`.
+    fn all_names(&self, column: usize, most: u64) -> Result<Option<Rows>> {
+        let mut rows = Rows::default();
+        let mut names = Texts::default();
+        if self.about.rows.iter().sum::<u64>() > most {
+            return Ok(None);
+        }
+        for (index, sequence) in self.about.sequences.iter().enumerate() {
+            self.each(index, 0..u32::MAX, |row| {
+                rows.push(&sequence.name, row.start, row.end);
+                self.file.fields(&row, &[column], &mut |name| names.push(name));
+                Ok(names.len() as u64 <= most)
+            })?;
+            if names.len() as u64 > most {
+                return Ok(None);
+            }
+        }
+        rows.columns = vec![Column::new("name", Data::Text(names))];
+        Ok(Some(rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genome::Strand;
+    use crate::source::rows::indexed::{About, Flow, Row};
+    use crate::source::{ColumnInfo, ColumnKind, Shape};
+    use std::ops::{ControlFlow, Range};
+    use std::path::Path;
+
+    /// Three rows, of which it knows of one.
+    struct Three;
+
+    impl ByRegion for Three {
+        fn path(&self) -> &Path {
+            Path::new("three")
+        }
+
+        fn each(
+            &self,
+            _: usize,
+            _: Range<u32>,
+            take: &mut dyn FnMut(Row<'_>) -> Flow,
+        ) -> Result<()> {
+            let row = |start| Row { start, end: start + 5, strand: Strand::Both, text: "name" };
+            match [10, 20, 30].map(row).into_iter().try_for_each(take) {
+                ControlFlow::Break(result) => result,
+                ControlFlow::Continue(()) => Ok(()),
+            }
+        }
+
+        fn fields(&self, row: &Row<'_>, _: &[usize], put: &mut dyn FnMut(&str)) {
+            put(row.text);
+        }
+    }
+
+    #[test]
+    fn names_are_all_there_or_none() {
+        let about = About {
+            shape: Shape::Features,
+            sequences: [("chr1", 100)].into_iter().collect(),
+            knows_lengths: true,
+            rows: vec![1],
+            columns: vec![ColumnInfo { name: "name".into(), kind: ColumnKind::Text }],
+            name: Some(0),
+            importance: None,
+        };
+        let three = Indexed::new(Three, about, None).unwrap();
+        let found = |most| three.all_names(0, most).unwrap().map(|rows| rows.start);
+        assert_eq!(found(3), Some(vec![10, 20, 30]));
+        assert_eq!(found(2), None, "a part would be searched as if it were all");
+        assert_eq!(found(0), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! One reading of a whole sequence, kept small: where ranks fall, and what wide views show.
+
+use crate::genome::{Region, Strand};
+use crate::source::rows::indexed::Row;
+use crate::source::rows::records::{Records, Rows, Use};
+use crate::source::{Level, Shape, Source};
+
+/// Width (log2) of the finest bins that thin features, as [`crate::source::Shape::levels`] says.
+pub(crate) const FINEST: u8 = 4;
+/// Width (log2) of the bins whose best rows are kept in memory: 16,384 bases, some 190,000 rows for
+/// a human genome. The best rows of narrower bins are found by reading the region.
+pub(crate) const COARSE: u8 = 14;
+/// Every such row of a level is remembered.
+pub(crate) const EVERY: u64 = 64;
+
+/// What one reading of a sequence found.
+pub(crate) struct Census {
+    /// All rows.
+    pub(crate) records: Ranks,
+    /// The rows that are best in their bins, for each width from [`FINEST`] up to [`COARSE`].
+    best: Vec<Ranks>,
+    /// The best row of each bin of [`COARSE`], as a source that thins them further.
+    pub(crate) wide: Records,
+    /// How many rows start in each bin of [`COARSE`], up to the last that has any.
+    starts: Vec<u32>,
+}
+
+impl Census {
+    /// Of reads, from the ranks of all rows and those of each width.
+    pub(crate) fn of_reads(records: Ranks, best: Vec<Ranks>) -> Self {
+        let how = Use { shape: Shape::Reads, name: None, importance: None };
+        Census { records, best, wide: Records::new(Rows::default(), how), starts: Vec::new() }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows_in_all(&self) -> u64 {
+        self.records.count
+    }
+
+    /// The ranks of the rows that bins of that width keep.
+    pub(crate) fn best(&self, shift: u8) -> &Ranks {
+        &self.best[usize::from(shift.clamp(FINEST, COARSE - 1) - FINEST)]
+    }
+
+    /// How many rows start in each of those bins, which are no narrower than [`COARSE`].
+    pub(crate) fn starts(&self, (first, last): (u32, u32), shift: u8) -> Vec<u32> {
+        let narrow = 1usize << (shift - COARSE);
+        let place = |bin: u32| (bin as usize * narrow).min(self.starts.len());
+        (first..last).map(|bin| self.starts[place(bin)..place(bin + 1)].iter().sum()).collect()
+    }
+
+    /// How many rows a read gives, exact to a hundred or so.
+    pub(crate) fn rows(&self, region: &Region, level: Level) -> u64 {
+        match level {
+            _ if region.is_empty() => 0,
+            Level::Records => self.records.between(region.start, region.end),
+            Level::Bins { shift } if shift < COARSE => {
+                let shift = shift.max(FINEST);
+                self.best(shift).between(region.start, region.end.div_ceil(1 << shift))
+            }
+            wide => self.wide.rows(region, wide),
+        }
+    }
+}
+
+/// Where the rows of one level lie: every 64th of them.
+#[derive(Debug, Default)]
+pub(crate) struct Ranks {
+    pub(crate) count: u64,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// A row whose rank is a multiple of [`EVERY`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Its start; at a level of bins, the number of its bin.
+    pub(crate) key: u32,
+    /// How many rows before it have the same key.
+    pub(crate) skip: u32,
+    /// The furthest base that any row reaches up to the next sample.
+    pub(crate) reach: u32,
+}
+
+impl Ranks {
+    fn add(&mut self, key: u32, skip: u32, reach: u32) {
+        let furthest = self.samples.last().map_or(reach, |last| last.reach.max(reach));
+        match self.samples.last_mut() {
+            Some(last) if !self.count.is_multiple_of(EVERY) => last.reach = furthest,
+            _ => self.samples.push(Sample { key, skip, reach: furthest }),
+        }
+        self.count += 1;
+    }
+
+    /// The last sample not behind the first row that reaches over `base`, and its rank; none if no
+    /// row does.
+    pub(crate) fn first_reaching(&self, base: u32) -> Option<(u64, Sample)> {
+        let index = self.samples.partition_point(|sample| sample.reach <= base);
+        Some((index as u64 * EVERY, *self.samples.get(index)?))
+    }
+
+    /// About how many rows there are from the first that reaches over `base` to the last whose key
+    /// is below `key`.
+    fn between(&self, base: u32, key: u32) -> u64 {
+        let Some((first, _)) = self.first_reaching(base) else { return 0 };
+        let last = self.samples.partition_point(|sample| sample.key < key) as u64 * EVERY;
+        last.min(self.count).saturating_sub(first)
+    }
+}
+
+/// A row that is the best of its bin so far, held.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    start: u32,
+    end: u32,
+    strand: Strand,
+    weight: f64,
+    text: String,
+}
+
+impl Kept {
+    pub(crate) fn row(&self) -> Row<'_> {
+        Row { start: self.start, end: self.end, strand: self.strand, text: &self.text }
+    }
+
+    /// Whether it stands back for another that comes later; as [`Records`] decides.
+    fn yields_to(&self, row: &Row<'_>, weight: f64) -> bool {
+        let length = self.end - self.start;
+        weight.total_cmp(&self.weight).then((row.end - row.start).cmp(&length)).is_gt()
+    }
+}
+
+/// Finds the best row of each bin; rows come sorted by start.
+pub(crate) struct Thinner {
+    shift: u8,
+    best: Option<Kept>,
+}
+
+impl Thinner {
+    pub(crate) fn new(shift: u8) -> Self {
+        Thinner { shift, best: None }
+    }
+
+    /// Takes the next row; gives the best row of the bin before, if the row begins a new bin.
+    pub(crate) fn add(&mut self, row: &Row<'_>, weight: f64) -> Option<Kept> {
+        let Row { start, end, strand, text } = *row;
+        let held = |kept: Option<Kept>| {
+            // The text's memory is used again.
+            let mut reused = kept.map(|kept| kept.text).unwrap_or_default();
+            reused.clear();
+            reused.push_str(text);
+            Some(Kept { start, end, strand, weight, text: reused })
+        };
+        match self.best.take() {
+            Some(best) if best.start >> self.shift != start >> self.shift => {
+                self.best = held(None);
+                Some(best)
+            }
+            Some(best) if !best.yields_to(row, weight) => {
+                self.best = Some(best);
+                None
+            }
+            replaced => {
+                self.best = held(replaced);
+                None
+            }
+        }
+    }
+
+    /// The best row of the last bin.
+    pub(crate) fn finish(&mut self) -> Option<Kept> {
+        self.best.take()
+    }
+}
+
+/// Counts rows into a census.
+pub(crate) struct Counter {
+    records: Ranks,
+    /// The start of the last row, and how many rows have it.
+    last: (u32, u32),
+    best: Vec<Best>,
+    wide: Thinner,
+    starts: Vec<u32>,
+}
+
+/// The best row of the current bin of one width, without its text.
+#[derive(Default)]
+struct Best {
+    ranks: Ranks,
+    row: Option<(u32, u32, f64)>,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Counter {
+            records: Ranks::default(),
+            last: (0, 0),
+            best: (FINEST..COARSE).map(|_| Best::default()).collect(),
+            wide: Thinner::new(COARSE),
+            starts: Vec::new(),
+        }
+    }
+
+    /// Takes the next row; gives the best row of a wide bin that is over.
+    pub(crate) fn add(&mut self, row: &Row<'_>, weight: f64) -> Option<Kept> {
+        let (start, count) = self.last;
+        let skip = if start == row.start { count } else { 0 };
+        self.last = (row.start, skip + 1);
+        self.records.add(row.start, skip, row.reach());
+        let bin = (row.start >> COARSE) as usize;
+        if self.starts.len() <= bin {
+            self.starts.resize(bin + 1, 0);
+        }
+        self.starts[bin] += 1;
+        for (best, shift) in self.best.iter_mut().zip(FINEST..) {
+            best.add(row, weight, shift);
+        }
+        self.wide.add(row, weight)
+    }
+
+    /// Ends the reading; the best row of the last wide bin.
+    pub(crate) fn finish(&mut self) -> Option<Kept> {
+        self.best.iter_mut().zip(FINEST..).for_each(|(best, shift)| best.close(shift));
+        self.wide.finish()
+    }
+
+    pub(crate) fn census(self, wide: Records) -> Census {
+        let best = self.best.into_iter().map(|best| best.ranks).collect();
+        Census { records: self.records, best, wide, starts: self.starts }
+    }
+
+    /// The ranks of all rows, then those of each width up to [`COARSE`].
+    pub(crate) fn ranks(&self) -> impl Iterator<Item = &Ranks> {
+        std::iter::once(&self.records).chain(self.best.iter().map(|best| &best.ranks))
+    }
+}
+
+impl Best {
+    fn add(&mut self, row: &Row<'_>, weight: f64, shift: u8) {
+        if self.row.is_some_and(|(start, ..)| start >> shift != row.start >> shift) {
+            self.close(shift);
+        }
+        let better = self.row.is_none_or(|(start, end, known)| {
+            weight.total_cmp(&known).then((row.end - row.start).cmp(&(end - start))).is_gt()
+        });
+        if better {
+            self.row = Some((row.start, row.end, weight));
+        }
+    }
+
+    fn close(&mut self, shift: u8) {
+        if let Some((start, end, _)) = self.row.take() {
+            self.ranks.add(start >> shift, 0, end.max(start + 1));
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Rows held sorted in memory, their rank known: how every small text format is served.
+
+mod levels;
+
+use crate::error::Result;
+use crate::genome::{Region, Sequences, Strand};
+use crate::source::Hit;
+use crate::source::gene_loci::bare;
+use crate::source::grid::bins;
+use crate::source::rows::names::Names;
+use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
+use crate::source::{Place, Places};
+use crate::table::{Column, Data, Table, Texts};
+use levels::Kept;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// The first view shows some rows on either side of the median, unless they lie too far apart.
+const FIRST_VIEW_ROWS: usize = 75;
+const FIRST_VIEW_BASES: u32 = 3_000_000;
+
+/// Rows in any order, as a parser collects them. All columns have the same length.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The sequences, in the order in which they are to be listed.
+    pub sequences: Sequences,
+    /// Which of `sequences` each row lies on.
+    pub sequence: Vec<usize>,
+    /// First base of each row, 0-based.
+    pub start: Vec<u32>,
+    /// One past the last base of each row.
+    pub end: Vec<u32>,
+    /// Strand of each row; empty if the format has none.
+    pub strand: Vec<Strand>,
+    /// Everything else.
+    pub columns: Vec<Column>,
+}
+
+impl Rows {
+    /// Adds the place of a row; its columns are the parser's.
+    pub fn push(&mut self, sequence: &str, start: u32, end: u32) {
+        // Rows of one sequence mostly follow each other.
+        let last = self.sequence.last().copied();
+        let index = match last {
+            Some(index) if *self.sequences.at(index).name == *sequence => index,
+            _ => self.sequences.index_or_add(sequence),
+        };
+        self.sequence.push(index);
+        self.start.push(start);
+        self.end.push(end);
+    }
+}
+
+/// Rows in memory as a [`Source`].
+#[derive(Debug)]
+pub struct Records {
+    shape: Shape,
+    sequences: Sequences,
+    knows_lengths: bool,
+    infos: Vec<ColumnInfo>,
+    /// All rows: sequence by sequence, each sorted by start, then end, then order in the file.
+    start: Vec<u32>,
+    end: Vec<u32>,
+    strand: Vec<Strand>,
+    columns: Vec<Column>,
+    /// Where the rows of each sequence lie.
+    bounds: Vec<Range<usize>>,
+    /// The rows that each level keeps, by sequence; made when first needed.
+    levels: Vec<OnceLock<Vec<Kept>>>,
+    names: Option<(usize, Names)>,
+    /// The column by which rows are kept when only some can be shown.
+    importance: Option<usize>,
+    /// What is known of columns, by their names.
+    annotations: HashMap<String, BTreeMap<String, String>>,
+}
+
+/// How to serve [`Rows`].
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// Any but a signal's.
+    pub shape: Shape,
+    /// The column by which rows are searched.
+    pub name: Option<&'a str>,
+    /// The number column that makes a row worth showing when there is no room for all; ties, and
+    /// rows without one, go by length.
+    pub importance: Option<&'a str>,
+}
+
+impl Records {
+    /// Sorts the rows and makes them searchable.
+    pub fn new(rows: Rows, how: Use<'_>) -> Self {
+        let Rows { mut sequences, sequence, start, end, strand, columns } = rows;
+        let mut order: Vec<usize> = (0..start.len()).collect();
+        order.sort_by_key(|&row| (sequence[row], start[row], end[row]));
+        let mut bounds = vec![0..0; sequences.len()];
+        let mut first = 0;
+        for group in order.chunk_by(|a, b| sequence[*a] == sequence[*b]) {
+            bounds[sequence[group[0]]] = first..first + group.len();
+            first += group.len();
+        }
+        let pick = |values: &[u32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
+        let (sorted_start, sorted_end) = (pick(&start), pick(&end));
+        for (index, range) in bounds.iter().enumerate() {
+            let length = sorted_end[range.clone()].iter().copied().max().unwrap_or(0);
+            sequences.lengthen(index, length);
+        }
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .map(|column| Column::new(column.name, column.data.pick(order.iter().copied())))
+            .collect();
+        let position = |name: Option<&str>| columns.iter().position(|c| Some(&*c.name) == name);
+        let names = position(how.name).and_then(|index| match &columns[index].data {
+            Data::Text(texts) => Some((index, Names::new(texts))),
+            _ => None,
+        });
+        Records {
+            shape: how.shape,
+            importance: position(how.importance),
+            infos: columns.iter().map(describe).collect(),
+            levels: bounds.iter().map(|_| OnceLock::new()).collect(),
+            start: sorted_start,
+            end: sorted_end,
+            strand: strand_of(&strand, &order),
+            sequences,
+            knows_lengths: false,
+            columns,
+            bounds,
+            names,
+            annotations: HashMap::new(),
+        }
+    }
+
+    /// Takes the lengths of sequences that the file states.
+    pub(crate) fn with_lengths(mut self, stated: &Sequences) -> Self {
+        let length = |name: &str| stated.get(name).map_or(0, |sequence| sequence.length);
+        self.knows_lengths = true;
+        for index in 0..self.sequences.len() {
+            let length = length(&self.sequences.at(index).name);
+            self.sequences.lengthen(index, length);
+            self.knows_lengths &= length > 0;
+        }
+        self
+    }
+
+    /// Says what is known of columns: of each name, keys and values.
+    pub fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
+        self.annotations = annotations;
+    }
+
+    fn texts(&self, column: &str) -> Option<&Texts> {
+        match &self.columns.iter().find(|known| &*known.name == column)?.data {
+            Data::Text(texts) => Some(texts),
+            _ => None,
+        }
+    }
+}
+
+fn strand_of(strand: &[Strand], order: &[usize]) -> Vec<Strand> {
+    match strand.is_empty() {
+        true => Vec::new(),
+        false => order.iter().map(|&row| strand[row]).collect(),
+    }
+}
+
+fn describe(column: &Column) -> ColumnInfo {
+    let kind = match &column.data {
+        Data::Text(_) => ColumnKind::Text,
+        numbers => {
+            let known = (0..numbers.len()).map(|row| numbers.number(row)).filter(|n| n.is_finite());
+            ColumnKind::Number(known.fold(None, |range, n| match range {
+                None => Some((n, n)),
+                Some((low, high)) => Some((n.min(low), n.max(high))),
+            }))
+        }
+    };
+    ColumnInfo { name: column.name.clone(), kind }
+}
+
+impl Source for Records {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        &self.sequences
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.knows_lengths
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.infos
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        self.sequences
+            .position(&region.sequence)
+            .map_or(0, |sequence| self.run(sequence, level, region).len() as u64)
+    }
+
+    /// The rows around the median of the sequence that has most of them.
+    fn first_view(&self) -> Option<Region> {
+        let (sequence, bounds) = self.bounds.iter().enumerate().max_by_key(|(_, b)| b.len())?;
+        let middle = bounds.start + bounds.len() / 2;
+        let first = middle.saturating_sub(FIRST_VIEW_ROWS).max(bounds.start);
+        let last = (middle + FIRST_VIEW_ROWS).min(bounds.end).checked_sub(1)?;
+        let (mut start, mut end) = (self.start[first], self.end[last].max(self.start[last] + 1));
+        let centre = self.start.get(middle).copied().unwrap_or(start);
+        if end - start > FIRST_VIEW_BASES {
+            start = start.max(centre.saturating_sub(FIRST_VIEW_BASES / 2));
+            end = end.min(centre.saturating_add(FIRST_VIEW_BASES / 2));
+        }
+        Some(Region::new(self.sequences.at(sequence).name.clone(), start, end))
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        let find = |name: &&str| {
+            let known = self.columns.iter().find(|column| &*column.name == *name);
+            known.ok_or_else(|| unknown_column(name, &self.infos))
+        };
+        let wanted: Vec<&Column> = columns.iter().map(find).collect::<Result<_>>()?;
+        let Some(sequence) = self.sequences.position(&region.sequence) else {
+            return Ok(Table::empty(columns));
+        };
+        let kept = self.kept(sequence, level);
+        let run = self.run(sequence, level, region);
+        let rows = || kept.rows[run.clone()].iter().map(|&row| row as usize);
+        Ok(Table {
+            first_rank: run.start as u64,
+            start: rows().map(|row| self.start[row]).collect(),
+            end: rows().map(|row| self.end[row]).collect(),
+            strand: match self.strand.is_empty() {
+                true => Vec::new(),
+                false => rows().map(|row| self.strand[row]).collect(),
+            },
+            columns: wanted
+                .into_iter()
+                .map(|column| Column::new(column.name.clone(), column.data.pick(rows())))
+                .collect(),
+        })
+    }
+
+    fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
+        let (first, last) = bins(region, shift);
+        let sequence = self.sequences.position(&region.sequence);
+        let bounds = sequence.map_or(0..0, |sequence| self.bounds[sequence].clone());
+        let starts = &self.start[bounds];
+        let mut at = starts.partition_point(|start| start >> shift < first);
+        let count = |bin: u32| {
+            let from = at;
+            at += starts[from..].partition_point(|start| start >> shift <= bin);
+            (at - from) as u32
+        };
+        Ok((first..last).map(count).collect())
+    }
+
+    /// Counts without making the level: rows that start in one bin are neighbours.
+    fn kept(&self, level: Level) -> Option<u64> {
+        let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
+        let of = |bounds: &Range<usize>| {
+            self.start[bounds.clone()].chunk_by(|a, b| a >> shift == b >> shift).count() as u64
+        };
+        Some(self.bounds.iter().map(of).sum())
+    }
+
+    fn memory(&self) -> u64 {
+        let places = self.start.len() * 2 * size_of::<u32>() + self.strand.len();
+        let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
+        (places + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
+    }
+
+    fn annotation(&self, column: &str) -> BTreeMap<String, String> {
+        self.annotations.get(column).cloned().unwrap_or_default()
+    }
+
+    fn add_places(&self, places: &mut Places) {
+        if self.shape != Shape::Genes {
+            return;
+        }
+        // Ids before names: a name may be that of several genes.
+        for (column, also_bare) in [("entrez", true), ("transcript", true), ("gene", false)] {
+            let Some(names) = self.texts(column) else { continue };
+            for (sequence, bounds) in self.bounds.iter().enumerate() {
+                let sequence = &self.sequences.at(sequence).name;
+                for row in bounds.clone() {
+                    let (start, end) = (self.start[row], self.end[row]);
+                    let strand = self.strand.get(row).copied().unwrap_or_default();
+                    let place = Place { sequence: sequence.clone(), start, end, strand };
+                    places.add(names.get(row), &place);
+                    if also_bare {
+                        places.add(bare(names.get(row)), &place);
+                    }
+                }
+            }
+        }
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
+        let Some((column, names)) = &self.names else { return Vec::new() };
+        let Data::Text(texts) = &self.columns[*column].data else { return Vec::new() };
+        let hit = |(closeness, row): (_, usize)| {
+            let sequence = self.bounds.iter().position(|bounds| bounds.contains(&row))?;
+            let sequence = self.sequences.at(sequence).name.clone();
+            // One without bases is found where it stands.
+            let (start, end) = (self.start[row], self.end[row]);
+            let region = Region::new(sequence, start, end.max(start + 1));
+            Some(Hit { name: texts.get(row).into(), region, closeness })
+        };
+        names.search(text, limit).into_iter().filter_map(hit).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(rows: &[(&str, u32, u32, f64)]) -> Records {
+        let mut all = Rows::default();
+        rows.iter().for_each(|(sequence, start, end, _)| all.push(sequence, *start, *end));
+        let scores = rows.iter().map(|(.., score)| *score).collect();
+        all.columns.push(Column::new("score", Data::Doubles(scores)));
+        Records::new(all, Use { shape: Shape::Features, name: None, importance: Some("score") })
+    }
+
+    fn starts(records: &Records, start: u32, end: u32) -> (u64, Vec<u32>) {
+        let table = records.read(&Region::new("c", start, end), Level::Records, &[]).unwrap();
+        (table.first_rank, table.start)
+    }
+
+    #[test]
+    fn a_long_early_row_brings_those_between() {
+        let all =
+            records(&[("c", 500, 600, 0.), ("c", 0, 1000, 0.), ("c", 10, 20, 0.), ("d", 0, 9, 0.)]);
+        assert_eq!(starts(&all, 550, 560), (0, vec![0, 10, 500]));
+        assert_eq!(starts(&all, 5, 8), (0, vec![0]));
+        assert_eq!(starts(&all, 1000, 2000), (0, vec![]));
+        assert_eq!(starts(&all, 7, 7), (0, vec![]), "an empty region holds nothing");
+    }
+
+    #[test]
+    fn of_two_genes_the_one_with_a_name_is_kept() {
+        let mut rows = Rows::default();
+        for start in [0, 2, 4] {
+            rows.push("c", start, start + 100 - start);
+        }
+        let names = ["ENSG00000141510.18", "MYC", ""].into_iter().collect();
+        rows.columns.push(Column::new("gene", Data::Text(names)));
+        let how = Use { shape: Shape::Genes, name: Some("gene"), importance: None };
+        let genes = Records::new(rows, how);
+        let table = genes.read(&Region::new("c", 0, 9), Level::Bins { shift: 4 }, &[]).unwrap();
+        assert_eq!(table.start, [2]);
+    }
+
+    #[test]
+    fn a_row_without_bases_is_found_where_it_stands() {
+        let all = records(&[("c", 100, 100, 0.)]);
+        assert_eq!(starts(&all, 100, 101).1, [100]);
+        assert_eq!(starts(&all, 99, 100).1, [0u32; 0]);
+    }
+
+    #[test]
+    fn a_bin_keeps_its_best_row_and_wider_bins_keep_a_part_of_those() {
+        let all = records(&[
+            ("c", 0, 5, 1.),
+            ("c", 2, 9, 7.),
+            ("c", 20, 25, f64::NAN),
+            ("c", 40, 41, 3.),
+        ]);
+        let at = |shift| {
+            let region = Region::new("c", 0, 100);
+            let table = all.read(&region, Level::Bins { shift }, &["score"]).unwrap();
+            assert_eq!(all.rows(&region, Level::Bins { shift }), table.len() as u64);
+            table.start
+        };
+        assert_eq!(at(4), [2, 20, 40]);
+        assert_eq!(at(5), [2, 40]);
+        assert_eq!(at(28), [2]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Large files of rows without an index: a sorted, packed and indexed copy of its rows in the cache, made
+//! once, that is read by region.
+//!
+//! A sorted file is copied line by line. Of any other, as much as may be held in memory is sorted
+//! at a time and put aside; then these runs are merged. Rows are sorted by sequence (in the order
+//! in which the file first names them), start, end and order in the file, as rows in memory are.
+
+use crate::bytes::{Input, Progress};
+use crate::error::{Error, Result};
+use crate::genome::Sequences;
+use crate::source::Context;
+use crate::source::io::bgzf_writer::Packer;
+use crate::source::io::cache;
+use crate::source::io::delimited::is_comment;
+use crate::source::io::lines::{Line, Lines};
+use crate::source::rows::external_sort::{Key, Rows, Runs};
+use crate::source::rows::indexed::Row;
+use std::fs::{self, File};
+use std::io::{BufWriter, Seek, Write};
+
+/// How the lines of a file become those of its copy.
+pub(crate) trait Copied {
+    /// Gives `take` each row that a line holds, with the name of its sequence. The row's text is
+    /// its line in the copy.
+    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()>;
+
+    /// Gives `take` each row of a file until it says that this is enough.
+    fn each(
+        &mut self,
+        input: &Input,
+        progress: &Progress,
+        take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut lines = Lines::watched(input, progress)?;
+        let mut more = true;
+        while more && let Some(line) = lines.next()? {
+            if !is_comment(line.text) {
+                self.rows(&line, &mut |name, row| {
+                    // Of a line that becomes several rows, the first may be enough.
+                    more = more && take(name, row)?;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What all rows together tell, a line of text: the copy ends with it. Lines may be given twice
+    /// before it is asked for.
+    fn note(&self) -> String {
+        String::new()
+    }
+}
+
+/// Takes a row and the name of its sequence.
+pub(crate) type Take<'a> = dyn FnMut(&str, Row<'_>) -> Result<()> + 'a;
+
+/// What users can do so that no copy is needed: commands.
+pub(crate) struct Remedy {
+    /// For a sorted file.
+    pub(crate) index: String,
+    /// For any other.
+    pub(crate) sort: String,
+}
+
+/// The copy of a file's rows, with its index beside it. `ending` says what the file was read as.
+pub(crate) fn copy(
+    input: &Input,
+    context: &Context,
+    ending: &str,
+    rows: impl Copied,
+    remedy: Option<&Remedy>,
+) -> Result<Input> {
+    let path = cache::path(input, context, ending)?;
+    let index = cache::path(input, context, &format!("{ending}.csi"))?;
+    // In this order: whoever makes the copy gives it its name when its index is there.
+    if path.is_file() && !index.is_file() {
+        let _ = fs::remove_file(&path);
+    }
+    let file = cache::entry(input, context, ending, |mut out| {
+        let (name, folder) = (input.path().display(), context.cache.display());
+        match remedy {
+            Some(remedy) => tracing::warn!(
+                "{name} is large and has no index: an indexed copy is made in {folder}; to spare \
+                 that: {}",
+                remedy.index
+            ),
+            None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
+        }
+        let mut rows = Copying { input, context, ending, rows };
+        let bytes = match rows.in_order(&mut out)? {
+            Some(bytes) => bytes,
+            None => {
+                if let Some(remedy) = remedy {
+                    let better = &remedy.sort;
+                    tracing::warn!("{name} is not sorted, which takes longer; better: {better}");
+                }
+                let again = out.rewind().and_then(|()| out.get_ref().set_len(0));
+                again.map_err(|error| cache::unwritable(context, &error))?;
+                rows.sorted(&mut out)?
+            }
+        };
+        // Before the copy has its name: where there is a copy, there is its index.
+        let written = File::create(&index).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|error| cache::unwritable(context, &error))
+    })?;
+    Ok(Input::File(file))
+}
+
+/// A file that is being copied.
+struct Copying<'a, C> {
+    input: &'a Input,
+    context: &'a Context,
+    ending: &'a str,
+    rows: C,
+}
+
+impl<C: Copied> Copying<'_, C> {
+    /// Calls `take` with each row and its line in the copy until it says that this is enough. The
+    /// sequences that the rows are of.
+    fn each(
+        &mut self,
+        mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,
+    ) -> Result<Sequences> {
+        let (mut sequences, mut last) = (Sequences::default(), None);
+        self.rows.each(self.input, &self.context.progress, &mut |name, row| {
+            let sequence = match last {
+                // Rows of one sequence mostly follow each other.
+                Some(last) if *sequences.at(last).name == *name => last,
+                _ => sequences.index_or_add(name),
+            };
+            last = Some(sequence);
+            let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
+            let more = take(&sequences, key, row.text);
+            more.map_err(|error| cache::unwritable(self.context, &error))
+        })?;
+        Ok(sequences)
+    }
+
+    fn unwritable(&self, error: &std::io::Error) -> Error {
+        cache::unwritable(self.context, error)
+    }
+
+    /// Copies a sorted file; its index, or none if it is not sorted.
+    fn in_order(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
+        let mut packer = Packer::new(out);
+        // Those that start at the same base, which are still to be sorted by their ends.
+        let mut rows = Rows::default();
+        let mut sorted = true;
+        let sequences = self.each(|sequences, key, line| {
+            if let Some(last) = rows.last().filter(|last| last.place() != key.place()) {
+                sorted = last.place() < key.place();
+                rows.pack(sequences, &mut packer)?;
+            }
+            rows.push(key, line);
+            sorted &= rows.size() <= self.context.in_memory;
+            Ok(sorted)
+        })?;
+        if !sorted {
+            return Ok(None);
+        }
+        let note = self.rows.note();
+        let packed = rows.pack(&sequences, &mut packer).and_then(|()| packer.finish(&note));
+        packed.map(Some).map_err(|error| self.unwritable(&error))
+    }
+
+    /// Copies a file in any order; its index.
+    fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
+        let ending = format!("{}.runs.part", self.ending);
+        let aside = cache::path(self.input, self.context, &ending)?;
+        let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
+        let mut rows = Rows::default();
+        let sequences = self.each(|_, key, line| {
+            rows.push(key, line);
+            if rows.size() > self.context.in_memory {
+                runs.add(&mut rows)?;
+            }
+            Ok(true)
+        })?;
+        let (path, progress) = (self.input.path(), &self.context.progress);
+        let (note, mut packer) = (self.rows.note(), Packer::new(out));
+        let merge = move || {
+            runs.add(&mut rows)?;
+            runs.merge(|key, line, part| {
+                part.into_iter().for_each(|part| progress.tell(path, part));
+                packer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
+            })?;
+            packer.finish(&note)
+        };
+        let merged = merge().map_err(|error| self.unwritable(&error));
+        progress.done(path);
+        merged
+    }
+}

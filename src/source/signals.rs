@@ -1,0 +1,7 @@
+//! Signals: one number a base, served as bins or points.
+
+pub(crate) mod bigwig;
+pub(crate) mod bins;
+pub mod density;
+pub(crate) mod summary;
+pub(crate) mod wig;

@@ -1,0 +1,389 @@
+//! bigWig: one number a base, indexed, read by region.
+//!
+//! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
+//! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
+//! record as covered). Wide bins come from one [`Scan`] of the sequence, made when first needed.
+
+mod first;
+
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+use crate::genome::{Region, Sequence, Sequences};
+use crate::source::grid;
+use crate::source::io::bbi::{Bbi, Fields};
+use crate::source::signals::bins::{Bin, Bins};
+use crate::source::signals::summary::{COARSE, Scan};
+use crate::source::{
+    ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
+};
+use crate::table::{Column, Data, Table};
+pub(crate) use first::First;
+use first::Stretches;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) const FORMAT: Format = Format {
+    name: "bigwig",
+    extensions: &["bw", "bigwig"],
+    about: "a line; dense signals share one group and can be compared",
+    sniff: |head| {
+        head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
+    },
+    open: |input, options, _| open(input, options),
+};
+
+/// The name of a signal's one column.
+const VALUE: &str = "value";
+/// Bases shown first, from the first record on.
+const FIRST_VIEW: u32 = 1_000_000;
+/// Records looked at to tell points from coverage.
+const SAMPLE: u32 = 1024;
+/// Points cover no larger share of the genome.
+const MOST_POINTS: f64 = 0.25;
+
+/// The first bytes of a bigWig file (supplementary table 4).
+const MAGIC: u32 = 0x888f_fc26;
+
+struct BigWig {
+    file: Bbi,
+    columns: [ColumnInfo; 1],
+    shape: Shape,
+    summary: Summary,
+    missing: Missing,
+    /// Share of the bases that have data; the estimate of rows before a scan counts them.
+    covered: f64,
+    scans: Vec<Mutex<Option<Arc<Scan>>>>,
+    knows_lengths: bool,
+}
+
+/// Opens a bigWig.
+pub(crate) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig::open(input, options)?))
+}
+
+/// A bigWig made from a file that does not say how long its sequences are.
+pub(crate) fn derived(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options)? }))
+}
+
+/// A value and the bases that have it.
+struct Record {
+    start: u32,
+    end: u32,
+    value: f32,
+}
+
+impl BigWig {
+    fn open(input: &Input, options: &Options) -> Result<Self> {
+        let file = Bbi::open(input, MAGIC)?;
+        let totals = file.totals()?.filter(|totals| totals.covered > 0);
+        let bases: f64 = file.sequences().iter().map(|s| f64::from(s.length)).sum();
+        let range = totals.map(|totals| match options.missing {
+            // Bases without data are drawn too.
+            Missing::Zero => (totals.min.min(0.0), totals.max.max(0.0)),
+            _ => (totals.min, totals.max),
+        });
+        let mut signal = BigWig {
+            columns: [ColumnInfo { name: VALUE.into(), kind: ColumnKind::Number(range) }],
+            shape: Shape::Dense,
+            summary: options.summary,
+            missing: options.missing,
+            covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
+            scans: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
+            file,
+            knows_lengths: true,
+        };
+        let gaps = match options.missing {
+            Missing::Auto => signal.is_points()?,
+            missing => missing == Missing::Gap,
+        };
+        if gaps {
+            signal.shape = Shape::Sparse;
+        }
+        Ok(signal)
+    }
+
+    fn sequence(&self, index: usize) -> &Sequence {
+        self.file.sequences().at(index)
+    }
+
+    /// Whether the file holds points (methylation), not coverage: it covers little, and in its
+    /// first sequence with data the stretches without a gap are a few bases long.
+    fn is_points(&self) -> Result<bool> {
+        if self.covered > MOST_POINTS {
+            return Ok(false);
+        }
+        for sequence in self.file.sequences() {
+            let mut stretches = Stretches::default();
+            self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
+                stretches.add(record.start, record.end);
+                stretches.records < SAMPLE
+            })?;
+            if stretches.records > 0 {
+                return Ok(stretches.are_points());
+            }
+        }
+        Ok(false)
+    }
+
+    /// Calls `take` with each record that overlaps `region`, whole, until it says stop.
+    fn each_record(&self, region: &Region, mut take: impl FnMut(Record) -> bool) -> Result<()> {
+        let length = self.file.sequences().get(&region.sequence).map_or(0, |s| s.length);
+        self.file.each_block(region, |fields, offset, id| {
+            let damaged = || self.file.damaged(offset, "a block of data is damaged");
+            let (block_id, records) = records(fields).ok_or_else(damaged)?;
+            if block_id != id {
+                return Err(damaged());
+            }
+            for record in records {
+                let record = record.filter(|r| r.start < r.end && r.start < length);
+                let mut record = record.ok_or_else(damaged)?;
+                // Some writers let the last record run over the end of its sequence.
+                record.end = record.end.min(length);
+                if record.start >= region.end {
+                    return Ok(false);
+                }
+                // Others write "not a number" where there is no data.
+                if record.end > region.start && !record.value.is_nan() && !take(record) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// The scan of a sequence, made by the first who asks while others wait.
+    fn scan(&self, index: usize) -> Result<Arc<Scan>> {
+        let mut slot = self.scans[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scan) = &*slot {
+            return Ok(scan.clone());
+        }
+        let sequence = self.sequence(index);
+        let mut scan = Scan::new(sequence.length, self.shape);
+        let mut sorted = true;
+        self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
+            sorted = scan.add(record.start, record.end, record.value);
+            sorted
+        })?;
+        if !sorted {
+            let message = "records overlap or are not sorted; write the file again, for instance \
+                           with bedGraphToBigWig";
+            return Err(Error::data(self.file.path(), &*sequence.name, message));
+        }
+        let scan = Arc::new(scan);
+        *slot = Some(scan.clone());
+        Ok(scan)
+    }
+
+    /// The scan of a sequence if there is one already.
+    fn scanned(&self, index: usize) -> Option<Arc<Scan>> {
+        // A scan under way holds the lock: as good as none.
+        self.scans[index].try_lock().ok().and_then(|slot| slot.clone())
+    }
+
+    fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
+        let start = u64::from(index) << shift;
+        let width = (u64::from(length).saturating_sub(start)).min(1 << shift) as u32;
+        bin.value(self.summary, self.missing, width)
+    }
+
+    /// The sums of the bins `first..last`, whose width is below a scan's.
+    fn fine(&self, region: &Region, shift: u8, first: u32, last: u32) -> Result<Bins> {
+        let mut bins = Bins::new(shift, first, last - first);
+        let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
+        let region = Region::new(region.sequence.clone(), first << shift, end);
+        self.each_record(&region, |record| {
+            bins.add(record.start, record.end, record.value);
+            true
+        })?;
+        Ok(bins)
+    }
+
+    /// Every bin that overlaps the region; its rank is its number.
+    fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
+        let sequence = self.sequence(index);
+        let (first, last) = grid::bins(region, shift);
+        let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
+        let sums = match shift < COARSE {
+            true => self.fine(&whole, shift, first, last)?.bins,
+            false => self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec(),
+        };
+        let values = (first..last)
+            .zip(&sums)
+            .map(|(bin, sum)| self.value(sum, bin, shift, sequence.length))
+            .collect();
+        Ok(rows(first.into(), first..last, shift, sequence.length, values))
+    }
+
+    /// The bins that overlap the region and hold data, ranked among all such bins.
+    fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
+        let sequence = self.sequence(index);
+        let scan = self.scan(index)?;
+        let (first, last) = grid::bins(region, shift);
+        let (rank, from, sums) = match shift < COARSE {
+            true => {
+                let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
+                let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+                (rank, from, self.fine(&whole, shift, from, last)?.bins)
+            }
+            false => (0, 0, scan.coarse(shift).bins[..last as usize].to_vec()),
+        };
+        let with_data: Vec<(u32, &Bin)> =
+            (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
+        let before = with_data.iter().take_while(|(bin, _)| *bin < first).count();
+        let rows_of = &with_data[before..];
+        let values = rows_of
+            .iter()
+            .map(|(bin, sum)| self.value(sum, *bin, shift, sequence.length))
+            .collect();
+        let bins = rows_of.iter().map(|(bin, _)| *bin);
+        Ok(rows(rank + before as u64, bins, shift, sequence.length, values))
+    }
+
+    /// The records that overlap the region, whole.
+    fn records(&self, index: usize, region: &Region) -> Result<Table> {
+        let scan = self.scan(index)?;
+        let (rank, from) = scan.sample_before(Level::Records, region.start);
+        let mut table = Table { first_rank: rank, ..Table::default() };
+        let mut values = Vec::new();
+        let counted = Region::new(region.sequence.clone(), from, region.end);
+        self.each_record(&counted, |record| {
+            if record.end <= region.start {
+                table.first_rank += 1;
+            } else {
+                table.start.push(record.start);
+                table.end.push(record.end);
+                values.push(record.value);
+            }
+            true
+        })?;
+        table.columns = vec![Column::new(VALUE, Data::Singles(values))];
+        Ok(table)
+    }
+}
+
+/// The records of a block and the sequence they lie on (supplementary table 12); none where the
+/// block is damaged.
+fn records(mut fields: Fields<'_>) -> Option<(u32, impl Iterator<Item = Option<Record>>)> {
+    let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
+    let (step, span) = (fields.u32()?, fields.u32()?);
+    let (kind, _reserved, count) = (fields.u8()?, fields.u8()?, fields.u16()?);
+    if !(1..=3).contains(&kind) {
+        return None;
+    }
+    let mut next = start;
+    let read = move |_| {
+        let (start, end) = match kind {
+            1 => (fields.u32()?, fields.u32()?),
+            2 => {
+                let start = fields.u32()?;
+                (start, start.checked_add(span)?)
+            }
+            _ => {
+                let start = next;
+                next = next.checked_add(step)?;
+                (start, start.checked_add(span)?)
+            }
+        };
+        Some(Record { start, end, value: fields.f32()? })
+    };
+    Some((id, (0..count).map(read)))
+}
+
+fn rows(
+    first_rank: u64,
+    bins: impl Iterator<Item = u32> + Clone,
+    shift: u8,
+    length: u32,
+    values: Vec<f32>,
+) -> Table {
+    let end = |bin: u32| ((u64::from(bin) + 1) << shift).min(u64::from(length)) as u32;
+    Table {
+        first_rank,
+        start: bins.clone().map(|bin| bin << shift).collect(),
+        end: bins.map(end).collect(),
+        strand: Vec::new(),
+        columns: vec![Column::new(VALUE, Data::Singles(values))],
+    }
+}
+
+impl Source for BigWig {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn sequences(&self) -> &Sequences {
+        self.file.sequences()
+    }
+
+    fn covered(&self) -> Option<u64> {
+        let bases: f64 = self.sequences().iter().map(|s| f64::from(s.length)).sum();
+        (self.covered > 0.0).then_some((self.covered * bases).round() as u64)
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.knows_lengths
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.columns
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        let Some(index) = self.file.sequences().position(&region.sequence) else { return 0 };
+        let end = region.end.min(self.sequence(index).length);
+        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let bins = u64::from(region.len().div_ceil(level.width()));
+        match (self.shape, self.scanned(index)) {
+            (Shape::Dense, _) => bins,
+            (_, Some(scan)) => scan.rows(&region, level),
+            // Points spread evenly, each in a bin of its own unless the bins run out.
+            (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
+        }
+    }
+
+    fn count_rows(&self, sequence: &str) -> Result<()> {
+        match (self.shape, self.file.sequences().position(sequence)) {
+            (Shape::Sparse, Some(index)) => self.scan(index).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    fn first_view(&self) -> Option<Region> {
+        self.file.sequences().iter().find_map(|sequence| {
+            let mut first = None;
+            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            self.each_record(&whole, |record| {
+                first = Some(record.start);
+                false
+            })
+            .ok()?;
+            let end = first?.saturating_add(FIRST_VIEW).min(sequence.length);
+            Some(Region::new(sequence.name.clone(), first?, end))
+        })
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
+            return Err(unknown_column(unknown, &self.columns));
+        }
+        let Some(index) = self.file.sequences().position(&region.sequence) else {
+            return Ok(Table::empty(columns));
+        };
+        let sequence = self.sequence(index);
+        let end = region.end.min(sequence.length);
+        let region = Region::new(sequence.name.clone(), region.start.min(end), end);
+        if region.is_empty() {
+            return Ok(Table::empty(columns));
+        }
+        let mut table = match (self.shape, level) {
+            (Shape::Sparse, Level::Records) => self.records(index, &region)?,
+            (Shape::Sparse, Level::Bins { shift }) => self.sparse(index, &region, shift)?,
+            (_, Level::Records) => self.dense(index, &region, 0)?,
+            (_, Level::Bins { shift }) => self.dense(index, &region, shift)?,
+        };
+        if columns.is_empty() {
+            table.columns.clear();
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,95 @@
+//! How densely features lie: a dense signal beside those of which wide views can show only a part.
+
+use crate::error::Result;
+use crate::genome::{Region, Sequences};
+use crate::source::grid::bins;
+use crate::source::total;
+use crate::source::{ColumnInfo, ColumnKind, Level, Part, Shape, Source, unknown_column};
+use crate::table::{Column, Data, Table};
+use std::sync::Arc;
+
+/// Sets of more rows than these have a density beside them.
+const MANY: u64 = 100_000;
+/// The name of its one column, and of the part.
+const DENSITY: &str = "density";
+
+/// The number of rows of a source that start in each bin.
+///
+/// Rows count where they start, not wherever they reach: each counts once, so the number in a wide
+/// bin is the sum of those in the narrow ones inside it.
+pub struct Density {
+    of: Arc<dyn Source>,
+    columns: [ColumnInfo; 1],
+}
+
+impl Density {
+    /// The density of a source of features.
+    pub fn new(of: Arc<dyn Source>) -> Self {
+        let kind = ColumnKind::Number(None);
+        Density { of, columns: [ColumnInfo { name: DENSITY.into(), kind }] }
+    }
+
+    /// What is to stand beside a source: nothing if it is no set of features, or a small one.
+    pub(crate) fn beside(of: &Arc<dyn Source>) -> Option<Part> {
+        let features = matches!(of.shape(), Shape::Features | Shape::Genes);
+        (features && total(&**of) > MANY)
+            .then(|| Part { beside: Some(DENSITY), source: Arc::new(Density::new(of.clone())) })
+    }
+}
+
+impl Source for Density {
+    fn shape(&self) -> Shape {
+        Shape::Dense
+    }
+
+    fn sequences(&self) -> &Sequences {
+        self.of.sequences()
+    }
+
+    fn knows_lengths(&self) -> bool {
+        self.of.knows_lengths()
+    }
+
+    fn columns(&self) -> &[ColumnInfo] {
+        &self.columns
+    }
+
+    fn rows(&self, region: &Region, level: Level) -> u64 {
+        let Some(sequence) = self.sequences().get(&region.sequence) else { return 0 };
+        let end = region.end.min(sequence.length);
+        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let (first, last) = bins(&region, level.width().trailing_zeros() as u8);
+        u64::from(last - first)
+    }
+
+    fn first_view(&self) -> Option<Region> {
+        self.of.first_view()
+    }
+
+    fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
+        if let Some(unknown) = columns.iter().find(|name| **name != DENSITY) {
+            return Err(unknown_column(unknown, &self.columns));
+        }
+        let length = self.sequences().get(&region.sequence).map_or(0, |sequence| sequence.length);
+        let end = region.end.min(length);
+        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        if region.is_empty() {
+            return Ok(Table::empty(columns));
+        }
+        let shift = level.width().trailing_zeros() as u8;
+        let (first, last) = bins(&region, shift);
+        let counts = self.of.starts(&region, shift)?;
+        let values = counts.into_iter().map(|count| count as f32).collect::<Vec<_>>();
+        let end = |bin: u32| ((u64::from(bin) + 1) << shift).min(length.into()) as u32;
+        Ok(Table {
+            first_rank: first.into(),
+            start: (first..last).map(|bin| bin << shift).collect(),
+            end: (first..last).map(end).collect(),
+            strand: Vec::new(),
+            columns: columns
+                .iter()
+                .map(|name| Column::new(*name, Data::Singles(values.clone())))
+                .collect(),
+        })
+    }
+}
