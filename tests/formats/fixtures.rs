@@ -5,9 +5,8 @@ mod genes;
 mod intervals;
 mod signals;
 mod variants;
-#[path = "../bbi/writer.rs"]
-pub(crate) mod writer;
 
+pub(crate) use crate::bbi::writer;
 pub(crate) use alignments::many_reads;
 
 use crate::tabix::{Bgzf, Place};

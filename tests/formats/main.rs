@@ -4,12 +4,16 @@
 //! every answer can be compared with a calculation that does not go through the program.
 
 mod alignments;
+mod bbi;
 mod bcf;
 mod beside;
 mod coordinates;
 mod cram;
 mod damaged;
+mod damaged_block;
 mod fixtures;
+mod large;
+mod malformed;
 mod ranks;
 mod tabix;
 

@@ -1,7 +1,7 @@
-//! The same comparison as `tests/page`, on the real page in a browser. See `real-page/README.md`.
+//! The same comparison as `tests/page`, on the real page in a browser. See `README.md`.
 
 #[allow(dead_code)]
-#[path = "page/data.rs"]
+#[path = "../page/data.rs"]
 mod data;
 
 use data::{SEQUENCES, Track, tracks};
@@ -55,16 +55,16 @@ fn epiviz() -> Option<OsString> {
     let ui = std::env::var_os("EPIVIZ_UI");
     if ui.is_none() {
         println!(
-            "skipped: EPIVIZ_UI names no folder with EpiViz; tests/real-page/README.md tells how"
+            "skipped: EPIVIZ_UI names no folder with EpiViz; tests/real_page/README.md tells how"
         );
     }
     ui
 }
 
-/// Runs a script of `tests/real-page`.
+/// Runs a script of `tests/real_page`.
 fn script(name: &str, ui: &OsStr, address: &str, options: &[String]) {
     let status = Command::new("node")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-page").join(name))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_page").join(name))
         .arg(format!("--ui={}", Path::new(ui).display()))
         .arg(format!("--ws={address}"))
         .args(options)

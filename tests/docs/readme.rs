@@ -1,5 +1,4 @@
-//! The README's tables are made from the lists in the code. To renew them after a change:
-//! `UPDATE_README=1 cargo test --test readme`.
+//! The README's tables are made from the lists in the code.
 
 use epivizrs::console::COMMANDS;
 use epivizrs::protocol::{ACTIONS, REQUESTS};
@@ -52,9 +51,9 @@ fn the_tables_are_those_of_the_code() {
         let end = renewed.find(&close).unwrap();
         renewed.replace_range(start..end, &table);
     }
-    if std::env::var_os("UPDATE_README").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(PATH, &renewed).unwrap();
     } else {
-        assert!(renewed == readme, "renew them: UPDATE_README=1 cargo test --test readme");
+        assert!(renewed == readme, "renew them: UPDATE_DOCS=1 cargo test --test docs");
     }
 }

@@ -1,7 +1,6 @@
 //! Signals that are made in the background: listed at once, drawn when they are made.
 
-mod fake_page;
-
+use crate::fake_page::{FakePage, obedient};
 use epivizrs::bytes::Progress;
 use epivizrs::catalog::{Catalog, Measurement};
 use epivizrs::console::{Answer, Console, Ending};
@@ -9,7 +8,6 @@ use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
 use epivizrs::session::{Session, Topic};
 use epivizrs::source::{Context, Spec};
-use fake_page::{FakePage, obedient};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -107,7 +105,7 @@ async fn a_signal_is_listed_at_once_and_drawn_again_when_it_is_made() {
     assert!(!empty.is_empty() && empty.iter().all(Value::is_null), "{empty:?}");
 
     drop(endpoint.held);
-    let drawn = |shown: &fake_page::Shown| {
+    let drawn = |shown: &crate::fake_page::Shown| {
         let at = |action| shown.asked.iter().rposition(|asked| asked == action);
         shown.charts.iter().any(|chart| chart.id == "chart-2")
             && at("addMeasurements") > at("removeMeasurements")

@@ -1,7 +1,6 @@
 //! The door for pages and scripts that speak HTTP: the same answers as the socket's.
 
-mod support;
-
+use crate::support::Endpoint;
 use epivizrs::catalog::{Catalog, MAX_ROWS};
 use epivizrs::genome::{Region, Sequences};
 use epivizrs::provider::Provider;
@@ -13,7 +12,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
-use support::Endpoint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -1,13 +1,26 @@
 //! A file that is damaged further in: it opens, and fails at one region.
 
-mod support;
-
+use bigtools::beddata::BedParserStreamingIterator;
+use bigtools::{BigWigWrite, Value as BigWigValue};
 use epivizrs::catalog::Catalog;
 use epivizrs::protocol::{Frame, parse};
 use epivizrs::provider::Provider;
 use epivizrs::source::Spec;
 use serde_json::{Value, json};
-use support::write_bigwig;
+use std::path::Path;
+
+/// Writes a bigWig of `count` records of 10 bases on chr1, which touch; record `i` has value `i`.
+fn write_bigwig(path: &Path, count: u32) {
+    let lengths = [("chr1".to_owned(), 1_000_000)].into();
+    let mut writer = BigWigWrite::create_file(path, lengths).unwrap();
+    writer.options.inmemory = true;
+    let record =
+        |i: u32| ("chr1", BigWigValue { start: i * 10, end: i * 10 + 10, value: i as f32 });
+    let records = (0..count).map(record).collect::<Vec<_>>().into_iter();
+    let records = BedParserStreamingIterator::wrap_infallible_iter(records, false);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    writer.write(records, runtime).unwrap();
+}
 
 async fn ask(provider: &Provider, data: Value) -> Value {
     let message = json!({"requestId": 1, "type": "request", "data": data}).to_string();

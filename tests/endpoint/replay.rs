@@ -1,14 +1,12 @@
 //! Sessions: pages are brought to what the endpoint did, and kept there.
 
-mod fake_page;
-
+use crate::fake_page::{FakePage, Manner, Manners, Shown, obedient, when};
 use epivizrs::catalog::Catalog;
 use epivizrs::genome::Region;
 use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
 use epivizrs::session::{Keeping, Session};
 use epivizrs::store::Store;
-use fake_page::{FakePage, Manner, Manners, Shown, obedient, when};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! VCF.
 
-use super::bcf::{self, Value};
 use super::{Dice, Folder, LENGTH, after_a_crash, shuffled};
+use crate::bcf::{self, Value};
 use epivizrs::source::Options;
 use std::fmt::Write;
 use std::fs;

@@ -1,7 +1,7 @@
 //! bigWig and bigBed files of every writer: the same answers, however they are packed; and damaged
 //! ones.
 
-mod writer;
+pub(crate) mod writer;
 
 use epivizrs::genome::Region;
 use epivizrs::source::{Context, Level, Shape, Source, Spec};

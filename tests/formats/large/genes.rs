@@ -1,7 +1,7 @@
 //! BED12.
 
-use super::tabix::{Bgzf, Kind, Place, index};
 use super::{Dice, Folder, LENGTH, same, shuffled};
+use crate::tabix::{Bgzf, Kind, Place, index};
 use std::fs;
 
 /// Transcripts sorted by start, with names that people know and with accessions; blocks that touch.

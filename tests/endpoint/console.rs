@@ -1,14 +1,12 @@
 //! The console: every command on a page, scripts, and consoles elsewhere.
 
-mod fake_page;
-
+use crate::fake_page::{FakePage, Manner, obedient, when};
 use epivizrs::catalog::Catalog;
 use epivizrs::console::{Answer, Console, Ending};
 use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
 use epivizrs::session::{Keeping, Session};
 use epivizrs::store::Store;
-use fake_page::{FakePage, Manner, obedient, when};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;

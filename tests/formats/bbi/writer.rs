@@ -1,6 +1,5 @@
 //! Writes bigWig and bigBed files in every variant of the format: either byte order, packed or
 //! not, the list of sequences before or behind the data, several levels of index.
-#![allow(dead_code, reason = "not every test uses everything")]
 
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::Write;

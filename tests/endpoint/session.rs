@@ -1,7 +1,6 @@
 //! Real sockets: pages connect, ask, are asked, misbehave, and leave.
 
-mod support;
-
+use crate::support::{Client, Endpoint};
 use epivizrs::error::PageError;
 use epivizrs::genome::{Region, Sequences};
 use epivizrs::protocol::{GetAvailableCharts, WriteMsg};
@@ -11,7 +10,6 @@ use futures_util::SinkExt;
 use serde_json::{Map, Value, json};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
-use support::{Client, Endpoint};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 

@@ -1,5 +1,7 @@
-//! The tables in `docs/` are made from the code, and its links lead somewhere. To renew the tables
-//! after a change: `UPDATE_DOCS=1 cargo test --test docs`.
+//! The tables in `README.md` and `docs/` are made from the code, and every link leads somewhere. To
+//! renew the tables after a change: `UPDATE_DOCS=1 cargo test --test docs`.
+
+mod readme;
 
 use clap::{Arg, Command, CommandFactory};
 use epivizrs::cli::Cli;

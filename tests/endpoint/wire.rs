@@ -1,12 +1,10 @@
 //! What goes over the wire, to the letter: replies to the requests of every page version.
 
-mod support;
-
+use crate::support::{Files, provider};
 use epivizrs::protocol::{Frame, parse};
 use epivizrs::session::{Keeping, PAGE_TIMEOUT, Session};
 use epivizrs::store::Store;
 use serde_json::{Value, json};
-use support::{Files, provider};
 
 /// The reply to a request, as a page gets it from an endpoint that has just been asked this.
 async fn reply(data: Value) -> String {
@@ -150,7 +148,7 @@ async fn replies_to_every_page_version() {
 fn every_request_has_a_reply_on_record() {
     let asked: Vec<_> =
         requests().into_iter().map(|(_, request)| request["action"].clone()).collect();
-    // Sessions answer these, from their store: see tests/replay.rs.
+    // Sessions answer these, from their store: see `replay.rs`.
     let of_sessions = ["getWorkspaces", "saveWorkspace", "deleteWorkspace"];
     for (name, served, _) in epivizrs::protocol::REQUESTS {
         assert!(!served || of_sessions.contains(name) || asked.contains(&json!(name)), "{name}");

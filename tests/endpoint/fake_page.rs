@@ -1,7 +1,5 @@
 //! A page that speaks the protocol as the real ones do, and misbehaves as they can.
 
-#![allow(dead_code, unreachable_pub, reason = "shared by test files that use parts of it")]
-
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -12,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// What the page does when it is asked for an action.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Manner {
+pub(crate) enum Manner {
     Obeys,
     Refuses,
     IsSilent,
@@ -24,46 +22,46 @@ pub enum Manner {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Drawn {
-    pub id: String,
-    pub kind: String,
-    pub measurements: Vec<String>,
-    pub settings: Value,
-    pub colors: Value,
+pub(crate) struct Drawn {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) measurements: Vec<String>,
+    pub(crate) settings: Value,
+    pub(crate) colors: Value,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
-    pub charts: Vec<Drawn>,
-    pub location: Value,
+pub(crate) struct Shown {
+    pub(crate) charts: Vec<Drawn>,
+    pub(crate) location: Value,
     /// Every action in the order in which it came, but for the questions where it looks.
-    pub asked: Vec<String>,
-    pub answers: Vec<Value>,
+    pub(crate) asked: Vec<String>,
+    pub(crate) answers: Vec<Value>,
 }
 
-pub struct FakePage {
+pub(crate) struct FakePage {
     shown: watch::Receiver<Shown>,
     send: mpsc::UnboundedSender<Value>,
-    pub task: tokio::task::JoinHandle<()>,
+    pub(crate) task: tokio::task::JoinHandle<()>,
 }
 
 /// Which manner for which action; the count says how often it was asked for it before.
-pub type Manners = Arc<dyn Fn(&str, usize) -> Manner + Send + Sync>;
+pub(crate) type Manners = Arc<dyn Fn(&str, usize) -> Manner + Send + Sync>;
 
-pub fn obedient() -> Manners {
+pub(crate) fn obedient() -> Manners {
     Arc::new(|_, _| Manner::Obeys)
 }
 
-pub fn when(action: &'static str, manner: Manner) -> Manners {
+pub(crate) fn when(action: &'static str, manner: Manner) -> Manners {
     Arc::new(move |asked, _| if asked == action { manner } else { Manner::Obeys })
 }
 
 impl FakePage {
-    pub async fn open(address: SocketAddr, path: &str, manners: Manners) -> Self {
+    pub(crate) async fn open(address: SocketAddr, path: &str, manners: Manners) -> Self {
         Self::of_version(address, path, "4", manners).await
     }
 
-    pub async fn of_version(
+    pub(crate) async fn of_version(
         address: SocketAddr,
         path: &str,
         version: &'static str,
@@ -114,7 +112,7 @@ impl FakePage {
     }
 
     /// Waits until the page shows what is wanted.
-    pub async fn until(&mut self, wanted: impl Fn(&Shown) -> bool) -> Shown {
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&Shown) -> bool) -> Shown {
         let mut shown = self.shown.clone();
         let waited = shown.wait_for(|shown| wanted(shown));
         match tokio::time::timeout(std::time::Duration::from_secs(20), waited).await {
@@ -123,12 +121,12 @@ impl FakePage {
         }
     }
 
-    pub fn now(&self) -> Shown {
+    pub(crate) fn now(&self) -> Shown {
         self.shown.borrow().clone()
     }
 
     /// The user changes a chart.
-    pub fn request(&self, data: &Value) {
+    pub(crate) fn request(&self, data: &Value) {
         self.send.send(json!({"requestId": 77, "type": "request", "data": data})).unwrap();
     }
 }

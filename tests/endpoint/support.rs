@@ -1,8 +1,5 @@
 //! What the tests of sockets share: a running endpoint and a client.
-#![allow(dead_code, reason = "not every test uses everything")]
 
-use bigtools::beddata::BedParserStreamingIterator;
-use bigtools::{BigWigWrite, Value as BigWigValue};
 use epivizrs::catalog::Catalog;
 use epivizrs::provider::Provider;
 use epivizrs::server::{Access, bind, run};
@@ -10,7 +7,7 @@ use epivizrs::session::Session;
 use epivizrs::source::Spec;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -52,19 +49,6 @@ impl Files {
     pub(crate) fn specs(&self) -> Vec<Spec> {
         ["genes.gtf", "peaks.bed"].map(|name| Spec::file(self.path(name))).into()
     }
-}
-
-/// Writes a bigWig of `count` records of 10 bases on chr1, which touch; record `i` has value `i`.
-pub(crate) fn write_bigwig(path: &Path, count: u32) {
-    let lengths = [("chr1".to_owned(), 1_000_000)].into();
-    let mut writer = BigWigWrite::create_file(path, lengths).unwrap();
-    writer.options.inmemory = true;
-    let record =
-        |i: u32| ("chr1", BigWigValue { start: i * 10, end: i * 10 + 10, value: i as f32 });
-    let records = (0..count).map(record).collect::<Vec<_>>().into_iter();
-    let records = BedParserStreamingIterator::wrap_infallible_iter(records, false);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    writer.write(records, runtime).unwrap();
 }
 
 /// A provider of the files, and of the mock.

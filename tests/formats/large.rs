@@ -2,15 +2,10 @@
 //! in memory.
 
 mod background;
-#[path = "../formats/bcf.rs"]
-mod bcf;
 mod genes;
 mod methyl;
 mod pairs;
 mod rows;
-#[path = "../formats/tabix.rs"]
-#[allow(dead_code, reason = "not every test uses everything")]
-mod tabix;
 mod vcf;
 
 use epivizrs::bytes::Progress;

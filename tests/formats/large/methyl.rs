@@ -1,7 +1,7 @@
 //! bedMethyl: by region its bases are those in memory, with an index and from a copy.
 
-use super::tabix::{Bgzf, Kind, Place, index};
 use super::{Dice, Folder, LENGTH, after_a_crash, same, shuffled};
+use crate::tabix::{Bgzf, Kind, Place, index};
 use epivizrs::genome::Region;
 use epivizrs::source::Level;
 use std::fs;
