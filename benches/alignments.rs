@@ -1,4 +1,4 @@
-//! Making the coverage of aligned reads, and reads by region: `cargo bench --bench alignments`.
+//! BuildHandle the coverage of aligned reads, and reads by region: `cargo bench --bench alignments`.
 //!
 //! `EPIVIZRS_BENCH_BAM` names a BAM or CRAM with its index; without it there is nothing to measure.
 

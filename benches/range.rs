@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::catalog::Catalog;
 use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
 use epivizrs::provider::Provider;
-use epivizrs::source::rows::records::{Records, Rows, Use};
+use epivizrs::source::rows::records::{Records, RecordsOptions, Rows};
 use epivizrs::source::{Shape, Source, Spec};
 use epivizrs::table::{Column, Data, Table};
 use serde_json::json;
@@ -87,7 +87,7 @@ fn search(c: &mut Criterion) {
         rows.push("chr1", start, start + 20_000);
     }
     rows.columns.push(Column::new("gene", Data::Text(names.collect())));
-    let how = Use { shape: Shape::Genes, name: Some("gene"), importance: None };
+    let how = RecordsOptions { shape: Shape::Genes, name: Some("gene"), importance: None };
     let genes = Records::new(rows, how);
     let mut group = c.benchmark_group("search of 60,000 names");
     for text in ["gene", "GENE12", "77", "nothing"] {

@@ -1,8 +1,8 @@
-//! The datasources by id, and the one door to blocking work.
+//! The datasources by id, and the one way to blocking work.
 
+mod blocking_pool;
 mod chart;
 mod datasource;
-mod door;
 mod listing;
 
 pub use chart::ChartType;
@@ -14,9 +14,11 @@ use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::signals::density::Density;
-use crate::source::{self, Context, Hit, Level, Mock, Options, Part, Places, Shape, Source, Spec};
+use crate::source::{
+    self, Context, GeneLoci, Hit, Level, Mock, Options, Part, Shape, Source, Spec,
+};
 use crate::table::Table;
-use door::Door;
+use blocking_pool::BlockingPool;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, mpsc};
@@ -38,7 +40,7 @@ pub struct Change {
     /// Its measurements as they are, or why there are none.
     pub now: Result<Vec<Arc<Measurement>>>,
     /// Names of the sequences that are gone, or have another length now.
-    pub strangers: Vec<String>,
+    pub changed_sequences: Vec<String>,
 }
 
 /// Everything that is served. Cheap to share; what is listed is replaced as a whole, so whoever
@@ -46,11 +48,11 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
-    door: Door,
-    names: Door,
+    pool: BlockingPool,
+    search_pool: BlockingPool,
     context: Arc<Context>,
     failed: AtomicU64,
-    making: mpsc::UnboundedSender<Made>,
+    building: mpsc::UnboundedSender<Made>,
     made: Mutex<mpsc::UnboundedReceiver<Made>>,
 }
 
@@ -59,14 +61,14 @@ impl Catalog {
     /// sequences are served; without,
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
-        let (making, made) = mpsc::unbounded_channel();
+        let (building, made) = mpsc::unbounded_channel();
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            door: Door::new(),
-            names: Door::for_names(),
+            pool: BlockingPool::new(),
+            search_pool: BlockingPool::for_names(),
             context: Arc::default(),
             failed: AtomicU64::new(0),
-            making,
+            building,
             made: Mutex::new(made),
         }
     }
@@ -103,17 +105,18 @@ impl Catalog {
     pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
         let (opened, errors) = self.open(specs).await;
         let added = self.change(|listing| listing.add(opened));
-        self.await_making(&added);
+        self.await_building(&added);
         (added, errors)
     }
 
-    /// Has those that are still being made handed to [`Catalog::made`].
-    fn await_making(&self, measurements: &[Arc<Measurement>]) {
+    /// Has those that are still being built handed to [`Catalog::made`].
+    fn await_building(&self, measurements: &[Arc<Measurement>]) {
         for measurement in measurements {
-            if let (Some(making), Some(spec)) = (measurement.source.making(), &measurement.spec) {
-                let (made, spec) = (self.making.clone(), spec.clone());
+            if let (Some(building), Some(spec)) = (measurement.source.building(), &measurement.spec)
+            {
+                let (made, spec) = (self.building.clone(), spec.clone());
                 // Whoever could receive it ends only together with the catalog.
-                making.then(move |source| drop(made.send((spec, source))));
+                building.then(move |source| drop(made.send((spec, source))));
             }
         }
     }
@@ -134,20 +137,20 @@ impl Catalog {
             }
             let now = match source {
                 Ok(source) => {
-                    let mut parts = vec![Part { beside: None, source: Arc::from(source) }];
+                    let mut parts = vec![Part { companion: None, source: Arc::from(source) }];
                     parts.extend(
                         before
                             .iter()
-                            .filter(|m| m.beside.is_some())
-                            .map(|m| Part { beside: m.beside, source: m.source.clone() }),
+                            .filter(|m| m.companion.is_some())
+                            .map(|m| Part { companion: m.companion, source: m.source.clone() }),
                     );
                     parts.dedup_by(|a, b| Arc::ptr_eq(&a.source, &b.source));
-                    parts.extend(Density::beside(&parts[0].source));
+                    parts.extend(Density::companion(&parts[0].source));
                     let opened = vec![(parts, Spec::clone(&spec))];
                     let mut now = self.change(|listing| listing.replace(&[spec], opened));
-                    self.await_making(&now);
+                    self.await_building(&now);
                     // What stands beside it stays as it was.
-                    let stays = |m: &Measurement| m.beside.is_some();
+                    let stays = |m: &Measurement| m.companion.is_some();
                     now.retain(|m| !before.iter().any(|b| stays(b) && b.id == m.id));
                     before.retain(|m| !stays(m));
                     Ok(now)
@@ -161,8 +164,9 @@ impl Catalog {
             let differs = |s: &&Sequence| {
                 is.sequences().get(&s.name).is_none_or(|now| now.length != s.length)
             };
-            let strangers = was.sequences().iter().filter(differs).map(|s| s.name.to_string());
-            return Change { before, now, strangers: strangers.collect() };
+            let changed_sequences =
+                was.sequences().iter().filter(differs).map(|s| s.name.to_string());
+            return Change { before, now, changed_sequences: changed_sequences.collect() };
         }
     }
 
@@ -195,7 +199,7 @@ impl Catalog {
         let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
         let old = listing.measurements().filter(of_file).cloned().collect();
         let new = self.change(|listing| listing.replace(&specs, opened));
-        self.await_making(&new);
+        self.await_building(&new);
         Ok((old, new))
     }
 
@@ -203,13 +207,13 @@ impl Catalog {
     async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
-            self.door.pass(move || match source::formats::needs_genes(&spec)? {
+            self.pool.run(move || match source::formats::needs_genes(&spec)? {
                 true => Ok((Vec::new(), spec)),
                 false => Ok((source::formats::open_all(&spec, &context)?, spec)),
             })
         });
         let mut results = futures_util::future::join_all(opening).await;
-        self.place(&mut results).await;
+        self.open_by_gene_loci(&mut results).await;
         let (mut opened, mut errors) = (Vec::new(), Vec::new());
         for result in results {
             match result {
@@ -222,24 +226,24 @@ impl Catalog {
 
     /// Opens the sources whose rows lie where the genes of others do, now that those are known:
     /// they have no parts yet.
-    async fn place(&self, results: &mut [Result<Opened>]) {
+    async fn open_by_gene_loci(&self, results: &mut [Result<Opened>]) {
         if !results.iter().flatten().any(|(parts, _)| parts.is_empty()) {
             return;
         }
-        let mut places = Places::default();
+        let mut loci = GeneLoci::default();
         let listing = self.listing();
         let known = listing.measurements().map(|measurement| &measurement.source);
         let new = results.iter().flatten().flat_map(|(parts, _)| parts).map(|part| &part.source);
-        new.chain(known).for_each(|source| source.add_places(&mut places));
+        new.chain(known).for_each(|source| source.add_gene_loci(&mut loci));
         for result in results {
             if let Ok((parts, spec)) = result
                 && parts.is_empty()
             {
                 let mut spec = spec.clone();
-                spec.options.places = places.clone();
+                spec.options.gene_loci = loci.clone();
                 let context = self.context.clone();
                 let open = move || Ok((source::formats::open_all(&spec, &context)?, spec));
-                *result = self.door.pass(open).await;
+                *result = self.pool.run(open).await;
             }
         }
     }
@@ -247,7 +251,7 @@ impl Catalog {
     /// Lists a source of the caller's own under that name; returns its measurements.
     pub fn add(&self, name: &str, source: impl Source) -> Vec<Arc<Measurement>> {
         let spec = Spec { input: Input::Memory(name.into(), &[]), options: Options::default() };
-        let own = Part { beside: None, source: Arc::new(source) };
+        let own = Part { companion: None, source: Arc::new(source) };
         self.change(|listing| listing.add(vec![(vec![own], spec)]))
     }
 
@@ -318,7 +322,7 @@ impl Catalog {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let read = self.door.pass(work).await;
+        let read = self.pool.run(work).await;
         if read.is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
@@ -332,14 +336,14 @@ impl Catalog {
     /// the log.
     pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Hit>> {
         let (listing, text) = (self.listing(), text.to_owned());
-        self.names.pass(move || Ok(listing.search(&text, limit))).await
+        self.search_pool.run(move || Ok(listing.search(&text, limit))).await
     }
 
     /// A region that has data, to be shown first: on the sequence that most datasources have, of
     /// features if there are any.
     pub async fn first_view(&self) -> Option<Region> {
         let listing = self.listing();
-        let view = self.door.pass(move || Ok(listing.first_view())).await;
+        let view = self.pool.run(move || Ok(listing.first_view())).await;
         view.inspect_err(|error| tracing::error!("no first view: {error}")).ok().flatten()
     }
 

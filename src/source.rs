@@ -20,9 +20,9 @@ pub mod rows;
 pub mod signals;
 mod spec;
 
-pub use build_handle::Making;
+pub use build_handle::BuildHandle;
 pub use context::Context;
-pub use gene_loci::{Place, Places};
+pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
@@ -142,7 +142,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// How far it is, if it is still being made: until then it has no rows, and its sequences,
     /// its shape and its columns are what the beginning of the file shows.
-    fn making(&self) -> Option<&Arc<Making>> {
+    fn building(&self) -> Option<&Arc<BuildHandle>> {
         None
     }
 
@@ -153,7 +153,7 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// Tells where its genes lie, if it has any.
-    fn add_places(&self, places: &mut Places) {
+    fn add_gene_loci(&self, places: &mut GeneLoci) {
         let _ = places;
     }
 
@@ -183,7 +183,7 @@ pub struct Format {
 pub struct Part {
     /// What stands beside the file's own rows or values, such as `reads` beside a coverage; none
     /// for those.
-    pub beside: Option<&'static str>,
+    pub companion: Option<&'static str>,
     /// Its rows or values.
     pub source: Arc<dyn Source>,
 }

@@ -55,7 +55,7 @@ pub struct Measurement {
     /// The source's column that it shows; none for a range measurement.
     pub column: Option<Arc<str>>,
     /// What it shows beside the file's own rows or values; none for those.
-    pub beside: Option<&'static str>,
+    pub companion: Option<&'static str>,
 }
 
 impl Measurement {

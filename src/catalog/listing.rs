@@ -1,15 +1,15 @@
 //! What is served at one moment: sequences, datasources, measurements, and how they are found.
 
-mod admit;
 mod describe;
-mod thinned;
+mod resolve_sequences;
+mod row_summary;
 
 use super::datasource::{Datasource, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
+pub(crate) use row_summary::thousands;
 use std::sync::Arc;
-pub(crate) use thinned::thousands;
 
 /// The name of an assembly that is not known.
 const UNKNOWN: &str = "genome";
@@ -194,13 +194,13 @@ impl Listing {
 
     /// Adds what files are served as; returns the measurements.
     pub(super) fn add(&mut self, opened: Vec<(Vec<Part>, Spec)>) -> Vec<Arc<Measurement>> {
-        self.admit_sequences(&opened);
+        self.resolve_sequences(&opened);
         let mut added = Vec::new();
         for (parts, spec) in opened {
             let name = spec.options.name.clone().unwrap_or_else(|| spec.input.stem());
             let (own, spec) = (self.free_id(&name), Arc::new(spec));
             for part in parts {
-                let (id, name) = match part.beside {
+                let (id, name) = match part.companion {
                     Some(what) => {
                         (self.free_id(&format!("{own}.{what}")), format!("{name} {what}"))
                     }
@@ -257,7 +257,7 @@ impl Listing {
         let specs: Vec<_> = removed.iter().filter_map(|m| m.spec.clone()).collect();
         for spec in specs {
             let left: Vec<_> = self.measurements().filter(|m| m.is_of(&spec)).cloned().collect();
-            if left.iter().all(|m| m.beside.is_some()) {
+            if left.iter().all(|m| m.companion.is_some()) {
                 removed.extend(left);
                 self.remove_spec(&spec);
             }

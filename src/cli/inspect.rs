@@ -81,7 +81,7 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
         return Ok(format!("{}\n  nothing in it can be served\n", path.display()));
     }
     lines.push(("index", index(spec, format, &*measurements[0].source)));
-    for part in measurements.chunk_by(|a, b| a.beside == b.beside) {
+    for part in measurements.chunk_by(|a, b| a.companion == b.companion) {
         part.first().map_or(Ok(()), |first| count(&*first.source))?;
         lines.extend(describe_part(part, listing));
     }
@@ -111,7 +111,7 @@ fn describe_part(
 ) -> Vec<(&'static str, String)> {
     let Some(first) = measurements.first() else { return Vec::new() };
     let source = &*first.source;
-    let label = if first.beside.is_some() { "beside it" } else { "served as" };
+    let label = if first.companion.is_some() { "beside it" } else { "served as" };
     let mut lines = vec![
         (label, served_as(source.shape()).to_owned()),
         ("sequences", sequences(source, listing)),
@@ -129,7 +129,7 @@ fn describe_part(
     }
     lines.push(("levels", levels(source.shape())));
     // What is counted from the rows that it stands beside is in memory where those are.
-    if first.beside.is_none() {
+    if first.companion.is_none() {
         lines.push(("in memory", bytes(source.memory())));
     }
     if let Some(view) = source.first_view() {

@@ -109,7 +109,7 @@ fn served(options: &Options) -> String {
 fn context(options: &Options, bars: &Bars) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
-    Context { cache, patience: Some(PATIENCE), progress: bars.progress(), ..usual }
+    Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), ..usual }
 }
 
 /// The copy of EpiViz of `--ui`, or the one installed.
@@ -171,8 +171,8 @@ async fn greeting(
     let mut text = String::new();
     // Writing to a string cannot fail.
     for datasource in listing.datasources() {
-        let ids = datasource.measurements.iter().map(|m| match m.source.making() {
-            Some(making) => format!("{} ({}% read)", m.id, making.percent()),
+        let ids = datasource.measurements.iter().map(|m| match m.source.building() {
+            Some(building) => format!("{} ({}% read)", m.id, building.percent()),
             None => m.id.clone(),
         });
         let ids: Vec<_> = ids.collect();

@@ -86,7 +86,7 @@ pub(super) const COMMANDS: &[Info] = &[
 
 /// How much of a measurement's file is read; nothing if all is.
 fn read(measurement: &Measurement) -> Value {
-    let percent = measurement.source.making().map(|making| format!("{}%", making.percent()));
+    let percent = measurement.source.building().map(|building| format!("{}%", building.percent()));
     json!(percent)
 }
 
@@ -116,7 +116,7 @@ impl Console {
         }
         self.announce("loaded", &added).await;
         let ids: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
-        let begun = if added.iter().any(|m| m.source.making().is_some()) {
+        let begun = if added.iter().any(|m| m.source.building().is_some()) {
             "; it is still being read, and shows when that is done"
         } else {
             ""

@@ -57,16 +57,16 @@ impl Session {
     /// Brings to the pages of all sessions what is made in the background, as long as it is polled.
     pub async fn follow_making(self: &Arc<Self>) {
         loop {
-            let Change { before, now, strangers } = self.provider.catalog.made().await;
+            let Change { before, now, changed_sequences } = self.provider.catalog.made().await;
             let ids: Vec<_> = before.iter().map(|m| m.id.as_str()).collect();
             let ids = ids.join(", ");
             match now {
                 Ok(now) => {
                     for session in self.all() {
-                        session.forget_sequences(&strangers).await;
+                        session.forget_sequences(&changed_sequences).await;
                         session.exchange(&before, &now).await;
                     }
-                    if now.iter().all(|m| m.source.making().is_none()) {
+                    if now.iter().all(|m| m.source.building().is_none()) {
                         tracing::info!("{ids}: read to the end");
                     }
                     self.tell_data("finished", &now);

@@ -11,7 +11,7 @@ pub(crate) type Opened = Result<Box<dyn Source>>;
 
 /// A source that is being made: how far it is, and who gets it.
 #[derive(Default)]
-pub struct Making {
+pub struct BuildHandle {
     /// The part that is done, as the bits of a number from 0 to 1.
     pub(crate) part: AtomicU64,
     state: Mutex<State>,
@@ -29,7 +29,7 @@ enum State {
     Taken,
 }
 
-impl Making {
+impl BuildHandle {
     /// How much of it is done, in percent; never 100, since then it would be made.
     pub fn percent(&self) -> u8 {
         ((f64::from_bits(self.part.load(Ordering::Relaxed)) * 100.0) as u8).min(99)
@@ -66,9 +66,9 @@ impl Making {
     }
 
     /// Waits for what is made; none if it takes longer.
-    pub(crate) fn wait(&self, patience: Duration) -> Option<Opened> {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Opened> {
         let busy = |state: &mut State| matches!(state, State::Busy);
-        let waited = self.changed.wait_timeout_while(self.state(), patience, busy);
+        let waited = self.changed.wait_timeout_while(self.state(), timeout, busy);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *state, State::Taken) {
             State::Done(opened) => Some(opened),

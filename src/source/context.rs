@@ -17,8 +17,8 @@ pub struct Context {
     /// Size in bytes, as on disk, up to which text without an index is held in memory.
     pub in_memory: u64,
     /// How long opening waits for what is made from a file once; what takes longer goes on in the
-    /// background, see [`Source::making`](super::Source::making). None: as long as it takes.
-    pub patience: Option<Duration>,
+    /// background, see [`Source::building`](super::Source::building). None: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Told how far long readings have come.
     pub progress: Progress,
 }
@@ -36,7 +36,7 @@ impl Default for Context {
         Context {
             cache: cache_folder(|name| std::env::var_os(name)),
             in_memory: IN_MEMORY,
-            patience: None,
+            timeout: None,
             progress: Progress::default(),
         }
     }

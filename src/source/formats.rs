@@ -12,7 +12,7 @@ use crate::source::signals::density::Density;
 use crate::source::signals::{bigwig, wig};
 
 /// The formats whose files are served as another one too.
-const BESIDE: &[(&str, &Format)] =
+const COMPANIONS: &[(&str, &Format)] =
     &[(bam::COVERAGE.name, &bam::READS), (cram::COVERAGE.name, &bam::READS)];
 
 /// Every format, in the order in which contents are tried: the most telling first.
@@ -57,17 +57,17 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
 pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
     let own = open_as(format, spec, context)?;
-    let mut parts = vec![Part { beside: None, source: own.into() }];
-    let others = BESIDE.iter().filter(|(name, _)| *name == format.name);
+    let mut parts = vec![Part { companion: None, source: own.into() }];
+    let others = COMPANIONS.iter().filter(|(name, _)| *name == format.name);
     for other in others.map(|(_, other)| *other) {
         // The columns that the user chose may be those of either.
         let options = Options { columns: None, ..spec.options.clone() };
         match (other.open)(&spec.input, &options, context) {
-            Ok(source) => parts.push(Part { beside: Some(other.name), source: source.into() }),
+            Ok(source) => parts.push(Part { companion: Some(other.name), source: source.into() }),
             Err(error) => tracing::warn!("without its {}: {error}", other.name),
         }
     }
-    parts.extend(Density::beside(&parts[0].source));
+    parts.extend(Density::companion(&parts[0].source));
     let known: Vec<_> = parts.iter().flat_map(|part| part.source.columns()).cloned().collect();
     check_columns(spec, &known)?;
     Ok(parts)
@@ -93,7 +93,7 @@ fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
     }
 }
 
-/// Whether the rows of a source lie where the genes of others do: [`Options::places`] must be known
+/// Whether the rows of a source lie where the genes of others do: [`Options::gene_loci`] must be known
 /// before it is opened.
 ///
 /// # Errors

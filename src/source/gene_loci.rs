@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Where a gene lies; 0-based, half-open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct GeneLocus {
     /// Its sequence.
     pub sequence: Arc<str>,
     /// First base.
@@ -19,13 +19,13 @@ pub struct Place {
 
 /// The places of genes. Cheap to share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places {
-    by_name: Arc<HashMap<String, Place>>,
+pub struct GeneLoci {
+    by_name: Arc<HashMap<String, GeneLocus>>,
 }
 
-impl Places {
+impl GeneLoci {
     /// Adds the place of a gene; who came first keeps a name that two have.
-    pub fn add(&mut self, name: &str, place: &Place) {
+    pub fn add(&mut self, name: &str, place: &GeneLocus) {
         if !name.is_empty() && !self.by_name.contains_key(name) {
             Arc::make_mut(&mut self.by_name).insert(name.to_owned(), place.clone());
         }
@@ -33,7 +33,7 @@ impl Places {
 
     /// The place of a gene by its id or name; the version of an id (`ENSG00000136997.21`) need not
     /// agree.
-    pub fn find(&self, name: &str) -> Option<&Place> {
+    pub fn find(&self, name: &str) -> Option<&GeneLocus> {
         self.by_name.get(name).or_else(|| self.by_name.get(bare(name)))
     }
 

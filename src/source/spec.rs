@@ -1,6 +1,6 @@
 //! What to open and how, as a user writes it: `PATH[,key=value]...`.
 
-use super::Places;
+use super::GeneLoci;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Options {
     pub base: Option<u32>,
     /// Where the genes lie that are the rows of a matrix without coordinates; known when what is
     /// served beside it has been opened.
-    pub places: Places,
+    pub gene_loci: GeneLoci,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
     /// The smallest and largest value that charts show; default: those of the file.

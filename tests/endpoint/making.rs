@@ -26,7 +26,7 @@ fn held(folder: &Path) -> (Context, Held) {
         let _ = wait.lock().unwrap().recv();
     });
     let cache = folder.join("cache");
-    (Context { cache, patience: Some(Duration::ZERO), progress, ..Context::default() }, hold)
+    (Context { cache, timeout: Some(Duration::ZERO), progress, ..Context::default() }, hold)
 }
 
 fn spec(folder: &Path, name: &str, text: &str) -> Spec {
@@ -169,7 +169,7 @@ async fn the_assembly_is_that_of_the_whole_file_and_the_order_stays() {
     drop(held);
     let changes = [catalog.made().await, catalog.made().await];
     assert!(changes.iter().all(|change| change.now.is_ok()));
-    assert!(changes.iter().any(|change| change.strangers.contains(&"chr1".to_owned())));
+    assert!(changes.iter().any(|change| change.changed_sequences.contains(&"chr1".to_owned())));
     let listing = catalog.listing();
     let length = |name| listing.sequences().get(name).unwrap().length;
     assert_eq!((listing.assembly(), length("chr1")), ("hg19", 249_250_621));

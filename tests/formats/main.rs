@@ -6,7 +6,7 @@
 mod alignments;
 mod bbi;
 mod bcf;
-mod beside;
+mod companions;
 mod coordinates;
 mod cram;
 mod damaged;

@@ -3,7 +3,7 @@
 
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
-use epivizrs::source::rows::records::{Records, Rows, Use};
+use epivizrs::source::rows::records::{Records, RecordsOptions, Rows};
 use epivizrs::source::{Level, Shape, Spec};
 use epivizrs::table::{Column, Data, Texts};
 use std::collections::HashMap;
@@ -177,7 +177,8 @@ impl Track {
         }
         let name = Column::new("name", Data::Text(names));
         rows.columns = vec![name, Column::new("score", Data::Doubles(scores))];
-        let how = Use { shape: self.shape, name: Some("name"), importance: Some("score") };
+        let how =
+            RecordsOptions { shape: self.shape, name: Some("name"), importance: Some("score") };
         Records::new(rows, how)
     }
 

@@ -1,6 +1,6 @@
 //! Which datasource and measurements a source becomes.
 
-use super::{Listing, thinned};
+use super::{Listing, row_summary};
 use crate::catalog::{ChartType, Datasource, Kind, Measurement};
 use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Source, Spec};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl Listing {
         let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
         let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
-        let thinned = thinned::annotation(&**source);
+        let summary = row_summary::annotation(&**source);
         let measurement = |id: String, name: String, kind, chart| Measurement {
             id,
             name,
@@ -40,13 +40,13 @@ impl Listing {
             chart,
             color: options.color.clone(),
             annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
-                .chain(thinned.clone())
+                .chain(summary.clone())
                 .chain(options.annotation.clone())
                 .collect(),
             source: source.clone(),
             spec: Some(spec.clone()),
             column: None,
-            beside: part.beside,
+            companion: part.companion,
         };
         let mut all = Vec::new();
         let chart = match shape {
@@ -58,7 +58,7 @@ impl Listing {
             all.push(measurement(id.to_owned(), name.to_owned(), Kind::Range, chart));
         }
         // What stands beside has a scale of its own.
-        let chosen = options.range.filter(|_| part.beside.is_none());
+        let chosen = options.range.filter(|_| part.companion.is_none());
         for column in columns {
             let ColumnKind::Number(range) = column.kind else { continue };
             let (id, name) = match chart {
@@ -102,7 +102,7 @@ impl Listing {
             source: mock,
             spec: None,
             column: Some(Mock::MEASUREMENT.into()),
-            beside: None,
+            companion: None,
         };
         self.datasources.push(Arc::new(Datasource {
             id: measurement.datasource.clone(),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::source::alignments::alignment::{Alignment, Alignments};
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
-use crate::source::rows::background::{Glance, patiently};
+use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::rows::indexed::{Saved, Saving};
 use crate::source::signals::bigwig;
 use crate::source::{Context, Missing, Options, Source};
@@ -35,12 +35,12 @@ pub(crate) fn open<A: Alignments + 'static>(
         Missing::Auto => Missing::Zero,
         asked => asked,
     };
-    let glance = || {
+    let preview = || {
         let sequences = reads(input)?.sequences().clone();
-        Ok(Glance { sequences, knows_lengths: true, ..bigwig::First::default().glance(missing) })
+        Ok(Preview { sequences, knows_lengths: true, ..bigwig::First::default().preview(missing) })
     };
     let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
-    patiently(input, context, glance, move |context| {
+    open_in_background(input, context, preview, move |context| {
         let saved = Saved::of(&file, context)?;
         if !saved.is_there() {
             // One reading makes both.

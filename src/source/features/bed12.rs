@@ -10,12 +10,12 @@ use crate::source::io::delimited::{
     Separator, first_row, is_comment, is_number, is_position, strand,
 };
 use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{GLANCE, Glance, patiently};
+use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{COLUMNS, Gene, records, served};
 use crate::source::rows::indexed::{About, Indexed, Row};
 use crate::source::rows::records::Records;
-use crate::source::rows::sorted_copy::{self, Copied, Take};
+use crate::source::rows::sorted_copy::{self, Take, ToCopy};
 use crate::source::rows::tabix::{self, Decode, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Context, Format, Options, Shape, Source};
 use std::path::Path;
@@ -53,10 +53,10 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         return by_region(file, options);
     }
     let (file, options) = (input.clone(), options.clone());
-    let glance = || Ok(Glance::of(&genes(&mut Lines::open(input)?, GLANCE)?));
-    patiently(input, context, glance, move |context| {
-        let remedy = tabix::remedy(&file, [1, 2], LAYOUT);
-        let copy = sorted_copy::copy(&file, context, COPY, Transcripts, Some(&remedy))?;
+    let preview = || Ok(Preview::of(&genes(&mut Lines::open(input)?, PREVIEW_ROWS)?));
+    open_in_background(input, context, preview, move |context| {
+        let index_hint = tabix::index_hint(&file, [1, 2], LAYOUT);
+        let copy = sorted_copy::copy(&file, context, COPY, Transcripts, Some(&index_hint))?;
         by_region(Tabix::of_copy(&file, &copy, |_| Some(Transcripts))?, &options)
     })
 }
@@ -110,7 +110,7 @@ impl Decode for Transcripts {
     }
 }
 
-impl Copied for Transcripts {
+impl ToCopy for Transcripts {
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
         let (name, row) = self.row(line)?;
         take(name, row)

@@ -12,7 +12,7 @@ use crate::genome::Strand;
 use crate::source::io::delimited::{first_row, is_comment, is_number, is_position, is_strand};
 use crate::source::io::delimited::{number, strand};
 use crate::source::io::lines::{Line, Lines, shortened};
-use crate::source::rows::background::GLANCE;
+use crate::source::rows::background::PREVIEW_ROWS;
 use crate::source::rows::collector::Budget;
 use crate::source::rows::collector::served;
 use crate::source::rows::delimited;
@@ -60,11 +60,11 @@ const ANY: &str = "modified";
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut lines = delimited::lines(input, context)?;
     match joined::file(input)? {
-        Some(file) => file.open(&Bases::read(&mut lines, GLANCE)?, options),
+        Some(file) => file.open(&Bases::read(&mut lines, PREVIEW_ROWS)?, options),
         None if context.holds(input)? => {
             Ok(Box::new(Bases::read(&mut lines, usize::MAX)?.records()))
         }
-        None => joined::of_copy(input, options, context, Bases::read(&mut lines, GLANCE)?),
+        None => joined::of_copy(input, options, context, Bases::read(&mut lines, PREVIEW_ROWS)?),
     }
 }
 

@@ -48,7 +48,7 @@ fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn
         let own = if input.ending() == "bed" { 0 } else { layout.first };
         layout.first = options.base.unwrap_or(own);
     }
-    if header.layout.is_none() && options.places.is_empty() {
+    if header.layout.is_none() && options.gene_loci.is_empty() {
         let message = "its rows have no coordinates (columns chr, start, end); \
             serve a gene annotation beside it, whose genes they are";
         return Err(Error::data(input.path(), "", message));
@@ -127,7 +127,7 @@ impl Matrix {
                 Some((own, strand.transpose()?))
             }
             None => header.texts(fields).find_map(|name| {
-                let place = options.places.find(name)?;
+                let place = options.gene_loci.find(name)?;
                 Some(((&*place.sequence, place.start, place.end), Some(place.strand)))
             }),
         };
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use crate::genome::Region;
     use crate::source::formats::detect;
-    use crate::source::{Level, Place, Places};
+    use crate::source::{GeneLoci, GeneLocus, Level};
 
     fn matrix(name: &str, text: &str, options: &Options) -> Result<Box<dyn Source>> {
         let folder = tempfile::tempdir().unwrap();
@@ -270,12 +270,12 @@ mod tests {
     }
 
     fn with_genes() -> Options {
-        let mut places = Places::default();
+        let mut places = GeneLoci::default();
         for (name, start) in [("E1", 100), ("MYC", 500)] {
             let (end, strand) = (start + 100, Strand::Reverse);
-            places.add(name, &Place { sequence: "chr1".into(), start, end, strand });
+            places.add(name, &GeneLocus { sequence: "chr1".into(), start, end, strand });
         }
-        Options { places, ..Options::default() }
+        Options { gene_loci: places, ..Options::default() }
     }
 
     #[test]

@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences, Strand};
 use crate::source::io::delimited::{first_fields, split};
 use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{GLANCE, Glance, patiently};
+use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
 use crate::source::rows::indexed::{About, Builder, Indexed, Row, number_of};
-use crate::source::rows::records::{Records, Use};
-use crate::source::rows::sorted_copy::{self, Copied, Remedy, Take};
+use crate::source::rows::records::{Records, RecordsOptions};
+use crate::source::rows::sorted_copy::{self, IndexHint, Take, ToCopy};
 use crate::source::rows::tabix::{self, Decode, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Context, Format, Options, Shape, Source};
 pub(crate) use bcf::FORMAT as BCF;
@@ -58,16 +58,17 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         return in_memory(input, options, &header, &variants, all);
     }
     let beginning = header.clone();
-    let glance = || {
+    let preview = || {
         let mut lines = Lines::open(input)?;
-        let some = |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, GLANCE, take);
+        let some =
+            |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, PREVIEW_ROWS, take);
         let rows = in_memory(input, options, &beginning, &variants, some)?;
-        Ok(Glance::of(&*rows))
+        Ok(Preview::of(&*rows))
     };
     let (of, options_of, decode) = (input.clone(), options.clone(), variants.clone());
-    patiently(input, context, glance, move |context| {
+    open_in_background(input, context, preview, move |context| {
         let rows = Checked(decode.clone());
-        let copy = sorted_copy::copy(&of, context, "bgz", rows, Some(&remedy(&of)))?;
+        let copy = sorted_copy::copy(&of, context, "bgz", rows, Some(&index_hint(&of)))?;
         by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &header, &options_of)
     })
 }
@@ -82,7 +83,7 @@ fn by_region(file: Tabix<Variants>, header: &Header, options: &Options) -> Resul
 /// Rows whose numbers are numbers.
 struct Checked(Variants);
 
-impl Copied for Checked {
+impl ToCopy for Checked {
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
         let (name, row) = self.0.row(line)?;
         self.0.check(&row).map_err(|what| line.error(what))?;
@@ -224,12 +225,13 @@ fn in_memory(
         }
         Ok(())
     })?;
-    let how = Use { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
+    let how =
+        RecordsOptions { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
     Ok(Box::new(Records::new(rows.rows(), how).with_lengths(&header.sequences)))
 }
 
 /// What spares a large file its copy.
-fn remedy(input: &Input) -> Remedy {
+fn index_hint(input: &Input) -> IndexHint {
     let path = input.path().display().to_string();
     let sorted = path.strip_suffix(".gz").unwrap_or(&path);
     let sorted = format!(
@@ -237,7 +239,7 @@ fn remedy(input: &Input) -> Remedy {
         [".vcf", ".bcf"].iter().find_map(|end| sorted.strip_suffix(end)).unwrap_or(sorted)
     );
     let sort = format!("bcftools sort -O z -o {sorted} {path} && tabix -p vcf {sorted}");
-    Remedy { index: how_to_index(input), sort }
+    IndexHint { index: how_to_index(input), sort }
 }
 
 /// The commands that make an index.

@@ -17,7 +17,7 @@ const MIN_SHIFT: u32 = 14;
 const DEPTH: u32 = 6;
 
 /// Packs lines that come sorted by sequence and start.
-pub(crate) struct Packer<W> {
+pub(crate) struct BgzfWriter<W> {
     out: W,
     block: Vec<u8>,
     packed: Vec<u8>,
@@ -36,9 +36,9 @@ struct Places {
     rows: u64,
 }
 
-impl<W: Write> Packer<W> {
+impl<W: Write> BgzfWriter<W> {
     pub(crate) fn new(out: W) -> Self {
-        Packer { out, block: Vec::new(), packed: Vec::new(), start: 0, sequences: Vec::new() }
+        BgzfWriter { out, block: Vec::new(), packed: Vec::new(), start: 0, sequences: Vec::new() }
     }
 
     /// Adds a line, without its end, that is a row of these bases.

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::source::build_handle::Opened;
 use crate::source::{
-    ColumnInfo, ColumnKind, Context, Level, Making, Shape, Source, unknown_column,
+    BuildHandle, ColumnInfo, ColumnKind, Context, Level, Shape, Source, unknown_column,
 };
 use crate::table::Table;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,10 +13,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// So many rows, from the first on, show what a large file of text holds.
-pub(crate) const GLANCE: usize = 10_000;
+pub(crate) const PREVIEW_ROWS: usize = 10_000;
 
 /// What a look at the beginning of a file shows of a source that is not made yet.
-pub(crate) struct Glance {
+pub(crate) struct Preview {
     pub(crate) shape: Shape,
     pub(crate) sequences: Sequences,
     pub(crate) knows_lengths: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Glance {
     pub(crate) first_view: Option<Region>,
 }
 
-impl Glance {
+impl Preview {
     /// What a source of the first rows shows.
     pub(crate) fn of(first: &dyn Source) -> Self {
         let kind = |kind| match kind {
@@ -32,7 +32,7 @@ impl Glance {
             ColumnKind::Text => ColumnKind::Text,
         };
         let column = |info: &ColumnInfo| ColumnInfo { kind: kind(info.kind), ..info.clone() };
-        Glance {
+        Preview {
             shape: first.shape(),
             sequences: first.sequences().clone(),
             knows_lengths: false,
@@ -42,57 +42,57 @@ impl Glance {
     }
 }
 
-/// Opens a source as `open` does. If that takes longer than the context has patience, it goes on in
-/// a thread of its own, and what `glance` shows is listed meanwhile.
-pub(crate) fn patiently(
+/// Opens a source as `open` does. If that takes longer than the context has timeout, it goes on in
+/// a thread of its own, and what `preview` shows is listed meanwhile.
+pub(crate) fn open_in_background(
     input: &Input,
     context: &Context,
-    glance: impl FnOnce() -> Result<Glance>,
+    preview: impl FnOnce() -> Result<Preview>,
     open: impl FnOnce(&Context) -> Opened + Send + 'static,
 ) -> Opened {
-    let Some(patience) = context.patience else { return open(context) };
-    let making = Arc::new(Making::default());
-    let (maker, outer) = (making.clone(), context.progress.clone());
+    let Some(timeout) = context.timeout else { return open(context) };
+    let building = Arc::new(BuildHandle::default());
+    let (maker, outer) = (building.clone(), context.progress.clone());
     let progress = Progress::to(move |file, part| {
         maker.part.store(part.unwrap_or(1.0).to_bits(), Ordering::Relaxed);
         outer.forward(file, part);
     });
-    let (maker, context) = (making.clone(), Context { progress, ..context.clone() });
+    let (maker, context) = (building.clone(), Context { progress, ..context.clone() });
     let work = move || {
         let _turn = TURNS.take();
         let opened = catch_unwind(AssertUnwindSafe(|| open(&context)));
         maker.finish(opened.unwrap_or_else(|_| Err(Error::Bug("a reader panicked".into()))));
     };
-    let name = "making".to_owned();
+    let name = "building".to_owned();
     let thread = std::thread::Builder::new().name(name).spawn(work);
     thread.map_err(|error| Error::io(input.path(), error))?;
-    match making.wait(patience) {
+    match building.wait(timeout) {
         Some(opened) => opened,
-        None => Ok(Box::new(Unfinished { glance: glance()?, making })),
+        None => Ok(Box::new(PendingSource { preview: preview()?, building })),
     }
 }
 
 /// Stands in the place of a source that is being made.
-struct Unfinished {
-    glance: Glance,
-    making: Arc<Making>,
+struct PendingSource {
+    preview: Preview,
+    building: Arc<BuildHandle>,
 }
 
-impl Source for Unfinished {
+impl Source for PendingSource {
     fn shape(&self) -> Shape {
-        self.glance.shape
+        self.preview.shape
     }
 
     fn sequences(&self) -> &Sequences {
-        &self.glance.sequences
+        &self.preview.sequences
     }
 
     fn knows_lengths(&self) -> bool {
-        self.glance.knows_lengths
+        self.preview.knows_lengths
     }
 
     fn columns(&self) -> &[ColumnInfo] {
-        &self.glance.columns
+        &self.preview.columns
     }
 
     fn rows(&self, _: &Region, _: Level) -> u64 {
@@ -100,19 +100,19 @@ impl Source for Unfinished {
     }
 
     fn first_view(&self) -> Option<Region> {
-        self.glance.first_view.clone()
+        self.preview.first_view.clone()
     }
 
     fn read(&self, _: &Region, _: Level, columns: &[&str]) -> Result<Table> {
-        let known = |name: &str| self.glance.columns.iter().any(|column| *column.name == *name);
+        let known = |name: &str| self.preview.columns.iter().any(|column| *column.name == *name);
         match columns.iter().find(|name| !known(name)) {
-            Some(name) => Err(unknown_column(name, &self.glance.columns)),
+            Some(name) => Err(unknown_column(name, &self.preview.columns)),
             None => Ok(Table::empty(columns)),
         }
     }
 
-    fn making(&self) -> Option<&Arc<Making>> {
-        Some(&self.making)
+    fn building(&self) -> Option<&Arc<BuildHandle>> {
+        Some(&self.building)
     }
 }
 
@@ -154,9 +154,9 @@ mod tests {
 
     const INPUT: Input = Input::Memory(std::path::PathBuf::new(), b"");
 
-    fn glance() -> Result<Glance> {
+    fn preview() -> Result<Preview> {
         let value = ColumnInfo { name: "value".into(), kind: ColumnKind::Text };
-        Ok(Glance {
+        Ok(Preview {
             shape: Shape::Sparse,
             sequences: [("1", 9)].into_iter().collect(),
             knows_lengths: false,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn impatient() -> Context {
-        Context { patience: Some(Duration::ZERO), ..Context::default() }
+        Context { timeout: Some(Duration::ZERO), ..Context::default() }
     }
 
     #[test]
@@ -180,16 +180,16 @@ mod tests {
         let (told, hear) = mpsc::channel();
         let progress = Progress::to(move |_, part| told.send(part).unwrap());
         let context = Context { progress, ..impatient() };
-        let source = patiently(&INPUT, &context, glance, open).unwrap();
+        let source = open_in_background(&INPUT, &context, preview, open).unwrap();
         assert_eq!(hear.recv().unwrap(), Some(0.42));
-        let making = source.making().unwrap();
-        assert_eq!(making.percent(), 42);
+        let building = source.building().unwrap();
+        assert_eq!(building.percent(), 42);
         let region = Region::new("1", 0, 9);
         let table = source.read(&region, Level::Records, &["value"]).unwrap();
         assert_eq!((table.len(), table.columns.len()), (0, 1));
         assert!(source.read(&region, Level::Records, &["valeu"]).is_err());
         let (made, get) = mpsc::channel();
-        making.then(move |source| made.send(source.unwrap().shape()).unwrap());
+        building.then(move |source| made.send(source.unwrap().shape()).unwrap());
         drop(go);
         assert_eq!(get.recv().unwrap(), Mock::new(1).shape());
     }
@@ -202,9 +202,9 @@ mod tests {
                 let _ = wait.recv();
                 panic!("on purpose")
             };
-            let source = patiently(&INPUT, &impatient(), glance, open).unwrap();
+            let source = open_in_background(&INPUT, &impatient(), preview, open).unwrap();
             let (made, get) = mpsc::channel();
-            source.making().unwrap().then(move |source| made.send(source.err()).unwrap());
+            source.building().unwrap().then(move |source| made.send(source.err()).unwrap());
             drop(go);
             assert!(get.recv().unwrap().unwrap().to_string().contains("panicked"));
         }
@@ -213,10 +213,10 @@ mod tests {
     #[test]
     fn who_has_time_waits() {
         let open = |_: &Context| Ok(Box::new(Mock::new(1)) as Box<dyn Source>);
-        for patience in [None, Some(Duration::from_secs(60))] {
-            let context = Context { patience, ..Context::default() };
-            let source = patiently(&INPUT, &context, || unreachable!(), open).unwrap();
-            assert!(source.making().is_none());
+        for timeout in [None, Some(Duration::from_secs(60))] {
+            let context = Context { timeout, ..Context::default() };
+            let source = open_in_background(&INPUT, &context, || unreachable!(), open).unwrap();
+            assert!(source.building().is_none());
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::genome::Strand;
 use crate::source::Shape;
 use crate::source::io::delimited::number;
 use crate::source::io::lines::Line;
-use crate::source::rows::records::{Records, Rows, Use};
+use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::table::{Column, Data, Texts};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -132,7 +132,7 @@ pub(crate) fn served(mut rows: Rows, columns: Vec<Column>) -> Records {
     let has = |wanted: &&&str| rows.columns.iter().any(|column| *column.name == ***wanted);
     let name = NAMES.iter().find(has).copied();
     let importance = WEIGHTS.iter().find(has).copied();
-    Records::new(rows, Use { shape: Shape::Features, name, importance })
+    Records::new(rows, RecordsOptions { shape: Shape::Features, name, importance })
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::fmt::{Display, Formatter, Result};
 
 /// What a column holds, as far as it was seen: numbers unless a field was text.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Held {
+pub(crate) struct ColumnStats {
     text: bool,
     range: Option<(f64, f64)>,
 }
 
-impl Held {
+impl ColumnStats {
     /// Takes the column's field of the next row.
     pub(crate) fn see(&mut self, field: &str) {
         if self.text {
@@ -38,10 +38,10 @@ impl Held {
     /// What was written of a column.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ') {
-            None => (text == TEXT).then_some(Held { text: true, range: None }),
+            None => (text == TEXT).then_some(ColumnStats { text: true, range: None }),
             Some((low, high)) => {
                 let range = Some((low.parse().ok()?, high.parse().ok()?));
-                Some(Held { text: false, range })
+                Some(ColumnStats { text: false, range })
             }
         }
     }
@@ -49,7 +49,7 @@ impl Held {
 
 const TEXT: &str = "text";
 
-impl Display for Held {
+impl Display for ColumnStats {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self.kind() {
             ColumnKind::Number(Some((low, high))) => write!(f, "{low} {high}"),
@@ -72,11 +72,11 @@ mod tests {
             (&[], ColumnKind::Text),
         ];
         for (fields, kind) in cases {
-            let mut held = Held::default();
+            let mut held = ColumnStats::default();
             fields.iter().for_each(|field| held.see(field));
             assert_eq!(held.kind(), kind);
-            assert_eq!(Held::parse(&held.to_string()).unwrap().kind(), kind);
+            assert_eq!(ColumnStats::parse(&held.to_string()).unwrap().kind(), kind);
         }
-        assert_eq!(Held::parse("x y"), None);
+        assert_eq!(ColumnStats::parse("x y"), None);
     }
 }

@@ -9,11 +9,11 @@ use crate::genome::{Sequences, Strand};
 use crate::source::features::bedpe::Pairs;
 use crate::source::io::delimited::{is_comment, strand, unquoted};
 use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{GLANCE, Glance, patiently};
+use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
 use crate::source::rows::collector::{Collector, NAMES, WEIGHTS};
-use crate::source::rows::column_stats::Held;
+use crate::source::rows::column_stats::ColumnStats;
 use crate::source::rows::indexed::{About, Indexed, Row};
-use crate::source::rows::sorted_copy::{self, Copied, Take};
+use crate::source::rows::sorted_copy::{self, Take, ToCopy};
 use crate::source::rows::tabix::{Decode, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Context, Options, Shape, Source};
 pub(crate) use layout::Layout;
@@ -32,13 +32,13 @@ pub(crate) fn lines(input: &Input, context: &Context) -> Result<Lines> {
 
 /// How a line is a row.
 #[derive(Clone)]
-struct Lined {
+struct RowDecoder {
     layout: Layout,
     /// The fields that are columns.
     served: Vec<usize>,
 }
 
-impl Lined {
+impl RowDecoder {
     fn fields<'a>(&self, line: &Line<'a>) -> Result<Vec<&'a str>> {
         let fields = self.layout.separator.split(line.text);
         let (has, names) = (fields.len(), self.layout.names.len());
@@ -54,7 +54,8 @@ impl Lined {
 
     /// The columns, by what the note of a copy says of all fields.
     fn columns(&self, note: &str) -> Option<Vec<ColumnInfo>> {
-        let held: Vec<Held> = note.split('\t').map(Held::parse).collect::<Option<_>>()?;
+        let held: Vec<ColumnStats> =
+            note.split('\t').map(ColumnStats::parse).collect::<Option<_>>()?;
         let column = |field: &usize| {
             let name = self.layout.names[*field].as_str().into();
             let kind = match NAMES.contains(&&*self.layout.names[*field]) {
@@ -68,7 +69,7 @@ impl Lined {
     }
 }
 
-impl Decode for Lined {
+impl Decode for RowDecoder {
     fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
         let fields = self.fields(line)?;
         let (name, start, end) = self.layout.place(line, &fields)?;
@@ -84,7 +85,7 @@ impl Decode for Lined {
 
 /// Rows as they are read line by line in one layout.
 pub(crate) struct Sheet {
-    lined: Lined,
+    lined: RowDecoder,
     /// Lines are pairs, each of which becomes lines of the sheet.
     pairs: Option<Pairs>,
     pub(crate) collector: Collector,
@@ -96,7 +97,7 @@ impl Sheet {
         let served: Vec<usize> = layout.served().collect();
         let names = served.iter().map(|field| layout.names[*field].clone()).collect();
         let collector = Collector::new(names);
-        Sheet { lined: Lined { layout, served }, pairs: None, collector }
+        Sheet { lined: RowDecoder { layout, served }, pairs: None, collector }
     }
 
     /// The same sheet, of the lines that pairs become.
@@ -142,26 +143,26 @@ impl Sheet {
     ) -> Result<Box<dyn Source>> {
         let layout = &self.lined.layout;
         // An index knows only one end of a pair.
-        let remedy = self.pairs.is_none().then(|| layout.remedy(input));
+        let index_hint = self.pairs.is_none().then(|| layout.index_hint(input));
         if self.pairs.is_none()
             && let Ok(file) = Tabix::open(input, self.lined.clone())?
         {
-            self.fill(&mut lines, GLANCE)?;
-            let columns = Glance::of(&self.collector.records()).columns;
+            self.fill(&mut lines, PREVIEW_ROWS)?;
+            let columns = Preview::of(&self.collector.records()).columns;
             return by_region(file, columns, options);
         }
         if context.holds(input)? {
             self.fill(&mut lines, usize::MAX)?;
             return Ok(Box::new(self.collector.records()));
         }
-        self.fill(&mut lines, GLANCE)?;
+        self.fill(&mut lines, PREVIEW_ROWS)?;
         drop(lines);
         let (file, options, lined) = (input.clone(), options.clone(), self.lined.clone());
         let rows = Copying::new(self.lined, self.pairs);
-        let glance = || Ok(Glance::of(&self.collector.records()));
-        patiently(input, context, glance, move |context| {
-            let ending = COPY[usize::from(remedy.is_none())];
-            let copy = sorted_copy::copy(&file, context, ending, rows, remedy.as_ref())?;
+        let preview = || Ok(Preview::of(&self.collector.records()));
+        open_in_background(input, context, preview, move |context| {
+            let ending = COPY[usize::from(index_hint.is_none())];
+            let copy = sorted_copy::copy(&file, context, ending, rows, index_hint.as_ref())?;
             let mut columns = Vec::new();
             let file = Tabix::of_copy(&file, &copy, |note| {
                 columns = lined.columns(note)?;
@@ -174,7 +175,7 @@ impl Sheet {
 
 /// A file as it is read by region.
 fn by_region(
-    file: Tabix<Lined>,
+    file: Tabix<RowDecoder>,
     columns: Vec<ColumnInfo>,
     options: &Options,
 ) -> Result<Box<dyn Source>> {
@@ -195,14 +196,14 @@ fn by_region(
 
 /// Rows on their way into a copy, and what their fields hold.
 struct Copying {
-    lined: Lined,
+    lined: RowDecoder,
     pairs: Option<Pairs>,
-    held: Vec<Held>,
+    held: Vec<ColumnStats>,
 }
 
 impl Copying {
-    fn new(lined: Lined, pairs: Option<Pairs>) -> Self {
-        let held = vec![Held::default(); lined.layout.names.len()];
+    fn new(lined: RowDecoder, pairs: Option<Pairs>) -> Self {
+        let held = vec![ColumnStats::default(); lined.layout.names.len()];
         Copying { lined, pairs, held }
     }
 
@@ -217,7 +218,7 @@ impl Copying {
     }
 }
 
-impl Copied for Copying {
+impl ToCopy for Copying {
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
         match self.pairs {
             Some(pairs) => pairs.lines(line, |text| self.row(&line.with_text(text), take)),
@@ -227,7 +228,7 @@ impl Copied for Copying {
 
     /// What each field holds, whether it is served or not: which are may change.
     fn note(&self) -> String {
-        let held: Vec<_> = self.held.iter().map(Held::to_string).collect();
+        let held: Vec<_> = self.held.iter().map(ColumnStats::to_string).collect();
         held.join("\t")
     }
 }

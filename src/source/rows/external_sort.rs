@@ -1,7 +1,7 @@
 //! Rows that are sorted outside of the memory: runs of sorted ones in a file, which are merged.
 
 use crate::genome::Sequences;
-use crate::source::io::bgzf_writer::Packer;
+use crate::source::io::bgzf_writer::BgzfWriter;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::{self, File};
@@ -68,7 +68,7 @@ impl Rows {
     pub(crate) fn pack(
         &mut self,
         sequences: &Sequences,
-        packer: &mut Packer<impl Write>,
+        packer: &mut BgzfWriter<impl Write>,
     ) -> Result<()> {
         self.drain(|key, line| {
             packer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)

@@ -2,7 +2,7 @@
 //! BED12 share.
 
 use crate::genome::Strand;
-use crate::source::rows::records::{Records, Rows, Use};
+use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::{Shape, Unit};
 use crate::table::{Column, Data, Texts};
 use std::borrow::Cow;
@@ -206,7 +206,10 @@ pub(crate) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
     }
     let column = |(name, texts)| Column::new(name, Data::Text(texts));
     rows.columns = columns.into_iter().take(served(unit)).map(column).collect();
-    Records::new(rows, Use { shape: Shape::Genes, name: Some(COLUMNS[0]), importance: None })
+    Records::new(
+        rows,
+        RecordsOptions { shape: Shape::Genes, name: Some(COLUMNS[0]), importance: None },
+    )
 }
 
 #[cfg(test)]

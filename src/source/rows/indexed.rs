@@ -1,7 +1,7 @@
 //! Features of a file that is read by region, never whole: how every large indexed format is
 //! served.
 //!
-//! Ranks, and the rows that wide views show, come from one [`Census`] of a sequence, made when its
+//! Ranks, and the rows that wide views show, come from one [`RankIndex`] of a sequence, made when its
 //! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
 
 mod builder;
@@ -14,9 +14,9 @@ use crate::genome::{Region, Sequences};
 use crate::source::grid::{bins, starts_by_reading};
 use crate::source::io::delimited::number;
 use crate::source::rows::names::is_accession;
-pub(crate) use crate::source::rows::rank_index::Census;
+pub(crate) use crate::source::rows::rank_index::RankIndex;
 use crate::source::rows::rank_index::{self, COARSE, FINEST};
-use crate::source::rows::records::{Records, Use};
+use crate::source::rows::records::{Records, RecordsOptions};
 use crate::source::{CLOSE, ColumnInfo, Hit, Level, Shape, Source, unknown_column};
 use crate::table::Table;
 pub(crate) use builder::{Builder, number as number_of};
@@ -32,7 +32,7 @@ pub(crate) struct Indexed<F> {
     about: About,
     /// The columns that are served, and their places in [`About::columns`].
     served: (Vec<ColumnInfo>, Vec<usize>),
-    censuses: Vec<Mutex<Option<Arc<Census>>>>,
+    censuses: Vec<Mutex<Option<Arc<RankIndex>>>>,
     /// What can be searched, once it has been read.
     names: Mutex<Option<Arc<Records>>>,
 }
@@ -101,7 +101,7 @@ impl<F: ByRegion> Indexed<F> {
     }
 
     /// The census of a sequence, made by the first who asks while others wait.
-    fn census(&self, sequence: usize) -> Result<Arc<Census>> {
+    fn census(&self, sequence: usize) -> Result<Arc<RankIndex>> {
         let mut slot = self.censuses[sequence].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(census) = &*slot {
             return Ok(census.clone());
@@ -114,7 +114,7 @@ impl<F: ByRegion> Indexed<F> {
     }
 
     /// Reads a whole sequence.
-    fn count(&self, sequence: usize) -> Result<Census> {
+    fn count(&self, sequence: usize) -> Result<RankIndex> {
         let name = &self.about.sequences.at(sequence).name;
         let hidden = self.about.shape == Shape::Reads;
         let mut counter = rank_index::Counter::new();
@@ -142,12 +142,12 @@ impl<F: ByRegion> Indexed<F> {
         }
         let name_of = |column: Option<usize>| column.map(|at| &*self.about.columns[at].name);
         let (name, importance) = (name_of(self.gene()), name_of(self.about.importance));
-        let how = Use { shape: self.about.shape, name, importance };
+        let how = RecordsOptions { shape: self.about.shape, name, importance };
         Ok(counter.census(Records::new(best.rows(), how)))
     }
 
     /// The census of a sequence if there is one already.
-    fn counted(&self, sequence: usize) -> Option<Arc<Census>> {
+    fn counted(&self, sequence: usize) -> Option<Arc<RankIndex>> {
         // A census under way holds the lock: as good as none.
         self.censuses[sequence].try_lock().ok().and_then(|slot| slot.clone())
     }

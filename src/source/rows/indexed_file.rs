@@ -14,14 +14,14 @@ use std::path::PathBuf;
 const LONGEST_NOTE: usize = 16 << 20;
 
 /// A file and its index.
-pub(crate) struct Packed {
+pub(crate) struct IndexedFile {
     pub(crate) input: Input,
     pub(crate) index: Index,
     pub(crate) index_path: PathBuf,
     readers: Pool<Bgzf>,
 }
 
-impl Packed {
+impl IndexedFile {
     /// The file with the index of one of those endings that lies beside it; none if none does.
     pub(crate) fn open(input: &Input, endings: &[&str]) -> Result<Option<Self>> {
         // Comments may follow the last row.
@@ -31,7 +31,7 @@ impl Packed {
         })
     }
 
-    /// As [`Packed::open`]; `behind` says whether a row stands where the index ends.
+    /// As [`IndexedFile::open`]; `behind` says whether a row stands where the index ends.
     pub(crate) fn open_unless(
         input: &Input,
         endings: &[&str],
@@ -47,7 +47,7 @@ impl Packed {
         // The file was added to since.
         let behind = !beyond && end > 0 && behind(&mut reader)?;
         let readers = Pool::new(reader);
-        let file = Packed { input: input.clone(), index, index_path, readers };
+        let file = IndexedFile { input: input.clone(), index, index_path, readers };
         if beyond {
             Err(file.misfit("it leads behind the end of the file, perhaps an incomplete copy"))
         } else if behind {
@@ -78,9 +78,9 @@ impl Packed {
         sequence: usize,
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
-        mut read: impl FnMut(&mut Bgzf, &mut Offer<'_>) -> Result<()>,
+        mut read: impl FnMut(&mut Bgzf, &mut RegionFilter<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut offer = Offer { bases: bases.clone(), take, rows: 0, enough: false };
+        let mut offer = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
         // A row without bases is found where it stands: the bin of the base before.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
         let open = || Bgzf::open(&self.input);
@@ -98,7 +98,7 @@ impl Packed {
             }
             Ok(())
         })?;
-        let Offer { rows, enough, .. } = offer;
+        let RegionFilter { rows, enough, .. } = offer;
         match self.index.sequences.get(sequence).and_then(|bins| bins.count) {
             Some(count) if count != rows && !enough && bases == (0..u32::MAX) => {
                 let what = format!("it counts {count} rows of a sequence that has {rows}");
@@ -161,7 +161,7 @@ pub(crate) fn sequences_of<'n>(
 }
 
 /// Where the rows of a region go.
-pub(crate) struct Offer<'a> {
+pub(crate) struct RegionFilter<'a> {
     bases: Range<u32>,
     take: &'a mut dyn FnMut(Row<'_>) -> Flow,
     /// How many came by.
@@ -169,7 +169,7 @@ pub(crate) struct Offer<'a> {
     enough: bool,
 }
 
-impl Offer<'_> {
+impl RegionFilter<'_> {
     /// Passes a record that the index counts, but which is no row.
     pub(crate) fn pass(&mut self) {
         self.rows += 1;

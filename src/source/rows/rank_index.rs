@@ -2,7 +2,7 @@
 
 use crate::genome::{Region, Strand};
 use crate::source::rows::indexed::Row;
-use crate::source::rows::records::{Records, Rows, Use};
+use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::{Level, Shape, Source};
 
 /// Width (log2) of the finest bins that thin features, as [`crate::source::Shape::levels`] says.
@@ -14,7 +14,7 @@ pub(crate) const COARSE: u8 = 14;
 pub(crate) const EVERY: u64 = 64;
 
 /// What one reading of a sequence found.
-pub(crate) struct Census {
+pub(crate) struct RankIndex {
     /// All rows.
     pub(crate) records: Ranks,
     /// The rows that are best in their bins, for each width from [`FINEST`] up to [`COARSE`].
@@ -25,11 +25,11 @@ pub(crate) struct Census {
     starts: Vec<u32>,
 }
 
-impl Census {
+impl RankIndex {
     /// Of reads, from the ranks of all rows and those of each width.
     pub(crate) fn of_reads(records: Ranks, best: Vec<Ranks>) -> Self {
-        let how = Use { shape: Shape::Reads, name: None, importance: None };
-        Census { records, best, wide: Records::new(Rows::default(), how), starts: Vec::new() }
+        let how = RecordsOptions { shape: Shape::Reads, name: None, importance: None };
+        RankIndex { records, best, wide: Records::new(Rows::default(), how), starts: Vec::new() }
     }
 
     /// How many rows there are.
@@ -223,9 +223,9 @@ impl Counter {
         self.wide.finish()
     }
 
-    pub(crate) fn census(self, wide: Records) -> Census {
+    pub(crate) fn census(self, wide: Records) -> RankIndex {
         let best = self.best.into_iter().map(|best| best.ranks).collect();
-        Census { records: self.records, best, wide, starts: self.starts }
+        RankIndex { records: self.records, best, wide, starts: self.starts }
     }
 
     /// The ranks of all rows, then those of each width up to [`COARSE`].

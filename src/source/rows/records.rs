@@ -9,7 +9,7 @@ use crate::source::gene_loci::bare;
 use crate::source::grid::bins;
 use crate::source::rows::names::Names;
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
-use crate::source::{Place, Places};
+use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
 use levels::Kept;
 use std::collections::{BTreeMap, HashMap};
@@ -77,7 +77,7 @@ pub struct Records {
 
 /// How to serve [`Rows`].
 #[derive(Clone, Copy, Debug)]
-pub struct Use<'a> {
+pub struct RecordsOptions<'a> {
     /// Any but a signal's.
     pub shape: Shape,
     /// The column by which rows are searched.
@@ -89,7 +89,7 @@ pub struct Use<'a> {
 
 impl Records {
     /// Sorts the rows and makes them searchable.
-    pub fn new(rows: Rows, how: Use<'_>) -> Self {
+    pub fn new(rows: Rows, how: RecordsOptions<'_>) -> Self {
         let Rows { mut sequences, sequence, start, end, strand, columns } = rows;
         let mut order: Vec<usize> = (0..start.len()).collect();
         order.sort_by_key(|&row| (sequence[row], start[row], end[row]));
@@ -275,7 +275,7 @@ impl Source for Records {
         self.annotations.get(column).cloned().unwrap_or_default()
     }
 
-    fn add_places(&self, places: &mut Places) {
+    fn add_gene_loci(&self, places: &mut GeneLoci) {
         if self.shape != Shape::Genes {
             return;
         }
@@ -287,7 +287,7 @@ impl Source for Records {
                 for row in bounds.clone() {
                     let (start, end) = (self.start[row], self.end[row]);
                     let strand = self.strand.get(row).copied().unwrap_or_default();
-                    let place = Place { sequence: sequence.clone(), start, end, strand };
+                    let place = GeneLocus { sequence: sequence.clone(), start, end, strand };
                     places.add(names.get(row), &place);
                     if also_bare {
                         places.add(bare(names.get(row)), &place);
@@ -321,7 +321,10 @@ mod tests {
         rows.iter().for_each(|(sequence, start, end, _)| all.push(sequence, *start, *end));
         let scores = rows.iter().map(|(.., score)| *score).collect();
         all.columns.push(Column::new("score", Data::Doubles(scores)));
-        Records::new(all, Use { shape: Shape::Features, name: None, importance: Some("score") })
+        Records::new(
+            all,
+            RecordsOptions { shape: Shape::Features, name: None, importance: Some("score") },
+        )
     }
 
     fn starts(records: &Records, start: u32, end: u32) -> (u64, Vec<u32>) {
@@ -347,7 +350,7 @@ mod tests {
         }
         let names = ["ENSG00000141510.18", "MYC", ""].into_iter().collect();
         rows.columns.push(Column::new("gene", Data::Text(names)));
-        let how = Use { shape: Shape::Genes, name: Some("gene"), importance: None };
+        let how = RecordsOptions { shape: Shape::Genes, name: Some("gene"), importance: None };
         let genes = Records::new(rows, how);
         let table = genes.read(&Region::new("c", 0, 9), Level::Bins { shift: 4 }, &[]).unwrap();
         assert_eq!(table.start, [2]);

@@ -9,7 +9,7 @@ use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::Context;
-use crate::source::io::bgzf_writer::Packer;
+use crate::source::io::bgzf_writer::BgzfWriter;
 use crate::source::io::cache;
 use crate::source::io::delimited::is_comment;
 use crate::source::io::lines::{Line, Lines};
@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 
 /// How the lines of a file become those of its copy.
-pub(crate) trait Copied {
+pub(crate) trait ToCopy {
     /// Gives `take` each row that a line holds, with the name of its sequence. The row's text is
     /// its line in the copy.
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()>;
@@ -56,7 +56,7 @@ pub(crate) trait Copied {
 pub(crate) type Take<'a> = dyn FnMut(&str, Row<'_>) -> Result<()> + 'a;
 
 /// What users can do so that no copy is needed: commands.
-pub(crate) struct Remedy {
+pub(crate) struct IndexHint {
     /// For a sorted file.
     pub(crate) index: String,
     /// For any other.
@@ -68,8 +68,8 @@ pub(crate) fn copy(
     input: &Input,
     context: &Context,
     ending: &str,
-    rows: impl Copied,
-    remedy: Option<&Remedy>,
+    rows: impl ToCopy,
+    index_hint: Option<&IndexHint>,
 ) -> Result<Input> {
     let path = cache::path(input, context, ending)?;
     let index = cache::path(input, context, &format!("{ending}.csi"))?;
@@ -79,11 +79,11 @@ pub(crate) fn copy(
     }
     let file = cache::entry(input, context, ending, |mut out| {
         let (name, folder) = (input.path().display(), context.cache.display());
-        match remedy {
-            Some(remedy) => tracing::warn!(
+        match index_hint {
+            Some(index_hint) => tracing::warn!(
                 "{name} is large and has no index: an indexed copy is made in {folder}; to spare \
                  that: {}",
-                remedy.index
+                index_hint.index
             ),
             None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
         }
@@ -91,8 +91,8 @@ pub(crate) fn copy(
         let bytes = match rows.in_order(&mut out)? {
             Some(bytes) => bytes,
             None => {
-                if let Some(remedy) = remedy {
-                    let better = &remedy.sort;
+                if let Some(index_hint) = index_hint {
+                    let better = &index_hint.sort;
                     tracing::warn!("{name} is not sorted, which takes longer; better: {better}");
                 }
                 let again = out.rewind().and_then(|()| out.get_ref().set_len(0));
@@ -118,7 +118,7 @@ struct Copying<'a, C> {
     rows: C,
 }
 
-impl<C: Copied> Copying<'_, C> {
+impl<C: ToCopy> Copying<'_, C> {
     /// Calls `take` with each row and its line in the copy until it says that this is enough. The
     /// sequences that the rows are of.
     fn each(
@@ -146,7 +146,7 @@ impl<C: Copied> Copying<'_, C> {
 
     /// Copies a sorted file; its index, or none if it is not sorted.
     fn in_order(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
-        let mut packer = Packer::new(out);
+        let mut packer = BgzfWriter::new(out);
         // Those that start at the same base, which are still to be sorted by their ends.
         let mut rows = Rows::default();
         let mut sorted = true;
@@ -181,7 +181,7 @@ impl<C: Copied> Copying<'_, C> {
             Ok(true)
         })?;
         let (path, progress) = (self.input.path(), &self.context.progress);
-        let (note, mut packer) = (self.rows.note(), Packer::new(out));
+        let (note, mut packer) = (self.rows.note(), BgzfWriter::new(out));
         let merge = move || {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {

@@ -7,8 +7,8 @@ use crate::genome::Sequences;
 use crate::source::io::delimited::is_comment;
 use crate::source::io::lines::Line;
 use crate::source::rows::indexed::{ByRegion, Flow, Row};
-use crate::source::rows::indexed_file::{Packed, sequences_of};
-use crate::source::rows::sorted_copy::Remedy;
+use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
+use crate::source::rows::sorted_copy::IndexHint;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -36,19 +36,19 @@ pub(crate) fn commands(input: &Input, layout: &str) -> String {
 
 /// The commands that spare a large file of that layout its copy. Its sequence and its start stand
 /// in those columns, counted from 1.
-pub(crate) fn remedy(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> Remedy {
+pub(crate) fn index_hint(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> IndexHint {
     let path = input.path().display();
     let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
     let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
     let sorted = input.path().with_file_name(sorted).display().to_string();
     let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
     let sort = format!("{read} {path} | sort {keys} | bgzip > {sorted} && tabix {layout} {sorted}");
-    Remedy { index: commands(input, layout), sort }
+    IndexHint { index: commands(input, layout), sort }
 }
 
 /// A text file with its index.
 pub(crate) struct Tabix<D> {
-    file: Packed,
+    file: IndexedFile,
     pub(crate) decode: D,
     names: Vec<String>,
     /// The file that the user named, for messages: this may be a copy of it.
@@ -58,13 +58,13 @@ pub(crate) struct Tabix<D> {
 impl<D: Decode> Tabix<D> {
     /// The file with the index that lies beside it; if none does, `decode` comes back.
     pub(crate) fn open(input: &Input, decode: D) -> Result<Result<Self, D>> {
-        match Packed::open(input, &["tbi", "csi"])? {
+        match IndexedFile::open(input, &["tbi", "csi"])? {
             Some(file) => Self::of(input, file, decode).map(Ok),
             None => Ok(Err(decode)),
         }
     }
 
-    fn of(input: &Input, file: Packed, decode: D) -> Result<Self> {
+    fn of(input: &Input, file: IndexedFile, decode: D) -> Result<Self> {
         let index = &file.index;
         let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
         let Some(text) = text else {
@@ -83,7 +83,7 @@ impl<D: Decode> Tabix<D> {
     ) -> Result<Self> {
         let wrong = |what: &str| Error::data(copy.path(), "", what);
         let removed = || wrong("its index was removed; open it again");
-        let file = Packed::open(copy, &["csi"])?.ok_or_else(removed)?;
+        let file = IndexedFile::open(copy, &["csi"])?.ok_or_else(removed)?;
         let note = file.behind()?;
         let strange = || wrong("is not what was copied here; remove it");
         let decode = decode(note.strip_prefix('#').unwrap_or_default()).ok_or_else(strange)?;

@@ -2,7 +2,7 @@
 //!
 //! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
 //! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
-//! record as covered). Wide bins come from one [`Scan`] of the sequence, made when first needed.
+//! record as covered). Wide bins come from one [`SignalSummary`] of the sequence, made when first needed.
 
 mod first;
 
@@ -12,7 +12,7 @@ use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
 use crate::source::io::bbi::{Bbi, Fields};
 use crate::source::signals::bins::{Bin, Bins};
-use crate::source::signals::summary::{COARSE, Scan};
+use crate::source::signals::summary::{COARSE, SignalSummary};
 use crate::source::{
     ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
 };
@@ -51,7 +51,7 @@ struct BigWig {
     missing: Missing,
     /// Share of the bases that have data; the estimate of rows before a scan counts them.
     covered: f64,
-    scans: Vec<Mutex<Option<Arc<Scan>>>>,
+    scans: Vec<Mutex<Option<Arc<SignalSummary>>>>,
     knows_lengths: bool,
 }
 
@@ -152,13 +152,13 @@ impl BigWig {
     }
 
     /// The scan of a sequence, made by the first who asks while others wait.
-    fn scan(&self, index: usize) -> Result<Arc<Scan>> {
+    fn scan(&self, index: usize) -> Result<Arc<SignalSummary>> {
         let mut slot = self.scans[index].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(scan) = &*slot {
             return Ok(scan.clone());
         }
         let sequence = self.sequence(index);
-        let mut scan = Scan::new(sequence.length, self.shape);
+        let mut scan = SignalSummary::new(sequence.length, self.shape);
         let mut sorted = true;
         self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
             sorted = scan.add(record.start, record.end, record.value);
@@ -175,7 +175,7 @@ impl BigWig {
     }
 
     /// The scan of a sequence if there is one already.
-    fn scanned(&self, index: usize) -> Option<Arc<Scan>> {
+    fn scanned(&self, index: usize) -> Option<Arc<SignalSummary>> {
         // A scan under way holds the lock: as good as none.
         self.scans[index].try_lock().ok().and_then(|slot| slot.clone())
     }

@@ -30,10 +30,10 @@ impl Density {
     }
 
     /// What is to stand beside a source: nothing if it is no set of features, or a small one.
-    pub(crate) fn beside(of: &Arc<dyn Source>) -> Option<Part> {
+    pub(crate) fn companion(of: &Arc<dyn Source>) -> Option<Part> {
         let features = matches!(of.shape(), Shape::Features | Shape::Genes);
         (features && total(&**of) > MANY)
-            .then(|| Part { beside: Some(DENSITY), source: Arc::new(Density::new(of.clone())) })
+            .then(|| Part { companion: Some(DENSITY), source: Arc::new(Density::new(of.clone())) })
     }
 }
 

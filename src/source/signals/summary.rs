@@ -12,7 +12,7 @@ const EVERY: u64 = 16;
 
 /// What a scan of a sequence found.
 #[derive(Debug)]
-pub(crate) struct Scan {
+pub(crate) struct SignalSummary {
     coarse: Bins,
     /// For sparse signals: where rows begin, for records and then for each width below a scan's.
     ranks: Vec<Ranks>,
@@ -46,11 +46,11 @@ impl Ranks {
     }
 }
 
-impl Scan {
+impl SignalSummary {
     pub(crate) fn new(length: u32, shape: Shape) -> Self {
         let bins = (u64::from(length)).div_ceil(1 << COARSE) as u32;
         let levels = if shape == Shape::Sparse { COARSE } else { 0 };
-        Scan {
+        SignalSummary {
             coarse: Bins::new(COARSE, 0, bins),
             ranks: (0..levels).map(|_| Ranks::default()).collect(),
             last_end: 0,

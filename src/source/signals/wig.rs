@@ -11,7 +11,7 @@ use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
 use crate::source::io::delimited::is_comment;
 use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{Glance, patiently};
+use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::{Context, Format, Options, Source};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -47,7 +47,7 @@ pub(crate) const BEDGRAPH: Format = Format {
 };
 
 /// Lines that are looked at before the others are read.
-const GLANCE: usize = 1024;
+const PREVIEW_ROWS: usize = 1024;
 
 /// The first line that is neither empty nor for a browser, and its words.
 fn first_words(head: &[u8]) -> Option<Vec<String>> {
@@ -73,14 +73,14 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         let entry = cache::entry(&file, context, "bw", |out| convert(&file, context, out))?;
         bigwig::derived(&Input::File(entry), &asked)
     };
-    patiently(input, context, || glance(input, options), make)
+    open_in_background(input, context, || preview(input, options), make)
 }
 
 /// What the first lines show.
-fn glance(input: &Input, options: &Options) -> Result<Glance> {
+fn preview(input: &Input, options: &Options) -> Result<Preview> {
     let (mut lines, mut section) = (Lines::open(input)?, Section::default());
     let mut first = bigwig::First::default();
-    for _ in 0..GLANCE {
+    for _ in 0..PREVIEW_ROWS {
         let Some(line) = lines.next()? else { break };
         if !is_comment(line.text)
             && let Some((start, end, _)) = section.record(&line)?
@@ -88,7 +88,7 @@ fn glance(input: &Input, options: &Options) -> Result<Glance> {
             first.add(&section.sequence, start, end);
         }
     }
-    Ok(first.glance(options.missing))
+    Ok(first.preview(options.missing))
 }
 
 /// Writes the records of the text.

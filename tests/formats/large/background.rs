@@ -18,7 +18,7 @@ fn held(folder: &Folder) -> (Context, mpsc::Sender<()>) {
     let progress = Progress::to(move |_, _| {
         let _ = wait.lock().unwrap().recv();
     });
-    (Context { patience: Some(Duration::ZERO), progress, ..folder.context(10_000) }, hold)
+    (Context { timeout: Some(Duration::ZERO), progress, ..folder.context(10_000) }, hold)
 }
 
 fn files() -> Vec<Folder> {
@@ -47,7 +47,10 @@ async fn a_large_file_is_listed_at_once_and_has_its_rows_and_its_density_when_it
         let catalog = Catalog::new(None).with_context(context);
         let (listed, errors) = catalog.load(vec![folder.spec()]).await;
         assert!(errors.is_empty(), "{name}: {errors:?}");
-        assert!(listed.iter().all(|m| m.source.making().is_some() && m.beside.is_none()), "{name}");
+        assert!(
+            listed.iter().all(|m| m.source.building().is_some() && m.companion.is_none()),
+            "{name}"
+        );
         let ids: Vec<_> = listed.iter().map(|m| m.id.clone()).collect();
         let whole = Region::new("chr1", 0, u32::MAX);
         assert!(listed[0].source.read(&whole, Level::Records, &[]).unwrap().is_empty());

@@ -8,14 +8,14 @@ use crate::source::alignments::alignment::{Alignment, about};
 use crate::source::alignments::bam::record::{Record, sequences};
 use crate::source::io::delimited::put_columns;
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
-use crate::source::rows::indexed_file::Packed;
-use crate::source::rows::rank_index::Census;
+use crate::source::rows::indexed_file::IndexedFile;
+use crate::source::rows::rank_index::RankIndex;
 use crate::source::{Context, Options, Source};
 use std::ops::Range;
 use std::path::Path;
 
 struct Reads {
-    file: Packed,
+    file: IndexedFile,
     sequences: Sequences,
     saved: Saved,
 }
@@ -27,7 +27,7 @@ pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Resul
         let mut next = Record::default();
         Ok(next.read(reader)? && next.sequence().is_some())
     };
-    let Some(file) = Packed::open_unless(input, &["bai", "csi"], behind)? else {
+    let Some(file) = IndexedFile::open_unless(input, &["bai", "csi"], behind)? else {
         let name = input.path().display();
         let what =
             format!("reads are shown by region only, which takes an index: samtools index {name}");
@@ -75,7 +75,7 @@ impl ByRegion for Reads {
         })
     }
 
-    fn saved(&self, sequence: usize) -> Option<Census> {
+    fn saved(&self, sequence: usize) -> Option<RankIndex> {
         let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
         // Where the index says otherwise, reading them all tells what is wrong with it.
         self.saved.census(sequence).filter(|census| known.is_none_or(|n| n == census.rows_in_all()))

@@ -10,7 +10,7 @@ use crate::source::alignments::cram::record::{Decoder, Read};
 use crate::source::io::bin_index::index_beside;
 use crate::source::io::delimited::put_columns;
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
-use crate::source::rows::rank_index::Census;
+use crate::source::rows::rank_index::RankIndex;
 use crate::source::{Context, Options, Source};
 use std::ops::Range;
 use std::path::Path;
@@ -19,13 +19,13 @@ struct Reads {
     input: Input,
     index: Index,
     decoder: Decoder,
-    readers: Pool<Lent>,
+    readers: Pool<CachedReader>,
     saved: Saved,
 }
 
 /// An open file, and the slice that was decoded last: views that follow each other often need the
 /// same.
-struct Lent {
+struct CachedReader {
     file: Cram,
     slice: Option<(u64, usize)>,
     reads: Vec<Read>,
@@ -49,22 +49,22 @@ pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Resul
     let rows = |sequence| (index.bytes(sequence) as f64 / a_record) as u64;
     let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
     let decoder = Decoder::new(&sequences);
-    let readers = Pool::new(Lent::new(file));
+    let readers = Pool::new(CachedReader::new(file));
     let saved = Saved::of(input, context)?;
     let reads = Reads { input: input.clone(), index, decoder, readers, saved };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
 }
 
-impl Lent {
+impl CachedReader {
     fn new(file: Cram) -> Self {
-        Lent { file, slice: None, reads: Vec::new() }
+        CachedReader { file, slice: None, reads: Vec::new() }
     }
 }
 
 impl Reads {
     fn walk(
         &self,
-        lent: &mut Lent,
+        lent: &mut CachedReader,
         sequence: usize,
         bases: &Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
@@ -121,11 +121,11 @@ impl ByRegion for Reads {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let open = || Ok(Lent::new(Cram::open(&self.input)?));
+        let open = || Ok(CachedReader::new(Cram::open(&self.input)?));
         self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
     }
 
-    fn saved(&self, sequence: usize) -> Option<Census> {
+    fn saved(&self, sequence: usize) -> Option<RankIndex> {
         self.saved.census(sequence)
     }
 

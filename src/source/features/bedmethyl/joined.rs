@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 use crate::genome::{Sequences, Strand};
 use crate::source::io::delimited::put_columns;
 use crate::source::io::lines::Line;
-use crate::source::rows::background::{GLANCE, Glance, patiently};
+use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
 use crate::source::rows::collector::WEIGHTS;
-use crate::source::rows::column_stats::Held;
+use crate::source::rows::column_stats::ColumnStats;
 use crate::source::rows::indexed::{About, ByRegion, Flow, Indexed, Row};
-use crate::source::rows::sorted_copy::{self, Copied, Take};
+use crate::source::rows::sorted_copy::{self, Take, ToCopy};
 use crate::source::rows::tabix::{self, Decode, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Context, Options, Shape, Source};
 use std::ops::{ControlFlow, Range};
@@ -32,7 +32,7 @@ impl Decode for Kinds {
         match self.0.iter().any(|known| known == kind) {
             true => Ok((sequence, Row { start, end, strand, text: line.text })),
             false => Err(line.error(format!(
-                "'{kind}' is not among the modifications of the first {GLANCE} lines, which tell \
+                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which tell \
                  what columns there are; without its index all lines of the file tell"
             ))),
         }
@@ -52,9 +52,9 @@ fn call(text: &str) -> (&str, [&str; 2]) {
 
 /// Lines on their way into a copy: the kinds that they have, and what their columns hold.
 #[derive(Default)]
-struct Calls(Vec<(String, [Held; 2])>);
+struct Calls(Vec<(String, [ColumnStats; 2])>);
 
-impl Copied for Calls {
+impl ToCopy for Calls {
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
         let Call { sequence, start, end, strand, kind, percent, coverage } = Call::of(line)?;
         let index = self.0.iter().position(|(known, _)| known == kind).unwrap_or_else(|| {
@@ -80,9 +80,10 @@ impl Calls {
     fn parse(note: &str) -> Option<Self> {
         let words: Vec<_> = note.split('\t').filter(|word| !word.is_empty()).collect();
         let kind = |words: &[&str]| match words {
-            [kind, percent, coverage] => {
-                Some((kind.to_string(), [Held::parse(percent)?, Held::parse(coverage)?]))
-            }
+            [kind, percent, coverage] => Some((
+                kind.to_string(),
+                [ColumnStats::parse(percent)?, ColumnStats::parse(coverage)?],
+            )),
             _ => None,
         };
         words.chunks(3).map(kind).collect::<Option<_>>().map(Calls)
@@ -90,7 +91,7 @@ impl Calls {
 
     /// The columns: of numbers, even if all are missing.
     fn columns(&self) -> Vec<ColumnInfo> {
-        let number = |(name, held): (String, &Held)| {
+        let number = |(name, held): (String, &ColumnStats)| {
             let kind = match held.kind() {
                 ColumnKind::Text => ColumnKind::Number(None),
                 number => number,
@@ -123,11 +124,11 @@ pub(super) fn of_copy(
     first: Bases,
 ) -> Result<Box<dyn Source>> {
     let (input_too, options) = (input.clone(), options.clone());
-    let glance = || Ok(Glance::of(&first.records()));
-    patiently(input, context, glance, move |context| {
+    let preview = || Ok(Preview::of(&first.records()));
+    open_in_background(input, context, preview, move |context| {
         let input = &input_too;
-        let remedy = tabix::remedy(input, [1, 2], LAYOUT);
-        let copy = sorted_copy::copy(input, context, COPY, Calls::default(), Some(&remedy))?;
+        let index_hint = tabix::index_hint(input, [1, 2], LAYOUT);
+        let copy = sorted_copy::copy(input, context, COPY, Calls::default(), Some(&index_hint))?;
         let mut infos = Vec::new();
         let file = Tabix::of_copy(input, &copy, |note| {
             let calls = Calls::parse(note)?;
@@ -166,7 +167,7 @@ impl Joined {
     }
 
     /// Gives `take` the bases of lines that start together.
-    fn pass(&self, together: &mut Together, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
+    fn pass(&self, together: &mut SamePosition, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
         // As rows in memory are sorted; those that end together stay in the order of the file.
         together.bases.sort_by_key(|base| base.end);
         let (start, mut joined) = (together.start, String::new());
@@ -187,7 +188,7 @@ impl Joined {
     }
 
     /// Adds a line to those that start together.
-    fn add(&self, sequence: usize, together: &mut Together, row: Row<'_>) -> Result<()> {
+    fn add(&self, sequence: usize, together: &mut SamePosition, row: Row<'_>) -> Result<()> {
         let (kind, cells) = call(row.text);
         let number = self.file.decode.0.iter().position(|known| known == kind).unwrap_or_default();
         let cells = cells.map(|cell| {
@@ -213,7 +214,7 @@ impl Joined {
 
 /// Bases of which lines start together.
 #[derive(Default)]
-struct Together {
+struct SamePosition {
     start: u32,
     bases: Vec<Base>,
     text: String,
@@ -242,7 +243,7 @@ impl ByRegion for Joined {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let mut together = Together::default();
+        let mut together = SamePosition::default();
         self.file.each(sequence, bases, &mut |row| {
             if row.start != together.start {
                 self.pass(&mut together, take)?;

@@ -3,17 +3,17 @@
 
 mod record;
 
-use super::{Checked, Header, Variants, about, by_region, in_memory, remedy};
+use super::{Checked, Header, Variants, about, by_region, in_memory, index_hint};
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::unreadable;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::source::io::bin_index::Fields;
 use crate::source::io::lines::Line;
-use crate::source::rows::background::{GLANCE, Glance, patiently};
+use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row};
-use crate::source::rows::indexed_file::{Packed, sequences_of};
-use crate::source::rows::sorted_copy::{self, Copied, Take};
+use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
+use crate::source::rows::sorted_copy::{self, Take, ToCopy};
 use crate::source::rows::tabix::{Decode, Tabix};
 use crate::source::{Context, Format, Options, Source};
 use std::io::{BufRead, Read};
@@ -55,17 +55,17 @@ impl Bytes for Bgzf {
 }
 
 /// A file from its beginning on, packed in any way or not at all.
-struct Whole {
+struct BcfStream {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     /// How many records were read.
     records: u64,
 }
 
-impl Whole {
+impl BcfStream {
     /// Opens the file, and tells how far it is read.
     fn open(input: &Input, progress: &Progress) -> Result<Self> {
-        Ok(Whole { path: input.path().into(), reader: input.watched(progress)?, records: 0 })
+        Ok(BcfStream { path: input.path().into(), reader: input.watched(progress)?, records: 0 })
     }
 
     /// Gives `take` the line of each record, behind the header, until it says that this is enough.
@@ -89,7 +89,7 @@ impl Whole {
     }
 }
 
-impl Bytes for Whole {
+impl Bytes for BcfStream {
     fn take(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<bool> {
         let read = self.reader.by_ref().take(count as u64).read_to_end(bytes);
         match read.map_err(|error| unreadable(&self.path, &self.place(), error))? {
@@ -149,12 +149,12 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut whole = Whole::open(input, &Progress::default())?;
+    let mut whole = BcfStream::open(input, &Progress::default())?;
     let text = header(&mut whole)?;
     let header = Header::parse(&text);
     let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
     let reader = record::Reader::new(&text, &variants.info);
-    let Some(file) = Packed::open(input, &["csi"])? else {
+    let Some(file) = IndexedFile::open(input, &["csi"])? else {
         return unindexed(input, options, context, &text, &header, &variants);
     };
     let mut bcf = Bcf { file, variants, reader, contigs: Vec::new() };
@@ -183,7 +183,7 @@ fn unindexed(
 ) -> Result<Box<dyn Source>> {
     let reader = record::Reader::new(text, &variants.info);
     let held = |progress: &Progress, most: usize| {
-        let mut whole = Whole::open(input, progress)?;
+        let mut whole = BcfStream::open(input, progress)?;
         header(&mut whole)?;
         in_memory(input, options, head, variants, |take| {
             let mut count = 0;
@@ -200,9 +200,9 @@ fn unindexed(
     let rows =
         Sites { checked: Checked(variants.clone()), reader: record::Reader::new(text, head.all()) };
     let decode = variants.clone();
-    let glance = || Ok(Glance::of(&*held(&Progress::default(), GLANCE)?));
-    patiently(input, context, glance, move |context| {
-        let copy = sorted_copy::copy(&of, context, "bcf.bgz", rows, Some(&remedy(&of)))?;
+    let preview = || Ok(Preview::of(&*held(&Progress::default(), PREVIEW_ROWS)?));
+    open_in_background(input, context, preview, move |context| {
+        let copy = sorted_copy::copy(&of, context, "bcf.bgz", rows, Some(&index_hint(&of)))?;
         by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &stated, &options_of)
     })
 }
@@ -213,7 +213,7 @@ struct Sites {
     reader: record::Reader,
 }
 
-impl Copied for Sites {
+impl ToCopy for Sites {
     fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
         self.checked.rows(line, take)
     }
@@ -224,7 +224,7 @@ impl Copied for Sites {
         progress: &Progress,
         take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut whole = Whole::open(input, progress)?;
+        let mut whole = BcfStream::open(input, progress)?;
         header(&mut whole)?;
         let checked = &mut self.checked;
         whole.each(&self.reader, &mut |line| {
@@ -240,7 +240,7 @@ impl Copied for Sites {
 
 /// A file with its index.
 struct Bcf {
-    file: Packed,
+    file: IndexedFile,
     variants: Variants,
     reader: record::Reader,
     /// The numbers of the contigs that have records.

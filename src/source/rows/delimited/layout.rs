@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::source::io::delimited::{DRAWING, Separator, unquoted};
 use crate::source::io::lines::Line;
 use crate::source::rows::collector::Place;
-use crate::source::rows::sorted_copy::Remedy;
+use crate::source::rows::sorted_copy::IndexHint;
 use crate::source::rows::tabix;
 use std::fmt::{Formatter, from_fn};
 
@@ -64,8 +64,8 @@ impl Layout {
     }
 
     /// What spares a large file its copy.
-    pub(super) fn remedy(&self, input: &Input) -> Remedy {
-        tabix::remedy(input, [self.sequence + 1, self.start + 1], &self.for_tabix())
+    pub(super) fn index_hint(&self, input: &Input) -> IndexHint {
+        tabix::index_hint(input, [self.sequence + 1, self.start + 1], &self.for_tabix())
     }
 
     /// The place of the row that a line's fields hold.

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::genome::{Sequences, Strand};
-use crate::source::rows::rank_index::Census;
+use crate::source::rows::rank_index::RankIndex;
 use crate::source::{ColumnInfo, Shape};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
@@ -49,7 +49,7 @@ pub(crate) trait ByRegion: Send + Sync + 'static {
     ) -> Result<()>;
 
     /// What an earlier reading left of the census of a sequence, if any did.
-    fn saved(&self, sequence: usize) -> Option<Census> {
+    fn saved(&self, sequence: usize) -> Option<RankIndex> {
         let _ = sequence;
         None
     }

@@ -2,7 +2,7 @@
 
 use super::{ByRegion, Indexed};
 use crate::error::Result;
-use crate::source::rows::records::{Records, Rows, Use};
+use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::table::{Column, Data, Texts};
 use std::sync::{Arc, PoisonError};
 
@@ -27,7 +27,7 @@ impl<F: ByRegion> Indexed<F> {
                 ..Rows::default()
             }
         });
-        let how = Use { shape: self.about.shape, name: Some("name"), importance: None };
+        let how = RecordsOptions { shape: self.about.shape, name: Some("name"), importance: None };
         let names = Arc::new(Records::new(rows, how));
         *slot = Some(names.clone());
         Ok(names)

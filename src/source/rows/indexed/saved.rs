@@ -11,7 +11,7 @@ use crate::genome::Strand;
 use crate::source::Context;
 use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
-use crate::source::rows::rank_index::{COARSE, Census, Counter, EVERY, FINEST, Ranks, Sample};
+use crate::source::rows::rank_index::{COARSE, Counter, EVERY, FINEST, RankIndex, Ranks, Sample};
 use flate2::Crc;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -38,7 +38,7 @@ impl Saved {
     }
 
     /// The census of the sequence with that number; none if nothing is saved yet.
-    pub(crate) fn census(&self, sequence: usize) -> Option<Census> {
+    pub(crate) fn census(&self, sequence: usize) -> Option<RankIndex> {
         let file = File::open(&self.0).ok()?;
         let census = part(BufReader::new(file), sequence).ok().and_then(|part| parse(&part));
         if census.is_none() {
@@ -139,11 +139,11 @@ fn part(mut file: BufReader<File>, sequence: usize) -> io::Result<Vec<u8>> {
     if end == sum(&bytes) { Ok(bytes) } else { Err(ErrorKind::InvalidData.into()) }
 }
 
-fn parse(bytes: &[u8]) -> Option<Census> {
+fn parse(bytes: &[u8]) -> Option<RankIndex> {
     let mut fields = Fields(bytes);
     let records = ranks(&mut fields)?;
     let best = (1..LEVELS).map(|_| ranks(&mut fields)).collect::<Option<_>>()?;
-    Some(Census::of_reads(records, best))
+    Some(RankIndex::of_reads(records, best))
 }
 
 fn ranks(fields: &mut Fields<'_>) -> Option<Ranks> {

@@ -2,7 +2,7 @@
 
 use super::{FIRST_VIEW, MOST_POINTS, VALUE};
 use crate::genome::{Region, Sequences};
-use crate::source::rows::background::Glance;
+use crate::source::rows::background::Preview;
 use crate::source::{ColumnInfo, ColumnKind, Missing, Shape};
 
 /// Stretches without a gap are on average no longer than this in points: a CpG has two bases.
@@ -51,7 +51,7 @@ impl First {
     }
 
     /// What they show, unless `missing` says it.
-    pub(crate) fn glance(self, missing: Missing) -> Glance {
+    pub(crate) fn preview(self, missing: Missing) -> Preview {
         let Stretches { bases, last, .. } = self.stretches;
         let spanned =
             self.first.as_ref().zip(last).map_or(0, |((_, start), end)| end.saturating_sub(*start));
@@ -60,7 +60,7 @@ impl First {
             Missing::Auto => covered <= MOST_POINTS && self.stretches.are_points(),
             said => said == Missing::Gap,
         };
-        Glance {
+        Preview {
             shape: if points { Shape::Sparse } else { Shape::Dense },
             sequences: self.sequences,
             knows_lengths: false,

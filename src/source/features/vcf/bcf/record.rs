@@ -172,7 +172,7 @@ impl<'a> Value<'a> {
         Some(Value { kind, bytes: fields.take(count.checked_mul(width(kind)?)?)? })
     }
 
-    /// Whole numbers; none for those that are missing.
+    /// BcfStream numbers; none for those that are missing.
     fn integers(&self) -> Result<impl Iterator<Item = Option<i32>> + use<'a>, String> {
         if !matches!(self.kind, 0..=3) {
             return Err("a value of the record is no whole number".to_owned());

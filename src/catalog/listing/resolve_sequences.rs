@@ -8,14 +8,14 @@ use std::sync::Arc;
 impl Listing {
     /// Adds the sequences of sources that are not known yet. Lengths come from files that state
     /// them, else from the built-in assembly that fits, else from the last row.
-    pub(super) fn admit_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
+    pub(super) fn resolve_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
         let own =
             |(parts, spec): &(Vec<Part>, Spec)| Some((parts.first()?.source.clone(), spec.clone()));
         let opened: Vec<_> = opened.iter().filter_map(own).collect();
-        let is_vague = |source: &dyn Source| source.making().is_some() && !source.knows_lengths();
+        let is_vague = |source: &dyn Source| source.building().is_some() && !source.knows_lengths();
         let any_vague = opened.iter().any(|(source, _)| is_vague(&**source));
         if self.fixed || !(any_vague || self.tentative) {
-            return self.admit(&opened);
+            return self.add_sequences(&opened);
         }
         // Beginnings of files tell little: they count only as long as there is nothing else, and
         // what was guessed without the rest of them is guessed again.
@@ -28,13 +28,17 @@ impl Listing {
             (self.sequences, self.assembly) = (Sequences::default(), UNKNOWN.to_owned());
             self.tentative = !vague.is_empty();
         }
-        self.admit(if self.sequences.is_empty() && whole.is_empty() { &vague } else { &whole });
+        self.add_sequences(if self.sequences.is_empty() && whole.is_empty() {
+            &vague
+        } else {
+            &whole
+        });
     }
 
     /// The sources that are listed.
     fn opened(&self) -> Vec<(Arc<dyn Source>, Spec)> {
         let mut all: Vec<(Arc<dyn Source>, Spec)> = Vec::new();
-        for measurement in self.measurements().filter(|m| m.beside.is_none()) {
+        for measurement in self.measurements().filter(|m| m.companion.is_none()) {
             if !all.iter().any(|(known, _)| Arc::ptr_eq(known, &measurement.source)) {
                 let made_up = || Spec::file(&*measurement.id);
                 let spec = measurement.spec.as_deref().cloned().unwrap_or_else(made_up);
@@ -44,11 +48,11 @@ impl Listing {
         all
     }
 
-    fn admit(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
+    fn add_sequences(&mut self, opened: &[(Arc<dyn Source>, Spec)]) {
         for (source, spec) in opened {
             self.warn_of_another_assembly(&**source, spec);
             if self.fixed {
-                self.warn_of_strangers(&**source, spec);
+                self.warn_of_unknown_sequences(&**source, spec);
             } else if source.knows_lengths() {
                 source.sequences().iter().for_each(|s| {
                     if self.sequences.get(&s.name).is_none() {
@@ -140,7 +144,7 @@ impl Listing {
         }
     }
 
-    fn warn_of_strangers(&self, source: &dyn Source, spec: &Spec) {
+    fn warn_of_unknown_sequences(&self, source: &dyn Source, spec: &Spec) {
         let own = source.sequences();
         let shares = self
             .sequences
@@ -160,7 +164,7 @@ impl Listing {
     }
 }
 
-/// None of an animal is longer.
+/// No animal mitochondrion is longer, in bases.
 const MITOCHONDRION: u32 = 20_000;
 
 /// Whether a sequence goes by its number in GenBank or RefSeq (`NC_000001.11`), not by a name.

@@ -60,7 +60,7 @@ pub(crate) fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::rows::records::{Records, Rows, Use};
+    use crate::source::rows::records::{Records, RecordsOptions, Rows};
 
     #[test]
     fn what_is_hidden_is_counted() {
@@ -69,7 +69,7 @@ mod tests {
         for at in (0..500 * 4096).step_by(4096) {
             [0, 10, 20, 30, 2048].iter().for_each(|more| rows.push("c", at + more, at + more + 5));
         }
-        let how = Use { shape: Shape::Features, name: None, importance: None };
+        let how = RecordsOptions { shape: Shape::Features, name: None, importance: None };
         let told = annotation(&Records::new(rows, how));
         assert_eq!(told["rows"], "2,500");
         let hidden = [

@@ -1,4 +1,4 @@
-//! The one door between the asynchronous world and parsers that block.
+//! The one way between the asynchronous world and parsers that block.
 
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -6,34 +6,34 @@ use tokio::sync::Semaphore;
 
 /// Lets a bounded number of blocking calls run at once; a panic inside is an error outside.
 #[derive(Debug)]
-pub(super) struct Door {
-    places: Arc<Semaphore>,
+pub(super) struct BlockingPool {
+    permits: Arc<Semaphore>,
 }
 
-/// Waiting for a disk leaves a core idle, so there are more places than cores.
+/// Waiting for a disk leaves a core idle, so there are more permits than cores.
 const PER_CORE: usize = 4;
 
-impl Door {
+impl BlockingPool {
     /// For reading rows.
     pub(super) fn new() -> Self {
-        Door { places: Arc::new(Semaphore::new(cores() * PER_CORE)) }
+        BlockingPool { permits: Arc::new(Semaphore::new(cores() * PER_CORE)) }
     }
 
     /// For searching names, which is work for a core. Those who wait until the names of a file are
     /// collected must not stand in the way of those who read rows.
     pub(super) fn for_names() -> Self {
-        Door { places: Arc::new(Semaphore::new(cores())) }
+        BlockingPool { permits: Arc::new(Semaphore::new(cores())) }
     }
 
     /// Runs `work` where it may block.
-    pub(super) async fn pass<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // The semaphore is never closed.
-        let place = self.places.clone().acquire_owned().await;
+        let permit = self.permits.clone().acquire_owned().await;
         let result = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _permit = permit;
             work()
         });
         match result.await {

@@ -27,7 +27,8 @@ async fn a_bam_is_its_coverage_and_beside_it_its_reads() {
     let catalog = Catalog::new(None).with_context(context());
     let (added, errors) = catalog.load(vec![spec]).await;
     assert!(errors.is_empty(), "{errors:?}");
-    let seen: Vec<_> = added.iter().map(|m| (&*m.id, &*m.datasource, m.chart, m.beside)).collect();
+    let seen: Vec<_> =
+        added.iter().map(|m| (&*m.id, &*m.datasource, m.chart, m.companion)).collect();
     let expected = [
         ("x", "signals", ChartType::Line, None),
         ("x.reads", "x.reads", ChartType::Blocks, Some("reads")),
