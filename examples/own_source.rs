@@ -2,13 +2,10 @@
 //!
 //! `cargo run --example own_source`, then open EpiViz with `websocket-host[]=ws://localhost:8888/ws`.
 
-use epivizrs::catalog::Catalog;
-use epivizrs::genome::{Region, Sequences};
-use epivizrs::provider::Provider;
-use epivizrs::server::{Access, bind, run};
-use epivizrs::session::Session;
-use epivizrs::source::{ColumnInfo, ColumnKind, Level, Shape, Source};
-use epivizrs::table::{Column, Data, Table};
+use epivizrs::{
+    Access, Catalog, Column, ColumnInfo, ColumnKind, Data, Level, Provider, Region, Sequences,
+    Session, Shape, Source, Table, bind, run,
+};
 
 struct Wave {
     sequences: Sequences,
@@ -34,7 +31,7 @@ impl Source for Wave {
     fn first_view(&self) -> Option<Region> {
         Some(Region::new("chr1", 0, 100_000))
     }
-    fn read(&self, region: &Region, level: Level, _: &[&str]) -> epivizrs::error::Result<Table> {
+    fn read(&self, region: &Region, level: Level, _: &[&str]) -> epivizrs::Result<Table> {
         // A dense signal gives every bin of the grid; a bin's rank is its number.
         let width = level.width();
         let bins = region.start / width..region.end.div_ceil(width);
@@ -50,7 +47,7 @@ impl Source for Wave {
 }
 
 #[tokio::main]
-async fn main() -> epivizrs::error::Result<()> {
+async fn main() -> epivizrs::Result<()> {
     let kind = ColumnKind::Number(Some((-1.0, 1.0)));
     let sequences = [("chr1", 1_000_000)].into_iter().collect();
     let catalog = Catalog::new(None);

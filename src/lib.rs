@@ -1,31 +1,94 @@
 //! A genomic data provider for the EpiViz browser.
 //!
-//! The storeys, each importing only from those below it:
+//! As a program it is `epivizrs`; as a library it serves sources of your own: implement
+//! [`Source`], list it in a [`Catalog`], and [`run`] a server with it. `examples/own_source.rs` does
+//! this in sixty lines.
+//!
+//! The modules, each importing only from those below it:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`cli`] | the command line |
-//! | [`server`] | sockets and HTTP |
-//! | [`console`] | commands: at the prompt, from scripts, from other terminals |
-//! | [`session`] | connected pages and what they share |
-//! | [`store`] | what is kept on disk: workspaces, sessions |
-//! | [`provider`] | requests to replies, and the level each page is on |
-//! | [`catalog`] | datasources by id, the one door to blocking work |
-//! | [`protocol`] | the pages' language: types and JSON |
-//! | [`source`] | files and generators that yield rows |
-//! | [`bytes`] | where bytes are and how they are read |
-//! | [`genome`], [`table`], [`error`] | sequences and regions, columns, errors |
+//! | `cli` | the command line |
+//! | `server` | sockets and HTTP |
+//! | `console` | commands: at the prompt, from scripts, from other terminals |
+//! | `session` | connected pages and what they share |
+//! | `store` | what is saved on disk: workspaces, sessions |
+//! | `provider` | requests to replies, and the level each page is on |
+//! | `catalog` | datasources by id, the one way to blocking work |
+//! | `protocol` | the pages' language: types and JSON |
+//! | `source` | files and generators that yield rows |
+//! | `bytes` | where bytes are and how they are read |
+//! | `genome`, `table`, `error` | sequences and regions, columns, errors |
+//!
+//! They are private, so that the compiler finds what is not used. Tests and benches of this
+//! package see them through the feature `internals`; nothing else should turn it on.
 
+// Modules are listed twice because an attribute cannot choose a visibility.
+#[cfg(not(feature = "internals"))]
+mod bytes;
+#[cfg(not(feature = "internals"))]
+mod catalog;
+#[cfg(not(feature = "internals"))]
+mod cli;
+#[cfg(not(feature = "internals"))]
+mod console;
+#[cfg(not(feature = "internals"))]
+mod error;
+#[cfg(not(feature = "internals"))]
+mod genome;
+#[cfg(not(feature = "internals"))]
+mod protocol;
+#[cfg(not(feature = "internals"))]
+mod provider;
+#[cfg(not(feature = "internals"))]
+mod server;
+#[cfg(not(feature = "internals"))]
+mod session;
+#[cfg(not(feature = "internals"))]
+mod source;
+#[cfg(not(feature = "internals"))]
+mod store;
+#[cfg(not(feature = "internals"))]
+mod table;
+
+#[cfg(feature = "internals")]
 pub mod bytes;
+#[cfg(feature = "internals")]
 pub mod catalog;
+#[cfg(feature = "internals")]
 pub mod cli;
+#[cfg(feature = "internals")]
 pub mod console;
+#[cfg(feature = "internals")]
 pub mod error;
+#[cfg(feature = "internals")]
 pub mod genome;
+#[cfg(feature = "internals")]
 pub mod protocol;
+#[cfg(feature = "internals")]
 pub mod provider;
+#[cfg(feature = "internals")]
 pub mod server;
+#[cfg(feature = "internals")]
 pub mod session;
+#[cfg(feature = "internals")]
 pub mod source;
+#[cfg(feature = "internals")]
 pub mod store;
+#[cfg(feature = "internals")]
 pub mod table;
+
+pub use catalog::Catalog;
+pub use error::{Error, Result};
+pub use genome::{Region, Sequence, Sequences, Strand};
+pub use provider::Provider;
+pub use server::{Access, bind, run};
+pub use session::Session;
+pub use source::{ColumnInfo, ColumnKind, Context, Level, Options, Shape, Source, Spec};
+pub use table::{Column, Data, Table, Texts};
+
+/// Runs the program with the arguments of this process; see `epivizrs --help`.
+#[doc(hidden)]
+pub fn main() -> std::process::ExitCode {
+    cli::run()
+}

@@ -1,5 +1,5 @@
-//! `epivizrs`: see [`epivizrs::cli`].
+//! The program; everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    epivizrs::cli::run()
+    epivizrs::main()
 }
