@@ -1,7 +1,7 @@
 //! Answers requests: which rows, at which level. Knows no sockets.
 
-mod fixed;
 mod handler;
+mod stateless_level;
 mod view;
 
 pub use handler::{Provider, Target, wire_measurement};

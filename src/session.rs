@@ -3,20 +3,21 @@
 mod charts;
 mod events;
 mod handle;
-mod keep;
-mod kept;
 mod metrics;
-mod news;
+mod navigation;
+mod notify;
 mod page;
-mod places;
+mod page_state;
+mod reconcile;
+mod registry;
 mod state;
 mod workspaces;
 
 pub use events::{Event, Topic};
 pub use handle::{Known, Page, PageInfo, Stage};
-pub use kept::Keeping;
 pub use metrics::{Counts, Metrics};
 pub use page::serve;
+pub use registry::SessionConfig;
 pub use state::{Chart, State};
 
 use crate::error::{Error, PageError, Result};
@@ -24,7 +25,7 @@ use crate::protocol::{Action, PageAnswer, Reply, Request};
 use crate::provider::Provider;
 use crate::source::Level;
 use charts::chart_message;
-use keep::Refusal;
+use page_state::Refusal;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub struct Session {
     pub provider: Arc<Provider>,
     /// What has been counted since the start, in all sessions.
     pub metrics: Arc<Metrics>,
-    keeping: Arc<Keeping>,
+    config: Arc<SessionConfig>,
     pages: Mutex<BTreeMap<u64, Page>>,
     live: Arc<Mutex<Live>>,
     revision: watch::Sender<u64>,
@@ -59,22 +60,27 @@ struct Live {
     state: State,
     revision: u64,
     /// Counts the times that the pages were sent somewhere.
-    journey: u64,
+    navigation_id: u64,
 }
 
 impl Session {
     /// A session without pages that is saved nowhere.
     pub fn new(provider: Provider) -> Arc<Self> {
-        let keeping = Arc::new(Keeping::new(None, String::new(), PAGE_TIMEOUT));
-        Session::with("", Arc::new(provider), keeping, State::default())
+        let config = Arc::new(SessionConfig::new(None, String::new(), PAGE_TIMEOUT));
+        Session::with("", Arc::new(provider), config, State::default())
     }
 
-    fn with(name: &str, provider: Arc<Provider>, keeping: Arc<Keeping>, state: State) -> Arc<Self> {
+    fn with(
+        name: &str,
+        provider: Arc<Provider>,
+        config: Arc<SessionConfig>,
+        state: State,
+    ) -> Arc<Self> {
         Arc::new(Session {
             name: name.to_owned(),
             provider,
-            metrics: keeping.metrics.clone(),
-            keeping,
+            metrics: config.metrics.clone(),
+            config,
             pages: Mutex::default(),
             live: Arc::new(Mutex::new(Live { state, ..Live::default() })),
             revision: watch::Sender::new(0),
@@ -104,12 +110,12 @@ impl Session {
 
     /// What happens, from now on, in all sessions of the endpoint.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.keeping.events.subscribe()
+        self.config.events.subscribe()
     }
 
     /// How long a page may take to do what it is asked.
-    pub fn patience(&self) -> Duration {
-        self.keeping.patience
+    pub fn timeout(&self) -> Duration {
+        self.config.timeout
     }
 
     /// What the session remembers.
@@ -135,17 +141,17 @@ impl Session {
         let Value::Object(data) = data else { return };
         // Nobody may be listening.
         let session = Some(self.name.clone());
-        let _ = self.keeping.events.send(Event { topic, session, data });
+        let _ = self.config.events.send(Event { topic, session, data });
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state, the number of its last journey, and its revision.
+    /// The state, the number of its last navigation, and its revision.
     fn snapshot(&self) -> (State, u64, u64) {
         let live = self.live();
-        (live.state.clone(), live.journey, live.revision)
+        (live.state.clone(), live.navigation_id, live.revision)
     }
 
     /// Changes the state; the pages follow by themselves. Returns the revision to wait for.
@@ -153,11 +159,11 @@ impl Session {
         let mut live = self.live();
         let before = live.state.clone();
         let result = change(&mut live.state);
-        let journey = live.journey;
+        let navigation_id = live.navigation_id;
         if live.state == before {
             return (result, live.revision);
         }
-        let revision = self.step(live, journey);
+        let revision = self.step(live, navigation_id);
         (result, revision)
     }
 
@@ -168,8 +174,8 @@ impl Session {
     }
 
     /// The pages have something to follow from here on.
-    fn step(&self, mut live: MutexGuard<'_, Live>, journey: u64) -> u64 {
-        live.journey = journey;
+    fn step(&self, mut live: MutexGuard<'_, Live>, navigation_id: u64) -> u64 {
+        live.navigation_id = navigation_id;
         live.revision += 1;
         let revision = live.revision;
         drop(live);
@@ -180,8 +186,8 @@ impl Session {
     /// Has the pages look again whether something differs.
     fn nudge(&self) {
         let live = self.live();
-        let journey = live.journey;
-        self.step(live, journey);
+        let navigation_id = live.navigation_id;
+        self.step(live, navigation_id);
     }
 
     /// Waits until the state is saved and every page has followed to `revision`.
@@ -277,7 +283,7 @@ impl Session {
         if pages.is_empty() {
             return Err(no_page(only));
         }
-        let calls = pages.iter().map(|page| page.call(action(), self.patience()));
+        let calls = pages.iter().map(|page| page.call(action(), self.timeout()));
         let (mut answers, mut lines) = (Vec::new(), Vec::new());
         for (page, result) in pages.iter().zip(futures_util::future::join_all(calls).await) {
             match result {

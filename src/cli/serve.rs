@@ -12,7 +12,7 @@ use crate::genome::{Aliases, Sequences, built_in, built_in_names};
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, epiviz_link};
-use crate::session::{Keeping, Session};
+use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
@@ -62,10 +62,11 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let access = Access::new(address, &options.page_url, &options.allow_origin);
     let epiviz = epiviz(options.ui.as_deref())?;
     let provider = Provider { catalog, page_rows: options.page_rows };
-    let patience = Duration::try_from_secs_f64(options.page_timeout)
+    let timeout = Duration::try_from_secs_f64(options.page_timeout)
         .map_err(|_| anyhow!("--page-timeout {} is no time", options.page_timeout))?;
     let store = store(options.state.as_deref())?;
-    let session = Session::restored(provider, Keeping::new(store, served(&options), patience))?;
+    let session =
+        Session::restored(provider, SessionConfig::new(store, served(&options), timeout))?;
 
     // Connections wait in the listener from here on, so the line is true.
     println!("listening on ws://{address}/ws");

@@ -102,6 +102,18 @@ impl Provider {
         }
     }
 
+    /// The answer of no rows to a request for rows or values; refused for any other.
+    pub fn nothing(&self, request: &Request) -> Reply {
+        match request {
+            Request::GetRows(range) => Reply::Rows(self.or_empty(Ok(None), range, &range.metadata)),
+            Request::GetValues(range) => {
+                let column = range.measurement.clone().unwrap_or_default();
+                Reply::Values(self.or_empty(Ok(None), range, &[column]), range.dialect())
+            }
+            other => Reply::Refused(format!("{} has no rows", other.name())),
+        }
+    }
+
     /// The measurements as `getMeasurements` answers.
     pub fn measurements(&self, dialect: Dialect) -> MeasurementTable {
         let mut table = MeasurementTable::default();

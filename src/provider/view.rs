@@ -19,12 +19,17 @@ use poll::Poll;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// How many rows a view may hold before its level is too fine, as a multiple of the aim; a half
+/// How many rows a view may hold before its level is too fine, as a multiple of the target; a half
 /// is the least.
 const HYSTERESIS: u64 = 2;
-/// How many rows the view and the windows beside it may hold together, as a multiple of the aim: a
-/// desert beside a crowd is given fewer rows than the aim rather than choke the page.
-const WINDOWS: u64 = 20;
+/// The windows that a page asks for: the view, and as much on either side.
+const WINDOWS: u64 = 3;
+/// How many rows a page may hold of a group, as a multiple of the target: what each window may have
+/// before the level changes. A request that would add more is held until it is known where the page
+/// looks; the page then forgets what it holds and asks again.
+const MOST_HELD: u64 = WINDOWS * HYSTERESIS;
+/// How long a request is held at most: a page may be slow to tell where it looks.
+const HOLD: Duration = Duration::from_secs(1);
 
 /// The key under which a page keeps the rows of a group; other keys are its measurements.
 pub(super) const ROWS: &str = "rows";
@@ -44,6 +49,9 @@ pub enum Order {
     Clear(Clear),
     /// Draw again, asking for what is lacking.
     Redraw,
+    /// Answer the requests of a group that are held with no rows: after the clear before this, the
+    /// page drops the answers.
+    Dismiss(String),
     /// Tell where it looks. The page's answer goes to [`View::located`].
     Locate,
 }
@@ -66,12 +74,21 @@ pub struct Ticket {
     epoch: u64,
     /// The number of the piece; none if the page will drop the answer.
     piece: Option<usize>,
+    held: bool,
+}
+
+impl Ticket {
+    /// Whether the request must wait for [`Order::Dismiss`] instead of being answered: its rows
+    /// would be far too many.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
 }
 
 /// What is known of one page.
 #[derive(Debug)]
 pub struct View {
-    aim: u64,
+    target_rows: u64,
     groups: BTreeMap<String, Group>,
     place: Option<Region>,
     poll: Poll,
@@ -79,6 +96,8 @@ pub struct View {
     fetched: bool,
     clears: Vec<Clear>,
     redraw: bool,
+    /// Groups whose held requests are to be answered with nothing.
+    dismissed: Vec<String>,
 }
 
 /// What is known of one group's cache in the page, since its last clear.
@@ -92,25 +111,28 @@ struct Group {
     ordered: Duration,
     /// What the page holds of each thing it asks: the rows, each measurement's values.
     caches: HashMap<String, Cache>,
+    /// Since when requests are held, and the first of them.
+    held: Option<(Duration, Region)>,
 }
 
 impl View {
-    /// A page of which nothing is known. `aim` rows in view is what it should get.
-    pub fn new(aim: u64) -> Self {
+    /// A page of which nothing is known. `target_rows` rows in view is what it should get.
+    pub fn new(target_rows: u64) -> Self {
         View {
-            aim: aim.max(1),
+            target_rows: target_rows.max(1),
             groups: BTreeMap::new(),
             place: None,
             poll: Poll::new(),
             fetched: false,
             clears: Vec::new(),
             redraw: false,
+            dismissed: Vec::new(),
         }
     }
 
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
-    pub fn level_for(aim: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
-        finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(aim))
+    pub fn level_for(target_rows: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
+        finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))
     }
 
     /// The page asks for `key` (rows, or a measurement) of `group` in `piece`, whose end may lie
@@ -124,35 +146,38 @@ impl View {
         now: Duration,
     ) -> Ticket {
         self.poll.wake(now);
-        let aim = self.aim;
+        let target_rows = self.target_rows;
         let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
         // What was asked before the page knew of a clear, it will drop.
         let counted = known.is_clear(now);
         if counted && known.caches.is_empty() {
             // Any level may begin, and the first request of an empty cache is the view itself.
-            known.level = level_around(aim, counts, group, piece);
+            known.level = level_around(target_rows, counts, group, piece);
         }
-        // Too much to send at once: the view has grown.
-        let grown = counts.rows(group, piece, known.level) > HYSTERESIS * WINDOWS * aim;
-        if grown {
-            known.level = level_around(aim, counts, group, piece);
+        // Too much to send: the view has grown, or wandered far.
+        let added = known.caches.get(key).filter(|_| counted).map(|cache| cache.with(piece));
+        let added = added.unwrap_or_else(|| piece.clone());
+        // The page counts a base at either end as its own that another row may lie in.
+        let rows = counts.rows(group, &added, known.level) + 2;
+        let overflows = rows > MOST_HELD * target_rows;
+        if overflows && known.held.is_none() {
+            known.held = Some((now, piece.clone()));
+            self.poll.hurry(now);
         }
-        let number = (counted && !grown).then(|| {
+        let held = known.held.is_some();
+        let number = (counted && !held).then(|| {
             self.fetched = true;
             let cache = known.caches.entry(key.to_owned()).or_default();
             cache.asked(piece, self.place.as_ref())
         });
-        let ticket = Ticket {
+        Ticket {
             level: known.level,
             group: group.to_owned(),
             key: key.to_owned(),
             epoch: known.epoch,
             piece: number,
-        };
-        if counted && grown {
-            self.renew(group, now);
+            held,
         }
-        ticket
     }
 
     /// The answer to a request was put on its way.
@@ -173,17 +198,17 @@ impl View {
         // Messages keep their order: whatever the page would ask for at this place, it has asked.
         let rests = self.poll.answered() && !self.is_waiting();
         let Some(place) = place.filter(|place| !place.is_empty()) else { return };
-        let aim = self.aim;
+        let target_rows = self.target_rows;
         let mut stale = Vec::new();
         for (name, group) in &mut self.groups {
-            if group.caches.is_empty() {
+            if group.caches.is_empty() && group.held.is_none() {
                 continue;
             }
-            let level = group.level_at(aim, counts, name, &place);
+            let level = group.level_at(target_rows, counts, name, &place);
             // Pages can lose a part of the view to a piece that took its place.
             let torn = rests
                 && (group.caches.values().any(|cache| !cache.covers(&place)) || group.is_uneven());
-            if level != group.level || torn {
+            if level != group.level || torn || group.held.is_some() {
                 group.level = level;
                 stale.push(name.clone());
             }
@@ -213,6 +238,9 @@ impl View {
         known.epoch += 1;
         known.ordered = now;
         known.caches.clear();
+        if known.held.take().is_some() {
+            self.dismissed.push(group.to_owned());
+        }
         self.clears.push(Clear { group: group.to_owned(), epoch: known.epoch });
         self.redraw = true;
         self.poll.wake(now);
@@ -221,11 +249,14 @@ impl View {
     /// What the page is to be told now. Clears come before the redraw: the other way round the
     /// page would draw the old rows and ask for nothing.
     pub fn orders(&mut self, counts: &impl Counts, now: Duration) -> Vec<Order> {
+        self.give_up_waiting(counts, now);
         let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
         if std::mem::take(&mut self.redraw) {
             orders.push(Order::Redraw);
         }
-        let wanted = self.fetched || self.has_levels(counts);
+        orders.extend(self.dismissed.drain(..).map(Order::Dismiss));
+        let holds = self.groups.values().any(|group| group.held.is_some());
+        let wanted = holds || self.fetched || self.has_levels(counts);
         if self.poll.ask(wanted, now) {
             orders.push(Order::Locate);
         }
@@ -234,7 +265,22 @@ impl View {
 
     /// When [`View::orders`] next has something to say, if nothing happens before.
     pub fn next(&self) -> Duration {
-        self.poll.next()
+        let held = self.groups.values().filter_map(|group| group.held.as_ref());
+        held.map(|(since, _)| *since + HOLD).min().unwrap_or(Duration::MAX).min(self.poll.next())
+    }
+
+    /// Requests were held for a page that does not tell where it looks: the first of them is all
+    /// that is known of its view.
+    fn give_up_waiting(&mut self, counts: &impl Counts, now: Duration) {
+        let mut given_up = Vec::new();
+        for (name, group) in &mut self.groups {
+            if let Some((_, piece)) = group.held.as_ref().filter(|(since, _)| now >= *since + HOLD)
+            {
+                group.level = level_around(self.target_rows, counts, name, piece);
+                given_up.push(name.clone());
+            }
+        }
+        given_up.iter().for_each(|group| self.renew(group, now));
     }
 
     /// Where the page looks, as far as is known.
@@ -255,7 +301,7 @@ impl View {
             shape.levels().next().is_some_and(|finest| {
                 group.level != finest
                     || !shape.suits(finest, &all)
-                    || counts.rows(name, &all, finest) > ideal(self.aim)
+                    || counts.rows(name, &all, finest) > ideal(self.target_rows)
             })
         })
     }
@@ -269,6 +315,7 @@ impl Group {
             confirmed: 0,
             ordered: Duration::ZERO,
             caches: HashMap::new(),
+            held: None,
         }
     }
 
@@ -285,16 +332,23 @@ impl Group {
     }
 
     /// The level for that place: the present one while it holds a sensible number of rows.
-    fn level_at(&self, aim: u64, counts: &impl Counts, name: &str, place: &Region) -> Level {
+    fn level_at(
+        &self,
+        target_rows: u64,
+        counts: &impl Counts,
+        name: &str,
+        place: &Region,
+    ) -> Level {
         let rows = |level| counts.rows(name, place, level);
         let around = counts.rows(name, &neighbourhood(place), self.level);
         let suits = counts.shape(name).is_none_or(|shape| shape.suits(self.level, place));
-        let too_many =
-            !suits || rows(self.level) > aim * HYSTERESIS || around > aim * WINDOWS * HYSTERESIS;
-        let too_few = rows(self.level) < aim / HYSTERESIS;
+        let too_many = !suits
+            || rows(self.level) > target_rows * HYSTERESIS
+            || around > target_rows * WINDOWS * HYSTERESIS;
+        let too_few = rows(self.level) < target_rows / HYSTERESIS;
         match (too_many, too_few) {
-            (true, _) => level_around(aim, counts, name, place),
-            (_, true) => level_around(aim, counts, name, place).min(self.level),
+            (true, _) => level_around(target_rows, counts, name, place),
+            (_, true) => level_around(target_rows, counts, name, place).min(self.level),
             _ => self.level,
         }
     }
@@ -304,16 +358,16 @@ impl Group {
 const CONFIRMED: Duration = Duration::from_secs(5);
 
 /// Rows in view that are as far as can be from the next change of level.
-fn ideal(aim: u64) -> u64 {
-    aim + aim / 2
+fn ideal(target_rows: u64) -> u64 {
+    target_rows + target_rows / 2
 }
 
 /// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
-fn level_around(aim: u64, counts: &impl Counts, group: &str, place: &Region) -> Level {
+fn level_around(target_rows: u64, counts: &impl Counts, group: &str, place: &Region) -> Level {
     let around = neighbourhood(place);
     finest(counts, group, place, |level| {
-        counts.rows(group, place, level) <= ideal(aim)
-            && counts.rows(group, &around, level) <= WINDOWS * aim
+        counts.rows(group, place, level) <= ideal(target_rows)
+            && counts.rows(group, &around, level) <= WINDOWS * ideal(target_rows)
     })
 }
 

@@ -1,7 +1,7 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
 //! The messages and the handler are those of the socket. What differs is that the endpoint cannot
-//! speak first, so such pages are answered at one level for ever (see `provider/fixed.rs`).
+//! speak first, so such pages are answered at one level for ever (see `provider/stateless_level.rs`).
 
 use super::arguments;
 use super::http::Door;
@@ -32,7 +32,7 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     };
     match message.map(|message| parse(&message)) {
         Ok(Frame::Request(id, request)) => {
-            let level = door.session.provider.fixed_level(&request).await;
+            let level = door.session.provider.stateless_level(&request).await;
             let json = door.session.reply_to(&id, &request, level).await;
             sent(&parts.headers, Wire::Json, json)
         }

@@ -69,7 +69,7 @@ impl Session {
         });
         self.charts_event("added", &chart);
         let drawn = self.settle(revision).await;
-        let undrawn = self.pages().iter().all(|page| page.known().shown.is_refused(chart.number));
+        let undrawn = self.pages().iter().all(|page| page.known().state.is_refused(chart.number));
         if drawn.is_err() && undrawn {
             self.change(|state| state.charts.retain(|known| known.number != chart.number));
         }
@@ -137,7 +137,7 @@ impl Session {
         settings: &Map<String, Value>,
         colors: Option<&[String]>,
     ) {
-        let number = page.known().shown.told(id, settings, colors);
+        let number = page.known().state.told(id, settings, colors);
         let Some(number) = number else { return };
         let (changed, _) = self.change(|state| {
             let chart = find(state, number).ok()?;

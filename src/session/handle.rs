@@ -1,6 +1,6 @@
 //! A handle on a connected page, and what is known of it.
 
-use super::keep::{Settled, Shown};
+use super::page_state::{PageState, Settled};
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::Action;
@@ -50,7 +50,7 @@ pub struct Known {
     pub chart_types: Value,
     /// When it last asked for something.
     pub last_request: Instant,
-    pub(super) shown: Shown,
+    pub(super) state: PageState,
 }
 
 /// How far a page has come.
@@ -98,7 +98,7 @@ impl Page {
             delay: None,
             chart_types: Value::Null,
             last_request: Instant::now(),
-            shown: Shown::default(),
+            state: PageState::default(),
         };
         let info = PageInfo {
             id,
@@ -134,7 +134,7 @@ impl Page {
 
     /// Its own id of a chart, if it shows that chart.
     pub fn chart_id(&self, number: usize) -> Option<String> {
-        self.known().shown.id(number)
+        self.known().state.id(number)
     }
 
     /// How far it has come.

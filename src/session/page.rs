@@ -6,7 +6,7 @@
 //! piece before its rows draws what it does not have (its block track then throws).
 
 use super::handle::{Call, Page, Stage, Waiting, Write};
-use super::keep::keep;
+use super::reconcile::reconcile;
 use super::{Session, refused};
 use crate::error::PageError;
 use crate::genome::Region;
@@ -34,6 +34,8 @@ use tokio_util::sync::CancellationToken;
 const AT_ONCE: usize = 32;
 /// Messages that wait for a slow page before its requests are read no further.
 const WAITING: usize = 64;
+/// Requests of one page that are held at once: more than its charts ask for in one step.
+const MOST_HELD: usize = 1000;
 /// Between two questions where the page looks, if nothing else makes it be asked.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,7 @@ where
     let page = Page::new(id, address, calls);
     tracing::info!("page {id} connected from {}", page.info.address);
     session.enter(&page);
-    let keeper = tokio::spawn(keep(session.clone(), page.clone()));
+    let reconciler = tokio::spawn(reconcile(session.clone(), page.clone()));
 
     let (sink, stream) = socket.split();
     let (queue, queued) = mpsc::channel(1);
@@ -63,6 +65,7 @@ where
         last_call: 0,
         answers: JoinSet::new(),
         due: VecDeque::new(),
+        held: Vec::new(),
         outbox: VecDeque::new(),
         look_at: Instant::now(),
         registered: false,
@@ -70,7 +73,7 @@ where
     let goodbye = actor.run(stream, calls_in, &queue, &stop).await;
     // Whoever still waits for an answer learns that the page is gone when the senders drop.
     drop(actor);
-    keeper.abort();
+    reconciler.abort();
     session.leave(&page);
     let _ = queue.send(Message::Close(goodbye)).await;
     drop(queue);
@@ -108,6 +111,13 @@ struct Due {
     greeting: bool,
 }
 
+/// A request that is not answered before it is known where the page looks.
+struct Held {
+    id: Box<RawValue>,
+    request: Request,
+    group: String,
+}
+
 struct Actor {
     session: Arc<Session>,
     page: Page,
@@ -118,6 +128,7 @@ struct Actor {
     answers: JoinSet<String>,
     /// In the order in which they were asked for.
     due: VecDeque<Due>,
+    held: Vec<Held>,
     outbox: VecDeque<Outgoing>,
     /// When to ask where the page looks, for those who follow it.
     look_at: Instant,
@@ -135,7 +146,9 @@ impl Actor {
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
         loop {
-            let roomy = self.due.len() < AT_ONCE && self.outbox.len() < WAITING;
+            let roomy = self.due.len() < AT_ONCE
+                && self.outbox.len() < WAITING
+                && self.held.len() < MOST_HELD;
             let next_question = (self.born + self.view.next()).min(self.look_at);
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
@@ -167,7 +180,7 @@ impl Actor {
             }
             self.obey();
             self.look();
-            let busy = self.due.len() + self.outbox.len();
+            let busy = self.due.len() + self.held.len() + self.outbox.len();
             self.page.info.busy.store(busy, Ordering::Relaxed);
         }
     }
@@ -222,6 +235,11 @@ impl Actor {
             let listing = provider.catalog.listing();
             self.view.request(&target.group, &target.key, &target.piece, &*listing, self.now())
         });
+        if let (Some(_), Some(group)) = (ticket.as_ref().filter(|t| t.is_held()), &group) {
+            tracing::debug!(group, "held: the page would get too many rows");
+            self.held.push(Held { id, request, group: group.clone() });
+            return;
+        }
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let echoed = id.clone();
         let task = self
@@ -316,12 +334,21 @@ impl Actor {
                     self.act(action, Some(Waiting::Clear(clear)));
                 }
                 Order::Redraw => self.act(Redraw {}, None),
+                Order::Dismiss(group) => self.dismiss(&group),
                 Order::Locate => {
                     // A page that never answers would otherwise leave one behind each time.
                     self.waiting.retain(|_, waiting| !matches!(waiting, Waiting::Location));
                     self.act(GetCurrentLocation {}, Some(Waiting::Location));
                 }
             }
+        }
+    }
+
+    /// Answers what is held of a group with no rows.
+    fn dismiss(&mut self, group: &str) {
+        for held in self.held.extract_if(.., |held| held.group == group) {
+            let reply = self.session.provider.nothing(&held.request).to_json(&held.id);
+            self.outbox.push_back(Outgoing::Reply(reply, None));
         }
     }
 

@@ -111,8 +111,8 @@ impl Session {
         &self,
         work: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let keeping = self.keeping.clone();
-        let work = tokio::task::spawn_blocking(move || match &keeping.store {
+        let config = self.config.clone();
+        let work = tokio::task::spawn_blocking(move || match &config.store {
             Some(store) => work(store),
             None => Err(Error::NotFound(
                 "there is no store for workspaces; start epivizrs with --state FOLDER".into(),

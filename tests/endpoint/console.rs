@@ -5,7 +5,7 @@ use epivizrs::catalog::Catalog;
 use epivizrs::console::{Answer, Console, Ending};
 use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
-use epivizrs::session::{Keeping, Session};
+use epivizrs::session::{Session, SessionConfig};
 use epivizrs::store::Store;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ async fn endpoint() -> Endpoint {
     assert!(errors.is_empty(), "{errors:?}");
     catalog.add_mock(1);
     let store = Store::open(&path("state")).unwrap();
-    let keeping = Keeping::new(Some(store), String::new(), Duration::from_millis(300));
+    let keeping = SessionConfig::new(Some(store), String::new(), Duration::from_millis(300));
     let session = Session::restored(Provider { catalog, page_rows: 1000 }, keeping).unwrap();
     let listener = server::bind("127.0.0.1", 0).await.unwrap();
     let address = listener.local_addr().unwrap();

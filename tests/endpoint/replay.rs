@@ -5,7 +5,7 @@ use epivizrs::catalog::Catalog;
 use epivizrs::genome::Region;
 use epivizrs::provider::Provider;
 use epivizrs::server::{self, Access};
-use epivizrs::session::{Keeping, Session};
+use epivizrs::session::{Session, SessionConfig};
 use epivizrs::store::Store;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ async fn endpoint(state: Option<&Path>) -> Endpoint {
     catalog.add_mock(1);
     let provider = Provider { catalog, page_rows: 1000 };
     let store = state.map(|folder| Store::open(folder).unwrap());
-    let keeping = Keeping::new(store, "mock".into(), PATIENCE);
+    let keeping = SessionConfig::new(store, "mock".into(), PATIENCE);
     let session = Session::restored(provider, keeping).unwrap();
     let listener = server::bind("127.0.0.1", 0).await.unwrap();
     let address = listener.local_addr().unwrap();

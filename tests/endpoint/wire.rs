@@ -2,7 +2,7 @@
 
 use crate::support::{Files, provider};
 use epivizrs::protocol::{Frame, parse};
-use epivizrs::session::{Keeping, PAGE_TIMEOUT, Session};
+use epivizrs::session::{PAGE_TIMEOUT, Session, SessionConfig};
 use epivizrs::store::Store;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 async fn reply(data: Value) -> String {
     let (files, folder) = (Files::new(), tempfile::tempdir().unwrap());
     let store = Store::open(folder.path()).unwrap();
-    let keeping = Keeping::new(Some(store), "test".into(), PAGE_TIMEOUT);
+    let keeping = SessionConfig::new(Some(store), "test".into(), PAGE_TIMEOUT);
     let session = Session::restored(provider(&files).await, keeping).unwrap();
     let message = json!({"requestId": 7, "type": "request", "data": data});
     match parse(&message.to_string()) {

@@ -272,8 +272,11 @@ impl Track {
         self.overlapping(sequence, start, end, level).count()
     }
 
-    /// Number of features from the first that overlaps a region to the last.
+    /// Number of rows from the first that overlaps a region to the last.
     pub(crate) fn run(&self, sequence: usize, start: u32, end: u32, level: Level) -> usize {
+        if !self.is_features() {
+            return self.rows(sequence, start, end, level).len();
+        }
         let Some(first) = self.overlapping(sequence, start, end, level).next() else { return 0 };
         let records = &self.records[sequence];
         let index = self.shape.levels().position(|known| known == level).unwrap();

@@ -319,6 +319,16 @@ impl Ui {
         Some((drawing, live))
     }
 
+    /// The most rows that it holds of a group.
+    pub(crate) fn held(&self) -> usize {
+        let lengths = self.data.values().flat_map(|data| {
+            let data = data.borrow();
+            let rows = data.rows.as_ref().map(|rows| rows.entries.len());
+            rows.into_iter().chain(data.values.values().map(|v| v.entries.len())).max()
+        });
+        lengths.max().unwrap_or(0)
+    }
+
     fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id

@@ -125,6 +125,8 @@ struct Peer {
     up: Duration,
     down: Duration,
     questions: usize,
+    /// Requests that the endpoint does not answer yet, with their groups.
+    held: Vec<(String, u64, Request)>,
 }
 
 /// What went over the wire.
@@ -134,6 +136,8 @@ pub(crate) struct Traffic {
     pub(crate) questions: u64,
     pub(crate) clears: u64,
     pub(crate) redraws: u64,
+    /// The most rows that a page held of one group at any time.
+    pub(crate) most_held: usize,
 }
 
 pub(crate) struct World<'a> {
@@ -159,6 +163,7 @@ impl<'a> World<'a> {
             up: Duration::ZERO,
             down: Duration::ZERO,
             questions: 0,
+            held: Vec::new(),
         };
         World {
             house,
@@ -260,6 +265,12 @@ impl<'a> World<'a> {
                 let ticket = house.provider.target(&request).map(|target| {
                     view.request(&target.group, &target.key, &target.piece, &*listing, now)
                 });
+                if ticket.as_ref().is_some_and(Ticket::is_held) {
+                    self.note(page, || format!("{} is held", request_text(&request)));
+                    let group = house.provider.target(&request).unwrap().group;
+                    self.peers[page].held.push((group, id, request));
+                    return self.obey(page);
+                }
                 let delay = self.random() % (self.weather.slowness + 1);
                 self.at(delay, Event::Ready(page, id, request, ticket));
                 self.obey(page);
@@ -279,11 +290,13 @@ impl<'a> World<'a> {
             Event::Answer(page, id, json) => {
                 self.busy = now;
                 self.peers[page].ui.receive(id, json);
+                self.traffic.most_held = self.traffic.most_held.max(self.peers[page].ui.held());
                 self.flush(page);
             }
             Event::Order(page, order) => {
                 self.note(page, || format!("does {order:?}"));
                 match order {
+                    Order::Dismiss(_) => {}
                     Order::Clear(clear) => {
                         self.busy = now;
                         self.peers[page].ui.clear(&clear.group);
@@ -329,6 +342,13 @@ impl<'a> World<'a> {
             match &order {
                 Order::Clear(_) => self.traffic.clears += 1,
                 Order::Redraw => self.traffic.redraws += 1,
+                Order::Dismiss(group) => {
+                    let held = self.peers[page].held.extract_if(.., |held| held.0 == *group);
+                    for (_, id, request) in held.collect::<Vec<_>>() {
+                        let json = to_json(&self.house.provider.nothing(&request), id);
+                        self.down(page, Event::Answer(page, id, json));
+                    }
+                }
                 Order::Locate => {
                     self.traffic.questions += 1;
                     self.peers[page].questions += 1;
@@ -376,6 +396,10 @@ impl<'a> World<'a> {
 
     /// Compares every chart of every page with the data.
     pub(crate) fn check(&self) -> Result<(), String> {
+        let most_held = self.traffic.most_held;
+        if most_held as u64 > self.house.aim * 6 {
+            return Err(format!("a page held {most_held} rows of a group"));
+        }
         for (page, peer) in self.peers.iter().enumerate() {
             for (chart, measurements) in &peer.ui.charts {
                 let fail = |why: String| {
@@ -457,23 +481,36 @@ impl<'a> World<'a> {
                 None if track.is_features() => {
                     // A long row brings those between: all of them are the page's burden.
                     let run = track.run(sequence, start, end, level);
-                    return self.bounds(track.shape, level, run as u64);
+                    return self.bounds(track, range, level, run as u64);
                 }
-                None => return self.bounds(track.shape, level, rows.len() as u64),
+                None => return self.bounds(track, range, level, rows.len() as u64),
                 Some(wrong) => nearest = format!("at {level}, {wrong:?}"),
             }
         }
         Err(nearest)
     }
 
-    /// Whether there are about as many rows as the page should have.
-    fn bounds(&self, shape: Shape, level: Level, rows: u64) -> Result<(), String> {
+    /// Whether there are about as many rows as the page should have: at most twice the aim, and
+    /// fewer than half only where finer levels would crowd the windows beside the view.
+    fn bounds(&self, track: &Track, range: &Range, level: Level, rows: u64) -> Result<(), String> {
         let aim = self.house.aim;
-        let finest = shape.levels().next() == Some(level);
-        if rows > aim * 5 / 2 || (rows < aim / 5 && !finest) {
+        // A bin that the view's edge cuts is one more.
+        if rows > aim * 2 + 1 {
             return Err(format!("{rows} rows at {level}"));
         }
-        Ok(())
+        let finer = track.shape.levels().take_while(|known| *known < level).last();
+        let Some(finer) = finer.filter(|_| rows < aim * 2 / 5) else { return Ok(()) };
+        let sequence = SEQUENCES.iter().position(|(name, _)| *name == range.sequence).unwrap();
+        let length = i64::from(SEQUENCES[sequence].1);
+        let width = range.end - range.start;
+        let start = (range.start - width).max(1) - 1;
+        let end = (range.end + width).min(length);
+        let around = track.run(sequence, start as u32, end as u32, finer) as u64;
+        let inside = track.run(sequence, range.start as u32 - 1, range.end as u32, finer) as u64;
+        if around > aim * 4 || inside > aim * 3 / 2 {
+            return Ok(());
+        }
+        Err(format!("only {rows} rows at {level}; finer ones would be {around} with the windows"))
     }
 }
 

@@ -11,12 +11,13 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Charts: their type and measurements.
-const CHARTS: [(&str, &[&str]); 4] = [
-    ("LineTrack", &["cover"]),
-    ("LineTrack", &["points"]),
-    ("BlocksTrack", &["many"]),
-    ("ScatterPlot", &["cover", "other"]),
+/// Charts: their type and measurements, as the console is told.
+const CHARTS: [(&str, &[&str]); 5] = [
+    ("line", &["cover"]),
+    ("line", &["points"]),
+    ("blocks", &["many"]),
+    ("scatter", &["cover", "other"]),
+    ("line", &["many.score"]),
 ];
 
 struct Endpoint(Child);
@@ -90,6 +91,7 @@ fn epiviz_draws_what_is_in_the_files() {
         format!("--{name}={value}")
     };
     let options = [
+        format!("--bin={}", env!("CARGO_BIN_EXE_epivizrs")),
         format!("--truth={}", truth.display()),
         option("steps", "EPIVIZ_STEPS", "200"),
         option("delay", "EPIVIZ_DELAY", "0"),

@@ -1,11 +1,14 @@
-// Walks through EpiViz in a headless browser and compares, at each rest, what its charts hold with
-// what the files hold. See README.md. Prints a JSON report; exit 0 if every step was right.
+// Walks through EpiViz in a headless browser and compares, at each rest, what its charts hold and
+// what they draw with what the files hold. See README.md. Prints a JSON report; exit 0 if every step was right.
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { open as openPage } from './browser.mjs';
+import { judge as judgePicture, look, still, watch } from './picture.mjs';
 
 const options = Object.fromEntries(process.argv.slice(2).map(word => word.replace(/^--/, '').split('=')));
-const { ui, ws, truth: truthFile } = options;
+const { ui, ws, bin, truth: truthFile } = options;
 const steps = Number(options.steps ?? 200), delay = Number(options.delay ?? 0);
 const aim = Number(options.rows ?? 1000), cache = options.cache !== 'off';
 let seed = Number(options.seed ?? 1);
@@ -23,6 +26,8 @@ function random() {
 const pick = list => list[Math.floor(random() * list.length)];
 
 // ---- What the files hold, from their records alone.
+/** How many rows may be in view at rest, and in a chart's cache at any time, as multiples of the aim. */
+const MOST_IN_VIEW = 2, MOST_HELD = 6;
 const widthOf = shift => 2 ** shift;
 function bins(records, length, from, to, shift, sparse) {
   const width = widthOf(shift), rows = [];
@@ -78,7 +83,8 @@ function judge(id, place, rows, isRange) {
     const equal = want.length === rows.length && want.every((w, i) =>
       w[0] === rows[i][0] && w[1] === rows[i][1] && (isRange || same(w[2], rows[i][2])));
     if (!equal) continue;
-    const fit = rows.length <= 2.5 * aim && (finest || rows.length >= aim / 5);
+    // A bin that the view's edge cuts is one more.
+    const fit = rows.length <= MOST_IN_VIEW * aim + 1 && (finest || rows.length >= aim / 10);
     return { rows: rows.length, wrong: fit ? null : `${rows.length} rows` };
   }
   const shown = rows.length ? `${rows.length} rows from ${rows[0]} to ${rows.at(-1)}` : 'no rows';
@@ -129,16 +135,10 @@ await page.routeWebSocket(() => true, socket => {
   });
 });
 await start('seqName=chr1&start=1000000&end=1200000');
-await page.evaluate(charts => {
-  const all = {};
-  window.page._measurementsManager.measurements().foreach(m => { all[m.id()] = m; });
-  for (const [type, ids] of charts) {
-    const chosen = new epiviz.measurements.MeasurementSet();
-    ids.forEach(id => chosen.add(all[id]));
-    window.page._addChart(window.page._chartFactory.get(`epiviz.plugins.charts.${type}`),
-      new epiviz.ui.controls.VisConfigSelection(chosen));
-  }
-}, truth.charts);
+const tell = line => promisify(execFile)(bin, ['attach', ws.replace('/ws', ''), '-c', line]);
+for (const [kind, ids] of truth.charts) await tell(`plot ${ids.join(' ')} as ${kind}`);
+await page.waitForFunction(n => Object.keys(window.page._chartManager._charts).length === n, truth.charts.length);
+await watch(page);
 
 /**
  * Until the endpoint has learnt where the page looks since anything happened, and done about it:
@@ -150,26 +150,6 @@ async function rest() {
   const isQuiet = () => !open.size && (cache ? located >= 2 : Date.now() - busy > 500);
   while (!isQuiet() && Date.now() - since < 60000) await sleep(50);
 }
-const look = () => page.evaluate(() => {
-  const place = window.page._locationManager.currentLocation(), charts = [];
-  for (const chart of Object.values(window.page._chartManager._charts)) {
-    const range = chart._lastRange, series = [];
-    chart._lastData?.foreach((m, s) => {
-      const rows = [];
-      for (let i = 0; range && i < s.size(); i++) {
-        const { rowItem, value } = s.get(i) ?? {};
-        if (!rowItem) rows.push([null, null, null]);
-        else if (rowItem.start() < range.end() && rowItem.end() >= range.start()) {
-          rows.push([rowItem.start(), rowItem.end(), value ?? null]);
-        }
-      }
-      series.push({ id: m.id(), isRange: m.type() === 'range', rows });
-    });
-    charts.push({ range: range && [range.seqName(), range.start(), range.end()], series });
-  }
-  return { place: { seqName: place.seqName(), start: place.start(), end: place.end() }, charts };
-});
-
 // ---- The user: mostly the page's own buttons, now and then the location box.
 async function act() {
   const button = random();
@@ -203,7 +183,8 @@ async function act() {
 await rest();
 for (const kind of Object.keys(traffic)) delete traffic[kind];
 const wrong = [];
-let least = Infinity, most = 0;
+const kinds = {};
+let least = Infinity, most = 0, mostHeld = 0;
 for (let step = 1; step <= steps; step++) {
   const done = [];
   for (let hurry = 1 + Math.floor(random() * 3); hurry > 0; hurry--) {
@@ -211,23 +192,34 @@ for (let step = 1; step <= steps; step++) {
     if (hurry > 1) await sleep(random() * 500);
   }
   await rest();
-  const { place, charts } = await look();
+  await still(page);
+  const { place, charts, most: held } = await look(page);
   const faults = [];
+  mostHeld = Math.max(mostHeld, held);
+  if (held > MOST_HELD * aim) faults.push(`a chart held ${held} rows`);
+  await page.evaluate(() => { window.mostRows = 0; });
   for (const chart of charts) {
     if (String(chart.range) !== String(Object.values(place))) faults.push(`shows ${chart.range}`);
-    for (const { id, isRange, rows } of chart.series) {
+    for (const { id, isRange, rows: all } of chart.series) {
+      // The page's last base lies at the right edge of its charts, outside.
+      const rows = all.filter(([start]) => start < place.end);
       const { rows: number, wrong } = judge(id, place, rows, isRange);
       if (wrong) faults.push(`${id}: ${wrong}`);
       if (id === truth.charts[0][1][0]) [least, most] = [Math.min(least, number), Math.max(most, number)];
     }
+    faults.push(...judgePicture(chart));
     if (!chart.series.length) faults.push('an empty chart');
+  }
+  for (const fault of faults) {
+    const kind = fault.replace(/^[\w.]+: /, '').replace(/-?[\d.,]+(e-?\d+)?/g, '#');
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
   }
   if (faults.length) wrong.push({ step, done, place, faults: faults.slice(0, 4) });
 }
 const perStep = Object.fromEntries(Object.entries(traffic).map(([kind, { messages, bytes }]) =>
   [kind, { messages: +(messages / steps).toFixed(2), bytes: Math.round(bytes / steps) }]));
 console.log(JSON.stringify({
-  ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most],
+  ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most], mostHeld, kinds,
   perStep, errors: errors.slice(0, 5), wrong: wrong.slice(0, 10),
 }, null, 1));
 await close();

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     held: Option<Region>,
+    /// As `held`, had the page never trimmed it: when it did is known only later.
+    untrimmed: Option<Region>,
     /// Oldest first, each with whether its answer has left.
     pending: VecDeque<(Region, bool)>,
     /// How many pieces were taken: the number of the oldest that is pending.
@@ -51,13 +53,15 @@ impl Cache {
     }
 
     fn take(&mut self, piece: Region) {
-        self.held = match self.held.take() {
-            Some(held) if touch(&held, &piece) => {
-                let (start, end) = (held.start.min(piece.start), held.end.max(piece.end));
-                Some(Region::new(held.sequence, start, end))
-            }
-            _ => Some(piece),
-        };
+        self.untrimmed = Some(joined(self.untrimmed.take(), piece.clone()));
+        self.held = Some(joined(self.held.take(), piece));
+    }
+
+    /// The most that the page may hold with the pieces on their way and this one.
+    pub(super) fn with(&self, piece: &Region) -> Region {
+        let pending = self.pending.iter().map(|(piece, _)| piece.clone());
+        let held = pending.fold(self.untrimmed.clone(), |held, piece| Some(joined(held, piece)));
+        joined(held, piece.clone())
     }
 
     /// Whether the page waits for an answer.
@@ -88,6 +92,17 @@ pub(super) fn neighbourhood(place: &Region) -> Region {
     let width = place.len().saturating_sub(1);
     let start = place.start.saturating_sub(width);
     Region::new(place.sequence.clone(), start, place.end.saturating_add(width))
+}
+
+/// What the page holds once a piece has come: one that does not touch it takes its place.
+fn joined(held: Option<Region>, piece: Region) -> Region {
+    match held {
+        Some(held) if touch(&held, &piece) => {
+            let (start, end) = (held.start.min(piece.start), held.end.max(piece.end));
+            Region::new(held.sequence, start, end)
+        }
+        _ => piece,
+    }
 }
 
 /// Whether the page sees two intervals as one: they share at least a base.

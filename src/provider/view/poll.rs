@@ -43,6 +43,12 @@ impl Poll {
         self.next = self.next.min(now + SETTLE);
     }
 
+    /// The page is to be asked at once. If a question is open, its answer will do: messages keep
+    /// their order.
+    pub(super) fn hurry(&mut self, now: Duration) {
+        self.next = self.next.min(now);
+    }
+
     /// Whether to ask now; `wanted` says whether the answer would matter.
     pub(super) fn ask(&mut self, wanted: bool, now: Duration) -> bool {
         if now < self.next() {

@@ -65,12 +65,12 @@ fn what_is_asked_before_a_clear_is_done_is_not_held() {
     let (close, wide) = (place(10_000, 11_000), place(0, 1_000_000));
     // The page asked for `close` before it cleared. If that counted as held, the wide view
     // behind it would be a change of level, which takes one more clear.
-    let clears_again = |confirms: bool, patience: Duration| {
+    let clears_again = |confirms: bool, timeout: Duration| {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         asks(&mut view, &close, &close, &mut now);
         view.renew("signals", now);
         let clear = clear_of(view.orders(&Dense, now)).expect("a clear");
-        now += patience;
+        now += timeout;
         let ticket = view.request("signals", "rows", &close, &Dense, now);
         view.answered(&ticket, now);
         if confirms {

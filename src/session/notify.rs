@@ -18,7 +18,7 @@ impl Session {
             ("what".to_owned(), what.into()),
             ("measurements".to_owned(), ids.into()),
         ]);
-        let _ = self.keeping.events.send(Event { topic: Topic::Data, session: None, data });
+        let _ = self.config.events.send(Event { topic: Topic::Data, session: None, data });
     }
 
     /// Tells every page, without caring what becomes of it: for news that a page learns by itself
@@ -36,7 +36,7 @@ impl Session {
         self.tell_all(|| AddSeqInfos { sequences: sequences() }).await;
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
         self.tell_all(|| AddMeasurements { measurements: wire() }).await;
-        self.pages().iter().for_each(|page| page.known().shown.retry());
+        self.pages().iter().for_each(|page| page.known().state.retry());
         self.nudge();
         // Pages may still show charts of what was served under the same names before.
         self.renew(measurements).await;
@@ -48,7 +48,7 @@ impl Session {
         let wire = || before.iter().map(|m| wire_measurement(m)).collect();
         self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
         for page in self.pages() {
-            page.known().shown.outdate(|id| before.iter().any(|m| m.id == *id));
+            page.known().state.outdate(|id| before.iter().any(|m| m.id == *id));
         }
         self.announce(now).await;
         self.renew(before).await;

@@ -19,24 +19,24 @@ const SAVE_AFTER: Duration = Duration::from_secs(1);
 
 /// How sessions are kept, the same for all of an endpoint.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct SessionConfig {
     /// Where workspaces and the state of sessions are saved; nowhere if none.
     pub store: Option<Store>,
     /// What is served, by which the sessions of other data are told apart in the store.
     pub data: String,
     /// How long a page may take to do what it is asked.
-    pub patience: Duration,
+    pub timeout: Duration,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
 }
 
-impl Keeping {
+impl SessionConfig {
     /// Sessions saved in `store` under the name `data` of what is served.
-    pub fn new(store: Option<Store>, data: String, patience: Duration) -> Self {
-        Keeping {
+    pub fn new(store: Option<Store>, data: String, timeout: Duration) -> Self {
+        SessionConfig {
             store,
             data,
-            patience,
+            timeout,
             events: broadcast::Sender::new(EVENTS),
             metrics: Arc::default(),
         }
@@ -48,10 +48,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Data`] if the store cannot be read.
-    pub fn restored(provider: Provider, keeping: Keeping) -> Result<Arc<Self>> {
-        let (provider, keeping) = (Arc::new(provider), Arc::new(keeping));
-        let saved = match &keeping.store {
-            Some(store) => store.sessions(&keeping.data)?,
+    pub fn restored(provider: Provider, config: SessionConfig) -> Result<Arc<Self>> {
+        let (provider, config) = (Arc::new(provider), Arc::new(config));
+        let saved = match &config.store {
+            Some(store) => store.sessions(&config.data)?,
             None => Vec::new(),
         };
         let read = |(name, json): (String, String)| {
@@ -64,10 +64,10 @@ impl Session {
         let mut states: BTreeMap<String, State> = saved.into_iter().map(read).collect();
         let unnamed = states.remove("").unwrap_or_default();
         let named = states.into_iter().map(|(name, state)| {
-            (name.clone(), Session::with(&name, provider.clone(), keeping.clone(), state))
+            (name.clone(), Session::with(&name, provider.clone(), config.clone(), state))
         });
         let named = named.collect();
-        let session = Session::with("", provider.clone(), keeping.clone(), unnamed);
+        let session = Session::with("", provider.clone(), config.clone(), unnamed);
         *session.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
         Ok(session)
     }
@@ -87,7 +87,7 @@ impl Session {
             return Err(Error::Input(format!("there are {MOST_SESSIONS} sessions already")));
         }
         let new =
-            || Session::with(name, self.provider.clone(), self.keeping.clone(), State::default());
+            || Session::with(name, self.provider.clone(), self.config.clone(), State::default());
         Ok(named.entry(name.to_owned()).or_insert_with(new).clone())
     }
 
@@ -99,10 +99,10 @@ impl Session {
 
     /// Saves the state where states are saved.
     pub async fn save(&self) {
-        let (keeping, live, name) = (self.keeping.clone(), self.live.clone(), self.name.clone());
+        let (config, live, name) = (self.config.clone(), self.live.clone(), self.name.clone());
         let saved = tokio::task::spawn_blocking(move || {
-            let Some(store) = &keeping.store else { return Ok(()) };
-            store.save_session(&name, &keeping.data, || {
+            let Some(store) = &config.store else { return Ok(()) };
+            store.save_session(&name, &config.data, || {
                 let live = live.lock().unwrap_or_else(PoisonError::into_inner);
                 serde_json::to_string(&live.state).unwrap_or_default()
             })
@@ -116,7 +116,7 @@ impl Session {
 
     /// Saves the state before long: what changes many times a second is not saved each time.
     pub(super) fn save_soon(self: &Arc<Self>) {
-        if self.keeping.store.is_none() || self.save_is_due.swap(true, Ordering::AcqRel) {
+        if self.config.store.is_none() || self.save_is_due.swap(true, Ordering::AcqRel) {
             return;
         }
         let session = self.clone();

@@ -1,26 +1,45 @@
 //! What a page has been asked to show, and what is still to be done to it: pure, so that it can be
 //! tested without pages.
 
+use super::state::{Chart, State};
+use crate::error::PageError;
 use crate::protocol::WireRegion;
-use crate::session::state::{Chart, State};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How far a page has been brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settled {
+    /// The session's revision that the page has.
+    pub(super) revision: u64,
+    /// What it would not do on the way there.
+    pub(super) refusals: Arc<[Refusal]>,
+}
+
+/// Something that a page would not do.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// The chart concerned, if one is.
+    pub(super) chart: Option<usize>,
+    pub(super) error: PageError,
+}
 
 /// What the page has been asked to show.
 #[derive(Debug, Default)]
-pub(in crate::session) struct Shown {
-    pub(super) charts: BTreeMap<usize, ShownChart>,
+pub(super) struct PageState {
+    pub(super) charts: BTreeMap<usize, PageChart>,
     pub(super) sequences: BTreeMap<String, u32>,
     pub(super) hidden: Vec<String>,
-    /// The number of the last journey that the page was sent on.
-    journey: Option<u64>,
+    /// The number of the last navigation that the page was sent on.
+    navigation_id: Option<u64>,
     /// Colours and settings that were sent and not yet answered: pages of versions 4 and 5 echo
     /// them as if the user had chosen them.
     pub(super) echoes: VecDeque<(String, Vec<String>)>,
 }
 
 #[derive(Debug)]
-pub(super) struct ShownChart {
+pub(super) struct PageChart {
     pub(super) status: Status,
     pub(super) chart: Chart,
 }
@@ -37,7 +56,7 @@ pub(super) enum Status {
 
 /// What to do next to bring a page to the state.
 #[derive(Debug, PartialEq)]
-pub(super) enum Step {
+pub(super) enum Change {
     Remove(usize, String),
     AddSequences(BTreeMap<String, u32>),
     RemoveSequences(Vec<String>),
@@ -46,9 +65,9 @@ pub(super) enum Step {
     Go(WireRegion),
 }
 
-impl Shown {
+impl PageState {
     /// The page's id of a chart, if the page shows it.
-    pub(in crate::session) fn id(&self, number: usize) -> Option<String> {
+    pub(super) fn id(&self, number: usize) -> Option<String> {
         match &self.charts.get(&number)?.status {
             Status::There(id) => Some(id.clone()),
             _ => None,
@@ -57,7 +76,7 @@ impl Shown {
 
     /// The page tells of new settings or colours. Returns the chart concerned if that is news, and
     /// takes note that the page has them.
-    pub(in crate::session) fn told(
+    pub(super) fn told(
         &mut self,
         id: &str,
         settings: &Map<String, Value>,
@@ -81,17 +100,17 @@ impl Shown {
     }
 
     /// Whether the page would not draw the chart.
-    pub(in crate::session) fn is_refused(&self, number: usize) -> bool {
+    pub(super) fn is_refused(&self, number: usize) -> bool {
         self.charts.get(&number).is_some_and(|shown| shown.status == Status::Refused)
     }
 
     /// Charts that could not be drawn are tried again: what is served has changed.
-    pub(in crate::session) fn retry(&mut self) {
+    pub(super) fn retry(&mut self) {
         self.charts.retain(|_, shown| shown.status != Status::Refused);
     }
 
     /// Charts of these measurements are drawn again.
-    pub(in crate::session) fn outdate(&mut self, concerned: impl Fn(&String) -> bool) {
+    pub(super) fn outdate(&mut self, concerned: impl Fn(&String) -> bool) {
         for shown in self.charts.values_mut() {
             if shown.chart.measurements.iter().any(&concerned) {
                 shown.chart.measurements.clear();
@@ -99,18 +118,18 @@ impl Shown {
         }
     }
 
-    pub(super) fn next(&mut self, state: &State, journey: u64) -> Option<Step> {
+    pub(super) fn next(&mut self, state: &State, navigation_id: u64) -> Option<Change> {
         self.charts.retain(|number, shown| {
             shown.status != Status::Refused || state.chart(*number).is_some()
         });
-        let stale = |(number, shown): (&usize, &ShownChart)| {
+        let stale = |(number, shown): (&usize, &PageChart)| {
             let wanted = state.chart(*number);
             let same = |chart: &Chart| {
                 (chart.kind, &chart.measurements) == (shown.chart.kind, &shown.chart.measurements)
             };
             match &shown.status {
                 Status::There(id) if !wanted.is_some_and(same) => {
-                    Some(Step::Remove(*number, id.clone()))
+                    Some(Change::Remove(*number, id.clone()))
                 }
                 _ => None,
             }
@@ -122,34 +141,34 @@ impl Shown {
             let gone = |name: &&String| !state.sequences.contains_key(*name);
             let gone: Vec<_> = self.sequences.keys().filter(gone).cloned().collect();
             return Some(match gone.is_empty() {
-                true => Step::AddSequences(state.sequences.clone()),
-                false => Step::RemoveSequences(gone),
+                true => Change::AddSequences(state.sequences.clone()),
+                false => Change::RemoveSequences(gone),
             });
         }
         if self.hidden != state.hidden {
-            return Some(Step::RemoveSequences(state.hidden.clone()));
+            return Some(Change::RemoveSequences(state.hidden.clone()));
         }
         if let Some(new) =
             state.charts.iter().find(|chart| !self.charts.contains_key(&chart.number))
         {
-            return Some(Step::Add(new.clone()));
+            return Some(Change::Add(new.clone()));
         }
         let looks = |chart: &Chart| {
             let shown = self.charts.get(&chart.number)?;
             let same =
                 (&shown.chart.settings, &shown.chart.colors) == (&chart.settings, &chart.colors);
             match &shown.status {
-                Status::There(id) if !same => Some(Step::Look(id.clone(), chart.clone())),
+                Status::There(id) if !same => Some(Change::Look(id.clone(), chart.clone())),
                 _ => None,
             }
         };
         if let Some(step) = state.charts.iter().find_map(looks) {
             return Some(step);
         }
-        let sent = self.journey.replace(journey) == Some(journey);
+        let sent = self.navigation_id.replace(navigation_id) == Some(navigation_id);
         // A page of a session whose endpoint did nothing to it stays where its user opened it.
         let led = state.went || !state.charts.is_empty();
-        state.place.clone().filter(|_| !sent && led).map(Step::Go)
+        state.place.clone().filter(|_| !sent && led).map(Change::Go)
     }
 }
 
@@ -164,32 +183,32 @@ mod tests {
     }
 
     /// Takes all steps as a page that does everything, and names them.
-    fn bring(shown: &mut Shown, state: &State, journey: u64) -> Vec<String> {
+    fn bring(shown: &mut PageState, state: &State, navigation_id: u64) -> Vec<String> {
         let mut taken = Vec::new();
-        while let Some(step) = shown.next(state, journey) {
+        while let Some(step) = shown.next(state, navigation_id) {
             match step {
-                Step::Remove(number, _) => {
+                Change::Remove(number, _) => {
                     shown.charts.remove(&number);
                     taken.push(format!("remove {number}"));
                 }
-                Step::Add(chart) => {
+                Change::Add(chart) => {
                     let bare = Chart { settings: Map::new(), colors: vec![], ..chart.clone() };
                     let status = Status::There(format!("id{}", chart.number));
-                    shown.charts.insert(chart.number, ShownChart { status, chart: bare });
+                    shown.charts.insert(chart.number, PageChart { status, chart: bare });
                     taken.push(format!("add {}", chart.number));
                 }
-                Step::Look(_, chart) => {
+                Change::Look(_, chart) => {
                     taken.push(format!("look {}", chart.number));
                     if let Some(known) = shown.charts.get_mut(&chart.number) {
                         known.chart = chart;
                     }
                 }
-                Step::Go(place) => taken.push(format!("go {}", place.sequence)),
-                Step::AddSequences(wanted) => {
+                Change::Go(place) => taken.push(format!("go {}", place.sequence)),
+                Change::AddSequences(wanted) => {
                     shown.sequences = wanted;
                     taken.push("add sequences".into());
                 }
-                Step::RemoveSequences(names) => {
+                Change::RemoveSequences(names) => {
                     taken.push(format!("remove {names:?}"));
                     let own = names.iter().any(|name| shown.sequences.remove(name).is_some());
                     if !own {
@@ -207,7 +226,7 @@ mod tests {
         let mut state = state(&[3, 1, 2]);
         state.go(WireRegion { sequence: "chr1".into(), start: Some(1), end: Some(9) });
         state.sequences.insert("x".into(), 5);
-        let mut shown = Shown::default();
+        let mut shown = PageState::default();
         assert_eq!(
             bring(&mut shown, &state, 0),
             ["add sequences", "add 3", "add 1", "add 2", "look 3", "look 1", "look 2", "go chr1"]
@@ -226,12 +245,12 @@ mod tests {
     fn a_page_that_was_not_led_stays_where_it_is() {
         let place = WireRegion { sequence: "chr1".into(), start: Some(1), end: Some(9) };
         let state = State { place: Some(place), ..State::default() };
-        assert!(bring(&mut Shown::default(), &state, 0).is_empty());
+        assert!(bring(&mut PageState::default(), &state, 0).is_empty());
     }
 
     #[test]
     fn an_echo_is_no_news_and_a_choice_is() {
-        let mut shown = Shown::default();
+        let mut shown = PageState::default();
         bring(&mut shown, &state(&[1]), 0);
         let red = ["#f00".to_owned()];
         shown.echoes.push_back(("id1".into(), red.to_vec()));
@@ -250,9 +269,9 @@ mod tests {
     #[test]
     fn an_unanswered_chart_is_not_added_twice() {
         let wanted = state(&[1]);
-        let mut shown = Shown::default();
+        let mut shown = PageState::default();
         let chart = wanted.charts[0].clone();
-        shown.charts.insert(1, ShownChart { status: Status::Asked, chart });
+        shown.charts.insert(1, PageChart { status: Status::Asked, chart });
         assert!(bring(&mut shown, &wanted, 0).is_empty());
     }
 }

@@ -46,8 +46,8 @@ impl Session {
     fn depart(&self, change: impl FnOnce(&mut super::State)) -> u64 {
         let mut live = self.live();
         change(&mut live.state);
-        let journey = live.journey + 1;
-        self.step(live, journey)
+        let navigation_id = live.navigation_id + 1;
+        self.step(live, navigation_id)
     }
 
     /// Where each page looks, or only the page `only`; asked now.

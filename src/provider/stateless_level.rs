@@ -17,7 +17,7 @@ use std::sync::Arc;
 impl Provider {
     /// The one level at which a page without a way back is answered; none if the request is not
     /// for rows that the page will keep.
-    pub async fn fixed_level(&self, request: &Request) -> Option<Level> {
+    pub async fn stateless_level(&self, request: &Request) -> Option<Level> {
         let target = self.target(request)?;
         let listing = self.catalog.listing();
         let datasource = listing.datasources().iter().find(|d| d.group == target.group)?;

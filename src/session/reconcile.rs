@@ -1,12 +1,11 @@
-//! Keeps a page at the session's state: one task a page.
+//! Reconciles a page with the session's state: one task a page.
 //!
 //! Nothing is sent because something happened; what is sent is what still differs. So a page that
 //! has just been loaded, one that missed a change and one that was slow are all brought to the same
 //! state, once and in order, and pages cannot disturb each other.
 
-mod shown;
-
 use super::handle::{Page, Stage};
+use super::page_state::{Change, PageChart, Refusal, Settled, Status};
 use super::state::{Chart, State};
 use super::{Session, chart_message};
 use crate::error::PageError;
@@ -17,8 +16,6 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Map;
-pub(super) use shown::Shown;
-use shown::{ShownChart, Status, Step};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,35 +26,18 @@ const UNREGISTERED: Duration = Duration::from_millis(700);
 /// Unanswered changes of colour that are remembered of a page.
 const ECHOES: usize = 64;
 
-/// How far a page has been brought.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Settled {
-    /// The session's revision that the page has.
-    pub(super) revision: u64,
-    /// What it would not do on the way there.
-    pub(super) refusals: Arc<[Refusal]>,
-}
-
-/// Something that a page would not do.
-#[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    /// The chart concerned, if one is.
-    pub(super) chart: Option<usize>,
-    pub(super) error: PageError,
-}
-
 type Late = FuturesUnordered<BoxFuture<'static, (Chart, Result<ChartId, PageError>)>>;
 
 /// Brings the page to the session's state and keeps it there, until it is gone.
-pub(super) async fn keep(session: Arc<Session>, page: Page) {
+pub(super) async fn reconcile(session: Arc<Session>, page: Page) {
     if !ready(&page).await {
         return;
     }
     let mut revisions = session.revision.subscribe();
     let mut late = Late::new();
     loop {
-        let (state, journey, revision) = session.snapshot();
-        match bring(&session, &page, &state, journey, &mut late).await {
+        let (state, navigation_id, revision) = session.snapshot();
+        match bring(&session, &page, &state, navigation_id, &mut late).await {
             Ok(refusals) => {
                 page.info.settled.send_replace(Settled { revision, refusals: refusals.into() });
             }
@@ -92,16 +72,16 @@ async fn bring(
     session: &Session,
     page: &Page,
     state: &State,
-    journey: u64,
+    navigation_id: u64,
     late: &mut Late,
 ) -> Result<Vec<Refusal>, PageError> {
     let mut refusals = Vec::new();
     loop {
-        let step = page.known().shown.next(state, journey);
+        let step = page.known().state.next(state, navigation_id);
         let Some(step) = step else { return Ok(refusals) };
         let chart = match &step {
-            Step::Add(chart) | Step::Look(_, chart) => Some(chart.number),
-            Step::Remove(number, _) => Some(*number),
+            Change::Add(chart) | Change::Look(_, chart) => Some(chart.number),
+            Change::Remove(number, _) => Some(*number),
             _ => None,
         };
         match take(session, page, step, late).await {
@@ -121,45 +101,45 @@ async fn bring(
 async fn take(
     session: &Session,
     page: &Page,
-    step: Step,
+    step: Change,
     late: &mut Late,
 ) -> Result<(), PageError> {
-    let patience = session.patience();
+    let timeout = session.timeout();
     match step {
-        Step::Remove(number, id) => {
-            page.known().shown.charts.remove(&number);
-            match page.call(RemoveChart { chart: id }, patience).await {
+        Change::Remove(number, id) => {
+            page.known().state.charts.remove(&number);
+            match page.call(RemoveChart { chart: id }, timeout).await {
                 // Its user has removed the chart before us.
                 Err(PageError::Refused(why)) => tracing::debug!("chart {number}: {why}"),
                 other => drop(other?),
             }
         }
-        Step::AddSequences(wanted) => {
-            page.known().shown.sequences.clone_from(&wanted);
+        Change::AddSequences(wanted) => {
+            page.known().state.sequences.clone_from(&wanted);
             let info = |(name, length): (String, u32)| SeqInfo(name, 1, length, None);
             let sequences = wanted.into_iter().map(info).collect();
-            page.call(AddSeqInfos { sequences }, patience).await?;
+            page.call(AddSeqInfos { sequences }, timeout).await?;
         }
-        Step::RemoveSequences(names) => {
+        Change::RemoveSequences(names) => {
             {
-                let shown = &mut page.known().shown;
+                let shown = &mut page.known().state;
                 let own = names.iter().any(|name| shown.sequences.remove(name).is_some());
                 if !own {
                     shown.hidden.clone_from(&names);
                 }
             }
-            page.call(RemoveSeqNames { sequences: names }, patience).await?;
+            page.call(RemoveSeqNames { sequences: names }, timeout).await?;
         }
-        Step::Add(chart) => return add(session, page, chart, late).await,
-        Step::Look(id, chart) => {
-            if let Some(known) = page.known().shown.charts.get_mut(&chart.number) {
+        Change::Add(chart) => return add(session, page, chart, late).await,
+        Change::Look(id, chart) => {
+            if let Some(known) = page.known().state.charts.get_mut(&chart.number) {
                 known.chart = chart.clone();
             }
             if !page.has_settings() {
                 return Ok(());
             }
             {
-                let echoes = &mut page.known().shown.echoes;
+                let echoes = &mut page.known().state.echoes;
                 echoes.push_back((id.clone(), chart.colors.clone()));
                 // A page that never answers must not fill the memory.
                 let surplus = echoes.len().saturating_sub(ECHOES);
@@ -170,15 +150,15 @@ async fn take(
                 settings: chart.settings,
                 color_map: chart.colors.clone(),
             };
-            let answer = page.call(look, patience).await;
+            let answer = page.call(look, timeout).await;
             if !matches!(answer, Err(PageError::TimedOut(_))) {
                 // The echo comes before the answer, if it comes at all.
-                let echoes = &mut page.known().shown.echoes;
+                let echoes = &mut page.known().state.echoes;
                 echoes.retain(|sent| (&sent.0, &sent.1) != (&id, &chart.colors));
             }
             answer?;
         }
-        Step::Go(range) => drop(page.call(Navigate { range }, patience).await?),
+        Change::Go(range) => drop(page.call(Navigate { range }, timeout).await?),
     }
     Ok(())
 }
@@ -192,14 +172,14 @@ async fn add(
     // Settings and colours are a step of their own, since the chart does not have them yet.
     let bare = Chart { settings: Map::new(), colors: Vec::new(), ..chart.clone() };
     let note = |status: Status| {
-        let shown = ShownChart { status, chart: bare.clone() };
-        page.known().shown.charts.insert(chart.number, shown);
+        let shown = PageChart { status, chart: bare.clone() };
+        page.known().state.charts.insert(chart.number, shown);
     };
     note(Status::Refused);
     let message = chart_message(&session.provider, &chart)?;
     note(Status::Asked);
     let mut answer = Box::pin(page.start(message).await?);
-    match tokio::time::timeout(session.patience(), &mut answer).await {
+    match tokio::time::timeout(session.timeout(), &mut answer).await {
         Ok(answer) => {
             let id = answer.inspect_err(|_| note(Status::Refused))?.id;
             note(Status::There(id));
@@ -209,7 +189,7 @@ async fn add(
             // It may come yet; then the chart is there, and must not be added again.
             let bare = bare.clone();
             late.push(Box::pin(async move { (bare, answer.await) }));
-            Err(PageError::TimedOut(session.patience()))
+            Err(PageError::TimedOut(session.timeout()))
         }
     }
 }
@@ -220,6 +200,6 @@ fn arrived(page: &Page, chart: &Chart, answer: Result<ChartId, PageError>) {
         Err(_) => Status::Refused,
     };
     tracing::debug!("page {}: late answer about chart {}", page.id(), chart.number);
-    let shown = ShownChart { status, chart: chart.clone() };
-    page.known().shown.charts.insert(chart.number, shown);
+    let shown = PageChart { status, chart: chart.clone() };
+    page.known().state.charts.insert(chart.number, shown);
 }
