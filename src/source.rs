@@ -170,7 +170,7 @@ pub struct Format {
     pub name: &'static str,
     /// File name endings, without the dot and without `.gz`.
     pub extensions: &'static [&'static str],
-    /// One line for the README's table: what it is served as.
+    /// One line for the table in `docs/formats.md`: what it is served as.
     pub about: &'static str,
     /// Whether a file that begins like this is of the format. Given the first bytes, unpacked.
     pub sniff: fn(&[u8]) -> bool,

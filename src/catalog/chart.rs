@@ -65,14 +65,14 @@ impl ChartType {
         Self::ALL.iter().find(|entry| fits(entry.1) || fits(entry.2)).map(|entry| entry.0)
     }
 
-    /// Whether it draws lines, whose settings need care (PROTOCOL section 5).
+    /// Whether it draws lines, whose settings need care (`docs/protocol.md`, 5.2).
     pub fn is_line_track(self) -> bool {
         matches!(self, ChartType::Line | ChartType::StackedLine)
     }
 
     /// Whether pages can draw these measurements that way; why not otherwise. The page itself takes
     /// what it cannot draw, fails in the middle of drawing, and from then on ignores every
-    /// navigation (PROTOCOL section 6); in its own menus it offers what passes here.
+    /// navigation (`docs/protocol.md`, 6.4); in its own menus it offers what passes here.
     pub fn draws(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
         let of_rows = matches!(self, ChartType::Blocks | ChartType::Genes);

@@ -32,7 +32,7 @@ pub struct Measurement {
     /// What people see.
     pub name: String,
     /// The id of its datasource. A range measurement has the same id, since pages ask for its
-    /// rows by the measurement (PROTOCOL section 3).
+    /// rows by the measurement (`docs/protocol.md`, 4.2).
     pub datasource: String,
     /// The group of its datasource.
     pub group: String,

@@ -1,7 +1,7 @@
 //! What the endpoint asks of pages.
 //!
-//! Some members are JSON inside a text and some are not; pages are strict about which (PROTOCOL
-//! section 2), so each struct here says it by its types.
+//! Some members are JSON inside a text and some are not; pages are strict about which
+//! (`docs/protocol.md`, 3.1), so each struct here says it by its types.
 
 use super::{SeqInfo, lenient};
 use crate::genome::Region;
@@ -41,7 +41,8 @@ pub trait Action: Serialize + Sized + Send + 'static {
 
 macro_rules! actions {
     ($($name:ident $(($silent:literal))? -> $answer:ty = $wire:literal: $about:literal),* $(,)?) => {
-        /// Every action: its name on the wire and what it does. The README's table goes by it.
+        /// Every action: its name on the wire and what it does. The table in `docs/protocol.md` goes
+        /// by this list.
         pub const ACTIONS: &[(&str, &str)] = &[$(($wire, $about)),*];
         $(impl Action for $name {
             const NAME: &'static str = $wire;
@@ -204,7 +205,8 @@ pub struct Redraw {}
 #[derive(Debug, Serialize)]
 pub struct GetCurrentLocation {}
 
-/// Changes settings and colours of a chart. Without colours the page breaks (PROTOCOL section 5).
+/// Changes settings and colours of a chart. Without colours the page breaks
+/// (`docs/protocol.md`, 5.3).
 #[derive(Debug, Serialize)]
 pub struct SetChartSettings {
     /// The page's id for it.

@@ -52,7 +52,7 @@ pub struct MeasurementTable {
 }
 
 /// The metadata columns of a measurement. Never null: a page then gives every measurement the
-/// columns of all (PROTOCOL section 4).
+/// columns of all (`docs/protocol.md`, 4.3).
 #[derive(Debug, PartialEq)]
 pub enum MetadataNames {
     /// As versions to 4 read them: a list.

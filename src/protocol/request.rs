@@ -89,8 +89,8 @@ pub enum Request {
     PropagateHierarchyChanges {},
 }
 
-/// Every request: its name, whether it is served, and what it asks. The README's table and the
-/// tests go by this list.
+/// Every request: its name, whether it is served, and what it asks. The table in `docs/protocol.md`
+/// and the tests go by this list.
 pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("getMeasurements", true, "what can be drawn"),
     ("getSeqInfos", true, "the sequences and their lengths"),

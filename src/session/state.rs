@@ -55,7 +55,7 @@ pub struct State {
 
 impl Chart {
     /// A new chart with the settings that every chart needs: line tracks otherwise draw every
-    /// 200th point, and without colours the page breaks (PROTOCOL section 5).
+    /// 200th point, and without colours the page breaks (`docs/protocol.md`, 5.2 and 5.3).
     pub(super) fn new(number: usize, kind: ChartType, measurements: &[Arc<Measurement>]) -> Self {
         let chosen = measurements.iter().filter_map(|m| m.color.as_deref());
         let usual = COLORS.into_iter().cycle().skip(chosen.clone().count());

@@ -292,7 +292,7 @@ async fn a_restarted_endpoint_continues_where_it_was() {
 }
 
 /// A page whose settings name this endpoint for workspaces opens a second connection for them, on
-/// which it registers nothing (PROTOCOL section 1). Charts sent there would be lost.
+/// which it registers nothing (`docs/protocol.md`, 2.2). Charts sent there would be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_for_workspaces_is_no_page() {
     let endpoint = endpoint(None).await;

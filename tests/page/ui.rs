@@ -1,6 +1,6 @@
 //! A model of the EpiViz page: its request stacks, its cache, and what its charts draw.
 //!
-//! Written from what was observed of the real page (PROTOCOL sections 3, 6, 8), its faults
+//! Written from what was observed of the real page (`docs/protocol.md`, 4 to 7), its faults
 //! included: a piece that does not touch the stored interval takes its place; a late answer has a
 //! chart draw a place that was left; what was pending at a clear is dropped.
 

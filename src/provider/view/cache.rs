@@ -1,9 +1,10 @@
 //! What a page holds of one thing that it asks for: the rows of a datasource, or the values of a
 //! measurement.
 //!
-//! The page's rules (PROTOCOL section 8.1): it keeps one interval. A piece that touches it is
-//! joined to it, one that does not takes its place, even if what it held is still in view. Answers
-//! are taken in the order in which the pieces were asked for, whatever the order they come in.
+//! The page's rules (`docs/protocol.md`, 6.2 and 7): it keeps one interval. A piece that touches it
+//! is joined to it, one that does not takes its place, even if what it held is still in view.
+//! Answers are taken in the order in which the pieces were asked for, whatever the order they come
+//! in.
 
 use crate::genome::Region;
 use std::collections::VecDeque;

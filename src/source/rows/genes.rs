@@ -177,7 +177,8 @@ pub(crate) fn served(unit: Unit) -> usize {
 }
 
 impl Gene {
-    /// What [`COLUMNS`] say of it: exons 1-based, both ends included, between commas (PROTOCOL 5).
+    /// What [`COLUMNS`] say of it: exons 1-based, both ends included, between commas
+    /// (`docs/protocol.md`, 4.7).
     pub(crate) fn cells(&mut self) -> [Cow<'_, str>; 6] {
         let [mut starts, mut ends] = [String::new(), String::new()];
         for (index, (start, end)) in self.blocks().into_iter().enumerate() {
