@@ -12,9 +12,9 @@ mod request;
 
 pub use action::{
     ACTIONS, Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache,
-    FlushCache, GetAvailableCharts, GetChartSettings, GetCurrentLocation, LoadWorkspace, Navigate,
-    PrintWorkspace, Redraw, RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings,
-    WireMeasurement, WireRegion, WriteMsg,
+    FlushCache, GetAvailableCharts, GetCurrentLocation, Navigate, PrintWorkspace, Redraw,
+    RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion,
+    WriteMsg,
 };
 pub use frame::{Frame, PageAnswer, parse};
 pub use reply::{

@@ -89,9 +89,10 @@ fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> S
         for ((text, width), right) in row.iter().zip(&widths).zip(&right) {
             let text = cut(text, *width);
             // Writing to a string cannot fail.
-            let _ = match right {
-                true => write!(line, "{text:>width$}  "),
-                false => write!(line, "{text:width$}  "),
+            let _ = if *right {
+                write!(line, "{text:>width$}  ")
+            } else {
+                write!(line, "{text:width$}  ")
             };
         }
         line.trim_end().to_owned()
@@ -113,9 +114,10 @@ fn cell(value: &Value) -> String {
 }
 
 fn cut(text: &str, width: usize) -> String {
-    match text.chars().count() > width {
-        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-        false => text.to_owned(),
+    if text.chars().count() > width {
+        text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    } else {
+        text.to_owned()
     }
 }
 

@@ -1,6 +1,6 @@
-//! The console of an endpoint that runs elsewhere.
+//! `epivizrs attach`: the console of an endpoint that runs in another process.
 
-use super::Answer;
+use super::answer::Answer;
 use super::log;
 use super::prompt::{Runs, print_line, prompt, screen};
 use crate::error::{Error, Result};
@@ -18,30 +18,30 @@ use tokio_tungstenite::tungstenite::Message;
 const TAB: Duration = Duration::from_secs(2);
 const DEFAULT_PORT: u16 = 8888;
 
-/// What to do there.
+/// What to attach to, and what to run there.
 #[derive(Debug, Default)]
 pub struct Attach {
-    /// Where the endpoint is: `HOST:PORT`, or an address of it that begins with `ws:` or `http:`.
+    /// The endpoint: `HOST:PORT`, or a `ws:` or `http:` address of it.
     pub url: String,
-    /// Commands to run; at a prompt if there are none.
+    /// Commands to run; none for a prompt.
     pub commands: Vec<String>,
     /// A script, with its name for messages.
     pub script: Option<(String, PathBuf)>,
     /// Whether to print lines of JSON.
     pub json: bool,
-    /// Whether to stay after the commands and print what happens.
+    /// Whether to stay after the commands and print events.
     pub stay: bool,
-    /// Whether to go on after failures.
+    /// Whether to continue after errors.
     pub keep_going: bool,
-    /// The file that remembers typed lines.
+    /// The file in which typed lines are kept.
     pub history: Option<PathBuf>,
 }
 
-/// Gives commands to an endpoint that runs elsewhere.
+/// Runs commands on an endpoint in another process.
 ///
 /// # Errors
-/// [`Error::Input`] for an address that is none, [`Error::Io`] if nobody answers there, and the
-/// first command that failed.
+/// [`Error::Input`] for an invalid address, [`Error::Io`] if nothing answers there, and the error
+/// of the first command that failed.
 pub async fn attach(what: Attach) -> Result<()> {
     let mut line = Line::connect(&what.url, what.json).await?;
     if let Some((text, name)) = &what.script {
@@ -75,7 +75,7 @@ pub async fn attach(what: Attach) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is more to do after a command; its error otherwise, as `place` puts it.
+/// Whether to continue after a command; its error, with its place added by `place`, if not.
 fn may_go_on(
     ended: Result<bool>,
     keep_going: bool,
@@ -90,7 +90,7 @@ fn may_go_on(
     }
 }
 
-/// The connection: what is asked, by its id, and who waits for the answer.
+/// The connection, and the calls that wait for an answer.
 struct Endpoint {
     url: String,
     send: mpsc::UnboundedSender<String>,
@@ -117,14 +117,14 @@ impl Endpoint {
         asked.last += 1;
         message["id"] = asked.last.into();
         let id = asked.last;
-        // Without a sender, the receiver learns at once that there is no connection.
+        // Without a sender, the receiver ends at once: there is no connection.
         if !asked.closed && self.send.send(message.to_string()).is_ok() {
             asked.waiting.insert(id, sender);
         }
         receiver
     }
 
-    /// The one answer to a message; none if the connection is lost.
+    /// The only answer to a message; none if the connection is lost.
     async fn ask(&self, message: Value) -> Option<Value> {
         self.start(message).recv().await
     }
@@ -137,7 +137,7 @@ impl Endpoint {
                 if message["more"] != true {
                     id.map(|id| asked.waiting.remove(&id));
                 }
-                // Who waited may have been cancelled.
+                // The waiting call may have been cancelled.
                 let _ = waiting.send(message);
             }
             None => log::print(format!("{message}\n")),
@@ -152,7 +152,7 @@ impl Line {
         let stream = stream.map_err(|error| Error::io(Path::new(&host), error))?;
         let (socket, _) = tokio_tungstenite::client_async(&url, stream)
             .await
-            .map_err(|error| Error::Input(format!("{url}: there is no console here: {error}")))?;
+            .map_err(|error| Error::Input(format!("{url}: no console answers here: {error}")))?;
         let (send, mut queue) = mpsc::unbounded_channel::<String>();
         let (asked, gone) = (Mutex::default(), tokio::sync::Notify::new());
         let endpoint = Arc::new(Endpoint { url, send, asked, gone });
@@ -187,16 +187,18 @@ impl Line {
         Ok(Line { endpoint, json })
     }
 
-    /// Runs commands there and prints their answers here; false after `quit`.
+    /// Runs commands there and prints their answers here. Returns false after `quit`.
     async fn command(&mut self, line: String) -> Result<bool> {
         let mut cancel = Cancel { endpoint: &self.endpoint, armed: true };
         let mut answers = self.endpoint.start(json!({"command": line}));
         let ended = loop {
             let Some(mut message) = answers.recv().await else {
                 cancel.armed = false;
-                return match line.trim().ends_with("quit") || line.trim().ends_with("exit") {
-                    true => Ok(false),
-                    false => Err(Error::NotFound(format!("{} has left", self.endpoint.url))),
+                let line = line.trim();
+                return if line.ends_with("quit") || line.ends_with("exit") {
+                    Ok(false)
+                } else {
+                    Err(Error::NotFound(format!("{} has closed the connection", self.endpoint.url)))
                 };
             };
             let more = message["more"] == true;
@@ -208,9 +210,10 @@ impl Line {
                 break Err(Error::Input(message["error"].as_str().unwrap_or_default().into()));
             }
             if !more {
-                break match message["ok"] == false {
-                    true => Err(Error::Input(message["error"].as_str().unwrap_or_default().into())),
-                    false => Ok(true),
+                break if message["ok"] == false {
+                    Err(Error::Input(message["error"].as_str().unwrap_or_default().into()))
+                } else {
+                    Ok(true)
                 };
             }
         };
@@ -219,7 +222,7 @@ impl Line {
     }
 }
 
-/// Ends the command there when it is no longer waited for here.
+/// Cancels the command there when nothing waits for it here any longer.
 struct Cancel<'a> {
     endpoint: &'a Endpoint,
     armed: bool,
@@ -228,7 +231,7 @@ struct Cancel<'a> {
 impl Drop for Cancel<'_> {
     fn drop(&mut self) {
         if self.armed {
-            // If it is gone, so is the command.
+            // If the endpoint has gone, so has the command.
             let _ = self.endpoint.send.send(json!({"cancel": true}).to_string());
         }
     }
@@ -248,12 +251,12 @@ impl Runs for Line {
     }
 }
 
-/// Host and port, and the whole address: `lab:8888` and `http://lab:8888/ws/NAME` are enough.
+/// Host and port, and the full address, of `lab:8888`, `http://lab:8888/ws/NAME` and the like.
 fn address(text: &str) -> Result<(String, String)> {
     let rest = match text.split_once("://") {
         Some(("ws" | "http", rest)) => rest,
         Some((scheme, _)) => {
-            let message = format!("{text}: '{scheme}' is not served; write ws://HOST:PORT");
+            let message = format!("{text}: '{scheme}' is not supported; write ws://HOST:PORT");
             return Err(Error::Input(message));
         }
         None => text,

@@ -1,139 +1,116 @@
 //! Commands about charts.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{Arg, Command, Info, Look, chart_type, setting};
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
 use crate::protocol::PrintWorkspace;
 use crate::session::Chart;
+use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "plot MEASUREMENT... [as CHARTTYPE] [with KEY=VALUE... [color=#..,#..]]",
         about: "draw measurements in a new chart on every page",
-        takes: &[Arg::Measurement],
-        read: read_plot,
+        arguments: &[Arg::Plot],
+        run: |console, arguments| console.plot(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "charts",
-        about: "list the charts that were plotted",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Charts)),
+        about: "list the charts",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.charts(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "remove CHART|all",
-        about: "remove a chart, by its number, or all",
-        takes: &[Arg::Chart],
-        read: |words, _| {
-            Ok(match words {
-                ["all"] => Some(Command::Remove(None)),
-                [number] => number.parse().ok().map(|number| Command::Remove(Some(number))),
-                _ => None,
-            })
-        },
+        about: "remove a chart by its number, or all charts",
+        arguments: &[Arg::All(&Arg::Chart)],
+        run: |console, arguments| console.remove(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "set CHART KEY=VALUE...",
         about: "change settings of a chart ('chart-types TYPE' lists them); 'set -e' and 'set +e': \
-                whether a script ends at its first failure",
-        takes: &[Arg::Chart, Arg::Free],
-        read: |words, _| {
-            Ok(match words {
-                ["-e"] => Some(Command::Strict(true)),
-                ["+e"] => Some(Command::Strict(false)),
-                [number, settings @ ..] if !settings.is_empty() => {
-                    let settings = settings.iter().map(|word| setting(word)).collect();
-                    number.parse().ok().zip(settings).map(|(number, all)| Command::Set(number, all))
-                }
-                _ => None,
-            })
-        },
+                whether a script stops at its first error",
+        arguments: &[Arg::Chart, Arg::Free],
+        run: |console, arguments| console.set(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "colors CHART #..",
         about: "change the colours of a chart, first to last",
-        takes: &[Arg::Chart, Arg::Free],
-        read: |words, _| {
-            Ok(match words {
-                [number, colors @ ..] if !colors.is_empty() => number
-                    .parse()
-                    .ok()
-                    .map(|number| Command::Colors(number, split_colors(&colors.join(",")))),
-                _ => None,
-            })
-        },
+        arguments: &[Arg::Chart, Arg::Free],
+        run: |console, arguments| console.colors(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "chart-types [TYPE]",
-        about: "list the chart types, or the settings of one with the pages' defaults",
-        takes: &[Arg::ChartType],
-        read: |words, _| {
-            Ok(match words {
-                [] => Some(Command::ChartTypes(None)),
-                [word] => Some(Command::ChartTypes(Some(chart_type(word)?))),
-                _ => None,
-            })
-        },
+        about: "list the chart types, or the settings of one with their defaults",
+        arguments: &[Arg::ChartType],
+        run: |console, arguments| console.chart_types(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "revisualize CHART as TYPE",
-        about: "draw what a chart shows another way",
-        takes: &[Arg::Chart, Arg::Words(&["as"]), Arg::ChartType],
-        read: |words, _| {
-            Ok(match words {
-                [number, "as", word] | [number, word] => {
-                    let kind = chart_type(word)?;
-                    number.parse().ok().map(|number| Command::Revisualize(number, kind))
-                }
-                _ => None,
-            })
-        },
+        about: "draw what a chart shows as another chart type",
+        arguments: &[Arg::Chart, Arg::Words(&["as"]), Arg::ChartType],
+        run: |console, arguments| console.revisualize(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "print [CHART] FILE.pdf|FILE.png",
         about: "have the browser save the page, or one chart, as a picture in its downloads",
-        takes: &[Arg::Chart, Arg::Free],
-        read: |words, _| {
-            let (chart, file) = match words {
-                [file] => (None, file),
-                [number, file] => match number.parse() {
-                    Ok(number) => (Some(number), file),
-                    Err(_) => return Ok(None),
-                },
-                _ => return Ok(None),
-            };
-            let named = file.rsplit_once('.').filter(|(name, _)| !name.is_empty());
-            Ok(named.and_then(|(name, ending)| {
-                let kind = ["pdf", "png"].into_iter().find(|known| *known == ending)?;
-                Some(Command::Print(chart, name.to_owned(), kind))
-            }))
-        },
+        arguments: &[Arg::Chart, Arg::Free],
+        run: |console, arguments| console.print(arguments).boxed(),
     },
 ];
 
-fn read_plot(words: &[&str], _: &str) -> Result<Option<Command>> {
-    let at = |word: &str| words.iter().position(|known| *known == word);
-    let with = at("with").unwrap_or(words.len());
-    let (front, settings) = words.split_at(with);
-    let (names, kind) = match front {
-        [names @ .., "as", word] => (names, Some(chart_type(word)?)),
-        names => (names, None),
-    };
-    let mut look = Look::default();
-    for word in settings.iter().skip(1) {
-        match setting(word) {
-            Some((key, value)) if ["color", "colors", "colour"].contains(&key.as_str()) => {
-                look.colors = split_colors(value.as_str().unwrap_or_default());
-            }
-            Some((key, value)) => _ = look.settings.insert(key, value),
-            None => return Ok(None),
+/// What `plot` is asked to draw.
+#[derive(Debug, Default, PartialEq)]
+struct Plot {
+    names: Vec<String>,
+    kind: Option<ChartType>,
+    settings: Map<String, Value>,
+    colors: Vec<String>,
+}
+
+impl Plot {
+    /// Reads the words after `plot`.
+    fn parse(arguments: &Arguments) -> Result<Self> {
+        let words = arguments.words();
+        let with = words.iter().position(|word| *word == "with").unwrap_or(words.len());
+        let (front, settings) = words.split_at(with);
+        let (names, kind) = match front {
+            [names @ .., "as", word] => (names, Some(chart_type(word)?)),
+            names => (names, None),
+        };
+        if names.is_empty() || names.contains(&"as") || settings.len() == 1 {
+            return Err(arguments.misuse());
         }
+        let names = names.iter().map(ToString::to_string).collect();
+        let mut plot = Plot { names, kind, ..Plot::default() };
+        for word in settings.iter().skip(1) {
+            let (key, value) = setting(word).ok_or_else(|| arguments.misuse())?;
+            if ["color", "colors", "colour", "colours"].contains(&key.as_str()) {
+                plot.colors = split_colors(value.as_str().unwrap_or_default());
+            } else {
+                plot.settings.insert(key, value);
+            }
+        }
+        Ok(plot)
     }
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let odd = names.is_empty() || names.iter().any(|name| name == "as") || settings.len() == 1;
-    Ok((!odd).then_some(Command::Plot(names, kind, look)))
+}
+
+/// `key=value`; the value is JSON, or else text.
+fn setting(word: &str) -> Option<(String, Value)> {
+    let (key, value) = word.split_once('=').filter(|(key, _)| !key.is_empty())?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Some((key.to_owned(), value))
+}
+
+/// A chart type by its word.
+fn chart_type(word: &str) -> Result<ChartType> {
+    ChartType::from_word(word).ok_or_else(|| {
+        let known: Vec<_> = ChartType::ALL.iter().map(|(_, word, ..)| *word).collect();
+        Error::Input(format!("no chart type is called '{word}'; there are {}", known.join(", ")))
+    })
 }
 
 fn split_colors(text: &str) -> Vec<String> {
@@ -141,27 +118,25 @@ fn split_colors(text: &str) -> Vec<String> {
 }
 
 impl Console {
-    pub(super) async fn plot(
-        &self,
-        names: &[String],
-        kind: Option<ChartType>,
-        look: Look,
-    ) -> Result<Answer> {
+    async fn plot(&self, arguments: Arguments) -> Result<Answer> {
+        let Plot { names, kind, settings, colors } = Plot::parse(&arguments)?;
         let listing = self.session.provider.catalog.listing();
         let found = names.iter().map(|name| listing.measurement(name).cloned());
         let found = found.collect::<Result<Vec<_>>>()?;
         let kind = kind.or(found.first().map(|first| first.chart));
-        self.check_settings(kind, &look.settings)?;
-        let chart = self.session.plot(&found, kind, look.settings, look.colors).await?;
-        let later = match self.session.ready_pages().is_empty() {
-            true => " (to be drawn when a page connects)",
-            false => "",
+        self.check_settings(kind, &settings)?;
+        let chart = self.session.plot(&found, kind, settings, colors).await?;
+        let later = if self.session.ready_pages().is_empty() {
+            " (drawn when a page connects)"
+        } else {
+            ""
         };
         Ok(Answer::say(format!("chart {}: {}{later}", chart.number, describe(&chart)))
             .with(json!({"chart": chart.number})))
     }
 
-    pub(super) fn charts(&self) -> Answer {
+    async fn charts(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let rows = self.session.charts().into_iter().map(|chart| {
             let settings = chart.settings.iter().map(|(key, value)| match value {
                 Value::String(text) => format!("{key}={text}"),
@@ -175,23 +150,37 @@ impl Console {
             ]
         });
         let columns = ["chart", "type", "measurements", "settings"];
-        Answer::table(&columns, rows.collect(), "nothing is plotted; try 'plot MEASUREMENT'")
+        let empty = "there are no charts; 'plot MEASUREMENT' draws one";
+        Ok(Answer::table(&columns, rows.collect(), empty))
     }
 
-    pub(super) async fn remove(&self, number: Option<usize>) -> Result<Answer> {
-        let numbers = match number {
-            Some(number) => vec![number],
-            None => self.session.charts().iter().map(|chart| chart.number).collect(),
+    async fn remove(&self, arguments: Arguments) -> Result<Answer> {
+        let numbers = match arguments.one()? {
+            "all" => self.session.charts().iter().map(|chart| chart.number).collect(),
+            number => vec![arguments.number(number)?],
         };
         let removed = self.session.remove_charts(&numbers).await?;
         Ok(Answer::say(match &removed[..] {
-            [] => "there was no chart".into(),
+            [] => "there are no charts".into(),
             [chart] => format!("removed chart {}: {}", chart.number, describe(chart)),
             many => format!("removed {} charts", many.len()),
         }))
     }
 
-    pub(super) async fn set(&self, number: usize, settings: Map<String, Value>) -> Result<Answer> {
+    async fn set(&mut self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let (number, settings) = match words[..] {
+            ["-e"] | ["+e"] => {
+                self.strict = words[0] == "-e";
+                return Ok(Answer::default());
+            }
+            [number, ref settings @ ..] if !settings.is_empty() => {
+                (arguments.number(number)?, settings)
+            }
+            _ => return Err(arguments.misuse()),
+        };
+        let settings: Option<Map<_, _>> = settings.iter().map(|word| setting(word)).collect();
+        let settings = settings.ok_or_else(|| arguments.misuse())?;
         let kind = self.session.state().chart(number).map(|chart| chart.kind);
         self.check_settings(kind, &settings)?;
         let keys: Vec<_> = settings.keys().cloned().collect();
@@ -199,23 +188,39 @@ impl Console {
         Ok(Answer::say(format!("chart {number}: {} set", keys.join(", "))))
     }
 
-    pub(super) async fn colors(&self, number: usize, colors: Vec<String>) -> Result<Answer> {
+    async fn colors(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let [number, ref colors @ ..] = words[..] else { return Err(arguments.misuse()) };
+        let number = arguments.number(number)?;
+        let colors = split_colors(&colors.join(","));
+        if colors.is_empty() {
+            return Err(arguments.misuse());
+        }
         let text = format!("chart {number}: colours {}", colors.join(" "));
         self.session.change_chart(number, |chart| chart.recolor(colors)).await?;
         Ok(Answer::say(text))
     }
 
-    pub(super) async fn revisualize(&self, number: usize, kind: ChartType) -> Result<Answer> {
+    async fn revisualize(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let ([number, "as", word] | [number, word]) = words[..] else {
+            return Err(arguments.misuse());
+        };
+        let (number, kind) = (arguments.number(number)?, chart_type(word)?);
         let chart = self.session.revisualize(number, kind).await?;
         Ok(Answer::say(format!("chart {number}: {}", describe(&chart))))
     }
 
-    pub(super) async fn print(
-        &self,
-        chart: Option<usize>,
-        name: &str,
-        kind: &str,
-    ) -> Result<Answer> {
+    async fn print(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let (chart, file) = match words[..] {
+            [file] => (None, file),
+            [number, file] => (Some(arguments.number(number)?), file),
+            _ => return Err(arguments.misuse()),
+        };
+        let named = file.rsplit_once('.').filter(|(name, _)| !name.is_empty());
+        let named = named.filter(|(_, ending)| ["pdf", "png"].contains(ending));
+        let (name, kind) = named.ok_or_else(|| arguments.misuse())?;
         if let Some(number) = chart
             && self.session.state().chart(number).is_none()
         {
@@ -229,7 +234,7 @@ impl Console {
                 None => Some(PrintWorkspace::WHOLE.to_owned()),
                 Some(number) => page.chart_id(number),
             };
-            let Some(id) = id.filter(|_| self.used.is_none_or(|used| used == page.id())) else {
+            let Some(id) = id.filter(|_| self.page.is_none_or(|used| used == page.id())) else {
                 continue;
             };
             let action = || PrintWorkspace {
@@ -240,17 +245,17 @@ impl Console {
             self.session.ask(Some(page.id()), action).await?;
             saved.push(page.id().to_string());
         }
-        match saved.is_empty() {
-            true => Err(Error::NotFound("no page is connected that could save a picture".into())),
-            false => Ok(Answer::say(format!(
-                "saved {name}.{kind} in the downloads of page {}",
-                saved.join(", ")
-            ))),
+        if saved.is_empty() {
+            return Err(Error::NotFound("no page is connected that can save a picture".into()));
         }
+        let pages = saved.join(", ");
+        Ok(Answer::say(format!("saved {name}.{kind} in the downloads of page {pages}")))
     }
 
-    pub(super) fn chart_types(&self, kind: Option<ChartType>) -> Result<Answer> {
-        let Some(kind) = kind else {
+    async fn chart_types(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let [word] = words[..] else {
+            arguments.none()?;
             let rows = ChartType::ALL.iter().map(|(kind, word, name, about)| {
                 let settings = self.settings_of(*kind).map(|settings| settings.len());
                 vec![json!(word), json!(about), json!(settings), json!(name)]
@@ -258,8 +263,8 @@ impl Console {
             let columns = ["type", "shows", "settings", "EpiViz name"];
             return Ok(Answer::table(&columns, rows.collect(), ""));
         };
-        let settings = self.settings_of(kind).ok_or_else(|| {
-            Error::NotFound("no page that is connected has told its chart types".into())
+        let settings = self.settings_of(chart_type(word)?).ok_or_else(|| {
+            Error::NotFound("no connected page has announced its chart types".into())
         })?;
         let rows = settings.iter().map(|setting| {
             let choice = items(&setting["possibleValues"]);
@@ -277,8 +282,8 @@ impl Console {
         Ok(Answer::table(&columns, rows.collect(), "it has no settings"))
     }
 
-    /// The settings of a chart type, as the first page that told them has them.
-    pub(super) fn settings_of(&self, kind: ChartType) -> Option<Vec<Value>> {
+    /// The settings of a chart type, from the first page that announced them.
+    fn settings_of(&self, kind: ChartType) -> Option<Vec<Value>> {
         self.session.pages().iter().find_map(|page| {
             let known = page.known();
             let types = items(&known.chart_types);
@@ -291,8 +296,8 @@ impl Console {
         })
     }
 
-    /// Pages take any setting and ignore those that they do not know, so a misspelt one is told
-    /// here.
+    /// Pages accept any setting and ignore those that they do not know, so a misspelled one is
+    /// reported here.
     fn check_settings(&self, kind: Option<ChartType>, settings: &Map<String, Value>) -> Result<()> {
         let Some((kind, known)) = kind.and_then(|kind| Some((kind, self.settings_of(kind)?)))
         else {

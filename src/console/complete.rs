@@ -1,36 +1,40 @@
-//! What Tab offers.
+//! Tab completion.
 
-use super::command::{Arg, COMMANDS, Info, info};
-use super::words::{commands, quoted, words};
+use super::command::Arg;
+use super::commands::{all, find};
+use super::tokenizer::{commands, quoted, words};
 use crate::catalog::ChartType;
 use crate::session::{Session, Topic};
 use std::path::Path;
 
-/// Candidates that are offered at most.
+/// The most candidates.
 const MOST: usize = 200;
-/// Genes that are offered at most: there may be thousands.
+/// The most genes among them: there may be thousands.
 const GENES: usize = 20;
 
-/// What may stand at the end of `line`: where the word to be replaced begins, in bytes, and what
-/// may stand there.
+/// Completes the last word of `line`: where that word begins, in bytes, and its candidates.
 pub async fn complete(session: &Session, line: &str) -> (usize, Vec<String>) {
-    let command = match line.trim_end().ends_with(';') {
-        true => "",
-        false => commands(line).last().copied().unwrap_or_default(),
+    let command = if line.trim_end().ends_with(';') {
+        ""
+    } else {
+        commands(line).last().copied().unwrap_or_default()
     };
     let fresh = line.ends_with(char::is_whitespace) || command.is_empty();
     let mut typed = words(command);
     let word = if fresh { String::new() } else { typed.pop().unwrap_or_default() };
     // A word that is quoted begins at its quote.
-    let start = match fresh {
-        true => line.len(),
-        false => line.len() - raw_length(line, &word),
-    };
+    let start = if fresh { line.len() } else { line.len() - raw_length(line, &word) };
     let mut found: Vec<String> = match typed.split_first() {
-        None => verbs(),
-        Some((verb, before)) => match info(verb) {
-            Some(info) => arguments(session, info, before, &word).await,
-            None => Vec::new(),
+        None => names(),
+        Some((name, before)) => match find(name) {
+            Ok(command) => {
+                let last = command.arguments.len().saturating_sub(1);
+                match command.arguments.get(before.len().min(last)) {
+                    Some(kind) => candidates(session, *kind, before, &word).await,
+                    None => Vec::new(),
+                }
+            }
+            Err(_) => Vec::new(),
         },
     };
     let lower = word.to_lowercase();
@@ -39,50 +43,45 @@ pub async fn complete(session: &Session, line: &str) -> (usize, Vec<String>) {
     (start, found.iter().map(|candidate| quoted(candidate)).collect())
 }
 
-/// How long the last word is as it was typed, with its quote.
+/// The length of the last word as it was typed, with its quote.
 fn raw_length(line: &str, word: &str) -> usize {
     let open = line.len().checked_sub(word.len() + 1).and_then(|at| line.get(at..=at));
     word.len() + usize::from(matches!(open, Some("\"" | "'")))
 }
 
-fn verbs() -> Vec<String> {
-    COMMANDS.iter().flat_map(|(_, infos)| *infos).map(|info| info.verb().to_owned()).collect()
+fn names() -> Vec<String> {
+    all().map(|command| command.name().to_owned()).collect()
 }
 
-async fn arguments(session: &Session, info: &Info, before: &[String], word: &str) -> Vec<String> {
-    let takes = info.takes[before.len().min(info.takes.len() - 1)];
-    if info.verb() == "plot" {
-        return plot(session, before);
-    }
+/// What an argument of this kind may be; `before` are the arguments before it.
+async fn candidates(session: &Session, kind: Arg, before: &[String], word: &str) -> Vec<String> {
     let listing = || session.provider.catalog.listing();
-    match takes {
+    match kind {
         Arg::Measurement => listing().measurements().map(|m| m.id.clone()).collect(),
         Arg::Datasource => listing().datasources().iter().map(|d| d.id.clone()).collect(),
-        Arg::Chart => {
-            let numbers = session.charts().into_iter().map(|chart| chart.number.to_string());
-            let all = (info.verb() == "remove").then(|| "all".to_owned());
-            numbers.chain(all).collect()
-        }
+        Arg::Chart => session.charts().into_iter().map(|chart| chart.number.to_string()).collect(),
         Arg::ChartType => ChartType::ALL.iter().map(|(_, word, ..)| (*word).to_owned()).collect(),
+        Arg::Plot => plot(session, before),
         Arg::Sequence => listing().sequences().iter().map(|s| s.name.to_string()).collect(),
         Arg::Place => places(session, word).await,
         Arg::File => files(word),
-        Arg::Page => {
-            let pages = session.pages().into_iter().map(|page| page.id().to_string());
-            pages.chain(["all".to_owned()]).collect()
-        }
+        Arg::Page => session.pages().into_iter().map(|page| page.id().to_string()).collect(),
         Arg::Workspace => {
             let known = session.workspaces().await.unwrap_or_default();
             known.into_iter().map(|known| known.name).collect()
         }
-        Arg::Command => verbs(),
+        Arg::Command => names(),
         Arg::Topic => Topic::ALL.iter().map(|(_, word, _)| (*word).to_owned()).collect(),
+        Arg::All(kind) => {
+            let each = Box::pin(candidates(session, *kind, before, word)).await;
+            each.into_iter().chain(["all".to_owned()]).collect()
+        }
         Arg::Words(words) => words.iter().map(ToString::to_string).collect(),
         Arg::Free => Vec::new(),
     }
 }
 
-/// Measurements, and the small words between them and chart types and settings.
+/// Measurements, then `as` and a chart type, then `with` and settings.
 fn plot(session: &Session, before: &[String]) -> Vec<String> {
     if before.iter().any(|word| word == "with") {
         return ["color=", "step=", "title=", "yMin=", "yMax="].map(str::to_owned).to_vec();
@@ -92,10 +91,11 @@ fn plot(session: &Session, before: &[String]) -> Vec<String> {
     }
     let listing = session.provider.catalog.listing();
     let unused = listing.measurements().map(|m| m.id.clone()).filter(|id| !before.contains(id));
-    let small = ["as", "with"].into_iter().filter(|_| !before.is_empty()).map(str::to_owned);
-    match before.iter().any(|word| word == "as") {
-        true => small.skip(1).collect(),
-        false => unused.chain(small).collect(),
+    let keywords = ["as", "with"].into_iter().filter(|_| !before.is_empty()).map(str::to_owned);
+    if before.iter().any(|word| word == "as") {
+        keywords.skip(1).collect()
+    } else {
+        unused.chain(keywords).collect()
     }
 }
 
@@ -104,15 +104,16 @@ async fn places(session: &Session, word: &str) -> Vec<String> {
     let state = session.state();
     let sequences = listing.sequences().iter().map(|s| s.name.to_string());
     let own = sequences.chain(state.sequences.into_keys()).chain(state.bookmarks.into_keys());
-    // Every gene contains nothing.
-    let hits = match word {
-        "" => Vec::new(),
-        word => session.provider.catalog.search(word, GENES).await.unwrap_or_default(),
+    // The name of every gene contains the empty text.
+    let hits = if word.is_empty() {
+        Vec::new()
+    } else {
+        session.provider.catalog.search(word, GENES).await.unwrap_or_default()
     };
     own.chain(hits.into_iter().map(|hit| hit.name.to_string())).collect()
 }
 
-/// The files that a path may mean; folders end in a slash.
+/// The files whose path begins with `word`; folders end in a slash.
 fn files(word: &str) -> Vec<String> {
     let (folder, _) = word.rsplit_once('/').map_or(("", word), |(folder, name)| (folder, name));
     let place = match (folder, word.starts_with('/')) {

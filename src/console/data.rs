@@ -1,96 +1,84 @@
-//! Commands about what is served.
+//! Commands about the data that are served.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{Arg, Command, Info};
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use crate::catalog::Measurement;
 use crate::error::{Error, Result};
-use crate::genome::{Region, bases};
+use crate::genome::{Region, Sequence, bases};
 use crate::provider::View;
-use crate::source::{Shape, Spec};
+use crate::source::{Hit, Shape};
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Hits that a search shows.
 const HITS: usize = 20;
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "load SOURCE",
         about: "serve another file: PATH[,key=value]..., as on the command line",
-        takes: &[Arg::File],
-        read: |words, rest| match words {
-            [] => Ok(None),
-            _ => Ok(Some(Command::Load(Box::new(rest.parse()?)))),
-        },
+        arguments: &[Arg::File],
+        run: |console, arguments| console.load(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "unload DATASOURCE",
-        about: "serve a datasource or a measurement no longer; its charts go too",
-        takes: &[Arg::Datasource],
-        read: |words, _| Ok(one(words).map(Command::Unload)),
+        about: "stop serving a datasource or a measurement; its charts are removed",
+        arguments: &[Arg::Datasource],
+        run: |console, arguments| console.unload(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "reload DATASOURCE",
-        about: "open the files of a datasource again and draw it anew",
-        takes: &[Arg::Datasource],
-        read: |words, _| Ok(one(words).map(Command::Reload)),
+        about: "open the files of a datasource again and redraw it",
+        arguments: &[Arg::Datasource],
+        run: |console, arguments| console.reload(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "measurements [TEXT]",
-        about: "list what is served, or what of it has TEXT in its id or name",
-        takes: &[Arg::Measurement],
-        read: |words, rest| {
-            Ok(Some(Command::Measurements((!words.is_empty()).then(|| rest.into()))))
-        },
+        about: "list the measurements, or those with TEXT in their id or name",
+        arguments: &[Arg::Measurement],
+        run: |console, arguments| console.measurements(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "sources",
         about: "list the files that are served",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Sources)),
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.sources(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "sequences",
-        about: "list the sequences that pages can look at",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Sequences)),
+        about: "list the sequences on the pages' menus",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.sequences(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "add-sequence NAME LENGTH",
         about: "add a sequence to the pages' menus",
-        takes: &[Arg::Free],
-        read: |words, _| {
-            Ok(match words {
-                [name, length] => {
-                    let length = bases(length).filter(|length| *length > 0);
-                    length.map(|length| Command::AddSequence((*name).into(), length))
-                }
-                _ => None,
-            })
-        },
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.add_sequence(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "remove-sequence NAME",
-        about: "take a sequence off the pages' menus",
-        takes: &[Arg::Sequence],
-        read: |words, _| Ok(one(words).map(Command::RemoveSequence)),
+        about: "remove a sequence from the pages' menus",
+        arguments: &[Arg::Sequence],
+        run: |console, arguments| console.remove_sequence(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "search TEXT",
         about: "find genes and features whose name contains TEXT",
-        takes: &[Arg::Place],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Search(rest.into()))),
+        arguments: &[Arg::Place],
+        run: |console, arguments| console.search(arguments).boxed(),
     },
 ];
 
-/// How much of a measurement's file is read; nothing if all is.
+/// How much of a measurement's file has been read; null once all of it has.
 fn read(measurement: &Measurement) -> Value {
     let percent = measurement.source.building().map(|building| format!("{}%", building.percent()));
     json!(percent)
 }
 
-/// A table whose last column is [`read`]; it is left out where everything is read.
+/// A table whose last column is [`read`]; the column is left out if every file has been read.
 fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer {
     let mut columns = columns.to_vec();
     if rows.iter().all(|row| row.last().is_none_or(Value::is_null)) {
@@ -100,16 +88,9 @@ fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer
     Answer::table(&columns, rows, empty)
 }
 
-/// The only word, if there is one.
-pub(super) fn one(words: &[&str]) -> Option<String> {
-    match words {
-        [word] => Some((*word).to_owned()),
-        _ => None,
-    }
-}
-
 impl Console {
-    pub(super) async fn load(&self, spec: Spec) -> Result<Answer> {
+    async fn load(&self, arguments: Arguments) -> Result<Answer> {
+        let spec = arguments.needed_text()?.parse()?;
         let (added, errors) = self.session.provider.catalog.load(vec![spec]).await;
         if let Some(error) = errors.into_iter().next() {
             return Err(error);
@@ -117,7 +98,7 @@ impl Console {
         self.announce("loaded", &added).await;
         let ids: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
         let begun = if added.iter().any(|m| m.source.building().is_some()) {
-            "; it is still being read, and shows when that is done"
+            "; the file is still being read, and its rows appear when that is done"
         } else {
             ""
         };
@@ -125,7 +106,8 @@ impl Console {
         Ok(Answer::say(text).with(json!({"measurements": ids})))
     }
 
-    pub(super) async fn unload(&self, id: &str) -> Result<Answer> {
+    async fn unload(&self, arguments: Arguments) -> Result<Answer> {
+        let id = arguments.one()?;
         let removed = self.session.provider.catalog.unload(id)?;
         let mut charts = 0;
         for session in self.root.all() {
@@ -134,21 +116,20 @@ impl Console {
         self.session.tell_data("unloaded", &removed);
         let also = match charts {
             0 => String::new(),
-            1 => ", nor drawing 1 chart".into(),
-            many => format!(", nor drawing {many} charts"),
+            1 => "; removed 1 chart".into(),
+            many => format!("; removed {many} charts"),
         };
-        Ok(Answer::say(format!("serving {id} no longer{also}")))
+        Ok(Answer::say(format!("unloaded {id}{also}")))
     }
 
-    pub(super) async fn reload(&self, id: &str) -> Result<Answer> {
-        let (old, new) = self.session.provider.catalog.reload(id).await?;
+    async fn reload(&self, arguments: Arguments) -> Result<Answer> {
+        let (old, new) = self.session.provider.catalog.reload(arguments.one()?).await?;
         for session in self.root.all() {
             session.exchange(&old, &new).await;
         }
         self.session.tell_data("reloaded", &new);
         let ids: Vec<_> = new.iter().map(|m| m.id.as_str()).collect();
-        Ok(Answer::say(format!("opened again: {}", ids.join(", ")))
-            .with(json!({"measurements": ids})))
+        Ok(Answer::say(format!("reloaded {}", ids.join(", "))).with(json!({"measurements": ids})))
     }
 
     /// Puts measurements on the menus of the pages of all sessions.
@@ -159,9 +140,10 @@ impl Console {
         self.session.tell_data(what, measurements);
     }
 
-    pub(super) fn measurements(&self, text: Option<&str>) -> Answer {
+    async fn measurements(&self, arguments: Arguments) -> Result<Answer> {
+        let text = arguments.text();
         let listing = self.session.provider.catalog.listing();
-        let wanted = text.unwrap_or_default().to_lowercase();
+        let wanted = text.to_lowercase();
         let place = self.session.state().place.and_then(|place| place.region());
         let place = place.and_then(|place| listing.locate(&place));
         let fits = |m: &&Arc<Measurement>| {
@@ -171,7 +153,7 @@ impl Console {
             let datasource = listing.datasource(&m.datasource);
             let rows = datasource.and_then(|d| {
                 let finest = d.shape.levels().next()?;
-                let whole = |s: &crate::genome::Sequence| Region::new(s.name.clone(), 0, s.length);
+                let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
                 let count = |s| d.count(&listing, &whole(s), finest);
                 (d.shape != Shape::Dense)
                     .then(|| listing.sequences().iter().map(count).sum::<u64>())
@@ -193,14 +175,16 @@ impl Console {
             ]
         });
         let columns = ["id", "name", "datasource", "chart", "rows", "range", "level", "read"];
-        let empty = match text {
-            Some(text) => format!("no measurement has '{text}' in its id or name"),
-            None => "nothing is served; 'load' serves a file".into(),
+        let empty = if text.is_empty() {
+            "nothing is served; 'load' serves a file".into()
+        } else {
+            format!("no measurement has '{text}' in its id or name")
         };
-        with_read(&columns, rows.collect(), &empty)
+        Ok(with_read(&columns, rows.collect(), &empty))
     }
 
-    pub(super) fn sources(&self) -> Answer {
+    async fn sources(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let listing = self.session.provider.catalog.listing();
         let mut rows: Vec<Vec<Value>> = Vec::new();
         for datasource in listing.datasources() {
@@ -215,7 +199,7 @@ impl Console {
             for m in &datasource.measurements {
                 let file = match &m.spec {
                     Some(spec) => spec.input.path().display().to_string(),
-                    None => "(made up)".to_owned(),
+                    None => "(generated)".to_owned(),
                 };
                 match files.iter_mut().find(|(known, ..)| *known == file) {
                     Some((_, count, _)) => *count += 1,
@@ -227,10 +211,11 @@ impl Console {
             }));
         }
         let columns = ["datasource", "kind", "measurements", "file", "read"];
-        with_read(&columns, rows, "nothing is served; 'load' serves a file")
+        Ok(with_read(&columns, rows, "nothing is served; 'load' serves a file"))
     }
 
-    pub(super) fn sequences(&self) -> Answer {
+    async fn sequences(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let state = self.session.state();
         let listing = self.session.provider.catalog.listing();
         let served = listing.sequences().iter();
@@ -241,27 +226,31 @@ impl Console {
             .iter()
             .map(|(name, length)| vec![json!(name), json!(length), json!("added")]);
         let rows = rows.chain(added).collect();
-        Answer::table(&["sequence", "length", ""], rows, "there are no sequences")
+        Ok(Answer::table(&["sequence", "length", ""], rows, "there are no sequences"))
     }
 
-    pub(super) async fn add_sequence(&self, name: &str, length: u32) -> Result<Answer> {
+    async fn add_sequence(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let [name, length] = words[..] else { return Err(arguments.misuse()) };
+        let length =
+            bases(length).filter(|length| *length > 0).ok_or_else(|| arguments.misuse())?;
         self.session.add_sequence(name, length).await?;
         Ok(Answer::say(format!("added {name} with {length} bases")))
     }
 
-    pub(super) async fn remove_sequence(&self, name: &str) -> Result<Answer> {
+    async fn remove_sequence(&self, arguments: Arguments) -> Result<Answer> {
+        let name = arguments.one()?;
         self.session.remove_sequence(name).await?;
         Ok(Answer::say(format!("removed {name} from the menus")))
     }
 
-    pub(super) async fn search(&self, text: &str) -> Result<Answer> {
+    async fn search(&self, arguments: Arguments) -> Result<Answer> {
+        let text = arguments.needed_text()?;
         let hits = self.session.provider.catalog.search(text, HITS).await?;
         if hits.is_empty() {
             return Err(Error::NotFound(format!("no gene or feature has '{text}' in its name")));
         }
-        let row = |hit: &crate::source::Hit| {
-            vec![json!(hit.name.to_string()), json!(hit.region.to_string())]
-        };
+        let row = |hit: &Hit| vec![json!(hit.name.to_string()), json!(hit.region.to_string())];
         Ok(Answer::table(&["name", "region"], hits.iter().map(row).collect(), ""))
     }
 }

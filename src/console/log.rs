@@ -1,22 +1,22 @@
-//! Where log lines go: to standard error, above the line that is being typed, and to those who
-//! follow the log.
+//! Where log lines go: to standard error, above the line that is being typed, and to subscribers
+//! of the log.
 
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that a slow follower may be behind.
+/// The most lines that a slow subscriber may lag behind.
 const LINES: usize = 1024;
 
-/// Prints a piece of text, of whole lines.
+/// Prints a text of whole lines.
 pub type Printer = Box<dyn FnMut(String) + Send>;
 
 static FOLLOWERS: LazyLock<broadcast::Sender<String>> =
     LazyLock::new(|| broadcast::Sender::new(LINES));
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
-/// Writes log lines; give it to the log as its writer.
+/// The writer of the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogLines;
 
@@ -49,27 +49,27 @@ impl Drop for Line {
             return;
         }
         let text = String::from_utf8_lossy(&self.0).into_owned();
-        // Nobody may be following.
+        // There may be no subscriber.
         let _ = FOLLOWERS.send(without_colors(text.trim_end()));
         print(text);
     }
 }
 
-/// Prints lines above the line that is being typed, or to standard error if none is.
+/// Prints lines above the line that is being typed; to standard error if there is no prompt.
 pub(super) fn print(text: String) {
     match PRINTER.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         Some(printer) => printer(text),
-        // There is nobody to tell if standard error is closed.
+        // If standard error is closed, nobody can be told.
         None => _ = io::stderr().lock().write_all(text.as_bytes()),
     }
 }
 
-/// Lines go to `printer` from now on.
+/// Sends lines to `printer` from now on.
 pub fn print_with(printer: Printer) {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
 }
 
-/// Lines go to standard error again: there is no line being typed any more.
+/// Sends lines to standard error again: the prompt has ended.
 pub(super) fn print_plainly() {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
@@ -79,7 +79,7 @@ pub(super) fn follow() -> broadcast::Receiver<String> {
     FOLLOWERS.subscribe()
 }
 
-/// A line without the codes that colour it on terminals.
+/// A line without its terminal colour codes.
 fn without_colors(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let first = parts.next().unwrap_or_default().to_owned();

@@ -1,62 +1,57 @@
 //! Commands about pages.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{Arg, Command, Info};
-use super::data::one;
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use crate::error::{Error, Result};
 use crate::protocol::{ClearDatasourceGroupCache, FlushCache, Redraw, WriteMsg};
 use crate::session::Stage;
+use futures_util::FutureExt;
 use serde_json::json;
 use std::time::{Duration, SystemTime};
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "pages",
-        about: "list the connected pages: their EpiViz version, where they look, how fast they answer",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Pages)),
+        about: "list the connected pages: EpiViz version, region, charts, how fast they answer",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.pages(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "use PAGE|all",
-        about: "let place and page commands concern one page only; charts are those of all",
-        takes: &[Arg::Page],
-        read: |words, _| {
-            Ok(match words {
-                ["all"] => Some(Command::Use(None)),
-                [page] => page.parse().ok().map(|page| Command::Use(Some(page))),
-                _ => None,
-            })
-        },
+        about: "apply navigation and page commands to one page only; charts stay on all pages",
+        arguments: &[Arg::All(&Arg::Page)],
+        run: |console, arguments| console.use_page(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "redraw",
-        about: "have pages draw their charts again, from what they hold",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Redraw)),
+        about: "have pages redraw their charts from the rows that they hold",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.redraw(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "flush",
-        about: "have pages forget all rows and ask for them anew",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Flush)),
+        about: "have pages drop all rows and request them again",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.flush(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "clear DATASOURCE",
-        about: "have pages forget the rows of a datasource and ask for them anew",
-        takes: &[Arg::Datasource],
-        read: |words, _| Ok(one(words).map(Command::Clear)),
+        about: "have pages drop the rows of a datasource and request them again",
+        arguments: &[Arg::Datasource],
+        run: |console, arguments| console.clear(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "say TEXT",
-        about: "show a message on the pages, where they can (version 2)",
-        takes: &[Arg::Free],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Say(rest.into()))),
+        about: "show a message on the pages that can show one (version 2)",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.message(arguments).boxed(),
     },
 ];
 
 impl Console {
-    pub(super) fn pages(&self) -> Answer {
+    async fn pages(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let rows = self.session.pages().into_iter().map(|page| {
             let (info, stage) = (page.info(), page.stage());
             let charts = self.session.charts();
@@ -68,7 +63,7 @@ impl Console {
                 (None, _) => "nowhere yet".to_owned(),
             };
             let delay = known.delay.map(|delay| (delay.as_secs_f64() * 1e4).round() / 10.0);
-            let (version, used) = (known.version.clone(), self.used == Some(info.id));
+            let (version, used) = (known.version.clone(), self.page == Some(info.id));
             drop(known);
             vec![
                 json!(info.id),
@@ -82,71 +77,79 @@ impl Console {
             ]
         });
         let columns = ["page", "EpiViz", "region", "charts", "since", "ms", "address", ""];
-        Answer::table(&columns, rows.collect(), "no page is connected; open the EpiViz address")
+        let empty = "no page is connected; open the EpiViz address";
+        Ok(Answer::table(&columns, rows.collect(), empty))
     }
 
-    pub(super) fn use_page(&mut self, page: Option<u64>) -> Result<Answer> {
+    async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {
+        let page = match arguments.one()? {
+            "all" => None,
+            page => Some(arguments.number(page)?),
+        };
         if let Some(id) = page
             && !self.session.pages().iter().any(|page| page.id() == id)
         {
             let message = format!("page {id} is not connected; 'pages' lists those that are");
             return Err(Error::NotFound(message));
         }
-        self.used = page;
+        self.page = page;
         Ok(Answer::say(match page {
-            Some(id) => format!("place and page commands now concern page {id} only"),
-            None => "all pages".to_owned(),
+            Some(id) => format!("navigation and page commands now apply to page {id} only"),
+            None => "navigation and page commands now apply to all pages".to_owned(),
         }))
     }
 
-    pub(super) async fn redraw(&self) -> Result<Answer> {
-        self.session.ask(self.used, || Redraw {}).await.map(|done| drawn(done.len()))
+    async fn redraw(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
+        self.redraw_pages().await
     }
 
-    pub(super) async fn flush(&self) -> Result<Answer> {
-        self.session.ask(self.used, || FlushCache {}).await?;
-        self.redraw().await
+    async fn redraw_pages(&self) -> Result<Answer> {
+        let pages = self.session.ask(self.page, || Redraw {}).await?;
+        Ok(Answer::say(match pages.len() {
+            1 => "1 page redraws".to_owned(),
+            many => format!("{many} pages redraw"),
+        }))
     }
 
-    pub(super) async fn clear(&self, id: &str) -> Result<Answer> {
+    async fn flush(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
+        self.session.ask(self.page, || FlushCache {}).await?;
+        self.redraw_pages().await
+    }
+
+    async fn clear(&self, arguments: Arguments) -> Result<Answer> {
+        let id = arguments.one()?;
         let listing = self.session.provider.catalog.listing();
         let group = listing.datasource(id).map(|datasource| datasource.group.clone());
         let group = group.ok_or_else(|| {
             Error::NotFound(format!("no datasource is called '{id}'; 'sources' lists them"))
         })?;
         let action = || ClearDatasourceGroupCache { group: group.clone() };
-        self.session.ask(self.used, action).await?;
-        self.redraw().await
+        self.session.ask(self.page, action).await?;
+        self.redraw_pages().await
     }
 
-    /// Pages of versions 4 and 5 have no place for messages and throw, so they are not asked.
-    pub(super) async fn say(&self, text: &str) -> Result<Answer> {
+    /// Pages of versions 4 and 5 cannot show messages and throw an error, so they are not asked.
+    async fn message(&self, arguments: Arguments) -> Result<Answer> {
+        let text = arguments.needed_text()?;
         let mut shown = 0;
         for page in self.session.ready_pages() {
             let shows = page.known().version.as_deref().is_some_and(|v| v.starts_with('2'));
-            if shows && self.used.is_none_or(|used| used == page.id()) {
+            if shows && self.page.is_none_or(|used| used == page.id()) {
                 self.session.ask(Some(page.id()), || WriteMsg { msg: text.to_owned() }).await?;
                 shown += 1;
             }
         }
         match shown {
-            0 => {
-                Err(Error::NotFound("no page is connected that shows messages (version 2)".into()))
-            }
-            1 => Ok(Answer::say("said on 1 page")),
-            many => Ok(Answer::say(format!("said on {many} pages"))),
+            0 => Err(Error::NotFound("no connected page can show messages (version 2 can)".into())),
+            1 => Ok(Answer::say("shown on 1 page")),
+            many => Ok(Answer::say(format!("shown on {many} pages"))),
         }
     }
 }
 
-fn drawn(pages: usize) -> Answer {
-    Answer::say(match pages {
-        1 => "1 page draws again".to_owned(),
-        many => format!("{many} pages draw again"),
-    })
-}
-
-/// How long ago, in the largest unit that fits.
+/// The time that has passed, in the largest unit that fits.
 fn since(then: SystemTime) -> String {
     let seconds = then.elapsed().unwrap_or(Duration::ZERO).as_secs();
     match seconds {

@@ -1,9 +1,9 @@
-//! The prompt at a terminal, for the endpoint's own console and for one that is attached.
+//! The prompt at a terminal, of the endpoint itself or of `epivizrs attach`.
 
 use super::answer::Answer;
-use super::command::info;
+use super::commands::find;
 use super::log;
-use super::words::commands;
+use super::tokenizer::commands;
 use crate::error::Result;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -19,27 +19,27 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-/// A command that takes longer shows that it is at work.
+/// A command that takes longer shows a spinner.
 const LONG: Duration = Duration::from_millis(500);
-/// Empties the terminal's line.
+/// Clears the terminal's line.
 const CLEAR: &str = "\r\x1b[K";
-/// The width of lines that go to no terminal.
+/// The width of lines where there is no terminal.
 const WIDTH: usize = 120;
 
-/// What may stand at the end of a line: where it begins, and what.
+/// Completes the last word of a line: where it begins, in bytes, and its candidates.
 pub(super) type Offer = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
-/// One who runs the lines that are typed.
+/// Runs the lines that are typed.
 pub trait Runs {
-    /// Runs a line, and prints what it answers. Tells whether there is more to come.
+    /// Runs a line and prints its answer. Returns false after the last line (`quit`).
     fn run(&mut self, line: String) -> impl Future<Output = bool> + Send;
 }
 
-/// Reads lines at the terminal and has them run, until Ctrl-D or until one says that it was the
-/// last. Ctrl-C ends the running command. `history` is the file that remembers the lines.
+/// Reads lines at the terminal and runs them, until Ctrl-D or the last line. Ctrl-C cancels the
+/// running command. `history` is the file in which the lines are kept.
 pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>) {
     let (lines, mut typed) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);
-    // The terminal blocks, so it has a thread of its own. It is not joined: it may sit in a read.
+    // Reading the terminal blocks, so it has its own thread. It is never joined: it may be in a read.
     std::thread::spawn(move || read(&lines, offer, history.as_deref()));
     let interrupt = signal(SignalKind::interrupt());
     let Ok(mut interrupt) = interrupt else { return };
@@ -54,7 +54,7 @@ pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>)
                 true
             }
         };
-        // Only then is the next line read, so that answers stand above the next prompt.
+        // The next line is read only now, so that the answer stands above the next prompt.
         let _ = done.send(());
         if !more {
             break;
@@ -63,7 +63,7 @@ pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>)
     log::print_plainly();
 }
 
-/// Shows that something is at work, once it takes long.
+/// Shows a spinner while the work takes long.
 async fn with_spinner(work: impl Future<Output = bool>) -> bool {
     let mut work = std::pin::pin!(work);
     if !std::io::stderr().is_terminal() {
@@ -99,19 +99,19 @@ pub fn screen(result: &Result<Answer>) {
                 print_line(&text);
             }
         }
-        Err(error) => match may_color(std::io::stderr().is_terminal()) {
-            true => eprintln!("\x1b[31m{error}\x1b[0m"),
-            false => eprintln!("{error}"),
-        },
+        Err(error) if may_color(std::io::stderr().is_terminal()) => {
+            eprintln!("\x1b[31m{error}\x1b[0m");
+        }
+        Err(error) => eprintln!("{error}"),
     }
 }
 
-/// Prints a line to standard output. Whoever closes it (`| head`) wants no more, which is no error.
+/// Prints a line to standard output. A closed pipe (`| head`) is no error.
 pub fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Colours are for terminals whose user has not refused them (no-color.org).
+/// Whether to use colours: on terminals, unless the user has set `NO_COLOR` (no-color.org).
 fn may_color(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
@@ -121,11 +121,11 @@ fn read(lines: &mpsc::Sender<(String, oneshot::Sender<()>)>, offer: Offer, histo
     let editor = Editor::<Typist, FileHistory>::with_config(config.build());
     let mut editor = match editor {
         Ok(editor) => editor,
-        Err(error) => return tracing::error!("no prompt: {error}"),
+        Err(error) => return tracing::error!("the prompt cannot start: {error}"),
     };
     editor.set_helper(Some(Typist { offer, colors: may_color(std::io::stdout().is_terminal()) }));
     if let Some(history) = history {
-        // There is none the first time.
+        // The file does not exist the first time.
         let _ = editor.load_history(history);
     }
     if let Ok(mut printer) = editor.create_external_printer() {
@@ -137,21 +137,21 @@ fn read(lines: &mpsc::Sender<(String, oneshot::Sender<()>)>, offer: Offer, histo
                 if let Some(history) = history
                     && let Err(error) = editor.append_history(history)
                 {
-                    tracing::debug!("the line is not remembered: {error}");
+                    tracing::debug!("the line was not added to the history: {error}");
                 }
                 let (done, wait) = oneshot::channel();
                 if lines.blocking_send((line, done)).is_err() || wait.blocking_recv().is_err() {
                     return;
                 }
             }
-            // Ctrl-C forgets the line, as in a shell.
+            // Ctrl-C discards the line, as in a shell.
             Err(ReadlineError::Interrupted) => {}
             Err(_) => return,
         }
     }
 }
 
-/// Helps to type: completes, and shows how the command goes on.
+/// Completes words and shows which arguments a command takes.
 struct Typist {
     offer: Offer,
     colors: bool,
@@ -183,20 +183,17 @@ impl Completer for Typist {
 impl Hinter for Typist {
     type Hint = String;
 
-    /// What the command that was just named takes.
+    /// The arguments of the command whose name was just typed.
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<String> {
         let command = commands(line).last().copied()?;
         let named = at == line.len() && line.ends_with(' ') && !command.contains(' ');
-        let usage = info(command).filter(|_| named)?.usage;
+        let usage = find(command).ok().filter(|_| named)?.usage;
         usage.split_once(' ').map(|(_, arguments)| arguments.to_owned())
     }
 }
 
 impl Highlighter for Typist {
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        match self.colors {
-            true => Cow::Owned(format!("\x1b[2m{hint}\x1b[0m")),
-            false => Cow::Borrowed(hint),
-        }
+        if self.colors { Cow::Owned(format!("\x1b[2m{hint}\x1b[0m")) } else { Cow::Borrowed(hint) }
     }
 }

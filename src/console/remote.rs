@@ -1,8 +1,10 @@
-//! The endpoint's side of a console elsewhere: `docs/console.md` describes the messages.
+//! The endpoint's side of a remote console; `docs/console.md` describes the messages.
 
-use super::answer::to_json;
-use super::script::Ending;
-use super::{Console, complete, log};
+use super::answer::{Answer, to_json};
+use super::complete::complete;
+use super::log;
+use super::run::Ending;
+use super::state::Console;
 use crate::error::{Error, Result};
 use crate::session::{Session, Topic};
 use futures_util::future::{BoxFuture, OptionFuture};
@@ -16,25 +18,25 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
-/// Commands that wait for the one that runs.
+/// The most commands that wait for the running one.
 const WAITING: usize = 256;
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
 struct Asked {
-    /// Comes back with the answer.
+    /// Returned with the answer.
     #[serde(default)]
     id: Value,
     /// Commands, as at the prompt.
     command: Option<String>,
-    /// The beginning of a line, to be completed.
+    /// The beginning of a line to complete.
     complete: Option<String>,
-    /// Whether to end the running command.
+    /// Whether to cancel the running command.
     #[serde(default)]
     cancel: bool,
 }
 
-/// Serves a console until its client leaves, says `quit`, or `stop` is cancelled.
+/// Serves a console until its client disconnects or sends `quit`, or `stop` is cancelled.
 pub async fn serve<S>(
     mut socket: S,
     root: Arc<Session>,
@@ -43,7 +45,7 @@ pub async fn serve<S>(
 ) where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,
 {
-    // Answers of a command that is still running, under its id.
+    // Answers that come while a command is still running.
     let (say, mut said) = mpsc::unbounded_channel();
     let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
     let topics = console.topics();
@@ -112,7 +114,7 @@ pub async fn serve<S>(
                         let (start, found) = complete(&session, &line).await;
                         Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
                     }
-                    Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("no command")))),
+                    Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
                     Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
                 },
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
@@ -125,14 +127,14 @@ pub async fn serve<S>(
             return;
         }
     }
-    // Whoever has left needs no goodbye.
+    // A client that has gone needs no close frame.
     let _ = socket.close().await;
 }
 
 fn answered(id: &Value, ended: Result<Ending>) -> Value {
     let result = ended.map(|ended| match ended {
         Ending::Done(answer) => answer,
-        Ending::Quit => super::Answer::default(),
+        Ending::Quit => Answer::default(),
     });
     let mut message = to_json(&result);
     message["id"] = id.clone();
@@ -141,5 +143,5 @@ fn answered(id: &Value, ended: Result<Ending>) -> Value {
 
 fn nonsense(why: &str) -> Error {
     let example = r#"{"id": 1, "command": "go TP53"}"#;
-    Error::Input(format!("a message is one JSON object like {example}: {why}"))
+    Error::Input(format!("a message must be one JSON object like {example}: {why}"))
 }

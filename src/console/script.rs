@@ -1,148 +1,67 @@
-//! Scripts, and the commands that they need.
+//! Commands for scripts.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{self, Arg, Command, For, Info, info};
-use super::words::commands;
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use super::workspaces::blocking;
 use crate::error::{Error, Result};
-use crate::session::Topic;
-use serde_json::json;
+use crate::session::{Page, Topic};
+use futures_util::FutureExt;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Scripts that call scripts, at most.
+/// Scripts that run inside each other, at most.
 const DEEPEST: usize = 16;
-/// Pages that have asked for nothing for that long have what they need.
+/// A page that has requested nothing for this long has all its rows.
 const QUIET: Duration = Duration::from_millis(300);
-/// Between two looks whether something waited for has come.
-const GLANCE: Duration = Duration::from_millis(30);
+/// How often `wait` looks whether its condition holds.
+const POLL: Duration = Duration::from_millis(30);
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "source FILE",
         about: "run the commands of a file, one a line or separated by ';'",
-        takes: &[Arg::File],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Source(rest.into()))),
+        arguments: &[Arg::File],
+        run: |console, arguments| console.source(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "wait SECONDS|page [SECONDS]|idle",
-        about: "wait that long, or for a page (at most that long), or until all pages have all rows",
-        takes: &[Arg::Words(&["page", "idle"]), Arg::Free],
-        read: |words, _| {
-            let seconds = |text: &str| Duration::try_from_secs_f64(text.parse().ok()?).ok();
-            Ok(match words {
-                ["page"] => Some(For::Page(None)),
-                ["page", most] => seconds(most).map(|most| For::Page(Some(most))),
-                ["idle"] => Some(For::Idle),
-                [time] => seconds(time).map(For::Time),
-                _ => None,
-            }
-            .map(Command::Wait))
-        },
+        about: "wait for a time, for a page (at most SECONDS), or until all pages have all rows",
+        arguments: &[Arg::Words(&["page", "idle"]), Arg::Free],
+        run: |console, arguments| console.wait(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "echo TEXT",
         about: "print a text",
-        takes: &[Arg::Free],
-        read: |_, rest| Ok(Some(Command::Echo(rest.into()))),
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.echo(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "subscribe TOPIC...|none",
-        about: "print what happens as lines of JSON: location, charts, pages, data, log",
-        takes: &[Arg::Topic],
-        read: |words, _| match words {
-            [] => Ok(None),
-            ["none"] => Ok(Some(Command::Subscribe(Vec::new()))),
-            words => {
-                let topic = |word: &&str| {
-                    Topic::from_word(word).ok_or_else(|| {
-                        let known: Vec<_> = Topic::ALL.iter().map(|(_, word, _)| *word).collect();
-                        Error::Input(format!(
-                            "there is no topic '{word}'; there are {}",
-                            known.join(", ")
-                        ))
-                    })
-                };
-                words.iter().map(topic).collect::<Result<_>>().map(|t| Some(Command::Subscribe(t)))
-            }
-        },
+        about: "print events as lines of JSON: location, charts, pages, data, log",
+        arguments: &[Arg::Topic],
+        run: |console, arguments| console.subscribe(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "help [COMMAND]",
-        about: "list the commands, or tell how one is written",
-        takes: &[Arg::Command],
-        read: |words, _| {
-            Ok(match words {
-                [] => Some(Command::Help(None)),
-                [verb] => Some(Command::Help(Some((*verb).into()))),
-                _ => None,
-            })
-        },
+        about: "list the commands, or explain one",
+        arguments: &[Arg::Command],
+        run: |console, arguments| console.help(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "quit",
         about: "leave; at the endpoint's own prompt, end epivizrs",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Quit)),
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.quit(arguments).boxed(),
     },
 ];
 
-/// How a line or a script ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
-    /// With its last command, and that one's answer.
-    Done(Answer),
-    /// With `quit`.
-    Quit,
-}
-
 impl Console {
-    /// Runs the commands of a line; the answers of all but the last go where answers go.
-    ///
-    /// # Errors
-    /// The first failure; the commands behind it are not run.
-    pub async fn line(&mut self, line: &str) -> Result<Ending> {
-        let mut last = None;
-        for text in commands(line) {
-            if let Some(answer) = last.take() {
-                (self.say)(answer);
-            }
-            match Command::parse(text)? {
-                Command::Quit => return Ok(Ending::Quit),
-                command => last = Some(self.run(command).await?),
-            }
-        }
-        Ok(Ending::Done(last.unwrap_or_default()))
-    }
-
-    /// Runs a script; its answers go where answers go. `name` is its file, for messages.
-    ///
-    /// # Errors
-    /// [`Error::Data`] with the line of the first failure. After `set +e`, failures are logged
-    /// and the script goes on.
-    pub async fn script(&mut self, text: &str, name: &Path) -> Result<Ending> {
-        for (number, line) in text.lines().enumerate() {
-            match self.line(line).await {
-                Ok(Ending::Done(answer)) => (self.say)(answer),
-                Ok(Ending::Quit) => return Ok(Ending::Quit),
-                Err(error) => {
-                    let error =
-                        Error::data(name, format!("line {}", number + 1), error.to_string());
-                    match self.strict {
-                        true => return Err(error),
-                        false => tracing::error!("{error}"),
-                    }
-                }
-            }
-        }
-        Ok(Ending::Done(Answer::default()))
-    }
-
-    pub(super) async fn source(&mut self, file: &Path) -> Result<Answer> {
+    async fn source(&mut self, arguments: Arguments) -> Result<Answer> {
+        let file = Path::new(arguments.needed_text()?);
         if self.depth >= DEEPEST {
-            let message = "scripts call each other too deeply; does one call itself?";
+            let message = "scripts run inside each other too deeply; does one run itself?";
             return Err(Error::data(file, "", message));
         }
         let path = file.to_owned();
@@ -155,66 +74,78 @@ impl Console {
         done.map(|_| Answer::default())
     }
 
-    pub(super) async fn wait(&self, what: For) -> Result<Answer> {
-        match what {
-            For::Time(time) => tokio::time::sleep(time).await,
-            For::Page(most) => {
-                let there = || !self.session.ready_pages().is_empty() && self.session.is_settled();
-                let come = self.until(there);
-                match most {
-                    None => come.await,
-                    Some(most) => tokio::time::timeout(most, come).await.map_err(|_| {
-                        let seconds = most.as_secs_f64();
-                        Error::NotFound(format!("no page has connected within {seconds} s"))
-                    })?,
-                }
+    async fn wait(&self, arguments: Arguments) -> Result<Answer> {
+        let seconds = |text: &str| {
+            let seconds = text.parse().ok();
+            let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            time.ok_or_else(|| arguments.misuse())
+        };
+        match arguments.words()[..] {
+            ["idle"] => self.wait_until_idle().await,
+            ["page"] => self.wait_for_page().await,
+            ["page", most] => {
+                let most = seconds(most)?;
+                tokio::time::timeout(most, self.wait_for_page()).await.map_err(|_| {
+                    let seconds = most.as_secs_f64();
+                    Error::NotFound(format!("no page has connected within {seconds} s"))
+                })?;
             }
-            For::Idle => {
-                let quiet = |page: &crate::session::Page| {
-                    page.busy() == 0 && page.known().last_request + QUIET <= Instant::now()
-                };
-                let since = Instant::now();
-                let idle = || {
-                    // What was just asked for makes the pages ask in turn.
-                    since.elapsed() >= QUIET
-                        && self.session.is_settled()
-                        && self.session.pages().iter().all(quiet)
-                };
-                self.until(idle).await;
-            }
+            [time] => tokio::time::sleep(seconds(time)?).await,
+            _ => return Err(arguments.misuse()),
         }
         Ok(Answer::default())
     }
 
-    async fn until(&self, come: impl Fn() -> bool) {
-        while !come() {
-            tokio::time::sleep(GLANCE).await;
+    /// Waits for a page that shows the session.
+    async fn wait_for_page(&self) {
+        self.until(|| !self.session.ready_pages().is_empty() && self.session.is_settled()).await;
+    }
+
+    /// Waits until all pages show the session and request nothing more.
+    async fn wait_until_idle(&self) {
+        let quiet =
+            |page: &Page| page.busy() == 0 && page.known().last_request + QUIET <= Instant::now();
+        let since = Instant::now();
+        self.until(|| {
+            // Pages take a moment to request what the last command made necessary.
+            since.elapsed() >= QUIET
+                && self.session.is_settled()
+                && self.session.pages().iter().all(quiet)
+        })
+        .await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool) {
+        while !holds() {
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    pub(super) fn follow(&self, topics: Vec<Topic>) -> Answer {
-        let words: Vec<_> = topics.iter().map(|topic| topic.word()).collect();
-        let said = match words.is_empty() {
-            true => "following nothing".to_owned(),
-            false => format!("following {}", words.join(", ")),
+    async fn echo(&self, arguments: Arguments) -> Result<Answer> {
+        Ok(Answer::say(arguments.text()))
+    }
+
+    async fn subscribe(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let topics = match words[..] {
+            [] => return Err(arguments.misuse()),
+            ["none"] => Vec::new(),
+            _ => words.iter().map(|word| topic(word)).collect::<Result<_>>()?,
         };
         self.topics.send_replace(topics);
-        Answer::say(said)
+        Ok(Answer::say(format!("subscribed to {}", words.join(", "))))
+    }
+
+    async fn quit(&mut self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
+        self.quit = true;
+        Ok(Answer::default())
     }
 }
 
-pub(super) fn help(verb: Option<&str>) -> Result<Answer> {
-    if let Some(verb) = verb {
-        let message = || Error::NotFound(format!("no command is called '{verb}'"));
-        let info = info(verb).ok_or_else(message)?;
-        return Ok(Answer::say(format!("{}\n    {}", info.usage, info.about)));
-    }
-    let rows = command::COMMANDS.iter().flat_map(|(group, infos)| {
-        let row = move |(at, info): (usize, &Info)| {
-            let group = if at == 0 { *group } else { "" };
-            vec![json!(group), json!(info.usage), json!(info.about)]
-        };
-        infos.iter().enumerate().map(row)
-    });
-    Ok(Answer::table(&["", "command", "what it does"], rows.collect(), ""))
+fn topic(word: &str) -> Result<Topic> {
+    Topic::from_word(word).ok_or_else(|| {
+        let known: Vec<_> = Topic::ALL.iter().map(|(_, word, _)| *word).collect();
+        Error::Input(format!("no topic is called '{word}'; there are {}", known.join(", ")))
+    })
 }

@@ -1,91 +1,97 @@
 //! Commands about workspaces.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{Arg, Command, Info};
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use crate::error::{Error, Result};
+use futures_util::FutureExt;
 use serde_json::json;
 use std::path::Path;
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "save NAME",
-        about: "save charts and place as a workspace",
-        takes: &[Arg::Workspace],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Save(rest.into()))),
+        about: "save charts and region as a workspace",
+        arguments: &[Arg::Workspace],
+        run: |console, arguments| console.save(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "workspaces",
         about: "list the saved workspaces",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Workspaces)),
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.workspaces(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "open NAME",
-        about: "show a saved workspace instead of what is shown",
-        takes: &[Arg::Workspace],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Open(rest.into()))),
+        about: "replace charts and region with those of a saved workspace",
+        arguments: &[Arg::Workspace],
+        run: |console, arguments| console.open(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "delete NAME",
         about: "delete a saved workspace",
-        takes: &[Arg::Workspace],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Delete(rest.into()))),
+        arguments: &[Arg::Workspace],
+        run: |console, arguments| console.delete(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "export FILE",
-        about: "write charts and place to a new file, as EpiViz writes workspaces",
-        takes: &[Arg::File],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Export(rest.into()))),
+        about: "write charts and region to a new file in EpiViz's workspace format",
+        arguments: &[Arg::File],
+        run: |console, arguments| console.export(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "import FILE",
-        about: "show a workspace of EpiViz from a file instead of what is shown",
-        takes: &[Arg::File],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Import(rest.into()))),
+        about: "replace charts and region with those of an EpiViz workspace file",
+        arguments: &[Arg::File],
+        run: |console, arguments| console.import(arguments).boxed(),
     },
 ];
 
 impl Console {
-    pub(super) async fn save(&self, name: &str) -> Result<Answer> {
+    async fn save(&self, arguments: Arguments) -> Result<Answer> {
+        let name = arguments.needed_text()?;
         self.session.save_as(name).await?;
-        let charts = self.session.charts().len();
-        Ok(Answer::say(format!("saved '{name}' with {charts} charts")))
+        Ok(Answer::say(format!("saved '{name}' with {}", self.count_of_charts())))
     }
 
-    pub(super) async fn workspaces(&self) -> Result<Answer> {
+    async fn workspaces(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let known = self.session.workspaces().await?;
         let rows = known.into_iter().map(|known| {
             let saved = age(known.changed);
             vec![json!(known.id), json!(known.name), json!(saved), json!(known.content.len())]
         });
-        let empty = "no workspace is saved; 'save NAME' saves one";
+        let empty = "there are no workspaces; 'save NAME' saves one";
         Ok(Answer::table(&["id", "name", "saved", "bytes"], rows.collect(), empty))
     }
 
-    pub(super) async fn open(&self, name: &str) -> Result<Answer> {
+    async fn open(&self, arguments: Arguments) -> Result<Answer> {
+        let name = arguments.needed_text()?;
         self.session.open(name).await?;
         Ok(self.opened(name))
     }
 
-    pub(super) async fn delete(&self, name: &str) -> Result<Answer> {
+    async fn delete(&self, arguments: Arguments) -> Result<Answer> {
+        let name = arguments.needed_text()?;
         self.session.delete(name).await?;
         Ok(Answer::say(format!("deleted '{name}'")))
     }
 
-    pub(super) async fn export(&self, file: &Path) -> Result<Answer> {
+    async fn export(&self, arguments: Arguments) -> Result<Answer> {
+        let file = Path::new(arguments.needed_text()?);
         let text = format!("{:#}\n", self.session.export());
         let path = file.to_owned();
         blocking(file, move || {
             use std::io::Write;
-            // What is there is not lost by a slip.
+            // An existing file is not overwritten by mistake.
             std::fs::File::create_new(path)?.write_all(text.as_bytes())
         })
         .await?;
         Ok(Answer::say(format!("wrote {}", file.display())))
     }
 
-    pub(super) async fn import(&self, file: &Path) -> Result<Answer> {
+    async fn import(&self, arguments: Arguments) -> Result<Answer> {
+        let file = Path::new(arguments.needed_text()?);
         let path = file.to_owned();
         let text = blocking(file, move || std::fs::read_to_string(path)).await?;
         self.session.import(&text).await?;
@@ -93,14 +99,18 @@ impl Console {
     }
 
     fn opened(&self, what: &str) -> Answer {
-        Answer::say(match self.session.charts().len() {
-            1 => format!("{what}: 1 chart"),
-            many => format!("{what}: {many} charts"),
-        })
+        Answer::say(format!("opened {what} with {}", self.count_of_charts()))
+    }
+
+    fn count_of_charts(&self) -> String {
+        match self.session.charts().len() {
+            1 => "1 chart".to_owned(),
+            many => format!("{many} charts"),
+        }
     }
 }
 
-/// Does work with a file where it may block.
+/// Runs work on a file on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(
     file: &Path,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

@@ -65,10 +65,8 @@ actions! {
     Redraw -> Value = "redraw": "draws all charts again",
     GetCurrentLocation -> WireRegion = "getCurrentLocation": "asks where the page looks",
     SetChartSettings -> Value = "setChartSettings": "changes settings and colours of a chart",
-    GetChartSettings -> Value = "getChartSettings": "asks for the settings that charts have",
     GetAvailableCharts -> Value = "getAvailableCharts": "asks for the chart types",
     PrintWorkspace -> Value = "printWorkspace": "saves the page or a chart as a picture",
-    LoadWorkspace (false) -> Value = "loadWorkspace": "opens a saved workspace (pages of version 5)",
     WriteMsg (false) -> Value = "writeMsg": "shows a message",
 }
 
@@ -219,14 +217,6 @@ pub struct SetChartSettings {
     pub color_map: Vec<String>,
 }
 
-/// Asks for the settings that charts have: pages answer with all chart types.
-#[derive(Debug, Serialize)]
-pub struct GetChartSettings {
-    /// The page's id for a chart.
-    #[serde(rename = "chartId")]
-    pub chart: String,
-}
-
 /// Asks for the chart types that the page can draw.
 #[derive(Debug, Serialize)]
 pub struct GetAvailableCharts {}
@@ -248,14 +238,6 @@ pub struct PrintWorkspace {
 impl PrintWorkspace {
     /// The id of the element that holds all charts.
     pub const WHOLE: &'static str = "pagemain";
-}
-
-/// Opens a saved workspace.
-#[derive(Debug, Serialize)]
-pub struct LoadWorkspace {
-    /// Its id.
-    #[serde(rename = "workspaceId")]
-    pub workspace: String,
 }
 
 /// Shows a message.

@@ -250,7 +250,7 @@ async fn data_come_change_and_go() {
     page.until(|shown| shown.answers.iter().any(|a| a["data"]["values"]["start"] == json!([6])))
         .await;
     std::fs::write(&file, "chr1\t5\t9\tx\nchr1\t50\t90\ty\n").unwrap();
-    assert_eq!(console.does("reload mine").await, "opened again: mine");
+    assert_eq!(console.does("reload mine").await, "reloaded mine");
     assert!(console.does("measurements mine").await.contains("blocks     2"));
     let cleared = ["clearDatasourceGroupCache", "redraw"];
     page.until(|shown| shown.asked.windows(2).any(|asked| asked == cleared)).await;
@@ -290,7 +290,7 @@ async fn one_page_of_several_is_used() {
             ["flushCache", "redraw", "clearDatasourceGroupCache", "redraw", "redraw"]
         );
     }
-    assert_eq!(console.does("say hello").await, "said on 1 page");
+    assert_eq!(console.does("say hello").await, "shown on 1 page");
     assert!(!one.now().asked.contains(&"writeMsg".to_owned()));
     let pages = console.does("pages").await;
     assert!(pages.contains("EpiViz") && pages.lines().count() == 3, "{pages}");
@@ -349,7 +349,7 @@ async fn a_script_ends_at_its_first_failure_with_the_line() {
     let file = endpoint.file("loop.txt");
     std::fs::write(&file, format!("echo in\nsource {file}\n")).unwrap();
     let (ended, said) = run(&mut console, &format!("source {file}")).await;
-    assert!(ended.unwrap_err().contains("does one call itself?"));
+    assert!(ended.unwrap_err().contains("does one run itself?"));
     assert_eq!(said.split('|').count(), 16);
     assert!(console.fails("wait page 0.05").await.contains("within 0.05 s"));
 }
@@ -427,7 +427,7 @@ async fn consoles_of_named_sessions_drive_their_own_pages() {
     assert!(endpoint.session.charts().is_empty());
     // Data are those of all: the charts of every session go with them.
     let mut console = endpoint.console();
-    assert!(console.does("unload genes").await.contains("nor drawing 1 chart"));
+    assert!(console.does("unload genes").await.contains("removed 1 chart"));
     assert!(lab.now().charts.is_empty());
 }
 

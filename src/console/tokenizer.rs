@@ -1,7 +1,7 @@
-//! Lines into commands, commands into words.
+//! Splits lines into commands, and commands into words.
 
 /// The commands of a line: separated by `;` outside quotes, without comments. A comment begins
-/// with a `#` that stands alone or begins the command; `#1f77b4` is a colour.
+/// with a `#` that is a word of its own or the first character of a command; `#1f77b4` is a colour.
 pub(super) fn commands(line: &str) -> Vec<&str> {
     let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);
     let mut before = ' ';
@@ -31,7 +31,7 @@ pub(super) fn commands(line: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The words of a command; quotes hold blanks together.
+/// The words of a command; quotes keep blanks in a word.
 pub(super) fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for char in command.chars() {
@@ -51,9 +51,10 @@ pub(super) fn words(command: &str) -> Vec<String> {
 
 /// A word as it must be typed.
 pub(super) fn quoted(word: &str) -> String {
-    match word.contains(|c: char| c.is_whitespace() || c == ';') {
-        true => format!("\"{word}\""),
-        false => word.to_owned(),
+    if word.contains(|c: char| c.is_whitespace() || c == ';') {
+        format!("\"{word}\"")
+    } else {
+        word.to_owned()
     }
 }
 

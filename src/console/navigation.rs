@@ -1,128 +1,92 @@
-//! Commands about where pages look.
+//! Commands about the region that pages show.
 
-use super::Console;
 use super::answer::Answer;
-use super::command::{Arg, Command, Info};
-use super::data::one;
+use super::command::{Arg, Arguments, Command};
+use super::state::Console;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences, bases};
+use futures_util::FutureExt;
 use serde_json::json;
 use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long each region of a slideshow is shown, if nothing else is said.
+/// How long a slideshow shows each region, unless `every` is given.
 const SLIDE: Duration = Duration::from_secs(3);
-/// Around a gene, at least.
+/// Bases shown on either side of a gene, at least.
 const LEAST_FLANK: u32 = 500;
 
-pub(super) const COMMANDS: &[Info] = &[
-    Info {
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
         usage: "go REGION|GENE",
         about: "show chr11:101,407,173-103,922,435, 11:101m-104m, chr1, TP53, TP53 +-5kb, or a \
                 bookmark",
-        takes: &[Arg::Place],
-        read: |words, rest| Ok((!words.is_empty()).then(|| Command::Go(rest.into()))),
+        arguments: &[Arg::Place],
+        run: |console, arguments| console.go(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "zoom in|out [FACTOR]",
-        about: "show less or more around the middle; the factor is 2 if none is given",
-        takes: &[Arg::Words(&["in", "out"]), Arg::Free],
-        read: |words, _| {
-            let (way, factor) = match words {
-                [way] => (way, Some(2.0)),
-                [way, factor] => (way, positive(factor)),
-                _ => return Ok(None),
-            };
-            Ok(match *way {
-                "in" => factor.map(|factor| Command::Zoom(1.0 / factor)),
-                "out" => factor.map(Command::Zoom),
-                _ => None,
-            })
-        },
+        about: "zoom around the middle, by a factor of 2 unless another is given",
+        arguments: &[Arg::Words(&["in", "out"]), Arg::Free],
+        run: |console, arguments| console.zoom(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "pan left|right [FRACTION]",
-        about: "move by a fraction of what is shown; half of it if none is given",
-        takes: &[Arg::Words(&["left", "right"]), Arg::Free],
-        read: |words, _| {
-            let (way, part) = match words {
-                [way] => (way, Some(0.5)),
-                [way, part] => (way, positive(part)),
-                _ => return Ok(None),
-            };
-            Ok(match *way {
-                "left" => part.map(|part| Command::Pan(-part)),
-                "right" => part.map(Command::Pan),
-                _ => None,
-            })
-        },
+        about: "move by a fraction of the view, half of it unless another is given",
+        arguments: &[Arg::Words(&["left", "right"]), Arg::Free],
+        run: |console, arguments| console.pan(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "where",
-        about: "tell where the pages look",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Where)),
+        about: "show the region that each page is at",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.whereabouts(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "back",
-        about: "return to where the last 'go', 'zoom' or 'pan' left from",
-        takes: &[Arg::Free],
-        read: |words, _| Ok(words.is_empty().then_some(Command::Back)),
+        about: "return to the region before the last 'go', 'zoom' or 'pan'",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.back(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "slideshow FILE.bed [N] [every SECONDS]",
         about: "show the first N regions of a file, or all, one after the other",
-        takes: &[Arg::File, Arg::Words(&["every"]), Arg::Free],
-        read: |words, _| {
-            let (front, every) = match words {
-                [front @ .., "every", seconds] => match positive(seconds) {
-                    Some(seconds) => (front, Duration::try_from_secs_f64(seconds).ok()),
-                    None => return Ok(None),
-                },
-                front => (front, Some(SLIDE)),
-            };
-            Ok(match (front, every) {
-                ([file], Some(every)) => Some(Command::Slideshow(file.into(), None, every)),
-                ([file, count], Some(every)) => {
-                    let count = count.parse().ok();
-                    count.map(|count| Command::Slideshow(file.into(), Some(count), every))
-                }
-                _ => None,
-            })
-        },
+        arguments: &[Arg::File, Arg::Words(&["every"]), Arg::Free],
+        run: |console, arguments| console.slideshow(arguments).boxed(),
     },
-    Info {
+    Command {
         usage: "bookmark [NAME]",
-        about: "give the place a name that 'go' understands; list the names",
-        takes: &[Arg::Free],
-        read: |words, _| {
-            Ok(match words {
-                [] => Some(Command::Bookmark(None)),
-                words => one(words).map(|name| Command::Bookmark(Some(name))),
-            })
-        },
+        about: "give the region a name that 'go' accepts; without NAME, list the bookmarks",
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.bookmark(arguments).boxed(),
     },
 ];
+
+/// A direction, and the number after it if there is one.
+fn amount(arguments: &Arguments, usual: f64) -> Result<(&str, f64)> {
+    match arguments.words()[..] {
+        [direction] => Ok((direction, usual)),
+        [direction, number] => Ok((direction, positive(number).ok_or_else(|| arguments.misuse())?)),
+        _ => Err(arguments.misuse()),
+    }
+}
 
 fn positive(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite())
 }
 
 impl Console {
-    pub(super) async fn go(&self, text: &str) -> Result<Answer> {
-        let (region, name) = self.find(text).await?;
+    async fn go(&self, arguments: Arguments) -> Result<Answer> {
+        let (region, name) = self.find(arguments.needed_text()?).await?;
         self.show(&region, name.as_deref()).await
     }
 
     async fn show(&self, region: &Region, name: Option<&str>) -> Result<Answer> {
-        self.session.go(region, self.used).await?;
+        self.session.go(region, self.page).await?;
         let name = name.map_or(String::new(), |name| format!("{name}, "));
-        let later = match self.session.ready_pages().is_empty() {
-            true => " (when a page connects)",
-            false => "",
-        };
+        let later =
+            if self.session.ready_pages().is_empty() { " (when a page connects)" } else { "" };
         Ok(Answer::say(format!("showing {name}{region}{later}"))
             .with(json!({"region": region.to_string()})))
     }
@@ -178,9 +142,27 @@ impl Console {
         listing.locate(&wide).unwrap_or(wide)
     }
 
-    /// Moves and stretches what is shown, as far as the sequence goes.
-    pub(super) async fn step(&self, factor: f64, shift: f64) -> Result<Answer> {
-        let place = self.session.place(self.used).await?;
+    async fn zoom(&self, arguments: Arguments) -> Result<Answer> {
+        let (direction, factor) = amount(&arguments, 2.0)?;
+        match direction {
+            "in" => self.step(1.0 / factor, 0.0).await,
+            "out" => self.step(factor, 0.0).await,
+            _ => Err(arguments.misuse()),
+        }
+    }
+
+    async fn pan(&self, arguments: Arguments) -> Result<Answer> {
+        let (direction, fraction) = amount(&arguments, 0.5)?;
+        match direction {
+            "left" => self.step(1.0, -fraction).await,
+            "right" => self.step(1.0, fraction).await,
+            _ => Err(arguments.misuse()),
+        }
+    }
+
+    /// Scales the view by `factor` and moves it by `shift` of its width, within its sequence.
+    async fn step(&self, factor: f64, shift: f64) -> Result<Answer> {
+        let place = self.session.place(self.page).await?;
         let state = self.session.state();
         let listing = self.session.provider.catalog.listing();
         let served = listing.sequences().get(&place.sequence).map(|sequence| sequence.length);
@@ -189,7 +171,8 @@ impl Console {
         self.show(&region, None).await
     }
 
-    pub(super) async fn whereabouts(&self) -> Result<Answer> {
+    async fn whereabouts(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         if self.session.ready_pages().is_empty() {
             let place = self.session.state().place.and_then(|place| place.region());
             return match place {
@@ -200,7 +183,7 @@ impl Console {
                 None => self.session.place(None).await.map(|_| Answer::default()),
             };
         }
-        let places = self.session.whereabouts(self.used).await?;
+        let places = self.session.whereabouts(self.page).await?;
         let rows = places.into_iter().map(|(page, place)| {
             let bases = place.as_ref().map(Region::len);
             let place = place.map_or("nowhere yet".into(), |place| place.to_string());
@@ -209,14 +192,15 @@ impl Console {
         Ok(Answer::table(&["page", "region", "bases"], rows.collect(), ""))
     }
 
-    pub(super) async fn back(&self) -> Result<Answer> {
+    async fn back(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
         let place = self.session.back().await?.region();
         let place = place.map_or(String::new(), |place| place.to_string());
         Ok(Answer::say(format!("back at {place}")).with(json!({"region": place})))
     }
 
-    pub(super) async fn bookmark(&self, name: Option<&str>) -> Result<Answer> {
-        let Some(name) = name else {
+    async fn bookmark(&self, arguments: Arguments) -> Result<Answer> {
+        if arguments.words().is_empty() {
             let bookmarks = self.session.state().bookmarks;
             let rows = bookmarks.iter().map(|(name, place)| {
                 let region = place.region().map(|region| region.to_string());
@@ -224,17 +208,26 @@ impl Console {
             });
             let empty = "there are no bookmarks; 'bookmark NAME' makes one";
             return Ok(Answer::table(&["name", "region"], rows.collect(), empty));
-        };
-        let place = self.session.bookmark(name, self.used).await?;
+        }
+        let name = arguments.one()?;
+        let place = self.session.bookmark(name, self.page).await?;
         Ok(Answer::say(format!("'go {name}' now shows {place}")))
     }
 
-    pub(super) async fn slideshow(
-        &self,
-        file: &Path,
-        count: Option<usize>,
-        every: Duration,
-    ) -> Result<Answer> {
+    async fn slideshow(&self, arguments: Arguments) -> Result<Answer> {
+        let words = arguments.words();
+        let (front, every) = match words[..] {
+            [ref front @ .., "every", seconds] => {
+                let seconds = positive(seconds).ok_or_else(|| arguments.misuse())?;
+                (front, Duration::try_from_secs_f64(seconds).map_err(|_| arguments.misuse())?)
+            }
+            ref front => (front, SLIDE),
+        };
+        let (file, count) = match *front {
+            [file] => (Path::new(file), None),
+            [file, count] => (Path::new(file), Some(arguments.number(count)?)),
+            _ => return Err(arguments.misuse()),
+        };
         let path = file.to_owned();
         let read = tokio::task::spawn_blocking(move || slides(&path, count));
         let slides = read.await.map_err(|stopped| Error::Bug(stopped.to_string()))??;
@@ -245,7 +238,7 @@ impl Console {
                     let message = format!("{region} lies on no sequence that is served");
                     Error::data(file, "", message)
                 })?;
-            self.session.go(&region, self.used).await?;
+            self.session.go(&region, self.page).await?;
             (self.say)(Answer::say(format!("{} of {many}: {region} {name}", at + 1).trim_end()));
             if at + 1 < many {
                 tokio::time::sleep(every).await;
