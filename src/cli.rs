@@ -1,29 +1,33 @@
-//! The command line, and what it sets in motion.
+//! The command line, and the programs behind its words.
 
+mod arguments;
+mod assembly;
 mod attach;
+mod browser;
 mod commands;
 mod config;
 mod demo;
-mod errand;
+mod file_options;
 mod inspect;
 mod install;
-mod open;
+mod logging;
+mod oneshot;
 mod options;
 mod progress;
 mod query;
+mod script;
 mod serve;
 mod state;
 
 pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};
 
-use crate::error::Error;
+use script::ScriptFailed;
 use std::process::ExitCode;
 
-/// Does what the program's arguments ask, until it is done; what went wrong is told on standard
-/// error.
+/// Runs the program with its arguments; errors go to standard error.
 ///
-/// All of the program is here: what a program awaits is compiled where it is awaited, which in
-/// `main.rs` would come after the library instead of beside its parts.
+/// The program is in the library because futures are compiled where they are awaited: in `main.rs`
+/// that would be after the library instead of in parallel with its parts.
 pub fn run() -> ExitCode {
     let task = match Cli::read(std::env::args_os().collect()) {
         Ok(cli) => cli.task(),
@@ -42,31 +46,15 @@ pub fn run() -> ExitCode {
         match task {
             Task::Serve(options) => serve::serve(*options).await,
             Task::Attach(options) => attach::attach(options).await,
-            errand => errand.run(),
+            oneshot => oneshot.run(),
         }
     });
-    // A prompt may still sit in a read; it does not keep us.
+    // The thread of the prompt may still be reading the terminal; it is not waited for.
     runtime.shutdown_background();
     result.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("epivizrs: {error}");
-    match error.is::<ScriptFailed>() {
-        true => ExitCode::from(ScriptFailed::CODE),
-        false => ExitCode::FAILURE,
-    }
-}
-
-/// A script's command failed: the exit code is another than for what could not be started.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct ScriptFailed(#[source] Error);
-
-impl ScriptFailed {
-    const CODE: u8 = 3;
-}
-
-fn on_terminal() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stdin())
+    if error.is::<ScriptFailed>() { ScriptFailed::CODE.into() } else { ExitCode::FAILURE }
 }

@@ -1,8 +1,8 @@
-//! `epivizrs attach`: commands for an endpoint that runs already.
+//! `epivizrs attach`: commands for an endpoint that is already running.
 
 use super::options::AttachOptions;
-use super::state::{history_file, read_script};
-use super::{ScriptFailed, on_terminal};
+use super::script::{ScriptFailed, on_terminal, read_script};
+use super::state::history_file;
 use crate::console::{self, Attach};
 use crate::error::Error;
 use anyhow::{Result, bail};
@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 /// Runs the commands, or prompts for them at a terminal.
 ///
 /// # Errors
-/// [`ScriptFailed`] with the first command that failed; nobody answers at the address.
+/// [`ScriptFailed`] with the first command that failed; nothing answers at the address.
 pub(super) async fn attach(options: AttachOptions) -> Result<()> {
     let script = match &options.script.script {
         Some(path) => Some(read_script(path).await?),

@@ -1,8 +1,8 @@
-//! Where commands come from while epivizrs serves: a script, or the terminal.
+//! The commands of a running endpoint: from a script, or from the terminal.
 
 use super::options::Options;
-use super::state::{history_file, read_script};
-use super::{ScriptFailed, on_terminal};
+use super::script::{ScriptFailed, on_terminal, read_script};
+use super::state::history_file;
 use crate::console::{self, Answer, Console, Ending, Runs, follow};
 use crate::session::Session;
 use anyhow::Result;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the script, or prompts at a terminal; then ends the serving, unless it is to go on.
+/// Runs the script, or prompts at a terminal; then stops the endpoint, unless it is to stay.
 pub(super) async fn command(
     session: Arc<Session>,
     options: &Options,
@@ -54,7 +54,7 @@ async fn script(console: &mut Console, path: &Path) -> Result<Ending> {
     Ok(console.script(&text, &name).await.map_err(ScriptFailed)?)
 }
 
-/// Whether commands are typed here. Standard input that is no terminal is never read.
+/// Whether to prompt for commands. Standard input is read only if it is a terminal.
 pub(super) fn prompts(options: &Options) -> bool {
     !options.no_prompt && options.script.script.is_none() && on_terminal()
 }
@@ -79,7 +79,7 @@ impl Runs for Typed {
 fn show(json: bool, result: &crate::error::Result<Answer>) {
     match (json, result) {
         (false, result) => console::screen(result),
-        // Commands that only do something have nothing to print.
+        // Commands without an answer print nothing.
         (true, Ok(answer)) if *answer == Answer::default() => {}
         (true, result) => console::print_line(&console::to_json(result).to_string()),
     }

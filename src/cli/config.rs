@@ -1,5 +1,5 @@
-//! `--config`: what the command line can say, in a file. Read as they are: TOML of our own,
-//! epivizFileServer's JSON, and a UCSC track hub on this machine.
+//! `--config`: options and sources in a file. Three formats are read: our own TOML,
+//! epivizFileServer's JSON, and UCSC track hubs on this machine.
 
 mod file_server;
 mod hub;
@@ -13,42 +13,44 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What a file says.
+/// The content of a configuration file.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    /// As they would be typed.
+    /// Options as they would be typed.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
 }
 
-/// Reads a configuration file; paths in it start from its folder.
+/// Reads a configuration file; its paths are relative to its folder.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Data`] for what it must not say, with the line.
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] for a mistake in it, with the line.
 pub(super) fn read(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
     let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let is_hub = first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='));
-    match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
-        true => file_server::read(path, &text),
-        false if is_hub => hub::read(path, &text),
-        false => Toml { path, text: &text }.read(),
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        file_server::read(path, &text)
+    } else if is_hub {
+        hub::read(path, &text)
+    } else {
+        Toml { path, text: &text }.read()
     }
 }
 
-/// The file that a text in a configuration names.
+/// The path that a configuration file names.
 ///
 /// # Errors
-/// [`Error::Data`] for an address elsewhere.
+/// [`Error::Data`] for an address on another machine.
 fn local(config: &Path, place: String, name: &str) -> Result<PathBuf> {
     let name = name.strip_prefix("file://").unwrap_or(name);
-    match name.contains("://") {
-        true => Err(Error::data(config, place, format!("'{name}' is not a file on this machine"))),
-        false => Ok(config.parent().unwrap_or(Path::new("")).join(name)),
+    if name.contains("://") {
+        return Err(Error::data(config, place, format!("'{name}' is not a file on this machine")));
     }
+    Ok(config.parent().unwrap_or(Path::new("")).join(name))
 }
 
-/// A file of our own: options by their names, and a `[[source]]` for each source.
+/// A file of our own format: options by their names, and a `[[source]]` for each source.
 struct Toml<'a> {
     path: &'a Path,
     text: &'a str,
@@ -80,7 +82,7 @@ impl Toml<'_> {
         Ok(config)
     }
 
-    /// An option as it would be typed.
+    /// An option, as it would be typed.
     fn argument(&self, command: &Command, (key, value): Entry<'_>) -> Result<Vec<String>> {
         let name = &**key.get_ref();
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
@@ -94,10 +96,12 @@ impl Toml<'_> {
             (ArgAction::SetTrue, DeValue::Boolean(on)) => {
                 Ok(on.then(|| format!("--{name}")).into_iter().collect())
             }
-            (ArgAction::SetTrue, _) => Err(self.error(at, format!("{name} is true or false"))),
+            (ArgAction::SetTrue, _) => Err(self.error(at, format!("{name} must be true or false"))),
             (ArgAction::Count, value) => {
                 let times = self.text_of(at, value)?.parse::<usize>().ok().filter(|n| *n <= 9);
-                let times = times.ok_or_else(|| self.error(at, format!("{name} is a number")))?;
+                let times = times.ok_or_else(|| {
+                    self.error(at, format!("{name} must be a number from 0 to 9"))
+                })?;
                 Ok(vec![format!("--{name}"); times])
             }
             (ArgAction::Append, DeValue::Array(values)) => values
@@ -108,14 +112,11 @@ impl Toml<'_> {
         }
     }
 
-    /// A text; if it names a file from this one's folder, that file.
+    /// A text; if it is the path of a file relative to the configuration, that path.
     fn file_or_text(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let text = self.text_of(value.span().start, value.get_ref())?;
         let beside = self.path.parent().unwrap_or(Path::new("")).join(&text);
-        match beside.is_file() {
-            true => Ok(beside.to_string_lossy().into_owned()),
-            false => Ok(text),
-        }
+        if beside.is_file() { Ok(beside.to_string_lossy().into_owned()) } else { Ok(text) }
     }
 
     fn source(&self, source: &Spanned<DeValue<'_>>) -> Result<Spec> {
@@ -146,7 +147,9 @@ impl Toml<'_> {
                     }
                 }
                 ("annotation", _) => {
-                    return Err(self.error(at, "annotation is a table: { tissue = \"colon\" }"));
+                    return Err(
+                        self.error(at, "annotation must be a table: { tissue = \"colon\" }")
+                    );
                 }
                 (key, _) if !KEYS.iter().any(|(known, _)| *known == key) => {
                     let known = ["file", "annotation"].into_iter().chain(KEYS.iter().map(|k| k.0));
@@ -190,7 +193,7 @@ impl Toml<'_> {
             DeValue::Float(number) => Ok(number.to_string()),
             DeValue::Boolean(on) => Ok(on.to_string()),
             DeValue::Datetime(time) => Ok(time.to_string()),
-            _ => Err(self.error(at, "expected a single value")),
+            _ => Err(self.error(at, "expected a text, number, date or boolean")),
         }
     }
 
@@ -267,7 +270,7 @@ mod tests {
         assert!(error("[[source]]\nname = 'a'\n").contains("line 1: the source has no file"));
         assert!(error("port = \n").contains("line 1: "));
         assert!(error("[[source]]\nfile='a'\nrange = [5, 1]\n").contains("line 3: range=5:1"));
-        assert!(error("mock = 3\n").contains("mock is true or false"));
+        assert!(error("mock = 3\n").contains("mock must be true or false"));
         assert!(
             error("[[source]]\nfile='https://a/b.bw'\n").contains("not a file on this machine")
         );

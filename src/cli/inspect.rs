@@ -1,68 +1,35 @@
-//! `epivizrs inspect`: what the program makes of a file.
+//! `epivizrs inspect`: what is in a file, and how it would be served.
 
-use super::progress::Bars;
-use super::serve::assembly;
-use crate::catalog::{Catalog, Kind, Listing, Measurement, thousands};
+use super::file_options::FileOptions;
+use crate::catalog::{Kind, Listing, Measurement, thousands};
 use crate::genome::{Region, Sequence};
 use crate::source::formats::format_of;
-use crate::source::{ColumnKind, Context, Level, Shape, Source, Spec, total};
+use crate::source::{ColumnKind, Level, Shape, Source, Spec, total};
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// What `inspect` and `query` open.
-#[derive(Debug, Args)]
-pub(super) struct Beside {
-    /// Assembly, as when serving
-    #[arg(long, value_name = "NAME|FILE")]
-    assembly: Option<String>,
-    /// Annotation whose genes are the rows of a matrix without coordinates
-    #[arg(long, value_name = "SOURCE")]
-    genes: Vec<Spec>,
-}
-
-impl Beside {
-    /// A catalog of the source, and its measurements.
-    ///
-    /// # Errors
-    /// The source, or what stands beside it, cannot be opened.
-    pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
-        let progress = Bars::at_terminal().progress();
-        let context = Context { progress, ..Context::default() };
-        let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
-        let mut added = Vec::new();
-        for specs in [self.genes.clone(), vec![spec.clone()]] {
-            let (measurements, errors) = catalog.load(specs).await;
-            if let Some(error) = errors.into_iter().next() {
-                return Err(error.into());
-            }
-            added = measurements;
-        }
-        Ok((catalog, added))
-    }
-}
-
 /// The options of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// What to inspect
+    /// Files to describe
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<Spec>,
     #[command(flatten)]
-    beside: Beside,
+    file: FileOptions,
 }
 
 impl Inspect {
-    /// What is to be printed: a block of lines for each source.
+    /// The text to print: a block of lines for each source.
     ///
     /// # Errors
     /// A source that cannot be opened.
     pub async fn run(self) -> Result<String> {
         let mut text = String::new();
         for spec in &self.sources {
-            let (catalog, measurements) = self.beside.open(spec).await?;
+            let (catalog, measurements) = self.file.open(spec).await?;
             if !text.is_empty() {
                 text.push('\n');
             }
@@ -74,11 +41,11 @@ impl Inspect {
 
 fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -> Result<String> {
     let path = spec.input.path();
-    let packed = if spec.input.is_packed()? { ", packed" } else { "" };
+    let compressed = if spec.input.is_packed()? { ", compressed" } else { "" };
     let format = format_of(spec)?.name;
-    let mut lines = vec![("format", format!("{format}{packed}"))];
+    let mut lines = vec![("format", format!("{format}{compressed}"))];
     if measurements.is_empty() {
-        return Ok(format!("{}\n  nothing in it can be served\n", path.display()));
+        return Ok(format!("{}\n  it holds nothing that can be served\n", path.display()));
     }
     lines.push(("index", index(spec, format, &*measurements[0].source)));
     for part in measurements.chunk_by(|a, b| a.companion == b.companion) {
@@ -93,25 +60,25 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     Ok(text)
 }
 
-/// Where the index is by which regions are found, if that takes one.
+/// The index by which regions are found, if one is needed.
 fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
     match spec.input.index().map(|path| path.display().to_string()) {
         _ if matches!(format, "bigwig" | "bigbed") => "in the file".to_owned(),
-        Some(path) if source.memory() > 0 => format!("not needed, all is in memory: {path}"),
+        Some(path) if source.memory() > 0 => format!("not needed, all rows are in memory: {path}"),
         Some(path) => path,
-        None if source.memory() == 0 => "none; that of a copy in the cache".to_owned(),
+        None if source.memory() == 0 => "none; the sorted copy in the cache has one".to_owned(),
         None => "none".to_owned(),
     }
 }
 
-/// What is to be said of measurements of one source.
+/// The lines about the measurements of one source.
 fn describe_part(
     measurements: &[Arc<Measurement>],
     listing: &Listing,
 ) -> Vec<(&'static str, String)> {
     let Some(first) = measurements.first() else { return Vec::new() };
     let source = &*first.source;
-    let label = if first.companion.is_some() { "beside it" } else { "served as" };
+    let label = if first.companion.is_some() { "also as" } else { "served as" };
     let mut lines = vec![
         (label, served_as(source.shape()).to_owned()),
         ("sequences", sequences(source, listing)),
@@ -128,7 +95,7 @@ fn describe_part(
         lines.push(("metadata", texts.join(", ")));
     }
     lines.push(("levels", levels(source.shape())));
-    // What is counted from the rows that it stands beside is in memory where those are.
+    // A companion made from the rows of the file is in memory where those are.
     if first.companion.is_none() {
         lines.push(("in memory", bytes(source.memory())));
     }
@@ -140,26 +107,26 @@ fn describe_part(
 
 fn served_as(shape: Shape) -> &'static str {
     match shape {
-        Shape::Dense => "a dense signal: drawn everywhere, at 0 where it has no data",
-        Shape::Sparse => "a sparse signal: points, and nothing between them",
+        Shape::Dense => "a dense signal: a value for every base, 0 where there are no data",
+        Shape::Sparse => "a sparse signal: values at single points, none between them",
         Shape::Features => "features: intervals with columns",
-        Shape::Genes => "genes: intervals with exons, found by name",
-        Shape::Reads => "reads: intervals with columns, in close views only",
+        Shape::Genes => "genes: intervals with exons, searchable by name",
+        Shape::Reads => "reads: intervals with columns, only in narrow views",
     }
 }
 
-/// Has all rows counted, where their number is an estimate until then.
+/// Counts all rows where only an estimate is known.
 fn count(source: &dyn Source) -> Result<()> {
     if !source.is_counted() {
         for sequence in source.sequences() {
-            // Whoever reads any of them has them all counted.
+            // Reading any row of a sequence counts all of them.
             source.read(&Region::new(sequence.name.clone(), 0, 1), Level::Records, &[])?;
         }
     }
     Ok(())
 }
 
-/// The source's sequences by its own names, those with most rows first, and their assembly.
+/// The source's sequences by its own names, those with the most rows first, and their assembly.
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
     let mut named: Vec<(u64, String)> = own
@@ -167,9 +134,10 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
         .map(|sequence| match source.shape() {
             Shape::Dense | Shape::Sparse => {
                 let length = thousands(sequence.length.into());
-                let text = match source.knows_lengths() {
-                    true => format!("{} ({length} bases)", sequence.name),
-                    false => format!("{} (up to base {length})", sequence.name),
+                let text = if source.knows_lengths() {
+                    format!("{} ({length} bases)", sequence.name)
+                } else {
+                    format!("{} (up to base {length})", sequence.name)
                 };
                 (u64::from(sequence.length), text)
             }
@@ -187,28 +155,30 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
     format!("{}, {}: {}{more}", named.len(), belongs(source, listing), most.join(", "))
 }
 
-/// Which assembly the sequences are of, and how that is known.
+/// The assembly of the sequences, and how it is known.
 fn belongs(source: &dyn Source, listing: &Listing) -> String {
     let known = listing.sequences();
     let states = |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
     let name = listing.assembly();
-    match source.knows_lengths() && source.sequences().iter().any(states) {
-        _ if !listing.knows_assembly() => "of no assembly that is built in".to_owned(),
-        true => format!("as long as those of {name}"),
-        false => format!("taken for those of {name}"),
+    if !listing.knows_assembly() {
+        "of no built-in assembly".to_owned()
+    } else if source.knows_lengths() && source.sequences().iter().any(states) {
+        format!("with the lengths of {name}")
+    } else {
+        format!("assumed to be of {name}")
     }
 }
 
-/// How much there is: bases that have data, or rows.
+/// The amount of data: bases with data, or rows.
 fn amount(source: &dyn Source) -> (&'static str, String) {
     if let Shape::Dense | Shape::Sparse = source.shape() {
-        let covered = source.covered().map(|bases| format!("{} have data", thousands(bases)));
-        return ("bases", covered.unwrap_or("how many have data is not stated".to_owned()));
+        let covered = source.covered().map(|bases| format!("{} with data", thousands(bases)));
+        return ("bases", covered.unwrap_or("the number with data is not stated".to_owned()));
     }
     ("rows", thousands(total(source)))
 }
 
-/// A measurement, with what is known of it unless that was said before.
+/// A measurement with those of its annotations that were not `said` before.
 fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) -> String {
     let kind = match measurement.kind {
         Kind::Range => measurement.chart.word().to_owned(),
@@ -238,7 +208,7 @@ fn levels(shape: Shape) -> String {
 
 fn bytes(number: u64) -> String {
     match number {
-        0 => "nothing: read from the file as needed".to_owned(),
+        0 => "nothing: rows are read from the file when needed".to_owned(),
         1..1_000_000 => format!("{} kB", number.div_ceil(1000)),
         _ => format!("{:.1} MB", number as f64 / 1e6),
     }
@@ -252,8 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let beside = Beside { assembly: None, genes: Vec::new() };
-        let inspect = Inspect { sources: vec![Spec::file(path)], beside };
+        let inspect = Inspect { sources: vec![Spec::file(path)], file: FileOptions::default() };
         inspect.run().await.unwrap().lines().skip(1).map(str::to_owned).collect()
     }
 
@@ -265,7 +234,7 @@ mod tests {
             "  format       bed",
             "  index        none",
             "  served as    features: intervals with columns",
-            "  sequences    2, taken for those of hg38: chr1 (2 rows), chr2 (1 row)",
+            "  sequences    2, assumed to be of hg38: chr1 (2 rows), chr2 (1 row)",
             "  rows         3",
             "  measurements peaks (blocks)",
             "               peaks.score (values within 0 to 7)",
@@ -280,13 +249,13 @@ mod tests {
     #[tokio::test]
     async fn lengths_that_a_file_states_are_told_from_those_that_are_guessed() {
         let signal = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
-        let beside = Beside { assembly: None, genes: Vec::new() };
-        let text = Inspect { sources: vec![Spec::file(signal)], beside }.run().await.unwrap();
-        assert!(text.contains("as long as those of hg38: chr11 (135,086,622 bases)"), "{text}");
+        let inspect = Inspect { sources: vec![Spec::file(signal)], file: FileOptions::default() };
+        let text = inspect.run().await.unwrap();
+        assert!(text.contains("with the lengths of hg38: chr11 (135,086,622 bases)"), "{text}");
         assert!(text.contains("  index        in the file\n"), "{text}");
-        assert!(text.contains("  in memory    nothing: read from the file"), "{text}");
+        assert!(text.contains("  in memory    nothing: rows are read from the file"), "{text}");
         let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
-        let told = "  sequences    1, of no assembly that is built in: scaffold (1 row)";
+        let told = "  sequences    1, of no built-in assembly: scaffold (1 row)";
         assert!(lines.iter().any(|line| line == told), "{lines:?}");
     }
 

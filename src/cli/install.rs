@@ -1,10 +1,10 @@
 //! `epivizrs ui install`: a copy of EpiViz in the user's data folder.
 
+use super::state::data_folder;
 use crate::error::Error;
 use crate::server::Epiviz;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,18 +26,14 @@ pub struct Install {
 
 /// Where an installed copy lies; none if the user has no home.
 pub(super) fn folder() -> Option<PathBuf> {
-    let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let of_home =
-        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
-    let data = named("XDG_DATA_HOME").or_else(|| Some(named("HOME")?.join(of_home)))?;
-    Some(data.join("epivizrs").join("epiviz"))
+    Some(data_folder()?.join("epiviz"))
 }
 
 impl Install {
-    /// Fetches a copy, looks whether it can be served, and puts it in the place of an older one.
-    /// Returns what to tell the user.
+    /// Fetches a copy, checks that it can be served, and replaces an older one. Returns a message for
+    /// the user.
     pub(super) fn run(self) -> Result<String> {
-        let folder = folder().context("no folder for data is known; set HOME or XDG_DATA_HOME")?;
+        let folder = folder().context("the data folder is unknown; set HOME or XDG_DATA_HOME")?;
         let new = folder.with_extension("new");
         remove(&new)?;
         let parent = folder.parent().unwrap_or(&folder);
@@ -56,12 +52,12 @@ impl Install {
         remove(&folder)?;
         fs::rename(&new, &folder).map_err(at(&folder))?;
         Ok(format!(
-            "EpiViz from {from} is now in {}\nepivizrs serves it at /epiviz/ from its next start on\n",
+            "EpiViz from {from} is now in {}\nepivizrs serves it at /epiviz/ from the next start\n",
             folder.display()
         ))
     }
 
-    /// Puts a copy into `new`; returns where it is from.
+    /// Puts a copy into `new`; returns its origin.
     fn fetch(&self, new: &Path) -> Result<String> {
         let from = self.from.as_deref().unwrap_or(PUBLIC.0);
         let reference = match (&self.reference, &self.from) {
@@ -77,7 +73,7 @@ impl Install {
                 copy(path, new)?;
             }
             (true, Some(name)) => {
-                bail!("{from} is no git repository, so there is no '{name}' in it; leave out --ref")
+                bail!("{from} is not a git repository, so it has no '{name}'; leave out --ref")
             }
         }
         Ok(reference.map_or(from.to_owned(), |name| format!("{from} ({name})")))
@@ -93,9 +89,9 @@ fn clone(from: &str, reference: Option<&str>, to: &Path) -> Result<()> {
     git.args(["clone", "--quiet", "--depth=1"]);
     git.args(reference.map(|name| format!("--branch={name}")));
     git.arg("--").arg(from).arg(to);
-    // Nobody may be there to type a password, and pictures of the manual may be left out.
+    // There may be nobody to type a password, and large files of its manual are not needed.
     git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_LFS_SKIP_SMUDGE", "1").stdin(Stdio::null());
-    let output = git.output().context("git is needed to fetch EpiViz, and could not be run")?;
+    let output = git.output().context("git could not be run; it is needed to fetch EpiViz")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -104,7 +100,7 @@ fn clone(from: &str, reference: Option<&str>, to: &Path) -> Result<()> {
     remove(&to.join(".git"))
 }
 
-/// Copies a folder without what is hidden and without links, which may lead anywhere.
+/// Copies a folder without hidden files, and without links, which may lead anywhere.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).map_err(at(to))?;
     for entry in fs::read_dir(from).map_err(at(from))? {
@@ -123,7 +119,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What makes an error of the system name its file.
+/// Adds the path to an error of the system.
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::io(path, error)
 }

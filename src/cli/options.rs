@@ -1,28 +1,21 @@
-//! What can be typed.
+//! The options of the command line.
 
-use super::config;
 use super::inspect::Inspect;
 use super::install::Install;
 use super::query::Query;
-use crate::console::LogLines;
 use crate::source::Spec;
-use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::ffi::OsString;
 use std::path::PathBuf;
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 
 /// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Option<Subcommands>,
+    pub(super) command: Option<Subcommands>,
     #[command(flatten)]
-    serve: Options,
+    pub(super) serve: Options,
 }
 
 const AFTER_HELP: &str = "\
@@ -42,19 +35,19 @@ A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d6
   range      LOW:HIGH, the values that charts show";
 
 #[derive(Debug, Subcommand)]
-enum Subcommands {
+pub(super) enum Subcommands {
     /// Serve files (also without this word)
     Serve(Options),
-    /// Give commands to an epivizrs that runs already
+    /// Run commands on an epivizrs that is already running
     Attach(AttachOptions),
-    /// Tell what is in a file and how it would be served
+    /// Describe a file: what it holds and how it would be served
     Inspect(Inspect),
-    /// Print the rows that a page would get of a region
+    /// Print the rows that a page would get for a region
     Query(Query),
-    /// A copy of EpiViz of one's own
+    /// Manage a local copy of EpiViz
     #[command(subcommand)]
     Ui(Ui),
-    /// Print what makes a shell complete the options: 'epivizrs completions bash'
+    /// Print completions for a shell: 'epivizrs completions bash'
     Completions {
         /// The shell
         shell: Shell,
@@ -64,19 +57,19 @@ enum Subcommands {
 }
 
 #[derive(Debug, Subcommand)]
-enum Ui {
-    /// Fetch a copy of EpiViz with git; from then on it is served at /epiviz/
+pub(super) enum Ui {
+    /// Fetch a copy of EpiViz with git; it is served at /epiviz/ from then on
     Install(Install),
 }
 
-/// What the command line asks for.
+/// A task that the command line asks for.
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
     Serve(Box<Options>),
-    /// Give commands to an endpoint that runs.
+    /// Run commands on a running endpoint.
     Attach(AttachOptions),
-    /// Tell what is in files.
+    /// Describe files.
     Inspect(Inspect),
     /// Print rows.
     Query(Box<Query>),
@@ -91,28 +84,28 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Where it runs; with /ws/NAME, the session of that name
+    /// Its address, such as lab:9000; with /ws/NAME, the session of that name
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
-    /// Run this command, or several separated by ';', and end; may be repeated
+    /// Run a command, or several separated by ';', and exit; may be repeated
     #[arg(short, long, value_name = "COMMAND")]
     pub command: Vec<String>,
-    /// How commands are run
+    /// Scripts and their output
     #[command(flatten)]
     pub script: ScriptOptions,
-    /// Go on after failed commands
+    /// Continue after commands that fail
     #[arg(long)]
     pub keep_going: bool,
 }
 
-/// How commands are run.
+/// Scripts and their output.
 #[derive(Debug, Args)]
 pub struct ScriptOptions {
-    /// Run the commands of a file ('-' for standard input), then end; the first failure ends with
-    /// exit code 3, unless --keep-going
+    /// Run the commands of a file ('-' for standard input), then exit; stops at the first error with
+    /// exit code 3, unless --keep-going is given
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
-    /// Stay after the script, until Ctrl-C
+    /// Keep running after the script, until Ctrl-C
     #[arg(long)]
     pub stay: bool,
     /// Print answers as lines of JSON
@@ -121,36 +114,7 @@ pub struct ScriptOptions {
 }
 
 impl Cli {
-    /// Reads the command line, and the configuration file that it names.
-    ///
-    /// # Errors
-    /// The configuration file cannot be read, or says what the command line cannot.
-    pub fn read(mut line: Vec<OsString>) -> Result<Self> {
-        let mut cli = Cli::parse_from(&line);
-        let Some(path) = cli.options_mut().and_then(|options| options.config.take()) else {
-            return Ok(cli);
-        };
-        let config = config::read(&path)?;
-        // What comes later wins: the file's options stand before those that were typed.
-        let first = if line.get(1).is_some_and(|word| word == "serve") { 2 } else { 1 };
-        line.splice(first..first, config.arguments.into_iter().map(OsString::from));
-        let mut cli = Cli::try_parse_from(&line)
-            .map_err(|error| anyhow!("{}: {}", path.display(), first_line(&error.to_string())))?;
-        if let Some(options) = cli.options_mut() {
-            options.sources.splice(0..0, config.sources);
-        }
-        Ok(cli)
-    }
-
-    fn options_mut(&mut self) -> Option<&mut Options> {
-        match &mut self.command {
-            Some(Subcommands::Serve(options)) => Some(options),
-            None => Some(&mut self.serve),
-            _ => None,
-        }
-    }
-
-    /// What was asked for, however it was written.
+    /// The task that the arguments ask for.
     pub fn task(self) -> Task {
         match self.command {
             Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
@@ -165,36 +129,31 @@ impl Cli {
     }
 }
 
-/// The reason in clap's message, which goes on with how to get help.
-fn first_line(message: &str) -> &str {
-    let line = message.lines().next().unwrap_or(message);
-    line.strip_prefix("error: ").unwrap_or(line)
-}
-
 /// The options of `serve`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Files to serve; without any, demonstration data and the tutorial's mock
+    /// Files to serve; default: demonstration data and the mock data of EpiViz's tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
-    /// Read options and sources from a file, too: TOML, epivizFileServer's JSON, or the hub.txt of
-    /// a UCSC track hub on this machine; what is typed here goes before
+    /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
+    /// a UCSC track hub on this machine; command-line options take precedence
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Other names of sequences, in the format of UCSC's chromAlias.txt
+    /// Aliases of sequences, in the format of UCSC's chromAlias.txt
     #[arg(long, value_name = "FILE")]
     pub aliases: Option<PathBuf>,
-    /// Address to listen on; other than loopback, others can reach your data
+    /// Address to listen on; unless it is a loopback address, other machines can reach your data
     #[arg(long, default_value = "127.0.0.1", value_name = "HOST")]
     pub host: String,
-    /// Port to listen on; 0 takes any that is free
+    /// Port to listen on; 0 for any free port
     #[arg(long, default_value_t = 8888, value_name = "PORT")]
     pub port: u16,
     /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
-    /// default: what the files say, else hg38
+    /// default: the one that the files fit, else hg38
     #[arg(long, value_name = "NAME|FILE")]
     pub assembly: Option<String>,
-    /// Folder for what is made from large files once; default: your platform's cache folder
+    /// Folder for sorted copies and other files derived from large files; default: your platform's
+    /// cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
     /// Also serve the mock data of EpiViz's WebSocket tutorial
@@ -203,34 +162,34 @@ pub struct Options {
     /// Seed of the mock data
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub mock_seed: u64,
-    /// Serve what can be opened even if some files cannot
+    /// Serve the files that can be opened even if others cannot
     #[arg(long)]
     pub keep_going: bool,
-    /// The EpiViz page whose address is printed
+    /// EpiViz page for the address that is printed
     #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
     pub page_url: String,
-    /// A folder with a copy of EpiViz, to be served at /epiviz/; default: the one that
-    /// 'epivizrs ui install' fetched
+    /// Folder with a copy of EpiViz to serve at /epiviz/; default: the one that 'epivizrs ui
+    /// install' fetched
     #[arg(long, value_name = "DIR")]
     pub ui: Option<PathBuf>,
-    /// Let pages of this origin connect too, such as <https://lab.example>; 'null' for pages from
+    /// Also allow pages of this origin, such as <https://lab.example>; 'null' for pages opened from
     /// files, '*' for all
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
-    /// Rows that a page should have in view; half to twice as many are drawn
+    /// Number of rows to aim for in a view; half to twice as many are drawn
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(50..=20_000))]
     pub page_rows: u64,
     /// Open the built-in page in the browser
     #[arg(long)]
     pub open: bool,
-    /// How commands are run
+    /// Scripts and their output
     #[command(flatten)]
     pub script: ScriptOptions,
-    /// Folder for workspaces and what pages showed, so that the next start goes on from there;
-    /// 'none' to keep nothing; default: the user's data folder
+    /// Folder for workspaces and sessions, so that the next start continues with them; 'none' to
+    /// keep nothing; default: the user's data folder
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
-    /// How long a page may take to do what it is asked, in seconds
+    /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
     /// Do not prompt for commands, even at a terminal
@@ -239,46 +198,21 @@ pub struct Options {
     /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Log only errors, and print no greeting
+    /// Log only errors, and print no summary at the start
     #[arg(short, long)]
     pub quiet: bool,
-    /// How log lines look
+    /// Format of log lines
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
     /// A JSON object a line.
     Json,
-}
-
-impl Options {
-    /// Sends log lines to standard error. The environment variable `EPIVIZRS_LOG` overrides
-    /// `-v` and `-q`: a level, or `part=level` with commas between.
-    pub(super) fn set_up_logging(&self) {
-        let (own, others) = match (self.quiet, self.verbose) {
-            (true, _) => (Level::ERROR, Level::ERROR),
-            (_, 0) => (Level::INFO, Level::WARN),
-            (_, 1) => (Level::DEBUG, Level::INFO),
-            _ => (Level::TRACE, Level::TRACE),
-        };
-        let wanted = std::env::var("EPIVIZRS_LOG").ok();
-        let filter = wanted.and_then(|wanted| wanted.parse::<Targets>().ok());
-        let filter = filter
-            .unwrap_or_else(|| Targets::new().with_target("epivizrs", own).with_default(others));
-        let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let lines = tracing_subscriber::fmt::layer().with_writer(LogLines);
-        let lines = match self.log_format {
-            LogFormat::Json => lines.json().boxed(),
-            LogFormat::Text => lines.with_ansi(color).with_target(false).without_time().boxed(),
-        };
-        tracing_subscriber::registry().with(lines.with_filter(filter)).init();
-    }
 }
 
 #[cfg(test)]

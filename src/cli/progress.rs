@@ -1,4 +1,4 @@
-//! A bar at the terminal for each file that is being read for long.
+//! Progress bars at the terminal, one for each file that takes long to read.
 
 use crate::bytes::Progress;
 use crate::console;
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What is read in less time gets no bar.
+/// Files that are read in less time get no bar.
 const LONG: Duration = Duration::from_millis(500);
 /// The length of a bar, in thousandths of its file.
 const WHOLE: u64 = 1000;
 
-/// The bars on standard error; none if that is no terminal.
+/// The bars on standard error; none if that is not a terminal.
 #[derive(Clone, Debug)]
 pub(super) struct Bars {
     all: MultiProgress,
@@ -27,12 +27,12 @@ struct Reading {
 }
 
 impl Bars {
-    /// Bars that log lines do not tear.
+    /// Bars that log lines do not disturb.
     pub(super) fn at_terminal() -> Self {
         let bars = Bars { all: MultiProgress::new() };
         if io::stderr().is_terminal() {
             let all = bars.all.clone();
-            // There is nobody to tell if standard error is closed.
+            // If standard error is closed, nobody can be told.
             let print = move |text: String| {
                 let _ = all.suspend(|| io::stderr().lock().write_all(text.as_bytes()));
             };
@@ -41,7 +41,7 @@ impl Bars {
         bars
     }
 
-    /// Draws what it is told.
+    /// Reports to these bars.
     pub(super) fn progress(&self) -> Progress {
         let all = self.all.clone();
         let readings: Mutex<HashMap<PathBuf, Reading>> = Mutex::default();
@@ -63,9 +63,9 @@ impl Bars {
         })
     }
 
-    /// Draws none any more: a prompt has the terminal.
+    /// Removes the bars and draws no more: the prompt needs the terminal.
     pub(super) fn end(&self) {
-        // What is on the terminal is cleared first; a closed one needs no clearing.
+        // A closed terminal needs no clearing.
         let _ = self.all.clear();
         self.all.set_draw_target(ProgressDrawTarget::hidden());
     }

@@ -1,7 +1,7 @@
-//! `epivizrs query`: the rows that a page would get of a region.
+//! `epivizrs query`: the rows that a page would get for a region.
 
-use super::inspect::Beside;
-use crate::catalog::{Catalog, Kind, MAX_ROWS};
+use super::file_options::FileOptions;
+use crate::catalog::{Catalog, Kind, MAX_ROWS, thousands};
 use crate::genome::Region;
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
@@ -11,42 +11,42 @@ use anyhow::{Result, bail};
 use clap::Args;
 use std::fmt::Write as _;
 
-/// The rows that a page has in view unless it is told otherwise.
+/// The default of `--page-rows`.
 const PAGE_ROWS: u64 = 1000;
 
 /// The options of `query`.
 #[derive(Debug, Args)]
 pub struct Query {
-    /// What to read
+    /// The file
     #[arg(value_name = "SOURCE")]
     source: Spec,
-    /// Where, such as chr1:10,000-20,000 (1-based, both ends included)
+    /// Region, such as chr1:10,000-20,000 (1-based, both ends included)
     #[arg(value_name = "REGION")]
     region: String,
-    /// Width of the bins in bases, a power of two; 0 for every record; default: what a page would
-    /// show of that region
+    /// Bin width in bases, a power of two; 0 for every record; default: as a page would show the
+    /// region
     #[arg(long, value_name = "N")]
     level: Option<u32>,
-    /// Which of the file's datasources, where it is served as several; default: the first
+    /// Datasource or measurement, if the file is served as several; default: the first
     #[arg(long, value_name = "ID")]
     of: Option<String>,
-    /// Print JSON, as pages are answered (1-based, both ends included)
+    /// Print the JSON that a page would get (1-based, both ends included)
     #[arg(long, conflicts_with = "tsv")]
     json: bool,
-    /// Print columns between tabs, as BED has them (0-based, end not included); the default
+    /// Print tab-separated columns, as in BED (0-based, end not included); the default
     #[arg(long)]
     tsv: bool,
     #[command(flatten)]
-    beside: Beside,
+    file: FileOptions,
 }
 
 impl Query {
-    /// What is to be printed.
+    /// The text to print.
     ///
     /// # Errors
-    /// The source cannot be opened or read, or the region is none.
+    /// The source cannot be opened or read, or the region is invalid.
     pub async fn run(self) -> Result<String> {
-        let (catalog, added) = self.beside.open(&self.source).await?;
+        let (catalog, added) = self.file.open(&self.source).await?;
         let first = match &self.of {
             None => added.first(),
             Some(of) => added.iter().find(|m| m.id == *of || m.datasource == *of),
@@ -56,7 +56,7 @@ impl Query {
             let path = self.source.input.path().display();
             match self.of {
                 Some(of) => bail!("{path} has no '{of}'; it has {}", known.join(", ")),
-                None => bail!("{path}: nothing in it can be served"),
+                None => bail!("{path}: it holds nothing that can be served"),
             }
         };
         let listing = catalog.listing();
@@ -69,21 +69,19 @@ impl Query {
             None => View::level_for(PAGE_ROWS, &*listing, &first.group, &region),
         };
         let part = read(&catalog, &first.datasource, &region, level).await?;
-        Ok(match self.json {
-            true => {
-                let reply =
-                    Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
-                serde_json::to_string(&reply)? + "\n"
-            }
-            false if first.source.shape().hides(level) => {
-                format!("# no rows of {region}: views of at most {CLOSE} bases show them\n")
-            }
-            false => tsv(&region, level, &part),
+        Ok(if self.json {
+            let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+            serde_json::to_string(&reply)? + "\n"
+        } else if first.source.shape().hides(level) {
+            let widest = thousands(CLOSE.into());
+            format!("# no rows of {region}: they are shown in views of at most {widest} bases\n")
+        } else {
+            tsv(&region, level, &part)
         })
     }
 }
 
-/// The level of that width.
+/// The level with bins of that width.
 fn level(shape: Shape, width: u32) -> Result<Level> {
     let wanted = match width {
         0 => Some(Level::Records),
@@ -95,11 +93,12 @@ fn level(shape: Shape, width: u32) -> Result<Level> {
     match wanted.filter(|wanted| shape.levels().any(|level| level == *wanted)) {
         Some(level) => Ok(level),
         None => {
-            let finest = shape.levels().next().unwrap_or(Level::Records);
-            bail!(
-                "--level {width}: powers of two up to {} there are, from {finest}",
-                1u32 << WIDEST
-            )
+            let finest = match shape.levels().next() {
+                Some(Level::Bins { shift }) => thousands(1 << shift),
+                _ => "16, or 0 for records".to_owned(),
+            };
+            let widest = thousands(1 << WIDEST);
+            bail!("--level {width}: expected a power of two up to {widest}, at least {finest}")
         }
     }
 }
@@ -112,11 +111,12 @@ async fn read(
 ) -> Result<CombinedPart> {
     let listing = catalog.listing();
     let Some(datasource) = listing.datasource(datasource) else {
-        bail!("'{datasource}' is gone");
+        bail!("'{datasource}' is no longer served");
     };
     if datasource.count(&listing, region, level) > MAX_ROWS {
         bail!(
-            "{region} holds more than {MAX_ROWS} rows; ask for less, or for wider bins by --level"
+            "{region} holds more than {} rows; give a smaller region, or wider bins with --level",
+            thousands(MAX_ROWS)
         );
     }
     let values = datasource.measurements.iter().filter(|m| m.kind == Kind::Feature);
@@ -128,7 +128,7 @@ async fn read(
     Ok(CombinedPart { datasource: datasource.id.clone(), table, measurements: names })
 }
 
-/// A header that says what is given, then a line a row.
+/// A header line, then a line for each row.
 fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
     let Table { first_rank, start, end, strand, columns } = &part.table;
     let mut text = format!("# {} rows of {region} at {level}\n", start.len());

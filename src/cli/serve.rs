@@ -1,14 +1,15 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
+use super::assembly::assembly;
+use super::browser::open;
 use super::commands::{command, prompts};
 use super::demo;
 use super::install;
-use super::open::open;
 use super::options::Options;
 use super::progress::Bars;
 use super::state::store;
 use crate::catalog::Catalog;
-use crate::genome::{Aliases, Sequences, built_in, built_in_names};
+use crate::genome::Aliases;
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, epiviz_link};
@@ -23,8 +24,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long files may take before the endpoint goes on without them; what is wrong with one and
-/// found by then ends the start.
+/// How long files may take to open before the endpoint starts without them; an error found by then
+/// ends the program.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until Ctrl-C, SIGTERM or `quit`.
@@ -36,7 +37,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let on_signal = stop.clone();
-    // At a prompt Ctrl-C ends the running command, not the endpoint.
+    // At a prompt Ctrl-C cancels the running command, not the endpoint.
     let at_prompt = prompts(&options);
     tokio::spawn(async move {
         tokio::select! {
@@ -62,13 +63,14 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let access = Access::new(address, &options.page_url, &options.allow_origin);
     let epiviz = epiviz(options.ui.as_deref())?;
     let provider = Provider { catalog, page_rows: options.page_rows };
-    let timeout = Duration::try_from_secs_f64(options.page_timeout)
-        .map_err(|_| anyhow!("--page-timeout {} is no time", options.page_timeout))?;
+    let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {
+        anyhow!("--page-timeout {}: expected seconds, 0 or more", options.page_timeout)
+    })?;
     let store = store(options.state.as_deref())?;
     let session =
         Session::restored(provider, SessionConfig::new(store, served(&options), timeout))?;
 
-    // Connections wait in the listener from here on, so the line is true.
+    // Connections wait in the listener from here on, so the line holds.
     println!("listening on ws://{address}/ws");
     std::io::stdout().flush()?;
     if at_prompt {
@@ -88,7 +90,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     };
     let (served, commanded) =
         tokio::join!(serving, command(session.clone(), &options, stop.clone()));
-    // What users moved and changed last may not have been saved yet.
+    // The users' last changes may not have been saved yet.
     for session in session.all() {
         session.save().await;
     }
@@ -96,7 +98,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     commanded
 }
 
-/// What is served, in a word: the sessions of other data are others.
+/// A key for what is served: sessions are kept apart by it in the store.
 fn served(options: &Options) -> String {
     let path = |spec: &Spec| {
         let path = spec.input.path();
@@ -106,7 +108,7 @@ fn served(options: &Options) -> String {
     format!("{}|{}", options.assembly.as_deref().unwrap_or_default(), paths.join("|"))
 }
 
-/// The places and limits that the options say.
+/// The folders and limits that the options set.
 fn context(options: &Options, bars: &Bars) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
@@ -119,29 +121,11 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
         return Ok(Some(Epiviz::open(folder)?));
     }
     let Some(folder) = install::folder().filter(|folder| folder.exists()) else { return Ok(None) };
-    // What somebody installed once must not keep their data from being served.
+    // A broken copy must not prevent data from being served.
     Ok(Epiviz::open(&folder).inspect_err(|error| tracing::warn!("{error}")).ok())
 }
 
-/// The assembly of `--assembly`: built in, or a file of lengths.
-pub(super) fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>> {
-    let Some(name) = name else { return Ok(None) };
-    if let Some(sequences) = built_in(name) {
-        return Ok(Some((name.to_owned(), sequences)));
-    }
-    let path = Path::new(name);
-    if !path.exists() {
-        let known: Vec<_> = built_in_names().collect();
-        bail!(
-            "'{name}' is neither a file of lengths nor built in; built in are {}",
-            known.join(", ")
-        );
-    }
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Some((stem, Sequences::from_sizes_file(path)?)))
-}
-
-/// Opens all sources. Those that fail are named, each on its own line.
+/// Opens all sources. Each error is reported on a line of its own.
 async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
     let demonstration = options.sources.is_empty() && !options.mock;
     let specs = if demonstration { demo::specs() } else { options.sources.clone() };
@@ -153,15 +137,15 @@ async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
         return Ok(());
     }
     let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    match options.keep_going {
-        true => lines.iter().for_each(|line| tracing::error!("not served: {line}")),
-        false => bail!("{}", lines.join("\nepivizrs: ")),
+    if !options.keep_going {
+        bail!("{}", lines.join("\nepivizrs: "));
     }
+    lines.iter().for_each(|line| tracing::error!("not served: {line}"));
     Ok(())
 }
 
-/// What is served, the addresses to open, and what to type first. A copy of EpiViz of our own
-/// shows its data by itself.
+/// What is served, the addresses to open, and what to type first. `own_epiviz` tells that a copy
+/// of EpiViz is served too.
 async fn greeting(
     catalog: &Catalog,
     address: SocketAddr,
@@ -182,9 +166,10 @@ async fn greeting(
     let host = format!("localhost:{}", address.port());
     let wire = view.as_ref().map(WireRegion::from);
     let own = own_page(address);
-    let epiviz = match own_epiviz {
-        true => format!("{own}epiviz/"),
-        false => epiviz_link(&options.page_url, &host, wire.as_ref()),
+    let epiviz = if own_epiviz {
+        format!("{own}epiviz/")
+    } else {
+        epiviz_link(&options.page_url, &host, wire.as_ref())
     };
     let _ = writeln!(text, "  open:     {own}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}");
     if prompts(options) {

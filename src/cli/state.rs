@@ -1,13 +1,11 @@
-//! Files of the user: the store, the history of the prompt, scripts.
+//! Files in the user's data folder: the store, and the history of the prompt.
 
-use crate::error::Error;
 use crate::store::Store;
 use anyhow::Result;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The store of `--state`. Without the option it is in the user's data folder, and what cannot
-/// be used there is done without.
+/// The store of `--state`. Without the option it is in the user's data folder; if that cannot be
+/// used, nothing is kept.
 pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
     match (state, data_folder()) {
         (Some(path), _) if path == Path::new("none") => Ok(None),
@@ -15,46 +13,28 @@ pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
         (None, None) => Ok(None),
         (None, Some(folder)) => Ok(Store::open(&folder)
             .inspect_err(|error| {
-                tracing::warn!("nothing will be remembered: {error}; --state names another folder");
+                tracing::warn!("sessions and workspaces are not kept: {error}; choose another folder with --state");
             })
             .ok()),
     }
 }
 
-/// Where the lines typed at prompts are remembered.
+/// The file in which the lines typed at prompts are kept.
 pub(super) fn history_file() -> Option<PathBuf> {
     let folder = data_folder()?;
-    // Without the folder nothing is remembered, which is no reason to refuse a prompt.
+    // Without the folder the prompt works all the same.
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder.join("history"))
 }
 
-/// The user's folder for the data of programs, as the platform has it.
-fn data_folder() -> Option<PathBuf> {
+/// The program's folder in the user's data folder; none if the user has no home.
+pub(super) fn data_folder() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
-    let home = || folder("HOME").map(PathBuf::from);
-    let base = match cfg!(target_os = "macos") {
-        true => home()?.join("Library/Application Support"),
-        false => match folder("XDG_DATA_HOME") {
-            Some(path) => PathBuf::from(path),
-            None => home()?.join(".local/share"),
-        },
+    let usual =
+        if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+    let data = match folder("XDG_DATA_HOME") {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(folder("HOME")?).join(usual),
     };
-    Some(base.join("epivizrs"))
-}
-
-/// A script's text, and the name that messages give it.
-pub(super) async fn read_script(path: &Path) -> Result<(String, PathBuf)> {
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        if path == Path::new("-") {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().read_to_string(&mut text);
-            let name = PathBuf::from("standard input");
-            return read.map_err(|error| Error::io(&name, error)).map(|_| (text, name.clone()));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        Ok((text, path))
-    });
-    Ok(read.await??)
+    Some(data.join("epivizrs"))
 }

@@ -1,5 +1,5 @@
 //! epivizFileServer's description of files: a list of records with `url file_type name datatype
-//! genome annotation`, of which the first counts here: what a file is, its content says.
+//! genome annotation`. `file_type` and `datatype` are ignored: the format follows from the content.
 
 use super::{Config, local};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ struct Record {
 /// Reads the records.
 pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
     let records: Vec<Record> = serde_json::from_str(text).map_err(|error| {
-        let message = format!("no list of records with a url each: {error}");
+        let message = format!("expected a list of records, each with a url: {error}");
         Error::data(path, format!("line {}", error.line()), message)
     })?;
     let mut genomes: Vec<String> = records.iter().filter_map(|r| r.genome.clone()).collect();
@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(config.sources[0].options.annotation["rep"], "1");
         assert_eq!(config.sources[1].input, Input::File("/b.bb".into()));
         let error = read(Path::new("x.json"), "[{\n\"name\": 1}]").unwrap_err().to_string();
-        assert!(error.contains("x.json, line 2: no list of records"), "{error}");
+        assert!(error.contains("x.json, line 2: expected a list of records"), "{error}");
     }
 }

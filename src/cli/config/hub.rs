@@ -1,6 +1,6 @@
 //! A UCSC track hub on this machine: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
-//! Definition Document"). Each track with a `bigDataUrl` is a source; the composites and super
-//! tracks above it are annotations, and it inherits their settings as in the browser.
+//! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
+//! composites and super tracks as in the browser, and gets their names as annotations.
 
 use super::{Config, local};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::source::Spec;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A block of lines: settings by their names, and the line it begins at.
+/// A block of lines: settings by name, and the line where it begins.
 struct Stanza {
     line: usize,
     settings: HashMap<String, String>,
@@ -20,7 +20,7 @@ impl Stanza {
     }
 }
 
-/// Reads a hub; with several genomes, the first.
+/// Reads a hub; of several genomes, the first.
 pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
     let hub = stanzas(path, text)?;
     let needs = |key: &str| Error::data(path, "", format!("the hub has no {key}"));
@@ -63,7 +63,7 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
         } else if !content.starts_with('#') {
             let (key, value) = content.split_once(char::is_whitespace).unwrap_or((content, ""));
             if key == "include" {
-                let message = "includes another file, which is not supported; put it in its place";
+                let message = "'include' is not supported; put the lines of that file here";
                 return Err(Error::data(path, format!("line {line}"), message));
             }
             if !open {
@@ -87,10 +87,10 @@ fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Config> {
     for stanza in stanzas.iter().filter(|stanza| stanza.get("bigDataUrl").is_some()) {
         let mut above = Vec::new();
         let mut at = stanza;
-        // `parent composite off` and `superTrack parent`: a name, then how it begins.
+        // `parent composite off` and `superTrack parent`: a name, then whether it is shown.
         while let Some(parent) = parent(at).and_then(|name| by_name.get(name)) {
             if above.len() == by_name.len() {
-                let message = "the track is among its own parents";
+                let message = "the track is its own ancestor";
                 return Err(Error::data(path, format!("line {}", stanza.line), message));
             }
             above.push(*parent);
@@ -119,10 +119,10 @@ fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Config> {
         }
         config.sources.push(spec);
     }
-    match config.sources.is_empty() {
-        true => Err(Error::data(path, "", "has no track with a bigDataUrl")),
-        false => Ok(config),
+    if config.sources.is_empty() {
+        return Err(Error::data(path, "", "has no track with a bigDataUrl"));
     }
+    Ok(config)
 }
 
 fn parent(stanza: &Stanza) -> Option<&str> {
@@ -199,9 +199,11 @@ mod tests {
         };
         assert!(
             error("track a\nparent b\nbigDataUrl x\n\ntrack b\nparent a\n")
-                .contains("line 1: the track is among")
+                .contains("line 1: the track is its own")
         );
-        assert!(error("track a\n\ninclude other.txt\n").contains("line 3: includes another file"));
+        assert!(
+            error("track a\n\ninclude other.txt\n").contains("line 3: 'include' is not supported")
+        );
         assert!(
             error("track a\nbigDataUrl http://x/y.bw\n")
                 .contains("line 1: 'http://x/y.bw' is not a file")

@@ -1,18 +1,18 @@
-//! `--open`: the desktop's browser on the built-in page.
+//! `--open`: shows the built-in page in the desktop's browser.
 
 use std::process::{Command, Stdio};
 
-/// Programs that open an address in the browser, the likeliest first.
+/// Programs that open an address in the browser; the first that works is used.
 const OPENERS: &[&str] = if cfg!(target_os = "macos") {
     &["open"]
 } else {
-    // The second for Windows' subsystem for Linux.
+    // The second is for the Windows Subsystem for Linux.
     &["xdg-open", "wslview"]
 };
 
-/// Opens an address in the browser. Without one nothing is lost: the log says what to open by hand.
+/// Opens an address in the browser; if that fails, the log asks the user to.
 pub(super) fn open(url: String) {
-    // Some openers end only with the browser, so they are waited for aside.
+    // Some of these programs end only with the browser, so a thread waits for them.
     std::thread::spawn(move || {
         let opened = OPENERS.iter().any(|opener| {
             let mut command = Command::new(opener);
@@ -20,7 +20,7 @@ pub(super) fn open(url: String) {
             command.status().is_ok_and(|status| status.success())
         });
         if !opened {
-            tracing::warn!("no browser could be opened; open {url} yourself");
+            tracing::warn!("no browser could be started; open {url} yourself");
         }
     });
 }

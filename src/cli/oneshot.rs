@@ -1,4 +1,4 @@
-//! What is done and over, without serving anything.
+//! Tasks that end by themselves: everything but `serve` and `attach`.
 
 use super::options::{Cli, Task};
 use anyhow::Result;
@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Write};
 const NAME: &str = env!("CARGO_PKG_NAME");
 
 impl Task {
-    /// Does what is not serving.
+    /// Runs a task that ends by itself.
     ///
     /// # Errors
     /// A source cannot be read, EpiViz cannot be installed, or standard output is closed.
@@ -27,14 +27,14 @@ impl Task {
             Task::Man => manual(&mut text)?,
         }
         match std::io::stdout().write_all(&text) {
-            // Whoever reads only the first lines has what they wanted.
+            // A closed pipe (`| head`) is no error.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),
         }
     }
 }
 
-/// The manual, all of it on one page.
+/// The manual, on one page.
 fn manual(page: &mut Vec<u8>) -> io::Result<()> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
@@ -50,7 +50,7 @@ fn manual(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_version_section(page)
 }
 
-/// What the words under a command do, each with its options.
+/// The subcommands of a command, each with its options.
 fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     for one in command.get_subcommands() {
         let usage = one.clone().render_usage().to_string();
@@ -59,7 +59,7 @@ fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
         let man = Man::new(one.clone());
         let mut part = Vec::new();
         man.render_description_section(&mut part)?;
-        // Those of 'serve' are the program's own.
+        // The options of 'serve' are those of the program.
         if one.get_name() != "serve" {
             man.render_options_section(&mut part)?;
         }
@@ -74,7 +74,7 @@ fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// What a future gives; warnings go to standard error meanwhile.
+/// Runs a future to its end; warnings go to standard error.
 fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
