@@ -1,4 +1,4 @@
-//! One error type for the whole house, sorted by who must act.
+//! The one error type of the crate, sorted by who must act.
 
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,10 @@ pub enum Error {
         /// The reason the system gave.
         source: std::io::Error,
     },
-    /// A page did not do what it was asked.
+    /// A page did not do what it was asked to.
     #[error("{0}")]
     Page(#[from] PageError),
-    /// Pages did not do what they were asked: each by its number, with its own words.
+    /// Several pages did not do what they were asked to; each is named by its number.
     #[error("{0}")]
     Pages(String),
     /// A mistake of this program: please report it.
@@ -82,14 +82,14 @@ impl Error {
     }
 }
 
-/// Why the system refused, in words without its numbers.
+/// The reason that the system gave, without its error number.
 fn reason(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "you may not open it; see its permissions".to_owned(),
         ErrorKind::ConnectionRefused => {
-            "nothing answers there; start epivizrs, or give its address".to_owned()
+            "nothing listens there; start epivizrs, or give its address".to_owned()
         }
         _ => {
             let text = error.to_string();
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_never_learns_host_folders() {
+    fn a_page_never_sees_host_folders() {
         let error = Error::data(Path::new("/home/ada/x.bed"), "line 3", "bad start");
         assert_eq!(error.to_string(), "/home/ada/x.bed, line 3: bad start");
         assert_eq!(error.for_page(), "x.bed, line 3: bad start");

@@ -54,18 +54,18 @@ pub enum ColumnKind {
     Number(Option<(f64, f64)>),
 }
 
-/// Yields rows of a region. Calls block (parsers do); [`crate::catalog::Catalog`] is the one door
-/// between them and the asynchronous world.
+/// Yields rows of a region. Its methods may block (parsers do), so only the catalog calls them, in
+/// its blocking pool.
 ///
 /// The contract, checked for every format by `tests/formats`:
 /// 1. Rows are sorted by start, are *not* clipped at the region's edges, and are one contiguous run
 ///    of ranks, from the first that overlaps to the last that starts before the region's end: the
-///    page joins neighbouring answers by rank and must find no hole, so a row that lies between
-///    two that overlap is given too.
+///    page joins neighbouring answers by rank and must find no hole, so a row between two
+///    overlapping rows is given even if it does not overlap itself.
 /// 2. The same row has the same rank in every answer of that level.
-/// 3. Answers for neighbouring regions join without loss; what both hold has equal ranks.
-/// 4. Nothing there: an empty table that has every column. Unknown sequence: the same. Unknown
-///    column: an error that lists the known ones.
+/// 3. Answers for neighbouring regions join without loss; a row in both has one rank.
+/// 4. A region without rows, or on an unknown sequence, gives an empty table with every column. An
+///    unknown column is an error that lists the known ones.
 /// 5. Bad data is an error that names file and place; never a panic, a skip or a silent zero.
 pub trait Source: Send + Sync + 'static {
     /// How the source is to be served and drawn.
@@ -84,12 +84,12 @@ pub trait Source: Send + Sync + 'static {
     /// The columns that [`Source::read`] can give.
     fn columns(&self) -> &[ColumnInfo];
 
-    /// Number of rows that [`Source::read`] would give; may be an estimate until
-    /// [`Source::count_rows`] has been called, must not read files.
+    /// The number of rows that [`Source::read`] would give. It may be an estimate until
+    /// [`Source::count_rows`] has been called. Must not read files.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
-    /// Reads what it takes for [`Source::rows`] of a sequence to follow from the data alone: the
-    /// same whenever asked, and exact to a hundred or so.
+    /// Reads enough of a sequence for [`Source::rows`] to depend on the data alone: from then on it
+    /// gives the same number every time, exact to about a hundred rows.
     ///
     /// # Errors
     /// As [`Source::read`], but for unknown columns.
@@ -98,8 +98,8 @@ pub trait Source: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether [`Source::rows`] knows exactly how many records a whole sequence has, before any are
-    /// read.
+    /// Whether [`Source::rows`] gives the exact number of records of a whole sequence before any
+    /// of them is read.
     fn is_counted(&self) -> bool {
         true
     }
@@ -123,7 +123,7 @@ pub trait Source: Send + Sync + 'static {
         grid::starts_by_reading(self, region, shift)
     }
 
-    /// How many rows of all sequences a level keeps; none if it takes reading files to tell.
+    /// How many rows a level keeps on all sequences together; none if files must be read to tell.
     fn kept(&self, level: Level) -> Option<u64> {
         let _ = level;
         None
@@ -134,14 +134,14 @@ pub trait Source: Send + Sync + 'static {
         None
     }
 
-    /// The memory in bytes that its rows take, about; nothing for what is read from the file when
-    /// asked for.
+    /// The approximate memory that its rows take, in bytes; 0 if rows are read from the file on
+    /// request.
     fn memory(&self) -> u64 {
         0
     }
 
-    /// How far it is, if it is still being made: until then it has no rows, and its sequences,
-    /// its shape and its columns are what the beginning of the file shows.
+    /// The progress of a source that is still being built. Until it is complete it has no rows, and
+    /// its sequences, shape and columns are those that the beginning of the file shows.
     fn building(&self) -> Option<&Arc<BuildHandle>> {
         None
     }
@@ -152,12 +152,12 @@ pub trait Source: Send + Sync + 'static {
         BTreeMap::new()
     }
 
-    /// Tells where its genes lie, if it has any.
-    fn add_gene_loci(&self, places: &mut GeneLoci) {
-        let _ = places;
+    /// Adds the loci of its genes, if it has any.
+    fn add_gene_loci(&self, loci: &mut GeneLoci) {
+        let _ = loci;
     }
 
-    /// Rows whose name contains `text` in any case, best first, at most `limit`.
+    /// The rows whose name contains `text`, ignoring case: at most `limit`, the best match first.
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
         let _ = (text, limit);
         Vec::new()
@@ -170,9 +170,9 @@ pub struct Format {
     pub name: &'static str,
     /// File name endings, without the dot and without `.gz`.
     pub extensions: &'static [&'static str],
-    /// One line for the table in `docs/formats.md`: what it is served as.
+    /// What it is served as, in one line for the table in `docs/formats.md`.
     pub about: &'static str,
-    /// Whether a file that begins like this is of the format. Given the first bytes, unpacked.
+    /// Whether a file with these first bytes, decompressed, looks like this format.
     pub sniff: fn(&[u8]) -> bool,
     /// Opens a file.
     pub open: fn(&Input, &Options, &Context) -> Result<Box<dyn Source>>,
@@ -181,8 +181,8 @@ pub struct Format {
 /// One of the sources that a file is served as.
 #[derive(Clone)]
 pub struct Part {
-    /// What stands beside the file's own rows or values, such as `reads` beside a coverage; none
-    /// for those.
+    /// The name of a companion, such as `reads` for the reads that accompany a coverage; none for
+    /// the file's own rows or values.
     pub companion: Option<&'static str>,
     /// Its rows or values.
     pub source: Arc<dyn Source>,
@@ -194,7 +194,7 @@ pub(crate) fn unknown_column(name: &str, known: &[ColumnInfo]) -> Error {
     Error::NotFound(format!("no column is called '{name}'; known are {}", known.join(", ")))
 }
 
-/// The number of rows of a source on all its sequences; perhaps an estimate.
+/// The number of rows of a source on all its sequences together; possibly an estimate.
 pub(crate) fn total(source: &dyn Source) -> u64 {
     let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
     source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records)).sum()

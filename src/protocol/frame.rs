@@ -78,9 +78,10 @@ fn answer(id: Option<&RawValue>, data: &str) -> Frame {
 fn unusable(data: &str, error: &serde_json::Error) -> String {
     match serde_json::from_str::<OnlyAction>(data) {
         Ok(OnlyAction { action: Some(action) }) => {
-            match super::REQUESTS.iter().any(|(name, ..)| *name == action) {
-                true => format!("{action}: {error}"),
-                false => format!("the action '{action}' is not known"),
+            if super::REQUESTS.iter().any(|(name, ..)| *name == action) {
+                format!("{action}: {error}")
+            } else {
+                format!("the action '{action}' is not known")
             }
         }
         _ => "a request needs data with an action".into(),

@@ -1,4 +1,4 @@
-//! A source that is still being built: how far it is, and who gets it.
+//! The progress of a source that is still being built, and its hand-over once it is complete.
 
 use super::Source;
 use crate::error::Result;
@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A source, or why there is none.
+/// An opened source, or the reason why it cannot be opened.
 pub(crate) type Opened = Result<Box<dyn Source>>;
 
-/// A source that is being made: how far it is, and who gets it.
+/// The progress of a source that is still being built, and its hand-over once it is complete.
 #[derive(Default)]
 pub struct BuildHandle {
-    /// The part that is done, as the bits of a number from 0 to 1.
+    /// The fraction that is done, as the bits of an `f64` from 0 to 1.
     pub(crate) part: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -22,21 +22,21 @@ pub struct BuildHandle {
 enum State {
     #[default]
     Busy,
-    /// Busy, and this is to be called with what comes of it.
+    /// Busy; the result goes to this function.
     Awaited(Box<dyn FnOnce(Opened) + Send>),
     Done(Opened),
-    /// Somebody has it.
+    /// The result has been handed over.
     Taken,
 }
 
 impl BuildHandle {
-    /// How much of it is done, in percent; never 100, since then it would be made.
+    /// How much is done, in percent: 0 to 99, since at 100 the source would be complete.
     pub fn percent(&self) -> u8 {
         ((f64::from_bits(self.part.load(Ordering::Relaxed)) * 100.0) as u8).min(99)
     }
 
-    /// Calls `take` with what has been made, as soon as it is; in the thread that made it. Only
-    /// the first who asks gets it.
+    /// Calls `take` with the source as soon as it is built, in the thread that built it. Only the
+    /// first caller gets it.
     pub fn then(&self, take: impl FnOnce(Result<Box<dyn Source>>) + Send + 'static) {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Taken) {
@@ -65,7 +65,7 @@ impl BuildHandle {
         self.changed.notify_all();
     }
 
-    /// Waits for what is made; none if it takes longer.
+    /// Waits for the source; none if building takes longer than `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Opened> {
         let busy = |state: &mut State| matches!(state, State::Busy);
         let waited = self.changed.wait_timeout_while(self.state(), timeout, busy);

@@ -1,10 +1,10 @@
-//! Where genes lie, by id and by name: places the rows of matrices that have no coordinates.
+//! Gene loci by id and by name: they give coordinates to the rows of a matrix that has none.
 
 use crate::genome::Strand;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Where a gene lies; 0-based, half-open.
+/// The locus of a gene, 0-based and half-open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneLocus {
     /// Its sequence.
@@ -17,22 +17,22 @@ pub struct GeneLocus {
     pub strand: Strand,
 }
 
-/// The places of genes. Cheap to share.
+/// The loci of genes. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GeneLoci {
     by_name: Arc<HashMap<String, GeneLocus>>,
 }
 
 impl GeneLoci {
-    /// Adds the place of a gene; who came first keeps a name that two have.
-    pub fn add(&mut self, name: &str, place: &GeneLocus) {
+    /// Adds the locus of a gene. Of two genes with one name the first keeps it.
+    pub fn add(&mut self, name: &str, locus: &GeneLocus) {
         if !name.is_empty() && !self.by_name.contains_key(name) {
-            Arc::make_mut(&mut self.by_name).insert(name.to_owned(), place.clone());
+            Arc::make_mut(&mut self.by_name).insert(name.to_owned(), locus.clone());
         }
     }
 
-    /// The place of a gene by its id or name; the version of an id (`ENSG00000136997.21`) need not
-    /// agree.
+    /// The locus of a gene by its id or name. The version of an id (`ENSG00000136997.21`) need not
+    /// match.
     pub fn find(&self, name: &str) -> Option<&GeneLocus> {
         self.by_name.get(name).or_else(|| self.by_name.get(bare(name)))
     }

@@ -1,4 +1,4 @@
-//! What to open and how, as a user writes it: `PATH[,key=value]...`.
+//! Which source to open, and how, as a user writes it: `PATH[,key=value]...`.
 
 use super::GeneLoci;
 use crate::bytes::Input;
@@ -16,12 +16,12 @@ pub struct Spec {
     pub options: Options,
 }
 
-/// How to serve a source; every part has a sensible default.
+/// How to serve a source. Every option has a default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The name that people see; default: the file's name without ending.
+    /// The name shown to users; default: the file name without its ending.
     pub name: Option<String>,
-    /// The format; default: found out from the content.
+    /// The format; default: detected from the content.
     pub format: Option<String>,
     /// The datasource that a dense signal joins; signals of one group can be compared in plots.
     pub group: Option<String>,
@@ -37,13 +37,14 @@ pub struct Options {
     pub rows: Unit,
     /// A table that describes the samples of a matrix.
     pub samples: Option<PathBuf>,
-    /// The FASTA of the reference that a CRAM was packed against: not needed, but compared.
+    /// The FASTA of the reference against which a CRAM was compressed. It is not needed, but checked
+    /// if given.
     pub reference: Option<PathBuf>,
-    /// The number of a sequence's first base in a table whose format does not say: 0, and ends are
-    /// not included; or 1, and they are.
+    /// How a table without its own convention counts bases: 0 for 0-based half-open, 1 for 1-based
+    /// with both ends included.
     pub base: Option<u32>,
-    /// Where the genes lie that are the rows of a matrix without coordinates; known when what is
-    /// served beside it has been opened.
+    /// The loci of the genes that are the rows of a matrix without coordinates; known once the gene
+    /// annotations served with it have been opened.
     pub gene_loci: GeneLoci,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
@@ -92,7 +93,7 @@ pub enum Missing {
 
 /// The keys of a source, with what they take: for help texts and for errors.
 pub const KEYS: &[(&str, &str)] = &[
-    ("name", "what people see"),
+    ("name", "the name shown to users"),
     ("format", "one of the known formats"),
     ("group", "signals of one group are drawn and compared together"),
     ("summary", "mean, min or max: what a bin of a signal shows"),
@@ -101,8 +102,11 @@ pub const KEYS: &[(&str, &str)] = &[
     ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
     ("rows", "genes or transcripts: what a row of a gene annotation is"),
     ("samples", "a table that describes the samples of a matrix, first column their names"),
-    ("reference", "the FASTA of a CRAM's reference: not needed, but checked if named"),
-    ("base", "0 or 1: the first base's number in a table of which that is not clear"),
+    ("reference", "the FASTA of a CRAM's reference: not needed, but checked if given"),
+    (
+        "base",
+        "0 or 1: how a table counts bases if its format does not say (0-based half-open, or 1-based)",
+    ),
     ("color", "colour of its charts, like #1f77b4"),
     ("range", "LOW:HIGH, the values that charts show"),
 ];
@@ -218,7 +222,7 @@ impl Options {
     }
 }
 
-/// What is said of a name that is none of those known: all of them, and the nearest.
+/// The message for a name that is not among the known ones: it lists them and suggests the nearest.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
     let distance = |known: &&&str| strsim::damerau_levenshtein(known, &name.to_lowercase());
