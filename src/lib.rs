@@ -19,6 +19,7 @@
 //! | `source` | files and generators that yield rows |
 //! | `bytes` | where bytes are and how they are read |
 //! | `genome`, `table`, `error` | sequences and regions, columns, errors |
+//! | `private` | files that only their owner reads |
 //!
 //! They are private, so that the compiler finds what is not used. Tests and benches of this
 //! package see them through the feature `internals`; nothing else should turn it on.
@@ -36,6 +37,7 @@ mod console;
 mod error;
 #[cfg(not(feature = "internals"))]
 mod genome;
+mod private;
 #[cfg(not(feature = "internals"))]
 mod protocol;
 #[cfg(not(feature = "internals"))]

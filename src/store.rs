@@ -4,6 +4,7 @@
 //! SQL with `ON CONFLICT`, which PostgreSQL understands as well.
 
 use crate::error::{Error, Result};
+use crate::private;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,8 +58,9 @@ impl Store {
     /// [`Error::Io`] if the folder cannot be made, [`Error::Data`] if its file is no store of ours
     /// or cannot be written.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        private::create_folder(folder).map_err(|error| Error::io(folder, error))?;
         let path = folder.join(FILE);
+        keep_private(&path)?;
         let connection = Connection::open(&path).map_err(|error| trouble(&path, &error))?;
         prepare(&connection, &path)?;
         Ok(Store { path, connection: Mutex::new(connection) })
@@ -91,11 +93,10 @@ impl Store {
                 return Ok(id);
             }
         }
-        let insert =
-            "INSERT INTO workspaces (name, content, changed) VALUES (?1, ?2, ?3) RETURNING id";
-        connection
-            .query_row(insert, params![name, content, now()], |row| row.get(0))
-            .map_err(self.trouble())
+        // Without RETURNING: the row would come before the commit, whose failure nobody would see.
+        let insert = "INSERT INTO workspaces (name, content, changed) VALUES (?1, ?2, ?3)";
+        connection.execute(insert, params![name, content, now()]).map_err(self.trouble())?;
+        Ok(connection.last_insert_rowid())
     }
 
     /// The workspaces whose name contains `text`, in any case, the latest first.
@@ -160,6 +161,22 @@ impl Store {
         let rows = statement.query_map([data], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.map_err(self.trouble())?.collect::<Result<_, _>>().map_err(self.trouble())
     }
+}
+
+/// Makes the file if need be, so that nobody but its owner can read it; SQLite gives the files
+/// beside it the same permissions.
+fn keep_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let owned = || {
+        let file = private::options().create(true).truncate(false).write(true).open(path)?;
+        // Earlier versions left it readable. Somebody else's file stays as it is.
+        let mode = file.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
+        }
+        Ok(())
+    };
+    owned().map_err(|error| Error::io(path, error))
 }
 
 fn prepare(connection: &Connection, path: &Path) -> Result<()> {
@@ -234,6 +251,59 @@ mod tests {
         assert!(!store.delete_workspace(id).unwrap());
         assert_eq!(store.workspace(id).unwrap(), None);
         assert_eq!(store.sessions("a").unwrap(), [("".to_owned(), "2".to_owned())]);
+    }
+
+    /// The commit fails when everything else is done, as it does on a full disk.
+    #[test]
+    fn a_save_that_is_not_committed_has_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let id = store.save_workspace(None, "kept", "{}").unwrap();
+        let commit_fails = "PRAGMA foreign_keys = ON;
+            CREATE TABLE checked (id INTEGER REFERENCES workspaces(id) DEFERRABLE INITIALLY DEFERRED);
+            CREATE TRIGGER inserted AFTER INSERT ON workspaces BEGIN INSERT INTO checked VALUES (-1); END;
+            CREATE TRIGGER updated AFTER UPDATE ON workspaces BEGIN INSERT INTO checked VALUES (-1); END;";
+        store.lock().execute_batch(commit_fails).unwrap();
+        assert!(store.save_workspace(None, "lost", "{}").is_err());
+        assert!(store.save_workspace(Some(id), "renamed", "{}").is_err());
+        drop(store);
+        let names = Store::open(folder.path()).unwrap().workspaces("").unwrap();
+        assert_eq!(names.into_iter().map(|w| w.name).collect::<Vec<_>>(), ["kept"]);
+    }
+
+    #[test]
+    fn a_full_store_keeps_what_it_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.lock().execute_batch("PRAGMA max_page_count = 40").unwrap();
+        let content = "x".repeat(20_000);
+        let saved: Vec<_> = (0..20)
+            .filter(|n| store.save_workspace(None, &n.to_string(), &content).is_ok())
+            .collect();
+        assert!((1..20).contains(&saved.len()), "{saved:?}");
+        drop(store);
+        let mut kept = Store::open(folder.path()).unwrap().workspaces("").unwrap();
+        kept.sort_by_key(|workspace| workspace.id);
+        let names = saved.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(kept.into_iter().map(|w| w.name).collect::<Vec<_>>(), names);
+    }
+
+    #[test]
+    fn nobody_else_can_read_what_is_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let around = tempfile::tempdir().unwrap();
+        let folder = around.path().join("new");
+        drop(Store::open(&folder).unwrap());
+        assert_eq!(mode(&folder), 0o700);
+        // As an earlier version left it.
+        let readable = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.join(FILE), readable).unwrap();
+        let store = Store::open(&folder).unwrap();
+        store.save_workspace(None, "x", "{}").unwrap();
+        let files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(files.len(), 3, "the file, its log and its index: {files:?}");
+        files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{file:?}"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Files in the user's data folder: the store, and the history of the prompt.
 
+use crate::private;
 use crate::store::Store;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
 pub(super) fn history_file() -> Option<PathBuf> {
     let folder = data_folder()?;
     // Without the folder the prompt works all the same.
-    std::fs::create_dir_all(&folder).ok()?;
+    private::create_folder(&folder).ok()?;
     Some(folder.join("history"))
 }
 

@@ -7,8 +7,9 @@
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
+use crate::private;
 use crate::source::Context;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +34,7 @@ pub(crate) fn entry(
         let why = format!("{error}; choose another folder for the cache with --cache-dir");
         Error::data(folder, "", why)
     };
-    fs::create_dir_all(folder).map_err(in_folder)?;
+    private::create_folder(folder).map_err(in_folder)?;
     let aside = path(input, context, &format!("{ending}.part"))?;
     let file = hold(&aside).map_err(in_folder)?;
     if entry.exists() {
@@ -54,7 +55,7 @@ pub(crate) fn entry(
 fn hold(path: &Path) -> io::Result<File> {
     loop {
         let file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+            private::options().create(true).truncate(false).read(true).write(true).open(path)?;
         file.lock()?;
         let held = file.metadata()?;
         // Whoever held it before may have renamed or removed it.

@@ -8,6 +8,7 @@ use super::Row;
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::Strand;
+use crate::private;
 use crate::source::Context;
 use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
@@ -62,7 +63,9 @@ pub(crate) struct Saving {
 impl Saving {
     pub(crate) fn new(to: &Saved) -> io::Result<Self> {
         let aside = to.0.with_extension(format!("{ENDING}.part"));
-        let mut out = BufWriter::new(File::create(&aside)?);
+        let mut out = BufWriter::new(
+            private::options().create(true).truncate(true).write(true).open(&aside)?,
+        );
         out.write_all(MAGIC)?;
         Ok(Saving { place: to.0.clone(), aside, out, counter: Counter::new(), sequence: 0 })
     }
