@@ -17,6 +17,7 @@ mod progress;
 mod query;
 mod script;
 mod serve;
+mod signals;
 mod state;
 
 pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};

@@ -7,6 +7,7 @@ use super::demo;
 use super::install;
 use super::options::Options;
 use super::progress::Bars;
+use super::signals;
 use super::state::store;
 use crate::catalog::Catalog;
 use crate::genome::Aliases;
@@ -21,7 +22,6 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How long files may take to open before the endpoint starts without them; an error found by then
@@ -34,18 +34,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A file that cannot be served (unless `--keep-going`), or a port that is taken.
 pub(super) async fn serve(options: Options) -> Result<()> {
     let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let on_signal = stop.clone();
-    // At a prompt Ctrl-C cancels the running command, not the endpoint.
     let at_prompt = prompts(&options);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv(), if !at_prompt => {}
-        }
-        on_signal.cancel();
-    });
+    signals::watch(stop.clone(), at_prompt)?;
 
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;

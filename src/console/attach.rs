@@ -148,8 +148,7 @@ impl Endpoint {
 impl Line {
     async fn connect(url: &str, json: bool) -> Result<Self> {
         let (host, url) = address(url)?;
-        let stream = TcpStream::connect(&host).await;
-        let stream = stream.map_err(|error| Error::io(Path::new(&host), error))?;
+        let stream = dial(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
         let (socket, _) = tokio_tungstenite::client_async(&url, stream)
             .await
             .map_err(|error| Error::Input(format!("{url}: no console answers here: {error}")))?;
@@ -251,6 +250,14 @@ impl Runs for Line {
     }
 }
 
+/// A connection on which small messages are sent at once: Nagle's algorithm would have the second
+/// of two wait for the first's acknowledgement, which takes 40 ms.
+async fn dial(host: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(host).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Host and port, and the full address, of `lab:8888`, `http://lab:8888/ws/NAME` and the like.
 fn address(text: &str) -> Result<(String, String)> {
     let rest = match text.split_once("://") {
@@ -279,6 +286,13 @@ fn address(text: &str) -> Result<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn small_messages_are_sent_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        assert!(dial(&address).await.unwrap().nodelay().unwrap());
+    }
 
     #[test]
     fn addresses_are_written_in_many_ways() {
