@@ -74,9 +74,11 @@ impl Error {
     pub fn for_page(&self) -> String {
         match self {
             Error::Data { path, place, message } => {
+                let message = without_folders(message, path);
                 Error::data(Path::new(base_name(path)), place, message).to_string()
             }
             Error::Io { path, source } => format!("{}: {}", base_name(path), reason(source)),
+            Error::Bug(why) => Error::Bug(without_folders(why, Path::new(""))).to_string(),
             other => other.to_string(),
         }
     }
@@ -98,6 +100,23 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
+/// A message that names files beside `path`, or by absolute paths, without their folders.
+fn without_folders(message: &str, path: &Path) -> String {
+    let folder = path.parent().map(|folder| format!("{}/", folder.display()));
+    let folder = folder.filter(|folder| folder.len() > 1);
+    let message = folder.map_or(message.to_owned(), |folder| message.replace(&folder, ""));
+    let ends_word = |c: char| c.is_whitespace() || "'\"`(),;=".contains(c);
+    let mut text = String::with_capacity(message.len());
+    for word in message.split_inclusive(ends_word) {
+        // A file's own name is what follows the last slash; a lone slash is no path.
+        match word.strip_prefix('/').and_then(|path| path.rsplit_once('/')) {
+            Some((_, name)) => text.push_str(name),
+            None => text.push_str(word),
+        }
+    }
+    text
+}
+
 fn base_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or("file")
 }
@@ -115,5 +134,14 @@ mod tests {
         assert_eq!(error.for_page(), "x.bed: there is no such file");
         let error = Error::io(Path::new("x"), std::io::Error::from_raw_os_error(5));
         assert!(!error.to_string().contains("os error"), "{error}");
+        let message =
+            "bad; unless /home/ada/my data/x.bed.tbi is of '/tmp/other/y.bed': A/G, a/b, / ";
+        let error = Error::data(Path::new("/home/ada/my data/x.bed"), "", message);
+        let shown = "x.bed: bad; unless x.bed.tbi is of 'y.bed': A/G, a/b, / ";
+        assert_eq!(error.for_page(), shown);
+        let error = Error::data(Path::new("data/x.bed"), "", "its index data/x.bed.tbi is old");
+        assert_eq!(error.for_page(), "x.bed: its index x.bed.tbi is old");
+        let error = Error::Bug("panicked at /home/ada/src/x.rs:7".into());
+        assert!(!error.for_page().contains("ada"), "{}", error.for_page());
     }
 }

@@ -10,11 +10,12 @@ use serde_json::value::RawValue;
 pub enum Frame {
     /// A request, to be answered under its id, which is echoed as it came.
     Request(Box<RawValue>, Request),
-    /// A request that makes no sense; the text says why. It is answered all the same.
+    /// A request that makes no sense, or no request at all; the text says why. It is answered all
+    /// the same, under its id, or null if it has none.
     Unusable(Box<RawValue>, String),
     /// The answer to a request of ours, by its id.
     Answer(u64, PageAnswer),
-    /// Nothing that could be answered; the text says why.
+    /// An answer that nobody waits for; the text says why. It is not answered.
     Noise(String),
 }
 
@@ -51,14 +52,18 @@ struct OnlyAction {
 pub fn parse(text: &str) -> Frame {
     let envelope: Envelope<'_> = match serde_json::from_str(text) {
         Ok(envelope) => envelope,
-        Err(error) => return Frame::Noise(format!("not a message: {error}")),
+        Err(error) => {
+            let why = format!("this is not a message of the protocol: {error}");
+            return Frame::Unusable(RawValue::NULL.to_owned(), why);
+        }
     };
     let data = envelope.data.map_or("null", RawValue::get);
     if envelope.kind.as_deref() == Some("response") {
         return answer(envelope.id, data);
     }
     let Some(id) = envelope.id else {
-        return Frame::Noise("a request without requestId cannot be answered".into());
+        let why = "a request without requestId cannot be answered".to_owned();
+        return Frame::Unusable(RawValue::NULL.to_owned(), why);
     };
     match serde_json::from_str(data) {
         Ok(request) => Frame::Request(id.to_owned(), request),
@@ -106,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_still_answered_if_it_has_an_id() {
+    fn what_makes_no_sense_is_still_answered() {
         let reason = |text: &str| match parse(text) {
-            Frame::Unusable(_, why) | Frame::Noise(why) => why,
+            Frame::Unusable(_, why) => why,
             other => panic!("{other:?}"),
         };
         assert!(
@@ -119,6 +124,7 @@ mod tests {
         assert!(reason(r#"{"data":{"action":"search"}}"#).contains("without requestId"));
         assert!(reason("{").contains("not a message"));
         assert!(reason("[]").contains("without requestId"));
+        assert!(matches!(parse(r#"{"type":"response","requestId":"x"}"#), Frame::Noise(_)));
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub struct RangeRequest {
     #[serde(default, deserialize_with = "lenient::text")]
     pub measurement: Option<String>,
     /// `getRows`: the metadata columns wanted.
-    #[serde(default, deserialize_with = "lenient::texts")]
+    #[serde(default, deserialize_with = "lenient::names")]
     pub metadata: Vec<String>,
     /// `getCombined`: measurement ids by datasource (versions to 4), or of `datasource` alone
     /// (version 5).
@@ -155,13 +155,13 @@ impl Default for Wanted {
     }
 }
 
-/// A list of ids, read leniently.
+/// A list of ids, read leniently; each counts once.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Ids(#[serde(deserialize_with = "lenient_list")] pub Vec<String>);
 
 fn lenient_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    Vec::<Option<String>>::deserialize(from).map(|ids| ids.into_iter().flatten().collect())
+    Vec::<Option<String>>::deserialize(from).map(|ids| lenient::once(ids.into_iter().flatten()))
 }
 
 /// How answers to range requests must look.
@@ -193,6 +193,18 @@ impl RangeRequest {
     /// send such requests while their own state is unusable, and expect an empty answer.
     pub fn region(&self) -> Option<Region> {
         region(self.sequence.as_deref().unwrap_or_default(), self.start?, self.end?)
+    }
+
+    /// How many names the request holds, of datasources, measurements, and columns.
+    pub fn names(&self) -> usize {
+        let wanted = match &self.measurements {
+            Wanted::ByDatasource(map) => {
+                map.len() + map.values().map(|ids| ids.0.len()).sum::<usize>()
+            }
+            Wanted::Of(ids) => ids.0.len(),
+            Wanted::Nothing(_) => 0,
+        };
+        wanted + self.metadata.len()
     }
 
     /// The measurement ids wanted, by datasource.

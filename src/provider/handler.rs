@@ -15,6 +15,11 @@ use std::sync::Arc;
 /// The most names that one search gives, whatever a page asks.
 const MAX_HITS: usize = 100;
 const DEFAULT_HITS: usize = 12;
+/// The most names (of datasources, measurements, columns) in one request; pages name what they
+/// draw.
+const MAX_NAMES: usize = 4096;
+/// Columns of a request that there are not get a null a row, as long as they are no more than this.
+const MAX_UNKNOWN: usize = 32;
 
 /// Answers requests from a catalog.
 #[derive(Debug)]
@@ -65,6 +70,9 @@ impl Provider {
     /// There always is an answer. A range that cannot be read is answered with no rows, since a
     /// page never asks again for one that failed; the reason goes to the log.
     pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
+        if let Some(reply) = too_many_names(request) {
+            return reply;
+        }
         match request {
             Request::GetMeasurements { version } => {
                 Reply::Measurements(self.measurements(Dialect::of(version.as_deref())))
@@ -150,8 +158,17 @@ impl Provider {
         let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
             return Ok(None);
         };
-        let metadata = range.metadata.clone();
-        self.read(&listing, datasource, &region, level, &[], &metadata).await.map(Some)
+        let served = datasource.measurements.first().map_or(&[][..], |first| &first.metadata);
+        let is_served = |name: &&String| served.iter().any(|served| **served == ***name);
+        let metadata: Vec<_> = range.metadata.iter().filter(is_served).cloned().collect();
+        let mut table = self.read(&listing, datasource, &region, level, &[], &metadata).await?;
+        if metadata.len() < range.metadata.len() {
+            // A page may know a column from another file of that name; the others are shown.
+            let unknown = range.metadata.iter().filter(|name| !is_served(name));
+            tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
+            fill_in(&mut table, &range.metadata);
+        }
+        Ok(Some(table))
     }
 
     async fn values(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
@@ -167,14 +184,21 @@ impl Provider {
 
     async fn combined(&self, range: &RangeRequest) -> Reply {
         let mut parts = Vec::new();
+        let mut unknown = Vec::new();
         for (name, ids) in range.wanted() {
             let read = self.combined_part(range, &name, &ids).await;
             let part = read.unwrap_or_else(|error| {
-                tracing::error!("{}: {error}", Request::GetCombined(range.clone()).name());
+                match error {
+                    Error::NotFound(_) => unknown.push(name.clone()),
+                    error => tracing::error!("no rows of '{name}' could be given: {error}"),
+                }
                 let names: Vec<&str> = ids.iter().map(String::as_str).collect();
                 CombinedPart { datasource: name, table: Table::empty(&names), measurements: ids }
             });
             parts.push(part);
+        }
+        if !unknown.is_empty() {
+            tracing::warn!("no datasource is called {}", listed(unknown.iter()));
         }
         Reply::Combined(Combined { parts, dialect: range.dialect() })
     }
@@ -192,11 +216,11 @@ impl Provider {
             match measurement(datasource, id) {
                 Ok(found) if found.kind == Kind::Feature => measurements.push(found),
                 Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    unknown.push(id.clone());
-                }
+                Err(_) => unknown.push(id.clone()),
             }
+        }
+        if !unknown.is_empty() {
+            tracing::warn!("'{name}' has no measurement called {}", listed(unknown.iter()));
         }
         let metadata = datasource.measurements.first().map_or(Vec::new(), |first| {
             first.metadata.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -271,6 +295,57 @@ impl Counts for Listing {
         let Some(region) = self.locate(region) else { return 0 };
         let of_group = self.datasources().iter().find(|d| d.group == group);
         of_group.map_or(0, |datasource| datasource.count(self, &region, level))
+    }
+}
+
+/// The answer to a request that names more than any page draws: a well-formed one without rows,
+/// since a page never asks again for a range that failed.
+fn too_many_names(request: &Request) -> Option<Reply> {
+    let (Request::GetRows(range) | Request::GetValues(range) | Request::GetCombined(range)) =
+        request
+    else {
+        return None;
+    };
+    let names = range.names();
+    if names <= MAX_NAMES {
+        return None;
+    }
+    tracing::warn!("{} with {names} names is not answered; at most {MAX_NAMES}", request.name());
+    Some(match request {
+        Request::GetRows(_) => Reply::Rows(Table::default()),
+        Request::GetValues(_) => Reply::Values(Table::empty(&[""]), range.dialect()),
+        _ => Reply::Combined(Combined { parts: Vec::new(), dialect: range.dialect() }),
+    })
+}
+
+/// Gives a table that lacks some of these columns all of them, in this order: nulls where there is
+/// nothing.
+fn fill_in(table: &mut Table, names: &[String]) {
+    let rows = table.len();
+    let mut known: Vec<_> = std::mem::take(&mut table.columns);
+    let mut unknown = 0;
+    for name in names {
+        let column = match known.iter().position(|column| *column.name == **name) {
+            Some(at) => known.remove(at),
+            None => {
+                unknown += 1;
+                let nulls = if unknown <= MAX_UNKNOWN { rows } else { 0 };
+                Column::new(name.as_str(), Data::Singles(vec![f32::NAN; nulls]))
+            }
+        };
+        table.columns.push(column);
+    }
+}
+
+/// The first of some names, and how many more there are: a log line is no place for thousands.
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    const SHOWN: usize = 5;
+    let names: Vec<_> = names.collect();
+    let shown: Vec<_> =
+        names.iter().take(SHOWN).map(|name| format!("'{}'", name.escape_debug())).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
