@@ -16,7 +16,7 @@ mod workspaces;
 pub use events::{Event, Topic};
 pub use handle::{Known, Page, PageInfo, Stage};
 pub use metrics::{Counts, Metrics};
-pub use page::serve;
+pub use page::{broken, serve};
 pub use registry::SessionConfig;
 pub use state::{Chart, State};
 

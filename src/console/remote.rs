@@ -6,20 +6,25 @@ use super::log;
 use super::run::Ending;
 use super::state::Console;
 use crate::error::{Error, Result};
-use crate::session::{Session, Topic};
+use crate::session::{self, Session, Topic};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, mpsc};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
 /// The most commands that wait for the running one.
 const WAITING: usize = 256;
+/// How long a client may take to accept a close frame and to answer it.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
@@ -52,6 +57,7 @@ pub async fn serve<S>(
     let console = Arc::new(Mutex::new(console));
     let (mut events, mut lines) = (session.events(), log::follow());
     let mut waiting: VecDeque<(Value, String)> = VecDeque::new();
+    let mut goodbye = None;
     let mut running: Option<(Value, BoxFuture<'static, Result<Ending>>)> = None;
     loop {
         if running.is_none()
@@ -117,7 +123,16 @@ pub async fn serve<S>(
                     Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
                     Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
                 },
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Binary(_))) => {
+                    let reason = "messages are text".into();
+                    goodbye = Some(CloseFrame { code: CloseCode::Unsupported, reason });
+                    break;
+                }
+                Some(Err(error)) => {
+                    goodbye = session::broken(&error);
+                    break;
+                }
+                Some(Ok(Message::Close(_))) | None => break,
                 Some(Ok(_)) => None,
             },
         };
@@ -127,8 +142,16 @@ pub async fn serve<S>(
             return;
         }
     }
-    // A client that has gone needs no close frame.
-    let _ = socket.close().await;
+    let farewell = async {
+        if let Some(frame) = goodbye {
+            let _ = socket.send(Message::Close(Some(frame))).await;
+        }
+        // Also sends the answer to the client's own close frame.
+        let _ = socket.close().await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    // Whoever does not take its goodbye is not waited for.
+    let _ = tokio::time::timeout(GOODBYE, farewell).await;
 }
 
 fn answered(id: &Value, ended: Result<Ending>) -> Value {

@@ -58,11 +58,20 @@ impl Access {
     }
 }
 
-/// A host without its port, an IPv6 address without its brackets.
+/// A host without its port, an IPv6 address without its brackets; empty for what is not a host and
+/// a port (`localhost:80@evil.example` is a user's name and password, then a host).
 fn name_of(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+    let (name, after) = match host.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').unwrap_or_default(),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain =
+        !name.contains(['@', '/', '\\', '?', '#']) && !name.contains(char::is_whitespace);
+    if is_plain && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port)) {
+        name
+    } else {
+        ""
     }
 }
 
@@ -115,6 +124,16 @@ mod tests {
             "http://localhost.evil.example:8888",
             "http://127.0.0.1.evil.example",
             "https://epiviz.example.evil",
+            "http://localhost:80@evil.example",
+            "http://localhost@evil.example",
+            "http://localhost:80:90",
+            "http://[::1]@evil.example",
+            "http://[::1]evil.example",
+            "http://[::1",
+            "http://127.0.0.1\\@evil.example",
+            "http://localhost/",
+            "http://localhost#@evil.example",
+            "http://",
             "http://epiviz.example:81",
         ] {
             assert!(!access.allows(Some(origin)), "{origin}");
@@ -135,7 +154,15 @@ mod tests {
         ] {
             assert!(access.allows_host(host), "{host:?}");
         }
-        for host in ["evil.example:8888", "lab.example.evil", "127.0.0.1.evil.example", ""] {
+        for host in [
+            "evil.example:8888",
+            "lab.example.evil",
+            "127.0.0.1.evil.example",
+            "localhost:80@evil.example",
+            "lab.example@evil.example",
+            "[::1]@evil.example",
+            "",
+        ] {
             assert!(!access.allows_host(Some(host)), "{host}");
         }
     }

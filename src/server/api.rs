@@ -6,10 +6,10 @@
 use super::arguments;
 use super::http::Door;
 use super::sheet::{Wire, sent};
-use crate::protocol::{Frame, Reply, parse};
+use crate::protocol::{Frame, Reply, Request, parse};
 use crate::session::Metrics;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{self, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const LARGEST_BODY: usize = 4 << 20;
 
 /// Answers a request of a page.
-pub(super) async fn answer(State(door): State<Door>, request: Request) -> Response {
+pub(super) async fn answer(State(door): State<Door>, request: extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, "at most 4 MiB are taken\n").into_response();
@@ -31,6 +31,13 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
         false => arguments::message(&joined(query, &body)),
     };
     match message.map(|message| parse(&message)) {
+        Ok(Frame::Request(id, request)) if changes(&request) && parts.method != Method::POST => {
+            let why = format!("{} changes what is saved: send it with POST", request.name());
+            let json = refusal(&door, &id, why, started.elapsed());
+            let headers =
+                [(header::ALLOW, "POST"), (header::CONTENT_TYPE, Wire::Json.content_type())];
+            (StatusCode::METHOD_NOT_ALLOWED, headers, json).into_response()
+        }
         Ok(Frame::Request(id, request)) => {
             let level = door.session.provider.stateless_level(&request).await;
             let json = door.session.reply_to(&id, &request, level).await;
@@ -45,13 +52,25 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     }
 }
 
+/// Whether a request changes something. Browsers open addresses (GET) for reasons that no user
+/// sees, such as the picture of a page elsewhere; EpiViz itself sends these with POST.
+fn changes(request: &Request) -> bool {
+    matches!(request, Request::SaveWorkspace { .. } | Request::DeleteWorkspace { .. })
+}
+
 /// What makes no sense is answered in the page's own form, with a status for everybody else.
 fn refused(door: &Door, id: &RawValue, why: String, took: Duration) -> Response {
-    tracing::warn!("over HTTP was asked what cannot be done: {why}");
-    let json = Reply::Refused(why).to_json(id);
-    door.session.metrics.record(Metrics::UNUSABLE, true, json.len(), took);
+    let json = refusal(door, id, why, took);
     let json_type = [(header::CONTENT_TYPE, Wire::Json.content_type())];
     (StatusCode::BAD_REQUEST, json_type, json).into_response()
+}
+
+/// The message that refuses a request, which is counted and logged.
+fn refusal(door: &Door, id: &RawValue, why: String, took: Duration) -> String {
+    tracing::warn!("refused over HTTP: {why}");
+    let json = Reply::Refused(why).to_json(id);
+    door.session.metrics.record(Metrics::UNUSABLE, true, json.len(), took);
+    json
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -5,7 +5,7 @@ use crate::console;
 use crate::session::{self, Session};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The largest message that a page may send: workspaces are the largest, some hundred kilobytes.
 const LARGEST_MESSAGE: usize = 4 << 20;
+
+/// The version of the protocol that RFC 6455 describes.
+const WEBSOCKET_VERSION: &str = "13";
 
 /// As [`upgrade`], for the session that the path names.
 pub(super) async fn upgrade_named(
@@ -60,15 +63,30 @@ pub(super) async fn console_named(
 fn console_of(door: Door, session: Arc<Session>, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let near = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    // What a proxy on this machine forwards comes from who knows where.
-    let foreign = ["origin", "x-forwarded-for", "forwarded", "via"];
-    if !near || foreign.iter().any(|name| request.headers().contains_key(*name)) {
+    if !near || request.headers().contains_key(header::ORIGIN) || is_forwarded(request.headers()) {
         let text = "the console is for programs of the machine that epivizrs runs on, not for \
                     pages; from elsewhere, log in there first (ssh)\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
     let root = door.session.clone();
     accept(door, request, |socket, _, stop| console::serve(socket, root, session, stop))
+}
+
+/// Whether a proxy says that it forwards for somebody, who may be anywhere.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    const SAYING: [&str; 8] = [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "x-original-forwarded-for",
+    ];
+    headers
+        .keys()
+        .any(|name| SAYING.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"))
 }
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -79,12 +97,10 @@ fn accept<F: Future<Output = ()> + Send>(
     mut request: Request,
     serve: impl FnOnce(Socket, String, CancellationToken) -> F + Send + 'static,
 ) -> Response {
-    let headers = request.headers();
-    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| wants_upgrade(headers))
-    else {
-        return (StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n").into_response();
+    let accept = match accepted_key(&request) {
+        Ok(key) => derive_accept_key(key),
+        Err(refusal) => return refusal.into_response(),
     };
-    let accept = derive_accept_key(key.as_bytes());
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "somewhere".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);
@@ -111,6 +127,44 @@ fn accept<F: Future<Output = ()> + Send>(
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
     response
+}
+
+/// The key of a request for a WebSocket.
+///
+/// # Errors
+/// What the request lacks (RFC 6455, sections 4.2.1 and 4.4), with the headers that say how to ask.
+fn accepted_key(request: &Request) -> Result<&[u8], impl IntoResponse + use<>> {
+    let headers = request.headers();
+    let refuse = |status, why| {
+        let headers = [
+            (header::CONNECTION, "upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION),
+        ];
+        Err((status, headers, why))
+    };
+    if !wants_upgrade(headers) {
+        return refuse(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n");
+    }
+    if request.version() < Version::HTTP_11 {
+        return refuse(StatusCode::BAD_REQUEST, "WebSocket needs HTTP/1.1\n");
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|given| given != WEBSOCKET_VERSION) {
+        return refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            "this endpoint speaks version 13 of WebSocket\n",
+        );
+    }
+    match headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes) {
+        Some(key) if is_key(key) => Ok(key),
+        _ => refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in Base64\n"),
+    }
+}
+
+/// Whether a key is the Base64 of 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    key.len() == 24 && key.strip_suffix(b"==").is_some_and(|digits| digits.iter().all(is_digit))
 }
 
 /// Whether a request asks to become a WebSocket.

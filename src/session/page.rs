@@ -39,6 +39,9 @@ const MOST_HELD: usize = 1000;
 /// Between two questions where the page looks, if nothing else makes it be asked.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// How long a page may take to accept a close frame and to answer it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Serves a page until it leaves or `stop` is cancelled.
 pub async fn serve<S>(socket: S, address: String, session: Arc<Session>, stop: CancellationToken)
 where
@@ -52,9 +55,9 @@ where
     session.enter(&page);
     let reconciler = tokio::spawn(reconcile(session.clone(), page.clone()));
 
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let (queue, queued) = mpsc::channel(1);
-    let writer = tokio::spawn(write_all(sink, queued));
+    let mut writer = tokio::spawn(write_all(sink, queued));
     let aim = session.provider.page_rows;
     let mut actor = Actor {
         session: session.clone(),
@@ -70,15 +73,23 @@ where
         look_at: Instant::now(),
         registered: false,
     };
-    let goodbye = actor.run(stream, calls_in, &queue, &stop).await;
+    let goodbye = actor.run(&mut stream, calls_in, &queue, &stop).await;
     // Whoever still waits for an answer learns that the page is gone when the senders drop.
     drop(actor);
     reconciler.abort();
     session.leave(&page);
-    let _ = queue.send(Message::Close(goodbye)).await;
-    drop(queue);
+    let farewell = async {
+        let _ = queue.send(Message::Close(goodbye)).await;
+        drop(queue);
+        let _ = (&mut writer).await;
+        // Until the page has answered the close frame: what it still sends would otherwise have
+        // the system reset the connection, and the frame might never arrive (RFC 6455, 7.1.1).
+        while let Some(Ok(_)) = stream.next().await {}
+    };
     // A page that does not take its goodbye is not waited for.
-    let _ = tokio::time::timeout(Duration::from_secs(1), writer).await;
+    if tokio::time::timeout(GOODBYE, farewell).await.is_err() {
+        writer.abort();
+    }
     tracing::info!("page {id} disconnected");
 }
 
@@ -87,6 +98,10 @@ async fn write_all(
     mut queued: mpsc::Receiver<Message>,
 ) {
     while let Some(message) = queued.recv().await {
+        // A page that closed the connection is answered by the end, with its own code.
+        if matches!(message, Message::Close(None)) {
+            break;
+        }
         if sink.send(message).await.is_err() {
             return;
         }
@@ -160,17 +175,11 @@ impl Actor {
                     Some(Ok(Message::Text(text))) => self.take(text.as_str()),
                     Some(Ok(Message::Binary(_))) => {
                         tracing::warn!("a page sent a binary message; the protocol has only text");
+                        return close(CloseCode::Unsupported, "messages are text");
                     }
                     Some(Ok(Message::Close(_))) | None => return None,
                     Some(Ok(_)) => {}
-                    Some(Err(WsError::Capacity(why))) => {
-                        tracing::warn!("a page sent too large a message: {why}");
-                        return close(CloseCode::Size, "the message is too large");
-                    }
-                    Some(Err(error)) => {
-                        tracing::debug!("connection lost: {error}");
-                        return None;
-                    }
+                    Some(Err(error)) => return broken(&error),
                 },
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
@@ -377,6 +386,30 @@ impl Actor {
         self.look_at = Instant::now() + LOOK;
         self.session.moved(&self.page, &place);
         Some(place)
+    }
+}
+
+/// What a peer is told that broke the rules of WebSocket; nothing if the connection is lost.
+pub fn broken(error: &WsError) -> Option<CloseFrame> {
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    match error {
+        WsError::Capacity(why) => {
+            tracing::warn!("a peer sent too large a message: {why}");
+            close(CloseCode::Size, "the message is too large")
+        }
+        WsError::Utf8(why) => {
+            tracing::warn!("a peer sent text that is not UTF-8: {why}");
+            close(CloseCode::Invalid, "text must be UTF-8")
+        }
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        WsError::Protocol(why) => {
+            tracing::warn!("a peer broke the rules of WebSocket: {why}");
+            close(CloseCode::Protocol, "this is not WebSocket as RFC 6455 has it")
+        }
+        lost => {
+            tracing::debug!("connection lost: {lost}");
+            None
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The real program, as a user starts it.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// A run of the program that ends with the test.
 struct Run {
@@ -71,7 +73,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
 #[test]
 fn it_says_where_it_listens_and_answers_there() {
     let run = Run::start(&[]);
-    let mut socket = std::net::TcpStream::connect(run.address()).unwrap();
+    let mut socket = TcpStream::connect(run.address()).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
@@ -86,6 +88,149 @@ fn both_signals_end_it_cleanly() {
         let (status, text) = run.end();
         assert_eq!(status.code(), Some(0), "{signal}: {text}");
     }
+}
+
+/// Waits for the end, which may take as long as replies may take.
+fn wait(child: &mut Child) -> ExitStatus {
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(std::time::Instant::now() < until, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Peers that never finish what they began: half a line, half a body, a download that is not read,
+/// a WebSocket that says nothing.
+fn silent_peers(address: &str) -> Vec<TcpStream> {
+    let send = |text: &str| {
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(text.as_bytes()).unwrap();
+        socket
+    };
+    let rows = "/api/v1/rows?datasource=py_datasource&region=pyChr:1-90m&columns=py_metadata";
+    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let peers = vec![
+        send("GET /heal"),
+        send("POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\naction=get"),
+        send(&format!("GET {rows} HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+        send(&format!(
+            "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n"
+        )),
+    ];
+    // The download has begun, and so all are known there.
+    let mut first = [0; 12];
+    (&peers[2]).read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    peers
+}
+
+#[test]
+fn a_signal_ends_it_whatever_peers_do() {
+    let mut run = Run::start(&["--mock"]);
+    let _peers = silent_peers(run.address());
+    run.signal("-TERM");
+    assert_eq!(wait(&mut run.child).code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut run = Run::start(&["--mock"]);
+    let _peers = silent_peers(run.address());
+    run.signal("-TERM");
+    let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines();
+    // It waits for the peers from here on.
+    assert!(lines.any(|line| line.unwrap().contains("a second signal ends it at once")));
+    run.signal("-TERM");
+    assert_eq!(wait(&mut run.child).code(), Some(143));
+}
+
+/// Asks over HTTP; the status and the body.
+fn ask(address: &str, request: &str, body: &str) -> (String, String) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head =
+        format!("{request} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+    socket.write_all(format!("{head}{form}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+}
+
+/// A file that may not grow any more is what a full disk looks like from here.
+#[test]
+fn a_save_is_acknowledged_only_when_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").to_str().unwrap().to_owned();
+    let arguments = ["--mock", "--state", &state];
+    let start = |limit: &str| {
+        let program = command(&arguments);
+        let mut limited = Command::new("bash");
+        // The signal that says so would end it before it could answer.
+        limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]);
+        limited.arg(program.get_program()).args(program.get_args());
+        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = limited.spawn().unwrap();
+        let mut listening = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
+        Run { child, listening }
+    };
+    let run = start("600");
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    for number in 0..20 {
+        let content = "x".repeat(100_000);
+        let body = format!("action=saveWorkspace&name=w{number}&content={content}");
+        let (_, answer) = ask(run.address(), "POST /api", &body);
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        match answer["data"].as_str() {
+            Some(_) => acknowledged.push(format!("w{number}")),
+            None => {
+                refused += 1;
+                let why = answer["data"]["errorMessage"].as_str().unwrap();
+                assert!(why.contains("epivizrs.sqlite"), "{why}");
+                assert!(!why.contains(&state), "{why}");
+            }
+        }
+    }
+    assert!(acknowledged.len() > 1 && refused > 1, "{acknowledged:?}");
+    run.signal("-KILL");
+    run.end();
+    let run = start("unlimited");
+    let (_, answer) = ask(run.address(), "GET /api?action=getWorkspaces&q=&ws=", "");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let kept: Vec<_> = answer["data"].as_array().unwrap().iter().map(|w| &w["name"]).collect();
+    for name in &acknowledged {
+        assert!(kept.contains(&&serde_json::json!(name)), "{name} is lost of {acknowledged:?}");
+    }
+}
+
+/// Data that nobody else may read are not made readable by what is derived of them.
+#[test]
+fn what_is_made_of_files_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let wig = write(folder.path(), "a.wig", b"fixedStep chrom=chr1 start=1 step=1\n1\n2\n3\n");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (cache, state) = (path("new/cache"), path("new/state"));
+    let run = Run::start(&[&wig, "--cache-dir", &cache, "--state", &state]);
+    run.signal("-TERM");
+    run.end();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let mut files = 0;
+    for folder in [cache, state] {
+        assert_eq!(mode(Path::new(&folder)), 0o700, "{folder}");
+        for file in Path::new(&folder).read_dir().unwrap() {
+            let file = file.unwrap().path();
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 2, "{files}");
 }
 
 #[test]
@@ -269,7 +414,7 @@ fn epiviz_is_installed_from_a_repository_and_served() {
     let mut listening = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
     let run = Run { child, listening };
-    let mut socket = std::net::TcpStream::connect(run.address()).unwrap();
+    let mut socket = TcpStream::connect(run.address()).unwrap();
     socket.write_all(b"GET /epiviz/ HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();

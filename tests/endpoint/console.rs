@@ -437,7 +437,14 @@ async fn pages_and_other_machines_cannot_open_a_console() {
     use tokio_tungstenite::tungstenite::client::IntoClientRequest;
     let endpoint = endpoint().await;
     let origin = format!("http://{}", endpoint.address);
-    for (name, value) in [("origin", origin.as_str()), ("x-forwarded-for", "192.0.2.1")] {
+    for (name, value) in [
+        ("origin", origin.as_str()),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "192.0.2.1"),
+        ("forwarded", "for=192.0.2.1"),
+        ("via", "1.1 proxy"),
+    ] {
         let url = format!("ws://{}/console", endpoint.address);
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());

@@ -138,6 +138,61 @@ async fn what_makes_no_sense_is_answered_all_the_same() {
     assert_eq!(answer.status, 413);
 }
 
+/// Whoever can have a browser open an address could otherwise delete what users saved.
+#[tokio::test]
+async fn what_changes_something_is_posted() {
+    let endpoint = Endpoint::start().await;
+    for action in ["saveWorkspace&name=x&content=%7B%7D", "deleteWorkspace&id=1"] {
+        let query = format!("action={action}&requestId=4");
+        let answer = get(endpoint.address, &format!("/api?{query}")).await;
+        assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "POST"), "{action}");
+        assert_eq!(
+            (&answer.json()["requestId"], &answer.json()["data"]["success"]),
+            (&json!(4), &json!(false))
+        );
+        assert!(answer.json()["data"]["errorMessage"].as_str().unwrap().contains("POST"));
+        // As WebServerDataProvider sends both; it is answered, if only that there is no store.
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        let answer = post(endpoint.address, "/api", form, &query).await;
+        assert_eq!(answer.status, 200, "{action}");
+        assert!(answer.text().contains("--state FOLDER"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn replies_name_files_without_their_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("rows.bed");
+    let rows: String = (0..60_000u64)
+        .map(|n| {
+            format!("chr1\t{}\t{}\tname{}\n", n * 10, n * 10 + 5, n * 2_654_435_761 % 4_294_967_291)
+        })
+        .collect();
+    std::fs::write(&plain, rows).unwrap();
+    let run = |program: &str, arguments: &[&std::path::Path]| {
+        let done = std::process::Command::new(program).args(arguments).status();
+        done.is_ok_and(|done| done.success())
+    };
+    let packed = folder.path().join("rows.bed.gz");
+    if !run("bgzip", &[&plain]) || !run("tabix", &["-p".as_ref(), "bed".as_ref(), &packed]) {
+        eprintln!("not tested: bgzip and tabix are not installed");
+        return;
+    }
+    let (address, _end) = endpoint_of(packed.to_str().unwrap(), &[("chr1", 1_000_000)]).await;
+    let bytes = std::fs::read(&packed).unwrap();
+    let half = bytes.len() / 2;
+    let spoilt = [&bytes[..half], &[0xaa; 100], &bytes[half + 100..]].concat();
+    let folder = folder.path().to_str().unwrap();
+    // The file loses its end, or is damaged, while it is served.
+    for damaged in [&bytes[..half], &spoilt] {
+        std::fs::write(&packed, damaged).unwrap();
+        let answer = get(address, "/api/v1/rows?datasource=rows&region=chr1:1-600000").await;
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        assert!(answer.text().contains("rows.bed.gz"), "{}", answer.text());
+        assert!(!answer.text().contains(folder), "{}", answer.text());
+    }
+}
+
 /// A page over HTTP keeps rows and joins them by rank, and nobody can clear its cache.
 #[tokio::test]
 async fn whatever_is_asked_in_whatever_order_ranks_agree() {
@@ -509,6 +564,8 @@ async fn pages_of_strangers_may_not_ask() {
     assert_eq!(friend.status, 200);
     assert_eq!(friend.headers["access-control-allow-origin"], "https://epiviz.example");
     assert!(friend.headers["vary"].contains("origin"));
+    let disguised = "origin: http://localhost:80@evil.example\r\n";
+    assert_eq!(get_with(endpoint.address, path, disguised).await.status, 403);
     let stranger = get_with(endpoint.address, path, "origin: https://evil.example\r\n").await;
     assert_eq!(stranger.status, 403);
     assert!(stranger.text().contains("--allow-origin 'https://evil.example'"));
@@ -624,7 +681,7 @@ async fn the_counts_count() {
     get(endpoint.address, "/api/v1/rows").await;
     get(
         endpoint.address,
-        "/api?action=getRows&datasource=peaks&seqName=1&start=1&end=9&metadata[]=x",
+        "/api?action=getValues&datasource=peaks&measurement=peaks&seqName=1&start=1&end=9",
     )
     .await;
     let answer = send(endpoint.address, "GET /metrics HTTP/1.0\r\nhost: any.example\r\n", "").await;

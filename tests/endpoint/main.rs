@@ -4,6 +4,7 @@
 mod cli;
 mod console;
 mod fake_page;
+mod hostile;
 mod http;
 mod making;
 mod replay;

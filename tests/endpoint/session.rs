@@ -97,7 +97,6 @@ async fn nonsense_is_answered_where_it_can_be_and_the_connection_lives() {
     ] {
         page.send_text(noise).await;
     }
-    page.socket.send(Message::binary(vec![0u8, 159, 146, 150])).await.unwrap();
     let refused = page.ask(1, json!({"action": "makeCoffee"})).await;
     assert_eq!(
         refused,

@@ -1,0 +1,288 @@
+//! Peers that are broken, greedy or hostile: each gets an answer, and nobody else suffers.
+
+use crate::support::{Client, Endpoint};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// Nothing here takes long; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The head of a request for a WebSocket, with other lines in the place of its own.
+fn upgrade(address: SocketAddr, version: &str, key: &str) -> String {
+    format!(
+        "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         {version}{key}\r\n"
+    )
+}
+
+const VERSION: &str = "sec-websocket-version: 13\r\n";
+const KEY: &str = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// Sends bytes; what is answered until the head of the answer is over, in lower case.
+async fn head(address: SocketAddr, bytes: &str) -> (TcpStream, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(bytes.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = tokio::time::timeout(PATIENCE, socket.read_u8()).await.unwrap();
+        head.push(byte.expect("an answer before the connection ends"));
+    }
+    (socket, String::from_utf8(head).unwrap().to_lowercase())
+}
+
+/// A connection that has become a WebSocket, without a client that knows the rules.
+async fn raw(address: SocketAddr) -> TcpStream {
+    let (socket, head) = head(address, &upgrade(address, VERSION, KEY)).await;
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    socket
+}
+
+/// A frame as clients send it, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    assert!(payload.len() < 126);
+    [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0][..], payload].concat()
+}
+
+/// The next frame from the server: its first byte and its payload.
+async fn next_frame(socket: &mut TcpStream) -> (u8, Vec<u8>) {
+    let read = async {
+        let first = socket.read_u8().await.unwrap();
+        let length = match socket.read_u8().await.unwrap() {
+            126 => socket.read_u16().await.unwrap() as usize,
+            127 => socket.read_u64().await.unwrap() as usize,
+            length => length as usize,
+        };
+        let mut payload = vec![0; length];
+        socket.read_exact(&mut payload).await.unwrap();
+        (first, payload)
+    };
+    tokio::time::timeout(PATIENCE, read).await.unwrap()
+}
+
+/// The code of the close frame that is sent next, and that the connection ends behind it.
+async fn close_code(mut socket: TcpStream) -> Option<u16> {
+    let payload = loop {
+        match next_frame(&mut socket).await {
+            (0x88, payload) => break payload,
+            (0x81, _) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut rest)).await.unwrap();
+    assert!(ended.is_err() || rest.is_empty(), "{rest:?} behind the close frame");
+    payload.first_chunk().map(|code| u16::from_be_bytes(*code))
+}
+
+#[tokio::test]
+async fn what_breaks_the_rules_of_websocket_is_closed_with_its_code() {
+    let endpoint = Endpoint::start().await;
+    let long = "x".repeat(200);
+    for (what, bytes, code) in [
+        ("binary", frame(0x82, b"abc"), Some(1003)),
+        ("text that is no UTF-8", frame(0x81, b"\xff\xfe"), Some(1007)),
+        ("a reserved bit", frame(0xc1, b"{}"), Some(1002)),
+        ("an unknown kind of frame", frame(0x83, b""), Some(1002)),
+        ("a frame without a mask", b"\x81\x02{}".to_vec(), Some(1002)),
+        ("a ping in parts", frame(0x09, b""), Some(1002)),
+        ("a close frame", frame(0x88, b"\x03\xe8bye"), Some(1000)),
+        ("a close frame without a code", frame(0x88, b""), None),
+        // 5 MiB are announced, and none of them needs to come.
+        (
+            "a message too large",
+            [&b"\x81\xff"[..], &[0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0], long.as_bytes()].concat(),
+            Some(1009),
+        ),
+    ] {
+        let mut socket = raw(endpoint.address).await;
+        socket.write_all(&bytes).await.unwrap();
+        assert_eq!(close_code(socket).await, code, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_console_obeys_the_same_rules() {
+    let endpoint = Endpoint::start().await;
+    for (bytes, code) in [
+        (frame(0x82, b"abc"), Some(1003)),
+        (frame(0x88, b"\x03\xe8"), Some(1000)),
+        (frame(0xc1, b"{}"), Some(1002)),
+    ] {
+        let request = upgrade(endpoint.address, VERSION, KEY).replace("/ws", "/console");
+        let (mut socket, head) = head(endpoint.address, &request).await;
+        assert!(head.starts_with("http/1.1 101"), "{head}");
+        socket.write_all(&bytes).await.unwrap();
+        assert_eq!(close_code(socket).await, code);
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_is_refused_by_the_book() {
+    let endpoint = Endpoint::start().await;
+    let address = endpoint.address;
+    for (request, status, line) in [
+        (upgrade(address, "sec-websocket-version: 8\r\n", KEY), "426", "sec-websocket-version: 13"),
+        (upgrade(address, "", KEY), "426", "sec-websocket-version: 13"),
+        (upgrade(address, VERSION, ""), "400", ""),
+        (upgrade(address, VERSION, "sec-websocket-key: abc\r\n"), "400", ""),
+        // 24 characters that are 18 bytes, and not Base64.
+        (upgrade(address, VERSION, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQab\r\n"), "400", ""),
+        (upgrade(address, VERSION, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZ!==\r\n"), "400", ""),
+        (upgrade(address, VERSION, KEY).replace("/1.1", "/1.0"), "400", ""),
+        (
+            upgrade(address, VERSION, KEY).replace("connection: Upgrade\r\n", ""),
+            "426",
+            "upgrade: websocket",
+        ),
+    ] {
+        let (_, head) = head(address, &request).await;
+        assert_eq!(head.split(' ').nth(1), Some(status), "{request}{head}");
+        assert!(head.contains(line), "{request}{head}");
+    }
+}
+
+#[tokio::test]
+async fn every_message_is_answered_in_words() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    for (text, why) in [
+        ("hello", "not a message"),
+        ("{", "not a message"),
+        ("[]", "without requestId"),
+        ("7", "not a message"),
+        (r#"{"type":"request","data":{"action":"getSeqInfos"}}"#, "without requestId"),
+        (r#"{"requestId":null,"data":{"action":"getSeqInfos"}}"#, "without requestId"),
+    ] {
+        page.send_text(text).await;
+        let answer = page.next_json().await;
+        assert_eq!(answer["type"], "response", "{text}");
+        assert_eq!(answer["requestId"], Value::Null, "{text}");
+        assert_eq!(answer["data"]["success"], false, "{text}");
+        let said = answer["data"]["errorMessage"].as_str().unwrap();
+        assert!(said.contains(why), "{text}: {said}");
+    }
+    // An answer to nothing is not answered, or two endpoints would talk for ever.
+    page.send_text(r#"{"type":"response","requestId":"x","data":{}}"#).await;
+    assert_eq!(page.ask(9, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+}
+
+fn combined(measurements: Value) -> Value {
+    json!({"version": "4", "action": "getCombined", "seqName": "chr1", "start": 1, "end": 900_000,
+        "measurements": measurements})
+}
+
+#[tokio::test]
+async fn a_name_that_is_repeated_counts_once() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let once = page.ask(1, combined(json!({"py_datasource": ["py_column"]}))).await;
+    assert_eq!(once["py_datasource"]["cols"]["py_column"].as_array().unwrap().len(), 29);
+    page.send(2, combined(json!({"py_datasource": vec!["py_column"; 20_000]}))).await;
+    let many = answer_text(&mut page).await;
+    assert_eq!(serde_json::from_str::<Value>(&many).unwrap()["data"], once);
+    assert!(many.len() < 20_000, "{} bytes", many.len());
+
+    let rows = |names: Value| {
+        json!({"action": "getRows", "datasource": "py_datasource", "seqName": "chr1",
+            "start": 1, "end": 20_000, "metadata": names})
+    };
+    let once = page.ask(3, rows(json!(["py_metadata"]))).await;
+    page.send(4, rows(json!(vec!["py_metadata"; 20_000]))).await;
+    let many = answer_text(&mut page).await;
+    assert_eq!(serde_json::from_str::<Value>(&many).unwrap()["data"], once);
+    assert!(many.len() < 20_000, "{} bytes", many.len());
+}
+
+/// The text of the next answer.
+async fn answer_text(page: &mut Client) -> String {
+    loop {
+        let text = page.next().await.to_text().unwrap().to_owned();
+        if text.starts_with(r#"{"type":"response""#) {
+            return text;
+        }
+    }
+}
+
+/// What took minutes, during which nobody else was answered, and what no page ever sends.
+#[tokio::test]
+async fn thousands_of_unknown_names_keep_nobody_waiting() {
+    let endpoint = Endpoint::start().await;
+    let (mut page, mut other) = (endpoint.connect().await, endpoint.connect().await);
+    let unknown = |count: usize| {
+        let names = (0..count).map(|n| (format!("nothing-{n}"), json!(["a"])));
+        combined(Value::Object(names.collect()))
+    };
+    // As many as a request may name: each has its part, without rows.
+    page.send(1, unknown(2048)).await;
+    // More: there is an answer, and it is empty.
+    page.send(2, unknown(30_000)).await;
+    assert_eq!(other.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+    let parts = page.answer(1).await;
+    assert_eq!(parts.as_object().unwrap().len(), 2048);
+    assert_eq!(parts["nothing-7"]["rows"]["start"], json!([]));
+    assert_eq!(parts["nothing-7"]["cols"], json!({"a": []}));
+    assert_eq!(page.answer(2).await, json!({}));
+
+    let names: Vec<_> = (0..30_000).map(|n| format!("m{n}")).collect();
+    let rows = json!({"action": "getRows", "datasource": "peaks", "seqName": "chr1", "start": 1,
+        "end": 5000, "metadata": names});
+    let answer = page.ask(3, rows).await;
+    assert_eq!(answer["values"]["start"], json!([]));
+    assert_eq!(answer["values"]["metadata"], json!({}));
+}
+
+#[tokio::test]
+async fn an_unknown_column_does_not_empty_the_others() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let rows = |datasource: &str, names: &[&str]| {
+        json!({"version": "4", "action": "getRows", "datasource": datasource, "seqName": "chr1",
+            "start": 1, "end": 3000, "metadata": names})
+    };
+    let answer = page.ask(1, rows("peaks", &["no such", "name", "nor this"])).await;
+    assert_eq!(answer["values"]["start"], json!([1000, 2000]));
+    assert_eq!(
+        answer["values"]["metadata"],
+        json!({"name": ["p1", "p2"], "no such": [null, null], "nor this": [null, null]})
+    );
+    // One after the other, as they were asked for: pages may read them by their order.
+    page.send(2, rows("peaks", &["no such", "name"])).await;
+    let text = answer_text(&mut page).await;
+    assert!(text.contains(r#""metadata":{"no such":[null,null],"name":["p1","p2"]}"#), "{text}");
+}
+
+/// A request for data may be as large as a page makes it; its bodies may be as slow as a peer
+/// likes. Neither keeps the endpoint from ending.
+#[tokio::test]
+async fn the_end_does_not_wait_for_silent_peers() {
+    let mut endpoint = Endpoint::start().await;
+    let address = endpoint.address;
+    let mut peers = Vec::new();
+    for bytes in [
+        String::new(),
+        "GET /healthz HT".to_owned(),
+        format!("POST /api HTTP/1.1\r\nhost: {address}\r\ncontent-length: 1000\r\n\r\naction="),
+        upgrade(address, VERSION, KEY),
+    ] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.unwrap();
+        peers.push(socket);
+    }
+    // A page that is answered proves that those before it have been accepted.
+    let mut page = endpoint.connect().await;
+    page.ask(1, json!({"action": "getSeqInfos"})).await;
+    endpoint.stop.cancel();
+    match page.next().await {
+        Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Away),
+        other => panic!("{other:?}"),
+    }
+    let served = endpoint.served.take().unwrap();
+    tokio::time::timeout(PATIENCE, served).await.expect("the endpoint ends").unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "nobody is accepted any more");
+}
