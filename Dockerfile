@@ -3,8 +3,8 @@
 #   docker build -t epivizrs .
 #   docker run --rm -p 127.0.0.1:8888:8888 -v "$PWD:/data:ro" epivizrs peaks.bed signal.bw
 #
-# Inside the container it listens on every address, since that is what -p forwards to; what is
-# written before the port of -p decides who can reach it.
+# Inside the container it listens on every address, because -p forwards to the container's own. The
+# address before the port in -p decides who can reach it.
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
