@@ -181,3 +181,51 @@ fn the_readme_is_short() {
     let words = read("README.md").split_whitespace().count();
     assert!(words < 900, "{words} words");
 }
+
+/// All Rust files below a folder: their paths and texts, a comment's lines joined.
+fn rust(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().map(|line| {
+                let line = line.trim_start();
+                ["//! ", "/// ", "// "]
+                    .iter()
+                    .find_map(|mark| line.strip_prefix(mark))
+                    .unwrap_or(line)
+            });
+            into.push((path, lines.collect::<Vec<_>>().join(" ")));
+        }
+    }
+}
+
+#[test]
+fn comments_cite_what_is_there() {
+    let mut sources = Vec::new();
+    for folder in ["src", "tests", "benches", "examples"] {
+        rust(&file(folder), &mut sources);
+    }
+    let facts = read("docs/protocol.md");
+    let mut cited = 0;
+    for (path, text) in &sources {
+        // A document is named between backticks, from the root or from beside the file.
+        for name in text.split('`').filter(|name| name.ends_with(".md") && !name.contains(' ')) {
+            let found = file(name).exists() || path.with_file_name(name).exists();
+            assert!(found, "{}: {name} is not in the repository", path.display());
+        }
+        for rest in text.split("`docs/protocol.md`, ").skip(1) {
+            let mut numbers = rest.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ' '));
+            for number in numbers.next().unwrap_or_default().split_whitespace() {
+                let number = number.trim_end_matches('.');
+                let fact = facts.contains(&format!("**{number}**"));
+                let section = facts.contains(&format!("\n## {number}. "));
+                assert!(fact || section, "{}: there is no fact {number}", path.display());
+                cited += 1;
+            }
+        }
+    }
+    assert!(cited > 5, "only {cited} citations were found");
+}
