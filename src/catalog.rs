@@ -4,16 +4,18 @@ mod blocking_pool;
 mod chart;
 mod datasource;
 mod listing;
+mod value_range;
 
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
 pub use listing::Listing;
 pub(crate) use listing::thousands;
+pub use value_range::{ValueRange, extent, numbers};
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
-use crate::source::signals::density::Density;
+use crate::source::signals::density::{DENSITY, Density};
 use crate::source::{
     self, Context, GeneLoci, Hit, Level, Mock, Options, Part, Shape, Source, Spec,
 };
@@ -106,7 +108,37 @@ impl Catalog {
         let (opened, errors) = self.open(specs).await;
         let added = self.change(|listing| listing.add(opened));
         self.await_building(&added);
+        self.sample_ranges(&added).await;
         (added, errors)
+    }
+
+    /// Guesses the ranges of values that files do not state: a page draws what lies outside the
+    /// range that it was told outside its chart.
+    async fn sample_ranges(&self, measurements: &[Arc<Measurement>]) {
+        let unknown = |m: &&Arc<Measurement>| {
+            m.column.is_some() && m.range.get().is_none() && m.source.building().is_none()
+        };
+        let samples = measurements.iter().filter(unknown).map(|measurement| {
+            let own = |m: &&Arc<Measurement>| {
+                m.companion.is_none() && measurement.spec.as_ref().is_some_and(|spec| m.is_of(spec))
+            };
+            let density = measurement.companion == Some(DENSITY);
+            let of = measurements.iter().find(own).filter(|_| density).map(|m| m.source.clone());
+            let measurement = measurement.clone();
+            self.pool.run(move || {
+                let column = measurement.column.as_deref().unwrap_or_default();
+                let values = match of {
+                    Some(features) => value_range::densities(&*features),
+                    None => value_range::sample(&*measurement.source, column)?,
+                };
+                measurement.range.saw(values.into_iter());
+                Ok(())
+            })
+        });
+        for sampled in futures_util::future::join_all(samples).await {
+            // Whoever reads there is told what is wrong with the file.
+            sampled.unwrap_or_else(|error| tracing::debug!("no range of values: {error}"));
+        }
     }
 
     /// Has those that are still being built handed to [`Catalog::made`].
@@ -149,6 +181,7 @@ impl Catalog {
                     let opened = vec![(parts, Spec::clone(&spec))];
                     let mut now = self.change(|listing| listing.replace(&[spec], opened));
                     self.await_building(&now);
+                    self.sample_ranges(&now).await;
                     // What stands beside it stays as it was.
                     let stays = |m: &Measurement| m.companion.is_some();
                     now.retain(|m| !before.iter().any(|b| stays(b) && b.id == m.id));
@@ -200,6 +233,7 @@ impl Catalog {
         let old = listing.measurements().filter(of_file).cloned().collect();
         let new = self.change(|listing| listing.replace(&specs, opened));
         self.await_building(&new);
+        self.sample_ranges(&new).await;
         Ok((old, new))
     }
 

@@ -1,8 +1,11 @@
 //! Pages and what they share.
 
+mod autoscale;
 mod charts;
 mod events;
+mod fit;
 mod handle;
+mod look;
 mod metrics;
 mod navigation;
 mod notify;
@@ -13,6 +16,7 @@ mod registry;
 mod state;
 mod workspaces;
 
+pub use autoscale::AUTOSCALE;
 pub use events::{Event, Topic};
 pub use handle::{Known, Page, PageInfo, Stage};
 pub use metrics::{Counts, Metrics};

@@ -1,6 +1,6 @@
 //! Datasources and measurements: what a page sees of the sources.
 
-use super::{ChartType, Listing};
+use super::{ChartType, Listing, ValueRange};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape, Source, Spec};
@@ -40,8 +40,8 @@ pub struct Measurement {
     pub kind: Kind,
     /// Columns of text that belong to its rows.
     pub metadata: Vec<Arc<str>>,
-    /// Smallest and largest value, rounded outward; none if there are no values.
-    pub range: Option<(f64, f64)>,
+    /// Smallest and largest value.
+    pub range: ValueRange,
     /// The chart that shows it best.
     pub chart: ChartType,
     /// Its colour, if the user chose one.

@@ -182,7 +182,7 @@ fn amount(source: &dyn Source) -> (&'static str, String) {
 fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) -> String {
     let kind = match measurement.kind {
         Kind::Range => measurement.chart.word().to_owned(),
-        Kind::Feature => match measurement.range {
+        Kind::Feature => match measurement.range.get() {
             Some((low, high)) => format!("values within {low} to {high}"),
             None => "values".to_owned(),
         },

@@ -6,7 +6,7 @@ use super::state::Console;
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
 use crate::protocol::PrintWorkspace;
-use crate::session::Chart;
+use crate::session::{AUTOSCALE, Chart};
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
@@ -299,11 +299,15 @@ impl Console {
     /// Pages accept any setting and ignore those that they do not know, so a misspelled one is
     /// reported here.
     fn check_settings(&self, kind: Option<ChartType>, settings: &Map<String, Value>) -> Result<()> {
+        if settings.get(AUTOSCALE).is_some_and(|value| value != "on" && value != "off") {
+            return Err(Error::Input("autoscale is on or off".into()));
+        }
         let Some((kind, known)) = kind.and_then(|kind| Some((kind, self.settings_of(kind)?)))
         else {
             return Ok(());
         };
         let known: Vec<_> = known.iter().filter_map(|setting| setting["id"].as_str()).collect();
+        let known: Vec<_> = known.into_iter().chain([AUTOSCALE]).collect();
         match settings.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(Error::Input(format!(
                 "a {} chart has no setting '{key}'; it has {}",

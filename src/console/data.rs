@@ -162,7 +162,7 @@ impl Console {
                 let aim = self.session.provider.page_rows;
                 View::level_for(aim, &*listing, &m.group, place).to_string()
             });
-            let range = m.range.map(|(low, high)| format!("{low} to {high}"));
+            let range = m.range.get().map(|(low, high)| format!("{low} to {high}"));
             vec![
                 json!(m.id),
                 json!(m.name),

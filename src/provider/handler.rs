@@ -1,7 +1,7 @@
 //! Requests in, replies out.
 
 use super::view::{Counts, ROWS, View};
-use crate::catalog::{Catalog, Datasource, Kind, Listing, Measurement};
+use crate::catalog::{Catalog, Datasource, Kind, Listing, Measurement, numbers};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence};
 use crate::protocol::{
@@ -247,7 +247,7 @@ impl Provider {
     }
 
     /// Reads at `level`, or else at the one that suits the region as a view.
-    async fn read(
+    pub(super) async fn read(
         &self,
         listing: &Listing,
         datasource: &Arc<Datasource>,
@@ -263,8 +263,12 @@ impl Provider {
                 View::level_for(self.page_rows, listing, &datasource.group, region)
             }
         };
-        let (measurements, metadata) = (measurements.to_vec(), metadata.to_vec());
-        self.catalog.read(datasource, region.clone(), level, measurements, metadata).await
+        let (columns, metadata) = (measurements.to_vec(), metadata.to_vec());
+        let table = self.catalog.read(datasource, region.clone(), level, columns, metadata).await?;
+        for (index, measurement) in measurements.iter().enumerate() {
+            measurement.range.saw(numbers(&table, index));
+        }
+        Ok(table)
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.
@@ -387,8 +391,8 @@ pub fn wire_measurement(measurement: &Measurement) -> WireMeasurement {
         datasource_group: measurement.group.clone(),
         default_chart_type: measurement.chart.page_name().to_owned(),
         annotation: measurement.annotation.clone(),
-        min_value: measurement.range.map(|(low, _)| low),
-        max_value: measurement.range.map(|(_, high)| high),
+        min_value: measurement.range.get().map(|(low, _)| low),
+        max_value: measurement.range.get().map(|(_, high)| high),
         metadata: measurement.metadata.iter().map(ToString::to_string).collect(),
     }
 }

@@ -94,6 +94,8 @@ pub struct View {
     poll: Poll,
     /// Whether the page has asked for rows since it was last seen at rest.
     fetched: bool,
+    /// Whether it has been at rest there since.
+    rests: bool,
     clears: Vec<Clear>,
     redraw: bool,
     /// Groups whose held requests are to be answered with nothing.
@@ -124,6 +126,7 @@ impl View {
             place: None,
             poll: Poll::new(),
             fetched: false,
+            rests: false,
             clears: Vec::new(),
             redraw: false,
             dismissed: Vec::new(),
@@ -146,6 +149,7 @@ impl View {
         now: Duration,
     ) -> Ticket {
         self.poll.wake(now);
+        self.rests = false;
         let target_rows = self.target_rows;
         let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
         // What was asked before the page knew of a clear, it will drop.
@@ -213,6 +217,7 @@ impl View {
                 stale.push(name.clone());
             }
         }
+        self.rests = rests && stale.is_empty();
         stale.iter().for_each(|group| self.renew(group, now));
         if rests {
             // An answer that came late, for a place that was left, has the page draw that place
@@ -235,6 +240,7 @@ impl View {
     /// The rows of a group are no longer those that the page holds.
     pub fn renew(&mut self, group: &str, now: Duration) {
         let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
+        self.rests = false;
         known.epoch += 1;
         known.ordered = now;
         known.caches.clear();
@@ -283,9 +289,15 @@ impl View {
         given_up.iter().for_each(|group| self.renew(group, now));
     }
 
-    /// Where the page looks, as far as is known.
-    pub fn place(&self) -> Option<&Region> {
-        self.place.as_ref()
+    /// Where the page looks, if it has all that it asked for and nothing is to be changed.
+    pub fn resting_place(&self) -> Option<&Region> {
+        self.place.as_ref().filter(|_| self.rests)
+    }
+
+    /// The level that a group is on; none if the page holds nothing of it.
+    pub fn level(&self, group: &str) -> Option<Level> {
+        let known = self.groups.get(group).filter(|known| !known.caches.is_empty());
+        known.map(|known| known.level)
     }
 
     fn is_waiting(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::error::{Error, PageError, Result};
 use crate::protocol::AddChart;
 use crate::provider::{Provider, wire_measurement};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The action that adds a chart.
@@ -137,12 +138,16 @@ impl Session {
         settings: &Map<String, Value>,
         colors: Option<&[String]>,
     ) {
-        let number = page.known().state.told(id, settings, colors);
-        let Some(number) = number else { return };
+        let kind_of = |kind| page.initial_settings(kind);
+        let initial: BTreeMap<_, _> =
+            ChartType::ALL.iter().map(|(kind, ..)| (kind.word(), kind_of(*kind))).collect();
+        let initial = |kind: ChartType| initial.get(kind.word()).cloned().unwrap_or_default();
+        let told = page.known().state.told(id, settings, colors, initial);
+        let Some((number, settings)) = told else { return };
         let (changed, _) = self.change(|state| {
             let chart = find(state, number).ok()?;
             let before = chart.clone();
-            chart.settings.extend(settings.clone());
+            chart.settings.extend(settings);
             if let Some(colors) = colors.filter(|colors| !colors.is_empty()) {
                 chart.colors = colors.to_vec();
             }

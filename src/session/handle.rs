@@ -1,15 +1,18 @@
 //! A handle on a connected page, and what is known of it.
 
+use super::look::Fit;
 use super::page_state::{PageState, Settled};
+use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::Action;
 use crate::provider::Clear;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// A handle on a connected page.
@@ -32,6 +35,8 @@ pub struct PageInfo {
     pub(super) stage: watch::Sender<Stage>,
     /// How far it has been brought to the session's state.
     pub(super) settled: watch::Sender<Settled>,
+    /// Whether its charts are to be fitted to its view.
+    pub(super) fits_changed: Notify,
     /// Requests whose answers have not left yet.
     pub(super) busy: AtomicUsize,
     known: Mutex<Known>,
@@ -106,6 +111,7 @@ impl Page {
             since: SystemTime::now(),
             stage: watch::Sender::new(Stage::Connected),
             settled: watch::Sender::new(Settled::default()),
+            fits_changed: Notify::new(),
             busy: AtomicUsize::new(0),
             known: Mutex::new(known),
         };
@@ -130,6 +136,34 @@ impl Page {
     /// Whether it can be told settings and colours: pages of version 2 never answer that.
     pub(super) fn has_settings(&self) -> bool {
         !self.known().version.as_deref().is_some_and(|version| version.starts_with('2'))
+    }
+
+    /// Takes note of what fits its view, by chart; charts that are not named keep what they have.
+    pub(super) fn fitted(&self, fits: BTreeMap<usize, Fit>) {
+        let changed = {
+            let known = &mut self.known().state.fits;
+            let before = known.clone();
+            known.extend(fits);
+            *known != before
+        };
+        if changed {
+            self.info.fits_changed.notify_one();
+        }
+    }
+
+    /// The settings that charts of a type begin with there, as far as it told.
+    pub(super) fn initial_settings(&self, kind: ChartType) -> Map<String, Value> {
+        let known = self.known();
+        let types = items(&known.chart_types);
+        let named = |known: &&Value| {
+            let name = known["chartName"].as_str().unwrap_or_default();
+            name.rsplit('.').next() == Some(kind.page_name())
+        };
+        let settings = types.into_iter().find(named).map(|found| items(&found["customSettings"]));
+        let initial = settings.unwrap_or_default().into_iter().filter_map(|setting| {
+            Some((setting["id"].as_str()?.to_owned(), setting["defaultValue"].clone()))
+        });
+        initial.collect()
     }
 
     /// Its own id of a chart, if it shows that chart.
@@ -201,5 +235,14 @@ impl Page {
             serde_json::from_value(value)
                 .map_err(|error| PageError::Refused(format!("its answer makes no sense: {error}")))
         })
+    }
+}
+
+/// The items of a list; pages write some lists as objects whose keys count from 0.
+fn items(list: &Value) -> Vec<&Value> {
+    match list {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(items) => items.values().collect(),
+        _ => Vec::new(),
     }
 }

@@ -5,9 +5,10 @@
 //! datasource group in the order in which they were asked for: a page that gets the values of a
 //! piece before its rows draws what it does not have (its block track then throws).
 
+use super::fit::AtRest;
 use super::handle::{Call, Page, Stage, Waiting, Write};
 use super::reconcile::reconcile;
-use super::{Session, refused};
+use super::{Chart, Session, refused};
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::{
@@ -15,6 +16,7 @@ use crate::protocol::{
     WireRegion, parse,
 };
 use crate::provider::{Order, Ticket, View};
+use crate::source::Level;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{self, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -34,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 const AT_ONCE: usize = 32;
 /// Messages that wait for a slow page before its requests are read no further.
 const WAITING: usize = 64;
+/// After a page without cache has asked for a view, before it counts as at rest.
+const DRAWN: Duration = Duration::from_millis(300);
 /// Requests of one page that are held at once: more than its charts ask for in one step.
 const MOST_HELD: usize = 1000;
 /// Between two questions where the page looks, if nothing else makes it be asked.
@@ -71,6 +75,10 @@ where
         held: Vec::new(),
         outbox: VecDeque::new(),
         look_at: Instant::now(),
+        fitted: None,
+        fitting: None,
+        drawn: None,
+        combines: false,
         registered: false,
     };
     let goodbye = actor.run(&mut stream, calls_in, &queue, &stop).await;
@@ -147,6 +155,13 @@ struct Actor {
     outbox: VecDeque<Outgoing>,
     /// When to ask where the page looks, for those who follow it.
     look_at: Instant,
+    /// What its charts were fitted to last, and for which of them.
+    fitted: Option<(AtRest, Vec<Chart>)>,
+    fitting: Option<AbortHandle>,
+    /// Where a page without cache looks, and when it will have drawn that.
+    drawn: Option<(Region, Instant)>,
+    /// Whether it keeps no cache: then each request is for the view.
+    combines: bool,
     /// Whether it has registered its chart types.
     registered: bool,
 }
@@ -164,7 +179,9 @@ impl Actor {
             let roomy = self.due.len() < AT_ONCE
                 && self.outbox.len() < WAITING
                 && self.held.len() < MOST_HELD;
+            let drawn = self.drawn.as_ref().map(|(_, at)| *at);
             let next_question = (self.born + self.view.next()).min(self.look_at);
+            let next_question = drawn.map_or(next_question, |drawn| next_question.min(drawn));
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
                 permit = queue.reserve(), if !self.outbox.is_empty() => match permit {
@@ -189,6 +206,7 @@ impl Actor {
             }
             self.obey();
             self.look();
+            self.fit_drawn();
             let busy = self.due.len() + self.held.len() + self.outbox.len();
             self.page.info.busy.store(busy, Ordering::Relaxed);
         }
@@ -224,7 +242,7 @@ impl Actor {
                 match self.waiting.remove(&id) {
                     Some(Waiting::Caller(caller)) => drop(caller.send(result)),
                     Some(Waiting::Location) => self.located(result),
-                    Some(Waiting::Look) => drop(self.place(result)),
+                    Some(Waiting::Look) => self.looked(result),
                     Some(Waiting::Clear(clear)) => self.view.cleared(&clear),
                     // Some actions are answered twice; the second has no one waiting.
                     None => {}
@@ -236,6 +254,10 @@ impl Actor {
 
     fn request(&mut self, id: Box<RawValue>, request: Request) {
         let greeting = self.learn(&request);
+        if let Request::GetCombined(range) = &request {
+            self.combines = true;
+            self.drawn = range.region().map(|region| (region, Instant::now() + DRAWN));
+        }
         let (session, page) = (self.session.clone(), self.page.clone());
         let provider = &session.provider;
         let target = provider.target(&request);
@@ -378,6 +400,53 @@ impl Actor {
         let listing = self.session.provider.catalog.listing();
         let place = self.place(answer).and_then(|place| listing.locate(&place));
         self.view.located(place, &*listing, self.now());
+        if let Some(place) = self.view.resting_place().cloned() {
+            self.fit(AtRest { place, levels: Some(self.levels()) });
+        }
+    }
+
+    /// The level of each datasource group of which the page holds rows.
+    fn levels(&self) -> BTreeMap<String, Level> {
+        let listing = self.session.provider.catalog.listing();
+        let groups = listing.datasources().iter().map(|datasource| &datasource.group);
+        groups.filter_map(|group| Some((group.clone(), self.view.level(group)?))).collect()
+    }
+
+    /// A page whose rows are few is not asked for the view's sake; still its charts are to fit.
+    fn looked(&mut self, answer: Result<Value, PageError>) {
+        let place = self.place(answer);
+        let listing = self.session.provider.catalog.listing();
+        let place = place.and_then(|place| listing.locate(&place));
+        let (Some(place), true) = (place, self.due.is_empty() && self.held.is_empty()) else {
+            return;
+        };
+        let levels = self.levels();
+        self.fit(AtRest { place, levels: (!self.combines).then_some(levels) });
+    }
+
+    /// Fits the charts of a page without cache, once it has had time to draw.
+    fn fit_drawn(&mut self) {
+        let due = |(_, at): &(Region, Instant)| Instant::now() >= *at;
+        if self.due.is_empty() && self.drawn.as_ref().is_some_and(due) {
+            let drawn = self.drawn.take();
+            drawn.into_iter().for_each(|(place, _)| self.fit(AtRest { place, levels: None }));
+        }
+    }
+
+    /// Fits the charts to what the page shows, unless that is as it was.
+    fn fit(&mut self, rest: AtRest) {
+        let charts = self.session.charts();
+        let there = |chart: &Chart| self.page.chart_id(chart.number).is_some();
+        let charts: Vec<_> = charts.into_iter().filter(there).collect();
+        let now = (rest, charts);
+        if self.fitted.as_ref() == Some(&now) || now.1.is_empty() {
+            return;
+        }
+        let (session, page, rest) = (self.session.clone(), self.page.clone(), now.0.clone());
+        self.fitted = Some(now);
+        let task = tokio::spawn(async move { session.fit(&page, &rest).await });
+        // What was being looked at is no longer in view.
+        self.fitting.replace(task.abort_handle()).into_iter().for_each(|old| old.abort());
     }
 
     /// Where the page says that it looks, which is told to the session.

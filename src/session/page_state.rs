@@ -1,7 +1,9 @@
 //! What a page has been asked to show, and what is still to be done to it: pure, so that it can be
 //! tested without pages.
 
+use super::look::{self, Fit, Sent};
 use super::state::{Chart, State};
+use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::protocol::WireRegion;
 use serde_json::{Map, Value};
@@ -15,6 +17,17 @@ pub(super) struct Settled {
     pub(super) revision: u64,
     /// What it would not do on the way there.
     pub(super) refusals: Arc<[Refusal]>,
+}
+
+impl Settled {
+    /// The page has been brought to a revision, perhaps once more.
+    pub(super) fn reach(&mut self, revision: u64, refusals: Vec<Refusal>) {
+        if revision > self.revision {
+            *self = Settled { revision, refusals: refusals.into() };
+        } else if !refusals.is_empty() {
+            self.refusals = self.refusals.iter().cloned().chain(refusals).collect();
+        }
+    }
 }
 
 /// Something that a page would not do.
@@ -31,6 +44,8 @@ pub(super) struct PageState {
     pub(super) charts: BTreeMap<usize, PageChart>,
     pub(super) sequences: BTreeMap<String, u32>,
     pub(super) hidden: Vec<String>,
+    /// What follows from its view, by chart.
+    pub(super) fits: BTreeMap<usize, Fit>,
     /// The number of the last navigation that the page was sent on.
     navigation_id: Option<u64>,
     /// Colours and settings that were sent and not yet answered: pages of versions 4 and 5 echo
@@ -41,7 +56,16 @@ pub(super) struct PageState {
 #[derive(Debug)]
 pub(super) struct PageChart {
     pub(super) status: Status,
+    /// The chart, with the settings that the page has.
     pub(super) chart: Chart,
+    /// What the page was sent of settings that are not its user's.
+    pub(super) sent: Sent,
+}
+
+impl PageChart {
+    pub(super) fn new(status: Status, chart: Chart) -> Self {
+        PageChart { status, chart, sent: Sent::default() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -74,14 +98,16 @@ impl PageState {
         }
     }
 
-    /// The page tells of new settings or colours. Returns the chart concerned if that is news, and
-    /// takes note that the page has them.
+    /// The page tells of new settings or colours; `initial` are the settings that charts of a type
+    /// begin with there. Returns the chart concerned if that is news, with the settings that its
+    /// user chose, and takes note that the page has them.
     pub(super) fn told(
         &mut self,
         id: &str,
         settings: &Map<String, Value>,
         colors: Option<&[String]>,
-    ) -> Option<usize> {
+        initial: impl Fn(ChartType) -> Map<String, Value>,
+    ) -> Option<(usize, Map<String, Value>)> {
         let colors = colors.unwrap_or_default();
         let is_echo = |sent: &(String, Vec<String>)| sent.0 == id && sent.1 == colors;
         if let Some(at) = self.echoes.iter().position(is_echo).filter(|_| settings.is_empty()) {
@@ -92,11 +118,16 @@ impl PageState {
             .charts
             .iter_mut()
             .find(|(_, shown)| matches!(&shown.status, Status::There(known) if known == id))?;
-        shown.chart.settings.extend(settings.clone());
+        let fit = self.fits.get(number);
+        let initial = initial(shown.chart.kind);
+        let chosen = look::chosen(settings, &shown.chart.settings, &shown.sent, fit, &initial);
+        for key in chosen.keys() {
+            shown.chart.settings.insert(key.clone(), settings[key].clone());
+        }
         if !colors.is_empty() {
             shown.chart.colors = colors.to_vec();
         }
-        Some(*number)
+        Some((*number, chosen))
     }
 
     /// Whether the page would not draw the chart.
@@ -122,6 +153,7 @@ impl PageState {
         self.charts.retain(|number, shown| {
             shown.status != Status::Refused || state.chart(*number).is_some()
         });
+        self.fits.retain(|number, _| state.chart(*number).is_some());
         let stale = |(number, shown): (&usize, &PageChart)| {
             let wanted = state.chart(*number);
             let same = |chart: &Chart| {
@@ -155,10 +187,13 @@ impl PageState {
         }
         let looks = |chart: &Chart| {
             let shown = self.charts.get(&chart.number)?;
-            let same =
-                (&shown.chart.settings, &shown.chart.colors) == (&chart.settings, &chart.colors);
+            let fit = self.fits.get(&chart.number);
+            let settings = look::compose(chart, fit, &shown.chart.settings);
+            let same = (&shown.chart.settings, &shown.chart.colors) == (&settings, &chart.colors);
             match &shown.status {
-                Status::There(id) if !same => Some(Change::Look(id.clone(), chart.clone())),
+                Status::There(id) if !same => {
+                    Some(Change::Look(id.clone(), Chart { settings, ..chart.clone() }))
+                }
                 _ => None,
             }
         };
@@ -175,7 +210,6 @@ impl PageState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::ChartType;
 
     fn state(numbers: &[usize]) -> State {
         let chart = |&number: &usize| Chart::new(number, ChartType::Line, &[]);
@@ -194,7 +228,7 @@ mod tests {
                 Change::Add(chart) => {
                     let bare = Chart { settings: Map::new(), colors: vec![], ..chart.clone() };
                     let status = Status::There(format!("id{}", chart.number));
-                    shown.charts.insert(chart.number, PageChart { status, chart: bare });
+                    shown.charts.insert(chart.number, PageChart::new(status, bare));
                     taken.push(format!("add {}", chart.number));
                 }
                 Change::Look(_, chart) => {
@@ -254,11 +288,14 @@ mod tests {
         bring(&mut shown, &state(&[1]), 0);
         let red = ["#f00".to_owned()];
         shown.echoes.push_back(("id1".into(), red.to_vec()));
-        assert_eq!(shown.told("id1", &Map::new(), Some(&red)), None);
-        assert_eq!(shown.told("id1", &Map::new(), Some(&red)), Some(1));
-        assert_eq!(shown.told("id2", &Map::new(), Some(&red)), None);
+        let told = |shown: &mut PageState, id, settings: &Map<_, _>, colors: Option<&[String]>| {
+            shown.told(id, settings, colors, |_| Map::new())
+        };
+        assert_eq!(told(&mut shown, "id1", &Map::new(), Some(&red)), None);
+        assert_eq!(told(&mut shown, "id1", &Map::new(), Some(&red)), Some((1, Map::new())));
+        assert_eq!(told(&mut shown, "id2", &Map::new(), Some(&red)), None);
         let title = Map::from_iter([("title".to_owned(), Value::from("t"))]);
-        assert_eq!(shown.told("id1", &title, None), Some(1));
+        assert_eq!(told(&mut shown, "id1", &title, None), Some((1, title.clone())));
         // The page has them, so nothing is sent to it.
         let mut wanted = state(&[1]);
         wanted.charts[0].settings.extend(title);
@@ -267,11 +304,29 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_the_view_is_sent_and_is_not_the_users() {
+        let mut shown = PageState::default();
+        let wanted = state(&[1]);
+        bring(&mut shown, &wanted, 0);
+        let axes = Map::from_iter([("yMax".to_owned(), Value::from(0.5))]);
+        shown.fits.insert(1, Fit { axes, ..Fit::default() });
+        assert_eq!(bring(&mut shown, &wanted, 0), ["look 1"]);
+        // Its user's Ok sends all settings.
+        let mut all = shown.charts[&1].chart.settings.clone();
+        all.insert("lineThickness".into(), 3.into());
+        let (_, chosen) = shown.told("id1", &all, None, |_| Map::new()).unwrap();
+        assert_eq!(chosen.keys().collect::<Vec<_>>(), ["lineThickness"]);
+        let mut wanted = wanted;
+        wanted.charts[0].settings.extend(chosen);
+        assert!(bring(&mut shown, &wanted, 0).is_empty());
+    }
+
+    #[test]
     fn an_unanswered_chart_is_not_added_twice() {
         let wanted = state(&[1]);
         let mut shown = PageState::default();
         let chart = wanted.charts[0].clone();
-        shown.charts.insert(1, PageChart { status: Status::Asked, chart });
+        shown.charts.insert(1, PageChart::new(Status::Asked, chart));
         assert!(bring(&mut shown, &wanted, 0).is_empty());
     }
 }

@@ -5,7 +5,7 @@
 //! state, once and in order, and pages cannot disturb each other.
 
 use super::handle::{Page, Stage};
-use super::page_state::{Change, PageChart, Refusal, Settled, Status};
+use super::page_state::{Change, PageChart, Refusal, Status};
 use super::state::{Chart, State};
 use super::{Session, chart_message};
 use crate::error::PageError;
@@ -39,13 +39,14 @@ pub(super) async fn reconcile(session: Arc<Session>, page: Page) {
         let (state, navigation_id, revision) = session.snapshot();
         match bring(&session, &page, &state, navigation_id, &mut late).await {
             Ok(refusals) => {
-                page.info.settled.send_replace(Settled { revision, refusals: refusals.into() });
+                page.info.settled.send_modify(|known| known.reach(revision, refusals));
             }
             Err(_) => return,
         }
         tokio::select! {
             changed = revisions.wait_for(|known| *known > revision) => if changed.is_err() { return },
             Some((chart, answer)) = late.next() => arrived(&page, &chart, answer),
+            () = page.info.fits_changed.notified() => {}
         }
     }
 }
@@ -134,6 +135,7 @@ async fn take(
         Change::Look(id, chart) => {
             if let Some(known) = page.known().state.charts.get_mut(&chart.number) {
                 known.chart = chart.clone();
+                known.sent.remember(&chart.settings);
             }
             if !page.has_settings() {
                 return Ok(());
@@ -172,7 +174,7 @@ async fn add(
     // Settings and colours are a step of their own, since the chart does not have them yet.
     let bare = Chart { settings: Map::new(), colors: Vec::new(), ..chart.clone() };
     let note = |status: Status| {
-        let shown = PageChart { status, chart: bare.clone() };
+        let shown = PageChart::new(status, bare.clone());
         page.known().state.charts.insert(chart.number, shown);
     };
     note(Status::Refused);
@@ -200,6 +202,6 @@ fn arrived(page: &Page, chart: &Chart, answer: Result<ChartId, PageError>) {
         Err(_) => Status::Refused,
     };
     tracing::debug!("page {}: late answer about chart {}", page.id(), chart.number);
-    let shown = PageChart { status, chart: chart.clone() };
+    let shown = PageChart::new(status, chart.clone());
     page.known().state.charts.insert(chart.number, shown);
 }

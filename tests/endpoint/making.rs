@@ -96,7 +96,7 @@ fn measurements(catalog: &Catalog) -> Vec<Arc<Measurement>> {
 async fn a_signal_is_listed_at_once_and_drawn_again_when_it_is_made() {
     let mut endpoint = endpoint(&signal()).await;
     let listed = measurements(&endpoint.session.provider.catalog);
-    assert_eq!((listed[0].id.as_str(), listed[0].range), ("signal", None));
+    assert_eq!((listed[0].id.as_str(), listed[0].range.get()), ("signal", None));
     for command in ["sources", "measurements"] {
         let table = says(&mut endpoint.console, command).await;
         assert!(table.contains("read") && table.contains('%'), "{table}");
@@ -116,7 +116,7 @@ async fn a_signal_is_listed_at_once_and_drawn_again_when_it_is_made() {
     let shown = endpoint.page.until(drawn).await;
     assert_eq!(shown.charts.len(), 1, "the chart without axes is gone: {:?}", shown.charts);
     let made = measurements(&endpoint.session.provider.catalog);
-    assert_eq!((made[0].id.as_str(), made[0].range), ("signal", Some((0.0, 100.0))));
+    assert_eq!((made[0].id.as_str(), made[0].range.get()), ("signal", Some((0.0, 100.0))));
     let full = values(&mut endpoint.page).await;
     assert!(full.iter().all(Value::is_number), "{full:?}");
     let table = says(&mut endpoint.console, "sources").await;

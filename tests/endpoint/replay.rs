@@ -362,3 +362,68 @@ async fn a_workspace_opens_as_it_was_saved() {
     endpoint.session.delete("two charts").await.unwrap();
     assert!(endpoint.session.import("[1]").await.is_err());
 }
+
+/// A file's largest score would make all others a flat line: at rest, a page's line charts fit what
+/// is in view, which no other page and no saved session learns of. What its user's dialog sends
+/// back of that is not the user's choice.
+#[tokio::test]
+async fn a_chart_fits_what_a_page_at_rest_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("peaks.bed");
+    let rows = "chr1\t99\t200\ta\t0.23\nchr1\t499\t600\tb\t0.2\nchr1\t5000\t5100\tc\t140\n";
+    std::fs::write(&file, rows).unwrap();
+    let endpoint = endpoint(None).await;
+    let spec = file.display().to_string().parse().unwrap();
+    let (_, errors) = endpoint.session.provider.catalog.load(vec![spec]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let mut page = endpoint.page(obedient()).await;
+    let other = endpoint.page(obedient()).await;
+    endpoint.settled(2).await;
+    let listing = endpoint.session.provider.catalog.listing();
+    let score = listing.measurement("peaks.score").unwrap().clone();
+    endpoint.session.plot(&[score], None, Map::new(), vec![]).await.unwrap();
+    let chosen = endpoint.session.charts()[0].settings.clone();
+    assert!(!chosen.contains_key("yMax"));
+    let place = json!({"version": "4", "seqName": "chr1", "start": 1, "end": 1000});
+    let ask = |page: &FakePage, more: Value| {
+        let mut request = place.as_object().cloned().unwrap();
+        request.extend(more.as_object().cloned().unwrap());
+        page.request(&Value::Object(request));
+    };
+    let fetch = |page: &FakePage| {
+        ask(page, json!({"action": "getRows", "datasource": "peaks", "metadata": []}));
+        let values =
+            json!({"action": "getValues", "datasource": "peaks", "measurement": "peaks.score"});
+        ask(page, values);
+    };
+    fetch(&page);
+    let shown = page.until(|shown| shown.charts[0].settings["yMax"] == 0.5).await;
+    assert_eq!(shown.charts[0].settings["yMin"], 0.0);
+    assert_eq!(other.now().charts[0].settings["yMax"], Value::Null, "the other page shows nothing");
+    assert_eq!(
+        endpoint.session.charts()[0].settings,
+        chosen,
+        "and the session knows nothing of it"
+    );
+    // The user's Ok sends all settings; one of them is new.
+    let mut all = shown.charts[0].settings.clone();
+    all["lineThickness"] = 3.into();
+    let id = shown.charts[0].id.clone();
+    let told = |settings: &Value| json!({"action": "setChartSettings", "chartId": id, "settings": settings, "colorMap": null});
+    page.request(&told(&all));
+    let mut other = other;
+    let shown = other.until(|shown| shown.charts[0].settings["lineThickness"] == 3).await;
+    assert_eq!(shown.charts[0].settings["yMax"], Value::Null);
+    // An axis that the user chose is everybody's, and stays.
+    all["yMax"] = "7".into();
+    page.request(&told(&all));
+    other.until(|shown| shown.charts[0].settings["yMax"] == "7").await;
+    // Turned off, the axis is the file's again.
+    let change = endpoint.session.change_chart(1, |chart| {
+        chart.settings.remove("yMax");
+        chart.settings.insert("autoscale".into(), "off".into());
+    });
+    change.await.unwrap();
+    let shown = page.until(|shown| shown.charts[0].settings["yMax"] == "default").await;
+    assert_eq!(shown.charts[0].settings.get("autoscale"), None, "pages do not know the word");
+}

@@ -1,7 +1,8 @@
 //! Which datasource and measurements a source becomes.
 
 use super::{Listing, row_summary};
-use crate::catalog::{ChartType, Datasource, Kind, Measurement};
+use crate::catalog::value_range::pleasant;
+use crate::catalog::{ChartType, Datasource, Kind, Measurement, ValueRange};
 use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ impl Listing {
             group: datasource.clone(),
             kind,
             metadata: metadata.clone(),
-            range: None,
+            range: ValueRange::default(),
             chart,
             color: options.color.clone(),
             annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
@@ -67,7 +68,9 @@ impl Listing {
             };
             let described = measurement(id, name, Kind::Feature, ChartType::Line);
             all.push(Measurement {
-                range: chosen.or(range.map(pleasant)),
+                range: chosen
+                    .or(range.map(pleasant))
+                    .map_or_else(ValueRange::default, ValueRange::stated),
                 column: Some(column.name.clone()),
                 annotation: described
                     .annotation
@@ -95,7 +98,7 @@ impl Listing {
             group: "py_datasourcegroup".into(),
             kind: Kind::Feature,
             metadata: vec![Mock::METADATA.into()],
-            range: Some((-5.0, 25.0)),
+            range: ValueRange::stated((-5.0, 25.0)),
             chart: ChartType::Line,
             color: None,
             annotation: BTreeMap::new(),
@@ -127,40 +130,5 @@ fn wanted<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnI
     match source.columns().iter().any(|column| named(&column)) {
         true => source.columns().iter().filter(named).collect(),
         false => source.columns().iter().collect(),
-    }
-}
-
-/// The range widened to round numbers, so that axes have pleasant ends: at most two digits, or
-/// steps of a tenth of its width if it lies far from zero.
-fn pleasant((low, high): (f64, f64)) -> (f64, f64) {
-    let width = if high > low { high - low } else { high.abs().max(1.0) };
-    let step = 10f64.powf((width / 2.0).log10().floor());
-    let (low_step, high_step) = ((low / step).floor(), (high / step).ceil());
-    // Division first: 3 * 0.1 is not 0.3, 3 / 10 is.
-    let at = |steps: f64| if step < 1.0 { steps / (1.0 / step).round() } else { steps * step };
-    let (low, high) = (at(low_step), at(high_step));
-    if low < high { (low, high) } else { (low, low + at(1.0)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn ranges_become_pleasant() {
-        assert_eq!(pleasant((0.0, 0.97)), (0.0, 1.0));
-        assert_eq!(pleasant((0.12, 55.75)), (0.0, 60.0));
-        assert_eq!(pleasant((-2.2, 1000.0)), (-100.0, 1000.0));
-        assert_eq!(pleasant((5.0, 5.0)), (5.0, 6.0));
-        assert_eq!(pleasant((0.0, 0.0)), (0.0, 0.1));
-    }
-
-    proptest! {
-        #[test]
-        fn a_pleasant_range_holds_the_true_one(a in -1e9f64..1e9, b in -1e9f64..1e9) {
-            let (low, high) = pleasant((a.min(b), a.max(b)));
-            prop_assert!(low <= a.min(b) && a.max(b) <= high && low < high);
-        }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Sets of more rows than these have a density beside them.
 const MANY: u64 = 100_000;
 /// The name of its one column, and of the part.
-const DENSITY: &str = "density";
+pub(crate) const DENSITY: &str = "density";
 
 /// The number of rows of a source that start in each bin.
 ///

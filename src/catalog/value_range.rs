@@ -1,0 +1,141 @@
+//! The range of a measurement's values: what its charts' axes show unless something else is said.
+
+use crate::error::Result;
+use crate::genome::Region;
+use crate::source::{Level, Shape, Source};
+use crate::table::Table;
+use std::sync::{PoisonError, RwLock};
+
+/// Rows that are looked at for the range of a column of which nothing is known.
+const SAMPLE: u64 = 2_000;
+/// The number of bins of a whole sequence, about, that a chart draws.
+const BINS: u64 = 1_000;
+/// How many times the mean number of rows in a bin the fullest is taken to have.
+const CROWDED: u64 = 5;
+
+/// The smallest and the largest value of a measurement. One that the file does not state is taken
+/// from a sample, and grows with what is read.
+#[derive(Debug, Default)]
+pub struct ValueRange {
+    stated: Option<(f64, f64)>,
+    seen: RwLock<Option<(f64, f64)>>,
+}
+
+impl ValueRange {
+    /// A range that is known.
+    pub fn stated(range: (f64, f64)) -> Self {
+        ValueRange { stated: Some(range), ..ValueRange::default() }
+    }
+
+    /// Smallest and largest value, rounded outward; none as long as nothing is known.
+    pub fn get(&self) -> Option<(f64, f64)> {
+        let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        self.stated.or_else(|| seen.map(pleasant))
+    }
+
+    /// Values that were read; those of a range that is known change nothing.
+    pub fn saw(&self, values: impl Iterator<Item = f64>) {
+        let Some((low, high)) = extent(values).filter(|_| self.stated.is_none()) else { return };
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        *seen = Some(seen.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
+    }
+}
+
+/// The smallest and the largest of the values that are numbers; none if there are none.
+pub fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let finite = values.filter(|value| value.is_finite());
+    finite.fold(None, |known, value| {
+        Some(
+            known.map_or((value, value), |(low, high): (f64, f64)| {
+                (low.min(value), high.max(value))
+            }),
+        )
+    })
+}
+
+/// The numbers of one of a table's columns.
+pub fn numbers(table: &Table, column: usize) -> impl Iterator<Item = f64> {
+    let column = table.columns.get(column);
+    (0..table.len()).filter_map(move |row| column.map(|column| column.data.number(row)))
+}
+
+/// Values of `column` by which its range can be guessed: those of the place to show first, at a
+/// level that has few enough rows there.
+///
+/// # Errors
+/// As [`Source::read`].
+pub(super) fn sample(source: &dyn Source, column: &str) -> Result<Vec<f64>> {
+    let Some(view) = source.first_view() else { return Ok(Vec::new()) };
+    let shape = source.shape();
+    let fits = |level: &Level| {
+        let rows = match shape {
+            Shape::Dense => u64::from(view.len().div_ceil(level.width())),
+            _ => source.rows(&view, *level),
+        };
+        shape.suits(*level, &view) && rows <= SAMPLE
+    };
+    let Some(level) = shape.levels().find(fits) else { return Ok(Vec::new()) };
+    let table = source.read(&view, level, &[column])?;
+    Ok(numbers(&table, 0).collect())
+}
+
+/// None, and about as many rows as start in the fullest bin of a view of a whole sequence, by the
+/// ranks of the rows alone.
+pub(super) fn densities(of: &dyn Source) -> Vec<f64> {
+    let rows = of.sequences().iter().map(|sequence| {
+        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+        of.rows(&whole, Level::Records)
+    });
+    vec![0.0, (rows.max().unwrap_or(0) * CROWDED).div_ceil(BINS).max(1) as f64]
+}
+
+/// The range widened to round numbers, so that axes have pleasant ends: at most two digits, or
+/// steps of a tenth of its width if it lies far from zero.
+pub(super) fn pleasant((low, high): (f64, f64)) -> (f64, f64) {
+    let width = if high > low { high - low } else { high.abs().max(1.0) };
+    let step = 10f64.powf((width / 2.0).log10().floor());
+    let (low_step, high_step) = ((low / step).floor(), (high / step).ceil());
+    // Division first: 3 * 0.1 is not 0.3, 3 / 10 is.
+    let at = |steps: f64| if step < 1.0 { steps / (1.0 / step).round() } else { steps * step };
+    let (low, high) = (at(low_step), at(high_step));
+    if low < high { (low, high) } else { (low, low + at(1.0)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranges_become_pleasant() {
+        assert_eq!(pleasant((0.0, 0.97)), (0.0, 1.0));
+        assert_eq!(pleasant((0.12, 55.75)), (0.0, 60.0));
+        assert_eq!(pleasant((-2.2, 1000.0)), (-100.0, 1000.0));
+        assert_eq!(pleasant((5.0, 5.0)), (5.0, 6.0));
+        assert_eq!(pleasant((0.0, 0.0)), (0.0, 0.1));
+    }
+
+    #[test]
+    fn what_is_not_stated_grows_with_what_is_read() {
+        let range = ValueRange::default();
+        assert_eq!(range.get(), None);
+        range.saw([f64::NAN].into_iter());
+        assert_eq!(range.get(), None, "no number was seen");
+        range.saw([3.0, f64::NAN, 7.5].into_iter());
+        assert_eq!(range.get(), Some((3.0, 8.0)));
+        range.saw([41.0].into_iter());
+        range.saw([12.0].into_iter());
+        assert_eq!(range.get(), Some((0.0, 50.0)));
+        let stated = ValueRange::stated((0.0, 1.0));
+        stated.saw([9.0].into_iter());
+        assert_eq!(stated.get(), Some((0.0, 1.0)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pleasant_range_holds_the_true_one(a in -1e9f64..1e9, b in -1e9f64..1e9) {
+            let (low, high) = pleasant((a.min(b), a.max(b)));
+            prop_assert!(low <= a.min(b) && a.max(b) <= high && low < high);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Fits the charts of a page to what it shows, once it is at rest.
+
+use super::autoscale::{applies, axes};
+use super::look::Fit;
+use super::{Page, Session};
+use crate::catalog::{Listing, Measurement, thousands};
+use crate::genome::Region;
+use crate::provider::Shown;
+use crate::source::{CLOSE, Level, Shape};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a page at rest shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct AtRest {
+    pub(super) place: Region,
+    /// The level of each datasource group; none for a page without cache, where the view tells.
+    pub(super) levels: Option<BTreeMap<String, Level>>,
+}
+
+impl AtRest {
+    fn level(&self, group: &str) -> Option<Level> {
+        self.levels.as_ref().and_then(|levels| levels.get(group).copied())
+    }
+}
+
+impl Session {
+    /// Gives each of the page's charts axes for the values in view, and a title that says what it
+    /// does not show.
+    pub(super) async fn fit(&self, page: &Page, rest: &AtRest) {
+        let listing = self.provider.catalog.listing();
+        let Some(place) = listing.locate(&rest.place).filter(|_| page.has_settings()) else {
+            return;
+        };
+        let mut fits = BTreeMap::new();
+        for chart in self.charts() {
+            let measurements: Vec<_> = listing
+                .measurements()
+                .filter(|m| chart.measurements.contains(&m.id))
+                .cloned()
+                .collect();
+            let find = |id: &String| measurements.iter().find(|m| m.id == *id).cloned();
+            let measurements: Vec<_> = chart.measurements.iter().filter_map(find).collect();
+            // A page holds nothing yet of a chart that has just been added.
+            let held = |m: &Arc<Measurement>| {
+                rest.levels.as_ref().is_none_or(|levels| levels.contains_key(&m.group))
+            };
+            if page.chart_id(chart.number).is_none() || !measurements.iter().all(held) {
+                continue;
+            }
+            let mut fit = Fit {
+                notice: self.notice(&listing, &measurements, &place, rest),
+                names: names(&measurements),
+                ..Fit::default()
+            };
+            if applies(&chart) {
+                let level = |group: &str| rest.level(group);
+                match self.provider.values_in_view(&measurements, &place, level).await {
+                    Ok(values) => fit.axes = axes(chart.kind, &values),
+                    Err(error) => tracing::debug!("chart {}: no axis: {error}", chart.number),
+                }
+            }
+            fits.insert(chart.number, fit);
+        }
+        page.fitted(fits);
+    }
+
+    fn notice(
+        &self,
+        listing: &Listing,
+        measurements: &[Arc<Measurement>],
+        place: &Region,
+        rest: &AtRest,
+    ) -> Option<String> {
+        let shown = measurements.iter().map(|m| {
+            let shown = self.provider.shown(listing, &m.group, place, rest.level(&m.group));
+            (m, shown)
+        });
+        let (measurement, shown) = shown.max_by_key(|(_, shown)| match shown {
+            Shown::All => 0,
+            Shown::Part => 1,
+            Shown::None => 2,
+        })?;
+        match (shown, measurement.source.shape()) {
+            (Shown::All, _) => None,
+            (Shown::None, Shape::Reads) => {
+                Some(format!("zoom in below {} bases for reads", thousands(CLOSE.into())))
+            }
+            _ => Some("the most important rows; zoom in for all".into()),
+        }
+    }
+}
+
+fn names(measurements: &[Arc<Measurement>]) -> String {
+    let names: Vec<_> = measurements.iter().map(|m| m.name.as_str()).collect();
+    names.join(", ")
+}
