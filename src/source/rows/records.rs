@@ -11,7 +11,7 @@ use crate::source::rows::names::Names;
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
-use levels::Kept;
+use levels::LevelRows;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -67,7 +67,7 @@ pub struct Records {
     /// Where the rows of each sequence lie.
     bounds: Vec<Range<usize>>,
     /// The rows that each level keeps, by sequence; made when first needed.
-    levels: Vec<OnceLock<Vec<Kept>>>,
+    levels: Vec<OnceLock<Vec<LevelRows>>>,
     names: Option<(usize, Names)>,
     /// The column by which rows are kept when only some can be shown.
     importance: Option<usize>,
