@@ -11,7 +11,11 @@ use crate::source::features::autosql::{declarations, in_words};
 use crate::source::io::delimited::{
     Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
 };
-use crate::source::rows::delimited::{self, Layout, Sheet};
+use crate::source::io::lines::Lines;
+use crate::source::rows::collector::inferred;
+use crate::source::rows::delimited::{Delimited, Layout};
+use crate::source::rows::format::collect;
+use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
 use std::path::PathBuf;
 
@@ -57,8 +61,8 @@ fn sniff(head: &[u8]) -> bool {
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut preamble = Preamble::default();
-    let mut lines = delimited::lines(input, context)?;
-    let mut sheet = loop {
+    let mut lines = Lines::open(input)?;
+    let layout = loop {
         match lines.next()? {
             None => break without_rows()?,
             Some(line) if is_comment(line.text) => preamble.note(line.text),
@@ -70,30 +74,27 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
                 }
                 let names = preamble.names(input, separator, &fields)?;
                 let strand = names.iter().position(|name| name == "strand");
-                let layout =
-                    Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
-                let mut sheet = Sheet::new(layout);
-                sheet.push(&line)?;
-                break sheet;
+                break Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
             }
         }
     };
+    let rows = Delimited::new(layout);
     if preamble.tags {
         // Which tags there are only all rows tell.
         if !context.holds(input)? {
             let name = input.path().display();
             tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
         }
-        sheet.fill(&mut lines, usize::MAX)?;
-        tags::expand(&mut sheet.collector);
-        return Ok(Box::new(sheet.collector.records()));
+        let mut rows = collect(&rows, input, options, &context.progress, usize::MAX)?;
+        tags::expand(&mut rows);
+        return Ok(Box::new(inferred(rows)));
     }
-    sheet.source(input, lines, options, context)
+    open_rows(rows, input, options, context)
 }
 
-fn without_rows() -> Result<Sheet> {
+fn without_rows() -> Result<Layout> {
     let layout = Layout::from_header("#chrom start end", Separator::Space);
-    layout.map(Sheet::new).ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
+    layout.ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
 }
 
 /// What the lines before the first row tell.

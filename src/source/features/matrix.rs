@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::io::delimited::{number, strand, unquoted};
 use crate::source::io::lines::{Line, Lines, shortened};
-use crate::source::rows::collector::{self, Budget, served, typed};
+use crate::source::rows::collector::{self, Budget, inferred};
 use crate::source::rows::records::Rows;
 use crate::source::{Format, Options, Source};
-use crate::table::{Column, Texts};
+use crate::table::{Column, Data, Texts};
 use header::Header;
 use std::path::Path;
 
@@ -73,13 +73,9 @@ fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn
         annotations.add_sheet(sheet, &header.names)?;
     }
     let columns = header.columns().map(|index| header.names[index].clone()).zip(matrix.columns);
-    let columns = columns
-        .map(|(name, texts)| {
-            let data = typed(&name, texts);
-            Column::new(name, data)
-        })
-        .collect();
-    let mut records = served(matrix.rows, columns);
+    matrix.rows.columns =
+        columns.map(|(name, texts)| Column::new(name, Data::Text(texts))).collect();
+    let mut records = inferred(matrix.rows);
     records.annotate(annotations.by_sample);
     Ok(Box::new(records))
 }

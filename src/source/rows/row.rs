@@ -25,3 +25,6 @@ impl Row<'_> {
 
 /// Whether more rows are wanted; an error stops as well.
 pub(crate) type Flow = ControlFlow<Result<()>>;
+
+/// Takes a row and the name of its sequence.
+pub(crate) type Emit<'a> = dyn FnMut(&str, Row<'_>) -> Result<()> + 'a;

@@ -5,8 +5,7 @@ use crate::error::Result;
 use crate::source::io::delimited::{DRAWING, Separator, unquoted};
 use crate::source::io::lines::Line;
 use crate::source::rows::collector::Place;
-use crate::source::rows::sorted_copy::IndexHint;
-use crate::source::rows::tabix;
+use crate::source::rows::tabix::{self, IndexHint};
 use std::fmt::{Formatter, from_fn};
 
 /// Which field of a line is what.
