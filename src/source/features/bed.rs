@@ -7,7 +7,7 @@ mod tags;
 use super::{bed12, bedmethyl, bedpe};
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::features::autosql::{declarations, in_words};
+use crate::source::features::autosql::{self, STANDARD};
 use crate::source::io::delimited::{
     Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
 };
@@ -17,7 +17,6 @@ use crate::source::rows::delimited::{Delimited, Layout};
 use crate::source::rows::format::collect;
 use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
-use std::path::PathBuf;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bed",
@@ -27,21 +26,6 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// The columns of BED.
-pub(crate) const STANDARD: [&str; 12] = [
-    "chrom",
-    "start",
-    "end",
-    "name",
-    "score",
-    "strand",
-    "thick_start",
-    "thick_end",
-    "color",
-    "block_count",
-    "block_sizes",
-    "block_starts",
-];
 /// Columns 7 to 10 of ENCODE's narrowPeak; broadPeak has the first three, gappedPeak adds them to
 /// the twelve of BED.
 const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
@@ -74,7 +58,16 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
                 }
                 let names = preamble.names(input, separator, &fields)?;
                 let strand = names.iter().position(|name| name == "strand");
-                break Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
+                break Layout {
+                    separator,
+                    names,
+                    sequence: 0,
+                    start: 1,
+                    end: 2,
+                    strand,
+                    first: 0,
+                    header_lines: 0,
+                };
             }
         }
     };
@@ -126,7 +119,7 @@ impl Preamble {
     /// The names of all columns: from an autoSql file beside the file, from a header, or from
     /// what the first row looks like.
     fn names(&self, input: &Input, separator: Separator, row: &[&str]) -> Result<Vec<String>> {
-        if let Some(names) = auto_sql(input, row.len())? {
+        if let Some(names) = autosql::companion(input, row.len())? {
             return Ok(names);
         }
         let header = Layout::from_header(&self.header, separator).filter(|header| {
@@ -135,25 +128,6 @@ impl Preamble {
         });
         Ok(header.map_or_else(|| names(&input.ending(), &self.kind, row), |header| header.names))
     }
-}
-
-/// The columns' names in an autoSql file beside the file: `x.as` or `x.bed.as` for `x.bed`.
-fn auto_sql(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
-    let Input::File(path) = input else { return Ok(None) };
-    let beside = |name: String| path.with_file_name(name + ".as");
-    let ending = input.ending();
-    let candidates = [beside(input.stem()), beside(format!("{}.{ending}", input.stem()))];
-    let Some(schema) = candidates.into_iter().find(|path: &PathBuf| path.is_file()) else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
-    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
-    if names.len() == columns {
-        return Ok(Some(names));
-    }
-    let message =
-        format!("describes {} columns, {} has {columns}", names.len(), input.path().display());
-    Err(Error::data(&schema, "", message))
 }
 
 /// The names of columns that nothing names, by what the first row holds.

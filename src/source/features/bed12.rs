@@ -31,14 +31,14 @@ pub(crate) const FORMAT: Format = Format {
                 && [10, 11].into_iter().all(|index| list(index).count().to_string() == fields[9])
         })
     },
-    open: |input, options, context| open(Transcripts, input, options, context),
+    open: |input, options, context| open(Bed12, input, options, context),
 };
 
 /// Each line is a transcript.
 #[derive(Clone, Copy)]
-struct Transcripts;
+struct Bed12;
 
-impl RowFormat for Transcripts {
+impl RowFormat for Bed12 {
     type Copied = Self;
     const MEMORY_FIRST: bool = true;
 
@@ -64,7 +64,7 @@ impl RowFormat for Transcripts {
     }
 
     fn index_hint(&self, input: &Input) -> Option<IndexHint> {
-        Some(tabix::index_hint(input, [1, 2], "-p bed"))
+        Some(tabix::index_hint(input, 0, [1, 2], "-p bed"))
     }
 
     fn copied(self, _: &str) -> Option<Self> {

@@ -151,6 +151,7 @@ impl Pairs {
             end: 2,
             strand: Some(3),
             first: 0,
+            header_lines: 0,
         };
         Pairs { kind, width, ends: Delimited::new(layout) }
     }

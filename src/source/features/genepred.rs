@@ -3,14 +3,19 @@
 //!
 //! Coordinates are 0-based and half-open in the file too.
 
-use crate::bytes::{Input, Progress};
+use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::Unit;
 use crate::source::io::delimited::{Separator, first_row, is_comment, is_position, strand};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::collector::Budget;
-use crate::source::rows::genes::{Gene, Genes, records};
-use crate::source::{Format, Options, Source};
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::genes::{self, Gene, Genes, records};
+use crate::source::rows::indexed::About;
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::{self, IndexHint};
+use crate::source::{Context, Format, Options, Source, Unit};
+use std::path::Path;
 
 pub(crate) const FORMAT: Format = Format {
     name: "genepred",
@@ -20,7 +25,7 @@ pub(crate) const FORMAT: Format = Format {
         let text = String::from_utf8_lossy(head);
         first_row(&text).is_some_and(|row| Kind::of(row).is_some())
     },
-    open: |input, options, context| open(input, options, &context.progress),
+    open,
 };
 
 /// What stands where.
@@ -53,33 +58,76 @@ impl Kind {
     }
 }
 
-fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut kind = None;
-    let (mut transcripts, budget) = (Vec::new(), Budget::default());
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
-        if is_comment(line.text) {
-            continue;
-        }
-        let known = kind.or_else(|| Kind::of(line.text));
-        let Some(known) = known else {
-            return Err(line.error("is no row of a genePred or refFlat table"));
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::open(input)?;
+    let table = loop {
+        let Some(line) = lines.next()? else {
+            return Err(Error::data(input.path(), "", "holds no genes"));
         };
-        kind = Some(known);
-        let transcript = transcript(&line, known, options.rows)?;
-        budget.take(&line, transcript.memory())?;
+        if !is_comment(line.text) {
+            let kind = Kind::of(line.text);
+            let what = || line.error("is no row of a genePred or refFlat table");
+            break GenePred { kind: kind.ok_or_else(what)? };
+        }
+    };
+    if options.rows == Unit::Transcripts {
+        return open_rows(table, input, options, context);
+    }
+    // The transcripts of a gene may stand anywhere in the file.
+    let (mut transcripts, budget) = (Vec::new(), Budget::default());
+    table.each_line(input, &context.progress, &mut |line| {
+        let transcript = transcript(line, table.kind, Unit::Genes)?;
+        budget.take(line, transcript.memory())?;
         transcripts.push(transcript);
+        Ok(true)
+    })?;
+    transcripts.sort_by(|a, b| (&a.sequence, a.start).cmp(&(&b.sequence, b.start)));
+    let mut genes = Genes::default();
+    transcripts.into_iter().for_each(|transcript| genes.append(transcript));
+    Ok(Box::new(records(genes.joined(), Unit::Genes)))
+}
+
+/// A table whose rows are transcripts.
+#[derive(Clone, Copy)]
+struct GenePred {
+    kind: Kind,
+}
+
+impl RowFormat for GenePred {
+    type Copied = Self;
+    const MEMORY_FIRST: bool = true;
+
+    fn cache_ending(&self) -> &'static str {
+        "genepred.bgz"
     }
-    if transcripts.is_empty() {
-        return Err(Error::data(input.path(), "", "holds no genes"));
+
+    fn about(&self) -> About {
+        genes::about(Unit::Transcripts)
     }
-    if options.rows == Unit::Genes {
-        transcripts.sort_by(|a, b| (&a.sequence, a.start).cmp(&(&b.sequence, b.start)));
-        let mut genes = Genes::default();
-        transcripts.into_iter().for_each(|transcript| genes.append(transcript));
-        transcripts = genes.joined();
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let gene = transcript(line, self.kind, Unit::Transcripts)?;
+        let Gene { ref sequence, start, end, strand, .. } = gene;
+        emit(sequence, Row { start, end, strand, text: line.text })
     }
-    Ok(Box::new(records(transcripts, options.rows)))
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let line = Line::of_record(row.text, 0, Path::new(""));
+        // Lines that are none were refused when they were read.
+        let mut gene = transcript(&line, self.kind, Unit::Transcripts).unwrap_or_default();
+        let cells = gene.cells();
+        columns.iter().for_each(|column| put(&cells[*column]));
+    }
+
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        let [sequence, start, end] = [2, 4, 5].map(|column| self.kind.name + column);
+        let layout = format!("-0 -s {sequence} -b {start} -e {end}");
+        Some(tabix::index_hint(input, 0, [sequence, start], &layout))
+    }
+
+    fn copied(self, _: &str) -> Option<Self> {
+        Some(self)
+    }
 }
 
 /// A transcript; as a piece of its gene, if genes are wanted: then its id is the gene's.
@@ -128,7 +176,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
-        let source = open(&input, &Options { rows, ..Options::default() }, &Progress::default())?;
+        let source = open(&input, &Options { rows, ..Options::default() }, &Context::default())?;
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         let table = source.read(&Region::new("chr8", 0, 10_000), Level::Records, &columns)?;
         let cell = |data: &Data, row| match data {

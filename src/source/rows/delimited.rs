@@ -54,6 +54,10 @@ impl RowFormat for Delimited {
         self.layout.strand.is_some()
     }
 
+    fn header_lines(&self) -> usize {
+        self.layout.header_lines
+    }
+
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let fields = self.layout.separator.split(line.text);
         let (has, names) = (fields.len(), self.layout.names.len());

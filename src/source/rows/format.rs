@@ -74,6 +74,11 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         self.clone()
     }
 
+    /// How many lines stand before the first row; comments need not be counted.
+    fn header_lines(&self) -> usize {
+        0
+    }
+
     /// Gives `take` each line that holds rows, until it says that these are enough.
     fn each_line(
         &self,
@@ -82,6 +87,9 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let mut lines = Lines::watched(input, progress)?;
+        for _ in 0..self.header_lines() {
+            lines.next()?;
+        }
         while let Some(line) = lines.next()? {
             if !is_comment(line.text) && !take(&line)? {
                 break;

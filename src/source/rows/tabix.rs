@@ -31,15 +31,25 @@ pub(crate) fn commands(input: &Input, layout: &str) -> String {
     }
 }
 
-/// The commands that spare a large file of that layout its copy. Its sequence and its start stand
-/// in those columns, counted from 1.
-pub(crate) fn index_hint(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> IndexHint {
+/// The commands that spare a large file of that layout its copy. It begins with so many lines of a
+/// header; its sequence and its start stand in those columns, counted from 1.
+pub(crate) fn index_hint(
+    input: &Input,
+    header_lines: usize,
+    [sequence, start]: [usize; 2],
+    layout: &str,
+) -> IndexHint {
     let path = input.path().display();
     let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
     let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
     let sorted = input.path().with_file_name(sorted).display().to_string();
     let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
-    let sort = format!("{read} {path} | sort {keys} | bgzip > {sorted} && tabix {layout} {sorted}");
+    // The header stays in front.
+    let sort = match header_lines {
+        0 => format!("sort {keys}"),
+        lines => format!("(sed -u {lines}q; sort {keys})"),
+    };
+    let sort = format!("{read} {path} | {sort} | bgzip > {sorted} && tabix {layout} {sorted}");
     IndexHint { index: commands(input, layout), sort }
 }
 

@@ -70,7 +70,7 @@ impl RowFormat for Calls {
     }
 
     fn index_hint(&self, input: &Input) -> Option<IndexHint> {
-        Some(tabix::index_hint(input, [1, 2], "-p bed"))
+        Some(tabix::index_hint(input, 0, [1, 2], "-p bed"))
     }
 
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
