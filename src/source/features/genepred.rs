@@ -23,14 +23,14 @@ pub(crate) const FORMAT: Format = Format {
     about: "genes with exons, found by name; transcripts with rows=transcripts",
     sniff: |head| {
         let text = String::from_utf8_lossy(head);
-        first_row(&text).is_some_and(|row| Kind::of(row).is_some())
+        first_row(&text).is_some_and(|row| GenePred::of(row).is_some())
     },
     open,
 };
 
-/// What stands where.
+/// A table whose lines are transcripts: what stands where.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Kind {
+struct GenePred {
     /// The column of the transcript's name; sequence, strand, and so on follow it.
     name: usize,
     /// The column of the gene's name.
@@ -38,9 +38,9 @@ struct Kind {
     columns: usize,
 }
 
-impl Kind {
+impl GenePred {
     /// The kind of table that a line belongs to, if it is any.
-    fn of(line: &str) -> Option<Kind> {
+    fn of(line: &str) -> Option<GenePred> {
         let fields = Separator::Tab.split(line);
         let is_table = |name: usize| {
             let field = |index: usize| fields.get(name + index).copied().unwrap_or_default();
@@ -54,7 +54,7 @@ impl Kind {
             1 if !is_position(fields[0]) => Some(0),
             _ => Some(name + 11).filter(|index| fields.len() > index + 2),
         };
-        Some(Kind { name, gene, columns: fields.len() })
+        Some(GenePred { name, gene, columns: fields.len() })
     }
 }
 
@@ -65,9 +65,9 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
             return Err(Error::data(input.path(), "", "holds no genes"));
         };
         if !is_comment(line.text) {
-            let kind = Kind::of(line.text);
+            let table = GenePred::of(line.text);
             let what = || line.error("is no row of a genePred or refFlat table");
-            break GenePred { kind: kind.ok_or_else(what)? };
+            break table.ok_or_else(what)?;
         }
     };
     if options.rows == Unit::Transcripts {
@@ -76,7 +76,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     // The transcripts of a gene may stand anywhere in the file.
     let (mut transcripts, budget) = (Vec::new(), Budget::default());
     table.each_line(input, &context.progress, &mut |line| {
-        let transcript = transcript(line, table.kind, Unit::Genes)?;
+        let transcript = transcript(line, table, Unit::Genes)?;
         budget.take(line, transcript.memory())?;
         transcripts.push(transcript);
         Ok(true)
@@ -85,12 +85,6 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let mut genes = Genes::default();
     transcripts.into_iter().for_each(|transcript| genes.append(transcript));
     Ok(Box::new(records(genes.joined(), Unit::Genes)))
-}
-
-/// A table whose rows are transcripts.
-#[derive(Clone, Copy)]
-struct GenePred {
-    kind: Kind,
 }
 
 impl RowFormat for GenePred {
@@ -106,7 +100,7 @@ impl RowFormat for GenePred {
     }
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
-        let gene = transcript(line, self.kind, Unit::Transcripts)?;
+        let gene = transcript(line, *self, Unit::Transcripts)?;
         let Gene { ref sequence, start, end, strand, .. } = gene;
         emit(sequence, Row { start, end, strand, text: line.text })
     }
@@ -114,13 +108,13 @@ impl RowFormat for GenePred {
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let line = Line::of_record(row.text, 0, Path::new(""));
         // Lines that are none were refused when they were read.
-        let mut gene = transcript(&line, self.kind, Unit::Transcripts).unwrap_or_default();
+        let mut gene = transcript(&line, *self, Unit::Transcripts).unwrap_or_default();
         let cells = gene.cells();
         columns.iter().for_each(|column| put(&cells[*column]));
     }
 
     fn index_hint(&self, input: &Input) -> Option<IndexHint> {
-        let [sequence, start, end] = [2, 4, 5].map(|column| self.kind.name + column);
+        let [sequence, start, end] = [2, 4, 5].map(|column| self.name + column);
         let layout = format!("-0 -s {sequence} -b {start} -e {end}");
         Some(tabix::index_hint(input, 0, [sequence, start], &layout))
     }
@@ -131,18 +125,18 @@ impl RowFormat for GenePred {
 }
 
 /// A transcript; as a piece of its gene, if genes are wanted: then its id is the gene's.
-fn transcript(line: &Line<'_>, kind: Kind, unit: Unit) -> Result<Gene> {
+fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let fields = Separator::Tab.split(line.text);
-    if fields.len() != kind.columns {
-        let (has, first) = (fields.len(), kind.columns);
+    if fields.len() != table.columns {
+        let (has, first) = (fields.len(), table.columns);
         return Err(line.error(format!("has {has} columns, not {first} as those before")));
     }
-    let at = |index: usize| fields[kind.name + index];
-    let column = |index: usize, what: &str| format!("{what} (column {})", kind.name + index + 1);
+    let at = |index: usize| fields[table.name + index];
+    let column = |index: usize, what: &str| format!("{what} (column {})", table.name + index + 1);
     let (start_is, end_is) = (column(3, "txStart"), column(4, "txEnd"));
     let (start, end) = line.interval((at(3), &start_is), (at(4), &end_is), 0)?;
     let exons = exons(line, at(7), at(8), at(9))?;
-    let name = kind.gene.map_or(at(0), |gene| fields[gene]);
+    let name = table.gene.map_or(at(0), |gene| fields[gene]);
     let id = if unit == Unit::Genes { name } else { at(0) };
     Ok(Gene {
         sequence: at(1).to_owned(),
@@ -195,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_known_by_its_first_row() {
-        let kind = |line: &str| Kind::of(line).map(|kind| (kind.name, kind.gene));
+        let kind = |line: &str| GenePred::of(line).map(|table| (table.name, table.gene));
         assert_eq!(kind(&format!("NM_1\t{PLAIN}")), Some((0, None)));
         assert_eq!(kind(&format!("585\tNM_1\t{PLAIN}")), Some((1, None)));
         assert_eq!(kind(&format!("MYC\tNM_1\t{PLAIN}")), Some((1, Some(0))));
