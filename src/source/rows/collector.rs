@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::genome::Sequences;
 use crate::source::io::delimited::number;
 use crate::source::io::lines::Line;
+use crate::source::rows::column_stats::ColumnStats;
 use crate::source::rows::indexed::{About, Builder};
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::Row;
@@ -17,14 +18,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MEMORY: u64 = 4 << 30;
 
 /// What rows are found by, the best first.
-pub(crate) const NAMES: &[&str] =
+const NAMES: &[&str] =
     &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
 /// What says which rows to show when there is no room for all.
-pub(crate) const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
+const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
 
 /// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
 /// what rows are found by is text, if every row should be called by a number.
-pub(crate) fn typed(name: &str, texts: Texts) -> Data {
+fn typed(name: &str, texts: Texts) -> Data {
     if NAMES.contains(&name) {
         return Data::Text(texts);
     }
@@ -127,6 +128,22 @@ pub(crate) fn inferred(mut rows: Rows) -> Records {
     let name = NAMES.iter().find(has).copied();
     let importance = WEIGHTS.iter().find(has).copied();
     Records::new(rows, RecordsOptions { shape: Shape::Features, name, importance })
+}
+
+/// The kind of a column of that name, by what it holds: as [`typed`].
+pub(crate) fn kind(name: &str, stats: &ColumnStats) -> ColumnKind {
+    if NAMES.contains(&name) { ColumnKind::Text } else { stats.kind() }
+}
+
+/// What columns hold, as a sorted copy notes it.
+pub(crate) fn note(stats: &[ColumnStats]) -> String {
+    stats.iter().map(ColumnStats::to_string).collect::<Vec<_>>().join("\t")
+}
+
+/// What was noted of so many columns; none if it is not of this program.
+pub(crate) fn noted(note: &str, columns: usize) -> Option<Vec<ColumnStats>> {
+    let stats: Vec<_> = note.split('\t').map(ColumnStats::parse).collect::<Option<_>>()?;
+    (stats.len() == columns).then_some(stats)
 }
 
 /// What is said of a file that is read by region and whose columns are these: as [`inferred`].

@@ -4,15 +4,15 @@ mod layout;
 
 use crate::bytes::Input;
 use crate::error::Result;
+use crate::source::ColumnInfo;
 use crate::source::io::delimited::{strand, unquoted};
 use crate::source::io::lines::Line;
-use crate::source::rows::collector::{self, NAMES};
+use crate::source::rows::collector;
 use crate::source::rows::column_stats::ColumnStats;
 use crate::source::rows::format::RowFormat;
 use crate::source::rows::indexed::About;
 use crate::source::rows::row::{Emit, Row};
 use crate::source::rows::tabix::IndexHint;
-use crate::source::{ColumnInfo, ColumnKind};
 pub(crate) use layout::Layout;
 
 /// A table whose lines have one layout.
@@ -43,9 +43,7 @@ impl RowFormat for Delimited {
     fn about(&self) -> About {
         let column = |field: &usize| {
             let name = self.layout.names[*field].as_str();
-            let is_name = NAMES.contains(&name);
-            let kind = if is_name { ColumnKind::Text } else { self.stats[*field].kind() };
-            ColumnInfo { name: name.into(), kind }
+            ColumnInfo { name: name.into(), kind: collector::kind(name, &self.stats[*field]) }
         };
         collector::about(self.served.iter().map(column).collect())
     }
@@ -86,11 +84,11 @@ impl RowFormat for Delimited {
     }
 
     fn note(&self) -> String {
-        self.stats.iter().map(ColumnStats::to_string).collect::<Vec<_>>().join("\t")
+        collector::note(&self.stats)
     }
 
     fn copied(self, note: &str) -> Option<Self> {
-        let stats: Vec<_> = note.split('\t').map(ColumnStats::parse).collect::<Option<_>>()?;
-        (stats.len() == self.stats.len()).then_some(Delimited { stats, ..self })
+        let stats = collector::noted(note, self.stats.len())?;
+        Some(Delimited { stats, ..self })
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use builder::{Builder, number as number_of};
 pub(crate) use by_region::{About, ByRegion};
 pub(crate) use saved::{Saved, Saving};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +37,8 @@ pub(crate) struct Indexed<F> {
     censuses: Vec<Mutex<Option<Arc<RankIndex>>>>,
     /// What can be searched, once it has been read.
     names: Mutex<Option<Arc<Records>>>,
+    /// What is known of columns, by their names.
+    annotations: HashMap<String, BTreeMap<String, String>>,
 }
 
 /// The first view shows so many rows, unless they lie too far apart.
@@ -58,7 +61,19 @@ impl<F: ByRegion> Indexed<F> {
         };
         let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
         let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
-        Ok(Indexed { file, about, served: (infos, served), censuses, names: Mutex::new(None) })
+        Ok(Indexed {
+            file,
+            about,
+            served: (infos, served),
+            censuses,
+            names: Mutex::new(None),
+            annotations: HashMap::new(),
+        })
+    }
+
+    /// Says what is known of columns: of each name, keys and values.
+    pub(crate) fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
+        self.annotations = annotations;
     }
 
     /// As [`ByRegion::each`], for a `take` that may fail.
@@ -353,6 +368,10 @@ impl<F: ByRegion> Source for Indexed<F> {
             }
             _ => starts_by_reading(self, region, shift),
         }
+    }
+
+    fn annotation(&self, column: &str) -> BTreeMap<String, String> {
+        self.annotations.get(column).cloned().unwrap_or_default()
     }
 
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Annotations by sample: key to value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Annotations {
     pub(super) by_sample: HashMap<String, BTreeMap<String, String>>,
 }

@@ -70,7 +70,7 @@ impl Layout {
     }
 
     /// What spares a large file its copy.
-    pub(super) fn index_hint(&self, input: &Input) -> IndexHint {
+    pub(crate) fn index_hint(&self, input: &Input) -> IndexHint {
         let keys = [self.sequence + 1, self.start + 1];
         tabix::index_hint(input, self.header_lines, keys, &self.for_tabix())
     }
