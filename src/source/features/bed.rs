@@ -110,9 +110,10 @@ impl Preamble {
             value.split([' ', '"', '\'']).next().map(str::to_owned)
         };
         self.tags |= lower == "#gfftags" || says("gfftags=").is_some_and(|on| on != "off");
-        match line.starts_with('#') {
-            true => self.header = line.to_owned(),
-            false => self.kind = says("type=").unwrap_or_default(),
+        if line.starts_with('#') {
+            self.header = line.to_owned();
+        } else {
+            self.kind = says("type=").unwrap_or_default();
         }
     }
 

@@ -107,10 +107,10 @@ fn blocks(
         let offset = line.position(offset, "a block's start (column 12)")?;
         let (from, to) =
             (u64::from(start) + u64::from(offset), u64::from(offset) + u64::from(size));
-        match u64::from(start) + to <= u64::from(end) {
-            true => Ok((from as u32, (u64::from(start) + to) as u32)),
-            false => Err(line.error(format!("the block at {offset} ends behind its row"))),
+        if u64::from(start) + to > u64::from(end) {
+            return Err(line.error(format!("the block at {offset} ends behind its row")));
         }
+        Ok((from as u32, (u64::from(start) + to) as u32))
     };
     sizes.zip(starts).map(block).collect()
 }

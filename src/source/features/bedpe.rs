@@ -237,9 +237,12 @@ const PAIRS: Kind = Kind {
             return Err(line.error("expected at least 6 columns: sequence, start and end, twice"));
         }
         let known = |at: usize| fields[at] != "." && fields[at + 1] != "-1";
-        let end = |at: usize, strand: usize| match known(at) {
-            true => end(line, fields, at, field(6), field(strand)).map(Some),
-            false => Ok(None),
+        let end = |at: usize, strand: usize| {
+            if known(at) {
+                end(line, fields, at, field(6), field(strand)).map(Some)
+            } else {
+                Ok(None)
+            }
         };
         let ends = [end(0, 8)?, end(3, 9)?];
         let score = fields.get(7).copied();

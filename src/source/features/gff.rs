@@ -59,10 +59,10 @@ fn open<T: Send>(
     let budget = Budget::default();
     let parts = in_parallel(input, &context.progress, |block| parse(block, unit, &budget))?;
     let genes = genes(parts, unit, input)?;
-    match genes.is_empty() {
-        true => Err(Error::data(input.path(), "", "holds no genes")),
-        false => Ok(Box::new(records(genes, unit))),
+    if genes.is_empty() {
+        return Err(Error::data(input.path(), "", "holds no genes"));
     }
+    Ok(Box::new(records(genes, unit)))
 }
 
 #[derive(Clone, Copy, PartialEq)]

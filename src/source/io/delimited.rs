@@ -148,10 +148,10 @@ pub(crate) const DRAWING: &[&str] = &[
 
 /// The strand in a field.
 pub(crate) fn strand(line: &Line<'_>, field: &str) -> Result<Strand> {
-    match is_strand(field) {
-        true => Ok(Strand::from_text(field)),
-        false => Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field)))),
+    if is_strand(field) {
+        return Ok(Strand::from_text(field));
     }
+    Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field))))
 }
 
 #[cfg(test)]

@@ -157,10 +157,10 @@ impl Records {
 }
 
 fn strand_of(strand: &[Strand], order: &[usize]) -> Vec<Strand> {
-    match strand.is_empty() {
-        true => Vec::new(),
-        false => order.iter().map(|&row| strand[row]).collect(),
+    if strand.is_empty() {
+        return Vec::new();
     }
+    order.iter().map(|&row| strand[row]).collect()
 }
 
 fn describe(column: &Column) -> ColumnInfo {
@@ -231,9 +231,10 @@ impl Source for Records {
             first_rank: run.start as u64,
             start: rows().map(|row| self.start[row]).collect(),
             end: rows().map(|row| self.end[row]).collect(),
-            strand: match self.strand.is_empty() {
-                true => Vec::new(),
-                false => rows().map(|row| self.strand[row]).collect(),
+            strand: if self.strand.is_empty() {
+                Vec::new()
+            } else {
+                rows().map(|row| self.strand[row]).collect()
             },
             columns: wanted
                 .into_iter()

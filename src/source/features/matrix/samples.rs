@@ -59,9 +59,6 @@ impl Annotations {
                 }
             }
         }
-        match known {
-            true => Ok(()),
-            false => Err(Error::data(path, "", "names no sample of the matrix")),
-        }
+        if known { Ok(()) } else { Err(Error::data(path, "", "names no sample of the matrix")) }
     }
 }

@@ -136,9 +136,11 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
         return Err(file.damaged("a record has an impossible size"));
     }
     bytes.clear();
-    let mut take = |bytes: &mut _, count| match file.take(bytes, count)? {
-        true => Ok(()),
-        false => Err(file.damaged("the file ends within a record; is the copy complete?")),
+    let mut take = |bytes: &mut _, count| {
+        if file.take(bytes, count)? {
+            return Ok(());
+        }
+        Err(file.damaged("the file ends within a record; is the copy complete?"))
     };
     take(bytes, site)?;
     while samples > 0 {
