@@ -172,6 +172,11 @@ impl Bgzf {
         Ok(&self.block[self.at..])
     }
 
+    /// Goes over blocks that hold nothing; whether the file ends there.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.rest()?.is_empty())
+    }
+
     /// Appends the next line to `line`, without its end; false at the end of the file.
     pub(crate) fn line(&mut self, line: &mut Vec<u8>, longest: usize) -> Result<bool> {
         let mut any = false;

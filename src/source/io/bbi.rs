@@ -23,6 +23,8 @@ use std::sync::{Mutex, PoisonError};
 const LARGEST_BLOCK: u32 = 64 << 20;
 /// Nor does any describe its columns at such length.
 const LONGEST_TEXT: u64 = 1 << 20;
+/// What follows the beginning of the index, in bytes, where that is checked as the file is opened.
+const QUICKLY_READ: u64 = 1 << 20;
 const HEADER: usize = 64;
 const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
 
@@ -163,6 +165,11 @@ impl Bbi {
         file.read_sequences()?;
         if file.sequences.is_empty() {
             return Err(file.damaged(file.header.chromosome_tree, "the file has no sequences"));
+        }
+        // One that is damaged is noticed now, not when a page asks for rows; unless reading it
+        // takes long. It is read again when it is needed: of many files few are looked at.
+        if file.length.saturating_sub(file.header.full_index) < QUICKLY_READ {
+            Index::read(&file, file.header.full_index)?;
         }
         Ok(file)
     }
