@@ -1,8 +1,8 @@
 //! A BGZF file with the index beside it: the records near a region, one after the other.
 
-use crate::bytes::Input;
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::pool::Pool;
+use crate::bytes::{Blob, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::io::bin_index::Index;
@@ -19,6 +19,7 @@ const MOST_GAPS: usize = 64;
 /// A file and its index.
 pub(crate) struct IndexedFile {
     pub(crate) input: Input,
+    blob: Blob,
     pub(crate) index: Index,
     pub(crate) index_path: PathBuf,
     readers: Pool<Bgzf>,
@@ -41,9 +42,10 @@ impl IndexedFile {
         behind: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<Option<Self>> {
         let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
-        let readers = Pool::new(Bgzf::open(input)?);
-        let file = IndexedFile { input: input.clone(), index, index_path, readers };
-        if let Some(flaw) = file.index.flaw(input.size()?) {
+        let blob = Blob::open(input)?;
+        let readers = Pool::new(Bgzf::of(blob.clone()));
+        let file = IndexedFile { input: input.clone(), blob, index, index_path, readers };
+        if let Some(flaw) = file.index.flaw(file.blob.size()) {
             return Err(file.misfit(flaw));
         }
         if file.index.end() > 0 && file.holds_row(file.index.end(), u64::MAX, &behind)? {
@@ -69,7 +71,7 @@ impl IndexedFile {
         row: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<bool> {
         self.readers.lend(
-            || Bgzf::open(&self.input),
+            || Ok(Bgzf::of(self.blob.clone())),
             |reader| {
                 reader.seek(at)?;
                 Ok(!reader.is_at_end()? && reader.position() < end && row(reader)?)
@@ -81,7 +83,7 @@ impl IndexedFile {
     pub(crate) fn behind(&self) -> Result<String> {
         let mut line = Vec::new();
         self.readers.lend(
-            || Bgzf::open(&self.input),
+            || Ok(Bgzf::of(self.blob.clone())),
             |reader| {
                 reader.seek(self.index.end())?;
                 reader.line(&mut line, LONGEST_NOTE)
@@ -103,7 +105,7 @@ impl IndexedFile {
         let mut offer = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
         // A row without bases is found where it stands: the bin of the base before.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
-        let open = || Bgzf::open(&self.input);
+        let open = || Ok(Bgzf::of(self.blob.clone()));
         self.readers.lend(open, |reader| {
             for chunk in chunks {
                 reader.seek(chunk.start)?;

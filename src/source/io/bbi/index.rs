@@ -57,7 +57,7 @@ impl Index {
             let bytes = file.bytes(offset + 4, u64::from(count) * entry)?;
             // Each node takes room in the file.
             visited += 4 + u64::from(count) * entry;
-            if depth > DEEPEST || visited > file.length {
+            if depth > DEEPEST || visited > file.blob.size() {
                 return Err(file.damaged(offset, "the index runs in a circle"));
             }
             let mut fields = file.fields(&bytes);
@@ -71,7 +71,7 @@ impl Index {
             let entries: Vec<Block> = std::iter::from_fn(next).collect();
             let sound = |entry: &Block| {
                 let end = entry.offset.checked_add(entry.size);
-                entry.first <= entry.last && end.is_some_and(|end| end <= file.length)
+                entry.first <= entry.last && end.is_some_and(|end| end <= file.blob.size())
             };
             if !entries.iter().all(sound) || span.is_some_and(|span| !is_span(span, &entries)) {
                 // Whoever believed it would miss rows.
