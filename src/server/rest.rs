@@ -5,7 +5,7 @@
 
 use super::http::Door;
 use super::sheet::{Cells, Sheet, Wire, sent};
-use crate::catalog::{Datasource, Kind, Listing, Measurement};
+use crate::catalog::{Answer, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::provider::Provider;
@@ -81,7 +81,7 @@ struct Found {
 
 async fn sheet(door: &Door, path: &str, asked: &Asked) -> Result<Found> {
     asked.check(path)?;
-    let listing = door.session.provider.catalog.listing();
+    let listing = door.session.provider.catalog.snapshot();
     let plain = |sheet| Ok(Found { sheet, level: None });
     match path.rsplit('/').next() {
         Some("measurements") => plain(measurements(&listing)),
@@ -127,7 +127,7 @@ async fn hits(door: &Door, asked: &Asked) -> Result<Sheet> {
 }
 
 /// All columns of a datasource, or those named.
-async fn rows(door: &Door, listing: &Listing, asked: &Asked) -> Result<Found> {
+async fn rows(door: &Door, listing: &Snapshot, asked: &Asked) -> Result<Found> {
     let name = asked.needed("datasource")?;
     let datasource = listing.datasource(name).ok_or_else(|| {
         let known: Vec<_> = listing.datasources().iter().map(|d| d.id.as_str()).collect();
@@ -135,21 +135,23 @@ async fn rows(door: &Door, listing: &Listing, asked: &Asked) -> Result<Found> {
     })?;
     let (mut chosen, mut metadata) = all_columns(datasource);
     if let Some(wanted) = asked.list("columns") {
-        let known = || metadata.iter().cloned().chain(chosen.iter().map(|m| column_name(m)));
+        let known = || {
+            metadata.iter().map(ToString::to_string).chain(chosen.iter().map(|m| column_name(m)))
+        };
         if let Some(unknown) = wanted.iter().find(|name| !known().any(|known| known == **name)) {
             let known: Vec<_> = known().collect();
             let known = known.join(", ");
             let why = format!("no column is called '{unknown}'; known are {known}");
             return Err(Error::NotFound(why));
         }
-        metadata.retain(|name| wanted.contains(name));
+        metadata.retain(|name| wanted.iter().any(|wanted| **wanted == **name));
         chosen.retain(|measurement| wanted.contains(&column_name(measurement)));
     }
     read(door, listing, datasource, asked, chosen, metadata).await
 }
 
 /// Measurements by their ids, all of one datasource.
-async fn values(door: &Door, listing: &Listing, asked: &Asked) -> Result<Found> {
+async fn values(door: &Door, listing: &Snapshot, asked: &Asked) -> Result<Found> {
     let ids = asked.list("measurement").ok_or_else(|| missing("measurement"))?;
     let find = |id: &String| {
         let found = listing.measurements().find(|m| m.id == *id);
@@ -172,10 +174,10 @@ async fn values(door: &Door, listing: &Listing, asked: &Asked) -> Result<Found> 
     read(door, listing, datasource, asked, chosen, Vec::new()).await
 }
 
-fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<String>) {
+fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<Arc<str>>) {
     let values = datasource.measurements.iter().filter(|m| m.kind == Kind::Feature);
     let metadata = datasource.measurements.first().map_or(&[][..], |first| &first.metadata);
-    (values.cloned().collect(), metadata.iter().map(ToString::to_string).collect())
+    (values.cloned().collect(), metadata.to_vec())
 }
 
 /// The column under which a measurement's values stand: the file's own name for it, if the rows
@@ -189,20 +191,22 @@ fn column_name(measurement: &Measurement) -> String {
 
 async fn read(
     door: &Door,
-    listing: &Listing,
+    listing: &Snapshot,
     datasource: &Arc<Datasource>,
     asked: &Asked,
     measurements: Vec<Arc<Measurement>>,
-    metadata: Vec<String>,
+    metadata: Vec<Arc<str>>,
 ) -> Result<Found> {
     let provider = &door.session.provider;
     let region = Region::parse(asked.needed("region")?, listing.sequences())?;
-    let level = asked.level(provider, listing, datasource, &region).await?;
-    let names: Vec<_> =
-        measurements.iter().map(|m| column_name(m)).chain(metadata.clone()).collect();
-    let rows = provider.catalog.read(datasource, region.clone(), level, measurements, metadata);
-    let table = overlapping(rows.await?, &region);
-    Ok(Found { sheet: as_sheet(&region, datasource.shape, names, table), level: Some(level) })
+    let resolution = asked.resolution(provider, datasource)?;
+    let names = measurements.iter().map(|m| column_name(m));
+    let names: Vec<_> = names.chain(metadata.iter().map(ToString::to_string)).collect();
+    let (datasource, shape) = (datasource.clone(), datasource.shape);
+    let query = Query { datasource, region: region.clone(), measurements, metadata, resolution };
+    let Answer { table, level } = listing.read(query).await?;
+    let sheet = as_sheet(&region, shape, names, overlapping(table, &region));
+    Ok(Found { sheet, level: Some(level) })
 }
 
 /// The rows that have a base in the region, or stand there without any. Pages join what they get
@@ -315,27 +319,20 @@ impl Asked {
     /// The level asked for: `level=records`, `level=1024` (the width of bins), or `bins=500` (at
     /// most so many rows). Otherwise every record; for dense signals, which have none, bins as a
     /// page would get.
-    async fn level(
-        &self,
-        provider: &Provider,
-        listing: &Listing,
-        datasource: &Arc<Datasource>,
-        region: &Region,
-    ) -> Result<Level> {
+    fn resolution(&self, provider: &Provider, datasource: &Datasource) -> Result<Resolution> {
         let Some(text) = self.get("level") else {
-            let most = match (self.number("bins")?, datasource.shape) {
-                (Some(most), _) => most,
-                (None, Shape::Dense) => provider.page_rows,
-                (None, _) => return Ok(Level::Records),
-            };
-            return provider.finest(listing, datasource, region, most).await;
+            return Ok(match (self.number("bins")?, datasource.shape) {
+                (Some(most), _) => Resolution::AtMost(most),
+                (None, Shape::Dense) => Resolution::AtMost(provider.page_rows),
+                (None, _) => Resolution::At(Level::Records),
+            });
         };
         let mut known = datasource.shape.levels();
         let named = |level: &Level| match level {
             Level::Records => text == "records",
             Level::Bins { .. } => level.width().to_string() == text,
         };
-        known.clone().find(named).ok_or_else(|| {
+        known.clone().find(named).map(Resolution::At).ok_or_else(|| {
             let finest = known.next().map_or(String::new(), |level| match level {
                 Level::Records => "'records', or bins of 16, 32, 64 and so on bases".into(),
                 Level::Bins { .. } => "bins of 1, 2, 4 and so on bases".into(),
