@@ -9,12 +9,11 @@
 
   /**
    * What is known of each chart by its id: `type`, `measurements`, `known` (whether the session has
-   * it), `all` (its settings when last looked at), `settings` and `colors` (those chosen by hand).
+   * it), `closed` (whether its closing was reported and not answered), `all` (its settings when
+   * last looked at), `settings` and `colors` (those chosen by hand).
    */
   const charts = new Map();
-  /** Charts whose closing was reported and not answered, by the id of the report. */
-  const closing = new Map();
-  /** Ids of other reports that were not answered. */
+  /** Ids of the reports that were not answered. */
   const reports = new Set();
   /** Whether the endpoint is being obeyed: what changes then is no news to it. */
   let isObeying = false;
@@ -39,11 +38,9 @@
   function report(change, answered = () => {}) {
     const id = epivizrs.ask({ action: 'reportChange', change }, (data, why) => {
       reports.delete(id);
-      closing.delete(id);
       answered(data, why);
     });
     reports.add(id);
-    return id;
   }
   epivizrs.report = report;
 
@@ -51,7 +48,7 @@
     const measurements = [];
     chartOf(id).measurements().foreach(measurement => { measurements.push(String(measurement.id())); });
     const chart = {
-      type: args.type.typeName(), measurements, known: isObeying, all: settingsOf(id), settings: {}, colors: [],
+      type: args.type.typeName(), measurements, known: isObeying, closed: false, all: settingsOf(id), settings: {}, colors: [],
     };
     charts.set(id, chart);
     if (isObeying) return;
@@ -63,10 +60,10 @@
 
   function removed({ id }) {
     const chart = charts.get(id);
-    charts.delete(id);
-    if (!chart || isObeying) return;
-    const reported = report({ removeChart: { chartId: id } });
-    if (chart.known) closing.set(reported, chart);
+    if (!chart) return;
+    chart.closed = chart.known && !isObeying;
+    if (!chart.closed) charts.delete(id);
+    if (!isObeying) report({ removeChart: { chartId: id } }, () => charts.delete(id));
   }
 
   // The page itself would report all settings, and its margins, which other pages cannot draw.
@@ -90,8 +87,8 @@
     epivizrs.ask(told);
   };
 
-  const told = ([id, { type, measurements, known, settings, colors }]) =>
-    ({ chartId: id, type, measurements, known, settings, colors });
+  const told = ([id, { type, measurements, known, closed, settings, colors }]) =>
+    ({ chartId: id, type, measurements, known, closed, settings, colors });
 
   /**
    * Tells the endpoint all that the page shows, in place of the reports that it did not answer;
@@ -100,15 +97,16 @@
   epivizrs.resume = drop => {
     const place = epivizrs.app._locationManager.currentLocation();
     const shown = [...charts].map(told);
-    const closed = [...closing.values()].map(chart => ({ ...told([null, chart]), closed: true }));
-    for (const id of [...reports]) drop(id);
+    for (const id of reports) drop(id);
     reports.clear();
-    closing.clear();
-    const change = { charts: [...shown, ...closed] };
+    const change = { charts: shown };
     if (place) change.place = { seqName: place.seqName(), start: place.start(), end: place.end() };
     report({ resume: change }, (data, why) => {
       if (why !== null) return;
-      for (const { chartId } of shown) if (charts.has(chartId)) charts.get(chartId).known = true;
+      for (const { chartId, closed } of shown) {
+        if (closed) charts.delete(chartId);
+        else if (charts.has(chartId)) charts.get(chartId).known = true;
+      }
     });
   };
 

@@ -91,12 +91,13 @@
     return request.id();
   };
 
-  // The words above the page, none to take them away. What others wrote in them stays text.
+  // The words below the page, none to take them away; they are in nobody's way. What others wrote in
+  // them stays text.
   let words = null;
   epivizrs.banner = text => {
     words = words ?? $('<div id="epivizrs-banner" role="alert"></div>').css({
-      position: 'fixed', top: 0, left: 0, right: 0, zIndex: 10000, padding: '6px', textAlign: 'center',
-      font: '14px sans-serif', color: '#fff', background: '#a11d20',
+      position: 'fixed', bottom: 0, left: 0, right: 0, zIndex: 10000, padding: '8px', textAlign: 'center',
+      font: '14px sans-serif', color: '#fff', background: '#a11d20', pointerEvents: 'none',
     }).appendTo(document.body);
     words.text(text).toggle(text !== '');
   };
