@@ -106,7 +106,7 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("search", true, "genes and features by name"),
     ("registerChartTypes", true, "the page tells which charts it can draw"),
     ("setChartSettings", true, "the page tells that the user changed a chart"),
-    ("reportChange", true, "a page of ours tells that its user made or closed charts"),
+    ("reportChange", true, "the page tells that its user made or closed charts"),
     ("getWorkspaces", true, "saved workspaces"),
     ("saveWorkspace", true, "save a workspace"),
     ("deleteWorkspace", true, "delete a workspace"),

@@ -6,7 +6,7 @@ use super::state::{Chart, State};
 use super::{Page, Session};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
-use crate::protocol::{PageChange, ReportedChart, Reply, WireRegion};
+use crate::protocol::{PageChange, Reply, ReportedChart, WireRegion};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ fn take_out(state: &mut State, number: usize) -> Option<Chart> {
 }
 
 /// Settings without margins: a page that is sent margins moves its axes and leaves its lines where
-/// they were (PROTOCOL section 13.3).
+/// they were (`docs/protocol.md`, 5.5).
 pub(super) fn without_margins(settings: &Map<String, Value>) -> Map<String, Value> {
     let kept = settings.iter().filter(|(key, _)| !key.starts_with("margin"));
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -74,7 +74,7 @@ async fn ready(page: &Page) -> bool {
 
 /// Waits until the page has a place; false if it leaves before. When a page learns which workspaces
 /// there are, which may be long after it has connected, it removes all its charts and says nothing;
-/// until then it has no place (PROTOCOL section 13.5).
+/// until then it has no place (`docs/protocol.md`, 2.7).
 async fn has_started(page: &Page, timeout: Duration) -> bool {
     let waited_enough = Instant::now() + PLACELESS;
     loop {
@@ -182,7 +182,13 @@ async fn take(
                 let echoes = &mut page.known().state.echoes;
                 echoes.retain(|sent| (&sent.0, &sent.1) != (&id, &chart.colors));
             }
-            answer?;
+            match answer {
+                // Its user has closed the chart before it got them.
+                Err(PageError::Refused(why)) if page.chart_id(chart.number).is_none() => {
+                    tracing::debug!("chart {}: {why}", chart.number);
+                }
+                answer => drop(answer?),
+            }
         }
         Change::Go(range) => drop(page.call(Navigate { range }, timeout).await?),
     }

@@ -286,7 +286,7 @@ impl Session {
         })
     }
 
-    /// The workspaces that a page asks for, which has three occasions (PROTOCOL section 13.5):
+    /// The workspaces that a page asks for, which has three occasions (`docs/protocol.md`, 9):
     ///
     /// - it starts (`q` is empty), perhaps with an id in its address. It opens the first of a list
     ///   uninvited, so it is given none. The workspace of that id is opened in the session, unless

@@ -181,6 +181,10 @@ impl Inside {
         }
     }
 
+    fn draws(&self, id: &Value) -> bool {
+        self.shown.borrow().charts.iter().any(|chart| *id == chart.id)
+    }
+
     /// What to say to a message; none to leave.
     fn hear(&mut self, text: &str) -> Option<Vec<Value>> {
         let message: Value = serde_json::from_str(text).unwrap();
@@ -195,6 +199,8 @@ impl Inside {
         let manner = match action.as_str() {
             // Pages of version 2 do not know this one, and answer nothing that they do not know.
             "setChartSettings" if self.version == "2" => Manner::IsSilent,
+            // Its user has closed the chart.
+            "setChartSettings" if !self.draws(&data["chartId"]) => Manner::Refuses,
             _ => (self.manners)(&action, before),
         };
         let mut said: Vec<Value> = self.owed.take().into_iter().collect();

@@ -242,6 +242,35 @@ await check('it is obeyed again', () => look(page), now => is(now.place, ['chr11
 await reload();
 await check('and after a reload', () => look(page), now => now.charts.length > 4 && now.charts.every(chart => chart.rows > 0));
 
+// Drawing: a gap is a gap, and a view without rows is empty.
+await tell('remove all; plot gaps');
+const drawn = () => page.evaluate(() => {
+  const paths = [...document.querySelectorAll('.lines path')].map(path => path.getAttribute('d') ?? '');
+  const runs = paths.flatMap(path => path.split('M').slice(1));
+  return { charts: [], pieces: runs.length, vertices: runs.join('L').split('L').filter(Boolean).length,
+    bad: paths.some(path => path.includes('NaN')), rows: Object.values(epivizrs.app._chartManager._charts)
+      .map(chart => { let n = 0; chart._lastData?.foreach((m, series) => { n += series.size(); }); return n; }) };
+});
+await tell('go chr11:101,150,001-101,300,000');
+await check('a gap is a gap', drawn, now => now.pieces === 2 && now.vertices > 100 && !now.bad);
+await shot(page, 'gap');
+await tell('go chr11:101,700,001-102,100,000');
+await check('nothing is left in an empty view', drawn, now => now.vertices === 0);
+await shot(page, 'empty');
+await tell('go chr11:102,300,001-102,400,000');
+await check('and a line is drawn again', drawn, now => now.pieces === 1 && now.vertices > 100);
+await page.evaluate(() => {
+  const fails = new epiviz.events.EventListener(() => { throw new Error('while drawing'); });
+  const event = epivizrs.app._locationManager.onCurrentLocationChanged();
+  event.addListener(fails);
+  try { epivizrs.app._locationManager.changeCurrentLocation(epivizrs.app._locationManager.currentLocation()); } catch { /* on purpose */ }
+  event.removeListener(fails);
+});
+await tell('go chr11:102,350,001-102,450,000');
+await check('an error while drawing freezes nothing', () => look(page), now => is(now.place, ['chr11', 102350001, 102450000]));
+await tell('plot signal; plot genes as blocks').catch(() => {});
+await check('charts for the next endpoint', () => look(page), now => now.charts.length >= 2);
+
 // An endpoint that has forgotten everything takes the charts of the page.
 const before = (await look(page)).charts.map(chart => chart.measurements);
 await kill();

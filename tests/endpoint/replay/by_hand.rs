@@ -180,7 +180,7 @@ async fn a_session_that_has_forgotten_everything_takes_the_charts_of_a_page() {
 }
 
 /// A page that learns late which workspaces there are removes all its charts when it does, and has
-/// no place until then (PROTOCOL section 13.5).
+/// no place until then (`docs/protocol.md`, 2.7).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_gets_its_charts_when_it_has_a_place() {
     let endpoint = endpoint(None).await;
