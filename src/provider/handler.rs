@@ -102,7 +102,8 @@ impl Provider {
                 }
             }
             Request::RegisterChartTypes { .. } | Request::SetChartSettings { .. } => Reply::Done,
-            Request::GetWorkspaces { .. }
+            Request::ReportChange { .. }
+            | Request::GetWorkspaces { .. }
             | Request::SaveWorkspace { .. }
             | Request::DeleteWorkspace { .. }
             | Request::GetHierarchy {}

@@ -1,8 +1,8 @@
 //! `/epiviz/`: a local copy of EpiViz, set up on its way out so that this endpoint is all it knows.
 //!
-//! The copy is served as it lies in its folder, except for its settings: what follows them makes
-//! the page keep no cache (so that it always asks for exactly what it shows), connect here without
-//! being told, and know no other server.
+//! The copy is served as it lies in its folder, except for its settings: they are followed by the
+//! page's companion (`ui/epiviz/`), which makes the page ask this endpoint alone, share its charts
+//! with the session, connect again when the endpoint is back, and draw what is missing as missing.
 
 use super::http::Door;
 use crate::error::{Error, Result};
@@ -147,7 +147,9 @@ fn guarded(mut response: Response, path: &str) -> Response {
 
 async fn settings(door: &Door, mut text: String) -> Response {
     let view = door.session.provider.catalog.first_view().await;
-    text.push_str(&SETUP.replace("VIEW", &arguments(view.as_ref()).to_string()));
+    let shared = serde_json::json!({ "view": arguments(view.as_ref()) });
+    text.push_str(&format!("\n;const epivizrs = {shared};\n"));
+    COMPANION.iter().for_each(|file| text.push_str(file));
     let headers = [
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -167,41 +169,14 @@ fn arguments(view: Option<&Region>) -> serde_json::Value {
     }
 }
 
-/// What follows EpiViz's own settings. Line tracks that the user adds draw every row, not each
-/// 200th. Without a cookie the page does not add its charts of last time to those that the endpoint
-/// gives it. Whoever can open the page may keep workspaces here: it knows no other login.
-const SETUP: &str = r"
-;(function () {
-  var base = location.pathname.replace(/epiviz\/[^\/]*$/, '');
-  var socket = (location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + base + 'ws';
-  var settings = epiviz.Config.SETTINGS;
-  settings.useCache = false;
-  settings.dataProviders = [];
-  settings.dataServerLocation = '';
-  settings.chartSaverLocation = '';
-  settings.workspacesDataProvider = 'epiviz.data.WebServerDataProvider,workspaces,' + base + 'api';
-  var line = settings.chartCustomSettings['epiviz.plugins.charts.LineTrack'];
-  line.step = 1;
-  line.showPoints = false;
-  line.interpolation = 'linear';
-  var main = epiviz.main;
-  epiviz.main = function () {
-    epiviz.workspaces.UserManager.USER_STATUS.loggedIn = true;
-    $('#intro-workspace').children().prop('disabled', false);
-    return main.apply(epiviz, arguments);
-  };
-  var web = epiviz.ui.WebArgsManager;
-  var read = web.extractWindowLocationArgs;
-  web.extractWindowLocationArgs = function () {
-    var given = read.call(web), args = VIEW;
-    if (given.seqName) { args = {}; }
-    args.useCookie = 'false';
-    for (var name in given) { args[name] = given[name]; }
-    args['websocket-host'] = [socket];
-    return args;
-  };
-})();
-";
+/// What follows EpiViz's own settings: the page's companion, in this order.
+const COMPANION: [&str; 5] = [
+    include_str!("../../ui/epiviz/settings.js"),
+    include_str!("../../ui/epiviz/connection.js"),
+    include_str!("../../ui/epiviz/charts.js"),
+    include_str!("../../ui/epiviz/workspaces.js"),
+    include_str!("../../ui/epiviz/drawing.js"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -273,9 +273,16 @@ impl Actor {
         }
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let echoed = id.clone();
-        let task = self
-            .answers
-            .spawn(async move { session.reply(Some(&page), &echoed, &request, level).await });
+        let done = match &request {
+            Request::ReportChange { change: Some(change) } => session.take_over(&page, change),
+            _ => Ok(()),
+        };
+        let task = self.answers.spawn(async move {
+            match done {
+                Ok(()) => session.reply(Some(&page), &echoed, &request, level).await,
+                Err(error) => session.refuse(&echoed, &request, &error),
+            }
+        });
         self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, greeting });
     }
 

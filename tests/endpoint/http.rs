@@ -640,12 +640,15 @@ async fn a_copy_of_epiviz_is_set_up_on_its_way_out() {
 
     let settings = get(address, "/epiviz/src/epiviz/standalone-settings.js").await;
     let text = settings.text();
-    assert!(text.starts_with("epiviz.Config.SETTINGS = {};\n\n;(function () {"), "{text}");
+    let first = r#"const epivizrs = {"view":{"end":"100000","seqName":"pyChr","start":"1"}};"#;
+    assert!(text.starts_with(&format!("epiviz.Config.SETTINGS = {{}};\n\n;{first}\n")), "{text}");
     for line in [
         "settings.useCache = false;",
         "settings.dataProviders = [];",
-        r#"args = {"end":"100000","seqName":"pyChr","start":"1"};"#,
-        "args['websocket-host'] = [socket];",
+        "'websocket-host': [socket],",
+        "epivizrs.resume",
+        "data.saveWorkspace",
+        "event.notify",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
