@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::genome::Aliases;
 use crate::protocol::WireRegion;
 use crate::provider::Provider;
-use crate::server::{self, Access, Epiviz, epiviz_link};
+use crate::server::{self, Access, BasePath, Epiviz, epiviz_link};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
@@ -61,7 +61,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         Session::restored(provider, SessionConfig::new(store, served(&options), timeout))?;
 
     // Connections wait in the listener from here on, so the line holds.
-    println!("listening on ws://{address}/ws");
+    println!("listening on ws://{address}{}/ws", options.base_path);
     std::io::stdout().flush()?;
     if at_prompt {
         bars.end();
@@ -71,20 +71,17 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         eprint!("{}", greeting.await);
     }
     if options.open {
-        open(own_page(address));
+        open(own_page(address, &options.base_path));
     }
     let serving = async {
-        let served = server::run(listener, session.clone(), access, epiviz, stop.clone()).await;
-        stop.cancel();
-        served
+        let router = server::router(session.clone(), access, epiviz, stop.clone());
+        server::serve(listener, options.base_path.mount(router), stop.clone()).await;
     };
-    let (served, commanded) =
-        tokio::join!(serving, command(session.clone(), &options, stop.clone()));
+    let ((), commanded) = tokio::join!(serving, command(session.clone(), &options, stop.clone()));
     // The users' last changes may not have been saved yet.
     for session in session.all() {
         session.save().await;
     }
-    served?;
     commanded
 }
 
@@ -153,9 +150,9 @@ async fn greeting(
         let ids: Vec<_> = ids.collect();
         let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
     }
-    let host = format!("localhost:{}", address.port());
+    let host = format!("localhost:{}{}", address.port(), options.base_path);
     let wire = view.as_ref().map(WireRegion::from);
-    let own = own_page(address);
+    let own = own_page(address, &options.base_path);
     let epiviz = if own_epiviz {
         format!("{own}epiviz/")
     } else {
@@ -171,11 +168,11 @@ async fn greeting(
 }
 
 /// The built-in page's address for a browser on this machine.
-fn own_page(address: SocketAddr) -> String {
+fn own_page(address: SocketAddr, base: &BasePath) -> String {
     match address.ip() {
         ip if ip.is_loopback() || ip.is_unspecified() => {
-            format!("http://localhost:{}/", address.port())
+            format!("http://localhost:{}{base}/", address.port())
         }
-        _ => format!("http://{address}/"),
+        _ => format!("http://{address}{base}/"),
     }
 }
