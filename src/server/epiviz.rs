@@ -4,7 +4,6 @@
 //! page's companion (`ui/epiviz/`), which makes the page ask this endpoint alone, share its charts
 //! with the session, connect again when the endpoint is back, and draw what is missing as missing.
 
-
 use super::epiviz_copy::{Epiviz, PAGE, SETTINGS};
 use super::state::AppState;
 use crate::genome::Region;

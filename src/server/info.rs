@@ -38,7 +38,10 @@ pub(super) async fn info(State(state): State<AppState>, request: Request) -> Res
 
 /// `GET /info/first/MEASUREMENT`: where the measurement of that id has data, 1-based with both ends
 /// included; null if nowhere.
-pub(super) async fn first(State(state): State<AppState>, Path(measurement): Path<String>) -> Response {
+pub(super) async fn first(
+    State(state): State<AppState>,
+    Path(measurement): Path<String>,
+) -> Response {
     let view = state.session.provider.catalog.first_view_of(&measurement).await;
     answer(&json!(view.map(|region| WireRegion::from(&region))))
 }

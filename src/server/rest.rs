@@ -125,7 +125,9 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
     })?;
     let (mut chosen, mut metadata) = all_columns(datasource);
     if let Some(wanted) = query.list("columns") {
-        let known = || metadata.iter().map(ToString::to_string).chain(chosen.iter().map(|m| column_name(m)));
+        let known = || {
+            metadata.iter().map(ToString::to_string).chain(chosen.iter().map(|m| column_name(m)))
+        };
         if let Some(unknown) = wanted.iter().find(|name| !known().any(|known| known == **name)) {
             let known: Vec<_> = known().collect();
             let known = known.join(", ");
