@@ -7,7 +7,7 @@ use super::http::Door;
 use super::sheet::{Cells, Sheet, Wire, sent};
 use crate::catalog::{Datasource, Kind, Listing, Measurement};
 use crate::error::{Error, Result};
-use crate::genome::Region;
+use crate::genome::{Region, Sequences};
 use crate::provider::Provider;
 use crate::session::Metrics;
 use crate::source::{Level, Shape};
@@ -196,7 +196,8 @@ async fn read(
     metadata: Vec<String>,
 ) -> Result<Found> {
     let provider = &door.session.provider;
-    let region = Region::parse(asked.needed("region")?, listing.sequences())?;
+    let text = asked.needed("region")?;
+    let region = provider.catalog.find(text, &Sequences::default(), None).await?.region;
     let level = asked.level(provider, listing, datasource, &region).await?;
     let names: Vec<_> =
         measurements.iter().map(|m| column_name(m)).chain(metadata.clone()).collect();
