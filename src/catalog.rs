@@ -3,15 +3,20 @@
 mod blocking_pool;
 mod chart;
 mod datasource;
+mod find;
+mod hub;
 mod listing;
+mod selection;
 mod side_by_side;
 mod snapshot;
 mod value_range;
 
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
+pub use find::Found;
+pub use hub::{Hub, is_hub};
 pub use listing::Listing;
-pub(crate) use listing::thousands;
+pub use selection::{Selection, select};
 pub use snapshot::{Answer, Query, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
 

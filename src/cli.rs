@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod file_options;
+mod greeting;
 mod inspect;
 mod install;
 mod logging;
@@ -19,6 +20,7 @@ mod script;
 mod serve;
 mod signals;
 mod state;
+mod stdin;
 
 pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};
 

@@ -10,7 +10,8 @@ mod sequences;
 
 pub use aliases::Aliases;
 pub use assemblies::{built_in, built_in_names};
-pub use region::{MAX_POSITION, Region, bases};
+pub(crate) use region::thousands;
+pub use region::{MAX_POSITION, Region, bases, split_flank};
 pub use sequences::{Sequence, Sequences};
 
 use std::fmt;

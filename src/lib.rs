@@ -18,11 +18,13 @@
 //! | `protocol` | the pages' language: types and JSON |
 //! | `source` | files and generators that yield rows |
 //! | `bytes` | where bytes are and how they are read |
-//! | `genome`, `table`, `error` | sequences and regions, columns, errors |
+//! | `genome`, `table`, `color`, `error` | sequences and regions, columns, colours, errors |
 //! | `private` | files that only their owner reads |
 //!
 //! They are private, so that the compiler finds what is not used. Tests and benches of this
 //! package see them through the feature `internals`; nothing else should turn it on.
+
+mod color;
 
 // Modules are listed twice because an attribute cannot choose a visibility.
 #[cfg(not(feature = "internals"))]

@@ -302,7 +302,7 @@ impl Session {
         let mut pages = self.ready_pages();
         pages.retain(|page| only.is_none_or(|only| page.id() == only));
         if pages.is_empty() {
-            return Err(no_page(only));
+            return Err(self.needs_page(only));
         }
         let calls = pages.iter().map(|page| page.call(action(), self.timeout()));
         let (mut answers, mut lines) = (Vec::new(), Vec::new());
@@ -313,6 +313,14 @@ impl Session {
             }
         }
         if lines.is_empty() { Ok(answers) } else { Err(Error::Pages(lines.join("; "))) }
+    }
+
+    /// The error where the page `only`, or any page, is needed and not connected.
+    fn needs_page(&self, only: Option<u64>) -> Error {
+        Error::NotFound(match only {
+            Some(page) => format!("page {page} is not connected; 'pages' lists those that are"),
+            None => self.no_page(),
+        })
     }
 }
 
@@ -339,13 +347,6 @@ fn refused_by(page: u64, Refusal { chart, error }: &Refusal) -> String {
         }
         PageError::Disconnected => format!("page {page} has disconnected"),
     }
-}
-
-fn no_page(only: Option<u64>) -> Error {
-    Error::NotFound(match only {
-        Some(page) => format!("page {page} is not connected; 'pages' lists those that are"),
-        None => "no page is connected; open the EpiViz address first".into(),
-    })
 }
 
 /// A page's answer to an action, as our result.

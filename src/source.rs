@@ -26,7 +26,7 @@ pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
-pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, unknown};
+pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};

@@ -8,7 +8,6 @@ use super::datasource::{Datasource, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
-pub(crate) use row_summary::thousands;
 use std::sync::Arc;
 
 /// The name of an assembly that is not known.

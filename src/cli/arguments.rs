@@ -2,8 +2,10 @@
 
 use super::config;
 use super::options::{Cli, Options, Subcommands};
-use anyhow::{Result, anyhow};
-use clap::Parser;
+use super::stdin::MARK;
+use crate::source::nearest;
+use anyhow::{Result, anyhow, bail};
+use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 
 impl Cli {
@@ -12,7 +14,9 @@ impl Cli {
     /// # Errors
     /// The configuration file cannot be read, or holds an option that does not exist.
     pub fn read(mut line: Vec<OsString>) -> Result<Self> {
+        line.iter_mut().for_each(mark_standard_input);
         let mut cli = Cli::parse_from(&line);
+        cli.check_first_word()?;
         let Some(path) = cli.options_mut().and_then(|options| options.config.take()) else {
             return Ok(cli);
         };
@@ -24,8 +28,30 @@ impl Cli {
             .map_err(|error| anyhow!("{}: {}", path.display(), first_line(&error.to_string())))?;
         if let Some(options) = cli.options_mut() {
             options.sources.splice(0..0, config.sources);
+            let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
+            if !options.keep_going && !errors.is_empty() {
+                bail!("{}", errors.join("\nepivizrs: "));
+            }
+            options.refused = errors;
         }
         Ok(cli)
+    }
+
+    /// A misspelled command would be taken for a file: `epivizrs inpsect x.bed`.
+    fn check_first_word(&self) -> Result<()> {
+        let (None, Some(first)) = (&self.command, self.serve.sources.first()) else {
+            return Ok(());
+        };
+        let word = first.input.path().to_string_lossy();
+        if word.contains(['/', '.']) || first.input.path().exists() {
+            return Ok(());
+        }
+        let program = Cli::command();
+        let names = program.get_subcommands().map(clap::Command::get_name);
+        if let Some(near) = nearest(&word, names) {
+            bail!("no file or command is called '{word}'; did you mean 'epivizrs {near}'?");
+        }
+        Ok(())
     }
 
     fn options_mut(&mut self) -> Option<&mut Options> {
@@ -37,8 +63,37 @@ impl Cli {
     }
 }
 
+/// `-,format=bed` is a source, but looks like an option.
+fn mark_standard_input(word: &mut OsString) {
+    if let Some(options) = word.to_str().and_then(|word| word.strip_prefix("-,")) {
+        *word = format!("{MARK},{options}").into();
+    }
+}
+
 /// The reason in clap's message, without the hints after it.
 fn first_line(message: &str) -> &str {
     let line = message.lines().next().unwrap_or(message);
     line.strip_prefix("error: ").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_command_is_not_taken_for_a_file() {
+        let read = |words: &[&str]| {
+            let line = std::iter::once(&"epivizrs").chain(words).map(OsString::from).collect();
+            Cli::read(line).map_err(|error| error.to_string())
+        };
+        for (words, near) in [
+            (&["inpsect", "x.bed"][..], "inspect"),
+            (&["quer", "x.bed", "chr1:1-9"], "query"),
+            (&["atach"], "attach"),
+        ] {
+            let error = read(words).unwrap_err();
+            assert!(error.ends_with(&format!("did you mean 'epivizrs {near}'?")), "{error}");
+        }
+        assert!(read(&["x.bed"]).is_ok() && read(&["some-data"]).is_ok());
+    }
 }

@@ -2,9 +2,9 @@
 //! epivizFileServer's JSON, and UCSC track hubs on this machine.
 
 mod file_server;
-mod hub;
 
 use super::options::Options;
+use crate::catalog::{Hub, is_hub};
 use crate::error::{Error, Result};
 use crate::source::{KEYS, Spec, unknown};
 use clap::{Arg, ArgAction, Args, Command};
@@ -19,20 +19,23 @@ pub(super) struct Config {
     /// Options as they would be typed.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
+    /// What is wrong with single sources; the others can be served.
+    pub(super) errors: Vec<Error>,
 }
 
 /// Reads a configuration file; its paths are relative to its folder.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Data`] for a mistake in it, with the line.
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] for a mistake in it, with the line; a mistake
+/// in a single source is in [`Config::errors`].
 pub(super) fn read(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let is_hub = first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='));
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
         file_server::read(path, &text)
-    } else if is_hub {
-        hub::read(path, &text)
+    } else if is_hub(path) {
+        let Hub { assembly, tracks, errors } = Hub::read(path)?;
+        let arguments = vec![format!("--assembly={assembly}")];
+        Ok(Config { arguments, sources: tracks, errors })
     } else {
         Toml { path, text: &text }.read()
     }
@@ -70,7 +73,10 @@ impl Toml<'_> {
             match (&**key.get_ref(), value.get_ref()) {
                 ("source", DeValue::Array(sources)) => {
                     for source in sources.iter() {
-                        config.sources.push(self.source(source)?);
+                        match self.source(source) {
+                            Ok(spec) => config.sources.push(spec),
+                            Err(error) => config.errors.push(error),
+                        }
                     }
                 }
                 ("source", _) => {
@@ -261,7 +267,10 @@ mod tests {
 
     #[test]
     fn what_is_misspelt_is_said_with_its_line_and_the_nearest_name() {
-        let error = |text: &str| toml(text).unwrap_err().to_string();
+        let error = |text: &str| match toml(text) {
+            Ok(config) => config.errors[0].to_string(),
+            Err(error) => error.to_string(),
+        };
         let of_option = error("port = 1\nasembly = 'hg38'\n");
         assert!(of_option.contains("line 2: unknown option 'asembly'"), "{of_option}");
         assert!(of_option.ends_with("did you mean 'assembly'?"), "{of_option}");

@@ -2,13 +2,15 @@
 
 use super::assembly::assembly;
 use super::progress::Bars;
-use crate::catalog::{Catalog, Measurement};
+use super::stdin::read_standard_input;
+use crate::catalog::{Catalog, Measurement, select};
 use crate::source::{Context, Spec};
 use anyhow::Result;
 use clap::Args;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How to open a single file.
+/// How to open a file.
 #[derive(Debug, Default, Args)]
 pub(super) struct FileOptions {
     /// Assembly, as for 'serve'
@@ -17,6 +19,22 @@ pub(super) struct FileOptions {
     /// Annotation that gives the positions of the genes of a matrix without coordinates
     #[arg(long, value_name = "SOURCE")]
     genes: Vec<Spec>,
+    /// Folder for sorted copies and other files derived from large files, as for 'serve'
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
+}
+
+/// The sources that are named, standard input among them.
+///
+/// # Errors
+/// What is named stands for no file, or standard input cannot be read.
+pub(super) fn selected(mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
+    read_standard_input(&mut specs)?;
+    let selection = select(specs);
+    match selection.errors.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(selection.specs),
+    }
 }
 
 impl FileOptions {
@@ -26,7 +44,9 @@ impl FileOptions {
     /// The source, the assembly or the annotation cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
         let progress = Bars::at_terminal().progress();
-        let context = Context { progress, ..Context::default() };
+        let usual = Context::default();
+        let cache = self.cache_dir.clone().unwrap_or_else(|| usual.cache.clone());
+        let context = Context { cache, progress, ..usual };
         let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {

@@ -1,8 +1,8 @@
 //! `epivizrs inspect`: what is in a file, and how it would be served.
 
-use super::file_options::FileOptions;
-use crate::catalog::{Kind, Listing, Measurement, thousands};
-use crate::genome::{Region, Sequence};
+use super::file_options::{FileOptions, selected};
+use crate::catalog::{Kind, Listing, Measurement};
+use crate::genome::{Region, Sequence, thousands};
 use crate::source::formats::format_of;
 use crate::source::{ColumnKind, Level, Shape, Source, Spec, total};
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The options of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Files to describe
+    /// Files to describe; '-' for standard input
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<Spec>,
     #[command(flatten)]
@@ -28,7 +28,7 @@ impl Inspect {
     /// A source that cannot be opened.
     pub async fn run(self) -> Result<String> {
         let mut text = String::new();
-        for spec in &self.sources {
+        for spec in &selected(self.sources)? {
             let (catalog, measurements) = self.file.open(spec).await?;
             if !text.is_empty() {
                 text.push('\n');

@@ -3,15 +3,16 @@
 use super::inspect::Inspect;
 use super::install::Install;
 use super::query::Query;
+use crate::console::two_columns;
 use crate::server::BasePath;
-use crate::source::Spec;
+use crate::source::{KEYS, Spec};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Serves genomic files to the EpiViz browser: open its page and see your data at every zoom level.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = AFTER_HELP)]
+#[command(version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Subcommands>,
@@ -19,21 +20,13 @@ pub struct Cli {
     pub(super) serve: Options,
 }
 
-const AFTER_HELP: &str = "\
-A SOURCE is a file, with options behind commas: signal.bw,name=H3K4me3,color=#d62728
-  name       what people see
-  format     one of the known formats
-  group      signals of one group are drawn and compared together
-  summary    mean, min or max: what a bin of a signal shows
-  missing    zero or gap: what a base without data means in a signal
-  columns    columns to serve, separated by ':'
-  info       keys of a VCF's INFO to serve as columns, separated by ':'
-  rows       genes or transcripts: what a row of a gene annotation is
-  samples    a table that describes the samples of a matrix, first column their names
-  reference  the FASTA of a CRAM's reference: not needed, but checked if named
-  base       0 or 1: the first base's number in a table of which that is not clear
-  color      colour of its charts, like #1f77b4
-  range      LOW:HIGH, the values that charts show";
+/// How sources are written, for the end of the help.
+fn after_help() -> String {
+    let keys = KEYS.iter().map(|(key, takes)| two_columns(key, takes, 14));
+    let keys: String = keys.collect();
+    let about = "A SOURCE is a file, with options after commas:";
+    format!("{about}\n  signal.bw,name=H3K4me3,color=#d62728\n{}", keys.trim_end())
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
@@ -133,9 +126,13 @@ impl Cli {
 /// The options of `serve`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Files to serve; default: demonstration data and the mock data of EpiViz's tutorial
+    /// Files to serve, folders of files, the hub.txt of a track hub, '-' for standard input; default:
+    /// demonstration data and the mock data of EpiViz's tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
+    /// What is wrong with sources of the configuration file.
+    #[arg(skip)]
+    pub refused: Vec<String>,
     /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
     /// a UCSC track hub on this machine; command-line options take precedence
     #[arg(long, value_name = "FILE")]
@@ -230,11 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn help_names_every_key_of_a_source() {
-        for (key, about) in crate::source::KEYS {
-            let line = AFTER_HELP.lines().find(|line| line.trim_start().starts_with(key));
-            assert!(line.is_some_and(|line| line.ends_with(about)), "{key}");
+    fn help_names_every_key_of_a_source_in_eighty_columns() {
+        let help = after_help();
+        for (key, _) in KEYS {
+            assert!(help.lines().any(|line| line.trim_start().starts_with(key)), "{key}");
         }
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     }
 
     #[test]

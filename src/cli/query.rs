@@ -1,8 +1,8 @@
 //! `epivizrs query`: the rows that a page would get for a region.
 
-use super::file_options::FileOptions;
-use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot, thousands};
-use crate::genome::Region;
+use super::file_options::{FileOptions, selected};
+use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot};
+use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
 use crate::source::{CLOSE, Level, Shape, Spec, WIDEST};
@@ -17,10 +17,11 @@ const PAGE_ROWS: u64 = 1000;
 /// The options of `query`.
 #[derive(Debug, Args)]
 pub struct Query {
-    /// The file
+    /// The file; '-' for standard input
     #[arg(value_name = "SOURCE")]
     source: Spec,
-    /// Region, such as chr1:10,000-20,000 (1-based, both ends included)
+    /// Region or gene, such as chr1:10,000-20,000 (1-based, both ends included), TP53 or
+    /// 'TP53 +-5kb'
     #[arg(value_name = "REGION")]
     region: String,
     /// Bin width in bases, a power of two; 0 for every record; default: as a page would show the
@@ -46,21 +47,25 @@ impl Query {
     /// # Errors
     /// The source cannot be opened or read, or the region is invalid.
     pub async fn run(self) -> Result<String> {
-        let (catalog, added) = self.file.open(&self.source).await?;
+        let specs = selected(vec![self.source])?;
+        let [source] = &specs[..] else {
+            bail!("query reads one file; the source named stands for {}", specs.len());
+        };
+        let (catalog, added) = self.file.open(source).await?;
         let first = match &self.of {
             None => added.first(),
             Some(of) => added.iter().find(|m| m.id == *of || m.datasource == *of),
         };
         let Some(first) = first else {
             let known: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
-            let path = self.source.input.path().display();
+            let path = source.input.path().display();
             match self.of {
                 Some(of) => bail!("{path} has no '{of}'; it has {}", known.join(", ")),
                 None => bail!("{path}: it holds nothing that can be served"),
             }
         };
+        let region = catalog.find(&self.region, &Sequences::default(), None).await?.region;
         let snapshot = catalog.snapshot();
-        let region = Region::parse(&self.region, snapshot.sequences())?;
         let resolution = match self.level {
             Some(width) => Resolution::At(level(first.source.shape(), width)?),
             None => Resolution::AtMost(View::most_rows(PAGE_ROWS)),
@@ -132,7 +137,8 @@ async fn read(
 /// A header line, then a line for each row.
 fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
     let Table { first_rank, start, end, strand, columns } = &part.table;
-    let mut text = format!("# {} rows of {region} at {level}\n", start.len());
+    let rows = if start.len() == 1 { "row" } else { "rows" };
+    let mut text = format!("# {} {rows} of {region} at {level}\n", start.len());
     text += "#sequence\tstart\tend\tstrand\trank";
     columns.iter().for_each(|column| text.extend(["\t", &column.name]));
     for row in 0..start.len() {
@@ -197,6 +203,10 @@ mod tests {
 
     #[tokio::test]
     async fn levels_are_those_that_there_are() {
+        let of_feature = run(BED, &["c"]).await.unwrap();
+        assert!(of_feature.ends_with("\nchr1\t30\t40\t+\t2\t7\tc\n"), "{of_feature}");
+        let around = run(BED, &["c +-15"]).await.unwrap();
+        assert_eq!(around.lines().count(), 2 + 3, "{around}");
         let text = run(BED, &["chr1:1-100", "--level", "16"]).await.unwrap();
         assert!(text.starts_with("# 2 rows of chr1:1-100 at bins of 16\n"), "{text}");
         let error = run(BED, &["chr1:1-100", "--level", "2"]).await.unwrap_err().to_string();

@@ -4,22 +4,21 @@ use super::assembly::assembly;
 use super::browser::open;
 use super::commands::{command, prompts};
 use super::demo;
+use super::greeting::{greeting, own_page};
 use super::install;
 use super::options::Options;
 use super::progress::Bars;
 use super::signals;
 use super::state::store;
-use crate::catalog::Catalog;
+use super::stdin::{is_standard_input, read_standard_input};
+use crate::catalog::{Catalog, Selection, select};
 use crate::genome::Aliases;
-use crate::protocol::WireRegion;
 use crate::provider::Provider;
-use crate::server::{self, Access, BasePath, Epiviz, epiviz_link};
+use crate::server::{self, Access, Epiviz};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -37,17 +36,18 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
 
+    let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
     let bars = Bars::at_terminal();
-    let catalog =
-        Catalog::new(assembly(options.assembly.as_deref())?).with_context(context(&options, &bars));
+    let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars));
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
     };
     tokio::select! {
-        loaded = load(&catalog, &options) => loaded?,
+        loaded = load(&catalog, &options, selection) => loaded?,
         () = stop.cancelled() => return Ok(()),
     }
     let access = Access::new(address, &options.page_url, &options.allow_origin);
@@ -57,8 +57,11 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         anyhow!("--page-timeout {}: expected seconds, 0 or more", options.page_timeout)
     })?;
     let store = store(options.state.as_deref())?;
-    let session =
-        Session::restored(provider, SessionConfig::new(store, served(&options), timeout))?;
+    let config = SessionConfig::new(store, served(&options), timeout);
+    let session = Session::restored(
+        provider,
+        config.with_page_address(own_page(address, &options.base_path)),
+    )?;
 
     // Connections wait in the listener from here on, so the line holds.
     println!("listening on ws://{address}{}/ws", options.base_path);
@@ -112,67 +115,36 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
     Ok(Epiviz::open(&folder).inspect_err(|error| tracing::warn!("{error}")).ok())
 }
 
+/// The sources that are named; the demonstration data if none is.
+fn selection(options: &Options) -> Result<Selection> {
+    if shows_demo(options) {
+        return Ok(Selection { specs: demo::specs(), ..Selection::default() });
+    }
+    let mut specs = options.sources.clone();
+    let script_of_stdin = options.script.script.as_deref() == Some(Path::new("-"));
+    if script_of_stdin && specs.iter().any(is_standard_input) {
+        bail!("standard input ('-') can be either a source or the script");
+    }
+    read_standard_input(&mut specs)?;
+    Ok(select(specs))
+}
+
+/// Whether nothing is named to serve.
+fn shows_demo(options: &Options) -> bool {
+    options.sources.is_empty() && options.refused.is_empty() && !options.mock
+}
+
 /// Opens all sources. Each error is reported on a line of its own.
-async fn load(catalog: &Catalog, options: &Options) -> Result<()> {
-    let demonstration = options.sources.is_empty() && !options.mock;
-    let specs = if demonstration { demo::specs() } else { options.sources.clone() };
-    let (_, errors) = catalog.load(specs).await;
-    if demonstration || options.mock {
+async fn load(catalog: &Catalog, options: &Options, selection: Selection) -> Result<()> {
+    let (_, errors) = catalog.load(selection.specs).await;
+    if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);
     }
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    if !options.keep_going {
+    let errors = selection.errors.iter().chain(&errors).map(ToString::to_string);
+    let lines: Vec<_> = options.refused.iter().cloned().chain(errors).collect();
+    if !lines.is_empty() && !options.keep_going {
         bail!("{}", lines.join("\nepivizrs: "));
     }
     lines.iter().for_each(|line| tracing::error!("not served: {line}"));
     Ok(())
-}
-
-/// What is served, the addresses to open, and what to type first. `own_epiviz` tells that a copy
-/// of EpiViz is served too.
-async fn greeting(
-    catalog: &Catalog,
-    address: SocketAddr,
-    options: &Options,
-    own_epiviz: bool,
-) -> String {
-    let (listing, view) = (catalog.listing(), catalog.first_view().await);
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    for datasource in listing.datasources() {
-        let ids = datasource.measurements.iter().map(|m| match m.source.building() {
-            Some(building) => format!("{} ({}% read)", m.id, building.percent()),
-            None => m.id.clone(),
-        });
-        let ids: Vec<_> = ids.collect();
-        let _ = writeln!(text, "  {}: {}", datasource.id, ids.join(", "));
-    }
-    let host = format!("localhost:{}{}", address.port(), options.base_path);
-    let wire = view.as_ref().map(WireRegion::from);
-    let own = own_page(address, &options.base_path);
-    let epiviz = if own_epiviz {
-        format!("{own}epiviz/")
-    } else {
-        epiviz_link(&options.page_url, &host, wire.as_ref())
-    };
-    let _ = writeln!(text, "  open:     {own}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}");
-    if prompts(options) {
-        let first = listing.measurements().next().map_or("NAME", |m| m.id.as_str());
-        let place = view.map_or("chr1:1-1m".into(), |view| view.to_string());
-        let _ = writeln!(text, "  try:      plot {first}   go {place}   help");
-    }
-    text
-}
-
-/// The built-in page's address for a browser on this machine.
-fn own_page(address: SocketAddr, base: &BasePath) -> String {
-    match address.ip() {
-        ip if ip.is_loopback() || ip.is_unspecified() => {
-            format!("http://localhost:{}{base}/", address.port())
-        }
-        _ => format!("http://{address}{base}/"),
-    }
 }

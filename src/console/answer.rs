@@ -1,6 +1,7 @@
-//! What a command answers: a sentence or a table.
+//! The answer of a command: a sentence or a table.
 
 use crate::error::Result;
+use crate::genome::thousands;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -8,16 +9,16 @@ use std::fmt::Write;
 /// The answer to a command. On the wire and with `--json` it is its own JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// A sentence.
+    /// A sentence, or several lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The heads of a table.
+    /// The column names of a table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// Its rows: texts and numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Vec<Value>>>,
-    /// What the sentence says, for programs.
+    /// The content of the sentence, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
@@ -40,7 +41,7 @@ impl Answer {
         Answer { text, columns, rows: Some(rows), data: None }
     }
 
-    /// As people read it, in lines of at most `width` characters if that can be.
+    /// The text for people; lines of tables have at most `width` characters if possible.
     pub fn show(&self, width: usize, bold: bool) -> String {
         match (&self.text, &self.rows) {
             (Some(text), _) => text.clone(),
@@ -64,8 +65,7 @@ pub fn to_json(result: &Result<Answer>) -> Value {
     }
 }
 
-/// Columns, aligned, numbers to the right. What is too wide for the terminal is cut, the widest
-/// column first.
+/// Aligned columns, numbers to the right. Where lines are too long, the widest columns are cut.
 fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> String {
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>()).collect();
@@ -102,15 +102,25 @@ fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> S
     std::iter::once(head).chain(cells.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
 }
 
-/// No column is cut further.
+/// Columns are not cut below this width.
 const NARROWEST: usize = 8;
 
+/// A cell as people read it: whole numbers and regions have separators.
 fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    match (value, value.as_u64()) {
+        (Value::Null, _) => String::new(),
+        (Value::String(text), _) => grouped(text).unwrap_or_else(|| text.clone()),
+        (_, Some(number)) => thousands(number),
+        (other, None) => other.to_string(),
     }
+}
+
+/// `chr1:1001-2000` as `chr1:1,001-2,000`.
+fn grouped(text: &str) -> Option<String> {
+    let (name, interval) = text.rsplit_once(':')?;
+    let (first, last) = interval.split_once('-')?;
+    let number = |digits: &str| digits.parse().ok().map(thousands);
+    Some(format!("{name}:{}-{}", number(first)?, number(last)?))
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -134,11 +144,14 @@ mod tests {
         let table = Answer::table(&["id", "rows", "what"], rows, "nothing");
         let text = table.show(40, false);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "id         rows  what");
-        assert_eq!(lines[2], "long name  1234");
-        assert!(lines[1].starts_with("a             5  xxxx") && lines[1].ends_with('…'));
+        assert_eq!(lines[0], "id          rows  what");
+        assert_eq!(lines[2], "long name  1,234");
+        assert!(lines[1].starts_with("a              5  xxxx") && lines[1].ends_with('…'));
         assert!(lines.iter().all(|line| line.chars().count() <= 40), "{text}");
         assert_eq!(Answer::table(&["id"], vec![], "nothing").show(9, true), "nothing");
+        let rows = vec![vec![json!("chr1:1001-2000"), json!("a:b"), json!("x:1-b")]];
+        let shown = Answer::table(&["", "", ""], rows, "").show(80, false);
+        assert!(shown.ends_with("\nchr1:1,001-2,000  a:b  x:1-b"), "{shown}");
     }
 
     #[test]

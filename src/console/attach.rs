@@ -269,8 +269,24 @@ fn address(text: &str) -> Result<(String, String)> {
         None => text,
     };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let host = if has_port { host.to_owned() } else { format!("{host}:{DEFAULT_PORT}") };
+    let no_port = |digits: &str| {
+        Error::Input(format!("{text}: {digits} is not a port; ports are 1 to 65535"))
+    };
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let host = if is_number(host) {
+        // A port alone.
+        let port: u16 = host.parse().map_err(|_| no_port(host))?;
+        format!("localhost:{port}")
+    } else {
+        match host.rsplit_once(':') {
+            Some((_, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => host.to_owned(),
+            // An IPv6 address has colons too.
+            Some((name, port)) if !name.contains(':') && !host.ends_with(']') => {
+                return Err(no_port(port));
+            }
+            _ => format!("{host}:{DEFAULT_PORT}"),
+        }
+    };
     let (path, query) = path
         .split_once('?')
         .map_or((path, String::new()), |(path, query)| (path, format!("?{query}")));
@@ -315,5 +331,11 @@ mod tests {
         assert_eq!(to("http://lab/a/b/"), "ws://lab:8888/a/b/console");
         assert_eq!(to("ws://lab:1/genomes/ws/mine"), "ws://lab:1/genomes/console/mine");
         assert_eq!(to("wss://lab"), "");
+        assert_eq!(to("9000"), "ws://localhost:9000/console");
+        assert_eq!(to("9000/ws/mine"), "ws://localhost:9000/console/mine");
+        for (text, port) in [("99999", "99999"), ("lab:99999", "99999"), ("lab:port", "port")] {
+            let error = address(text).unwrap_err().to_string();
+            assert_eq!(error, format!("{text}: {port} is not a port; ports are 1 to 65535"));
+        }
     }
 }

@@ -2,61 +2,77 @@
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
+use super::settings::{Setting, checked, setting};
 use super::state::Console;
-use crate::catalog::ChartType;
+use crate::catalog::{ChartType, Kind, Listing, Measurement};
+use crate::color::check_color;
 use crate::error::{Error, Result};
 use crate::protocol::PrintWorkspace;
-use crate::session::{AUTOSCALE, Chart};
+use crate::session::Chart;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "plot MEASUREMENT... [as CHARTTYPE] [with KEY=VALUE... [color=#..,#..]]",
-        about: "draw measurements in a new chart on every page",
+        about: "draw measurements, or all of a datasource, in a new chart on every page",
+        examples: &[
+            "plot genes",
+            "plot signals",
+            "plot rep1 rep2 as scatter",
+            "plot signal with yMin=0 yMax=50 color=#d62728",
+        ],
         arguments: &[Arg::Plot],
         run: |console, arguments| console.plot(arguments).boxed(),
     },
     Command {
         usage: "charts",
         about: "list the charts",
+        examples: &["charts"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.charts(arguments).boxed(),
     },
     Command {
         usage: "remove CHART|all",
         about: "remove a chart by its number, or all charts",
+        examples: &["remove 2", "remove all"],
         arguments: &[Arg::All(&Arg::Chart)],
         run: |console, arguments| console.remove(arguments).boxed(),
     },
     Command {
-        usage: "set CHART KEY=VALUE...",
-        about: "change settings of a chart ('chart-types TYPE' lists them); 'set -e' and 'set +e': \
-                whether a script stops at its first error",
-        arguments: &[Arg::Chart, Arg::Free],
+        usage: "set CHART [KEY=VALUE...]",
+        about: "change settings of a chart, or show them; 'set -e' and 'set +e': whether a script \
+                stops at its first error",
+        examples: &["set 2", "set 2 yMin=0 yMax=50", "set 2 title='H3K4me3, colon'", "set +e"],
+        arguments: &[Arg::Chart, Arg::Setting],
         run: |console, arguments| console.set(arguments).boxed(),
     },
     Command {
-        usage: "colors CHART #..",
-        about: "change the colours of a chart, first to last",
+        usage: "colors CHART [COLOR...]",
+        about: "change the colours of a chart, first to last, or show them",
+        examples: &["colors 2", "colors 2 #d62728 steelblue"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.colors(arguments).boxed(),
     },
     Command {
         usage: "chart-types [TYPE]",
         about: "list the chart types, or the settings of one with their defaults",
+        examples: &["chart-types", "chart-types line"],
         arguments: &[Arg::ChartType],
         run: |console, arguments| console.chart_types(arguments).boxed(),
     },
     Command {
         usage: "revisualize CHART as TYPE",
         about: "draw what a chart shows as another chart type",
+        examples: &["revisualize 2 as stacked-line"],
         arguments: &[Arg::Chart, Arg::Words(&["as"]), Arg::ChartType],
         run: |console, arguments| console.revisualize(arguments).boxed(),
     },
     Command {
         usage: "print [CHART] FILE.pdf|FILE.png",
         about: "have the browser save the page, or one chart, as a picture in its downloads",
+        examples: &["print figure.pdf", "print 2 figure.png"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.print(arguments).boxed(),
     },
@@ -89,20 +105,13 @@ impl Plot {
         for word in settings.iter().skip(1) {
             let (key, value) = setting(word).ok_or_else(|| arguments.misuse())?;
             if ["color", "colors", "colour", "colours"].contains(&key.as_str()) {
-                plot.colors = split_colors(value.as_str().unwrap_or_default());
+                plot.colors = split_colors(value.as_str().unwrap_or_default())?;
             } else {
                 plot.settings.insert(key, value);
             }
         }
         Ok(plot)
     }
-}
-
-/// `key=value`; the value is JSON, or else text.
-fn setting(word: &str) -> Option<(String, Value)> {
-    let (key, value) = word.split_once('=').filter(|(key, _)| !key.is_empty())?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    Some((key.to_owned(), value))
 }
 
 /// A chart type by its word.
@@ -113,18 +122,59 @@ fn chart_type(word: &str) -> Result<ChartType> {
     })
 }
 
-fn split_colors(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|color| !color.is_empty()).map(str::to_owned).collect()
+/// The colours of a list separated by commas; those of `rgb(1, 2, 3)` do not separate.
+fn split_colors(text: &str) -> Result<Vec<String>> {
+    let (mut colors, mut color, mut depth) = (Vec::new(), String::new(), 0);
+    for char in text.chars().chain([',']) {
+        match char {
+            ',' if depth == 0 => {
+                let name = color.trim();
+                if !name.is_empty() {
+                    check_color(name)?;
+                    colors.push(name.to_owned());
+                }
+                color.clear();
+                continue;
+            }
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        color.push(char);
+    }
+    if color.trim().is_empty() { Ok(colors) } else { check_color(color.trim()).map(|()| colors) }
+}
+
+/// The measurements that a name means: one, or all that a datasource has of its first kind; of rows
+/// and values, `values` takes the latter.
+fn measurements(listing: &Listing, name: &str, values: bool) -> Result<Vec<Arc<Measurement>>> {
+    let datasource = listing.datasources().iter().find(|datasource| datasource.id == name);
+    let named = listing.measurements().find(|m| m.id == name);
+    match (datasource, named) {
+        (Some(datasource), named) if values || named.is_none() => {
+            let all = &datasource.measurements;
+            let has_values = all.iter().any(|m| m.kind == Kind::Feature);
+            let first = all.first().map(|first| first.kind);
+            let kind = if values && has_values { Some(Kind::Feature) } else { first };
+            Ok(all.iter().filter(|m| Some(m.kind) == kind).cloned().collect())
+        }
+        _ => listing.measurement(name).map(|found| vec![found.clone()]),
+    }
 }
 
 impl Console {
     async fn plot(&self, arguments: Arguments) -> Result<Answer> {
         let Plot { names, kind, settings, colors } = Plot::parse(&arguments)?;
         let listing = self.session.provider.catalog.listing();
-        let found = names.iter().map(|name| listing.measurement(name).cloned());
-        let found = found.collect::<Result<Vec<_>>>()?;
+        let of_rows = |kind| matches!(kind, ChartType::Blocks | ChartType::Genes);
+        let values = kind.is_some_and(|kind| !of_rows(kind));
+        let found = names.iter().map(|name| measurements(&listing, name, values));
+        let found: Vec<_> = found.collect::<Result<Vec<_>>>()?.concat();
         let kind = kind.or(found.first().map(|first| first.chart));
-        self.check_settings(kind, &settings)?;
+        let settings = match kind {
+            Some(kind) => checked(kind, &self.settings_of(kind), settings)?,
+            None => settings,
+        };
         let chart = self.session.plot(&found, kind, settings, colors).await?;
         let later = if self.session.ready_pages().is_empty() {
             " (drawn when a page connects)"
@@ -138,10 +188,8 @@ impl Console {
     async fn charts(&self, arguments: Arguments) -> Result<Answer> {
         arguments.none()?;
         let rows = self.session.charts().into_iter().map(|chart| {
-            let settings = chart.settings.iter().map(|(key, value)| match value {
-                Value::String(text) => format!("{key}={text}"),
-                other => format!("{key}={other}"),
-            });
+            let settings =
+                chart.settings.iter().map(|(key, value)| format!("{key}={}", written(value)));
             vec![
                 json!(chart.number),
                 json!(chart.kind.word()),
@@ -174,15 +222,17 @@ impl Console {
                 self.strict = words[0] == "-e";
                 return Ok(Answer::default());
             }
-            [number, ref settings @ ..] if !settings.is_empty() => {
-                (arguments.number(number)?, settings)
-            }
-            _ => return Err(arguments.misuse()),
+            [number, ref settings @ ..] => (arguments.number(number)?, settings),
+            [] => return Err(arguments.misuse()),
         };
+        let chart = self.chart(number)?;
+        let known = self.settings_of(chart.kind);
+        if settings.is_empty() {
+            return Ok(show_settings(&chart, &known));
+        }
         let settings: Option<Map<_, _>> = settings.iter().map(|word| setting(word)).collect();
         let settings = settings.ok_or_else(|| arguments.misuse())?;
-        let kind = self.session.state().chart(number).map(|chart| chart.kind);
-        self.check_settings(kind, &settings)?;
+        let settings = checked(chart.kind, &known, settings)?;
         let keys: Vec<_> = settings.keys().cloned().collect();
         self.session.change_chart(number, |chart| chart.settings.extend(settings)).await?;
         Ok(Answer::say(format!("chart {number}: {} set", keys.join(", "))))
@@ -192,13 +242,23 @@ impl Console {
         let words = arguments.words();
         let [number, ref colors @ ..] = words[..] else { return Err(arguments.misuse()) };
         let number = arguments.number(number)?;
-        let colors = split_colors(&colors.join(","));
+        let chart = self.chart(number)?;
         if colors.is_empty() {
-            return Err(arguments.misuse());
+            let rows = chart.measurements.iter().zip(&chart.colors);
+            let rows = rows.map(|(name, color)| vec![json!(name), json!(color)]).collect();
+            return Ok(Answer::table(&["measurement", "colour"], rows, ""));
         }
+        let colors = split_colors(&colors.join(","))?;
         let text = format!("chart {number}: colours {}", colors.join(" "));
         self.session.change_chart(number, |chart| chart.recolor(colors)).await?;
         Ok(Answer::say(text))
+    }
+
+    /// The chart of that number.
+    fn chart(&self, number: usize) -> Result<Chart> {
+        self.session.state().chart(number).cloned().ok_or_else(|| {
+            Error::NotFound(format!("there is no chart {number}; 'charts' lists them"))
+        })
     }
 
     async fn revisualize(&self, arguments: Arguments) -> Result<Answer> {
@@ -221,11 +281,8 @@ impl Console {
         let named = file.rsplit_once('.').filter(|(name, _)| !name.is_empty());
         let named = named.filter(|(_, ending)| ["pdf", "png"].contains(ending));
         let (name, kind) = named.ok_or_else(|| arguments.misuse())?;
-        if let Some(number) = chart
-            && self.session.state().chart(number).is_none()
-        {
-            let message = format!("there is no chart {number}; 'charts' lists them");
-            return Err(Error::NotFound(message));
+        if let Some(number) = chart {
+            self.chart(number)?;
         }
         // The id of a chart differs from page to page.
         let mut saved = Vec::new();
@@ -246,7 +303,7 @@ impl Console {
             saved.push(page.id().to_string());
         }
         if saved.is_empty() {
-            return Err(Error::NotFound("no page is connected that can save a picture".into()));
+            return Err(Error::NotFound(self.session.no_page()));
         }
         let pages = saved.join(", ");
         Ok(Answer::say(format!("saved {name}.{kind} in the downloads of page {pages}")))
@@ -257,81 +314,71 @@ impl Console {
         let [word] = words[..] else {
             arguments.none()?;
             let rows = ChartType::ALL.iter().map(|(kind, word, name, about)| {
-                let settings = self.settings_of(*kind).map(|settings| settings.len());
+                let settings = self.settings_of(*kind).len();
                 vec![json!(word), json!(about), json!(settings), json!(name)]
             });
             let columns = ["type", "shows", "settings", "EpiViz name"];
             return Ok(Answer::table(&columns, rows.collect(), ""));
         };
-        let settings = self.settings_of(chart_type(word)?).ok_or_else(|| {
-            Error::NotFound("no connected page has announced its chart types".into())
-        })?;
-        let rows = settings.iter().map(|setting| {
-            let choice = items(&setting["possibleValues"]);
-            let choice: Vec<_> = choice.iter().filter_map(|value| value.as_str()).collect();
-            let plain = |key: &str| setting[key].clone();
+        let rows = self.settings_of(chart_type(word)?).into_iter().map(|setting| {
             vec![
-                plain("id"),
-                plain("type"),
-                plain("defaultValue"),
-                json!(choice.join(" ")),
-                plain("label"),
+                json!(setting.id),
+                json!(setting.takes.describe()),
+                setting.default,
+                json!(setting.label),
             ]
         });
-        let columns = ["setting", "kind", "default", "choice", "what"];
+        let columns = ["setting", "takes", "default", "changes"];
         Ok(Answer::table(&columns, rows.collect(), "it has no settings"))
-    }
-
-    /// The settings of a chart type, from the first page that announced them.
-    fn settings_of(&self, kind: ChartType) -> Option<Vec<Value>> {
-        self.session.pages().iter().find_map(|page| {
-            let known = page.known();
-            let types = items(&known.chart_types);
-            let named = |known: &&&Value| {
-                let name = known["chartName"].as_str().unwrap_or_default();
-                name.rsplit('.').next() == Some(kind.page_name())
-            };
-            let found = types.iter().find(named)?;
-            Some(items(&found["customSettings"]).into_iter().cloned().collect())
-        })
-    }
-
-    /// Pages accept any setting and ignore those that they do not know, so a misspelled one is
-    /// reported here.
-    fn check_settings(&self, kind: Option<ChartType>, settings: &Map<String, Value>) -> Result<()> {
-        if settings.get(AUTOSCALE).is_some_and(|value| value != "on" && value != "off") {
-            return Err(Error::Input("autoscale is on or off".into()));
-        }
-        let Some((kind, known)) = kind.and_then(|kind| Some((kind, self.settings_of(kind)?)))
-        else {
-            return Ok(());
-        };
-        let known: Vec<_> = known.iter().filter_map(|setting| setting["id"].as_str()).collect();
-        let known: Vec<_> = known.into_iter().chain([AUTOSCALE]).collect();
-        match settings.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Error::Input(format!(
-                "a {} chart has no setting '{key}'; it has {}",
-                kind.word(),
-                known.join(", ")
-            ))),
-            None => Ok(()),
-        }
     }
 }
 
-/// The items of a list; pages write some lists as objects whose keys count from 0.
-fn items(list: &Value) -> Vec<&Value> {
-    match list {
-        Value::Array(items) => items.iter().collect(),
-        Value::Object(items) => {
-            let mut items: Vec<_> = items.iter().collect();
-            items.sort_by_key(|(key, _)| key.parse::<usize>().unwrap_or(usize::MAX));
-            items.into_iter().map(|(_, item)| item).collect()
-        }
-        _ => Vec::new(),
+/// The settings of a chart, and the defaults of those that were never set.
+fn show_settings(chart: &Chart, known: &[Setting]) -> Answer {
+    let row = |setting: &Setting| {
+        let own = chart.settings.get(&setting.id);
+        let value = own.unwrap_or(&setting.default);
+        let whose = if own.is_some() { "set" } else { "default" };
+        vec![
+            json!(setting.id),
+            json!(written(value)),
+            json!(whose),
+            json!(setting.takes.describe()),
+        ]
+    };
+    let others = chart.settings.iter().filter(|(key, _)| known.iter().all(|k| k.id != **key));
+    let others =
+        others.map(|(key, value)| vec![json!(key), json!(written(value)), json!("set"), json!("")]);
+    let rows = known.iter().map(row).chain(others).collect();
+    Answer::table(&["setting", "value", "", "takes"], rows, "it has no settings")
+}
+
+/// A value as it is typed.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
 fn describe(chart: &Chart) -> String {
     format!("{} as {}", chart.measurements.join(", "), chart.kind.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colors_are_separated_and_checked() {
+        let colors = split_colors("#f00, rgb(1, 2, 3),,steelblue").unwrap();
+        assert_eq!(colors, ["#f00", "rgb(1, 2, 3)", "steelblue"]);
+        for text in ["#f00,blu", "rgb(1,2", "5"] {
+            assert!(
+                split_colors(text).unwrap_err().to_string().contains("is not a colour"),
+                "{text}"
+            );
+        }
+    }
 }

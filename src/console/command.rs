@@ -14,6 +14,8 @@ pub struct Command {
     pub usage: &'static str,
     /// What it does.
     pub about: &'static str,
+    /// How it is used; `help COMMAND` shows these.
+    pub examples: &'static [&'static str],
     /// The kinds of its arguments; the last one holds for all that follow.
     pub arguments: &'static [Arg],
     /// Runs it.
@@ -27,7 +29,7 @@ impl Command {
     }
 }
 
-/// The kind of an argument, for Tab completion.
+/// The kind of an argument, for Tab completion and `help COMMAND`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arg {
     /// The id of a measurement.
@@ -46,6 +48,10 @@ pub enum Arg {
     Sequence,
     /// A path on the endpoint's machine.
     File,
+    /// A file to serve, with `key=value` after commas.
+    Source,
+    /// `KEY=VALUE`, a setting of the chart before it.
+    Setting,
     /// The number of a page.
     Page,
     /// The name of a workspace.

@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::{charts, data, navigation, pages, script, workspaces};
 use crate::error::{Error, Result};
+use crate::source::nearest;
 
 /// Every command, in groups.
 pub const COMMANDS: &[(&str, &[Command])] = &[
@@ -34,12 +35,11 @@ pub(super) fn find(name: &str) -> Result<&'static Command> {
 }
 
 fn unknown(name: &str) -> Error {
-    let near = all().map(Command::name).find(|known| {
-        let start = name.get(..3).or(Some(name)).filter(|start| !start.is_empty());
-        start.is_some_and(|start| known.starts_with(start))
-    });
-    Error::Input(match near {
-        Some(near) => format!("no command is called '{name}'; do you mean '{near}'?"),
+    let names = || all().map(Command::name);
+    // Else a name that was only begun.
+    let begun = || names().find(|known| name.len() >= 3 && known.starts_with(name));
+    Error::Input(match nearest(name, names()).or_else(begun) {
+        Some(near) => format!("no command is called '{name}'; did you mean '{near}'?"),
         None => format!("no command is called '{name}'; 'help' lists them"),
     })
 }
@@ -56,5 +56,21 @@ mod tests {
             assert_eq!(all().filter(|other| other.name() == name).count(), 1, "{name}");
             assert_eq!(find(name).unwrap().usage, command.usage);
         }
+    }
+
+    #[test]
+    fn the_nearest_name_is_suggested() {
+        for (typed, meant) in [
+            ("mesurements", "measurements"),
+            ("plto", "plot"),
+            ("colour", "colors"),
+            ("work", "workspaces"),
+            ("Zoom", "zoom"),
+        ] {
+            let error = find(typed).err().unwrap().to_string();
+            assert!(error.ends_with(&format!("did you mean '{meant}'?")), "{error}");
+        }
+        let error = find("fly").err().unwrap().to_string();
+        assert!(error.ends_with("'help' lists them"), "{error}");
     }
 }

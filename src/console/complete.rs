@@ -2,6 +2,7 @@
 
 use super::command::Arg;
 use super::commands::{all, find};
+use super::settings::usual;
 use super::tokenizer::{commands, quoted, words};
 use crate::catalog::ChartType;
 use crate::session::{Session, Topic};
@@ -64,7 +65,13 @@ async fn candidates(session: &Session, kind: Arg, before: &[String], word: &str)
         Arg::Plot => plot(session, before),
         Arg::Sequence => listing().sequences().iter().map(|s| s.name.to_string()).collect(),
         Arg::Place => places(session, word).await,
-        Arg::File => files(word),
+        Arg::File | Arg::Source => files(word),
+        Arg::Setting => {
+            let number = before.first().and_then(|number| number.parse().ok()).unwrap_or(0);
+            let state = session.state();
+            let known = state.chart(number).map(|chart| usual(chart.kind)).unwrap_or_default();
+            known.iter().map(|setting| format!("{}=", setting.id)).collect()
+        }
         Arg::Page => session.pages().into_iter().map(|page| page.id().to_string()).collect(),
         Arg::Workspace => {
             let known = session.workspaces().await.unwrap_or_default();

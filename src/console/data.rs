@@ -3,13 +3,14 @@
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
 use super::state::Console;
-use crate::catalog::Measurement;
+use crate::catalog::{Measurement, select};
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequence, bases};
+use crate::genome::{Region, Sequence, bases, thousands};
 use crate::provider::View;
-use crate::source::{Hit, Shape};
+use crate::source::{Hit, Shape, Spec};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Hits that a search shows.
@@ -17,56 +18,77 @@ const HITS: usize = 20;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
-        usage: "load SOURCE",
-        about: "serve another file: PATH[,key=value]..., as on the command line",
-        arguments: &[Arg::File],
+        usage: "load SOURCE...",
+        about: "serve more files: PATH[,key=value]..., as on the command line; folders and \
+                patterns too",
+        examples: &[
+            "load peaks.bed",
+            "load signal.bw,name=H3K4me3,color=#d62728",
+            "load data/*.bw genes.gtf.gz",
+        ],
+        arguments: &[Arg::Source],
         run: |console, arguments| console.load(arguments).boxed(),
     },
     Command {
-        usage: "unload DATASOURCE",
-        about: "stop serving a datasource or a measurement; its charts are removed",
-        arguments: &[Arg::Datasource],
+        usage: "unload DATASOURCE|all",
+        about: "stop serving a datasource, a measurement, or all; their charts are removed",
+        examples: &["unload peaks", "unload all"],
+        arguments: &[Arg::All(&Arg::Datasource)],
         run: |console, arguments| console.unload(arguments).boxed(),
     },
     Command {
         usage: "reload DATASOURCE",
         about: "open the files of a datasource again and redraw it",
+        examples: &["reload peaks"],
         arguments: &[Arg::Datasource],
         run: |console, arguments| console.reload(arguments).boxed(),
     },
     Command {
         usage: "measurements [TEXT]",
         about: "list the measurements, or those with TEXT in their id or name",
+        examples: &["measurements", "measurements H3K4"],
         arguments: &[Arg::Measurement],
         run: |console, arguments| console.measurements(arguments).boxed(),
     },
     Command {
         usage: "sources",
         about: "list the files that are served",
+        examples: &["sources"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.sources(arguments).boxed(),
     },
     Command {
         usage: "sequences",
         about: "list the sequences on the pages' menus",
+        examples: &["sequences"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.sequences(arguments).boxed(),
     },
     Command {
         usage: "add-sequence NAME LENGTH",
         about: "add a sequence to the pages' menus",
+        examples: &["add-sequence plasmid 5,386"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.add_sequence(arguments).boxed(),
     },
     Command {
         usage: "remove-sequence NAME",
         about: "remove a sequence from the pages' menus",
+        examples: &["remove-sequence chrM"],
         arguments: &[Arg::Sequence],
         run: |console, arguments| console.remove_sequence(arguments).boxed(),
     },
     Command {
+        usage: "keep-sequences NAME...",
+        about: "keep only these sequences on the pages' menus",
+        examples: &["keep-sequences chr1 chr2 chrX"],
+        arguments: &[Arg::Sequence],
+        run: |console, arguments| console.keep_sequences(arguments).boxed(),
+    },
+    Command {
         usage: "search TEXT",
         about: "find genes and features whose name contains TEXT",
+        examples: &["search BRCA"],
         arguments: &[Arg::Place],
         run: |console, arguments| console.search(arguments).boxed(),
     },
@@ -90,25 +112,52 @@ fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer
 
 impl Console {
     async fn load(&self, arguments: Arguments) -> Result<Answer> {
-        let spec = arguments.needed_text()?.parse()?;
-        let (added, errors) = self.session.provider.catalog.load(vec![spec]).await;
-        if let Some(error) = errors.into_iter().next() {
-            return Err(error);
+        let text = arguments.needed_text()?;
+        let named = if Path::new(text).exists() {
+            // A path may hold blanks.
+            vec![Spec::file(text)]
+        } else {
+            arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
+        };
+        let selected = tokio::task::spawn_blocking(move || select(named)).await;
+        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
+        let (added, failed) = self.session.provider.catalog.load(selection.specs).await;
+        if !added.is_empty() {
+            self.announce("loaded", &added).await;
         }
-        self.announce("loaded", &added).await;
         let ids: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
         let begun = if added.iter().any(|m| m.source.building().is_some()) {
-            "; the file is still being read, and its rows appear when that is done"
+            "; large files are still being read, and their rows appear when that is done"
         } else {
             ""
         };
-        let text = format!("serving {}{begun}", ids.join(", "));
-        Ok(Answer::say(text).with(json!({"measurements": ids})))
+        let served = format!("serving {}{begun}", ids.join(", "));
+        let mut errors: Vec<Error> = selection.errors.into_iter().chain(failed).collect();
+        if errors.len() == 1 && added.is_empty() {
+            return Err(errors.remove(0));
+        }
+        if errors.is_empty() {
+            return Ok(Answer::say(served).with(json!({"measurements": ids})));
+        }
+        let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        if !added.is_empty() {
+            lines.push(served);
+        }
+        Err(Error::Input(lines.join("\n")))
     }
 
     async fn unload(&self, arguments: Arguments) -> Result<Answer> {
         let id = arguments.one()?;
-        let removed = self.session.provider.catalog.unload(id)?;
+        let catalog = &self.session.provider.catalog;
+        let (removed, what) = if id == "all" {
+            let mut removed = Vec::new();
+            while let Some(datasource) = catalog.listing().datasources().first() {
+                removed.extend(catalog.unload(&datasource.id)?);
+            }
+            (removed, "all datasources")
+        } else {
+            (catalog.unload(id)?, id)
+        };
         let mut charts = 0;
         for session in self.root.all() {
             charts += session.retract(&removed).await.len();
@@ -119,7 +168,7 @@ impl Console {
             1 => "; removed 1 chart".into(),
             many => format!("; removed {many} charts"),
         };
-        Ok(Answer::say(format!("unloaded {id}{also}")))
+        Ok(Answer::say(format!("unloaded {what}{also}")))
     }
 
     async fn reload(&self, arguments: Arguments) -> Result<Answer> {
@@ -235,13 +284,22 @@ impl Console {
         let length =
             bases(length).filter(|length| *length > 0).ok_or_else(|| arguments.misuse())?;
         self.session.add_sequence(name, length).await?;
-        Ok(Answer::say(format!("added {name} with {length} bases")))
+        Ok(Answer::say(format!("added {name} with {} bases", thousands(length.into()))))
     }
 
     async fn remove_sequence(&self, arguments: Arguments) -> Result<Answer> {
         let name = arguments.one()?;
         self.session.remove_sequence(name).await?;
         Ok(Answer::say(format!("removed {name} from the menus")))
+    }
+
+    async fn keep_sequences(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.needed_text()?;
+        let removed = self.session.keep_sequences(&arguments.words()).await?;
+        Ok(Answer::say(match removed {
+            1 => "removed 1 sequence from the menus".to_owned(),
+            many => format!("removed {many} sequences from the menus"),
+        }))
     }
 
     async fn search(&self, arguments: Arguments) -> Result<Answer> {

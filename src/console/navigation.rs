@@ -5,7 +5,7 @@ use super::command::{Arg, Arguments, Command};
 use super::state::Console;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::genome::{MAX_POSITION, Region, Sequences, bases};
+use crate::genome::{MAX_POSITION, Region, Sequences, split_flank};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::io::BufRead;
@@ -14,50 +14,60 @@ use std::time::Duration;
 
 /// How long a slideshow shows each region, unless `every` is given.
 const SLIDE: Duration = Duration::from_secs(3);
-/// Bases shown on either side of a gene, at least.
-const LEAST_FLANK: u32 = 500;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "go REGION|GENE",
-        about: "show chr11:101,407,173-103,922,435, 11:101m-104m, chr1, TP53, TP53 +-5kb, or a \
-                bookmark",
+        about: "show a region, gene, sequence or bookmark",
+        examples: &[
+            "go chr11:101m-104m",
+            "go 11 101000000 102000000",
+            "go TP53",
+            "go TP53 +-5kb",
+            "go chr1:5000",
+        ],
         arguments: &[Arg::Place],
         run: |console, arguments| console.go(arguments).boxed(),
     },
     Command {
         usage: "zoom in|out [FACTOR]",
         about: "zoom around the middle, by a factor of 2 unless another is given",
+        examples: &["zoom in", "zoom out 10"],
         arguments: &[Arg::Words(&["in", "out"]), Arg::Free],
         run: |console, arguments| console.zoom(arguments).boxed(),
     },
     Command {
         usage: "pan left|right [FRACTION]",
         about: "move by a fraction of the view, half of it unless another is given",
+        examples: &["pan left", "pan right 0.25"],
         arguments: &[Arg::Words(&["left", "right"]), Arg::Free],
         run: |console, arguments| console.pan(arguments).boxed(),
     },
     Command {
         usage: "where",
         about: "show the region that each page is at",
+        examples: &["where"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.whereabouts(arguments).boxed(),
     },
     Command {
         usage: "back",
         about: "return to the region before the last 'go', 'zoom' or 'pan'",
+        examples: &["back"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.back(arguments).boxed(),
     },
     Command {
         usage: "slideshow FILE.bed [N] [every SECONDS]",
         about: "show the first N regions of a file, or all, one after the other",
+        examples: &["slideshow peaks.bed", "slideshow peaks.bed 10 every 5"],
         arguments: &[Arg::File, Arg::Words(&["every"]), Arg::Free],
         run: |console, arguments| console.slideshow(arguments).boxed(),
     },
     Command {
         usage: "bookmark [NAME]",
         about: "give the region a name that 'go' accepts; without NAME, list the bookmarks",
+        examples: &["bookmark promoter", "bookmark"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.bookmark(arguments).boxed(),
     },
@@ -85,61 +95,37 @@ impl Console {
     async fn show(&self, region: &Region, name: Option<&str>) -> Result<Answer> {
         self.session.go(region, self.page).await?;
         let name = name.map_or(String::new(), |name| format!("{name}, "));
-        let later =
-            if self.session.ready_pages().is_empty() { " (when a page connects)" } else { "" };
-        Ok(Answer::say(format!("showing {name}{region}{later}"))
+        let later = if self.session.ready_pages().is_empty() {
+            format!(" ({})", self.session.no_page())
+        } else {
+            String::new()
+        };
+        Ok(Answer::say(format!("showing {name}{}{later}", region.grouped()))
             .with(json!({"region": region.to_string()})))
     }
 
-    /// The region of a text, and what lies there if it was found by that name.
+    /// The region to show for a text, and the name of what lies there if that was the text.
     async fn find(&self, text: &str) -> Result<(Region, Option<String>)> {
-        let (what, flank) = match split_flank(text) {
-            Some((what, flank)) => {
-                let message = "write what lies around it like TP53 +-5kb";
-                (what, Some(bases(flank).ok_or_else(|| Error::Input(message.into()))?))
-            }
-            None => (text, None),
-        };
-        let (region, name) = self.find_plain(what.trim(), flank.is_none()).await?;
-        Ok((self.widen(&region, flank.unwrap_or(0)), name))
-    }
-
-    async fn find_plain(&self, text: &str, roomy: bool) -> Result<(Region, Option<String>)> {
         let state = self.session.state();
-        let bookmark = state.bookmarks.get(text).and_then(|place| place.region());
-        if let Some(region) = bookmark {
-            return Ok((region, Some(text.to_owned())));
-        }
-        let catalog = &self.session.provider.catalog;
-        let listing = catalog.listing();
         let added: Sequences =
             state.sequences.iter().map(|(name, length)| (name.as_str(), *length)).collect();
-        let served = Region::parse(text, listing.sequences());
-        if let Some(region) = served.as_ref().ok().cloned().or(Region::parse(text, &added).ok()) {
-            return Ok((region, None));
+        let (what, flank) = split_flank(text)?;
+        let bookmark = state.bookmarks.get(what).and_then(|place| place.region());
+        if let Some(region) = bookmark {
+            let wide = region.widened(flank.unwrap_or(0), self.length_of(&region));
+            return Ok((wide, Some(what.to_owned())));
         }
-        match (catalog.search(text, 1).await?.into_iter().next(), served) {
-            (Some(hit), _) => {
-                // A gene is seen best with half its length on either side.
-                let flank = if roomy { (hit.region.len() / 2).max(LEAST_FLANK) } else { 0 };
-                Ok((self.widen(&hit.region, flank), Some(hit.name.to_string())))
-            }
-            (None, Err(error)) if text.contains(':') => Err(error),
-            (None, _) => {
-                Err(Error::NotFound(format!("no sequence, gene or bookmark is called '{text}'")))
-            }
-        }
+        let here = state.place.as_ref().map(|place| place.sequence.as_str());
+        let found = self.session.provider.catalog.find(text, &added, here).await?;
+        Ok((found.view, found.name))
     }
 
-    /// The region with `flank` bases on either side, as far as its sequence goes.
-    fn widen(&self, region: &Region, flank: u32) -> Region {
+    /// The length of the region's sequence; the largest that there is if it is not known.
+    fn length_of(&self, region: &Region) -> u32 {
         let listing = self.session.provider.catalog.listing();
-        let (start, end) = (
-            region.start.saturating_sub(flank),
-            region.end.saturating_add(flank).min(MAX_POSITION),
-        );
-        let wide = Region::new(region.sequence.clone(), start, end);
-        listing.locate(&wide).unwrap_or(wide)
+        let served = listing.sequences().get(&region.sequence).map(|sequence| sequence.length);
+        let added = || self.session.state().sequences.get(&*region.sequence).copied();
+        served.or_else(added).unwrap_or(MAX_POSITION)
     }
 
     async fn zoom(&self, arguments: Arguments) -> Result<Answer> {
@@ -163,11 +149,7 @@ impl Console {
     /// Scales the view by `factor` and moves it by `shift` of its width, within its sequence.
     async fn step(&self, factor: f64, shift: f64) -> Result<Answer> {
         let place = self.session.place(self.page).await?;
-        let state = self.session.state();
-        let listing = self.session.provider.catalog.listing();
-        let served = listing.sequences().get(&place.sequence).map(|sequence| sequence.length);
-        let length = served.or(state.sequences.get(&*place.sequence).copied());
-        let region = moved(&place, factor, shift, length.unwrap_or(MAX_POSITION));
+        let region = moved(&place, factor, shift, self.length_of(&place));
         self.show(&region, None).await
     }
 
@@ -176,10 +158,12 @@ impl Console {
         if self.session.ready_pages().is_empty() {
             let place = self.session.state().place.and_then(|place| place.region());
             return match place {
-                Some(place) => {
-                    Ok(Answer::say(format!("no page is connected; the last was at {place}"))
-                        .with(json!({"region": place.to_string()})))
-                }
+                Some(place) => Ok(Answer::say(format!(
+                    "{}; the last one was at {}",
+                    self.session.no_page(),
+                    place.grouped()
+                ))
+                .with(json!({"region": place.to_string()}))),
                 None => self.session.place(None).await.map(|_| Answer::default()),
             };
         }
@@ -195,8 +179,9 @@ impl Console {
     async fn back(&self, arguments: Arguments) -> Result<Answer> {
         arguments.none()?;
         let place = self.session.back().await?.region();
-        let place = place.map_or(String::new(), |place| place.to_string());
-        Ok(Answer::say(format!("back at {place}")).with(json!({"region": place})))
+        let shown = place.as_ref().map_or(String::new(), Region::grouped);
+        let region = place.map(|place| place.to_string());
+        Ok(Answer::say(format!("back at {shown}")).with(json!({"region": region})))
     }
 
     async fn bookmark(&self, arguments: Arguments) -> Result<Answer> {
@@ -211,7 +196,7 @@ impl Console {
         }
         let name = arguments.one()?;
         let place = self.session.bookmark(name, self.page).await?;
-        Ok(Answer::say(format!("'go {name}' now shows {place}")))
+        Ok(Answer::say(format!("'go {name}' now shows {}", place.grouped())))
     }
 
     async fn slideshow(&self, arguments: Arguments) -> Result<Answer> {
@@ -235,11 +220,13 @@ impl Console {
         for (at, (region, name)) in slides.into_iter().enumerate() {
             let region =
                 self.session.provider.catalog.listing().locate(&region).ok_or_else(|| {
-                    let message = format!("{region} lies on no sequence that is served");
+                    let message = format!("{region} is on no sequence that is served");
                     Error::data(file, "", message)
                 })?;
             self.session.go(&region, self.page).await?;
-            (self.say)(Answer::say(format!("{} of {many}: {region} {name}", at + 1).trim_end()));
+            (self.say)(Answer::say(
+                format!("{} of {many}: {} {name}", at + 1, region.grouped()).trim_end(),
+            ));
             if at + 1 < many {
                 tokio::time::sleep(every).await;
             }
@@ -273,11 +260,6 @@ fn slides(file: &Path, count: Option<usize>) -> Result<Vec<(Region, String)>> {
     Ok(slides)
 }
 
-/// What stands before and behind `±`, which may be written `+-` or `+/-`.
-fn split_flank(text: &str) -> Option<(&str, &str)> {
-    ["±", "+-", "+/-"].iter().find_map(|sign| text.split_once(sign))
-}
-
 fn moved(place: &Region, factor: f64, shift: f64, length: u32) -> Region {
     let length = f64::from(length);
     let width = (f64::from(place.len()) * factor).round().clamp(1.0, length.max(1.0));
@@ -300,13 +282,5 @@ mod tests {
         assert_eq!(moved(&at(100, 200), 1.0, -5.0, 1000), at(0, 100));
         assert_eq!(moved(&at(850, 950), 1.0, 1.0, 1000), at(900, 1000));
         assert_eq!(moved(&at(100, 200), 0.0001, 0.0, 1000).len(), 1);
-    }
-
-    #[test]
-    fn flanks_are_written_in_three_ways() {
-        for text in ["TP53 ±5kb", "TP53 +-5kb", "TP53 +/-5kb"] {
-            assert_eq!(split_flank(text), Some(("TP53 ", "5kb")));
-        }
-        assert_eq!(split_flank("chr1:5-9"), None);
     }
 }

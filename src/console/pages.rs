@@ -14,36 +14,42 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "pages",
         about: "list the connected pages: EpiViz version, region, charts, how fast they answer",
+        examples: &["pages"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.pages(arguments).boxed(),
     },
     Command {
         usage: "use PAGE|all",
         about: "apply navigation and page commands to one page only; charts stay on all pages",
+        examples: &["use 3", "use all"],
         arguments: &[Arg::All(&Arg::Page)],
         run: |console, arguments| console.use_page(arguments).boxed(),
     },
     Command {
         usage: "redraw",
         about: "have pages redraw their charts from the rows that they hold",
+        examples: &["redraw"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.redraw(arguments).boxed(),
     },
     Command {
         usage: "flush",
         about: "have pages drop all rows and request them again",
+        examples: &["flush"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.flush(arguments).boxed(),
     },
     Command {
         usage: "clear DATASOURCE",
         about: "have pages drop the rows of a datasource and request them again",
+        examples: &["clear peaks"],
         arguments: &[Arg::Datasource],
         run: |console, arguments| console.clear(arguments).boxed(),
     },
     Command {
         usage: "say TEXT",
         about: "show a message on the pages that can show one (version 2)",
+        examples: &["say back in five minutes"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.message(arguments).boxed(),
     },
@@ -77,8 +83,7 @@ impl Console {
             ]
         });
         let columns = ["page", "EpiViz", "region", "charts", "since", "ms", "address", ""];
-        let empty = "no page is connected; open the EpiViz address";
-        Ok(Answer::table(&columns, rows.collect(), empty))
+        Ok(Answer::table(&columns, rows.collect(), &self.session.no_page()))
     }
 
     async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {

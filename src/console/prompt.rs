@@ -5,6 +5,7 @@ use super::commands::find;
 use super::log;
 use super::tokenizer::commands;
 use crate::error::Result;
+use futures_util::FutureExt;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -38,11 +39,11 @@ pub trait Runs {
 /// Reads lines at the terminal and runs them, until Ctrl-D or the last line. Ctrl-C cancels the
 /// running command. `history` is the file in which the lines are kept.
 pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>) {
+    // Before the thread: the terminal's own handler, while it reads, gives way to this one.
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
     let (lines, mut typed) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);
     // Reading the terminal blocks, so it has its own thread. It is never joined: it may be in a read.
     std::thread::spawn(move || read(&lines, offer, history.as_deref()));
-    let interrupt = signal(SignalKind::interrupt());
-    let Ok(mut interrupt) = interrupt else { return };
     while let Some((line, done)) = typed.recv().await {
         let more = tokio::select! {
             more = with_spinner(runs.run(line)) => more,
@@ -54,6 +55,8 @@ pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>)
                 true
             }
         };
+        // A Ctrl-C that came too late is not meant for the next line.
+        while interrupt.recv().now_or_never().is_some() {}
         // The next line is read only now, so that the answer stands above the next prompt.
         let _ = done.send(());
         if !more {

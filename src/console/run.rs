@@ -100,7 +100,7 @@ mod tests {
             ("add-sequence x none", "add-sequence NAME LENGTH"),
             ("subscribe news", "location, charts"),
             ("sources all", "write it like this: sources"),
-            ("measurement", "do you mean 'measurements'"),
+            ("measurement", "did you mean 'measurements'"),
             ("fly", "'help' lists them"),
         ] {
             let error = console.line(line).await.unwrap_err().to_string();

@@ -22,36 +22,42 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "source FILE",
         about: "run the commands of a file, one a line or separated by ';'",
+        examples: &["source figures.txt"],
         arguments: &[Arg::File],
         run: |console, arguments| console.source(arguments).boxed(),
     },
     Command {
         usage: "wait SECONDS|page [SECONDS]|idle",
         about: "wait for a time, for a page (at most SECONDS), or until all pages have all rows",
+        examples: &["wait 2.5", "wait page", "wait page 30", "wait idle"],
         arguments: &[Arg::Words(&["page", "idle"]), Arg::Free],
         run: |console, arguments| console.wait(arguments).boxed(),
     },
     Command {
         usage: "echo TEXT",
         about: "print a text",
+        examples: &["echo done"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.echo(arguments).boxed(),
     },
     Command {
         usage: "subscribe TOPIC...|none",
         about: "print events as lines of JSON: location, charts, pages, data, log",
+        examples: &["subscribe location charts", "subscribe none"],
         arguments: &[Arg::Topic],
         run: |console, arguments| console.subscribe(arguments).boxed(),
     },
     Command {
         usage: "help [COMMAND]",
         about: "list the commands, or explain one",
+        examples: &["help", "help plot"],
         arguments: &[Arg::Command],
         run: |console, arguments| console.help(arguments).boxed(),
     },
     Command {
         usage: "quit",
         about: "leave; at the endpoint's own prompt, end epivizrs",
+        examples: &["quit"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.quit(arguments).boxed(),
     },
@@ -66,12 +72,9 @@ impl Console {
         }
         let path = file.to_owned();
         let text = blocking(file, move || std::fs::read_to_string(path)).await?;
-        let (depth, strict) = (self.depth, self.strict);
-        self.depth += 1;
+        let inner = Inner::enter(self);
         // A future that holds itself needs a box.
-        let done = Box::pin(self.script(&text, file)).await;
-        (self.depth, self.strict) = (depth, strict);
-        done.map(|_| Answer::default())
+        Box::pin(inner.console.script(&text, file)).await.map(|_| Answer::default())
     }
 
     async fn wait(&self, arguments: Arguments) -> Result<Answer> {
@@ -140,6 +143,27 @@ impl Console {
         arguments.none()?;
         self.quit = true;
         Ok(Answer::default())
+    }
+}
+
+/// A script that runs inside another, until it ends or is cancelled.
+struct Inner<'c> {
+    console: &'c mut Console,
+    strict: bool,
+}
+
+impl<'c> Inner<'c> {
+    fn enter(console: &'c mut Console) -> Self {
+        console.depth += 1;
+        let strict = console.strict;
+        Inner { console, strict }
+    }
+}
+
+impl Drop for Inner<'_> {
+    fn drop(&mut self) {
+        self.console.depth -= 1;
+        self.console.strict = self.strict;
     }
 }
 

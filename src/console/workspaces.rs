@@ -6,42 +6,49 @@ use super::state::Console;
 use crate::error::{Error, Result};
 use futures_util::FutureExt;
 use serde_json::json;
+use std::io::ErrorKind;
 use std::path::Path;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "save NAME",
         about: "save charts and region as a workspace",
+        examples: &["save my view"],
         arguments: &[Arg::Workspace],
         run: |console, arguments| console.save(arguments).boxed(),
     },
     Command {
         usage: "workspaces",
         about: "list the saved workspaces",
+        examples: &["workspaces"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.workspaces(arguments).boxed(),
     },
     Command {
         usage: "open NAME",
         about: "replace charts and region with those of a saved workspace",
+        examples: &["open my view"],
         arguments: &[Arg::Workspace],
         run: |console, arguments| console.open(arguments).boxed(),
     },
     Command {
         usage: "delete NAME",
         about: "delete a saved workspace",
+        examples: &["delete my view"],
         arguments: &[Arg::Workspace],
         run: |console, arguments| console.delete(arguments).boxed(),
     },
     Command {
-        usage: "export FILE",
-        about: "write charts and region to a new file in EpiViz's workspace format",
+        usage: "export [--force] FILE",
+        about: "write charts and region to a file in EpiViz's workspace format; --force overwrites it",
+        examples: &["export view.json", "export --force view.json"],
         arguments: &[Arg::File],
         run: |console, arguments| console.export(arguments).boxed(),
     },
     Command {
         usage: "import FILE",
         about: "replace charts and region with those of an EpiViz workspace file",
+        examples: &["import view.json"],
         arguments: &[Arg::File],
         run: |console, arguments| console.import(arguments).boxed(),
     },
@@ -78,15 +85,28 @@ impl Console {
     }
 
     async fn export(&self, arguments: Arguments) -> Result<Answer> {
-        let file = Path::new(arguments.needed_text()?);
-        let text = format!("{:#}\n", self.session.export());
+        let text = arguments.needed_text()?;
+        let (file, force) = match text.strip_prefix("--force ").or(text.strip_suffix(" --force")) {
+            Some(file) => (Path::new(file.trim()), true),
+            None => (Path::new(text), false),
+        };
+        let workspace = format!("{:#}\n", self.session.export());
         let path = file.to_owned();
-        blocking(file, move || {
+        let written = blocking(file, move || {
             use std::io::Write;
+            if force {
+                return std::fs::write(path, workspace);
+            }
             // An existing file is not overwritten by mistake.
-            std::fs::File::create_new(path)?.write_all(text.as_bytes())
-        })
-        .await?;
+            std::fs::File::create_new(path)?.write_all(workspace.as_bytes())
+        });
+        written.await.map_err(|error| match error {
+            Error::Io { path, source } if source.kind() == ErrorKind::AlreadyExists => {
+                let path = path.display();
+                Error::Input(format!("{path} exists; 'export --force {path}' overwrites it"))
+            }
+            error => error,
+        })?;
         Ok(Answer::say(format!("wrote {}", file.display())))
     }
 

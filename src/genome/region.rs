@@ -1,4 +1,4 @@
-//! A stretch of one sequence, and how people write it.
+//! An interval on a sequence, and how people write it.
 
 use super::Sequences;
 use crate::error::{Error, Result};
@@ -40,43 +40,110 @@ impl Region {
         self.sequence == other.sequence && self.start <= other.start && other.end <= self.end
     }
 
-    /// Reads a region as people write it: `chr11:101,407,173-103,922,435`, `11:101m-104m`, `chr1`,
-    /// `chr1:5000`. What is written is 1-based with both ends included; `k` and `m` multiply.
+    /// Reads a region as people write it: `chr11:101,407,173-103,922,435`, `11:101m-104m`,
+    /// `11 101000000 102000000`, `chr1`, `chr1:5000`. What is written is 1-based with both ends
+    /// included; `k` and `m` multiply.
     ///
     /// The sequence is looked up in `sequences` (aliases count) and the region takes its name there.
     ///
     /// # Errors
-    /// [`Error::Input`] if the text is no region, [`Error::NotFound`] if its sequence is unknown.
+    /// [`Error::Input`] if the text is not a region, [`Error::NotFound`] if its sequence is unknown.
     pub fn parse(text: &str, sequences: &Sequences) -> Result<Self> {
+        Region::parse_on(text, sequences, None)
+    }
+
+    /// As [`Region::parse`]; a text without a sequence, `101m-104m`, is on the sequence `here`.
+    ///
+    /// # Errors
+    /// As [`Region::parse`].
+    pub fn parse_on(text: &str, sequences: &Sequences, here: Option<&str>) -> Result<Self> {
         let text = text.trim();
         // A name may itself hold a colon (HLA contigs do): the whole text is tried first.
         if let Some(sequence) = sequences.get(text) {
             return Ok(Region::new(sequence.name.clone(), 0, sequence.length));
         }
-        let (name, interval) = text
-            .rsplit_once(':')
-            .ok_or_else(|| Error::NotFound(format!("no sequence is called '{text}'")))?;
+        let bad =
+            || Error::Input(format!("'{text}' is not a region; write it like chr1:10,000-20,000"));
+        let first_word = text.split_once(char::is_whitespace);
+        let (name, written) = match (text.rsplit_once(':'), first_word, here) {
+            (Some(parts), ..) => parts,
+            (None, Some((name, rest)), _) if sequences.get(name).is_some() => (name, rest),
+            (None, _, Some(here)) if interval(text).is_some() => (here, text),
+            _ => return Err(Error::NotFound(format!("no sequence is called '{text}'"))),
+        };
         let sequence = sequences
             .get(name)
             .ok_or_else(|| Error::NotFound(format!("no sequence is called '{name}'")))?;
-        let bad =
-            || Error::Input(format!("'{text}' is not a region; write it like chr1:10,000-20,000"));
-        let (first, last) = match interval.split_once(['-', '–']) {
-            Some((first, last)) => (bases(first), bases(last)),
-            None => (bases(interval), bases(interval)),
-        };
-        let (first, last) = (first.ok_or_else(bad)?, last.ok_or_else(bad)?);
+        let (first, last) = interval(written).ok_or_else(bad)?;
         if first < 1 || last < first {
             return Err(bad());
         }
         if first > sequence.length {
             return Err(Error::Input(format!(
-                "{} has only {} bases: '{text}' lies behind its end",
-                sequence.name, sequence.length
+                "'{text}' is beyond the end of {}, which has {} bases",
+                sequence.name,
+                thousands(sequence.length.into())
             )));
         }
         Ok(Region::new(sequence.name.clone(), first - 1, last.min(sequence.length)))
     }
+
+    /// The region with `flank` more bases on either side, on a sequence of `length` bases.
+    #[must_use]
+    pub fn widened(&self, flank: u32, length: u32) -> Self {
+        let end = self.end.saturating_add(flank).min(length.max(self.end));
+        Region::new(self.sequence.clone(), self.start.saturating_sub(flank), end)
+    }
+
+    /// As people write it, with separators: `chr1:1,001-2,000`.
+    pub fn grouped(&self) -> String {
+        let (first, last) = (u64::from(self.start) + 1, u64::from(self.end));
+        format!("{}:{}-{}", self.sequence, thousands(first), thousands(last))
+    }
+}
+
+/// First and last base of `101m-104m`, `101m..104m`, `101000000 104000000` or `5000`.
+fn interval(text: &str) -> Option<(u32, u32)> {
+    if let Some((first, last)) = text.split_once("..").or_else(|| text.split_once(['-', '–', '—']))
+    {
+        return bases(first).zip(bases(last));
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if let [first, last] = words[..]
+        && let Some(ends) = bases(first).zip(bases(last))
+    {
+        return Some(ends);
+    }
+    bases(text).map(|base| (base, base))
+}
+
+/// The parts of `TP53 ±5kb`, whose sign may also be written `+-` or `+/-`: what is meant, and how
+/// many bases to add on either side.
+///
+/// # Errors
+/// [`Error::Input`] if no number follows the sign.
+pub fn split_flank(text: &str) -> Result<(&str, Option<u32>)> {
+    let parts = ["±", "+-", "+/-"].iter().find_map(|sign| text.split_once(sign));
+    let Some((what, flank)) = parts else { return Ok((text.trim(), None)) };
+    match bases(flank) {
+        Some(flank) => Ok((what.trim(), Some(flank))),
+        None => Err(Error::Input(format!(
+            "'{text}': a number of bases must follow the sign, as in TP53 +-5kb"
+        ))),
+    }
+}
+
+/// A number as people write it: `1,234,567`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// `101,407,173`, `101m`, `1.5kb` as a number of bases.
@@ -124,6 +191,38 @@ mod tests {
         assert_eq!(at("HLA:01:5"), Region::new("HLA:01", 4, 5));
         assert_eq!(at("1:1.5k-2kb"), Region::new("chr1", 1499, 2000));
         assert_eq!(at("1:10-9,000,000").end, 1_000_000, "cut at the sequence's end");
+        let same = Region::new("chr11", 100_999_999, 102_000_000);
+        for text in [
+            "11 101000000 102000000",
+            "chr11\t101000000\t102000000",
+            "chr11 101m-102m",
+            "chr11:101m..102m",
+            "11: 101,000,000 – 102,000,000",
+            "chr11:101000000 102000000",
+        ] {
+            assert_eq!(at(text), same, "{text}");
+        }
+        let on = |text| Region::parse_on(text, &sequences(), Some("chr11"));
+        assert_eq!(on("101m-102m").unwrap(), same);
+        assert!(on("TP53").is_err() && Region::parse("101m-102m", &sequences()).is_err());
+    }
+
+    #[test]
+    fn flanks_are_written_in_three_ways() {
+        for text in ["TP53 ±5kb", "TP53 +-5kb", "TP53 +/- 5,000"] {
+            assert_eq!(split_flank(text).unwrap(), ("TP53", Some(5000)));
+        }
+        assert_eq!(split_flank("chr1:5-9").unwrap(), ("chr1:5-9", None));
+        assert!(split_flank("TP53 ±x").unwrap_err().to_string().contains("+-5kb"));
+        let region = Region::new("chr1", 100, 200);
+        assert_eq!(region.widened(150, 1000), Region::new("chr1", 0, 350));
+        assert_eq!(region.widened(u32::MAX, 1000), Region::new("chr1", 0, 1000));
+    }
+
+    #[test]
+    fn large_numbers_have_separators() {
+        assert_eq!(Region::new("chr1", 1_000, 2_345_678).grouped(), "chr1:1,001-2,345,678");
+        assert_eq!((thousands(999).as_str(), thousands(1000).as_str()), ("999", "1,000"));
     }
 
     #[test]

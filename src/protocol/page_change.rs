@@ -51,7 +51,7 @@ pub struct ReportedChart {
     #[serde(default)]
     pub settings: Map<String, Value>,
     /// Its colours, if its user chose any.
-    #[serde(default, deserialize_with = "lenient::texts")]
+    #[serde(default)]
     pub colors: Vec<String>,
     /// Whether the session knows it: the endpoint added it, or has answered a report of it.
     #[serde(default)]

@@ -117,8 +117,8 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
 /// A request for what lies in a region. All parts may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct RangeRequest {
-    /// The sequence; `chr` in the tutorial's version of the protocol.
-    #[serde(default, rename = "seqName", alias = "chr", deserialize_with = "lenient::text")]
+    /// The sequence: `seqName`, or `chr` in the tutorial's version of the protocol.
+    #[serde(flatten, deserialize_with = "sequence")]
     pub sequence: Option<String>,
     /// First base, 1-based; pages also send 0.
     #[serde(default, deserialize_with = "lenient::coordinate")]
@@ -142,6 +142,25 @@ pub struct RangeRequest {
     /// The protocol version that the page speaks.
     #[serde(default, deserialize_with = "lenient::text")]
     pub version: Option<String>,
+}
+
+/// The sequence of a request by either of its names; both may be given if they agree.
+fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default, rename = "seqName", deserialize_with = "lenient::text")]
+        sequence: Option<String>,
+        #[serde(default, deserialize_with = "lenient::text")]
+        chr: Option<String>,
+    }
+    let Named { sequence, chr } = Named::deserialize(from)?;
+    match (sequence, chr) {
+        (Some(sequence), Some(chr)) if sequence != chr => {
+            let message = format!("seqName is '{sequence}' and chr is '{chr}'; give only one");
+            Err(serde::de::Error::custom(message))
+        }
+        (sequence, chr) => Ok(sequence.or(chr)),
+    }
 }
 
 /// The measurements that `getCombined` wants.
@@ -308,6 +327,21 @@ mod tests {
             assert_eq!(region(start, end), None);
         }
         assert_eq!(range(json!({"action": "getRows"})).region(), None);
+    }
+
+    #[test]
+    fn a_sequence_may_be_named_twice_if_both_names_agree() {
+        let named = |value: Value| range(value).sequence;
+        let both = json!({"action": "getRows", "seqName": "1", "chr": "1", "start": 1, "end": 9});
+        assert_eq!(named(both).as_deref(), Some("1"));
+        assert_eq!(named(json!({"action": "getRows", "chr": "1"})).as_deref(), Some("1"));
+        assert_eq!(
+            named(json!({"action": "getRows", "chr": null, "seqName": 1})).as_deref(),
+            Some("1")
+        );
+        let two = json!({"action": "getRows", "seqName": "1", "chr": "2"});
+        let error = serde_json::from_value::<Request>(two).unwrap_err().to_string();
+        assert!(error.contains("give only one"), "{error}");
     }
 
     #[test]

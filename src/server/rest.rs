@@ -8,7 +8,7 @@ use super::table_query::{PATHS, TableQuery, missing};
 use super::table_response::{Cells, TableResponse, respond};
 use crate::catalog::{Answer, Datasource, Kind, Listing, Measurement, Query, Snapshot};
 use crate::error::{Error, Result};
-use crate::genome::Region;
+use crate::genome::{Region, Sequences};
 use crate::session::Metrics;
 use crate::source::{Level, Shape};
 use crate::table::{Column, Data, Table, Texts};
@@ -189,7 +189,8 @@ async fn read(
     metadata: Vec<Arc<str>>,
 ) -> Result<Found> {
     let provider = &state.session.provider;
-    let region = Region::parse(query.needed("region")?, listing.sequences())?;
+    let text = query.needed("region")?;
+    let region = provider.catalog.find(text, &Sequences::default(), None).await?.region;
     let resolution = query.resolution(provider, datasource)?;
     let names = measurements.iter().map(|m| column_name(m));
     let names: Vec<_> = names.chain(metadata.iter().map(ToString::to_string)).collect();

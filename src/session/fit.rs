@@ -3,8 +3,9 @@
 use super::autoscale::{applies, axes};
 use super::look::Fit;
 use super::{Page, Session};
-use crate::catalog::{Listing, Measurement, thousands};
+use crate::catalog::{Listing, Measurement};
 use crate::genome::Region;
+use crate::genome::thousands;
 use crate::provider::Shown;
 use crate::source::{CLOSE, Level, Shape};
 use std::collections::BTreeMap;

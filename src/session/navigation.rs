@@ -1,6 +1,6 @@
 //! Where the pages look.
 
-use super::{Page, Session, Topic, no_page};
+use super::{Page, Session, Topic};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::protocol::{GetCurrentLocation, Navigate, WireRegion};
@@ -72,7 +72,7 @@ impl Session {
         };
         match (place, first) {
             (Some(place), _) => Ok(place),
-            (None, None) => Err(no_page(None)),
+            (None, None) => Err(self.needs_page(None)),
             (None, Some(page)) => Err(Error::NotFound(format!("page {page} shows no place yet"))),
         }
     }
@@ -127,6 +127,48 @@ impl Session {
             Ok(())
         })?;
         self.settle(revision).await
+    }
+
+    /// Keeps only the sequences of these names on the menus of every page; returns how many were
+    /// taken off.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none of one of the names, [`Error::Pages`] if a page refused.
+    pub async fn keep_sequences(&self, names: &[&str]) -> Result<usize> {
+        let listing = self.provider.catalog.listing();
+        let served = listing.sequences();
+        let (removed, revision) = self.try_change(|state| {
+            let (mut own, mut added) = (Vec::new(), Vec::new());
+            for name in names {
+                if state.sequences.contains_key(*name) {
+                    added.push(*name);
+                } else if let Some(sequence) = served.get(name) {
+                    own.push(sequence);
+                } else {
+                    let message = format!("no sequence is called '{name}'; 'sequences' lists them");
+                    return Err(Error::NotFound(message));
+                }
+            }
+            let before = state.sequences.len();
+            state.sequences.retain(|name, _| added.contains(&name.as_str()));
+            let gone: Vec<String> = served
+                .iter()
+                .filter(|sequence| !own.contains(sequence))
+                .map(|sequence| sequence.name.to_string())
+                .filter(|name| !state.hidden.contains(name))
+                .collect();
+            let removed = before - state.sequences.len() + gone.len();
+            state.hidden.extend(gone);
+            for sequence in own {
+                // One that was taken off before comes back as an added one.
+                if let Some(at) = state.hidden.iter().position(|name| **name == *sequence.name) {
+                    state.hidden.remove(at);
+                    state.sequences.insert(sequence.name.to_string(), sequence.length);
+                }
+            }
+            Ok(removed)
+        })?;
+        self.settle(revision).await.map(|()| removed)
     }
 
     /// Takes a sequence off the menus of every page.

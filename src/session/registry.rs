@@ -26,6 +26,8 @@ pub struct SessionConfig {
     pub data: String,
     /// How long a page may take to do what it is asked.
     pub timeout: Duration,
+    /// The address at which users open a page.
+    pub page_address: Option<String>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -37,13 +39,28 @@ impl SessionConfig {
             store,
             data,
             timeout,
+            page_address: None,
             events: broadcast::Sender::new(EVENTS),
             metrics: Arc::default(),
         }
     }
+
+    /// The same, with the address at which users open a page, for messages.
+    #[must_use]
+    pub fn with_page_address(self, address: String) -> Self {
+        SessionConfig { page_address: Some(address), ..self }
+    }
 }
 
 impl Session {
+    /// What to say where a page is needed and none is connected.
+    pub fn no_page(&self) -> String {
+        match &self.config.page_address {
+            Some(address) => format!("no page is connected; open {address}"),
+            None => "no page is connected; open the EpiViz address".to_owned(),
+        }
+    }
+
     /// The unnamed session, and the named ones behind it, as they were saved.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::GeneLoci;
 use crate::bytes::Input;
+use crate::color::check_color;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -164,7 +165,10 @@ impl Options {
             "name" => self.name = text()?,
             "format" => self.format = text()?,
             "group" => self.group = text()?,
-            "color" | "colour" => self.color = text()?,
+            "color" | "colour" => {
+                check_color(value)?;
+                self.color = Some(value.to_owned());
+            }
             "columns" => {
                 self.columns =
                     Some(text()?.iter().flat_map(|t| t.split(':')).map(str::to_owned).collect());
@@ -225,10 +229,23 @@ impl Options {
 /// The message for a name that is not among the known ones: it lists them and suggests the nearest.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
-    let distance = |known: &&&str| strsim::damerau_levenshtein(known, &name.to_lowercase());
-    let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 2);
-    let meant = nearest.map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"));
+    let meant = suggestion(name, known.iter().copied());
     format!("unknown {what} '{name}'; known are {}{meant}", known.join(", "))
+}
+
+/// `; did you mean 'NAME'?` with the nearest of the known names; empty if none is near.
+pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"))
+}
+
+/// The known name that differs from `name` by at most two typing errors.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name);
+    let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
+    // Of short words, two errors leave nothing.
+    let most = if name.chars().count() < 4 { 1 } else { 2 };
+    (distance <= most).then_some(nearest)
 }
 
 #[cfg(test)]
@@ -261,6 +278,7 @@ mod tests {
                 "summary" => "mean",
                 "missing" => "gap",
                 "base" => "1",
+                "color" => "steelblue",
                 "range" => "-1.5:50",
                 "rows" => "transcripts",
                 _ => "x",

@@ -267,7 +267,8 @@ test('regions and genes are found; nothing found is said', async t => {
   const page = await open(t, link('chr1:1-100000', LINE, ['GenesTrack', ['genes'], {}]));
   for (const [text, start, end] of [
     ['chr1:2,000,001-3,000,000', 2_000_001, 3_000_000], ['1:2m-3m', 2_000_000, 3_000_000], ['CHR1', 1, LENGTH],
-    ['chr1 500 1500', 500, 1500], ['7.5k-8.5k', 7500, 8500], ['chr1:19999990-99999999', 19_999_986, LENGTH],
+    ['chr1 500 1500', 500, 1500], ['chr1:5m..6m', 5_000_000, 6_000_000], ['chr1:10,000 ±500', 9_500, 10_500], ['ABCD1 +-1k', 4_999_001, 5_041_000],
+    ['7.5k-8.5k', 7500, 8500], ['chr1:19999990-99999999', 19_999_986, LENGTH],
   ]) {
     await go(page, text);
     const found = await place(page);

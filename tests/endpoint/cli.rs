@@ -37,6 +37,16 @@ impl Run {
         address.strip_suffix("/ws\n").unwrap()
     }
 
+    /// The answer to a request for a path.
+    fn get(&self, path: &str) -> String {
+        let mut socket = std::net::TcpStream::connect(self.address()).unwrap();
+        let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn signal(&self, name: &str) {
         // The shell's own `kill`: not every machine has it as a program.
         let kill = format!("kill {name} {}", self.child.id());
@@ -304,9 +314,10 @@ fn bad_files_are_each_named_in_one_line() {
     let damaged = write(folder.path(), "damaged.bw", &[0x26, 0xfc, 0x8f, 0x88, 4, 0, 9, 9]);
     let cut = write(folder.path(), "cut.bed.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 75]);
     let missing = folder.path().join("missing.bed").to_str().unwrap().to_owned();
-    let folder_itself = folder.path().to_str().unwrap();
+    let empty = folder.path().join("empty").to_str().unwrap().to_owned();
+    std::fs::create_dir(&empty).unwrap();
     let unknown = write(folder.path(), "notes.xyz", b"hello\n");
-    let all = [&letter, &damaged, &cut, &missing, folder_itself, &unknown];
+    let all = [&empty, &letter, &damaged, &cut, &missing, &unknown];
     let (code, text) = fail(&all.map(|path| path as &str));
     assert_eq!(code, 1);
     let lines: Vec<_> = text.lines().collect();
@@ -314,7 +325,7 @@ fn bad_files_are_each_named_in_one_line() {
     for (line, path) in lines.iter().zip(all) {
         assert!(line.starts_with("epivizrs: ") && line.contains(path as &str), "{line}");
     }
-    assert!(lines[0].contains("line 2") && lines[0].contains("'x'"), "{}", lines[0]);
+    assert!(lines[1].contains("line 2") && lines[1].contains("'x'"), "{}", lines[1]);
     assert!(!text.contains("panicked"), "{text}");
 }
 
@@ -328,7 +339,83 @@ fn the_others_are_served_with_keep_going() {
     let (status, text) = run.end();
     assert_eq!(status.code(), Some(0));
     assert!(text.contains("not served: ") && text.contains("bad.bed"), "{text}");
-    assert!(text.contains("  good: good"), "{text}");
+    assert!(text.contains("  good    bed     1     hg38      chr1:2-2\n"), "{text}");
+}
+
+#[test]
+fn folders_hubs_and_bad_records_are_served_as_far_as_they_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let bed = write(&data, "a.bed", b"chr1\t1\t2\n");
+    let index = write(&data, "b.bed.gz.tbi", b"");
+    write(&data, "notes.md", b"");
+    let hub = "hub x\nuseOneFile on\n\ngenome hg19\n\n\
+               track near\nbigDataUrl data/a.bed\n\ntrack far\nbigDataUrl http://x/y.bw\n";
+    let hub = write(folder.path(), "hub.txt", hub.as_bytes());
+    let records = format!("[{{\"url\": \"{bed}\"}}, {{\"name\": \"no url\"}}]");
+    let records = write(folder.path(), "files.json", records.as_bytes());
+    let ids = |arguments: &[&str]| {
+        let run = Run::start(arguments);
+        let listed = run.get("/api/v1/measurements?format=tsv");
+        run.signal("-TERM");
+        let body = listed.split("\r\n\r\n").nth(1).unwrap().lines().skip(1);
+        let ids = body.map(|line| line.split('\t').next().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), run.end().1)
+    };
+    let (served, text) = ids(&[data.to_str().unwrap()]);
+    assert_eq!(served, ["a"]);
+    assert!(text.contains("left out") && text.contains("notes.md"), "{text}");
+    assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
+    let (code, text) = fail(&[&hub]);
+    assert_eq!(code, 1);
+    assert!(text.contains("hub.txt, line 9: track 'far': 'http://x/y.bw'"), "{text}");
+    let (served, text) = ids(&["--keep-going", &hub]);
+    assert_eq!(served, ["near"]);
+    assert!(text.contains("not served: ") && text.contains("hg19"), "{text}");
+    let (code, text) = fail(&["--config", &records]);
+    assert!(code == 1 && text.contains("files.json, record 2: "), "{text}");
+    let (served, text) = ids(&["--keep-going", "--config", &records]);
+    assert_eq!(served, ["a"]);
+    assert!(text.contains("not served: ") && text.contains("record 2"), "{text}");
+}
+
+#[test]
+fn standard_input_is_a_source() {
+    let told = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+        let mut child = command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let bed = b"chr1\t10\t20\tfirst\nchr1\t30\t40\tsecond\n";
+        child.stdin.take().unwrap().write_all(bed).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout) + &text(output.stderr))
+    };
+    let (done, text) = told(&["inspect", "-,format=bed"]);
+    assert!(done && text.starts_with("stdin\n  format       bed\n"), "{text}");
+    let (done, text) = told(&["query", "-", "second"]);
+    assert!(done && text.ends_with("chr1\t30\t40\t*\t1\tsecond\n"), "{text}");
+    let (done, text) = told(&["inspect", "-", "-"]);
+    assert!(!done && text.contains("only one of the sources"), "{text}");
+}
+
+#[test]
+fn inspect_keeps_what_it_derives_where_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let signal = write(folder.path(), "x.bedgraph", b"chr1\t0\t100\t5\n");
+    let cache = folder.path().join("cache");
+    let output = Command::new(env!("CARGO_BIN_EXE_epivizrs"))
+        .args(["inspect", &signal, "--cache-dir", cache.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read_dir(&cache).unwrap().count() > 0);
 }
 
 #[test]
@@ -361,8 +448,8 @@ fn columns_can_be_chosen_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let bed = write(folder.path(), "peaks.bed", b"chr7\t1\t2\tpeak\t5\n");
     let run = Run::start(&[&format!("{bed},columns=name")]);
-    run.signal("-TERM");
-    assert!(run.end().1.contains("  peaks: peaks\n"));
+    let listed = run.get("/api/v1/measurements?format=tsv");
+    assert!(listed.contains("peaks") && !listed.contains("peaks.score"), "{listed}");
     let (code, text) = fail(&[&format!("{bed},columns=nmae")]);
     assert_eq!(code, 1);
     assert!(text.contains("no column is called 'nmae'; known are name, score"), "{text}");

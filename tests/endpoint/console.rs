@@ -44,8 +44,9 @@ async fn endpoint() -> Endpoint {
     assert!(errors.is_empty(), "{errors:?}");
     catalog.add_mock(1);
     let store = Store::open(&path("state")).unwrap();
-    let keeping = SessionConfig::new(Some(store), String::new(), Duration::from_millis(300));
-    let session = Session::restored(Provider { catalog, page_rows: 1000 }, keeping).unwrap();
+    let config = SessionConfig::new(Some(store), String::new(), Duration::from_millis(300));
+    let config = config.with_page_address("http://lab.example/".into());
+    let session = Session::restored(Provider { catalog, page_rows: 1000 }, config).unwrap();
     let listener = server::bind("127.0.0.1", 0).await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -147,7 +148,81 @@ async fn charts_are_plotted_changed_and_removed() {
     console.does("remove all").await;
     assert!(page.now().charts.is_empty());
     assert!(console.fails("remove 1").await.contains("there is no chart 1"));
-    assert!(console.does("chart-types line").await.contains("step     number        1"));
+    assert!(console.does("chart-types line").await.contains("step       a number"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_checked_with_and_without_a_page() {
+    let endpoint = endpoint().await;
+    let mut console = endpoint.console();
+    console.does("plot py_column with title=2024 yMin=0").await;
+    let refused = [
+        ("set 1 yMax=abc", "yMax=abc: yMax takes a number"),
+        ("set 1 yMin=5 yMax=1", "yMin=5 is not below yMax=1"),
+        ("set 1 stpe=2", "did you mean 'step'?"),
+        ("set 9 step=2", "there is no chart 9"),
+        ("colors 1 #12345", "'#12345' is not a colour"),
+        ("colors 1 redd", "'redd' is not a colour"),
+        ("plot py_column with yMax=abc", "yMax takes a number"),
+        ("plot py_column with color=#xyz", "'#xyz' is not a colour"),
+    ];
+    for (line, why) in refused {
+        let error = console.fails(line).await;
+        assert!(error.contains(why), "{line}: {error}");
+    }
+    let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    console.does("wait page").await;
+    // This page has one setting only.
+    assert_eq!(console.fails("set 1 step=abc").await, "step=abc: step takes a number");
+    assert!(console.fails("colors 1 redd").await.contains("is not a colour"));
+    console.does("set 1 step=7; colors 1 steelblue").await;
+    assert_eq!(page.now().charts[0].settings["step"], 7);
+    let shown = console.does("set 1").await;
+    assert!(shown.contains("step") && shown.contains("7") && shown.contains("2024"), "{shown}");
+    assert_eq!(console.does("colors 1").await, "measurement  colour\npy_column    steelblue",);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_files_come_and_all_go() {
+    let endpoint = endpoint().await;
+    let mut console = endpoint.console();
+    for (name, value) in [("one.bedgraph", 1), ("two.bedgraph", 2)] {
+        std::fs::write(endpoint.file(name), format!("chr1\t0\t1000\t{value}\n")).unwrap();
+    }
+    std::fs::write(endpoint.file("three.bed"), "chr1\t5\t9\tx\n").unwrap();
+    let pattern = endpoint.file("*.bedgraph,group=pair");
+    let line = format!("load {pattern} {},name=mine", endpoint.file("three.bed"));
+    assert_eq!(console.does(&line).await, "serving one, two, mine");
+    // All of a datasource in one chart.
+    assert_eq!(
+        console.does("plot pair").await,
+        "chart 1: one, two as line (drawn when a page connects)"
+    );
+    let error = console.fails(&format!("load {}", endpoint.file("no*.bed"))).await;
+    assert!(error.starts_with("no file matches '"), "{error}");
+    let both = format!("load {} {}", endpoint.file("three.bed"), endpoint.file("none.bed"));
+    let error = console.fails(&both).await;
+    assert!(error.contains("none.bed") && error.ends_with("serving three"), "{error}");
+    assert_eq!(console.does("unload all").await, "unloaded all datasources; removed 1 chart");
+    assert!(console.does("measurements").await.contains("nothing is served"));
+    assert!(endpoint.session.charts().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_sequences_that_are_kept_stay_on_the_menus() {
+    let endpoint = endpoint().await;
+    let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    let mut console = endpoint.console();
+    console.does("wait page; add-sequence extra 5000; add-sequence other 600").await;
+    assert!(console.fails("keep-sequences chr7").await.contains("no sequence is called 'chr7'"));
+    assert_eq!(
+        console.does("keep-sequences 1 extra").await,
+        "removed 2 sequences from the menus",
+        "pyChr and other"
+    );
+    let left = console.does("sequences").await;
+    assert!(left.contains("chr1 ") && left.contains("extra") && !left.contains("pyChr"), "{left}");
+    assert_eq!(page.now().asked.last().unwrap(), "removeSeqNames");
 }
 
 /// The page would accept each of these, fail while it draws, and from then on go nowhere.
@@ -158,7 +233,7 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
     let mut console = endpoint.console();
     console.does("wait page").await;
     for (line, why) in [
-        ("plot peaks as line", "a line chart shows values, and 'peaks' is rows"),
+        ("plot genes as line", "a line chart shows values, and 'genes' is rows"),
         ("plot genes as heatmap", "a heatmap chart shows values, and 'genes' is rows"),
         ("plot peaks.score as blocks", "a blocks chart shows rows, and 'peaks.score' is values"),
         ("plot peaks as genes", "a genes chart shows exons, and 'peaks' has none"),
@@ -204,6 +279,10 @@ async fn places_are_found_as_people_write_them() {
         ("go 1:200k-0.3m", (200_000, 300_000)),
         ("go chr1:900,001-1,000,000 +/- 1m", (1, 1_000_000)),
         ("go chr1", (1, 1_000_000)),
+        ("go 1 100001 200000", (100_001, 200_000)),
+        ("go 5,000-6,000", (5_000, 6_000)),
+        ("go chr1:5000", (4_950, 5_050)),
+        ("go chr1:5000 ±10", (4_990, 5_010)),
         ("go chr1:100,001-200,000", (100_001, 200_000)),
         ("zoom in", (125_001, 175_000)),
         ("zoom out 10", (1, 500_000)),
@@ -216,8 +295,8 @@ async fn places_are_found_as_people_write_them() {
         console.does(line).await;
         assert_eq!(at(), place, "{line}");
     }
-    assert!(console.does("where").await.contains("chr1:1-500000  500000"));
-    assert!(console.fails("go TP54").await.contains("no sequence, gene or bookmark"));
+    assert!(console.does("where").await.contains("chr1:1-500,000  500,000"));
+    assert!(console.fails("go TP54").await.contains("no sequence, gene or feature"));
     assert!(console.fails("go chr1:9-5").await.contains("is not a region"));
     assert!(console.fails("go TP53 ±x").await.contains("+-5kb"));
     console.does("add-sequence extra 5000; go extra:10-20").await;
@@ -259,7 +338,7 @@ async fn data_come_change_and_go() {
     assert!(console.fails("reload mine").await.contains("line 1"));
     assert!(console.does("measurements mine").await.contains("blocks     2"));
     assert!(console.does("sources").await.contains(&file));
-    assert_eq!(console.does("search p5").await, "name  region\nTP53  chr1:50001-60000");
+    assert_eq!(console.does("search p5").await, "name  region\nTP53  chr1:50,001-60,000");
     console.does("unload mine").await;
     assert!(page.now().charts.is_empty() && endpoint.session.charts().is_empty());
     assert!(console.fails("unload mine").await.contains("no datasource is called"));
@@ -307,7 +386,9 @@ async fn workspaces_are_kept_and_files_are_not_overwritten() {
         .await;
     let file = endpoint.file("view.json");
     console.does(&format!("export {file}")).await;
-    assert!(console.fails(&format!("export {file}")).await.contains("exists"));
+    let error = console.fails(&format!("export {file}")).await;
+    assert!(error.ends_with(&format!("exists; 'export --force {file}' overwrites it")), "{error}");
+    console.does(&format!("export --force {file}")).await;
     let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(written["range"], json!({"seqName": "chr1", "start": 5, "width": 496}));
     assert_eq!(written["charts"]["track"][0]["type"], "epiviz.plugins.charts.GenesTrack");
@@ -337,7 +418,7 @@ async fn a_script_ends_at_its_first_failure_with_the_line() {
     let (ended, said) = run(&mut console, "# first\necho a; echo b\n\ngo nowhere\necho c").await;
     assert_eq!(
         ended.unwrap_err(),
-        "a.txt, line 4: no sequence, gene or bookmark is called 'nowhere'"
+        "a.txt, line 4: no sequence, gene or feature is called 'nowhere'"
     );
     assert_eq!(said, "a|b");
     let (ended, said) = run(&mut console, "set +e\ngo nowhere\necho c\nset -e\nfly\necho d").await;
@@ -352,6 +433,13 @@ async fn a_script_ends_at_its_first_failure_with_the_line() {
     assert!(ended.unwrap_err().contains("does one run itself?"));
     assert_eq!(said.split('|').count(), 16);
     assert!(console.fails("wait page 0.05").await.contains("within 0.05 s"));
+    assert!(console.fails("redraw").await.ends_with("; open http://lab.example/"));
+    assert!(
+        console
+            .does("go chr1:5-9")
+            .await
+            .ends_with("(no page is connected; open http://lab.example/)")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -415,6 +503,18 @@ async fn a_running_command_can_be_cancelled() {
     remote.send(json!({"cancel": true})).await;
     assert_eq!(remote.next().await, json!({"id": 1, "ok": false, "error": "cancelled"}));
     assert_eq!(remote.ask("echo still here").await["text"], "still here");
+    // Nor does a cancelled script leave anything behind.
+    let script = endpoint.file("waits.txt");
+    std::fs::write(&script, "set +e\nwait 3600\n").unwrap();
+    for id in 0..20 {
+        remote.send(json!({"id": id, "command": format!("source {script}")})).await;
+        remote.send(json!({"cancel": true})).await;
+        // The answer of 'set +e' comes first, unless it was cancelled too.
+        while remote.next().await["error"] != "cancelled" {}
+    }
+    std::fs::write(&script, "fly\necho b\n").unwrap();
+    let ended = remote.ask(&format!("source {script}")).await;
+    assert!(ended["error"].as_str().unwrap().contains("line 1: no command"), "{ended}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,8 +68,7 @@ fn the_first_failure_ends_it_with_line_and_code() {
     let (code, out, err) = script(&[], text);
     assert_eq!(code, Some(3));
     assert!(out.ends_with("a\n"), "{out}");
-    let said =
-        "epivizrs: standard input, line 2: no sequence, gene or bookmark is called 'nowhere'";
+    let said = "epivizrs: standard input, line 2: no sequence, gene or feature is called 'nowhere'";
     assert_eq!(err.trim(), said);
     let (code, out, err) = script(&["--keep-going"], text);
     assert_eq!(code, Some(0));

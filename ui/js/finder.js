@@ -1,7 +1,7 @@
 // The location box: regions, and names with suggestions.
 
 import { byId, listen, make, note } from './dom.js';
-import { parsed, written } from './region.js';
+import { flanked, parsed, written } from './region.js';
 
 /** Milliseconds of a pause in typing. */
 const PAUSE = 120;
@@ -45,7 +45,8 @@ export function startFinder(app) {
     input.select();
   };
   const choose = ({ seqName, start, end }) => {
-    const margin = Math.max((end - start) * 0.3, 500);
+    // As 'go' at the console.
+    const margin = flanked(input.value).flank ?? Math.max((end - start) / 2, 500);
     if (!app.sequences.has(seqName)) return note(`There is no sequence called ${seqName}.`);
     go({ seq: seqName, start: start - 1 - margin, end: end + margin });
   };
@@ -56,7 +57,7 @@ export function startFinder(app) {
     try {
       const region = parsed(text, app.sequences, app.place.target);
       if (region) return isEntered ? go(region) : open([]);
-      const found = text ? await app.socket.ask('search', { q: text, maxResults: MOST }) : [];
+      const found = text ? await app.socket.ask('search', { q: flanked(text).what, maxResults: MOST }) : [];
       if (mine !== newest) return;
       if (!isEntered) open(found);
       else if (found.length) choose(found[0]);

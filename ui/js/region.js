@@ -54,37 +54,52 @@ export function sequenceNamed(name, sequences) {
   return sequences.has(name) ? name : [...sequences.keys()].find(known => wanted && bare(known) === wanted);
 }
 
-const NUMBER = '([\\d.,]+)\\s*([kmg]?)b?p?';
-const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?${NUMBER}(?:\\s*(?:-|–|—|\\.\\.|\\s)\\s*${NUMBER})?$`, 'i');
+const NUMBER = '(\\d[\\d,]*(?:\\.\\d+)?)\\s*([kmg]?)b?p?';
+const INTERVAL = `${NUMBER}(?:\\s*(?:-|–|—|\\.\\.|\\s)\\s*${NUMBER})?`;
+const PLACE = new RegExp(`^(?:(.+?)(?::\\s*|\\s+))?${INTERVAL}$`, 'i');
+const BARE = new RegExp(`^()${INTERVAL}$`, 'i');
+const FLANK = new RegExp(`^(.*?)\\s*(?:±|\\+/?-)\\s*${NUMBER}$`, 'i');
 const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+const number = (digits, unit) => Math.round(Number(digits.replaceAll(',', '')) * UNITS[unit.toLowerCase()]);
+
+/** The parts of 'TP53 ±5kb' (or +-, +/-): what is meant, and the bases to add on either side, if any. */
+export function flanked(text) {
+  const match = FLANK.exec(text.trim());
+  return match ? { what: match[1], flank: number(match[2], match[3]) } : { what: text.trim(), flank: null };
+}
 
 /**
  * The region that a text means, or null if it does not look like one; `sequences` are names and
- * lengths, `view` is where the page looks. Throws where it looks like one but is none.
+ * lengths, `view` is where the page looks. Throws where it looks like one but is none. The grammar
+ * is that of the console (`src/catalog/find.rs`).
  */
 export function parsed(text, sequences, view) {
-  const trimmed = text.trim();
-  const named = sequenceNamed(trimmed, sequences);
+  const { what, flank } = flanked(text);
+  const widened = (seq, start, end) => clamped({ seq, start: start - (flank ?? 0), end: end + (flank ?? 0) }, sequences.get(seq));
+  const named = sequenceNamed(what, sequences);
   if (named) return { seq: named, start: 0, end: sequences.get(named) };
-  const match = PLACE.exec(trimmed);
+  let match = PLACE.exec(what);
+  // Two numbers without a name: the first is not a sequence.
+  if (match?.[1] && !sequenceNamed(match[1], sequences)) match = BARE.exec(what) ?? match;
   if (!match) return null;
   const [, name, from, fromUnit, to, toUnit] = match;
-  const number = (digits, unit) => Math.round(Number(digits.replaceAll(',', '')) * UNITS[unit.toLowerCase()]);
-  const seq = name === undefined ? view?.seq : sequenceNamed(name, sequences);
+  const seq = name ? sequenceNamed(name, sequences) : view?.seq;
   if (!seq) {
-    if (!trimmed.includes(':')) return null;
-    throw new Error(`There is no sequence called ${name}.`);
+    if (!what.includes(':')) return null;
+    throw new Error(`No sequence is called ${name}.`);
   }
   const length = sequences.get(seq);
   const first = number(from, fromUnit);
   if (to === undefined) {
     // A small number alone may be a name.
-    if (name === undefined && !fromUnit && !/,|\d{4}/.test(from)) return null;
+    if (!name && !fromUnit && !/,|\d{4}/.test(from)) return null;
+    if (flank !== null) return widened(seq, first - 1, first);
     const half = view ? (view.end - view.start) / 2 : 5_000;
     return clamped({ seq, start: first - 1 - half, end: first - 1 + half }, length);
   }
   const last = number(to, toUnit);
   if (!(first <= last)) throw new Error('The region ends before it starts.');
-  if (first > length) throw new Error(`${seq} has ${grouped(length)} bases only.`);
-  return clamped({ seq, start: Math.max(first, 1) - 1, end: Math.min(last, length) }, length);
+  if (first > length) throw new Error(`${seq} has only ${grouped(length)} bases.`);
+  return widened(seq, Math.max(first, 1) - 1, Math.min(last, length));
 }

@@ -1,5 +1,6 @@
 //! What people are told of rows that wide views do not show.
 
+use crate::genome::thousands;
 use crate::source::{CLOSE, Level, Shape, Source, total};
 use std::collections::BTreeMap;
 
@@ -50,13 +51,6 @@ fn most(source: &dyn Source, shift: u8) -> u64 {
     source.sequences().iter().map(|s| u64::from(s.length.div_ceil(1 << shift))).sum()
 }
 
-/// A number with its thousands apart.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,11 +73,5 @@ mod tests {
             "2,499 in bins of 4,194,304 bases",
         ];
         assert_eq!(told["hidden"], hidden.join("; "));
-    }
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(999), "999");
     }
 }

@@ -20,25 +20,37 @@ struct Record {
 
 /// Reads the records.
 pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
-    let records: Vec<Record> = serde_json::from_str(text).map_err(|error| {
+    let records: Vec<Value> = serde_json::from_str(text).map_err(|error| {
         let message = format!("expected a list of records, each with a url: {error}");
         Error::data(path, format!("line {}", error.line()), message)
     })?;
-    let mut genomes: Vec<String> = records.iter().filter_map(|r| r.genome.clone()).collect();
+    let (mut config, mut genomes) = (Config::default(), Vec::new());
+    for (number, record) in (1..).zip(records) {
+        match source(path, number, record) {
+            Ok((spec, genome)) => {
+                config.sources.push(spec);
+                genomes.extend(genome);
+            }
+            Err(error) => config.errors.push(error),
+        }
+    }
     genomes.dedup();
-    let mut config = Config::default();
     if let [genome] = &genomes[..] {
         config.arguments.push(format!("--assembly={genome}"));
     }
-    for (index, record) in records.into_iter().enumerate() {
-        let place = format!("record {}", index + 1);
-        let mut spec = Spec::file(local(path, place, &record.url)?);
-        spec.options.name = record.name;
-        let annotation = record.annotation.unwrap_or_default().into_iter();
-        spec.options.annotation = annotation.map(|(key, value)| (key, plain(&value))).collect();
-        config.sources.push(spec);
-    }
     Ok(config)
+}
+
+/// A record as a source, and the genome that it names.
+fn source(path: &Path, number: usize, record: Value) -> Result<(Spec, Option<String>)> {
+    let place = format!("record {number}");
+    let record: Record = serde_json::from_value(record)
+        .map_err(|error| Error::data(path, place.clone(), error.to_string()))?;
+    let mut spec = Spec::file(local(path, place, &record.url)?);
+    spec.options.name = record.name;
+    let annotation = record.annotation.unwrap_or_default().into_iter();
+    spec.options.annotation = annotation.map(|(key, value)| (key, plain(&value))).collect();
+    Ok((spec, record.genome))
 }
 
 fn plain(value: &Value) -> String {
@@ -61,7 +73,14 @@ mod tests {
         assert_eq!(config.sources[0].options.name.as_deref(), Some("A"));
         assert_eq!(config.sources[0].options.annotation["rep"], "1");
         assert_eq!(config.sources[1].input, Input::File("/b.bb".into()));
-        let error = read(Path::new("x.json"), "[{\n\"name\": 1}]").unwrap_err().to_string();
+        let error = read(Path::new("x.json"), "[{\n\"name\": 1}").unwrap_err().to_string();
         assert!(error.contains("x.json, line 2: expected a list of records"), "{error}");
+        let text = r#"[{"name": 1}, {"url": "a.bw"}, {"url": "http://x/b.bw"}]"#;
+        let config = read(Path::new("x.json"), text).unwrap();
+        assert_eq!(config.sources.len(), 1);
+        let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
+        assert!(errors[0].starts_with("x.json, record 1: "), "{errors:?}");
+        let far = "x.json, record 3: 'http://x/b.bw' is not a file on this machine";
+        assert_eq!(errors[1..], [far]);
     }
 }

@@ -9,7 +9,7 @@ impl PageState {
     /// sent.
     pub(in crate::session) fn drawn(&mut self, chart: &Chart, id: &str) {
         let bare = Chart { settings: Map::new(), colors: Vec::new(), ..chart.clone() };
-        let shown = PageChart { status: Status::There(id.to_owned()), chart: bare };
+        let shown = PageChart::new(Status::There(id.to_owned()), bare);
         self.charts.insert(chart.number, shown);
     }
 

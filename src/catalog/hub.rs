@@ -1,0 +1,288 @@
+//! A UCSC track hub on this machine: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
+//! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
+//! composites and super tracks as in the browser, and gets their names as annotations.
+
+use crate::error::{Error, Result};
+use crate::source::Spec;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// The most bytes looked at to recognise a hub.
+const HEAD: u64 = 4096;
+
+/// A track hub.
+#[derive(Debug)]
+pub struct Hub {
+    /// Its genome, such as `hg38`.
+    pub assembly: String,
+    /// The tracks that have a file on this machine.
+    pub tracks: Vec<Spec>,
+    /// The tracks that cannot be served, and why.
+    pub errors: Vec<Error>,
+}
+
+/// Whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
+pub fn is_hub(path: &Path) -> bool {
+    if path.extension().is_none_or(|ending| ending != "txt") {
+        return false;
+    }
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let lines = BufReader::new(std::io::Read::take(file, HEAD)).lines();
+    let first = lines.map_while(Result::ok).find(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#')
+    });
+    first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='))
+}
+
+/// A block of lines: settings by name, and the line where it begins.
+struct Stanza {
+    line: usize,
+    settings: HashMap<String, String>,
+}
+
+impl Stanza {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.settings.get(key).map(String::as_str)
+    }
+}
+
+impl Hub {
+    /// Reads a hub; of several genomes, the first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Data`] for its files; what is wrong with one track is in
+    /// [`Hub::errors`].
+    pub fn read(path: &Path) -> Result<Self> {
+        read(path, &load(path)?)
+    }
+}
+
+fn read(path: &Path, text: &str) -> Result<Hub> {
+    let hub = stanzas(path, text)?;
+    let needs = |key: &str| Error::data(path, "", format!("the hub has no {key}"));
+    let first = hub.first().ok_or_else(|| needs("hub"))?;
+    if first.get("useOneFile") == Some("on") {
+        let genome = hub.iter().find_map(|stanza| stanza.get("genome"));
+        return tracks(path, &hub, genome.ok_or_else(|| needs("genome"))?);
+    }
+    let genomes = file(path, first, "genomesFile")?;
+    let listed = stanzas(&genomes, &load(&genomes)?)?;
+    let chosen = listed.iter().find_map(|stanza| Some((stanza.get("genome")?, stanza)));
+    let (genome, stanza) = chosen.ok_or_else(|| Error::data(&genomes, "", "lists no genome"))?;
+    if listed.len() > 1 {
+        tracing::warn!("{}: only {genome}, the first genome, is served", genomes.display());
+    }
+    let database = file(&genomes, stanza, "trackDb")?;
+    tracks(&database, &stanzas(&database, &load(&database)?)?, genome)
+}
+
+fn load(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::io(path, error))
+}
+
+/// The file that a setting names.
+fn file(path: &Path, stanza: &Stanza, key: &str) -> Result<PathBuf> {
+    let place = format!("line {}", stanza.line);
+    let name = stanza.get(key);
+    let name = name.ok_or_else(|| Error::data(path, place.clone(), format!("has no {key}")))?;
+    local(path, &place, name)
+}
+
+/// The path that a setting of a hub's file means.
+fn local(hub: &Path, place: &str, name: &str) -> Result<PathBuf> {
+    let name = name.strip_prefix("file://").unwrap_or(name);
+    if name.contains("://") {
+        return Err(Error::data(hub, place, format!("'{name}' is not a file on this machine")));
+    }
+    Ok(hub.parent().unwrap_or(Path::new("")).join(name))
+}
+
+/// The stanzas of a file: lines of a key and its value, with empty lines between stanzas.
+fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
+    let mut stanzas: Vec<Stanza> = Vec::new();
+    let mut open = false;
+    for (line, content) in (1..).zip(text.lines()) {
+        let content = content.trim();
+        if content.is_empty() {
+            open = false;
+        } else if !content.starts_with('#') {
+            let (key, value) = content.split_once(char::is_whitespace).unwrap_or((content, ""));
+            if key == "include" {
+                let message = "'include' is not supported; put the lines of that file here";
+                return Err(Error::data(path, format!("line {line}"), message));
+            }
+            if !open {
+                stanzas.push(Stanza { line, settings: HashMap::new() });
+                open = true;
+            }
+            if let Some(stanza) = stanzas.last_mut() {
+                stanza.settings.insert(key.to_owned(), value.trim().to_owned());
+            }
+        }
+    }
+    Ok(stanzas)
+}
+
+/// The tracks of a `trackDb.txt`.
+fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
+    let named = stanzas.iter().filter_map(|stanza| Some((stanza.get("track")?, stanza)));
+    let by_name: HashMap<&str, &Stanza> = named.collect();
+    let mut hub = Hub { assembly: genome.to_owned(), tracks: Vec::new(), errors: Vec::new() };
+    for stanza in stanzas {
+        match track(path, stanza, &by_name) {
+            Ok(Some(spec)) => hub.tracks.push(spec),
+            Ok(None) => {}
+            Err(error) => hub.errors.push(error),
+        }
+    }
+    if hub.tracks.is_empty() && hub.errors.is_empty() {
+        return Err(Error::data(path, "", "has no track with a bigDataUrl"));
+    }
+    Ok(hub)
+}
+
+/// The source of a track; none for a container of tracks, and for settings that are no track.
+fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Result<Option<Spec>> {
+    let Some(name) = stanza.get("track") else { return Ok(None) };
+    let error = |message: &str| {
+        let place = format!("line {}", stanza.line);
+        Error::data(path, place, format!("track '{name}': {message}"))
+    };
+    let is_container =
+        ["compositeTrack", "container", "view"].iter().any(|key| stanza.get(key).is_some())
+            || stanza.get("superTrack").is_some_and(|text| text.starts_with("on"));
+    let is_parent = by_name.values().any(|other| parent(other) == Some(name));
+    let Some(url) = stanza.get("bigDataUrl") else {
+        if is_container || is_parent {
+            return Ok(None);
+        }
+        return Err(error("it has no bigDataUrl"));
+    };
+    let file = local(path, "", url)
+        .map_err(|_| error(&format!("'{url}' is not a file on this machine")))?;
+    let mut above = Vec::new();
+    let mut at = stanza;
+    // `parent composite off` and `superTrack parent`: a name, then whether it is shown.
+    while let Some(parent) = parent(at).and_then(|name| by_name.get(name)) {
+        if above.len() == by_name.len() {
+            return Err(error("the track is its own ancestor"));
+        }
+        above.push(*parent);
+        at = parent;
+    }
+    let inherited =
+        |key: &str| std::iter::once(&stanza).chain(&above).find_map(|stanza| stanza.get(key));
+    let mut spec = Spec::file(file);
+    let options = &mut spec.options;
+    options.name = stanza.get("shortLabel").or(stanza.get("track")).map(str::to_owned);
+    options.color = inherited("color").and_then(color);
+    options.range = inherited("viewLimits").and_then(limits);
+    let label = |stanza: &Stanza| {
+        stanza.get("shortLabel").or(stanza.get("track")).unwrap_or_default().to_owned()
+    };
+    for parent in &above {
+        let kind = if parent.get("superTrack").is_some() { "superTrack" } else { "composite" };
+        options.annotation.insert(kind.to_owned(), label(parent));
+    }
+    let groups = ["subGroups", "metadata"].into_iter().filter_map(|key| stanza.get(key));
+    let pairs = groups.flat_map(str::split_whitespace).filter_map(|pair| pair.split_once('='));
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned()));
+    options.annotation.extend(pairs);
+    if let Some(text) = stanza.get("longLabel") {
+        options.annotation.insert("description".to_owned(), text.to_owned());
+    }
+    Ok(Some(spec))
+}
+
+fn parent(stanza: &Stanza) -> Option<&str> {
+    let named =
+        stanza.get("parent").or(stanza.get("superTrack").filter(|text| !text.starts_with("on")));
+    named?.split_whitespace().next()
+}
+
+/// `31,119,180` as `#1f77b4`.
+fn color(text: &str) -> Option<String> {
+    let parts: Vec<u8> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    match parts[..] {
+        [red, green, blue] => Some(format!("#{red:02x}{green:02x}{blue:02x}")),
+        _ => None,
+    }
+}
+
+/// `0:50` as numbers.
+fn limits(text: &str) -> Option<(f64, f64)> {
+    let (low, high) = text.split_once(':')?;
+    let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+    (low < high).then_some((low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Input;
+
+    const TRACKS: &str = "track all\nsuperTrack on show\nshortLabel Everything\n\n\
+        track marks\nparent all\ncompositeTrack on\nshortLabel Marks\ncolor 31,119,180\nviewLimits 0:50\n\n\
+        # one of them\ntrack k4\nparent marks off\nbigDataUrl k4.bw\nshortLabel H3K4me3\ntype bigWig\n\
+        subGroups tissue=colon rep=1\nlongLabel The mark of promoters\n\n\
+        track peaks\nbigDataUrl /peaks.bb\ncolor 1,2,3\ntype bigBed 6\n";
+
+    #[test]
+    fn a_hub_is_read_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let text = "hub myHub\nshortLabel x\ngenomesFile genomes.txt\nemail a@b.c\n";
+        let hub = write("hub.txt", text);
+        write("genomes.txt", "genome hg38\ntrackDb hg38/trackDb.txt\n");
+        write("hg38/trackDb.txt", TRACKS);
+        assert!(is_hub(&hub) && !is_hub(&folder.path().join("genomes.txt")));
+        let hub = Hub::read(&hub).unwrap();
+        assert_eq!((hub.assembly.as_str(), hub.errors.len()), ("hg38", 0));
+        let [k4, peaks] = &hub.tracks[..] else { panic!("{:?}", hub.tracks) };
+        assert_eq!(k4.input, Input::File(folder.path().join("hg38/k4.bw")));
+        assert_eq!(k4.options.name.as_deref(), Some("H3K4me3"));
+        assert_eq!(k4.options.color.as_deref(), Some("#1f77b4"), "inherited");
+        assert_eq!(k4.options.range, Some((0.0, 50.0)), "inherited");
+        let annotation = k4.options.annotation.iter().map(|(key, value)| format!("{key}={value}"));
+        let expected = [
+            "composite=Marks",
+            "description=The mark of promoters",
+            "rep=1",
+            "superTrack=Everything",
+            "tissue=colon",
+        ];
+        assert_eq!(annotation.collect::<Vec<_>>(), expected);
+        assert_eq!(peaks.options.color.as_deref(), Some("#010203"));
+    }
+
+    #[test]
+    fn a_track_that_cannot_be_served_is_named_and_the_others_are_served() {
+        let path = Path::new("trackDb.txt");
+        let text = "track good\nbigDataUrl good.bw\n\n\
+            track far\nbigDataUrl http://x/y.bw\n\n\
+            track empty\ntype bigWig\n\n\
+            track a\nparent b\nbigDataUrl x\n\ntrack b\nparent a\n";
+        let hub = tracks(path, &stanzas(path, text).unwrap(), "hg38").unwrap();
+        assert_eq!(hub.tracks.len(), 1);
+        let errors: Vec<_> = hub.errors.iter().map(ToString::to_string).collect();
+        let expected = [
+            "trackDb.txt, line 4: track 'far': 'http://x/y.bw' is not a file on this machine",
+            "trackDb.txt, line 7: track 'empty': it has no bigDataUrl",
+            "trackDb.txt, line 10: track 'a': the track is its own ancestor",
+        ];
+        assert_eq!(errors, expected);
+        let error = |text: &str| {
+            let read = stanzas(path, text).and_then(|stanzas| tracks(path, &stanzas, "hg38"));
+            read.unwrap_err().to_string()
+        };
+        assert!(error("track a\n\ninclude x.txt\n").contains("line 3: 'include' is not supported"));
+        assert!(error("group x\n").contains("no track with a bigDataUrl"));
+    }
+}
