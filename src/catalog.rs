@@ -386,6 +386,16 @@ impl Catalog {
         view.inspect_err(|error| tracing::error!("no first view: {error}")).ok().flatten()
     }
 
+    /// A region in which the measurement of that id has data; none if it has none, or there is no such
+    /// measurement.
+    pub async fn first_view_of(&self, id: &str) -> Option<Region> {
+        let listing = self.listing();
+        let source = listing.measurements().find(|m| m.id == id).map(|m| m.source.clone())?;
+        let first = move || Ok(source.first_view().and_then(|region| listing.locate(&region)));
+        let view = self.door.pass(first).await;
+        view.inspect_err(|error| tracing::error!("no first view of {id}: {error}")).ok().flatten()
+    }
+
     /// How many reads have failed since the start, for whatever reason.
     pub fn failed_reads(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)

@@ -34,6 +34,7 @@ pub(super) fn router(door: Door) -> Router {
         .route("/", get(root))
         .route("/ui/{*name}", get(ui::file))
         .route("/info", get(info::info))
+        .route("/info/first/{measurement}", get(info::first))
         .route("/ws", get(ws::upgrade))
         .route("/ws/{name}", get(ws::upgrade_named))
         .route("/websocket", get(ws::upgrade))

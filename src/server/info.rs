@@ -3,7 +3,7 @@
 
 use super::http::Door;
 use crate::protocol::WireRegion;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -31,12 +31,23 @@ pub(super) async fn info(State(door): State<Door>, headers: HeaderMap) -> Respon
         // Relative to the page, so that it holds behind any proxy.
         "ownEpiviz": door.epiviz.as_ref().map(|_| "epiviz/"),
     });
+    answer(&info)
+}
+
+/// `GET /info/first/MEASUREMENT`: where the measurement of that id has data, 1-based with both ends
+/// included; null if nowhere.
+pub(super) async fn first(State(door): State<Door>, Path(measurement): Path<String>) -> Response {
+    let view = door.session.provider.catalog.first_view_of(&measurement).await;
+    answer(&json!(view.map(|region| WireRegion::from(&region))))
+}
+
+fn answer(json: &Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, info.to_string()).into_response()
+    (headers, json.to_string()).into_response()
 }
 
 /// The address that shows this endpoint's data in the EpiViz page at `page_url`.

@@ -164,7 +164,13 @@ test('drag, wheel, double click and keys move, and what is drawn stays true', as
   assert.ok(Math.abs(dragged.start - (4_000_001 + (200 / box.width) * 1e6)) < 3, `${dragged.start}`);
   await assertTrueLine(page, full);
   await page.mouse.move(box.x, middle[1]);
+  await page.mouse.wheel(0, 300);
   await page.mouse.wheel(0, -300);
+  await calm(page);
+  assert.deepEqual(await place(page), dragged, 'the wheel alone scrolls the page');
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -100);
+  await page.keyboard.up('Control');
   await calm(page);
   const zoomed = await place(page);
   assert.ok(Math.abs(zoomed.start - dragged.start) < 3, 'what is under the pointer stays there');

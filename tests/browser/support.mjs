@@ -13,6 +13,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
 const PROGRAM = process.env.EPIVIZRS ?? join(TARGET, 'debug', 'epivizrs');
 const SHOTS = join(TARGET, 'browser');
+/** A folder from which the page's files are taken, so that the program need not be built for each try. */
+const UI = process.env.EPIVIZRS_UI;
 
 export const folder = mkdtempSync(join(tmpdir(), 'epivizrs-browser-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -69,6 +71,7 @@ export async function closeBrowser() {
 export async function tab(options = {}) {
   const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
+  if (UI) await page.route(/\/ui\//, route => route.fulfill({ path: join(UI, new URL(route.request().url()).pathname.split('/ui/')[1]) }));
   page.faults = [];
   page.on('pageerror', error => page.faults.push(error.stack));
   page.on('console', message => { if (message.type() === 'error') page.faults.push(message.text()); });

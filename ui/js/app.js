@@ -4,16 +4,19 @@ import { Chart } from './chart.js';
 import { drawRuler } from './charts/axis.js';
 import { COLORS, kindFor } from './charts/list.js';
 import { Data } from './data.js';
-import { byId, sized } from './dom.js';
+import { addressOf, byId, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { Place } from './place.js';
-import { bases, toWire, written } from './region.js';
+import { nearestData } from './nearest.js';
+import { bases, fromWire, toWire, written } from './region.js';
 import { screenPalette } from './theme.js';
 
-/** Measurements asked for, and charts shown, on the first visit. */
-const [MOST_ASKED, MOST_SHOWN] = [40, 8];
+/** Measurements asked for on the first visit. */
+const MOST_ASKED = 40;
+/** Pixels of a chart's frame beside its picture, and what a chart of lanes is expected to need. */
+const [FRAME, LANES] = [48, 90];
 
-/** All that the page knows. `on` has a function for each thing that happens. */
+/** All that the page knows; `width` is that of tracks, in pixels. `on` has a function for each thing that happens. */
 export class App {
   constructor(on) {
     Object.assign(this, { on, sequences: new Map(), measurements: new Map(), charts: [], socket: null, ready: false });
@@ -21,12 +24,8 @@ export class App {
     this.data = new Data(args => this.socket.ask('getCombined', args), draw);
     this.place = new Place(seq => this.sequences.get(seq), { onMove: draw, onTarget: () => this.data.look(this.place.target), onRest: on.rest });
     this.palette = screenPalette();
-    new ResizeObserver(draw).observe(byId('charts'));
-  }
-
-  /** Width of tracks in pixels. */
-  get width() {
-    return byId('ruler').clientWidth;
+    this.width = byId('ruler').clientWidth;
+    new ResizeObserver(([{ contentRect }]) => { this.width = contentRect.width; draw(); }).observe(byId('ruler'));
   }
 
   /** Asks what is served. */
@@ -132,17 +131,40 @@ export class App {
   }
 
   drawNow() {
-    const { width, palette, place: { view, target } } = this;
+    const { width, palette, place: { view, target, moving } } = this;
     const ruler = byId('ruler');
     drawRuler(new CanvasPen(sized(ruler, width, 30), palette), { view, width, height: 30 });
-    ruler.setAttribute('aria-label', `Ruler, ${written(view)}`);
-    byId('span').textContent = bases(view);
-    for (const chart of this.charts) chart.draw(view, this.data, palette);
-    document.querySelector('main').setAttribute('aria-busy', !this.ready || !this.data.settled || view !== target);
+    const span = bases(view);
+    if (byId('span').textContent !== span) byId('span').textContent = span;
+    for (const chart of this.charts) chart.draw(view, this.data, palette, moving);
+    const busy = String(!this.ready || !this.data.settled || moving || view !== target || this.charts.some(chart => !chart.width));
+    const main = document.querySelector('main');
+    if (main.getAttribute('aria-busy') !== busy) main.setAttribute('aria-busy', busy);
+    if (!moving) ruler.setAttribute('aria-label', `Ruler, ${written(view)}`);
     this.on.drawn();
   }
 
-  /** Charts for a first visit: those with something in view first. */
+  /**
+   * Goes where the nearest data of measurements are: on this sequence, else where the endpoint knows
+   * of some. Returns whether there are any.
+   */
+  async goToNearest(measurements) {
+    const { view } = this.place;
+    const middle = ({ start, end }) => (start + end) / 2;
+    const away = found => Math.abs(middle(found) - middle(view));
+    let best = null;
+    for (const one of measurements) {
+      const found = await nearestData(region => this.data.rowsOf(one, region), one, view, this.sequences.get(view.seq));
+      if (found && !(best && away(best) <= away(found))) best = found;
+    }
+    for (const { id } of best ? [] : measurements) {
+      best ??= fromWire(await (await fetch(addressOf(`info/first/${encodeURIComponent(id)}`))).json());
+    }
+    if (best && this.sequences.has(best.seq)) this.place.go(best, { smooth: true });
+    return Boolean(best);
+  }
+
+  /** Charts for a first visit: of what has data in view first, one a file before seconds, and as many as fit the screen. */
   async firstCharts(colors) {
     const all = [...this.measurements.values()];
     const ranges = new Set(all.filter(m => m.type === 'range').map(m => m.datasourceId));
@@ -154,10 +176,20 @@ export class App {
       const part = answer[datasourceId];
       return type === 'range' ? part?.rows.start.length > 0 : part?.cols[id]?.some(value => value !== null);
     };
+    const seen = new Map();
+    const ranked = asked.map(one => {
+      const file = one.annotation?.file ?? one.id;
+      seen.set(file, (seen.get(file) ?? 0) + 1);
+      return { one, rank: (has(one) ? 0 : 1000) + seen.get(file) };
+    });
     // Meanwhile the endpoint may have asked for its own.
     if (this.charts.length) return;
-    for (const one of asked.sort((a, b) => !has(a) - !has(b)).slice(0, MOST_SHOWN)) {
-      this.addChart(kindFor(one), [one], { colors: [colors[one.id] ?? this.colorOf(one)] });
+    let room = innerHeight - byId('charts').offsetTop - document.querySelector('main').offsetTop;
+    for (const { one } of ranked.sort((a, b) => a.rank - b.rank)) {
+      const kind = kindFor(one);
+      room -= FRAME + (kind.most ? LANES : kind.height);
+      if (room < 0 && this.charts.length) break;
+      this.addChart(kind, [one], { colors: [colors[one.id] ?? this.colorOf(one)] });
     }
   }
 

@@ -2,11 +2,11 @@
 
 import { COLORS } from './charts/list.js';
 import { readPart } from './data.js';
-import { listen, make, sized } from './dom.js';
+import { listen, make, note, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
-import { written } from './region.js';
-import { short } from './scale.js';
-import { visible } from './theme.js';
+import { grouped, written } from './region.js';
+import { counted, short } from './scale.js';
+import { hex, visible } from './theme.js';
 
 /** Heights in pixels. */
 const [LOWEST, TALLEST] = [40, 1200];
@@ -15,10 +15,12 @@ const NOTHING = readPart();
 export class Chart {
   constructor(app, kind, measurements, { colors, settings = {}, fromEndpoint = false }) {
     const id = `${kind.name}-${Math.random().toString(36).slice(2, 9)}`;
-    Object.assign(this, { app, id, kind, measurements, fromEndpoint, settings: {}, colors: COLORS });
-    this.memory = { named: new Map(), bare: new Map() };
+    Object.assign(this, { app, id, kind, measurements, fromEndpoint, settings: {}, colors: COLORS, memory: {} });
+    this.width = 0;
     this.build();
     this.set(settings, colors);
+    // Asking the browser for it in each frame would have it lay out the page in each frame.
+    new ResizeObserver(([{ contentRect }]) => { this.width = contentRect.width; app.draw(); }).observe(this.canvas);
   }
 
   get names() {
@@ -29,21 +31,29 @@ export class Chart {
     return this.settings.title || this.names;
   }
 
+  /** The height that the user chose, in pixels; null if none. */
+  get chosenHeight() {
+    const chosen = Number(this.settings.height);
+    return chosen ? Math.min(Math.max(chosen, LOWEST), TALLEST) : null;
+  }
+
+  /** The height of the picture on the screen. Charts of lanes grow with these up to a limit. */
   get height() {
-    return Math.min(Math.max(Number(this.settings.height) || this.kind.height, LOWEST), TALLEST);
+    return this.chosenHeight ?? this.grown ?? this.kind.height;
   }
 
   /** Changes settings, and colours if there are any. */
   set(settings, colors) {
     Object.assign(this.settings, settings);
-    if (colors?.length) this.colors = colors;
+    if (colors?.length) this.colors = colors.map(hex);
     this.name.textContent = this.title;
     this.sort.textContent = this.kind.label;
     this.element.classList.toggle('plot', this.kind.plot);
     this.canvas.classList.toggle('track', !this.kind.plot);
     this.element.setAttribute('aria-label', `${this.kind.label}: ${this.title}`);
-    this.canvas.style.height = `${this.height}px`;
-    this.grip.setAttribute('aria-valuenow', this.height);
+    // What was remembered of another kind means nothing.
+    this.memory = {};
+    this.grown = null;
   }
 
   build() {
@@ -53,8 +63,15 @@ export class Chart {
     this.sort = make('span', { className: 'kind' });
     this.state = make('span', { className: 'state' });
     this.canvas = make('canvas', { role: 'img', tabIndex: 0 });
-    listen(this.canvas, 'pointermove', event => app.on.point(event.buttons ? null : this.drawn?.at([event.offsetX, event.offsetY]), event));
+    listen(this.canvas, 'pointermove', event => app.on.point(event.buttons ? null : this.drawn?.at([event.offsetX, event.offsetY + this.pane.scrollTop]), event));
     listen(this.canvas, 'pointerleave', () => app.on.point(null));
+    // Behind the canvas, which stays in sight: it makes the pane as tall as all lanes.
+    this.lanes = make('div', { className: 'lanes' });
+    this.pane = make('div', { className: 'pane' }, this.canvas, this.lanes);
+    listen(this.pane, 'scroll', () => app.draw());
+    this.why = make('span');
+    this.offer = make('button', { type: 'button', onclick: () => this.leave() }, 'Go to the nearest data');
+    this.blank = make('div', { className: 'blank', hidden: true }, this.why, this.offer);
     this.grip = make('div', {
       className: 'grip', role: 'separator', tabIndex: 0, 'aria-orientation': 'horizontal',
       'aria-label': 'Height', 'aria-valuemin': LOWEST, 'aria-valuemax': TALLEST,
@@ -66,7 +83,7 @@ export class Chart {
         tool('↓', 'Move down', () => app.shift(this, 1)),
         tool('⋯', 'Settings', () => app.on.edit(this)),
         tool('×', 'Remove', () => { app.removeChart(this); app.on.removed(this); }))),
-      this.canvas, this.grip);
+      make('div', { className: 'body' }, this.pane, this.blank), this.grip);
   }
 
   /** Lets the lower edge change the height. */
@@ -79,7 +96,7 @@ export class Chart {
     };
     listen(grip, 'pointerdown', event => grip.setPointerCapture(event.pointerId));
     listen(grip, 'pointermove', event => {
-      if (grip.hasPointerCapture(event.pointerId)) resize(event.clientY - this.canvas.getBoundingClientRect().top);
+      if (grip.hasPointerCapture(event.pointerId)) resize(event.clientY - this.pane.getBoundingClientRect().top);
     });
     listen(grip, 'keydown', event => {
       const by = { ArrowUp: -10, ArrowDown: 10 }[event.key];
@@ -89,34 +106,102 @@ export class Chart {
     });
   }
 
-  /** What is drawn, with any pen. */
-  render(pen, width, view, data) {
-    const { kind, settings, memory, height } = this;
+  /**
+   * Plans what is drawn. `memory` keeps what a picture remembers while the view is `moving`; one
+   * that is saved remembers nothing.
+   */
+  plan(palette, width, view, data, { memory = {}, moving = false } = {}) {
+    const { kind, settings } = this;
     const series = this.measurements.map((measurement, i) => ({
       measurement,
-      color: visible(this.colors[i % this.colors.length], pen.palette),
+      color: visible(this.colors[i % this.colors.length], palette),
       pieces: data.pieces(measurement, view),
       newest: data.answers(measurement, view)[0]?.rows ?? NOTHING,
     }));
-    return kind.draw(pen, { view, width, height, series, kind, settings, memory });
+    const room = this.chosenHeight ?? kind.most;
+    return kind.plan({ view, width, height: this.chosenHeight ?? kind.height, room, series, kind, settings, memory, moving });
   }
 
-  nothing() {
-    const { shown } = this.measurements[0].annotation ?? {};
-    return shown ? `shown ${shown}` : 'nothing here';
+  /** Plans a picture to be saved: with all lanes, as far as a picture may be tall. */
+  pictured(palette, width, view, data) {
+    const plan = this.plan(palette, width, view, data);
+    return { ...plan, height: plan.height ? Math.min(Math.max(plan.height, LOWEST), TALLEST) : this.height };
   }
 
   /** Draws on the screen. */
-  draw(view, data, palette) {
-    const width = this.canvas.clientWidth;
+  draw(view, data, palette, moving) {
+    const { width } = this;
     if (width === 0) return;
-    this.drawn = this.render(new CanvasPen(sized(this.canvas, width, this.height), palette), width, view, data);
+    const plan = this.plan(palette, width, view, data, { memory: this.memory, moving });
+    this.drawn = plan;
+    this.fit(plan, moving);
+    const pen = new CanvasPen(sized(this.canvas, width, this.height), palette);
+    const scrollTop = plan.height > this.height ? this.pane.scrollTop : 0;
+    pen.context.translate(0, -scrollTop);
+    plan.paint(pen);
+    pen.context.translate(0, scrollTop);
+    this.drawHidden(pen, width, plan, scrollTop);
+    if (!moving) this.tell(view, data, plan);
+  }
+
+  /** Makes room for the lanes: at rest only, or the page would jump under the pointer. */
+  fit({ height }, moving) {
+    if (height && (!moving || !this.grown)) this.grown = Math.min(Math.max(height, this.kind.height, LOWEST), this.kind.most);
+    const surplus = `${Math.max((height ?? 0) - this.height, 0)}px`;
+    const own = `${this.height}px`;
+    if (this.canvas.style.height !== own) {
+      this.canvas.style.height = this.pane.style.height = own;
+      this.grip.setAttribute('aria-valuenow', this.height);
+    }
+    if (this.lanes.style.height !== surplus) this.lanes.style.height = surplus;
+  }
+
+  /** Says how much lies below what is seen, and how to see it. */
+  drawHidden(pen, width, { height, below }, scrollTop) {
+    if (!(height > this.height)) return;
+    const part = this.height / height;
+    pen.rect(width - 4, scrollTop * part, 3, this.height * part, pen.palette.muted, 0.6);
+    const hidden = below(scrollTop + this.height);
+    if (hidden) pen.text(width - 10, this.height - 4, `${grouped(hidden)} more below: scroll here`, { anchor: 'end', size: 10, halo: true });
+  }
+
+  /** Says in words what the picture shows, and why if it is blank. */
+  tell(view, data, { range, shown }) {
     const error = this.measurements.map(m => data.error(m)).find(Boolean);
-    const counts = this.measurements.map(m => data.answers(m, view)[0]?.rows.count);
-    this.state.textContent = error ?? (counts.every(count => count === 0) ? this.nothing() : '');
+    const isHere = this.measurements.every(m => data.isFresh(m));
+    this.state.textContent = error ?? '';
     this.state.classList.toggle('is-error', Boolean(error));
-    const range = this.drawn.range ? `, values from ${this.drawn.range.map(short).join(' to ')}` : '';
-    const rows = counts[0] === undefined ? '' : `, ${counts[0]} rows`;
-    this.canvas.setAttribute('aria-label', `${this.kind.label} of ${this.title} at ${written(view)}${rows}${range}`);
+    this.blank.hidden = shown > 0 || !isHere || Boolean(error);
+    if (!this.blank.hidden) {
+      const widest = this.widest;
+      const tooWide = view.end - view.start > widest;
+      this.why.textContent = tooWide ? `shown in views of at most ${counted(widest, 'base')}` : 'nothing here';
+      this.offer.textContent = tooWide ? 'Zoom in' : 'Go to the nearest data';
+    }
+    const values = range ? `, values from ${range.map(short).join(' to ')}` : '';
+    const rows = data.answers(this.measurements[0], view)[0]?.rows.count;
+    const count = rows === undefined ? '' : `, ${counted(rows, 'row')}`;
+    this.canvas.setAttribute('aria-label', `${this.kind.label} of ${this.title} at ${written(view)}${count}${values}`);
+  }
+
+  /** The widest view that shows its rows, in bases; there is a limit for reads only. */
+  get widest() {
+    const limits = this.measurements.map(({ annotation }) => /([\d,]+) bases/.exec(annotation?.shown ?? '')?.[1]);
+    return Math.min(...limits.map(limit => (limit ? Number(limit.replaceAll(',', '')) : Infinity)));
+  }
+
+  /** Leaves a view in which the chart shows nothing for one in which it shows something. */
+  async leave() {
+    const { app: { place }, widest } = this;
+    const { start, end } = place.target;
+    if (end - start > widest) return place.zoom(widest / (end - start));
+    this.offer.disabled = true;
+    try {
+      if (!await this.app.goToNearest(this.measurements)) note(`No data of ${this.names} can be found.`);
+    } catch (error) {
+      note(error.message);
+    } finally {
+      this.offer.disabled = false;
+    }
   }
 }

@@ -39,8 +39,20 @@ export class Data {
     this.refresh();
   }
 
+  /** The rows of one measurement in a region, asked for now and not kept. */
+  async rowsOf({ datasourceId, id }, region) {
+    const data = await this.ask({ ...toWire(region), measurements: { [datasourceId]: [id] } });
+    return readPart(data?.[datasourceId] ?? {});
+  }
+
   get settled() {
     return [...this.feeds.values()].every(feed => !feed.busy && this.fresh(feed));
+  }
+
+  /** Whether all is there that the newest view shows of a measurement. */
+  isFresh({ datasourceId }) {
+    const feed = this.feeds.get(datasourceId);
+    return Boolean(feed && this.view && this.fresh(feed));
   }
 
   /** Why the rows could not be had, if so. */
@@ -140,6 +152,24 @@ export function* rowsIn(rows, start, end) {
   for (let row = firstRowAt(rows, start); row < rows.count && rows.start[row] < end; row += 1) {
     if (rows.end[row] > start) yield row;
   }
+}
+
+/** The same as a list, for pictures of many rows. */
+export function rowsOver(rows, start, end) {
+  const list = new Int32Array(rows.count);
+  let count = 0;
+  for (let row = firstRowAt(rows, start); row < rows.count && rows.start[row] < end; row += 1) {
+    if (rows.end[row] > start) list[count++] = row;
+  }
+  return list.subarray(0, count);
+}
+
+/** The first row over a place between two bases or within one; -1 if there is none. */
+export function rowAt(rows, place) {
+  for (let row = firstRowAt(rows, place); row < rows.count && rows.start[row] <= place; row += 1) {
+    if (rows.end[row] > place) return row;
+  }
+  return -1;
 }
 
 /** The row nearest to a place, within `reach` bases; -1 if there is none. */

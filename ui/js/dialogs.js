@@ -4,24 +4,31 @@ import { CHARTS, kindFor, kindNamed } from './charts/list.js';
 import { nameOf, rowsIn } from './data.js';
 import { byId, listen, make, note } from './dom.js';
 import { grouped } from './region.js';
-import { numberOr, short } from './scale.js';
+import { counted, numberOr, short } from './scale.js';
+import { hex } from './theme.js';
 
 const MOST_ROWS = 500;
 
 const option = kind => make('option', { value: kind.name }, kind.label);
 
-/** Does what a submitted dialog is for, or says why not. */
+/**
+ * Does what a submitted dialog is for and closes it; or says why that cannot be done, in the dialog,
+ * which keeps its choices. Returns what takes that sentence away.
+ */
 function submitted(form, does) {
-  listen(form, 'submit', () => {
-    try { does(); } catch (error) { note(error.message); }
+  const refusal = form.querySelector('.refusal');
+  const say = text => Object.assign(refusal, { textContent: text, hidden: text === '' });
+  listen(form, 'submit', async event => {
+    event.preventDefault();
+    try {
+      await does();
+      form.closest('dialog').close();
+    } catch (error) {
+      say(error.message);
+    }
   });
-}
-
-/** A colour as an <input type=color> wants it. */
-function hex(color) {
-  const context = document.createElement('canvas').getContext('2d');
-  context.fillStyle = color;
-  return /^#[0-9a-f]{6}$/.test(context.fillStyle) ? context.fillStyle : '#888888';
+  listen(form, 'input', () => say(''));
+  return () => say('');
 }
 
 /** Returns what opens 'Add a chart'. */
@@ -38,7 +45,7 @@ export function startAddDialog(app, colorOf) {
   const list = () => {
     const kind = kindNamed(kinds.value);
     const kept = chosen();
-    byId('add-hint').textContent = kind ? `Choose ${kind.least} or more, for one chart.` : 'Each gets a chart of its own.';
+    byId('add-hint').textContent = kind ? `Choose ${counted(kind.least, 'measurement')} or more for one chart.` : 'Each measurement gets a chart of its own.';
     const fitting = [...app.measurements.values()].filter(({ type }) => !kind || type === kind.takes);
     choices.replaceChildren(...fitting.map(one => make('label', {},
       make('input', { type: 'checkbox', value: one.id, checked: kept.includes(one) }),
@@ -48,16 +55,18 @@ export function startAddDialog(app, colorOf) {
   };
   listen(kinds, 'change', list);
   listen(filter, 'input', sift);
-  submitted(form, () => {
+  const clear = submitted(form, () => {
     const kind = kindNamed(kinds.value);
     const measurements = chosen();
+    if (measurements.length === 0) throw new Error('Choose what to draw.');
     if (kind) app.addChart(kind, measurements, { colors: measurements.map(colorOf) });
     else for (const one of measurements) app.addChart(kindFor(one), [one], { colors: [colorOf(one)] });
-    if (measurements.length) app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
+    app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
   });
   return () => {
     filter.value = '';
     choices.replaceChildren();
+    clear();
     list();
     byId('add-dialog').showModal();
   };
@@ -70,10 +79,10 @@ export function startSetDialog(app, onChange) {
   let chart = null;
 
   listen(byId('set-table'), 'click', () => { dialog.close(); showTable(app, chart); });
-  submitted(form, () => {
+  const clear = submitted(form, () => {
     const kind = kindNamed(kinds.value);
     // Another kind has another height.
-    const settings = { title: title.value.trim(), height: kind === chart.kind ? Number(height.value) : undefined };
+    const settings = { title: title.value.trim(), height: kind === chart.kind ? numberOr('default', height.value) : 'default' };
     if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: numberOr('default', yMin.value), yMax: numberOr('default', yMax.value) });
     const picked = [...byId('colors').querySelectorAll('input')].map(input => input.value);
     const colors = [...picked, ...chart.colors.slice(picked.length)];
@@ -88,7 +97,8 @@ export function startSetDialog(app, onChange) {
     Object.assign(title, { value: settings.title ?? '', placeholder: chart.names });
     kinds.replaceChildren(...CHARTS.filter(({ takes, least }) => takes === kind.takes && least <= measurements.length).map(option));
     kinds.value = kind.name;
-    height.value = chart.height;
+    clear();
+    height.value = chart.chosenHeight ?? '';
     for (const input of [yMin, yMax]) {
       input.value = numberOr('', settings[input.name]);
       input.closest('label').hidden = kind.takes !== 'feature';
@@ -119,7 +129,7 @@ function showTable(app, chart) {
       .map(({ id, name }) => [name, row => short(rows.values[id]?.[row])]),
   ];
   if (list.every(row => nameOf(rows, row) === '')) columns.shift();
-  byId('table-title').textContent = `${chart.title}: ${grouped(list.length)} rows on ${view.seq}`;
+  byId('table-title').textContent = `${chart.title}: ${counted(list.length, 'row')} on ${view.seq}`;
   byId('table').replaceChildren(
     table(columns.map(([head]) => head), list.slice(0, MOST_ROWS).map(row => columns.map(([, cell]) => cell(row)))),
     list.length > MOST_ROWS ? `The first ${MOST_ROWS} are listed.` : '');

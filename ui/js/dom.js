@@ -1,6 +1,16 @@
 // Elements, and what the page says in words. Texts from files only ever become text nodes here,
 // never markup.
 
+/** Where the endpoint serves the page: the folder above ui/, whatever address the page has. */
+const ROOT = new URL('../../', import.meta.url);
+
+/** An address of the endpoint, with what the page's own address carries behind '?', such as a token. */
+export function addressOf(path) {
+  const address = new URL(path, ROOT);
+  address.search = location.search;
+  return address;
+}
+
 export const byId = id => document.getElementById(id);
 
 /** Listens to one or more events, separated by spaces. */
@@ -30,11 +40,16 @@ export function sized(canvas, width, height) {
   return context;
 }
 
-/** A note that leaves by itself, or at a click. */
+/** Milliseconds that a note stays. */
+const STAYS = 6000;
+let leaving = null;
+
+/** A note that leaves by itself, or at a click. There is one at a time: the newest. */
 export function note(text) {
   const element = make('div', { className: 'note', onclick: () => element.remove() }, text);
-  byId('notes').append(element);
-  setTimeout(() => element.remove(), 6000);
+  byId('notes').replaceChildren(element);
+  clearTimeout(leaving);
+  leaving = setTimeout(() => element.remove(), STAYS);
 }
 
 /** Tells screen readers. */

@@ -21,8 +21,9 @@ export function startKeys(app, { openAdd, openHelp }) {
     moves[event.key](event);
   });
   for (const button of document.querySelectorAll('[data-key]')) listen(button, 'click', moves[button.dataset.key]);
-  place.follow(byId('charts'), target => target.classList.contains('track'));
-  place.follow(byId('ruler'), () => true);
+  // A trackpad's pinch comes as a wheel with Ctrl.
+  place.follow(byId('charts'), target => target.classList.contains('track'), event => event.ctrlKey || event.metaKey);
+  place.follow(byId('ruler'), () => true, () => true);
   for (const button of document.querySelectorAll('[data-close]')) listen(button, 'click', () => button.closest('dialog').close());
 }
 

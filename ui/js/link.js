@@ -4,6 +4,9 @@
 import { kindNamed, settingsOf } from './charts/list.js';
 import { written } from './region.js';
 
+/** In place of charts where there are none. */
+const NONE = 'none';
+
 /** The address part for a view and its charts. */
 export function encoded(view, charts) {
   const parts = new URLSearchParams({ at: written(view).replaceAll(',', '') });
@@ -16,17 +19,20 @@ export function encoded(view, charts) {
     };
     parts.append('chart', JSON.stringify([kind.name, measurements.map(({ id }) => id), more]));
   }
+  if (charts.length === 0) parts.append('chart', NONE);
   // Easier to read.
   return `#${parts.toString().replace(/%(3A|2C|5B|5D|7B|7D)/g, decodeURIComponent)}`;
 }
 
-/** What an address part holds; null if that is nothing. */
+/** What an address part holds: `at`, and `charts` if it has any word about charts. */
 export function decoded(hash, known) {
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
   const asked = parts.getAll('chart');
-  if (!parts.has('at') && asked.length === 0) return null;
-  const charts = asked.map(text => chartOf(text, known)).filter(Boolean);
-  return { at: parts.get('at') ?? '', charts, lost: asked.length - charts.length };
+  // An address with a place alone leaves the charts to the page.
+  const hasCharts = asked.length > 0;
+  const named = asked.filter(text => text !== NONE);
+  const charts = named.map(text => chartOf(text, known)).filter(Boolean);
+  return { at: parts.get('at') ?? '', hasCharts, charts, lost: named.length - charts.length };
 }
 
 function chartOf(text, known) {

@@ -4,7 +4,7 @@ import { act } from './actions.js';
 import { App } from './app.js';
 import { chartTypes } from './charts/list.js';
 import { copied, showAbout, startAddDialog, startSetDialog } from './dialogs.js';
-import { byId, listen, make, note, say, showGone } from './dom.js';
+import { addressOf, byId, listen, make, note, say, showGone } from './dom.js';
 import { startFinder } from './finder.js';
 import { startKeys, startMenu, startPointing } from './keys.js';
 import { decoded, encoded } from './link.js';
@@ -50,18 +50,18 @@ function rested() {
   say(`${written(target)}, ${bases(target)}`);
 }
 
-/** Shows what the address says; whether it says anything. */
+/** Shows what the address says. Returns whether it says which charts. */
 function restore() {
   const saved = decoded(location.hash, app.measurements);
-  if (!saved) return false;
   let region = null;
-  try { region = parsed(saved.at, app.sequences, app.place.target); } catch (error) { note(error.message); }
-  app.place.go(region ?? app.place.target ?? firstView());
+  try { region = saved.at && parsed(saved.at, app.sequences, app.place.target); } catch (error) { note(error.message); }
+  app.place.go(region || (app.place.target ?? firstView()));
+  if (!saved.hasCharts) return false;
   for (const chart of [...app.charts]) app.removeChart(chart);
   for (const { kind, measurements, ...options } of saved.charts) {
     app.addChart(kind, measurements, options).orphan = options.fromEndpoint;
   }
-  if (saved.lost) note('Some charts of this address are of data not served here.');
+  if (saved.lost) note('Some charts of this address show data that are not served here.');
   return true;
 }
 
@@ -84,7 +84,6 @@ async function connected() {
   }
   started = true;
   if (restore()) return shown();
-  app.place.go(firstView());
   // Not awaited: what the endpoint asks meanwhile is done first.
   app.firstCharts(info.colors).catch(error => note(error.message)).then(shown);
 }
@@ -98,11 +97,11 @@ function shown() {
 /** Asks what the protocol does not tell. */
 async function inform() {
   try {
-    info = await (await fetch(new URL(`info${location.search}`, location.href))).json();
+    info = await (await fetch(addressOf('info'))).json();
   } catch { /* What was known is kept. */ }
 }
 
-const socketUrl = new URL(`ws${location.search}`, location.href);
+const socketUrl = addressOf('ws');
 socketUrl.protocol = socketUrl.protocol.replace('http', 'ws');
 let ready = Promise.resolve();
 app.socket = new Socket(socketUrl, {

@@ -1,29 +1,40 @@
 // Two pens that draw the same picture: on a canvas for the screen, and as SVG for a file.
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
-const measure = document.createElement('canvas').getContext('2d');
 const widths = new Map();
+let measure = null;
 
 /** The width of a text in pixels. */
 export function textWidth(text, size) {
   const key = `${size} ${text}`;
   if (!widths.has(key)) {
     if (widths.size > 20_000) widths.clear();
+    measure ??= document.createElement('canvas').getContext('2d');
     measure.font = `${size}px ${FONT}`;
     widths.set(key, measure.measureText(text).width);
   }
   return widths.get(key);
 }
 
-/** Draws on a canvas. Units are CSS pixels. */
+/** From so many dots on they are squares, which cost less. */
+const MANY_DOTS = 1000;
+
+/** Draws on a canvas. Units are CSS pixels; `column` is the width of one on the screen. */
 export class CanvasPen {
   constructor(context, palette) {
-    Object.assign(this, { context, palette });
+    Object.assign(this, { context, palette, column: 1 / (globalThis.devicePixelRatio || 1) });
   }
 
   rect(x, y, width, height, fill, opacity = 1) {
     Object.assign(this.context, { fillStyle: fill, globalAlpha: opacity });
     this.context.fillRect(x, y, width, height);
+  }
+
+  /** Rectangles of a flat list of x, y, width, height. */
+  rects(flat, fill, opacity) {
+    const { context } = this;
+    Object.assign(context, { fillStyle: fill, globalAlpha: opacity });
+    for (let i = 0; i < flat.length; i += 4) context.fillRect(flat[i], flat[i + 1], flat[i + 2], flat[i + 3]);
   }
 
   /** Lines through flat lists of x and y, each list its own line. */
@@ -44,11 +55,24 @@ export class CanvasPen {
     const { context } = this;
     Object.assign(context, { fillStyle: fill, globalAlpha: opacity });
     context.beginPath();
-    for (let i = 0; i < points.length; i += 2) {
+    if (points.length > 2 * MANY_DOTS) this.squares(points, radius);
+    else for (let i = 0; i < points.length; i += 2) {
       context.moveTo(points[i] + radius, points[i + 1]);
       context.arc(points[i], points[i + 1], radius, 0, 2 * Math.PI);
     }
     context.fill();
+  }
+
+  /** Adds a square for each point, but none twice on the same half pixel. */
+  squares(points, radius) {
+    const taken = new Set();
+    for (let i = 0; i < points.length; i += 2) {
+      const [x, y] = [points[i], points[i + 1]];
+      const spot = Math.round(x * 2) * 8192 + Math.round(y * 2);
+      if (taken.has(spot)) continue;
+      taken.add(spot);
+      this.context.rect(x - radius, y - radius, 2 * radius, 2 * radius);
+    }
   }
 
   /** A text; `halo` keeps it readable over what is drawn there. */
@@ -79,10 +103,10 @@ const escaped = text => String(text)
   .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
   .replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 
-/** Draws as SVG. */
+/** Draws as SVG, each row for itself. */
 export class SvgPen {
   constructor(palette) {
-    Object.assign(this, { palette, parts: [], clips: 0 });
+    Object.assign(this, { palette, parts: [], clips: 0, column: 0 });
   }
 
   open(name, attributes) {
@@ -97,6 +121,10 @@ export class SvgPen {
 
   rect(x, y, width, height, fill, opacity = 1) {
     this.add('rect', { x, y, width, height, fill, opacity });
+  }
+
+  rects(flat, fill, opacity) {
+    for (let i = 0; i < flat.length; i += 4) this.rect(flat[i], flat[i + 1], flat[i + 2], flat[i + 3], fill, opacity);
   }
 
   path(lines, { stroke = 'none', fill = 'none', width = 1, opacity = 1 }) {

@@ -14,17 +14,19 @@ const SHARP = 2;
 export async function savePicture(app, charts, name, type) {
   const makers = { svg: svgOf, png: bitmap, pdf: pdfOf };
   if (!Object.hasOwn(makers, type)) throw new Error(`this page saves svg, png and pdf, not ${type}`);
-  const height = charts.reduce((sum, chart) => sum + TITLE + chart.height, HEAD + RULER) + 8;
-  const blob = await makers[type](Math.round(app.width), Math.round(height), (pen, width) => {
-    const { view } = app.place;
+  const { view } = app.place;
+  const width = Math.round(app.width);
+  const plans = charts.map(chart => ({ title: chart.title, ...chart.pictured(PAPER, width, view, app.data) }));
+  const height = plans.reduce((sum, plan) => sum + TITLE + plan.height, HEAD + RULER) + 8;
+  const blob = await makers[type](width, Math.round(height), pen => {
     pen.rect(0, 0, width, height, PAPER.back);
     pen.text(6, 17, written(view), { fill: PAPER.ink, size: 13 });
     pen.within(0, HEAD, width, RULER, () => drawRuler(pen, { view, width, height: RULER }));
     let top = HEAD + RULER;
-    for (const chart of charts) {
-      pen.text(6, top + 14, chart.title, { fill: PAPER.ink, size: 12 });
-      pen.within(0, top + TITLE, width, chart.height, () => chart.render(pen, width, view, app.data));
-      top += TITLE + chart.height;
+    for (const plan of plans) {
+      pen.text(6, top + 14, plan.title, { fill: PAPER.ink, size: 12 });
+      pen.within(0, top + TITLE, width, plan.height, () => plan.paint(pen));
+      top += TITLE + plan.height;
     }
   });
   const link = make('a', { href: URL.createObjectURL(blob), download: `${name}.${type}` });
@@ -34,7 +36,7 @@ export async function savePicture(app, charts, name, type) {
 
 function svgOf(width, height, draw) {
   const pen = new SvgPen(PAPER);
-  draw(pen, width);
+  draw(pen);
   return new Blob([pen.file(width, height)], { type: 'image/svg+xml' });
 }
 
@@ -42,7 +44,7 @@ function bitmap(width, height, draw, type = 'image/png') {
   const canvas = make('canvas', { width: width * SHARP, height: height * SHARP });
   const context = canvas.getContext('2d');
   context.scale(SHARP, SHARP);
-  draw(new CanvasPen(context, PAPER), width);
+  draw(new CanvasPen(context, PAPER));
   return new Promise((resolve, reject) => {
     canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('the picture is too large for this browser'))), type, 0.95);
   });

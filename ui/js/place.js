@@ -8,11 +8,11 @@ const EASE = 0.3;
 /** Milliseconds until a place is taken as settled. */
 const REST = 250;
 
-/** The place: `view` is what is drawn, `target` where it is heading. */
+/** The place: `view` is what is drawn, `target` where it is heading; `moving` until it has settled there. */
 export class Place {
   /** `onMove()` is called for each frame, `onTarget()` for each new aim, `onRest()` in the end. */
   constructor(lengthOf, { onMove, onTarget, onRest }) {
-    Object.assign(this, { lengthOf, onMove, onTarget, onRest, view: null, target: null });
+    Object.assign(this, { lengthOf, onMove, onTarget, onRest, view: null, target: null, moving: false });
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
   }
 
@@ -30,10 +30,22 @@ export class Place {
       this.frame = null;
       this.view = this.target;
     }
+    this.moving = loose || Boolean(this.frame);
     this.onMove();
     this.onTarget();
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => (loose ? this.go(this.target, { smooth: true }) : this.onRest()), REST);
+    this.resting = setTimeout(() => (loose ? this.go(this.target, { smooth: true }) : this.rest()), REST);
+  }
+
+  /** It has been left alone for a while; a movement that takes longer ends first. */
+  rest() {
+    if (this.frame) {
+      this.resting = setTimeout(() => this.rest(), REST);
+      return;
+    }
+    this.moving = false;
+    this.onMove();
+    this.onRest();
   }
 
   /** Moves by a part of the view. */
@@ -63,16 +75,20 @@ export class Place {
     this.onMove();
   }
 
-  /** Lets the pointer move the view over `element`, wherever `over(target)` holds. */
-  follow(element, over) {
+  /**
+   * Lets the pointer move the view over `element`, wherever `over(target)` holds. The wheel zooms if
+   * `zooms(event)` holds, else it scrolls the page.
+   */
+  follow(element, over, zooms) {
     const fingers = new Map();
     const partOf = x => (x - element.getBoundingClientRect().left) / element.clientWidth;
     element.addEventListener('wheel', event => {
-      if (!over(event.target)) return;
-      event.preventDefault();
       const { deltaX, deltaY } = event;
+      const along = Math.abs(deltaX) > Math.abs(deltaY) || event.shiftKey;
+      if (!over(event.target) || !(along || zooms(event))) return;
+      event.preventDefault();
       const unit = [1, 16, 400][event.deltaMode];
-      if (Math.abs(deltaX) > Math.abs(deltaY) || event.shiftKey) {
+      if (along) {
         this.pan(((deltaX || deltaY) * unit) / element.clientWidth, { loose: true });
       } else {
         const exponent = deltaY * unit * (event.ctrlKey ? 0.01 : 0.0016);

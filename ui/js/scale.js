@@ -18,20 +18,28 @@ export function ticks(low, high, count) {
   return Array.from({ length }, (_, i) => exact((first + i) * step));
 }
 
-/**
- * The range of an axis: what the user fixed, else round ends that hold zero and all values, so
- * that heights can be compared. Nulls are left out.
- */
-export function axisRange(settings, values) {
-  let [low, high] = [0, 0];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
+/** The smallest and the largest of some lists of numbers, NaN left out: [low, high]; [Infinity, -Infinity] of nothing. */
+export function extentOf(lists) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const list of lists) {
+    for (const value of list) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
   }
-  if (low === high) high = 1;
-  const step = roundStep((high - low) / 8);
-  const min = numberOr(exact(Math.floor(low / step + 1e-9) * step), settings.yMin);
-  const max = numberOr(exact(Math.ceil(high / step - 1e-9) * step), settings.yMax);
+  return [low, high];
+}
+
+/**
+ * The range of an axis that shows values from `low` to `high`: what the user fixed, else from zero
+ * to the next of 1, 2, 5 times a power of ten, downward too if there are negative values. It
+ * depends on nothing but these values. Null if there are none: no axis is invented.
+ */
+export function axisRange(settings, [low, high]) {
+  if (!(low <= high)) return null;
+  const bound = value => (value === 0 ? 0 : Math.sign(value) * exact(roundStep(Math.abs(value))));
+  const min = numberOr(bound(Math.min(low, 0)), settings.yMin);
+  const max = numberOr(bound(Math.max(high, 0)), settings.yMax);
   return min < max ? [min, max] : [min, min + 1];
 }
 
@@ -55,3 +63,6 @@ export function position(place, step) {
   const [whole, part] = (place / 10 ** power).toFixed(decimals).split('.');
   return grouped(whole) + (part ? `.${part}` : '') + name;
 }
+
+/** A number of things in words: 1 chart, 2 charts, 1,234 rows. */
+export const counted = (count, word) => `${grouped(count)} ${word}${count === 1 ? '' : 's'}`;

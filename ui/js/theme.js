@@ -15,6 +15,17 @@ export function screenPalette() {
   return { ...Object.fromEntries(colors), dark: root.dataset.theme === 'dark' };
 }
 
+let canvas = null;
+
+/** A colour in any of CSS' forms as #1f77b4; grey if it is none. */
+export function hex(color) {
+  if (/^#[0-9a-f]{6}$/.test(color)) return color;
+  canvas ??= document.createElement('canvas').getContext('2d');
+  canvas.fillStyle = '#888888';
+  canvas.fillStyle = color;
+  return canvas.fillStyle.startsWith('#') ? canvas.fillStyle : '#888888';
+}
+
 /** Red, green and blue, 0 to 255, of a colour like #1f77b4. */
 const levelsOf = color => (/^#(..)(..)(..)$/.exec(color) ?? []).slice(1).map(level => parseInt(level, 16));
 const lightness = ([red, green, blue]) => red * 0.3 + green * 0.59 + blue * 0.11;
@@ -26,6 +37,13 @@ export function visible(color, palette) {
   if (!palette.dark || !(light < 110)) return color;
   const part = (110 - light) / (255 - light);
   return `#${levels.map(level => Math.round(level + (255 - level) * part).toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** A colour of that strength on a ground: between the two. Colours that are not like #1f77b4 stay as they are. */
+export function mixed(color, ground, strength) {
+  const [over, under] = [levelsOf(color), levelsOf(ground)];
+  if (over.length === 0 || under.length === 0) return color;
+  return `#${over.map((level, i) => Math.round(under[i] + (level - under[i]) * strength).toString(16).padStart(2, '0')).join('')}`;
 }
 
 /** Black or white, whichever is read better on a colour. */

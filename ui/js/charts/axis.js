@@ -1,6 +1,6 @@
 // Places and values to pixels; the ruler, grids and axes.
 
-import { position, roundStep, short, ticks } from '../scale.js';
+import { axisRange, position, roundStep, short, ticks } from '../scale.js';
 
 /** Room above and below the values of a chart, in pixels. */
 export const PAD = { top: 8, bottom: 5 };
@@ -14,18 +14,30 @@ export function across({ view, width }) {
 /** From pixels to places. */
 export const placeAt = ({ view, width }, x) => view.start + (x / width) * (view.end - view.start);
 
+/**
+ * The range of a chart's axis, remembered under `key`. At rest it fits what is in view. While the
+ * view moves it only widens, so that the lines do not jump; then it depends on where it was.
+ */
+export function axisOf({ settings, memory, moving }, [low, high], key = 'range') {
+  const fits = axisRange(settings, [low, high]);
+  const held = moving && memory[key];
+  if (!moving) memory[key] = fits;
+  return held && fits ? [Math.min(held[0], fits[0]), Math.max(held[1], fits[1])] : fits;
+}
+
 function upward([low, high], height, { top, bottom } = PAD) {
   const scale = (height - top - bottom) / (high - low);
   return value => height - bottom - (value - low) * scale;
 }
 
-/** Faint lines at round values. Returns [x, y]: places and values to pixels. */
-export function trackAxes(pen, frame, range) {
-  const { width, height } = frame;
+/** From values to pixels of a track. */
+export const upTrack = ({ height }, range) => upward(range, height);
+
+/** Faint lines at round values. */
+export function drawLevels(pen, { width, height }, range) {
   const y = upward(range, height);
   const levels = ticks(...range, height / 40).map(value => Math.round(y(value)) + 0.5);
   pen.path(levels.map(level => [0, level, width, level]), { stroke: pen.palette.grid });
-  return [across(frame), y];
 }
 
 /** The round values themselves, over the picture's left edge. */
@@ -36,10 +48,17 @@ export function valueLabels(pen, { height }, range) {
   }
 }
 
-/** A frame of two axes with their names, or with names along x. Returns [x, y]: values to pixels. */
+/**
+ * A frame of two axes with their names, or with names along x. Returns [x, y]: values to pixels.
+ * Without a range there is nothing to place, and the axis has no numbers.
+ */
 export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName]) {
   const [left, right, top, bottom] = [48, width - 12, 20, 34];
   const low = height - bottom;
+  if (!xRange || !yRange) {
+    pen.path([[left, top, left, low, right, low]], { stroke: pen.palette.line });
+    return [() => NaN, () => NaN];
+  }
   const y = upward(yRange, height, { top, bottom });
   const x = value => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (right - left);
   const named = Array.isArray(xName);

@@ -1,7 +1,8 @@
 // Intervals in lanes: blocks, and genes with their exons.
 
 import { across } from './axis.js';
-import { nameOf, regionOf, rowsIn } from '../data.js';
+import { heldLanes, pack, rememberLanes } from './lanes.js';
+import { nameOf, rowsIn } from '../data.js';
 import { textWidth } from '../pen.js';
 import { written } from '../region.js';
 import { contrast } from '../theme.js';
@@ -11,149 +12,199 @@ const TOP = 4;
 const [TALLEST, FLATTEST, NAMED, BARE] = [16, 4, 27, 12];
 const SIZE = 11;
 
-/** Blocks of one or more measurements. */
-export function drawBlocks(pen, frame) {
-  const { height, width } = frame;
+/** Plans blocks of one or more measurements: as thick as they fit the room, and no thinner than can be seen. */
+export function planBlocks(frame) {
+  const { room, width, memory } = frame;
   const list = features(frame);
-  const count = pack(list, frame.memory.bare, block => block.x0, block => block.x1, 0);
-  const step = Math.max(FLATTEST, Math.min(TALLEST, Math.floor((height - 2 * TOP) / Math.max(count, 1))));
-  const shown = Math.max(1, Math.floor((height - 2 * TOP) / step));
+  const count = pack(list, block => block.x0, block => block.x1, 0, heldLanes(memory, frame, 'bare'));
+  rememberLanes(memory, frame, 'bare', list);
+  const step = Math.max(FLATTEST, Math.min(TALLEST, Math.floor((room - 2 * TOP) / Math.max(count, 1))));
   const thick = Math.max(step - 3, 3);
   const top = lane => TOP + lane * step;
-  for (const { lane, x0, x1, name, color } of list) {
-    if (lane >= shown) continue;
-    const [from, to] = [Math.max(x0, -1), Math.min(x1, width + 1)];
-    pen.rect(from, top(lane), Math.max(to - from, 1), thick, color, 0.85);
-    const room = to - from - 8;
-    if (name && thick >= 11 && room > 16 && textWidth(name, 10) <= room) {
-      pen.text(from + 4, top(lane) + thick - 3, name, { size: 10, fill: contrast(color) });
+  const paint = pen => {
+    const boxes = new Map();
+    for (const { lane, x0, x1, color } of list) {
+      const [from, to] = [Math.max(x0, -1), Math.min(x1, width + 1)];
+      if (!boxes.has(color)) boxes.set(color, []);
+      boxes.get(color).push(from, top(lane), Math.max(to - from, 1), thick);
     }
-  }
-  drawHidden(pen, frame, count - shown);
-  return reader(frame, list, lane => [top(lane), top(lane) + thick]);
+    for (const [color, flat] of boxes) pen.rects(flat, color, 0.85);
+    if (thick < 11) return;
+    const inks = new Map([...boxes.keys()].map(color => [color, contrast(color)]));
+    for (const { lane, x0, x1, name, color } of list) {
+      const from = Math.max(x0, -1);
+      const space = Math.min(x1, width + 1) - from - 8;
+      if (space > 16 && name && textWidth(name, 10) <= space) pen.text(from + 4, top(lane) + thick - 3, name, { size: 10, fill: inks.get(color) });
+    }
+  };
+  return plan(frame, list, count, step, paint, lane => [top(lane), top(lane) + thick]);
 }
 
-/** Genes of one or more measurements. */
-export function drawGenes(pen, frame) {
-  const { height, memory } = frame;
+/** Plans genes of one or more measurements: with names where these need no more than twice the room. */
+export function planGenes(frame) {
+  const { room, memory } = frame;
   const list = features(frame);
   for (const gene of list) {
-    gene.label = `${gene.name}${{ '+': ' →', '-': ' ←' }[gene.strand] ?? ''}`;
+    gene.label ??= `${gene.name}${{ '+': ' →', '-': ' ←' }[gene.strand] ?? ''}`;
     // The name stands over the visible part.
     gene.labelX = Math.max(gene.x0, 2);
-    gene.labelEnd = gene.labelX + textWidth(gene.label, SIZE) + 5;
+    gene.labelWidth ??= textWidth(gene.label, SIZE);
+    gene.labelEnd = gene.labelX + gene.labelWidth + 5;
   }
-  let count = pack(list, memory.named, gene => Math.min(gene.x0, gene.labelX), gene => Math.max(gene.x1, gene.labelEnd));
-  // Names are worth some hidden lanes, but not most of them.
-  const named = count * NAMED <= 2 * height;
-  if (!named) count = pack(list, memory.bare, gene => gene.x0, gene => gene.x1);
+  const lanes = (name, from, to) => {
+    const count = pack(list, from, to, 3, heldLanes(memory, frame, name));
+    rememberLanes(memory, frame, name, list);
+    return count;
+  };
+  let count = lanes('named', gene => Math.min(gene.x0, gene.labelX), gene => Math.max(gene.x1, gene.labelEnd));
+  const named = count * NAMED <= 2 * room;
+  if (!named) count = lanes('bare', gene => gene.x0, gene => gene.x1);
   const step = named ? NAMED : BARE;
-  const shown = Math.max(1, Math.floor((height - TOP) / step));
   const middle = lane => TOP + lane * step + (named ? 19 : 6);
-  for (const gene of list) if (gene.lane < shown) drawGene(pen, frame, gene, middle(gene.lane), named);
-  drawHidden(pen, frame, count - shown);
-  return reader(frame, list, lane => [middle(lane) - (named ? 18 : 5), middle(lane) + (named ? 6 : 5)]);
-}
-
-/** A line whose arrows show the strand, exons as boxes on it, the name above. */
-function drawGene(pen, frame, gene, y, named) {
-  const { color, strand } = gene;
-  const x = across(frame);
-  const edge = frame.width + 2;
-  const [x0, x1] = [Math.max(gene.x0, -2), Math.min(gene.x1, edge)];
-  const line = Math.round(y) + 0.5;
-  const lines = [[x0, line, x1, line]];
-  const tip = { '+': 3, '-': -3 }[strand];
-  // Anchored at the gene, so that they move with it.
-  let at = gene.x0 + 8 + Math.max(0, Math.ceil((x0 - gene.x0 - 8) / 14)) * 14;
-  for (; tip && at < x1 - 4; at += 14) lines.push([at - tip, line - 3, at, line, at - tip, line + 3]);
-  pen.path(lines, { stroke: color, opacity: 0.7 });
-  const tall = named ? 10 : 8;
-  let drawn = -Infinity;
-  for (const [start, end] of exonsOf(gene)) {
-    const from = Math.max(x(start), -2);
-    const to = Math.max(Math.min(x(end), edge), from + 1);
-    // From afar many exons lie in one pixel.
-    if (to < drawn + 0.5 || from > edge || x(end) < -2) continue;
-    pen.rect(from, y - tall / 2, to - from, tall, color);
-    drawn = to;
-  }
-  if (named) pen.text(gene.labelX, y - 8, gene.label, { size: SIZE, fill: pen.palette.ink, halo: true });
-}
-
-/** The exons as [start, end), 0-based; the whole gene if it has none. Read once an answer. */
-function exonsOf({ rows, row, start, end }) {
-  rows.exons ??= [];
-  if (!rows.exons[row]) {
-    const places = column => String(rows.metadata[column]?.[row] ?? '').split(',').filter(Boolean).map(Number);
-    const ends = places('exon_ends');
-    const list = places('exon_starts').map((from, i) => [from - 1, ends[i]]).filter(([from, to]) => from < to);
-    rows.exons[row] = list.length ? list : [[start, end]];
-  }
-  return rows.exons[row];
-}
-
-/** The features in view with their pixels, sorted by start: each once, though answers overlap. */
-function features(frame) {
-  const x = across(frame);
-  const found = new Map();
-  for (const { measurement, color, pieces } of frame.series) {
-    for (const { start, end, rows } of pieces) {
-      const times = new Map();
-      for (const row of rowsIn(rows, start, end)) {
-        const region = regionOf(frame.view.seq, rows, row);
-        const name = nameOf(rows, row);
-        const twins = [measurement.id, region.start, region.end, name].join(' ');
-        // The same feature twice in one answer is drawn twice.
-        times.set(twins, (times.get(twins) ?? 0) + 1);
-        const key = `${twins} ${times.get(twins)}`;
-        if (found.has(key)) continue;
-        const x0 = x(region.start);
-        found.set(key, { ...region, key, name, rows, row, color, strand: rows.strand(row), x0, x1: Math.max(x(region.end), x0 + 1) });
-      }
-    }
-  }
-  return [...found.values()].sort((a, b) => a.start - b.start || b.end - a.end);
+  const paint = pen => paintGenes(pen, frame, list, middle, named);
+  return plan(frame, list, count, step, paint, lane => [middle(lane) - (named ? 18 : 5), middle(lane) + (named ? 6 : 5)]);
 }
 
 /**
- * Gives each feature the first lane that is free at `from(feature)`, or the one that `memory` has,
- * so that moving does not shuffle them. Returns the number of lanes.
+ * A planned picture of lanes: its height with all of them, how many features it shows, how many of
+ * these lie below a place, painting, and reading.
  */
-function pack(list, memory, from, to, gap = 3) {
-  const ends = [];
-  const free = (lane, feature) => (ends[lane] ?? -Infinity) + gap <= from(feature);
-  const had = list.map(({ key }) => memory.get(key) ?? 0);
-  memory.clear();
-  list.forEach((feature, i) => {
-    let lane = had[i] <= ends.length && free(had[i], feature) ? had[i] : 0;
-    while (!free(lane, feature)) lane += 1;
-    ends[lane] = to(feature);
-    feature.lane = lane;
-    memory.set(feature.key, lane);
-  });
-  return ends.length;
+function plan(frame, list, count, step, paint, edges) {
+  const below = bottom => list.reduce((hidden, { lane }) => hidden + (edges(lane)[0] >= bottom), 0);
+  return { height: count * step + 2 * TOP, shown: list.length, below, paint, at: reader(frame, list, edges) };
 }
 
-/** Says how many lanes did not fit, and how to see them. */
-function drawHidden(pen, { width, height }, hidden) {
-  if (hidden > 0) pen.text(width - 4, height - 4, `${hidden} more below: make the chart taller`, { anchor: 'end', size: 10, halo: true });
+/** Lines whose arrows show the strand, exons as boxes on them, names above. */
+function paintGenes(pen, frame, list, middle, named) {
+  const x = across(frame);
+  const edge = frame.width + 2;
+  const tall = named ? 10 : 8;
+  const byColor = new Map();
+  for (const gene of list) {
+    if (!byColor.has(gene.color)) byColor.set(gene.color, { lines: [], boxes: [] });
+    const { lines, boxes } = byColor.get(gene.color);
+    const y = middle(gene.lane);
+    const [x0, x1] = [Math.max(gene.x0, -2), Math.min(gene.x1, edge)];
+    const line = Math.round(y) + 0.5;
+    lines.push([x0, line, x1, line]);
+    const tip = { '+': 3, '-': -3 }[gene.strand];
+    // Anchored at the gene, so that they move with it.
+    let at = gene.x0 + 8 + Math.max(0, Math.ceil((x0 - gene.x0 - 8) / 14)) * 14;
+    for (; tip && at < x1 - 4; at += 14) lines.push([at - tip, line - 3, at, line, at - tip, line + 3]);
+    let drawn = -Infinity;
+    const exons = exonsOf(gene);
+    for (let i = 0; i < exons.length; i += 2) {
+      const [left, right] = [x(exons[i]), x(exons[i + 1])];
+      const from = Math.max(left, -2);
+      const to = Math.max(Math.min(right, edge), from + 1);
+      // From afar many exons lie in one pixel.
+      if (to < drawn + 0.5 || from > edge || right < -2) continue;
+      boxes.push(from, y - tall / 2, to - from, tall);
+      drawn = to;
+    }
+  }
+  for (const [color, { lines, boxes }] of byColor) {
+    pen.path(lines, { stroke: color, opacity: 0.7 });
+    pen.rects(boxes, color, 1);
+  }
+  if (!named) return;
+  const { ink } = pen.palette;
+  for (const { labelX, lane, label } of list) pen.text(labelX, middle(lane) - 8, label, { size: SIZE, fill: ink });
+}
+
+/** The exons as start, end, start, end ..., 0-based; the whole gene if it has none. Read once an answer. */
+function exonsOf(gene) {
+  if (!gene.exons) {
+    const { rows, row, start, end } = gene;
+    const places = column => String(rows.metadata[column]?.[row] ?? '').split(',').filter(Boolean).map(Number);
+    const ends = places('exon_ends');
+    const list = places('exon_starts').flatMap((from, i) => (from - 1 < ends[i] ? [from - 1, ends[i]] : []));
+    gene.exons = list.length ? list : [start, end];
+  }
+  return gene.exons;
+}
+
+/**
+ * The features in view with their pixels, sorted by start: each once, though answers overlap. What
+ * does not change while the view moves is kept with the rows.
+ */
+function features({ view, width, series, memory }) {
+  const x = across({ view, width });
+  memory.features ??= new WeakMap();
+  const list = [];
+  for (const { measurement, color, pieces } of series) {
+    // Features that reach over the border of two pieces may be in both.
+    const found = new Set();
+    for (const { start, end, rows } of pieces) {
+      if (!memory.features.has(rows)) memory.features.set(rows, []);
+      const made = memory.features.get(rows);
+      const times = new Map();
+      for (const row of rowsIn(rows, start, end)) {
+        const one = made[row] ??= new Feature(rows, row, measurement.id);
+        const crosses = (one.start < start && start > view.start) || (one.end > end && end < view.end);
+        if (crosses) {
+          // The same feature twice in one answer is drawn twice.
+          times.set(one.twins, (times.get(one.twins) ?? 0) + 1);
+          const key = `${one.twins} ${times.get(one.twins)}`;
+          if (found.has(key)) continue;
+          found.add(key);
+        }
+        one.color = color;
+        one.x0 = x(one.start);
+        one.x1 = Math.max(x(one.end), one.x0 + 1);
+        list.push(one);
+      }
+    }
+  }
+  return list.sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+/** A row as it is drawn. */
+class Feature {
+  constructor(rows, row, id) {
+    this.rows = rows;
+    this.row = row;
+    this.id = id;
+    this.start = rows.start[row];
+    this.end = rows.end[row];
+    this.name = nameOf(rows, row);
+    this.strand = rows.strand(row);
+    this.color = '';
+    this.lane = this.x0 = this.x1 = 0;
+  }
+
+  /** The same in each answer that has the row. */
+  get twins() {
+    return `${this.id} ${this.start} ${this.end} ${this.name}`;
+  }
+
+  /** By which a lane is held; twins follow each other among the rows. */
+  get key() {
+    if (!this.known) {
+      const { rows, row } = this;
+      let before = row;
+      while (before > 0 && rows.start[before - 1] === this.start && rows.end[before - 1] === this.end) before -= 1;
+      this.known = `${this.twins} ${row - before}`;
+    }
+    return this.known;
+  }
 }
 
 /** Reads the feature under the pointer; `edges(lane)` is [top, bottom]. */
 function reader({ view: { seq } }, list, edges) {
-  return { at: ([px, py]) => {
+  return ([px, py]) => {
     const found = list.findLast(({ x0, x1, lane }) => {
       const [top, bottom] = edges(lane);
       return x0 - 2 <= px && px <= x1 + 2 && top <= py && py <= bottom;
     });
     if (!found) return null;
-    const { rows, row, strand, name } = found;
-    const lines = [name, `${written(found)}${/[+-]/.test(strand) ? ` (${strand})` : ''}`];
+    const { rows, row, strand, name, start, end } = found;
+    const region = { seq, start, end };
+    const lines = [name, `${written(region)}${/[+-]/.test(strand) ? ` (${strand})` : ''}`];
     for (const [column, entries] of Object.entries({ ...rows.metadata, ...rows.values })) {
       const entry = String(entries?.[row] ?? '');
       if (entry !== '' && entry !== name && !column.startsWith('exon_')) lines.push(`${column}: ${entry.slice(0, 120)}`);
     }
-    return { region: found, lines: lines.filter(Boolean) };
-  } };
+    return { region, lines: lines.filter(Boolean) };
+  };
 }

@@ -1,76 +1,158 @@
 // Values as lines, side by side or stacked. A row is a step; without one, or a value,
 // there is no line.
 
-import { placeAt, trackAxes, valueLabels } from './axis.js';
-import { axisRange, short } from '../scale.js';
-import { nearest, regionOf, rowsIn } from '../data.js';
+import { across, axisOf, drawLevels, placeAt, upTrack, valueLabels } from './axis.js';
+import { extentOf, short } from '../scale.js';
+import { nearest, regionOf, rowAt, rowsOver } from '../data.js';
 import { written } from '../region.js';
 
 /** What is narrower is drawn as a dot, else it could not be seen. */
 const VISIBLE = 2;
 
-/** Lines along the sequence, on each other or each for itself. */
-export function drawLines(pen, frame) {
-  const { series, height, settings, kind: { stacked } } = frame;
+/** Plans lines along the sequence, on each other or each for itself. */
+export function planLines(frame) {
+  const { series, height, kind: { stacked } } = frame;
   // What is stacked has the rows of the first.
   const stacks = (stacked ? [series] : series.map(one => [one])).flatMap(group => group[0].pieces.map(piece => pile(group, piece)));
-  const range = axisRange(settings, stacks.flatMap(({ layers }) => layers.flatMap(({ bottoms, tops }) => [...bottoms, ...tops])));
-  const [x, y] = trackAxes(pen, frame, range);
-  const inRange = value => Math.min(Math.max(value, range[0]), range[1]);
-  for (const { rows, list, layers, start, end } of stacks) {
-    const spots = list.map(row => [x(rows.start[row]), x(rows.end[row]), rows.end[row - 1] === rows.start[row]]);
-    pen.within(x(start), 0, x(end) - x(start), height, () => {
-      for (const { one, bottoms, tops } of layers) drawLayer(pen, runs(spots, bottoms.map(inRange), tops, y), one.color, stacked);
-    });
-  }
-  valueLabels(pen, frame, range);
-  return { range, at: ([px]) => readAt(frame, series, px) };
+  const range = axisOf(frame, extentOf(stacks.flatMap(({ layers }) => layers.flatMap(({ bottoms, tops }) => [bottoms, tops]))));
+  const shown = stacks.reduce((count, { layers }) => count + layers.reduce((sum, { tops }) => sum + valuesIn(tops), 0), 0);
+  const paint = pen => {
+    if (!range) return;
+    drawLevels(pen, frame, range);
+    const [x, y] = [across(frame), upTrack(frame, range)];
+    for (const stack of stacks) {
+      const from = x(stack.start);
+      pen.within(from, 0, x(stack.end) - from, height, () => {
+        for (const layer of stack.layers) drawLayer(pen, runs(stack, layer, x, y, range, pen.column), layer.one.color, stacked);
+      });
+    }
+    valueLabels(pen, frame, range);
+  };
+  return { range, shown, paint, at: ([px]) => readAt(frame, series, px) };
 }
+
+/** How many values of a list there are. */
+export const valuesIn = list => list.reduce((count, value) => count + (value === value), 0);
 
 /**
  * The rows of a piece in its region and, for each of `group`, the lower and upper value of its
- * layer there: the positive are piled upward and the negative downward.
+ * layer there, NaN without a value: the positive are piled upward and the negative downward.
  */
 export function pile(group, piece) {
-  const list = [...rowsIn(piece.rows, piece.start, piece.end)];
-  const [above, below] = [list.map(() => 0), list.map(() => 0)];
+  const list = rowsOver(piece.rows, piece.start, piece.end);
+  const [above, below] = [new Float64Array(list.length), new Float64Array(list.length)];
   const layers = group.map(one => {
     const value = matched(one, piece.rows);
-    const [bottoms, tops] = [[], []];
-    list.forEach((row, i) => {
-      const here = value(row);
+    const [bottoms, tops] = [new Float64Array(list.length), new Float64Array(list.length)];
+    for (let i = 0; i < list.length; i += 1) {
+      const here = value(list[i]);
       const ends = here < 0 ? below : above;
-      bottoms.push(ends[i]);
-      ends[i] += here;
-      tops.push(here === null ? null : ends[i]);
-    });
+      bottoms[i] = ends[i];
+      tops[i] = here === null ? NaN : (ends[i] += here);
+    }
     return { one, bottoms, tops };
   });
   return { ...piece, list, layers };
 }
 
-/** Rows that touch and have values, as flat lists x0, y, x1, y ...: `line` above, `back` below. */
-function runs(spots, bottoms, tops, y) {
+/**
+ * Rows that touch and have values, each such run as flat lists x0, y, x1, y ...: `line` above,
+ * `back` below. Rows narrower than a `column` of pixels are drawn together, by the first, lowest,
+ * highest and last of their values there: the same is seen of them, with fewer points.
+ */
+export function runs({ rows, list }, { bottoms, tops }, x, y, [low, high], column) {
   const all = [];
   let run = null;
-  spots.forEach(([x0, x1, touches], i) => {
-    if (tops[i] === null) { run = null; return; }
-    if (!run || !touches) all.push(run = { line: [], back: [] });
-    const [low, high] = [y(bottoms[i]), y(tops[i])];
-    run.line.push(x0, high, x1, high);
-    // Reversed in the end, hence y before x.
-    run.back.push(low, x0, low, x1);
-  });
+  let end = NaN;
+  for (let i = 0; i < list.length; i += 1) {
+    const top = tops[i];
+    if (top !== top) {
+      run = null;
+      continue;
+    }
+    const row = list[i];
+    const [x0, x1] = [x(rows.start[row]), x(rows.end[row])];
+    const bottom = y(Math.min(Math.max(bottoms[i], low), high));
+    if (!run || rows.start[row] !== end) all.push(run = new Run());
+    if (x1 - x0 >= column) run.step(x0, x1, y(top), bottom);
+    else run.narrow(x0, x1, y(top), bottom, column);
+    end = rows.end[row];
+  }
+  for (const one of all) one.close();
   return all;
+}
+
+/** Steps that touch each other. */
+class Run {
+  constructor() {
+    this.line = [];
+    this.back = [];
+    this.at = -Infinity;
+  }
+
+  step(x0, x1, top, bottom) {
+    this.close();
+    this.line.push(x0, top, x1, top);
+    this.under(x0, bottom);
+    this.under(x1, bottom);
+  }
+
+  /** A step that shares its column of pixels with others. */
+  narrow(x0, x1, top, bottom, column) {
+    const at = Math.floor((x0 + x1) / 2 / column);
+    if (at !== this.at) {
+      this.close();
+      this.at = at;
+      this.x0 = x0;
+      this.first = this.highest = this.lowest = top;
+      this.bottom = bottom;
+    }
+    this.x1 = x1;
+    this.last = top;
+    if (top < this.highest) this.highest = top;
+    if (top > this.lowest) this.lowest = top;
+  }
+
+  /** Adds what is collected of a column. */
+  close() {
+    if (this.at === -Infinity) return;
+    const { x0, x1, first, last, highest, lowest, bottom, line } = this;
+    const middle = (x0 + x1) / 2;
+    line.push(x0, first);
+    if (highest !== lowest) line.push(middle, first < last ? highest : lowest, middle, first < last ? lowest : highest);
+    line.push(x1, last);
+    this.under(x0, bottom);
+    this.under(x1, bottom);
+    this.at = -Infinity;
+  }
+
+  /** A level ground needs its ends only. */
+  under(x, y) {
+    const { back } = this;
+    const size = back.length;
+    if (size >= 4 && back[size - 1] === y && back[size - 3] === y) back[size - 2] = x;
+    else back.push(x, y);
+  }
+
+  /** The area between line and ground. */
+  get area() {
+    const area = this.line.slice();
+    for (let i = this.back.length - 2; i >= 0; i -= 2) area.push(this.back[i], this.back[i + 1]);
+    return area;
+  }
 }
 
 /** Draws runs as lines over an area, and those too narrow to be seen as dots. */
 function drawLayer(pen, all, color, stacked) {
-  const isWide = ({ line }) => stacked || line.at(-2) - line[0] >= VISIBLE;
-  const wide = all.filter(isWide);
-  const dots = all.filter(run => !isWide(run)).flatMap(({ line }) => [(line[0] + line.at(-2)) / 2, line[1]]);
-  pen.path(wide.map(({ line, back }) => [...line, ...back.reverse()]), { fill: color, opacity: stacked ? 0.8 : 0.16 });
-  pen.path(wide.map(({ line }) => line), { stroke: color, width: stacked ? 1 : 1.5 });
+  const wide = [];
+  const dots = [];
+  for (const run of all) {
+    const { line } = run;
+    if (stacked || line.at(-2) - line[0] >= VISIBLE) wide.push(run);
+    else dots.push((line[0] + line.at(-2)) / 2, line[1]);
+  }
+  pen.path(wide.map(run => run.area), { fill: color, opacity: stacked ? 0.8 : 0.16 });
+  pen.path(wide.map(run => run.line), { stroke: color, width: stacked ? 1 : 1.5 });
   pen.dots(dots, dots.length > 3000 ? 1.2 : 1.8, color, 0.75);
 }
 
@@ -78,14 +160,17 @@ function drawLayer(pen, all, color, stacked) {
  * The value that a series has at the rows of `rows`: of the same row if the series shares them,
  * else of its row over the middle. Null where there is none.
  */
-export function matched({ measurement, pieces, newest }, rows) {
+export function matched({ measurement: { id }, pieces, newest }, rows) {
   const own = [...pieces.map(piece => piece.rows), newest];
-  const value = (from, row) => from.values[measurement.id]?.[row] ?? null;
-  if (own.includes(rows)) return row => value(rows, row);
+  if (own.includes(rows)) {
+    const values = rows.values[id] ?? [];
+    return row => values[row] ?? null;
+  }
   return row => {
     const middle = (rows.start[row] + rows.end[row]) / 2;
     for (const other of own) {
-      for (const found of rowsIn(other, middle, middle + 1e-6)) return value(other, found);
+      const found = rowAt(other, middle);
+      if (found >= 0) return other.values[id]?.[found] ?? null;
     }
     return null;
   };

@@ -1,22 +1,26 @@
-// Every kind of chart. A new one costs its drawing function and an entry here.
+// Every kind of chart. A new one costs the function that plans its picture and an entry here.
 
-import { drawBlocks, drawGenes } from './features.js';
-import { drawLines } from './lines.js';
-import { drawHeatmap, drawLinePlot, drawScatter } from './plots.js';
+import { planBlocks, planGenes } from './features.js';
+import { planLines } from './lines.js';
+import { planHeatmap, planLinePlot, planScatter } from './plots.js';
 
 /**
  * `name` is the protocol's, after `epiviz.plugins.charts.`; `takes` the kind of measurement;
  * `least` how many of them; `plot` whether its x axis is something else than the sequence.
+ * `height` is in pixels; with `most`, a chart grows from there with its lanes up to `most`.
+ *
+ * `plan(frame)` returns what the picture will be: `height` of all its lanes if it has lanes, axis
+ * `range`, how much is `shown`, `paint(pen)`, and `at([x, y])`, which reads what is there.
  */
 export const CHARTS = [
-  { name: 'GenesTrack', label: 'Genes', takes: 'range', height: 172, draw: drawGenes },
-  { name: 'BlocksTrack', label: 'Blocks', takes: 'range', height: 70, draw: drawBlocks },
-  { name: 'LineTrack', label: 'Lines', height: 110, draw: drawLines },
-  { name: 'StackedLineTrack', label: 'Stacked lines', height: 130, stacked: true, draw: drawLines },
-  { name: 'HeatmapPlot', label: 'Heat map', height: 120, draw: drawHeatmap },
-  { name: 'ScatterPlot', label: 'Scatter plot', height: 320, least: 2, plot: true, draw: drawScatter },
-  { name: 'LinePlot', label: 'Line plot', height: 260, least: 2, plot: true, draw: drawLinePlot },
-  { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, least: 2, plot: true, stacked: true, draw: drawLinePlot },
+  { name: 'GenesTrack', label: 'Genes', takes: 'range', height: 60, most: 320, plan: planGenes },
+  { name: 'BlocksTrack', label: 'Blocks', takes: 'range', height: 40, most: 240, plan: planBlocks },
+  { name: 'LineTrack', label: 'Lines', height: 90, plan: planLines },
+  { name: 'StackedLineTrack', label: 'Stacked lines', height: 110, stacked: true, plan: planLines },
+  { name: 'HeatmapPlot', label: 'Heat map', height: 120, plan: planHeatmap },
+  { name: 'ScatterPlot', label: 'Scatter plot', height: 320, least: 2, plot: true, plan: planScatter },
+  { name: 'LinePlot', label: 'Line plot', height: 260, least: 2, plot: true, plan: planLinePlot },
+  { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, least: 2, plot: true, stacked: true, plan: planLinePlot },
 ].map(kind => ({ takes: 'feature', least: 1, plot: false, stacked: false, ...kind }));
 
 const MODULE = 'epiviz.plugins.charts.';
@@ -34,10 +38,10 @@ export function kindFor({ defaultChartType, type }) {
 }
 
 /** The settings of a kind, as the protocol tells them. */
-export function settingsOf({ height, takes }) {
+export function settingsOf({ height, most, takes }) {
   const setting = (id, type, defaultValue, label) => ({ id, type, defaultValue, label, possibleValues: null });
   const values = [setting('yMin', 'number', 'default', 'Min Y'), setting('yMax', 'number', 'default', 'Max Y')];
-  return [setting('title', 'string', '', 'Title'), setting('height', 'number', height, 'Height'), ...(takes === 'feature' ? values : [])];
+  return [setting('title', 'string', '', 'Title'), setting('height', 'number', most ? 'default' : height, 'Height'), ...(takes === 'feature' ? values : [])];
 }
 
 /** Tableau's ten colours, as EpiViz has them. */

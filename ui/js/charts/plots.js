@@ -1,78 +1,120 @@
 // Measurements compared: a heat map or line plot of many, a scatter plot of two.
 
-import { across, plotAxes } from './axis.js';
-import { matched, pile, readAt, readRow } from './lines.js';
-import { rowsIn } from '../data.js';
-import { axisRange, short } from '../scale.js';
+import { across, axisOf, plotAxes } from './axis.js';
+import { matched, pile, readAt, readRow, valuesIn } from './lines.js';
+import { rowsOver } from '../data.js';
+import { extentOf, short } from '../scale.js';
+import { mixed } from '../theme.js';
 
 const [TOP, BOTTOM, STEPS] = [4, 18, 24];
+/** Strengths of a heat map's colour that are told apart. */
+const SHADES = 64;
 
 /**
- * Measurements one under another, values as strength of one colour, each row where it lies on the
- * sequence. Where there is no value the ground shows.
+ * Plans measurements one under another, values as strength of one colour, each row where it lies on
+ * the sequence; where rows share a pixel, the highest value. Without a value the ground shows.
  */
-export function drawHeatmap(pen, frame) {
+export function planHeatmap(frame) {
   const { series, width, height } = frame;
   const x = across(frame);
   const bands = series.map(one => one.pieces.map(piece => pile([one], piece)));
-  const range = axisRange(frame.settings, bands.flat().flatMap(({ layers }) => layers[0].tops));
-  const [low, high] = range;
-  const strength = value => 0.04 + 0.96 * Math.min(Math.max((value - low) / (high - low), 0), 1);
-  const [{ color }] = series;
+  const tops = bands.flat().map(({ layers }) => layers[0].tops);
+  const range = axisOf(frame, extentOf(tops));
   const tall = (height - TOP - BOTTOM) / series.length;
-  bands.forEach((band, i) => {
-    const top = TOP + i * tall;
-    for (const { start, end, rows, list, layers: [{ tops }] } of band) {
-      pen.within(x(start), top, x(end) - x(start), tall - 1, () => list.forEach((row, at) => {
-        if (tops[at] === null) return;
-        // On whole pixels, or seams show; on the bare ground, or rows add up.
-        const from = Math.floor(x(rows.start[row]));
-        const box = [from, 0, Math.max(Math.floor(x(rows.end[row])) - from, 1), tall - 1];
-        pen.rect(...box, pen.palette.back);
-        pen.rect(...box, color, strength(tops[at]));
-      }));
-    }
-    pen.text(4, top + Math.min(tall / 2 + 4, tall - 2), series[i].measurement.name, { size: Math.min(11, tall), fill: pen.palette.ink, halo: true });
-  });
-  for (let i = 0; i < STEPS; i += 1) pen.rect(width - 130 + i * 4, height - 12, 4, 8, color, strength(low + ((high - low) * (i + 0.5)) / STEPS));
-  pen.text(width - 134, height - 4, short(low), { size: 10, anchor: 'end' });
-  pen.text(width - 30, height - 4, short(high), { size: 10 });
-  return { range, at: ([px, py]) => {
+  const paint = pen => {
+    if (range) bands.forEach((band, i) => paintBand(pen, shadesOf(band, x, width, range), series[0].color, TOP + i * tall, tall - 1));
+    series.forEach(({ measurement }, i) => {
+      pen.text(4, TOP + i * tall + Math.min(tall / 2 + 4, tall - 2), measurement.name, { size: Math.min(11, tall), fill: pen.palette.ink, halo: true });
+    });
+    if (range) paintKey(pen, frame, range);
+  };
+  return { range, shown: tops.reduce((sum, list) => sum + valuesIn(list), 0), paint, at: ([px, py]) => {
     const band = Math.floor((py - TOP) / tall);
     return readAt(frame, series.slice(band, band + 1), px);
   } };
 }
 
-/** A dot a row: the first measurement to the right, the second upward. */
-export function drawScatter(pen, frame) {
+/** The shade of each pixel of a band, from 1; 0 without a value. On whole pixels, or seams show. */
+function shadesOf(band, x, width, [low, high]) {
+  const shades = new Uint8Array(Math.ceil(width));
+  for (const { start, end, rows, list, layers: [{ tops }] } of band) {
+    const [left, right] = [Math.max(Math.floor(x(start)), 0), Math.min(Math.ceil(x(end)), shades.length)];
+    for (let i = 0; i < list.length; i += 1) {
+      if (tops[i] !== tops[i]) continue;
+      const part = Math.min(Math.max((tops[i] - low) / (high - low), 0), 1);
+      const shade = 1 + Math.round(part * (SHADES - 1));
+      const from = Math.floor(x(rows.start[list[i]]));
+      const to = Math.max(Math.floor(x(rows.end[list[i]])), from + 1);
+      for (let at = Math.max(from, left); at < to && at < right; at += 1) if (shades[at] < shade) shades[at] = shade;
+    }
+  }
+  return shades;
+}
+
+const strengthOf = shade => 0.04 + (0.96 * (shade - 1)) / (SHADES - 1);
+
+function paintBand(pen, shades, color, top, tall) {
+  const boxes = new Map();
+  for (let from = 0; from < shades.length;) {
+    let to = from + 1;
+    while (to < shades.length && shades[to] === shades[from]) to += 1;
+    if (shades[from]) {
+      if (!boxes.has(shades[from])) boxes.set(shades[from], []);
+      boxes.get(shades[from]).push(from, top, to - from, tall);
+    }
+    from = to;
+  }
+  for (const [shade, flat] of boxes) pen.rects(flat, mixed(color, pen.palette.back, strengthOf(shade)), 1);
+}
+
+/** Which strength means which value. */
+function paintKey(pen, { series, width, height }, [low, high]) {
+  for (let i = 0; i < STEPS; i += 1) {
+    const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
+    pen.rect(width - 130 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
+  }
+  pen.text(width - 134, height - 4, short(low), { size: 10, anchor: 'end' });
+  pen.text(width - 30, height - 4, short(high), { size: 10 });
+}
+
+/** Plans a dot a row: the first measurement to the right, the second upward. */
+export function planScatter(frame) {
   const [first, second] = frame.series;
   const rows = first.newest;
   const [xOf, yOf] = [matched(first, rows), matched(second, rows)];
-  const list = [...rowsIn(rows, frame.view.start, frame.view.end)].filter(row => xOf(row) !== null && yOf(row) !== null);
-  const xRange = axisRange({}, list.map(xOf));
-  const yRange = axisRange(frame.settings, list.map(yOf));
-  const [x, y] = plotAxes(pen, frame, xRange, yRange, [first.measurement.name, second.measurement.name]);
-  const dots = list.map(row => [x(xOf(row)), y(yOf(row))]);
-  pen.dots(dots.flat(), 2.5, first.color, 0.45);
-  return { range: yRange, at: ([px, py]) => {
-    const away = dots.map(dot => Math.hypot(dot[0] - px, dot[1] - py));
-    const best = away.reduce((a, distance, i) => (distance < away[a] ? i : a), 0);
-    return away[best] <= 8 ? readRow({ ...frame, series: [first, second] }, rows, list[best]) : null;
+  const list = [...rowsOver(rows, frame.view.start, frame.view.end)].filter(row => xOf(row) !== null && yOf(row) !== null);
+  const xRange = axisOf({ ...frame, settings: {} }, extentOf([list.map(xOf)]), 'across');
+  const yRange = axisOf(frame, extentOf([list.map(yOf)]));
+  let dots = [];
+  const paint = pen => {
+    const [x, y] = plotAxes(pen, frame, xRange, yRange, [first.measurement.name, second.measurement.name]);
+    dots = list.map(row => [x(xOf(row)), y(yOf(row))]);
+    pen.dots(dots.flat(), 2.5, first.color, 0.45);
+  };
+  return { range: yRange, shown: list.length, paint, at: ([px, py]) => {
+    let [best, nearest] = [-1, 8];
+    dots.forEach((dot, i) => {
+      const away = Math.hypot(dot[0] - px, dot[1] - py);
+      if (away <= nearest) [best, nearest] = [i, away];
+    });
+    return best < 0 ? null : readRow({ ...frame, series: [first, second] }, rows, list[best]);
   } };
 }
 
-/** A line a row over the measurements; stacked, each from where the one before ends. */
-export function drawLinePlot(pen, frame) {
-  const { series, view, settings, kind: { stacked } } = frame;
+/** Plans a line a row over the measurements; stacked, each from where the one before ends. */
+export function planLinePlot(frame) {
+  const { series, view, kind: { stacked } } = frame;
   const rows = series[0].newest;
-  const list = [...rowsIn(rows, view.start, view.end)];
   const values = series.map(one => matched(one, rows));
+  const list = [...rowsOver(rows, view.start, view.end)].filter(row => values.some(value => value(row) !== null));
   const below = series.map(() => 0);
   const lines = list.map(row => values.map((value, i) => (stacked ? below[i] += value(row) : value(row))));
-  const range = axisRange(settings, lines.flat());
-  const [x, y] = plotAxes(pen, frame, [-0.2, series.length - 0.8], range, [series.map(one => one.measurement.name), '']);
-  lines.forEach((line, i) => pen.path(
-    [line.flatMap((value, at) => (value === null ? [] : [x(at), y(value)]))],
-    { stroke: `hsl(${list[i] * 137} 55% 50%)`, width: 1.5 }));
-  return { range, at: () => null };
+  const range = axisOf(frame, extentOf([lines.flat().map(value => value ?? NaN)]));
+  const paint = pen => {
+    const [x, y] = plotAxes(pen, frame, [-0.2, series.length - 0.8], range, [series.map(one => one.measurement.name), '']);
+    lines.forEach((line, i) => pen.path(
+      [line.flatMap((value, at) => (value === null ? [] : [x(at), y(value)]))],
+      { stroke: `hsl(${list[i] * 137} 55% 50%)`, width: 1.5 }));
+  };
+  return { range, shown: list.length, paint, at: () => null };
 }

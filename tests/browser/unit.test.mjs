@@ -1,0 +1,199 @@
+// The parts of the page that need no browser, under node.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ui } from './modules.mjs';
+
+const { Data, readPart } = await ui('data.js');
+const { kindNamed } = await ui('charts/list.js');
+const { SvgPen } = await ui('pen.js');
+const { axisRange, counted, extentOf } = await ui('scale.js');
+const { nearestData } = await ui('nearest.js');
+const { runs } = await ui('charts/lines.js');
+const { clamped, fromWire, toWire, whole } = await ui('region.js');
+
+/** Numbers that look random and are the same in each run. */
+function dice(seed) {
+  let state = seed;
+  return below => (state = (state * 48271) % 2147483647) % below;
+}
+
+const LENGTH = 1_000_000;
+const WIDTH = 1000;
+const PALETTE = { ink: '#000000', muted: '#666666', line: '#aaaaaa', grid: '#eeeeee', back: '#ffffff' };
+
+/** Genes that overlap much, every 10th much longer than the others, and a signal. */
+const roll = dice(7);
+const genes = Array.from({ length: 400 }, (_, i) => {
+  const start = roll(LENGTH - 60_000);
+  return { start, end: start + 200 + roll(i % 10 ? 8000 : 60_000), name: `GENE${i}`, strand: '+-'[i % 2] };
+}).sort((a, b) => a.start - b.start);
+const MEASUREMENTS = [
+  { id: 'genes', name: 'genes', type: 'range', datasourceId: 'genes' },
+  { id: 'signal', name: 'signal', type: 'feature', datasourceId: 'signal' },
+];
+
+/** Answers getCombined as the endpoint does: the level depends on the view's width alone. */
+function answer({ seqName, start, end, measurements }) {
+  const region = fromWire({ seqName, start, end });
+  const width = region.end - region.start;
+  if (measurements.genes) {
+    // Where many are in view, the longest that begins in each bin stands for all.
+    const bin = width > 200_000 ? 8192 : 1;
+    const kept = new Map();
+    for (const gene of genes) {
+      const at = Math.floor(gene.start / bin);
+      if (!(kept.get(at)?.end - kept.get(at)?.start >= gene.end - gene.start)) kept.set(bin === 1 ? gene : at, gene);
+    }
+    const rows = [...kept.values()].filter(gene => gene.start < region.end && gene.end > region.start);
+    const column = key => rows.map(gene => gene[key]);
+    return { genes: { rows: { start: column('start').map(place => place + 1), end: column('end'), strand: column('strand'), metadata: { gene: column('name') } }, cols: {} } };
+  }
+  const bin = 2 ** Math.max(0, Math.ceil(Math.log2(width / 500)));
+  const first = Math.floor(region.start / bin);
+  const bins = Array.from({ length: Math.ceil(region.end / bin) - first }, (_, i) => first + i);
+  return { signal: { rows: { start: bins.map(i => i * bin + 1), end: bins.map(i => (i + 1) * bin) }, cols: { signal: bins.map(i => ((i * 7919) % 100) * (1 + 200 * (i % 97 === 0))) } } };
+}
+
+/** A page reduced to what it draws: each chart's picture as SVG. */
+class Reduced {
+  constructor(slow) {
+    this.pending = [];
+    const ask = args => new Promise(resolve => this.pending.push(() => resolve(answer(args))));
+    this.data = new Data(slow ? ask : async args => answer(args), () => {});
+    this.data.want(MEASUREMENTS);
+    this.charts = ['GenesTrack', 'BlocksTrack', 'LineTrack', 'HeatmapPlot'].map(name => ({ kind: kindNamed(name), memory: {} }));
+  }
+
+  look(view) {
+    this.data.look(view);
+  }
+
+  async settle() {
+    while (!this.data.settled) {
+      this.pending.shift()?.();
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** Draws each chart; says what was planned and painted. */
+  draw(view, moving) {
+    return this.charts.map(({ kind, memory }) => {
+      const measurement = MEASUREMENTS[kind.takes === 'range' ? 0 : 1];
+      const series = [{ measurement, color: '#1f77b4', pieces: this.data.pieces(measurement, view), newest: this.data.answers(measurement, view)[0]?.rows ?? readPart() }];
+      const plan = kind.plan({ view, width: WIDTH, height: kind.height, room: kind.most, series, kind, settings: {}, memory, moving });
+      const pen = new SvgPen(PALETTE);
+      plan.paint(pen);
+      return { height: plan.height, hidden: plan.below?.(100), range: plan.range, picture: pen.parts.join('') };
+    });
+  }
+}
+
+test('any path of moves to a view draws the same lanes, labels and hidden counts as a fresh load', async () => {
+  const dicing = dice(11);
+  for (let round = 0; round < 25; round += 1) {
+    const page = new Reduced(true);
+    let view = whole(clamped({ seq: 'chr1', start: dicing(LENGTH), end: dicing(LENGTH) }, LENGTH));
+    for (let move = 0; move < 12; move += 1) {
+      const width = view.end - view.start;
+      const from = view;
+      const aim = [
+        () => ({ start: view.start + width * (dicing(200) / 100 - 1), width }),
+        () => ({ start: view.start - width, width: width * 3 }),
+        () => ({ start: view.start + width / 3, width: width / 3 }),
+        () => ({ start: dicing(LENGTH), width: 100 + dicing(400_000) }),
+      ][dicing(4)]();
+      view = whole(clamped({ seq: 'chr1', start: aim.start, end: aim.start + aim.width }, LENGTH));
+      // Frames on the way, some before and some after an answer.
+      for (let part = 1; part <= 4; part += 1) {
+        const between = key => from[key] + ((view[key] - from[key]) * part) / 4;
+        const on = { seq: 'chr1', start: between('start'), end: between('end') };
+        page.look(on);
+        if (dicing(2)) page.pending.shift()?.();
+        await new Promise(setImmediate);
+        page.draw(on, true);
+      }
+      page.look(view);
+      page.draw(view, true);
+      if (dicing(2)) page.draw(view, false);
+      await page.settle();
+      const drawn = page.draw(view, false);
+      const fresh = new Reduced(false);
+      fresh.look(view);
+      await fresh.settle();
+      const wanted = fresh.draw(view, false);
+      for (const [i, chart] of drawn.entries()) assert.deepEqual(chart, wanted[i], `round ${round}, move ${move}: ${JSON.stringify(toWire(view))}`);
+    }
+  }
+});
+
+test('blocks stay in their lanes while the view is dragged', async () => {
+  const page = new Reduced(false);
+  const view = { seq: 'chr1', start: 300_000, end: 340_000 };
+  page.look({ ...view, start: 200_000, end: 400_000 });
+  await page.settle();
+  /** The lane of each block that begins in view, by its first base. */
+  const lanes = (by, moving) => {
+    const { picture } = page.draw({ seq: 'chr1', start: view.start + by, end: view.end + by }, moving)[1];
+    const boxes = [...picture.matchAll(/<rect x="([^"]+)" y="([^"]+)"/g)].filter(([, x]) => Number(x) > 0);
+    return new Map(boxes.map(([, x, y]) => [Math.round((view.start + by + Number(x) * 40) / 10), y]));
+  };
+  let before = lanes(0, false);
+  assert.ok(before.size > 5);
+  for (let by = 400; by <= 20_000; by += 400) {
+    const now = lanes(by, true);
+    for (const [place, y] of now) if (before.has(place)) assert.equal(y, before.get(place), `${place}0 at ${by}`);
+    before = now;
+  }
+});
+
+test('an axis reaches the next of 1, 2, 5 that holds the values, and there is none without values', () => {
+  for (const [low, high, range] of [[0, 0.3, [0, 0.5]], [3, 140, [0, 200]], [-12, 4, [-20, 5]], [7, 10, [0, 10]], [-3, -1, [-5, 0]], [0, 0, [0, 1]], [0.1, 0.1000001, [0, 0.2]]]) {
+    assert.deepEqual(axisRange({}, [low, high]), range);
+  }
+  assert.equal(axisRange({}, extentOf([[], [NaN]])), null);
+  assert.equal(axisRange({ yMin: 0, yMax: 9 }, extentOf([])), null);
+  assert.deepEqual(axisRange({ yMin: '2', yMax: 'default' }, [3, 7]), [2, 10]);
+});
+
+test('many rows in a pixel are drawn by fewer points, as high and as low', () => {
+  const count = 5000;
+  const value = i => ((i * 7919) % 1000) / 10;
+  const rows = { start: Float64Array.from({ length: count }, (_, i) => i), end: Float64Array.from({ length: count }, (_, i) => i + 1) };
+  const stack = { rows, list: Int32Array.from({ length: count }, (_, i) => i) };
+  const layer = { bottoms: new Float64Array(count), tops: Float64Array.from({ length: count }, (_, i) => (i === 2500 ? NaN : value(i))) };
+  const drawn = runs(stack, layer, place => place / 10, top => 100 - top, [0, 100], 1);
+  assert.equal(drawn.length, 2, 'a missing value parts the line');
+  const points = drawn.flatMap(({ line }) => line).length / 2;
+  assert.ok(points <= 4 * (count / 10 + 1), `${points} points`);
+  const seen = Array.from({ length: 500 }, () => []);
+  for (const { line } of drawn) for (let i = 0; i < line.length; i += 2) seen[Math.min(Math.floor(line[i] - 1e-9), 499)]?.push(line[i + 1]);
+  for (let pixel = 1; pixel < 499; pixel += 1) {
+    const inside = Array.from({ length: 10 }, (_, i) => pixel * 10 + i).filter(i => i !== 2500).map(i => 100 - value(i));
+    const both = [Math.min, Math.max].map(pick => pick(...inside));
+    for (const bound of both) assert.ok(seen[pixel].some(y => Math.abs(y - bound) < 1e-9), `pixel ${pixel}: ${bound}`);
+  }
+});
+
+test('the nearest data are found by widening the view, then narrowing it', async () => {
+  const points = [10, 400_123, 700_000];
+  let asked = 0;
+  const rowsOf = async ({ start, end }) => {
+    asked += 1;
+    const bin = 2 ** Math.max(0, Math.ceil(Math.log2((end - start) / 500)));
+    const bins = [...new Set(points.filter(at => at >= start && at < end).map(at => Math.floor(at / bin)))].sort((a, b) => a - b);
+    return readPart({ rows: { start: bins.map(i => i * bin + 1), end: bins.map(i => (i + 1) * bin) }, cols: { x: bins.map(() => 1) } });
+  };
+  const measurement = { id: 'x', type: 'feature' };
+  for (const [from, wanted] of [[500_000, 400_123], [600_000, 700_000], [1, 10], [990_000, 700_000]]) {
+    const found = await nearestData(rowsOf, measurement, { seq: 'chr1', start: from, end: from + 100 }, LENGTH);
+    assert.ok(found.start <= wanted && wanted < found.end, `from ${from}: ${JSON.stringify(found)}`);
+    assert.equal(found.end - found.start, 100);
+  }
+  assert.ok(asked < 40, `${asked} questions`);
+  assert.equal(await nearestData(async () => readPart(), measurement, { seq: 'chr1', start: 5, end: 50 }, LENGTH), null);
+});
+
+test('numbers of things are written in words', () => {
+  assert.deepEqual([0, 1, 2, 1234].map(count => counted(count, 'chart')), ['0 charts', '1 chart', '2 charts', '1,234 charts']);
+});
