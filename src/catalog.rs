@@ -392,7 +392,7 @@ impl Catalog {
         let listing = self.listing();
         let source = listing.measurements().find(|m| m.id == id).map(|m| m.source.clone())?;
         let first = move || Ok(source.first_view().and_then(|region| listing.locate(&region)));
-        let view = self.door.pass(first).await;
+        let view = self.pool.run(first).await;
         view.inspect_err(|error| tracing::error!("no first view of {id}: {error}")).ok().flatten()
     }
 

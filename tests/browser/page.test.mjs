@@ -591,3 +591,98 @@ test('--open opens the page, and is no fault where there is no browser', async t
   assert.equal((await fetch(bare.url)).status, 200);
   await bare.stop();
 });
+
+test('what cannot be drawn is refused in the dialog, which keeps its choices; notes do not pile up', async t => {
+  const page = await open(t, link('chr1:1-1000000', LINE));
+  await page.click('#add');
+  await page.selectOption('#add-dialog [name=kind]', 'ScatterPlot');
+  await page.fill('#add-dialog [name=filter]', 'fu');
+  await page.locator('#choices label', { hasText: 'full' }).click();
+  await page.click('#add-dialog button.main');
+  await page.waitForSelector('#add-dialog .refusal:not([hidden])');
+  await shoot(page, 'refused');
+  assert.match(await page.textContent('#add-dialog .refusal'), /scatter plot needs .*2 /i);
+  assert.equal(await page.locator('#choices :checked').count(), 1);
+  assert.equal(await page.inputValue('#add-dialog [name=kind]'), 'ScatterPlot');
+  assert.equal(await page.inputValue('#add-dialog [name=filter]'), 'fu');
+  assert.equal(await page.locator('.chart').count(), 1);
+  await page.fill('#add-dialog [name=filter]', '');
+  await page.locator('#choices label', { hasText: 'holes' }).click();
+  assert.ok(!await page.locator('#add-dialog .refusal').isVisible(), 'another choice takes the refusal away');
+  await page.click('#add-dialog button.main');
+  await page.waitForSelector('.chart >> nth=1');
+  await page.waitForSelector('#add-dialog', { state: 'hidden' });
+  for (const text of ['nonsense', 'more nonsense', 'chrQ:1-2']) {
+    await page.fill('#place', text);
+    await page.press('#place', 'Enter');
+    await page.locator('.note', { hasText: text.split(':')[0] }).waitFor();
+  }
+  assert.equal(await page.locator('.note').count(), 1);
+});
+
+test('genes depend on the view only, grow to fit, and scroll inside when there are many', async t => {
+  const folderOf = join(folder, 'deep');
+  mkdirSync(folderOf, { recursive: true });
+  const gene = (i, from, to) => [['gene', from, to], ['exon', from, from + 300], ['exon', to - 300, to]]
+    .map(([part, a, b]) => `chr1\ttest\t${part}\t${a}\t${b}\t.\t${'+-'[i % 2]}\t.\tgene_id "D${i}"; gene_name "DEEP${i}"; transcript_id "D${i}";\n`).join('');
+  // Seventeen that overlap, then forty on top of each other, then one alone.
+  const text = [
+    ...Array.from({ length: 17 }, (_, i) => gene(i, 1_000_000 + i * 3000, 1_000_000 + i * 3000 + 25_000)),
+    ...Array.from({ length: 40 }, (_, i) => gene(100 + i, 3_000_000 + i * 10, 3_060_000 + i * 10)),
+    gene(200, 5_000_000, 5_020_000),
+  ].join('');
+  writeFileSync(join(folderOf, 'deep.gtf'), text);
+  const own = await endpoint([join(folderOf, 'deep.gtf')]);
+  t.after(() => own.stop());
+  const chart = ['GenesTrack', ['deep'], {}];
+  const picture = page => page.locator('.chart canvas').first().evaluate(canvas => [canvas.clientHeight, canvas.toDataURL()]);
+  const at = 'chr1:990000-1090000';
+  const page = await open(t, link(at, chart), {}, own.url);
+  const fresh = await picture(page);
+  assert.ok(fresh[0] > 150 && fresh[0] <= 320, `${fresh[0]} pixels`);
+  await shoot(page, 'genes-grown');
+  for (const way of [['-', '-', '-', '-', '-'], ['ArrowRight', 'Shift+ArrowRight'], ['+', '+', '-']]) {
+    for (const key of way) await page.keyboard.press(key);
+    await calm(page);
+    assert.notDeepEqual(await picture(page), fresh);
+    await go(page, at);
+    assert.deepEqual(await picture(page), fresh, `after ${way.join(' ')}`);
+  }
+  assert.equal((String(await saved(page, 'svg')).match(/>DEEP\d+/g) ?? []).length, 17, 'every gene has its name');
+  await go(page, 'chr1:5000000-5020000');
+  assert.equal((await picture(page))[0], 60);
+  await go(page, 'chr1:2990000-3090000');
+  assert.equal((await picture(page))[0], 320);
+  await shoot(page, 'genes-deep');
+  const before = (await picture(page))[1];
+  const pane = page.locator('.pane').first();
+  assert.ok(await pane.evaluate(element => element.scrollHeight > element.clientHeight + 100));
+  await pane.evaluate(element => { element.scrollTop = element.scrollHeight; });
+  await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+  assert.notEqual((await picture(page))[1], before, 'the lanes below come into view');
+  const box = await page.locator('canvas.track').first().boundingBox();
+  // Somewhere near the lower edge a gene of the last lanes is read.
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height - 12);
+  await page.waitForSelector('#tip:not([hidden])');
+  assert.match(await page.locator('#tip b').textContent(), /^DEEP1[23]\d$/);
+});
+
+test('the wheel scrolls the page over a chart; over the ruler, or with Ctrl, it zooms', async t => {
+  const page = await open(t, link('chr1:4000001-5000000', ...Array.from({ length: 12 }, () => LINE)));
+  const before = await place(page);
+  const box = await page.locator('canvas.track').first().boundingBox();
+  await page.mouse.move(box.x + 300, box.y + 40);
+  await page.mouse.wheel(0, 240);
+  await page.waitForFunction(() => scrollY > 100);
+  assert.deepEqual(await place(page), before);
+  await page.mouse.wheel(0, -1000);
+  await page.waitForFunction(() => scrollY === 0);
+  const ruler = await page.locator('#ruler').boundingBox();
+  await page.mouse.move(ruler.x + 300, ruler.y + 10);
+  await page.mouse.wheel(0, -300);
+  await page.waitForFunction(() => !document.getElementById('place').value.includes('4,000,001'));
+  await calm(page);
+  const zoomed = await place(page);
+  assert.ok(zoomed.end - zoomed.start < before.end - before.start);
+  assert.equal(await page.evaluate(() => scrollY), 0);
+});

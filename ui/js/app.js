@@ -3,7 +3,7 @@
 import { Chart } from './chart.js';
 import { drawRuler } from './charts/axis.js';
 import { COLORS, kindFor } from './charts/list.js';
-import { Data } from './data.js';
+import { Data, readPart } from './data.js';
 import { addressOf, byId, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { Place } from './place.js';
@@ -13,8 +13,16 @@ import { screenPalette } from './theme.js';
 
 /** Measurements asked for on the first visit. */
 const MOST_ASKED = 40;
-/** Pixels of a chart's frame beside its picture, and what a chart of lanes is expected to need. */
-const [FRAME, LANES] = [48, 90];
+/** Pixels of a chart beside its picture: its frame, and the gap to the next. */
+const FRAME = 50;
+
+/** The height that a chart of these rows will have. */
+function heightOf(kind, measurement, rows, view, width) {
+  if (!kind.most) return kind.height;
+  const series = [{ measurement, color: '#000000', pieces: [{ ...view, rows }], newest: rows }];
+  const { height } = kind.plan({ view, width, height: kind.height, room: kind.most, series, kind, settings: {}, memory: {}, moving: false });
+  return Math.min(Math.max(height, kind.height), kind.most);
+}
 
 /** All that the page knows; `width` is that of tracks, in pixels. `on` has a function for each thing that happens. */
 export class App {
@@ -184,10 +192,10 @@ export class App {
     });
     // Meanwhile the endpoint may have asked for its own.
     if (this.charts.length) return;
-    let room = innerHeight - byId('charts').offsetTop - document.querySelector('main').offsetTop;
+    let room = innerHeight - byId('charts').getBoundingClientRect().top;
     for (const { one } of ranked.sort((a, b) => a.rank - b.rank)) {
       const kind = kindFor(one);
-      room -= FRAME + (kind.most ? LANES : kind.height);
+      room -= FRAME + heightOf(kind, one, readPart(answer[one.datasourceId]), this.place.view, this.width);
       if (room < 0 && this.charts.length) break;
       this.addChart(kind, [one], { colors: [colors[one.id] ?? this.colorOf(one)] });
     }

@@ -90,8 +90,7 @@ async function connected() {
 
 function shown() {
   app.ready = true;
-  app.draw();
-  rested();
+  app.changed();
 }
 
 /** Asks what the protocol does not tell. */

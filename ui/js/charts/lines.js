@@ -47,7 +47,7 @@ export function pile(group, piece) {
     for (let i = 0; i < list.length; i += 1) {
       const here = value(list[i]);
       const ends = here < 0 ? below : above;
-      bottoms[i] = ends[i];
+      bottoms[i] = here === null ? NaN : ends[i];
       tops[i] = here === null ? NaN : (ends[i] += here);
     }
     return { one, bottoms, tops };
