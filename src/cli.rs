@@ -11,6 +11,7 @@ mod file_options;
 mod greeting;
 mod inspect;
 mod install;
+mod limits;
 mod logging;
 mod oneshot;
 mod options;

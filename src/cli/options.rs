@@ -2,6 +2,7 @@
 
 use super::inspect::Inspect;
 use super::install::Install;
+use super::limits::LimitOptions;
 use super::query::Query;
 use crate::console::two_columns;
 use crate::server::BasePath;
@@ -193,6 +194,9 @@ pub struct Options {
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
+    /// Limits on clients
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Do not prompt for commands, even at a terminal
     #[arg(long)]
     pub no_prompt: bool,

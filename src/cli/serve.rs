@@ -78,7 +78,9 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     }
     let serving = async {
         let router = server::router(session.clone(), access, epiviz, stop.clone());
-        server::serve(listener, options.base_path.mount(router), stop.clone()).await;
+        let router = options.base_path.mount(router);
+        let (limits, metrics) = (options.limits.limits(), session.metrics.clone());
+        server::serve_limited(listener, router, limits, metrics, stop.clone()).await;
     };
     let ((), commanded) = tokio::join!(serving, command(session.clone(), &options, stop.clone()));
     // The users' last changes may not have been saved yet.

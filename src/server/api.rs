@@ -4,10 +4,10 @@
 //! send anything on its own, so such pages are always answered at the same level (see `provider/stateless_level.rs`).
 
 use super::arguments;
-use super::state::AppState;
+use super::state::{AppState, Connection};
 use super::table_response::{BodyFormat, respond};
 use crate::protocol::{Frame, Reply, Request, parse};
-use crate::session::Metrics;
+use crate::session::{Limit, Metrics};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{self, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -21,9 +21,21 @@ const LARGEST_BODY: usize = 4 << 20;
 /// Answers a request of a page.
 pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "a request body may have at most 4 MiB\n")
-            .into_response();
+    let limits = Connection::of(&parts.extensions).limits;
+    let body = tokio::time::timeout(limits.request_time, to_bytes(body, LARGEST_BODY));
+    let body = match body.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            state.session.metrics.hit(Limit::MessageSize);
+            let why = "a request body may have at most 4 MiB\n";
+            return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        }
+        Err(_) => {
+            state.session.metrics.hit(Limit::RequestTime);
+            let headers = [(header::CONNECTION, "close")];
+            let why = "the body of the request did not arrive in time\n";
+            return (StatusCode::REQUEST_TIMEOUT, headers, why).into_response();
+        }
     };
     let started = Instant::now();
     let query = parts.uri.query().unwrap_or_default();

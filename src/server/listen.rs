@@ -3,11 +3,13 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::http::router;
-use super::state::Connections;
+use super::limits::{Connected, Limits};
+use super::state::Connection;
 use crate::error::{Error, Result};
-use crate::session::Session;
+use crate::session::{Metrics, Session};
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::{StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -19,15 +21,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long replies that are being sent, and close frames, may take once the endpoint is to end.
 const FINISH: Duration = Duration::from_secs(5);
 /// How long it may take after that until every connection is cut.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long a peer may take to send the head of a request, counted from when it connects or from
-/// the end of its last request.
-const HEAD: Duration = Duration::from_secs(30);
+/// How many connections beyond the limits are told so at a time; others are closed at once.
+const REFUSALS: usize = 64;
+/// How long telling so may take.
+const REFUSAL: Duration = Duration::from_secs(2);
 /// How long to wait after a connection could not be accepted because the system lacks a resource,
 /// mostly file handles.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -62,7 +67,9 @@ pub async fn run(
     epiviz: Option<Epiviz>,
     stop: CancellationToken,
 ) -> Result<()> {
-    serve(listener, router(session, access, epiviz, stop.clone()), stop).await;
+    let metrics = session.metrics.clone();
+    let router = router(session, access, epiviz, stop.clone());
+    serve_limited(listener, router, Limits::default(), metrics, stop).await;
     Ok(())
 }
 
@@ -70,12 +77,34 @@ pub async fn run(
 /// sent may take five seconds more, and each WebSocket gets a close frame. Soon after that time it
 /// returns, whatever peers do.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let connections = Connections::default();
+    serve_limited(listener, router, Limits::default(), Arc::default(), stop).await;
+}
+
+/// As [`serve`], with limits of one's own; `metrics` count how often they are reached.
+pub async fn serve_limited(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let (tasks, connected, refusing) = (TaskTracker::new(), Connected::default(), refusal());
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
         match accepted {
             Ok((stream, peer)) => {
-                let info = (ConnectInfo(peer), connections.clone());
-                connections.0.spawn(converse(stream, info, router.clone(), stop.clone()));
+                let place = connected.place(peer.ip(), &limits, &metrics).map(Arc::new);
+                let connection = Connection { tasks: tasks.clone(), limits, place };
+                let (peer, stop) = (ConnectInfo(peer), stop.clone());
+                if connection.place.is_some() {
+                    tasks.spawn(converse(stream, peer, connection, router.clone(), stop));
+                } else if let Ok(permit) = refusals.clone().try_acquire_owned() {
+                    let refused = converse(stream, peer, connection, refusing.clone(), stop);
+                    tasks.spawn(async move {
+                        let _ = tokio::time::timeout(REFUSAL, refused).await;
+                        drop(permit);
+                    });
+                }
             }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
@@ -84,12 +113,19 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         }
     }
     drop(listener);
-    let Connections(tasks) = connections;
     tasks.close();
     // Each ends by itself within that time; one that does not is no reason to stay.
     if tokio::time::timeout(FINISH + MARGIN, tasks.wait()).await.is_err() {
         tracing::warn!("{} connections did not end", tasks.len());
     }
+}
+
+/// What is answered to connections beyond the limits.
+fn refusal() -> Router {
+    let headers = [(header::CONNECTION, "close"), (header::RETRY_AFTER, "10")];
+    let why = "too many connections; see --max-connections\n";
+    let answer = (StatusCode::SERVICE_UNAVAILABLE, headers, why);
+    Router::new().fallback(async move || answer)
 }
 
 /// The next connection. Small messages are sent at once: with Nagle's algorithm the second of two
@@ -117,19 +153,21 @@ fn is_of_peer(error: &io::Error) -> bool {
 /// Answers the requests of one connection, until it ends or becomes a WebSocket.
 async fn converse(
     stream: TcpStream,
-    (peer, connections): (ConnectInfo<SocketAddr>, Connections),
+    peer: ConnectInfo<SocketAddr>,
+    connection: Connection,
     router: Router,
     stop: CancellationToken,
 ) {
+    let limits = connection.limits;
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(connections.clone());
+        request.extensions_mut().insert(connection.clone());
         router.call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(limits.request_time)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -2,7 +2,7 @@
 //! library.
 
 use super::state::AppState;
-use crate::session::{Counts, Session};
+use crate::session::{Counts, Limit, Session};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -32,6 +32,12 @@ fn text(session: &Session) -> String {
     line(&mut text, "pages", "", session.pages().len());
     head(&mut text, "failed_reads_total", "counter", "failed reads of files");
     line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
+    let (name, about) = ("limits_reached_total", "times that clients reached a limit");
+    head(&mut text, name, "counter", about);
+    for limit in Limit::ALL {
+        let label = format!("limit=\"{}\"", limit.name());
+        line(&mut text, name, &label, session.metrics.hits(limit));
+    }
     for (name, about, count) in COUNTERS {
         head(&mut text, name, "counter", about);
         for (action, counts) in session.metrics.actions() {

@@ -2,7 +2,9 @@
 
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
+use super::limits::{Limits, Place};
 use crate::session::Session;
+use axum::http::Extensions;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +20,20 @@ pub(super) struct AppState {
     pub(super) stop: CancellationToken,
 }
 
-/// The tasks of all connections, which are waited for at the end. Each request has them among its
-/// extensions: a connection that becomes a WebSocket goes on in a task of its own.
+/// What requests know of the connection that they came by; it is among their extensions.
 #[derive(Clone, Default)]
-pub(super) struct Connections(pub(super) TaskTracker);
+pub(super) struct Connection {
+    /// The tasks of all connections, which are waited for at the end: a connection that becomes a
+    /// WebSocket goes on in a task of its own.
+    pub(super) tasks: TaskTracker,
+    pub(super) limits: Limits,
+    /// Held as long as the connection is there; none in an application of somebody else.
+    pub(super) place: Option<Arc<Place>>,
+}
+
+impl Connection {
+    /// That of a request; an application of somebody else gives none.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+}

@@ -1,6 +1,7 @@
 //! The WebSocket upgrade, done here because axum's own is tied to an older tungstenite.
 
-use super::state::{AppState, Connections};
+use super::keep_alive::KeepAlive;
+use super::state::{AppState, Connection};
 use crate::console;
 use crate::session::{self, Session};
 use axum::body::Body;
@@ -90,7 +91,7 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
         .any(|name| HEADERS.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"))
 }
 
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Socket = KeepAlive<WebSocketStream<TokioIo<Upgraded>>>;
 
 /// Makes the connection a WebSocket and serves it.
 fn accept<F: Future<Output = ()> + Send>(
@@ -105,17 +106,20 @@ fn accept<F: Future<Output = ()> + Send>(
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);
-    // In an application of somebody else nobody waits for it.
-    let connections = request.extensions().get::<Connections>().cloned().unwrap_or_default();
-    connections.0.spawn(async move {
+    let connection = Connection::of(request.extensions());
+    let tasks = connection.tasks.clone();
+    tasks.spawn(async move {
         match upgrade.await {
-            Ok(connection) => {
+            Ok(upgraded) => {
                 let config = WebSocketConfig::default()
                     .max_message_size(Some(LARGEST_MESSAGE))
                     .max_frame_size(Some(LARGEST_MESSAGE));
-                let io = TokioIo::new(connection);
+                let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+                let socket = KeepAlive::new(socket, connection.limits.ping_interval);
                 serve(socket, address, state.stop).await;
+                // The connection has its place until here.
+                drop(connection);
             }
             Err(error) => tracing::warn!("a connection did not become a WebSocket: {error}"),
         }

@@ -14,6 +14,36 @@ const OTHERS: [&str; 2] = [Metrics::REST, Metrics::UNUSABLE];
 #[derive(Debug)]
 pub struct Metrics {
     actions: Vec<(&'static str, Counts)>,
+    hits: [AtomicU64; Limit::ALL.len()],
+}
+
+/// A limit that clients can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Connections at a time.
+    Connections,
+    /// Connections at a time from one address.
+    ConnectionsPerAddress,
+    /// The time in which the body of a request must arrive.
+    RequestTime,
+    /// The size of a message or of a request's body.
+    MessageSize,
+}
+
+impl Limit {
+    /// Every limit, in the order of its variants.
+    pub const ALL: [Limit; 4] =
+        [Limit::Connections, Limit::ConnectionsPerAddress, Limit::RequestTime, Limit::MessageSize];
+
+    /// Its name in the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::Connections => "connections",
+            Limit::ConnectionsPerAddress => "connections_per_address",
+            Limit::RequestTime => "request_time",
+            Limit::MessageSize => "message_size",
+        }
+    }
 }
 
 /// The counts of one action.
@@ -29,7 +59,10 @@ pub struct Counts {
 impl Default for Metrics {
     fn default() -> Self {
         let names = REQUESTS.iter().map(|request| request.0).chain(OTHERS);
-        Metrics { actions: names.map(|name| (name, Counts::default())).collect() }
+        Metrics {
+            actions: names.map(|name| (name, Counts::default())).collect(),
+            hits: Default::default(),
+        }
     }
 }
 
@@ -52,6 +85,16 @@ impl Metrics {
         if let Some(class) = class {
             counts.classes[class].fetch_add(1, Relaxed);
         }
+    }
+
+    /// Counts that a limit was reached.
+    pub fn hit(&self, limit: Limit) {
+        self.hits[limit as usize].fetch_add(1, Relaxed);
+    }
+
+    /// How often a limit was reached.
+    pub fn hits(&self, limit: Limit) -> u64 {
+        self.hits[limit as usize].load(Relaxed)
     }
 
     /// The counts of every action.

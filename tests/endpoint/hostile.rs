@@ -1,13 +1,20 @@
 //! Peers that are broken, greedy or hostile: each gets an answer, and nobody else suffers.
 
 use crate::support::{Client, Endpoint};
+use epivizrs::catalog::Catalog;
+use epivizrs::provider::Provider;
+use epivizrs::server::{Access, Limits, bind, router, serve_limited};
+use epivizrs::session::{Limit, Session};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Nothing here takes long; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -285,4 +292,97 @@ async fn the_end_does_not_wait_for_silent_peers() {
     let served = endpoint.served.take().unwrap();
     tokio::time::timeout(PATIENCE, served).await.expect("the endpoint ends").unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "nobody is accepted any more");
+}
+
+/// An endpoint of the mock with limits of its own.
+async fn limited(limits: Limits) -> (SocketAddr, Arc<Session>, DropGuard) {
+    let catalog = Catalog::new(Some(("test".into(), [("chr1", 1_000_000)].into_iter().collect())));
+    catalog.add_mock(1);
+    let session = Session::new(Provider { catalog, page_rows: 1000 });
+    let listener = bind("127.0.0.1", 0).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let access = Access::new(address, "https://epiviz.example/", &[]);
+    let router = router(session.clone(), access, None, stop.clone());
+    let metrics = session.metrics.clone();
+    tokio::spawn(serve_limited(listener, router, limits, metrics, stop.clone()));
+    (address, session, stop.drop_guard())
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_told_so() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let (address, session, _end) = limited(limits).await;
+    let url = format!("ws://{address}/ws");
+    let (mut one, other) = (Client::connect(&url).await, Client::connect(&url).await);
+    let ask = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let (_, refused) = head(address, &ask).await;
+    assert!(
+        refused.starts_with("http/1.1 503") && refused.contains("retry-after: 10"),
+        "{refused}"
+    );
+    assert_eq!(session.metrics.hits(Limit::Connections), 1);
+    // Those who are there are served as before, and who leaves makes room.
+    assert_eq!(one.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+    drop(other);
+    let again = async {
+        while !head(address, &ask).await.1.starts_with("http/1.1 200") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn requests_that_do_not_arrive_are_given_up() {
+    let limits = Limits { request_time: Duration::from_millis(50), ..Limits::default() };
+    let (address, session, _end) = limited(limits).await;
+    let body =
+        format!("POST /api HTTP/1.1\r\nhost: {address}\r\ncontent-length: 99\r\n\r\naction=");
+    let (_socket, late) = head(address, &body).await;
+    assert!(late.starts_with("http/1.1 408"), "{late}");
+    assert_eq!(session.metrics.hits(Limit::RequestTime), 1);
+    let mut half = TcpStream::connect(address).await.unwrap();
+    half.write_all(b"GET /heal").await.unwrap();
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, half.read_to_end(&mut rest)).await;
+    ended.expect("the connection is closed").unwrap();
+}
+
+#[tokio::test]
+async fn silent_pages_are_pinged_and_then_gone() {
+    let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
+    let (address, session, _end) = limited(limits).await;
+    // It answers no ping.
+    let mut silent = raw(address).await;
+    assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
+    assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
+    let _ = ended.expect("the connection is closed");
+    // It reads, so its library answers; and it is still there after many.
+    let mut page = Client::connect(&format!("ws://{address}/ws")).await;
+    page.ask(1, json!({"action": "getSeqInfos"})).await;
+    for _ in 0..8 {
+        while !page.socket.next().await.unwrap().unwrap().is_ping() {}
+    }
+    assert_eq!(page.ask(2, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+    assert_eq!(session.pages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_read_is_given_up() {
+    let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
+    let (address, session, _end) = limited(limits).await;
+    let mut page = raw(address).await;
+    let request = frame(0x81, br#"{"requestId":1,"data":{"action":"getMeasurements"}}"#);
+    let flood = request.repeat(1000);
+    let written = async { while page.write_all(&flood).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, written).await.expect("the connection is closed");
+    let gone = async {
+        while !session.pages().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the page is gone");
 }

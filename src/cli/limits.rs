@@ -1,0 +1,48 @@
+//! Options that limit what clients may take.
+
+use crate::server::Limits;
+use clap::{Args, value_parser};
+use std::time::Duration;
+
+/// The options.
+#[derive(Debug, Args)]
+pub struct LimitOptions {
+    /// Most connections at a time
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub max_connections: usize,
+    /// Most connections at a time from one address; addresses of this machine have no such limit
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub max_connections_per_address: usize,
+    /// How long a client may take to send the head of an HTTP request, and again for its body, in
+    /// seconds
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub request_timeout: u64,
+    /// How long a WebSocket may be silent before its client is pinged, in seconds; it is closed if
+    /// two pings are not answered
+    #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+    pub ping_interval: u64,
+}
+
+impl LimitOptions {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            per_address: self.max_connections_per_address,
+            request_time: Duration::from_secs(self.request_timeout),
+            ping_interval: Duration::from_secs(self.ping_interval),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, FromArgMatches};
+
+    #[test]
+    fn the_defaults_are_those_of_the_server() {
+        let command = LimitOptions::augment_args(Command::new("x"));
+        let options = LimitOptions::from_arg_matches(&command.get_matches_from(["x"])).unwrap();
+        assert_eq!(options.limits(), Limits::default());
+    }
+}

@@ -1,0 +1,113 @@
+//! Limits on connections, so that no client takes what others need.
+
+use crate::session::{Limit, Metrics};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Limits on the connections of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at a time.
+    pub connections: usize,
+    /// The most connections at a time from one address. Loopback addresses have no limit of their
+    /// own: everybody behind a proxy on this machine has one.
+    pub per_address: usize,
+    /// How long a client may take to send the head of an HTTP request, and again for its body.
+    pub request_time: Duration,
+    /// How long a WebSocket may be silent before its client is asked (ping) whether it is still
+    /// there. It is gone if it is silent for twice as long again, or takes as long to accept what
+    /// it is sent.
+    pub ping_interval: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 10_000,
+            per_address: 1_000,
+            request_time: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Counts the connections that there are.
+#[derive(Debug, Default)]
+pub(super) struct Connected(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The place of a connection, which is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    counts: Arc<Mutex<Counts>>,
+    address: IpAddr,
+}
+
+impl Connected {
+    /// A place for a connection from this address; none if a limit is reached, which is counted.
+    pub(super) fn place(&self, from: IpAddr, limits: &Limits, metrics: &Metrics) -> Option<Place> {
+        let address = from.to_canonical();
+        let mut counts = lock(&self.0);
+        if counts.all >= limits.connections {
+            metrics.hit(Limit::Connections);
+            return None;
+        }
+        let has = counts.by_address.get(&address).copied().unwrap_or(0);
+        if has >= limits.per_address && !address.is_loopback() {
+            metrics.hit(Limit::ConnectionsPerAddress);
+            return None;
+        }
+        counts.all += 1;
+        counts.by_address.insert(address, has + 1);
+        Some(Place { counts: self.0.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.counts);
+        counts.all -= 1;
+        if let Some(has) = counts.by_address.get_mut(&self.address) {
+            *has -= 1;
+            if *has == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_limited_in_all_and_per_address_and_given_back() {
+        let limits = Limits { connections: 4, per_address: 2, ..Limits::default() };
+        let (connected, metrics) = (Connected::default(), Metrics::default());
+        let place = |address: &str| connected.place(address.parse().unwrap(), &limits, &metrics);
+        let hits = || Limit::ALL.map(|limit| metrics.hits(limit));
+        let one = [place("192.0.2.1").unwrap(), place("192.0.2.1").unwrap()];
+        // The same address as IPv6 writes it.
+        assert!(place("::ffff:192.0.2.1").is_none());
+        assert_eq!(hits()[..2], [0, 1]);
+        let own = [place("127.0.0.1").unwrap(), place("127.0.0.1").unwrap()];
+        assert!(place("192.0.2.9").is_none());
+        assert_eq!(hits()[..2], [1, 1]);
+        drop(own);
+        let others = [place("192.0.2.9").unwrap(), place("::1").unwrap()];
+        drop((one, others));
+        assert_eq!(lock(&connected.0).all, 0);
+        assert!(lock(&connected.0).by_address.is_empty());
+    }
+}
