@@ -70,6 +70,17 @@ impl Provider {
     /// There always is an answer. A range that cannot be read is answered with no rows, since a
     /// page never asks again for one that failed; the reason goes to the log.
     pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
+        self.answer_with(request, level, None).await
+    }
+
+    /// As [`Provider::answer`], with a row that is none at a place without rows; see
+    /// [`View::set_placeholder`].
+    pub async fn answer_with(
+        &self,
+        request: &Request,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Reply {
         if let Some(reply) = too_many_names(request) {
             return reply;
         }
@@ -81,11 +92,11 @@ impl Provider {
                 Reply::SeqInfos(self.seq_infos(Dialect::of(version.as_deref())))
             }
             Request::GetRows(range) => {
-                let read = self.rows(range, level).await;
+                let read = self.rows(range, level, placeholder).await;
                 Reply::Rows(self.or_empty(read, range, &range.metadata))
             }
             Request::GetValues(range) => {
-                let read = self.values(range, level).await;
+                let read = self.values(range, level, placeholder).await;
                 let column = range.measurement.clone().unwrap_or_default();
                 Reply::Values(self.or_empty(read, range, &[column]), range.dialect())
             }
@@ -152,7 +163,12 @@ impl Provider {
         listing.sequences().iter().map(info).collect()
     }
 
-    async fn rows(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+    async fn rows(
+        &self,
+        range: &RangeRequest,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Result<Option<Table>> {
         let listing = self.catalog.listing();
         let datasource = find(&listing, range)?;
         let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
@@ -168,10 +184,16 @@ impl Provider {
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
         }
-        Ok(Some(table))
+        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        self.with_placeholder(&listing, datasource, &region, level, table, at).await.map(Some)
     }
 
-    async fn values(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+    async fn values(
+        &self,
+        range: &RangeRequest,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Result<Option<Table>> {
         let listing = self.catalog.listing();
         let datasource = find(&listing, range)?;
         let id = range.measurement.as_deref().unwrap_or_default();
@@ -179,7 +201,13 @@ impl Provider {
         let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
             return Ok(None);
         };
-        self.read(&listing, datasource, &region, level, &[measurement], &[]).await.map(Some)
+        let one = [measurement];
+        let mut table = self.read(&listing, datasource, &region, level, &one, &[]).await?;
+        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        if table.is_empty() {
+            table.columns = vec![Column::new(id, Data::Doubles(Vec::new()))];
+        }
+        self.with_placeholder(&listing, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn combined(&self, range: &RangeRequest) -> Reply {

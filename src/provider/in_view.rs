@@ -31,18 +31,25 @@ impl Provider {
         level: impl Fn(&str) -> Option<Level>,
     ) -> Result<Vec<Vec<f64>>> {
         let listing = self.catalog.listing();
-        let mut values = Vec::new();
-        for measurement in measurements {
-            let Some(datasource) = listing.datasource(&measurement.datasource) else {
-                values.push(Vec::new());
+        let mut values = vec![Vec::new(); measurements.len()];
+        for datasource in listing.datasources() {
+            let own = |(_, m): &(usize, &Arc<Measurement>)| m.datasource == datasource.id;
+            let (places, own): (Vec<_>, Vec<_>) = measurements
+                .iter()
+                .enumerate()
+                .filter(own)
+                .map(|(place, measurement)| (place, measurement.clone()))
+                .unzip();
+            if own.is_empty() {
                 continue;
-            };
+            }
             let level = level(&datasource.group);
-            let one = [measurement.clone()];
-            let table = self.read(&listing, datasource, view, level, &one, &[]).await?;
-            let starts = table.start.iter().map(|start| *start >= view.start);
-            let inside = numbers(&table, 0).zip(starts).filter(|(_, inside)| *inside);
-            values.push(inside.map(|(value, _)| value).collect());
+            let table = self.read(&listing, datasource, view, level, &own, &[]).await?;
+            for (column, place) in places.into_iter().enumerate() {
+                let starts = table.start.iter().map(|start| *start >= view.start);
+                let inside = numbers(&table, column).zip(starts).filter(|(_, inside)| *inside);
+                values[place] = inside.map(|(value, _)| value).collect();
+            }
         }
         Ok(values)
     }
