@@ -42,10 +42,9 @@
   provider._onSocketOpen = function () {
     wait = FIRST_WAIT;
     epivizrs.banner('');
-    if (isAgain) {
-      epivizrs.resume(id => unanswered.delete(String(id)));
-    }
-    for (const text of unanswered.values()) this._socket.send(text);
+    const before = [...unanswered.keys()];
+    if (isAgain) epivizrs.resume(id => unanswered.delete(String(id)));
+    for (const id of before) if (unanswered.has(id)) this._socket.send(unanswered.get(id));
     this._registerAvailableCharts();
     if (isAgain) renew(epivizrs.app);
     isAgain = true;
