@@ -18,7 +18,7 @@ pub enum Ending {
 }
 
 impl Console {
-    /// Runs the commands of a line. The answers of all but the last go to [`super::Say`].
+    /// Runs the commands of a line. The answers of all but the last go to [`super::state::Say`].
     ///
     /// # Errors
     /// The first error; the commands after it are not run.
@@ -42,7 +42,7 @@ impl Console {
         (command.run)(self, Arguments::new(words(rest), rest, command.usage)).await
     }
 
-    /// Runs a script; its answers go to [`super::Say`]. Errors name its file, `name`.
+    /// Runs a script; its answers go to [`super::state::Say`]. Errors name its file, `name`.
     ///
     /// # Errors
     /// [`Error::Data`] with the line of the first error. After `set +e`, errors are logged and

@@ -186,7 +186,9 @@ impl Console {
             Some(items(&found["customSettings"]).into_iter().filter_map(announced).collect())
         });
         let mut settings: Vec<Setting> = of_page.unwrap_or_else(|| usual(kind));
-        settings.push(autoscale());
+        if matches!(kind, ChartType::Line | ChartType::LinePlot | ChartType::Scatter) {
+            settings.push(autoscale());
+        }
         settings
     }
 }
