@@ -9,8 +9,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "",
         &[
-            "error", "genome", "table", "bytes", "source", "protocol", "catalog", "provider",
-            "store", "session", "console", "server", "cli",
+            "error", "color", "genome", "table", "bytes", "source", "protocol", "catalog",
+            "provider", "store", "session", "console", "server", "cli",
         ],
     ),
     ("source", &["io", "rows", "signals", "features", "alignments", "formats"]),

@@ -31,6 +31,7 @@ fn files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         b\tchr1\t+\t990\t1000\t990\t1000\t1\t990,\t1000,\n";
     let matrix = "gene\tchr\tstart\tend\ts1\na\tchr1\t1\t10\t5\nb\tchr1\t991\t1000\t5\n";
     let from_0 = "gene\tchr\tchromStart\tchromEnd\ts1\na\tchr1\t0\t10\t5\nb\tchr1\t990\t1000\t5\n";
+    let seg = "ID\tchrom\tloc.start\tloc.end\tseg.mean\na\tchr1\t1\t10\t5\nb\tchr1\t991\t1000\t5\n";
     let wig = "variableStep chrom=chr1 span=10\n1 5\nfixedStep chrom=chr1 start=991 step=1\n";
     let vcf = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
         chr1\t1\t.\tACGTACGTAC\tA\t.\t.\t.\nchr1\t991\t.\tA\t<DEL>\t.\t.\tEND=1000\n";
@@ -47,6 +48,7 @@ fn files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         text("bedpe", "chr1\t0\t10\tchr1\t990\t1000\n"),
         text("bed12", bed12),
         text("ucsc", ucsc),
+        text("seg", seg),
         text("matrix", matrix),
         text("matrix", from_0),
         ("matrix", matrix.replace("\t1\t", "\t0\t").replace("991", "990").into(), "base=0"),

@@ -16,11 +16,13 @@ const TABLE: &str = "#bin\tchrom\tchromStart\tchromEnd\tname\n585\tchr1\t10\t20\
 const TRANSCRIPT: &str = "NM_1\tchr1\t+\t10\t20\t10\t20\t1\t10,\t20,\n";
 const VARIANT: &str =
     "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\nchr1\t11\t.\tA\t<DEL>\t.\tPASS\tEND=20\n";
+const SEGMENT: &str =
+    "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nS1\tchr1\t11\t20\t5\t0.5\n";
 const MATRIX: &str = "gene\tchr\tstart\tend\ts1\nE1\tchr1\t11\t20\t0.5\n";
 
 /// Of each text format: its name, a good beginning, and the start and end of a row in it, which
 /// are made wrong.
-const FORMATS: [(&str, &str, &str, &str); 13] = [
+const FORMATS: [(&str, &str, &str, &str); 14] = [
     ("bed", "chr1\t10\t20\ta\n", "10", "20"),
     ("bed12", TWELVE, "10", "20"),
     ("bedmethyl", CALL, "10", "11"),
@@ -31,6 +33,7 @@ const FORMATS: [(&str, &str, &str, &str); 13] = [
     ("gtf", EXON, "11", "20"),
     ("gff3", PART, "11", "20"),
     ("matrix", MATRIX, "11", "20"),
+    ("seg", SEGMENT, "11", "20"),
     ("vcf", VARIANT, "11", "20"),
     ("bedgraph", "chr1\t10\t20\t0.5\n", "10", "20"),
     ("wig", "chr1\t10\t20\t0.5\n", "10", "20"),

@@ -51,7 +51,7 @@ struct BigBed {
     exons: bool,
 }
 
-/// More transcripts than these, ten times those of a human annotation, are not made genes.
+/// The largest number of transcripts that are joined to genes: ten times those of a human annotation.
 const MOST_TRANSCRIPTS: u64 = 2_500_000;
 
 fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>> {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// No line of a genomic text format is longer; a file without line ends must not fill the memory.
+/// Longest line, in bytes: a file without line ends must not fill the memory.
 const LONGEST_LINE: usize = 16 << 20;
 /// How much is read at once: long enough that a thread has work, short enough for its cache.
 const BLOCK: usize = 1 << 20;
@@ -214,7 +214,7 @@ pub(crate) struct Line<'a> {
 enum At {
     /// Its number, from 1 on.
     Line(u64),
-    /// The virtual offset at which it was read: with an index, nobody counts the lines before it.
+    /// The virtual offset at which it was read: with an index, the lines before it are not counted.
     Offset(u64),
     /// The number, from 1 on, of the binary record that it was.
     Record(u64),

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// So many rows, from the first on, show what a large file of text holds.
+/// How many rows, from the first on, are read to show what a large text file holds.
 pub(crate) const PREVIEW_ROWS: usize = 10_000;
 
 /// What a look at the beginning of a file shows of a source that is not made yet.
@@ -116,8 +116,8 @@ impl Source for PendingSource {
     }
 }
 
-/// Lets as many sources be made at once as there are cores: a hundred files must not make the
-/// machine useless for those that are there already.
+/// Lets as many sources be built at once as there are cores, so that a hundred files leave time for
+/// those that are served already.
 struct Turns {
     taken: Mutex<usize>,
     freed: Condvar,

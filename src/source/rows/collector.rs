@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// endless rows.
 const MEMORY: u64 = 4 << 30;
 
-/// What rows are found by, the best first.
+/// The columns by which rows are found, the best first.
 const NAMES: &[&str] =
     &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
-/// What says which rows to show when there is no room for all.
+/// The columns that say which rows to show when there is no room for all, the best first.
 const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
 
 /// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but

@@ -9,10 +9,10 @@ use std::io::{BufReader, BufWriter, Read, Result, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// Progress is told every so many rows.
+/// Progress is reported once in so many rows.
 const TOLD: u64 = 1 << 14;
 
-/// So many bytes of each run are read at once.
+/// Bytes of each run that are read at once.
 const BUFFER: usize = 1 << 18;
 
 /// By what rows are sorted.

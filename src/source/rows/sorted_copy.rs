@@ -67,8 +67,8 @@ struct Copying<'a, F> {
 }
 
 impl<F: RowFormat> Copying<'_, F> {
-    /// Calls `take` with each row and its line in the copy until it says that this is enough. The
-    /// sequences that the rows are of.
+    /// Calls `take` with each row and its line in the copy until it wants no more. Gives the
+    /// sequences of these rows.
     fn each(
         &mut self,
         mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,

@@ -10,7 +10,7 @@ use crate::source::rows::row::{Emit, Flow, Row};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// No line of a genomic text format is longer.
+/// Longest line, in bytes.
 const LONGEST_LINE: usize = 16 << 20;
 
 /// What users can do so that no copy is needed: commands.

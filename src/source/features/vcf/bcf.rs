@@ -31,10 +31,10 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 const MAGIC: [&[u8]; 2] = [b"BCF\x02\x02", b"BCF\x02\x01"];
-/// No header is longer, nor what a record says of its site.
+/// Longest header, and longest part of a record that describes its site, in bytes.
 const LARGEST_HEADER: usize = 256 << 20;
 const LARGEST_SITE: usize = 16 << 20;
-/// What is passed over is read in pieces of so many bytes.
+/// What is skipped is read in pieces of so many bytes.
 const PIECE: usize = 1 << 16;
 
 /// Bytes that are read one after the other.

@@ -6,7 +6,7 @@ use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::table::{Column, Data, Texts};
 use std::sync::{Arc, PoisonError};
 
-/// Of more rows than these, names are not collected for searching: they would fill the memory.
+/// The largest number of rows whose names are collected for searching: more would fill the memory.
 const MOST_NAMES: u64 = 4_000_000;
 
 impl<F: ByRegion> Indexed<F> {
@@ -19,8 +19,8 @@ impl<F: ByRegion> Indexed<F> {
         let rows = self.all_names(column, MOST_NAMES)?.unwrap_or_else(|| {
             let name = self.file.path().display();
             tracing::warn!(
-                "{name} has more than {MOST_NAMES} rows, so they are not found by name; load those \
-                 that are to be found as a file of their own"
+                "{name} has more than {MOST_NAMES} rows, which are too many to search by name; to \
+                 search some of them, load these as a file of their own"
             );
             Rows {
                 columns: vec![Column::new("name", Data::Text(Texts::default()))],

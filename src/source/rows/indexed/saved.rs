@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-/// To be changed with what is written, and with what is counted.
+/// Must change when the layout of the file changes, or which reads are counted.
 const MAGIC: &[u8; 8] = b"EVRANKS\x01";
 const ENDING: &str = "ranks";
 /// All reads, and those that are best in bins of each width.
