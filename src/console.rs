@@ -23,6 +23,7 @@ mod workspaces;
 
 pub use answer::{Answer, to_json};
 pub use attach::{Attach, attach};
+#[cfg(feature = "internals")]
 pub use commands::COMMANDS;
 pub use complete::complete;
 pub use events::follow;

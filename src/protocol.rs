@@ -14,9 +14,10 @@ mod request;
 #[cfg(feature = "internals")]
 pub use action::ACTIONS;
 pub use action::{
-    Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache, FlushCache,
-    GetCurrentLocation, Navigate, PrintWorkspace, Redraw, RemoveChart, RemoveMeasurements,
-    RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion, WriteMsg,
+    Action, AddChart, AddMeasurements, AddSeqInfos, ArrangeCharts, ChartId,
+    ClearDatasourceGroupCache, FlushCache, GetCurrentLocation, Navigate, PrintWorkspace, Redraw,
+    RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion,
+    WriteMsg,
 };
 pub use frame::{Frame, PageAnswer, parse};
 pub use page_change::{PageChange, ReportedChart};
