@@ -6,7 +6,8 @@ use crate::bytes::bgzf;
 use crate::error::{Error, Result};
 use crate::source::alignments::{bam, cram};
 use crate::source::features::{
-    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, matrix, seg, ucsc, vcf,
+    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, junctions, matrix, methylation, seg, ucsc,
+    vcf,
 };
 use crate::source::signals::density::Density;
 use crate::source::signals::{bigwig, wig};
@@ -29,14 +30,16 @@ pub const FORMATS: &[Format] = &[
     gff::GTF,
     genepred::FORMAT,
     bedmethyl::FORMAT,
+    methylation::FORMAT,
+    junctions::FORMAT,
     bedpe::INTERACT,
     bedpe::BEDPE,
     bed12::FORMAT,
     ucsc::FORMAT,
     seg::FORMAT,
     matrix::FORMAT,
-    bed::FORMAT,
     wig::BEDGRAPH,
+    bed::FORMAT,
 ];
 
 /// Opens the source that `spec` names: the file's own rows or values. Its format is the one that
@@ -58,6 +61,7 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
 pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
+    tell_of_another(spec, format)?;
     let own = open_as(format, spec, context)?;
     let mut parts = vec![Part { companion: None, source: own.into() }];
     let others = COMPANIONS.iter().filter(|(name, _)| *name == format.name);
@@ -126,21 +130,40 @@ fn format_named(name: &str) -> Result<&'static Format> {
 /// The format of a file: by content, then by the ending of its name, which also decides where the
 /// content fits several.
 pub fn detect(input: &Input) -> Result<&'static Format> {
-    let head = input.head()?;
+    let fitting = fitting(input)?;
     let ending = input.ending();
-    let fitting = || FORMATS.iter().filter(|format| (format.sniff)(&head));
     let named = |format: &&Format| format.extensions.contains(&ending.as_str());
-    fitting()
-        .find(named)
-        .or_else(|| fitting().next())
-        .or_else(|| FORMATS.iter().find(named))
-        .ok_or_else(|| {
-            let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
-            let message = format!(
-                "neither its content nor its name shows a known format ({}); \
-                 say which with ',format=NAME'",
-                known.join(", ")
-            );
-            Error::data(input.path(), "", message)
-        })
+    let by_content = fitting.iter().copied().find(named).or(fitting.first().copied());
+    by_content.or_else(|| FORMATS.iter().find(named)).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        let message = format!(
+            "neither its content nor its name shows a known format ({}); \
+             say which with ',format=NAME'",
+            known.join(", ")
+        );
+        Error::data(input.path(), "", message)
+    })
+}
+
+/// The formats that the beginning of a file looks like.
+fn fitting(input: &Input) -> Result<Vec<&'static Format>> {
+    let head = input.head()?;
+    Ok(FORMATS.iter().filter(|format| (format.sniff)(&head)).collect())
+}
+
+/// Says how a file was read that could be read in two ways.
+fn tell_of_another(spec: &Spec, format: &Format) -> Result<()> {
+    if spec.options.format.is_some() {
+        return Ok(());
+    }
+    if let Some(other) = fitting(&spec.input)?.into_iter().find(|other| other.name != format.name) {
+        tracing::info!(
+            "{}: read as {}; its lines could also be {}: ',format={}' reads it so",
+            spec.input.path().display(),
+            format.name,
+            other.name,
+            other.name
+        );
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ pub(crate) mod open;
 mod priority;
 pub(crate) mod rank_index;
 pub mod records;
+pub(crate) mod rewritten;
 pub(crate) mod row;
 pub(crate) mod sorted_copy;
 pub(crate) mod tabix;

@@ -220,6 +220,8 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "ucsc" => intervals::ucsc(),
         "matrix" => intervals::matrix(),
         "seg" => intervals::seg(),
+        "methylation" => intervals::methylation(),
+        "junctions" => intervals::junctions(),
         "bigwig" => signals::bigwig(),
         "bigbed" => intervals::bigbed(),
         "bedgraph" => signals::bedgraph(),

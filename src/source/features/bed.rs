@@ -4,7 +4,7 @@
 
 mod tags;
 
-use super::{bed12, bedmethyl, bedpe};
+use super::{bed12, bedmethyl, bedpe, junctions, methylation};
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::features::autosql::{self, STANDARD};
@@ -16,6 +16,7 @@ use crate::source::rows::collector::inferred;
 use crate::source::rows::delimited::{Delimited, Layout};
 use crate::source::rows::format::collect;
 use crate::source::rows::open::open as open_rows;
+use crate::source::signals::wig;
 use crate::source::{Context, Format, Options, Source};
 
 pub(crate) const FORMAT: Format = Format {
@@ -32,8 +33,15 @@ const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
 
 fn sniff(head: &[u8]) -> bool {
     // These are BED too, but tell more than intervals.
-    let telling = [bedmethyl::FORMAT, bedpe::INTERACT, bedpe::BEDPE, bed12::FORMAT];
-    if telling.iter().any(|format| (format.sniff)(head)) {
+    let telling = [
+        bedmethyl::FORMAT,
+        bedpe::INTERACT,
+        bedpe::BEDPE,
+        bed12::FORMAT,
+        methylation::FORMAT,
+        junctions::FORMAT,
+    ];
+    if telling.iter().any(|format| (format.sniff)(head)) || wig::is_fractional(head) {
         return false;
     }
     let text = String::from_utf8_lossy(head);

@@ -4,33 +4,27 @@
 //!
 //! Coordinates are 0-based and half-open in both formats.
 
-use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::{Region, Strand};
-use crate::source::io::delimited::{Separator, first_row, is_comment, is_position, strand};
-use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::collector::inferred;
-use crate::source::rows::delimited::{Delimited, Layout};
-use crate::source::rows::format::RowFormat;
-use crate::source::rows::indexed::About;
-use crate::source::rows::open::open as open_rows;
-use crate::source::rows::records::Rows;
-use crate::source::rows::row::{Emit, Row};
-use crate::source::rows::tabix::IndexHint;
-use crate::source::{Context, Format, Options, Source};
+use crate::source::Format;
+use crate::source::io::delimited::{is_position, is_strand, most_rows, strand};
+use crate::source::io::lines::Line;
+use crate::source::rows::rewritten::{Rewrite, open};
 
 pub(crate) const BEDPE: Format = Format {
     name: "bedpe",
     extensions: &["bedpe"],
     about: "blocks: both ends of a pair, each with the place of the other",
     sniff: |head| {
-        sniffed(head, |fields| {
-            let unknown = |end: &[&str]| matches!(end, [".", "-1", "-1"]);
-            let is_end = |end: &[&str]| unknown(end) || (is_place(end) && !is_position(end[0]));
-            fields.len() >= 6 && is_end(&fields[..3]) && is_end(&fields[3..6])
-        })
+        most_rows(head, |fields| is_pair(fields) || is_header(fields))
+            && !most_rows(head, is_header)
     },
-    open: |input, options, context| open(input, &PAIRS, options, context),
+    open: |input, options, context| {
+        let head = input.head()?;
+        let strands = |fields: &[&str]| fields.iter().skip(8).take(2).all(|field| is_strand(field));
+        let own = most_rows(&head, |fields| is_header(fields) || strands(fields));
+        open(if own { &PAIRS } else { &LOOPS }, input, options, context)
+    },
 };
 
 pub(crate) const INTERACT: Format = Format {
@@ -38,7 +32,7 @@ pub(crate) const INTERACT: Format = Format {
     extensions: &["interact"],
     about: "blocks: both ends of an interaction, each with the place and name of the other",
     sniff: |head| {
-        sniffed(head, |fields| {
+        most_rows(head, |fields| {
             fields.len() == 18
                 && is_place(&fields[0..3])
                 && [8, 13]
@@ -46,12 +40,23 @@ pub(crate) const INTERACT: Format = Format {
                     .all(|end| is_place(&fields[end..end + 3]) && !is_color(fields[end]))
         })
     },
-    open: |input, options, context| open(input, &INTERACTIONS, options, context),
+    open: |input, options, context| open(&INTERACTIONS, input, options, context),
 };
 
-fn sniffed(head: &[u8], fits: fn(&[&str]) -> bool) -> bool {
-    let text = String::from_utf8_lossy(head);
-    first_row(&text).is_some_and(|row| fits(&Separator::of(row).split(row)))
+/// Whether the fields begin with two places. Sequences that are called by numbers must look like
+/// chromosomes: else the fields could as well be a BED line with numbers behind its place.
+fn is_pair(fields: &[&str]) -> bool {
+    let unknown = |end: &[&str]| matches!(end, [".", "-1", "-1"]);
+    let is_chromosome = |name: &str| name.len() <= 2 || !is_position(name);
+    let is_ordered = |end: &[&str]| match (end[1].parse::<u32>(), end[2].parse::<u32>()) {
+        (Ok(start), Ok(end)) => start < end,
+        _ => false,
+    };
+    let is_end = |end: &[&str]| {
+        let bare = is_position(end[0]);
+        unknown(end) || (is_place(end) && is_chromosome(end[0]) && (!bare || is_ordered(end)))
+    };
+    fields.len() >= 6 && is_end(&fields[..3]) && is_end(&fields[3..6])
 }
 
 fn is_place(fields: &[&str]) -> bool {
@@ -106,107 +111,27 @@ pub(crate) const NAMES: [&str; 3] = ["name", "other", "other_name"];
 /// The further columns of an interaction.
 pub(crate) const OF_INTERACTION: [&str; 4] = ["score", "value", "exp", "color"];
 
-/// How a format's lines are read: the names of the shared columns, given the number of columns, and
-/// the pair of a line.
-struct Kind {
-    shared: fn(usize) -> Vec<String>,
-    pair: for<'a> fn(&Line<'_>, &[&'a str]) -> Result<Pair<'a>>,
+/// Adds the rows of a pair.
+fn add_rows(
+    line: &Line<'_>,
+    pair: &Pair<'_>,
+    add: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let mut any = false;
+    for row in pair.rows() {
+        let End { sequence, start, end, strand, .. } = row.0;
+        let mut text = format!("{sequence}\t{start}\t{end}\t{strand}");
+        pair.columns(&row).for_each(|field| text.extend(["\t", field]));
+        add(&text)?;
+        any = true;
+    }
+    if any { Ok(()) } else { Err(line.error("neither end of the pair has a place")) }
 }
 
-/// The lines of one file, each of which becomes a line of a table for each end that is known.
-#[derive(Clone)]
-struct Pairs {
-    kind: &'static Kind,
-    /// The number of columns.
-    width: usize,
-    /// The table of ends.
-    ends: Delimited,
-}
-
-fn open(
-    input: &Input,
-    kind: &'static Kind,
-    options: &Options,
-    context: &Context,
-) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::open(input)?;
-    while let Some(line) = lines.next()? {
-        if !is_comment(line.text) {
-            let width = Separator::of(line.text).split(line.text).len();
-            return open_rows(Pairs::new(kind, width), input, options, context);
-        }
-    }
-    Ok(Box::new(inferred(Rows::default())))
-}
-
-impl Pairs {
-    fn new(kind: &'static Kind, width: usize) -> Self {
-        let own = ["chrom", "start", "end", "strand"].into_iter().chain(NAMES);
-        let names = own.map(str::to_owned).chain((kind.shared)(width));
-        let layout = Layout {
-            separator: Separator::Tab,
-            names: names.collect(),
-            sequence: 0,
-            start: 1,
-            end: 2,
-            strand: Some(3),
-            first: 0,
-            header_lines: 0,
-        };
-        Pairs { kind, width, ends: Delimited::new(layout) }
-    }
-}
-
-impl RowFormat for Pairs {
-    type Copied = Delimited;
-    const INFERRED: bool = true;
-
-    fn cache_ending(&self) -> &'static str {
-        "pairs.bgz"
-    }
-
-    fn about(&self) -> About {
-        self.ends.about()
-    }
-
-    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
-        let fields = Separator::of(line.text).split(line.text);
-        if fields.len() != self.width {
-            let (has, width) = (fields.len(), self.width);
-            return Err(line.error(format!("has {has} columns, not {width} as those before")));
-        }
-        let pair = (self.kind.pair)(line, &fields)?;
-        let mut any = false;
-        for row in pair.rows() {
-            let End { sequence, start, end, strand, .. } = row.0;
-            let mut text = format!("{sequence}\t{start}\t{end}\t{strand}");
-            pair.columns(&row).for_each(|field| text.extend(["\t", field]));
-            self.ends.parse(&line.with_text(&text), emit)?;
-            any = true;
-        }
-        if any { Ok(()) } else { Err(line.error("neither end of the pair has a place")) }
-    }
-
-    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        self.ends.cells(row, columns, put);
-    }
-
-    /// An index knows only one end of a pair.
-    fn index_hint(&self, _: &Input) -> Option<IndexHint> {
-        None
-    }
-
-    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
-        self.ends.learn(row)
-    }
-
-    fn note(&self) -> String {
-        self.ends.note()
-    }
-
-    fn copied(self, note: &str) -> Option<Delimited> {
-        self.ends.copied(note)
-    }
+/// Whether the fields name columns where a pair has its coordinates: `chr1 x1 x2 chr2 y1 y2`.
+fn is_header(fields: &[&str]) -> bool {
+    let named = |field: &str| field.starts_with(|c: char| c.is_ascii_alphabetic());
+    fields.len() >= 6 && [1, 2, 4, 5].into_iter().all(|index| named(fields[index]))
 }
 
 /// Columns `at` to `at + 2` as an end.
@@ -225,39 +150,75 @@ fn end<'a>(
 
 /// `chrom1 start1 end1 chrom2 start2 end2 name score strand1 strand2 ...`; an end whose place is
 /// not known is `. -1 -1`.
-const PAIRS: Kind = Kind {
-    shared: |width| {
-        let further = (11..=width).map(|column| format!("column_{column}"));
+const PAIRS: Rewrite = Rewrite {
+    ending: "pairs.bgz",
+    is_header,
+    columns: |header, width| {
         let score = (width >= 8).then(|| "score".to_owned());
-        score.into_iter().chain(further).collect()
+        NAMES
+            .map(str::to_owned)
+            .into_iter()
+            .chain(score)
+            .chain(further(header, 10, width))
+            .collect()
     },
-    pair: |line, fields| {
+    lines: |line, fields, add| {
         let field = |index: usize| fields.get(index).copied().unwrap_or_default();
-        if fields.len() < 6 {
-            return Err(line.error("expected at least 6 columns: sequence, start and end, twice"));
-        }
-        let known = |at: usize| fields[at] != "." && fields[at + 1] != "-1";
-        let end = |at: usize, strand: usize| {
-            if known(at) {
-                end(line, fields, at, field(6), field(strand)).map(Some)
-            } else {
-                Ok(None)
-            }
-        };
-        let ends = [end(0, 8)?, end(3, 9)?];
+        let ends = ends(line, fields, field(6), [field(8), field(9)])?;
         let score = fields.get(7).copied();
-        Ok(Pair {
-            ends,
-            shared: score.into_iter().chain(fields.iter().skip(10).copied()).collect(),
-            own: None,
-        })
+        let shared = score.into_iter().chain(fields.iter().skip(10).copied()).collect();
+        add_rows(line, &Pair { ends, shared, own: None }, add)
     },
 };
 
+/// The six coordinates of a pair and then columns of its program's own, as its header names them:
+/// the loops of HiCCUPS (Juicer) and Mustache.
+const LOOPS: Rewrite = Rewrite {
+    ending: "loops.bgz",
+    is_header,
+    columns: |header, width| {
+        NAMES.map(str::to_owned).into_iter().chain(further(header, 6, width)).collect()
+    },
+    lines: |line, fields, add| {
+        let ends = ends(line, fields, "", ["", ""])?;
+        let shared = fields.iter().skip(6).copied().collect();
+        add_rows(line, &Pair { ends, shared, own: None }, add)
+    },
+};
+
+/// The names of the fields from `first` on.
+fn further(header: &[&str], first: usize, width: usize) -> impl Iterator<Item = String> {
+    (first..width).map(|index| match header.get(index) {
+        Some(name) if !NAMES.contains(name) => (*name).to_owned(),
+        _ => format!("column_{}", index + 1),
+    })
+}
+
+/// The ends of a pair, as far as they are known.
+fn ends<'a>(
+    line: &Line<'_>,
+    fields: &[&'a str],
+    name: &'a str,
+    strands: [&str; 2],
+) -> Result<[Option<End<'a>>; 2]> {
+    if fields.len() < 6 {
+        return Err(line.error("expected at least 6 columns: sequence, start and end, twice"));
+    }
+    let known = |at: usize| fields[at] != "." && fields[at + 1] != "-1";
+    let end = |at: usize, strand: &str| {
+        known(at).then(|| end(line, fields, at, name, strand)).transpose()
+    };
+    Ok([end(0, strands[0])?, end(3, strands[1])?])
+}
+
 /// `chrom chromStart chromEnd name score value exp color`, then `Chrom Start End Name Strand` of
 /// source and target. One between two sequences is two lines, one for each end.
-const INTERACTIONS: Kind =
-    Kind { shared: |_| OF_INTERACTION.map(str::to_owned).to_vec(), pair: interaction };
+const INTERACTIONS: Rewrite = Rewrite {
+    ending: "interact.bgz",
+    is_header: |_| false,
+    columns: |_, _| NAMES.into_iter().chain(OF_INTERACTION).map(str::to_owned).collect(),
+    lines: |line, fields, add| add_rows(line, &interaction(line, fields)?, add),
+};
 
 /// The pair that the columns of an interaction tell.
 pub(crate) fn interaction<'a>(line: &Line<'_>, fields: &[&'a str]) -> Result<Pair<'a>> {
@@ -279,8 +240,9 @@ pub(crate) fn interaction<'a>(line: &Line<'_>, fields: &[&'a str]) -> Result<Pai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Level;
+    use crate::bytes::Input;
     use crate::source::formats::detect;
+    use crate::source::{Context, Level, Options};
     use crate::table::Data;
 
     fn rows(format: &str, text: &str) -> Result<Vec<String>> {
@@ -350,6 +312,33 @@ mod tests {
         );
         let error = rows("interact", &text.replace("chr2\t800\t900\ti2", "chr3\t800\t900\ti2"));
         assert!(error.unwrap_err().to_string().contains("line 2: neither end lies on chr3"));
+    }
+
+    #[test]
+    fn pairs_are_known_by_their_columns_though_sequences_are_numbers() {
+        let text = "1\t100\t200\t5\t5000\t5100\n1\t300\t400\tX\t7000\t7100\n";
+        assert_eq!(
+            rows("bedpe", text).unwrap(),
+            [
+                "1:100-200* name= other=5:5001-5100 other_name=",
+                "1:300-400* name= other=X:7001-7100 other_name=",
+                "5:5000-5100* name= other=1:101-200 other_name=",
+                "X:7000-7100* name= other=1:301-400 other_name=",
+            ]
+        );
+        let bed = "1\t100\t200\t5\t1000\t+\n";
+        assert!(!(BEDPE.sniff)(bed.as_bytes()));
+    }
+
+    #[test]
+    fn loops_have_the_columns_of_their_header() {
+        let text = "chr1\tx1\tx2\tchr2\ty1\ty2\tcolor\tobserved\n\
+            10\t100\t200\t10\t5000\t5100\t0,255,255\t12.5\n";
+        let rows = rows("bedpe", text).unwrap();
+        assert_eq!(
+            rows[0],
+            "10:100-200* name= other=10:5001-5100 other_name= color=0,255,255 observed=12.5"
+        );
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &["tsv", "csv", "gct", "txt"],
     about: "blocks; each sample's values can be plotted and compared",
     sniff: |head| {
+        // Tables of methylation have a header and numbers too.
+        if (super::methylation::FORMAT.sniff)(head) {
+            return false;
+        }
         let text = String::from_utf8_lossy(head);
         let mut lines = text.lines();
         let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));

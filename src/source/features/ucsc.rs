@@ -1,12 +1,13 @@
-//! Tables of the UCSC Genome Browser with their header: `#bin chrom chromStart chromEnd name ...`
-//! (cpgIslandExt, rmsk with its `genoName genoStart genoEnd`, and the like).
+//! Tables of the UCSC Genome Browser: with their header (`#bin chrom chromStart chromEnd name ...`),
+//! or as its downloads have them, without; there the first column, the bin, proves which columns
+//! are the place. Also the peak tables of HOMER (`#PeakID chr start end strand ...`).
 //!
-//! Coordinates are 0-based and half-open in the file too.
+//! Coordinates are 0-based and half-open in UCSC's tables; HOMER counts from 1 and includes the
+//! end.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::io::delimited::Separator;
-use crate::source::io::lines::Lines;
+use crate::source::io::delimited::{Separator, is_number, is_strand, most_rows};
 use crate::source::rows::delimited::{Delimited, Layout};
 use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
@@ -15,24 +16,138 @@ pub(crate) const FORMAT: Format = Format {
     name: "ucsc",
     extensions: &[],
     about: "blocks; numbers can be plotted too",
-    sniff: |head| {
-        let text = String::from_utf8_lossy(head);
-        // Where the first columns are the place, it is a BED file with a header.
-        text.lines().next().and_then(header).is_some_and(|layout| layout.sequence > 0)
-    },
+    sniff: |head| layout(head).is_some(),
     open,
 };
 
-/// The layout in the header of a table.
-fn header(line: &str) -> Option<Layout> {
-    line.starts_with('#').then(|| Layout::from_header(line, Separator::Tab)).flatten()
+/// How the lines of a table are laid out, by its beginning.
+fn layout(head: &[u8]) -> Option<Layout> {
+    let text = String::from_utf8_lossy(head);
+    let header = text.lines().take_while(|line| line.starts_with('#')).last();
+    match header.and_then(|line| Layout::from_header(line, Separator::Tab)) {
+        // Where the first columns are the place, it is a BED file with a header.
+        Some(layout) if layout.sequence > 0 => {
+            let homer = layout.names[0].starts_with("PeakID");
+            Some(Layout { first: u32::from(homer), ..layout })
+        }
+        Some(_) => None,
+        None => TABLES.iter().find_map(|table| table.layout(head)),
+    }
+}
+
+/// A table without a header.
+struct Headerless {
+    /// The field of the sequence; start and end are the two behind it.
+    sequence: usize,
+    /// Whether the fields are those of this table, given that the bin is that of the place.
+    is: fn(&[&str]) -> bool,
+    /// The names of the fields, as far as they are known.
+    names: &'static [&'static str],
+}
+
+const TABLES: [Headerless; 3] = [
+    // Repeats (rmsk).
+    Headerless {
+        sequence: 5,
+        is: |fields| fields.len() == 17 && is_strand(fields[9]),
+        names: &[
+            "bin",
+            "swScore",
+            "milliDiv",
+            "milliDel",
+            "milliIns",
+            "genoName",
+            "genoStart",
+            "genoEnd",
+            "genoLeft",
+            "strand",
+            "repName",
+            "repClass",
+            "repFamily",
+            "repStart",
+            "repEnd",
+            "repLeft",
+            "id",
+        ],
+    },
+    // CpG islands (cpgIslandExt).
+    Headerless {
+        sequence: 1,
+        is: |fields| fields.len() == 11 && fields[4].starts_with("CpG:"),
+        names: &[
+            "bin",
+            "chrom",
+            "chromStart",
+            "chromEnd",
+            "name",
+            "length",
+            "cpgNum",
+            "gcNum",
+            "perCpg",
+            "perGc",
+            "obsExp",
+        ],
+    },
+    // Any other: BED behind its bin.
+    Headerless {
+        sequence: 1,
+        is: |_| true,
+        names: &["bin", "chrom", "chromStart", "chromEnd", "name", "score", "strand"],
+    },
+];
+
+impl Headerless {
+    fn layout(&self, head: &[u8]) -> Option<Layout> {
+        let (sequence, start, end) = (self.sequence, self.sequence + 1, self.sequence + 2);
+        let fits = |fields: &[&str]| {
+            let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+            let place = (number(0), number(start), number(end));
+            let (Some(known), Some(start), Some(end)) = place else { return false };
+            start < end && bin(start, end) == Some(known) && (self.is)(fields)
+        };
+        if !most_rows(head, fits) {
+            return None;
+        }
+        let text = String::from_utf8_lossy(head);
+        let row = Separator::Tab.split(text.lines().find(|line| !line.starts_with('#'))?);
+        let name = |(index, field): (usize, &&str)| match self.names.get(index) {
+            Some(&"score") if !is_number(field) => format!("column_{}", index + 1),
+            Some(&"strand") if !is_strand(field) => format!("column_{}", index + 1),
+            Some(name) => (*name).to_owned(),
+            None => format!("column_{}", index + 1),
+        };
+        let names: Vec<String> = row.iter().enumerate().map(name).collect();
+        let strand = names.iter().position(|name| name == "strand");
+        Some(Layout {
+            separator: Separator::Tab,
+            names,
+            sequence,
+            start,
+            end,
+            strand,
+            first: 0,
+            header_lines: 0,
+        })
+    }
+}
+
+/// The bin of an interval (Kent et al. 2002, "The Human Genome Browser at UCSC"); none beyond the
+/// 512 million bases that the scheme numbers.
+fn bin(start: u32, end: u32) -> Option<u32> {
+    let (mut first, mut last) = (start >> 17, (end - 1) >> 17);
+    for offset in [585, 73, 9, 1, 0] {
+        if first == last {
+            return Some(offset + first);
+        }
+        (first, last) = (first >> 3, last >> 3);
+    }
+    None
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::open(input)?;
-    let first = lines.next()?;
-    let Some(layout) = first.and_then(|line| header(line.text)) else {
-        let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";
+    let Some(layout) = layout(&input.head()?) else {
+        let message = "expected a header with chrom, chromStart and chromEnd after a '#', or a \
+            table of UCSC's downloads, which begins with the bin";
         return Err(Error::data(input.path(), "line 1", message));
     };
     open_rows(Delimited::new(layout), input, options, context)
@@ -61,5 +176,47 @@ mod tests {
         assert_eq!((table.start, table.end), (vec![10_000, 10_468], vec![10_468, 11_447]));
         assert_eq!(table.strand, [Strand::Forward, Strand::Reverse]);
         assert_eq!(source.search("tar", 9).len(), 1);
+    }
+
+    fn open_text(text: &str) -> Box<dyn Source> {
+        assert!((FORMAT.sniff)(text.as_bytes()), "{text}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let input = Input::File(file.path().into());
+        open(&input, &Options::default(), &Context::default()).unwrap()
+    }
+
+    fn names(source: &dyn Source) -> Vec<&str> {
+        source.columns().iter().map(|column| &*column.name).collect()
+    }
+
+    #[test]
+    fn downloads_without_a_header_are_known_by_their_bins() {
+        let islands = "585\tchr1\t28735\t29737\tCpG: 111\t1002\t111\t731\t22.2\t73\t0.85\n\
+            586\tchr1\t135124\t135563\tCpG: 30\t439\t30\t295\t13.7\t67.2\t0.64\n";
+        let source = open_text(islands);
+        let expected = ["name", "length", "cpgNum", "gcNum", "perCpg", "perGc", "obsExp"];
+        assert_eq!(names(&*source), expected);
+        let table = source.read(&Region::new("chr1", 0, 30_000), Level::Records, &["length"]);
+        let table = table.unwrap();
+        assert_eq!((table.start, table.end), (vec![28_735], vec![29_737]));
+
+        let repeats = "585\t463\t13\t6\t17\tchr1\t10000\t10468\t-248945954\t+\t(CCCTAA)n\t\
+            Simple_repeat\tSimple_repeat\t1\t471\t0\t1\n";
+        let source = open_text(repeats);
+        assert!(names(&*source).contains(&"repClass"));
+        let table = source.read(&Region::new("chr1", 0, 30_000), Level::Records, &[]).unwrap();
+        assert_eq!((table.start, table.strand), (vec![10_000], vec![Strand::Forward]));
+        let other = "7\tchr1\t28735\t29737\tno bin of this place\n";
+        assert!(!(FORMAT.sniff)(other.as_bytes()));
+    }
+
+    #[test]
+    fn homer_counts_from_1() {
+        let text = "# HOMER Peaks\n#PeakID\tchr\tstart\tend\tstrand\tscore\n\
+            chr1-1\tchr1\t101\t200\t+\t5.5\n";
+        let source = open_text(text);
+        let table = source.read(&Region::new("chr1", 0, 300), Level::Records, &["score"]).unwrap();
+        assert_eq!((table.start, table.end), (vec![100], vec![200]));
     }
 }

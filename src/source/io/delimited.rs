@@ -105,6 +105,23 @@ pub(crate) fn first_row(head: &str) -> Option<&str> {
     head.lines().find(|line| !is_comment(line))
 }
 
+/// Whether nearly all rows at the beginning of a file fit, so that one odd row does not hide what
+/// the others are. A last line that may be cut off does not count.
+pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let whole = text.rfind('\n').map_or(&*text, |end| &text[..end]);
+    let rows = whole.lines().filter(|line| !is_comment(line)).take(SAMPLE);
+    let (mut all, mut fitting) = (0, 0);
+    for row in rows {
+        all += 1;
+        fitting += usize::from(fits(&Separator::of(row).split(row)));
+    }
+    all > 0 && fitting * 10 >= all * 9
+}
+
+/// So many rows tell what a file is.
+const SAMPLE: usize = 1000;
+
 /// Whether the field is a coordinate.
 pub(crate) fn is_position(field: &str) -> bool {
     field.parse::<u32>().is_ok()

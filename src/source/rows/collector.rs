@@ -21,7 +21,7 @@ const MEMORY: u64 = 4 << 30;
 const NAMES: &[&str] =
     &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
 /// The columns that say which rows to show when there is no room for all, the best first.
-const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
+const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage", "unique_reads"];
 
 /// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
 /// what rows are found by is text, if every row should be called by a number.

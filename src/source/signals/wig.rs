@@ -9,10 +9,11 @@ use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
-use crate::source::io::delimited::is_comment;
+use crate::source::io::delimited::{is_comment, is_position, most_rows};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::{Context, Format, Options, Source};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -30,21 +31,34 @@ pub(crate) const WIG: Format = Format {
 
 pub(crate) const BEDGRAPH: Format = Format {
     name: "bedgraph",
-    extensions: &["bedgraph", "bdg", "bg"],
+    extensions: &["bedgraph", "bdg", "bg", "wig"],
     about: "as bigWig, made from the text once and kept in the cache",
-    sniff: |head| {
-        track_type(head, "bedGraph")
-            || first_words(head).is_some_and(|words| match &words[..] {
-                [_, start, end, value] => {
-                    start.parse::<u32>().is_ok()
-                        && end.parse::<u32>().is_ok()
-                        && value.parse::<f32>().is_ok()
-                }
-                _ => false,
-            })
-    },
+    sniff: |head| track_type(head, "bedGraph") || is_signal(head),
     open,
 };
+
+/// Whether the rows are intervals with one number each that do not overlap, each sequence's in
+/// order: what a signal is, and a BED file with numbers for names hardly ever.
+fn is_signal(head: &[u8]) -> bool {
+    let last = RefCell::new((String::new(), 0));
+    most_rows(head, |fields| {
+        let &[sequence, start, end, value] = fields else { return false };
+        let (Ok(start), Ok(end)) = (start.parse::<u32>(), end.parse::<u32>()) else {
+            return false;
+        };
+        let mut last = last.borrow_mut();
+        let follows = last.0 != sequence || last.1 <= start;
+        *last = (sequence.to_owned(), end);
+        follows && start < end && value.parse::<f32>().is_ok()
+    })
+}
+
+/// Whether the rows are a signal whose values are no whole numbers, and so no names or scores
+/// either.
+pub(crate) fn is_fractional(head: &[u8]) -> bool {
+    let whole = |fields: &[&str]| fields.get(3).is_some_and(|value| is_position(value));
+    is_signal(head) && !most_rows(head, whole)
+}
 
 /// Lines that are looked at before the others are read.
 const PREVIEW_ROWS: usize = 1024;

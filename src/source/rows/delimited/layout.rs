@@ -26,9 +26,23 @@ pub(crate) struct Layout {
 
 const SEQUENCE: &[&str] =
     &["chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "genoname", "tname", "contig"];
-const START: &[&str] =
-    &["chromstart", "start", "genostart", "txstart", "tstart", "pos", "position"];
-const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop"];
+const START: &[&str] = &[
+    "chromstart",
+    "start",
+    "genostart",
+    "txstart",
+    "tstart",
+    "start_position",
+    "pos",
+    "position",
+    "bp",
+    "base_pair_location",
+];
+/// Starts that count from 0: those of UCSC's tables.
+const FROM_0: &[&str] = &["chromstart", "genostart", "txstart", "tstart"];
+/// What names one base, not a start.
+const SINGLE: &[&str] = &["pos", "position", "bp", "base_pair_location"];
+const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop", "end_position"];
 
 impl Layout {
     /// The layout that a header's names show, if they show where rows lie. Starts count from 0 in
@@ -41,10 +55,9 @@ impl Layout {
         let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         let find = |known: &[&str]| lower.iter().position(|name| known.contains(&name.as_str()));
         let (sequence, start) = (find(SEQUENCE)?, find(START)?);
-        let single = lower[start].starts_with("pos");
+        let single = SINGLE.contains(&lower[start].as_str());
         let end = if single { Some(start) } else { find(END) }?;
-        let from_0 =
-            (comment && !single) || !matches!(lower[start].as_str(), "start" | "pos" | "position");
+        let from_0 = (comment && !single) || FROM_0.contains(&lower[start].as_str());
         let strand = find(&["strand"]);
         let first = u32::from(!from_0);
         Some(Layout { separator, names, sequence, start, end, strand, first, header_lines: 0 })
