@@ -13,7 +13,6 @@ mod value_range;
 
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
-pub use find::Found;
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
 pub use selection::{Selection, select};

@@ -27,4 +27,5 @@ pub use http::router;
 pub use info::epiviz_link;
 pub use limits::Limits;
 pub use listen::{bind, run, serve, serve_limited};
+#[cfg(feature = "internals")]
 pub use table_query::PATHS;
