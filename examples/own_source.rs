@@ -1,11 +1,14 @@
-//! Serves a source of one's own: a wave that is computed, not read.
+//! Serves a source of one's own, a wave that is computed and not read, as part of an axum
+//! application.
 //!
-//! `cargo run --example own_source`, then open EpiViz with `websocket-host[]=ws://localhost:8888/ws`.
+//! `cargo run --example own_source`, then open <http://localhost:8888/tracks/>, or EpiViz with
+//! `websocket-host[]=ws://localhost:8888/tracks/ws`.
 
 use epivizrs::{
     Access, Catalog, Column, ColumnInfo, ColumnKind, Data, Level, Provider, Region, Sequences,
-    Session, Shape, Source, Table, bind, run,
+    Session, Shape, Source, Table, bind, router, serve,
 };
+use tokio_util::sync::CancellationToken;
 
 struct Wave {
     sequences: Sequences,
@@ -55,6 +58,12 @@ async fn main() -> epivizrs::Result<()> {
     let session = Session::new(Provider { catalog, page_rows: 1000 });
     let listener = bind("127.0.0.1", 8888).await?;
     let access = Access::new(([127, 0, 0, 1], 8888).into(), "http://localhost", &[]);
-    println!("listening on ws://127.0.0.1:8888/ws");
-    run(listener, session, access, None, Default::default()).await
+    // Without an application around it: run(listener, session, access, None, stop).await
+    let stop = CancellationToken::new();
+    let app = axum::Router::new()
+        .route("/", axum::routing::get(async || "the tracks are at /tracks/\n"))
+        .nest_service("/tracks", router(session, access, None, stop.clone()));
+    println!("listening on ws://127.0.0.1:8888/tracks/ws");
+    serve(listener, app, stop).await;
+    Ok(())
 }

@@ -7,6 +7,8 @@ mod find;
 mod hub;
 mod listing;
 mod selection;
+mod side_by_side;
+mod snapshot;
 mod value_range;
 
 pub use chart::ChartType;
@@ -15,18 +17,16 @@ pub use find::Found;
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
 pub use selection::{Selection, select};
+pub use snapshot::{Answer, Query, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::signals::density::{DENSITY, Density};
-use crate::source::{
-    self, Context, GeneLoci, Hit, Level, Mock, Options, Part, Shape, Source, Spec,
-};
-use crate::table::Table;
+use crate::source::{self, Context, GeneLoci, Hit, Mock, Options, Part, Source, Spec};
 use blocking_pool::BlockingPool;
-use std::sync::atomic::{AtomicU64, Ordering};
+use snapshot::Reading;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, mpsc};
 
@@ -57,8 +57,8 @@ pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     pool: BlockingPool,
     search_pool: BlockingPool,
+    reading: Arc<Reading>,
     context: Arc<Context>,
-    failed: AtomicU64,
     building: mpsc::UnboundedSender<Made>,
     made: Mutex<mpsc::UnboundedReceiver<Made>>,
 }
@@ -69,12 +69,13 @@ impl Catalog {
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, made) = mpsc::unbounded_channel();
+        let pool = BlockingPool::new();
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            pool: BlockingPool::new(),
+            reading: Arc::new(Reading::new(pool.clone())),
+            pool,
             search_pool: BlockingPool::for_names(),
             context: Arc::default(),
-            failed: AtomicU64::new(0),
             building,
             made: Mutex::new(made),
         }
@@ -96,6 +97,11 @@ impl Catalog {
     /// What is served now.
     pub fn listing(&self) -> Arc<Listing> {
         self.listing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is served now, and the way to its rows: one for each request.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.listing(), self.reading.clone())
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Listing) -> T) -> T {
@@ -246,9 +252,11 @@ impl Catalog {
     async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
-            self.pool.run(move || match source::formats::needs_genes(&spec)? {
-                true => Ok((Vec::new(), spec)),
-                false => Ok((source::formats::open_all(&spec, &context)?, spec)),
+            self.pool.run(move || {
+                let later = source::formats::needs_genes(&spec)?;
+                let parts =
+                    if later { Vec::new() } else { source::formats::open_all(&spec, &context)? };
+                Ok((parts, spec))
             })
         });
         let mut results = futures_util::future::join_all(opening).await;
@@ -308,66 +316,6 @@ impl Catalog {
         self.change(|listing| listing.remove(id))
     }
 
-    /// Has the rows around `region` counted, if that is a view of which any level could be shown:
-    /// then [`Datasource::count`] of its sequence follows from the data alone.
-    ///
-    /// # Errors
-    /// As [`crate::source::Source::count_rows`].
-    pub async fn count(&self, datasource: &Arc<Datasource>, region: &Region) -> Result<()> {
-        // Bins of one grid are counted without a file, and a whole sequence of reads is not for a
-        // view that shows none.
-        if datasource.shape == Shape::Dense || !datasource.shape.suits(Level::Records, region) {
-            return Ok(());
-        }
-        let (datasource, region) = (datasource.clone(), region.clone());
-        let listing = self.listing();
-        self.reading(move || datasource.count_rows(&listing, &region)).await
-    }
-
-    /// The rows of a datasource that overlap `region`: first a column for each of `measurements`,
-    /// under its id, then the `metadata` columns. The region's sequence may go by any of its names.
-    ///
-    /// # Errors
-    /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
-    pub async fn read(
-        &self,
-        datasource: &Arc<Datasource>,
-        region: Region,
-        level: Level,
-        measurements: Vec<Arc<Measurement>>,
-        metadata: Vec<String>,
-    ) -> Result<Table> {
-        let (datasource, listing) = (datasource.clone(), self.listing());
-        self.reading(move || {
-            let within = |rows: u64| match rows > MAX_ROWS {
-                true => Err(Error::Input(format!(
-                    "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for bins"
-                ))),
-                false => Ok(()),
-            };
-            // An estimate may be too small by far; and counts are exact to a hundred only.
-            if !datasource.shape.hides(level) {
-                datasource.count_rows(&listing, &region)?;
-            }
-            within(datasource.count(&listing, &region, level))?;
-            let table = datasource.read(&listing, &region, level, &measurements, &metadata)?;
-            within(table.len() as u64).map(|()| table)
-        })
-        .await
-    }
-
-    /// Does what reads rows.
-    async fn reading<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let read = self.pool.run(work).await;
-        if read.is_err() {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        read
-    }
-
     /// Names that contain `text`, best first: exact, then prefix, then inside, then by position.
     ///
     /// # Errors
@@ -398,6 +346,6 @@ impl Catalog {
 
     /// How many reads have failed since the start, for whatever reason.
     pub fn failed_reads(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
+        self.reading.failed()
     }
 }

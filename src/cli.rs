@@ -32,6 +32,7 @@ use std::process::ExitCode;
 /// The program is in the library because futures are compiled where they are awaited: in `main.rs`
 /// that would be after the library instead of in parallel with its parts.
 pub fn run() -> ExitCode {
+    crate::bytes::raise_limit();
     let task = match Cli::read(std::env::args_os().collect()) {
         Ok(cli) => cli.task(),
         Err(error) => return fail(&error),

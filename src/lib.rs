@@ -1,8 +1,8 @@
 //! A genomic data provider for the EpiViz browser.
 //!
 //! As a program it is `epivizrs`; as a library it serves sources of your own: implement
-//! [`Source`], list it in a [`Catalog`], and [`run`] a server with it. `examples/own_source.rs` does
-//! this in sixty lines.
+//! [`Source`], list it in a [`Catalog`], and [`run`] a server with it, or mount its [`router`] in an axum
+//! application at any path. `examples/own_source.rs` does both in seventy lines.
 //!
 //! The modules, each importing only from those below it:
 //!
@@ -86,7 +86,7 @@ pub use catalog::Catalog;
 pub use error::{Error, Result};
 pub use genome::{Region, Sequence, Sequences, Strand};
 pub use provider::Provider;
-pub use server::{Access, bind, run};
+pub use server::{Access, BasePath, Epiviz, bind, router, run, serve};
 pub use session::Session;
 pub use source::{ColumnInfo, ColumnKind, Context, Level, Options, Shape, Source, Spec};
 pub use table::{Column, Data, Table, Texts};

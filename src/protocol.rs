@@ -7,6 +7,7 @@
 mod action;
 mod frame;
 mod lenient;
+mod page_change;
 mod reply;
 mod request;
 
@@ -17,6 +18,7 @@ pub use action::{
     WriteMsg,
 };
 pub use frame::{Frame, PageAnswer, parse};
+pub use page_change::{PageChange, ReportedChart};
 pub use reply::{
     Combined, CombinedPart, MeasurementTable, MetadataNames, Reply, SearchHit, SeqInfo, Workspace,
 };

@@ -1,6 +1,7 @@
 //! Pages and what they share.
 
 mod autoscale;
+mod by_hand;
 mod charts;
 mod events;
 mod fit;
@@ -248,6 +249,13 @@ impl Session {
         json
     }
 
+    /// The answer to a request that cannot be done.
+    fn refuse(&self, id: &RawValue, request: &Request, error: &Error) -> String {
+        let json = Reply::Refused(error.for_page()).to_json(id);
+        self.metrics.record(request.name(), true, json.len(), Duration::ZERO);
+        json
+    }
+
     async fn answer(
         self: &Arc<Self>,
         page: Option<&Page>,
@@ -263,14 +271,23 @@ impl Session {
                 });
                 let id = chart.as_deref().unwrap_or_default();
                 if let Some(page) = page {
+                    let settings = by_hand::without_margins(&settings);
                     self.chosen(page, id, &settings, colors.as_deref());
                     self.save_soon();
                 }
                 Reply::Done
             }
+            Request::ReportChange { change: Some(change) } if page.is_some() => {
+                self.answer_report(change).await
+            }
+            Request::ReportChange { .. } => {
+                Reply::Refused("reportChange takes a 'change', and only from a page".into())
+            }
             Request::GetWorkspaces { .. }
             | Request::SaveWorkspace { .. }
-            | Request::DeleteWorkspace { .. } => self.answer_workspaces(request).await,
+            | Request::DeleteWorkspace { .. } => {
+                self.answer_workspaces(page.is_some(), request).await
+            }
             _ => self.provider.answer_with(request, level, placeholder).await,
         }
     }

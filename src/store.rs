@@ -1,7 +1,6 @@
-//! What is kept on disk: workspaces and the state of sessions, in one SQLite file.
+//! Workspaces and the state of sessions, saved in one SQLite file.
 //!
-//! Calls block; whoever is asynchronous makes them on a blocking thread. The statements are plain
-//! SQL with `ON CONFLICT`, which PostgreSQL understands as well.
+//! Calls block; asynchronous code makes them on a blocking thread.
 
 use crate::error::{Error, Result};
 use crate::private;
@@ -12,9 +11,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The file's name in its folder.
 const FILE: &str = "epivizrs.sqlite";
-/// How long another process that writes is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Each entry makes the schema of one version into that of the next. Never changed, only added to.
+/// How long to wait for another process that writes.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Each entry turns the schema of one version into the next. Entries are never changed, only added.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE workspaces (
         id INTEGER PRIMARY KEY,
@@ -36,9 +35,9 @@ const MIGRATIONS: &[&str] = &["
 pub struct Workspace {
     /// Its id.
     pub id: i64,
-    /// Its name; several may have the same.
+    /// Its name; several workspaces may have the same name.
     pub name: String,
-    /// What EpiViz saves of a workspace: JSON.
+    /// What EpiViz saves: JSON.
     pub content: String,
     /// When it was saved, in seconds since 1970.
     pub changed: i64,
@@ -52,11 +51,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store of a folder, which is made if need be.
+    /// Opens the store in a folder, which is created if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be made, [`Error::Data`] if its file is no store of ours
-    /// or cannot be written.
+    /// [`Error::Io`] if the folder or its file cannot be created, [`Error::Data`] if the file is not
+    /// a store or cannot be written.
     pub fn open(folder: &Path) -> Result<Self> {
         private::create_folder(folder).map_err(|error| Error::io(folder, error))?;
         let path = folder.join(FILE);
@@ -66,7 +65,7 @@ impl Store {
         Ok(Store { path, connection: Mutex::new(connection) })
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -79,7 +78,8 @@ impl Store {
         |error| trouble(&self.path, &error)
     }
 
-    /// Saves a workspace: over the one of that id if there is one, else as a new one. Returns its id.
+    /// Saves a workspace: replaces the one with this id if it exists, else adds a new one. Returns
+    /// its id once the workspace has reached the disk.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be written.
@@ -99,7 +99,7 @@ impl Store {
         Ok(connection.last_insert_rowid())
     }
 
-    /// The workspaces whose name contains `text`, in any case, the latest first.
+    /// The workspaces whose name contains `text`, upper or lower case, the latest first.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
@@ -123,7 +123,7 @@ impl Store {
         self.lock().query_row(select, [id], workspace).optional().map_err(self.trouble())
     }
 
-    /// Deletes a workspace; tells whether there was one.
+    /// Deletes a workspace; returns whether it existed.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be written.
@@ -132,8 +132,9 @@ impl Store {
         deleted.map(|count| count > 0).map_err(self.trouble())
     }
 
-    /// Saves the state of a session. `data` says what was served, since the charts of other data
-    /// are another session's. `state` is taken when its turn has come, so the latest wins.
+    /// Saves the state of a session. `data` identifies what was served: with other data, the session
+    /// of that name is another one. `state` is called when the store is free, so the latest state
+    /// wins.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be written.
@@ -150,7 +151,7 @@ impl Store {
         saved.map(|_| ()).map_err(self.trouble())
     }
 
-    /// The sessions of that data: names and states.
+    /// The sessions for this data: names and states.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
@@ -181,18 +182,18 @@ fn keep_private(path: &Path) -> Result<()> {
 
 fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     let trouble = |error: rusqlite::Error| trouble(path, &error);
-    connection.busy_timeout(PATIENCE).map_err(trouble)?;
-    // What is acknowledged has reached the disk: in WAL mode only FULL says so.
+    connection.busy_timeout(TIMEOUT).map_err(trouble)?;
+    // In WAL mode, only FULL guarantees that a commit has reached the disk.
     let modes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while let Err(error) = connection.execute_batch(modes) {
-        // Of two that change the mode at once, SQLite has one fail without waiting.
+        // When two processes change the mode at once, SQLite lets one fail without waiting.
         if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || Instant::now() > until {
             return Err(trouble(error));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    // Two processes may open a new store at once: the second waits here, and finds it done.
+    // When two processes open a new store at once, the second waits here until it is set up.
     connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble)?;
     let version: u32 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(trouble)?;

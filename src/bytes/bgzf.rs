@@ -3,12 +3,12 @@
 //! Its own reader, since queries must stop at the range's end: index readers of libraries go on to
 //! the end of every chunk, which costs fifty times as much where long genes sit in coarse bins.
 
-use super::Input;
-use crate::bytes::ReadSeek;
+use super::block_cache::{BLOCKS, Block};
+use super::{Blob, Input};
 use crate::error::{Error, Result};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 /// No block unpacks to more.
 const LARGEST: usize = 1 << 16;
@@ -51,10 +51,11 @@ pub(crate) fn lacks_end(input: &Input) -> Result<bool> {
 ///
 /// A virtual offset is the place of a block in the file, times 2^16, plus a place in the block.
 pub(crate) struct Bgzf {
-    path: PathBuf,
-    io: Box<dyn ReadSeek>,
+    blob: Blob,
+    /// Whether blocks are taken from those that all readers share, and left there.
+    shares: bool,
     packed: Vec<u8>,
-    block: Vec<u8>,
+    block: Arc<Block>,
     /// Where the block lies in the file, where the next does, and what is read of this one.
     start: u64,
     next: u64,
@@ -63,34 +64,43 @@ pub(crate) struct Bgzf {
 }
 
 impl Bgzf {
+    /// For reading a file from the first byte to the last.
     pub(crate) fn open(input: &Input) -> Result<Self> {
-        Ok(Bgzf {
-            path: input.path().into(),
-            io: input.open()?,
+        Ok(Bgzf { shares: false, ..Self::of(Blob::open(input)?) })
+    }
+
+    /// For reading pieces, perhaps the same ones again.
+    pub(crate) fn of(blob: Blob) -> Self {
+        Bgzf {
+            blob,
+            shares: true,
             packed: Vec::new(),
-            block: Vec::new(),
+            block: Arc::default(),
             start: 0,
             next: 0,
             at: 0,
             inflate: Decompress::new(false),
-        })
+        }
     }
 
     /// The virtual offset of what is read next.
     pub(crate) fn position(&self) -> u64 {
-        if self.at < self.block.len() { self.start << 16 | self.at as u64 } else { self.next << 16 }
+        if self.at < self.block.bytes.len() {
+            self.start << 16 | self.at as u64
+        } else {
+            self.next << 16
+        }
     }
 
     /// Goes to a virtual offset.
     pub(crate) fn seek(&mut self, offset: u64) -> Result<()> {
         let (block, within) = (offset >> 16, (offset & 0xffff) as usize);
         // Queries that follow each other often begin in the same block.
-        if self.block.is_empty() || self.start != block {
+        if self.block.bytes.is_empty() || self.start != block {
             self.next = block;
-            self.io.seek(SeekFrom::Start(block)).map_err(|e| Error::io(&self.path, e))?;
             self.load()?;
         }
-        if within > self.block.len() {
+        if within > self.block.bytes.len() {
             return Err(self.damaged("the index leads behind the end of a block"));
         }
         self.at = within;
@@ -99,16 +109,24 @@ impl Bgzf {
 
     /// An error at the current block.
     pub(crate) fn damaged(&self, what: &str) -> Error {
-        Error::data(&self.path, format!("offset {}", self.start), what)
+        Error::data(self.blob.path(), format!("offset {}", self.start), what)
     }
 
     /// Unpacks the next block; false at the end of the file.
     fn load(&mut self) -> Result<bool> {
         self.start = self.next;
         self.at = 0;
-        self.block.clear();
+        let key = (self.blob.id(), self.start);
+        let known = if self.shares { BLOCKS.get(key) } else { None };
+        if let Some(block) = known {
+            self.next = block.next;
+            self.block = block;
+            return Ok(true);
+        }
+        let old = std::mem::take(&mut self.block);
+        let mut bytes = Arc::try_unwrap(old).map_or_else(|_| Vec::new(), |block| block.bytes);
         let mut header = [0; HEADER];
-        match self.fill(&mut header)? {
+        match self.blob.read_at(self.start, &mut header)? {
             0 => return Ok(false),
             HEADER if is_bgzf(&header) => {}
             _ => {
@@ -120,56 +138,46 @@ impl Bgzf {
         let size = usize::from(u16::from_le_bytes([header[16], header[17]])) + 1;
         let rest = size.checked_sub(HEADER).filter(|rest| *rest >= 8);
         let rest = rest.ok_or_else(|| self.damaged("a BGZF block has an impossible size"))?;
-        let mut packed = std::mem::take(&mut self.packed);
-        packed.resize(rest, 0);
-        let read = self.fill(&mut packed);
-        self.packed = packed;
-        if read? < rest {
+        self.packed.resize(rest, 0);
+        if self.blob.read_at(self.start + HEADER as u64, &mut self.packed)? < rest {
             return Err(self.damaged("the file ends within a block; is the copy complete?"));
         }
-        self.next = self.start + size as u64;
         let (data, trailer) = self.packed.split_at(rest - 8);
         let number = |at: usize| {
             u32::from_le_bytes([trailer[at], trailer[at + 1], trailer[at + 2], trailer[at + 3]])
         };
         let (sum, length) = (number(0), number(4) as usize);
         self.inflate.reset(false);
-        self.block.reserve(LARGEST);
+        bytes.clear();
+        bytes.reserve_exact(length.min(LARGEST));
         let finish = FlushDecompress::Finish;
-        let done = self.inflate.decompress_vec(data, &mut self.block, finish);
+        let done = self.inflate.decompress_vec(data, &mut bytes, finish);
         let mut crc = Crc::new();
-        crc.update(&self.block);
-        match done {
-            Ok(Status::StreamEnd) if self.block.len() == length && crc.sum() == sum => Ok(true),
-            _ => {
-                self.block.clear();
-                Err(self.damaged("a compressed block is damaged; copy the file again"))
-            }
+        crc.update(&bytes);
+        if !matches!(done, Ok(Status::StreamEnd)) || bytes.len() != length || crc.sum() != sum {
+            return Err(self.damaged("a compressed block is damaged; copy the file again"));
         }
-    }
-
-    /// Reads until the buffer is full or the file ends; the number of bytes read.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.io.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(&self.path, error)),
-            }
+        self.next = self.start + size as u64;
+        self.block = Arc::new(Block { bytes, next: self.next });
+        if self.shares {
+            BLOCKS.insert(key, &self.block);
         }
-        Ok(filled)
+        Ok(true)
     }
 
     /// What is left of the current block, or the next one that holds something; empty at the end.
     pub(crate) fn rest(&mut self) -> Result<&[u8]> {
-        while self.at >= self.block.len() {
+        while self.at >= self.block.bytes.len() {
             if !self.load()? {
                 return Ok(&[]);
             }
         }
-        Ok(&self.block[self.at..])
+        Ok(&self.block.bytes[self.at..])
+    }
+
+    /// Goes over blocks that hold nothing; whether the file ends there.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool> {
+        Ok(self.rest()?.is_empty())
     }
 
     /// Appends the next line to `line`, without its end; false at the end of the file.

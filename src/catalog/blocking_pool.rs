@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Lets a bounded number of blocking calls run at once; a panic inside is an error outside.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct BlockingPool {
     permits: Arc<Semaphore>,
 }
@@ -43,6 +43,6 @@ impl BlockingPool {
     }
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(4, usize::from)
 }

@@ -82,7 +82,7 @@ pub enum Kind {
 
 impl Datasource {
     /// Number of rows that overlap the region, perhaps estimated until the sequence has been
-    /// [counted](super::Catalog::count); reads no file.
+    /// counted (by a [`Snapshot`](super::Snapshot)); reads no file.
     pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {
         match (self.shape, self.measurements.first()) {
             (Shape::Dense, _) => u64::from(region.len().div_ceil(level.width())),
@@ -102,25 +102,22 @@ impl Datasource {
         own.map_or(Ok(()), |(source, region)| source.count_rows(&region.sequence))
     }
 
-    /// The rows that overlap the region: a column for each measurement, then the metadata.
+    /// The rows that overlap the region, of any but dense signals: a column for each measurement,
+    /// then the metadata.
     pub(super) fn read(
         &self,
         listing: &Listing,
         region: &Region,
         level: Level,
         measurements: &[Arc<Measurement>],
-        metadata: &[String],
+        metadata: &[Arc<str>],
     ) -> Result<Table> {
         let mut columns: Vec<&str> = Vec::new();
         for measurement in measurements {
-            columns.push(measurement.column.as_deref().ok_or_else(|| {
-                Error::Input(format!("'{}' has rows but no values", measurement.id))
-            })?);
+            let column = measurement.column.as_deref();
+            columns.push(column.ok_or_else(|| measurement.without_values())?);
         }
-        if self.shape == Shape::Dense {
-            return self.read_dense(listing, region, level, measurements, metadata);
-        }
-        columns.extend(metadata.iter().map(String::as_str));
+        columns.extend(metadata.iter().map(|name| &**name));
         let own = self
             .measurements
             .first()
@@ -134,56 +131,57 @@ impl Datasource {
         }
         Ok(table)
     }
+}
 
-    /// The bins of the common grid, with the values that each signal has in them.
-    fn read_dense(
+impl Measurement {
+    /// The values of a dense signal in the first `rows` bins of the common grid that overlap the
+    /// region. Where its file's sequence is shorter than the assembly's, the rest has no data.
+    pub(super) fn read_bins(
         &self,
         listing: &Listing,
         region: &Region,
         level: Level,
-        measurements: &[Arc<Measurement>],
-        metadata: &[String],
-    ) -> Result<Table> {
-        if let Some(name) = metadata.first() {
-            return Err(Error::NotFound(format!("'{}' has no metadata '{name}'", self.id)));
-        }
-        let mut table = grid(listing, region, level);
-        for measurement in measurements {
-            let mut values = vec![f32::NAN; table.len()];
-            let column = measurement.column.as_deref().unwrap_or_default();
-            if let Some(region) = listing.own_region(&*measurement.source, region) {
-                let own = match measurement.source.read(&region, level, &[column]) {
-                    // One damaged file must not take the others of its group off the page.
-                    Err(error) if measurements.len() > 1 => {
-                        tracing::error!("'{}' is left out: {error}", measurement.id);
-                        Table::empty(&[column])
-                    }
-                    own => own?,
-                };
-                // The file's sequence may be shorter than the assembly's: the rest has no data.
-                for (value, row) in values.iter_mut().zip(0..own.len()) {
-                    *value = own.columns[0].data.number(row) as f32;
-                }
+        rows: usize,
+    ) -> Result<Column> {
+        let column = self.column.as_deref().ok_or_else(|| self.without_values())?;
+        let mut values = vec![f32::NAN; rows];
+        if let Some(region) = listing.own_region(&*self.source, region) {
+            let own = self.source.read(&region, level, &[column])?;
+            for (value, row) in values.iter_mut().zip(0..own.len()) {
+                *value = own.columns[0].data.number(row) as f32;
             }
-            table.columns.push(Column::new(measurement.id.as_str(), Data::Singles(values)));
         }
-        Ok(table)
+        Ok(self.bins(values))
+    }
+
+    /// A column of its values.
+    pub(super) fn bins(&self, values: Vec<f32>) -> Column {
+        Column::new(self.id.as_str(), Data::Singles(values))
+    }
+
+    fn without_values(&self) -> Error {
+        Error::Input(format!("'{}' has rows but no values", self.id))
     }
 }
 
-/// The bins of the common grid that overlap the region. The last ends with its sequence.
-fn grid(listing: &Listing, region: &Region, level: Level) -> Table {
-    let width = u64::from(level.width());
-    let Some(sequence) = listing.sequences().get(&region.sequence) else { return Table::default() };
-    let end = region.end.min(sequence.length);
-    if region.start >= end {
-        return Table::default();
-    }
-    let bins = u64::from(region.start) / width..u64::from(end).div_ceil(width);
-    Table {
-        first_rank: bins.start,
-        start: bins.clone().map(|bin| (bin * width) as u32).collect(),
-        end: bins.map(|bin| ((bin + 1) * width).min(u64::from(sequence.length)) as u32).collect(),
-        ..Table::default()
+impl Listing {
+    /// The bins of the common grid that overlap the region. The last ends with its sequence.
+    pub(super) fn grid(&self, region: &Region, level: Level) -> Table {
+        let width = u64::from(level.width());
+        let Some(sequence) = self.sequences().get(&region.sequence) else {
+            return Table::default();
+        };
+        let end = region.end.min(sequence.length);
+        if region.start >= end {
+            return Table::default();
+        }
+        let bins = u64::from(region.start) / width..u64::from(end).div_ceil(width);
+        let ends = bins.clone().map(|bin| ((bin + 1) * width).min(u64::from(sequence.length)));
+        Table {
+            first_rank: bins.start,
+            start: bins.map(|bin| (bin * width) as u32).collect(),
+            end: ends.map(|end| end as u32).collect(),
+            ..Table::default()
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Listing};
 use crate::console::Answer;
 use crate::genome::thousands;
 use crate::protocol::WireRegion;
-use crate::server::epiviz_link;
+use crate::server::{BasePath, epiviz_link};
 use crate::source::formats::format_of;
 use crate::source::{Shape, Spec, total};
 use serde_json::Value;
@@ -29,9 +29,9 @@ pub(super) async fn greeting(
 ) -> String {
     let (listing, view) = (catalog.listing(), catalog.first_view().await);
     let mut text = sources_table(&listing).await;
-    let host = format!("localhost:{}", address.port());
+    let host = format!("localhost:{}{}", address.port(), options.base_path);
     let wire = view.as_ref().map(WireRegion::from);
-    let own = own_page(address);
+    let own = own_page(address, &options.base_path);
     let epiviz = if own_epiviz {
         format!("{own}epiviz/")
     } else {
@@ -96,11 +96,11 @@ fn source_rows(listing: &Listing) -> Vec<Vec<Value>> {
 }
 
 /// The built-in page's address for a browser on this machine.
-pub(super) fn own_page(address: SocketAddr) -> String {
+pub(super) fn own_page(address: SocketAddr, base: &BasePath) -> String {
     match address.ip() {
         ip if ip.is_loopback() || ip.is_unspecified() => {
-            format!("http://localhost:{}/", address.port())
+            format!("http://localhost:{}{base}/", address.port())
         }
-        _ => format!("http://{address}/"),
+        _ => format!("http://{address}{base}/"),
     }
 }

@@ -49,7 +49,10 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     }
     lines.push(("index", index(spec, format, &*measurements[0].source)));
     for part in measurements.chunk_by(|a, b| a.companion == b.companion) {
-        part.first().map_or(Ok(()), |first| count(&*first.source))?;
+        if let Some(first) = part.first() {
+            count(&*first.source)?;
+            read_first(&*first.source)?;
+        }
         lines.extend(describe_part(part, listing));
     }
     let mut text = format!("{}\n", path.display());
@@ -122,6 +125,21 @@ fn count(source: &dyn Source) -> Result<()> {
             // Reading any row of a sequence counts all of them.
             source.read(&Region::new(sequence.name.clone(), 0, 1), Level::Records, &[])?;
         }
+    }
+    Ok(())
+}
+
+/// Reads what a page shows first: what is printed about a file must hold for its rows, not just
+/// for its header and its index.
+fn read_first(source: &dyn Source) -> Result<()> {
+    let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
+    // A source whose rows cannot be read has no first view; reading them gives the reason.
+    let region = source.first_view().or_else(|| source.sequences().iter().next().map(whole));
+    if let (Some(region), Some(finest)) = (region, source.shape().levels().next())
+        && source.building().is_none()
+    {
+        let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
+        source.read(&region, finest, &columns)?;
     }
     Ok(())
 }

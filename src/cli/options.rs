@@ -4,6 +4,7 @@ use super::inspect::Inspect;
 use super::install::Install;
 use super::query::Query;
 use crate::console::two_columns;
+use crate::server::BasePath;
 use crate::source::{KEYS, Spec};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -145,6 +146,9 @@ pub struct Options {
     /// Port to listen on; 0 for any free port
     #[arg(long, default_value_t = 8888, value_name = "PORT")]
     pub port: u16,
+    /// Path to serve below, such as /genomes, for a proxy that passes it on
+    #[arg(long, default_value = "/", value_name = "PATH")]
+    pub base_path: BasePath,
     /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
     /// default: the one that the files fit, else hg38
     #[arg(long, value_name = "NAME|FILE")]

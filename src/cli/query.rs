@@ -1,7 +1,7 @@
 //! `epivizrs query`: the rows that a page would get for a region.
 
 use super::file_options::{FileOptions, selected};
-use crate::catalog::{Catalog, Kind, MAX_ROWS};
+use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
@@ -64,16 +64,13 @@ impl Query {
                 None => bail!("{path}: it holds nothing that can be served"),
             }
         };
-        let listing = catalog.listing();
         let region = catalog.find(&self.region, &Sequences::default(), None).await?.region;
-        if let Some(datasource) = listing.datasource(&first.datasource) {
-            catalog.count(datasource, &region).await?;
-        }
-        let level = match self.level {
-            Some(width) => level(first.source.shape(), width)?,
-            None => View::level_for(PAGE_ROWS, &*listing, &first.group, &region),
+        let snapshot = catalog.snapshot();
+        let resolution = match self.level {
+            Some(width) => Resolution::At(level(first.source.shape(), width)?),
+            None => Resolution::AtMost(View::most_rows(PAGE_ROWS)),
         };
-        let part = read(&catalog, &first.datasource, &region, level).await?;
+        let (part, level) = read(&snapshot, &first.datasource, &region, resolution).await?;
         Ok(if self.json {
             let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
             serde_json::to_string(&reply)? + "\n"
@@ -109,16 +106,17 @@ fn level(shape: Shape, width: u32) -> Result<Level> {
 }
 
 async fn read(
-    catalog: &Catalog,
+    snapshot: &Snapshot,
     datasource: &str,
     region: &Region,
-    level: Level,
-) -> Result<CombinedPart> {
-    let listing = catalog.listing();
-    let Some(datasource) = listing.datasource(datasource) else {
+    resolution: Resolution,
+) -> Result<(CombinedPart, Level)> {
+    let Some(datasource) = snapshot.datasource(datasource) else {
         bail!("'{datasource}' is no longer served");
     };
-    if datasource.count(&listing, region, level) > MAX_ROWS {
+    if let Resolution::At(level) = resolution
+        && datasource.count(snapshot, region, level) > MAX_ROWS
+    {
         bail!(
             "{region} holds more than {} rows; give a smaller region, or wider bins with --level",
             thousands(MAX_ROWS)
@@ -128,9 +126,12 @@ async fn read(
     let values: Vec<_> = values.cloned().collect();
     let names = values.iter().map(|measurement| measurement.id.clone()).collect();
     let metadata = datasource.measurements.first().map(|first| &first.metadata);
-    let metadata = metadata.into_iter().flatten().map(ToString::to_string).collect();
-    let table = catalog.read(datasource, region.clone(), level, values, metadata).await?;
-    Ok(CombinedPart { datasource: datasource.id.clone(), table, measurements: names })
+    let metadata = metadata.cloned().unwrap_or_default();
+    let (datasource, region) = (datasource.clone(), region.clone());
+    let id = datasource.id.clone();
+    let query = catalog::Query { datasource, region, measurements: values, metadata, resolution };
+    let Answer { table, level } = snapshot.read(query).await?;
+    Ok((CombinedPart { datasource: id, table, measurements: names }, level))
 }
 
 /// A header line, then a line for each row.

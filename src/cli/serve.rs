@@ -58,10 +58,13 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     })?;
     let store = store(options.state.as_deref())?;
     let config = SessionConfig::new(store, served(&options), timeout);
-    let session = Session::restored(provider, config.with_page_address(own_page(address)))?;
+    let session = Session::restored(
+        provider,
+        config.with_page_address(own_page(address, &options.base_path)),
+    )?;
 
     // Connections wait in the listener from here on, so the line holds.
-    println!("listening on ws://{address}/ws");
+    println!("listening on ws://{address}{}/ws", options.base_path);
     std::io::stdout().flush()?;
     if at_prompt {
         bars.end();
@@ -71,20 +74,17 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         eprint!("{}", greeting.await);
     }
     if options.open {
-        open(own_page(address));
+        open(own_page(address, &options.base_path));
     }
     let serving = async {
-        let served = server::run(listener, session.clone(), access, epiviz, stop.clone()).await;
-        stop.cancel();
-        served
+        let router = server::router(session.clone(), access, epiviz, stop.clone());
+        server::serve(listener, options.base_path.mount(router), stop.clone()).await;
     };
-    let (served, commanded) =
-        tokio::join!(serving, command(session.clone(), &options, stop.clone()));
+    let ((), commanded) = tokio::join!(serving, command(session.clone(), &options, stop.clone()));
     // The users' last changes may not have been saved yet.
     for session in session.all() {
         session.save().await;
     }
-    served?;
     commanded
 }
 

@@ -290,13 +290,21 @@ fn address(text: &str) -> Result<(String, String)> {
     let (path, query) = path
         .split_once('?')
         .map_or((path, String::new()), |(path, query)| (path, format!("?{query}")));
-    let path = match path.split_once('/').unwrap_or((path, "")) {
-        ("" | "ws" | "console", "") => "console".to_owned(),
-        ("ws" | "console", name) => format!("console/{name}"),
-        _ => return Err(Error::Input(format!("{text}: write it like ws://HOST:PORT/ws/NAME"))),
-    };
+    let path = console_path(path);
     let url = format!("ws://{host}/{path}{query}");
     Ok((host, url))
+}
+
+/// The path of the console that goes with a path where pages connect. `ws` and `console` end it,
+/// perhaps with the name of a session; what comes before is the endpoint's base path.
+fn console_path(path: &str) -> String {
+    let mut parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let is_socket = |part: &&str| ["ws", "console"].contains(part);
+    match parts.iter().rposition(is_socket) {
+        Some(at) if at + 2 >= parts.len() => parts[at] = "console",
+        _ => parts.push("console"),
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -319,7 +327,10 @@ mod tests {
         assert_eq!(to("http://lab:9000/ws/mine"), "ws://lab:9000/console/mine");
         assert_eq!(to("ws://[::1]:9000/"), "ws://[::1]:9000/console");
         assert_eq!(to("ws://lab:1/console/mine?token=x"), "ws://lab:1/console/mine?token=x");
-        assert_eq!((to("wss://lab"), to("lab/other/path")), (String::new(), String::new()));
+        assert_eq!(to("lab/genomes"), "ws://lab:8888/genomes/console");
+        assert_eq!(to("http://lab/a/b/"), "ws://lab:8888/a/b/console");
+        assert_eq!(to("ws://lab:1/genomes/ws/mine"), "ws://lab:1/genomes/console/mine");
+        assert_eq!(to("wss://lab"), "");
         assert_eq!(to("9000"), "ws://localhost:9000/console");
         assert_eq!(to("9000/ws/mine"), "ws://localhost:9000/console/mine");
         for (text, port) in [("99999", "99999"), ("lab:99999", "99999"), ("lab:port", "port")] {

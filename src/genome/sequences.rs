@@ -17,6 +17,8 @@ pub struct Sequence {
 pub struct Sequences {
     list: Vec<Sequence>,
     by_key: HashMap<String, usize>,
+    /// The other names of each sequence, in the order in which they were learnt.
+    aliases: Vec<Vec<Box<str>>>,
 }
 
 impl Sequences {
@@ -48,8 +50,9 @@ impl Sequences {
             _ => {
                 let index = self.list.len();
                 self.by_key.insert(name.to_owned(), index);
-                self.alias(&plain(name), index);
                 self.list.push(Sequence { name: name.into(), length: 0 });
+                self.aliases.push(Vec::new());
+                self.alias(&plain(name), index);
                 index
             }
         }
@@ -67,7 +70,10 @@ impl Sequences {
     }
 
     fn alias(&mut self, alias: &str, index: usize) {
-        self.by_key.entry(alias.to_owned()).or_insert(index);
+        if !self.by_key.contains_key(alias) {
+            self.by_key.insert(alias.to_owned(), index);
+            self.aliases[index].push(alias.into());
+        }
     }
 
     /// The sequence of that name: exactly, else by alias, else by the name without `chr`.
@@ -80,9 +86,13 @@ impl Sequences {
         self.by_key.get(name).or_else(|| self.by_key.get(&plain(name))).copied()
     }
 
-    /// All names that lead to the sequence at `index` of the list.
+    /// All names that lead to the sequence at `index` of the list: its own, then the others in the
+    /// order in which they were learnt.
     pub fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
-        self.by_key.iter().filter(move |(_, at)| **at == index).map(|(name, _)| name.as_str())
+        let others = self.aliases[index].iter().map(|alias| &**alias);
+        // A name may have become that of a sequence of its own since.
+        let others = others.filter(move |alias| self.by_key.get(*alias) == Some(&index));
+        std::iter::once(&*self.list[index].name).chain(others)
     }
 
     /// The sequences, in their order.
@@ -96,6 +106,7 @@ impl Sequences {
             return false;
         };
         self.list.remove(index);
+        self.aliases.remove(index);
         self.by_key.retain(|_, at| *at != index);
         self.by_key.values_mut().filter(|at| **at > index).for_each(|at| *at -= 1);
         true
@@ -167,6 +178,24 @@ mod tests {
         let both: Sequences = [("1", 5), ("chr1", 7)].into_iter().collect();
         assert_eq!(both.get("1").unwrap().length, 5);
         assert_eq!(both.get("chr1").unwrap().length, 7);
+    }
+
+    #[test]
+    fn names_come_in_the_order_in_which_they_were_learnt() {
+        let mut sequences = Sequences::default();
+        let others = ["NC_000001.11", "CM000663.2", "b", "a", "x", "chrUn_1"];
+        sequences.add_with_aliases("chr1", 5, others);
+        let names = |sequences: &Sequences, index| {
+            sequences.names_of(index).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let all = [&["chr1", "1"][..], &others, &["Un_1"]].concat();
+        assert_eq!(names(&sequences, 0), all);
+        sequences.add("b", 7);
+        let left: Vec<_> = all.into_iter().filter(|name| *name != "b").collect();
+        assert_eq!(names(&sequences, 0), left);
+        assert_eq!(names(&sequences, 1), ["b"]);
+        sequences.remove("chr1");
+        assert_eq!(names(&sequences, 0), ["b"]);
     }
 
     #[test]

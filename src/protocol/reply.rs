@@ -101,10 +101,10 @@ pub struct SearchHit {
 /// A saved workspace.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Workspace {
-    /// Its id.
-    pub id: String,
+    /// Its id; none in the answer that opens it: pages open at once what has no id.
+    pub id: Option<String>,
     /// Its id in version 1 of EpiViz; the same here.
-    pub id_v1: String,
+    pub id_v1: Option<String>,
     /// Its name.
     pub name: String,
     /// Its JSON.

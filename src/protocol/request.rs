@@ -1,6 +1,6 @@
 //! What pages ask.
 
-use super::lenient;
+use super::{PageChange, lenient};
 use crate::genome::Region;
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +56,12 @@ pub enum Request {
         #[serde(default, rename = "colorMap")]
         color_map: Value,
     },
+    /// The user changed something by hand: the endpoint's own, see [`PageChange`].
+    ReportChange {
+        /// What changed.
+        #[serde(default)]
+        change: Option<PageChange>,
+    },
     /// Saved workspaces: those whose name contains `q`, or the one with the id `ws`.
     GetWorkspaces {
         /// Part of a name.
@@ -100,6 +106,7 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("search", true, "genes and features by name"),
     ("registerChartTypes", true, "the page tells which charts it can draw"),
     ("setChartSettings", true, "the page tells that the user changed a chart"),
+    ("reportChange", true, "the page tells that its user made or closed charts"),
     ("getWorkspaces", true, "saved workspaces"),
     ("saveWorkspace", true, "save a workspace"),
     ("deleteWorkspace", true, "delete a workspace"),
@@ -266,6 +273,7 @@ impl Request {
             Request::Search { .. } => "search",
             Request::RegisterChartTypes { .. } => "registerChartTypes",
             Request::SetChartSettings { .. } => "setChartSettings",
+            Request::ReportChange { .. } => "reportChange",
             Request::GetWorkspaces { .. } => "getWorkspaces",
             Request::SaveWorkspace { .. } => "saveWorkspace",
             Request::DeleteWorkspace { .. } => "deleteWorkspace",

@@ -1,7 +1,9 @@
 //! Requests in, replies out.
 
 use super::view::{Counts, ROWS, View};
-use crate::catalog::{Catalog, Datasource, Kind, Listing, Measurement, numbers};
+use crate::catalog::{
+    Catalog, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot,
+};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence};
 use crate::protocol::{
@@ -111,7 +113,8 @@ impl Provider {
                 }
             }
             Request::RegisterChartTypes { .. } | Request::SetChartSettings { .. } => Reply::Done,
-            Request::GetWorkspaces { .. }
+            Request::ReportChange { .. }
+            | Request::GetWorkspaces { .. }
             | Request::SaveWorkspace { .. }
             | Request::DeleteWorkspace { .. }
             | Request::GetHierarchy {}
@@ -169,23 +172,31 @@ impl Provider {
         level: Option<Level>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
-        let listing = self.catalog.listing();
-        let datasource = find(&listing, range)?;
-        let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
+        let snapshot = self.catalog.snapshot();
+        let datasource = find(&snapshot, range)?;
+        let Some(region) = range.region().and_then(|region| snapshot.locate(&region)) else {
             return Ok(None);
         };
         let served = datasource.measurements.first().map_or(&[][..], |first| &first.metadata);
-        let is_served = |name: &&String| served.iter().any(|served| **served == ***name);
-        let metadata: Vec<_> = range.metadata.iter().filter(is_served).cloned().collect();
-        let mut table = self.read(&listing, datasource, &region, level, &[], &metadata).await?;
-        if metadata.len() < range.metadata.len() {
+        let find = |name: &String| served.iter().find(|served| ***served == **name).cloned();
+        let metadata: Vec<_> = range.metadata.iter().filter_map(find).collect();
+        let is_whole = metadata.len() == range.metadata.len();
+        let answer = snapshot.read(Query {
+            datasource: datasource.clone(),
+            region: region.clone(),
+            measurements: Vec::new(),
+            metadata,
+            resolution: self.resolution(level),
+        });
+        let mut table = answer.await?.table;
+        if !is_whole {
             // A page may know a column from another file of that name; the others are shown.
-            let unknown = range.metadata.iter().filter(|name| !is_served(name));
+            let unknown = range.metadata.iter().filter(|name| find(name).is_none());
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
         }
         let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
-        self.with_placeholder(&listing, datasource, &region, level, table, at).await.map(Some)
+        Provider::with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn values(
@@ -194,109 +205,99 @@ impl Provider {
         level: Option<Level>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
-        let listing = self.catalog.listing();
-        let datasource = find(&listing, range)?;
+        let snapshot = self.catalog.snapshot();
+        let datasource = find(&snapshot, range)?;
         let id = range.measurement.as_deref().unwrap_or_default();
         let measurement = measurement(datasource, id)?;
-        let Some(region) = range.region().and_then(|region| listing.locate(&region)) else {
+        let Some(region) = range.region().and_then(|region| snapshot.locate(&region)) else {
             return Ok(None);
         };
-        let one = [measurement];
-        let mut table = self.read(&listing, datasource, &region, level, &one, &[]).await?;
+        let answer = snapshot.read(Query {
+            datasource: datasource.clone(),
+            region: region.clone(),
+            measurements: vec![measurement],
+            metadata: Vec::new(),
+            resolution: self.resolution(level),
+        });
+        let mut table = answer.await?.table;
         let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
         if table.is_empty() {
             table.columns = vec![Column::new(id, Data::Doubles(Vec::new()))];
         }
-        self.with_placeholder(&listing, datasource, &region, level, table, at).await.map(Some)
+        Provider::with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn combined(&self, range: &RangeRequest) -> Reply {
-        let mut parts = Vec::new();
-        let mut unknown = Vec::new();
-        for (name, ids) in range.wanted() {
-            let read = self.combined_part(range, &name, &ids).await;
-            let part = read.unwrap_or_else(|error| {
-                match error {
-                    Error::NotFound(_) => unknown.push(name.clone()),
-                    error => tracing::error!("no rows of '{name}' could be given: {error}"),
-                }
-                let names: Vec<&str> = ids.iter().map(String::as_str).collect();
-                CombinedPart { datasource: name, table: Table::empty(&names), measurements: ids }
-            });
-            parts.push(part);
-        }
+        let snapshot = self.catalog.snapshot();
+        let region = range.region().and_then(|region| snapshot.locate(&region));
+        let wanted = range.wanted().into_iter();
+        let (mut parts, queries): (Vec<_>, Vec<_>) = wanted
+            .map(|(name, ids)| self.wanted_part(&snapshot, region.as_ref(), name, ids))
+            .unzip();
+        let unknown: Vec<_> = parts.iter().filter(|part| !part.is_known).map(|p| &p.name).collect();
         if !unknown.is_empty() {
-            tracing::warn!("no datasource is called {}", listed(unknown.iter()));
+            tracing::warn!("no datasource is called {}", listed(unknown.into_iter()));
         }
+        let asked = parts.iter_mut().zip(&queries).filter(|(_, query)| query.is_some());
+        let asked: Vec<_> = asked.map(|(part, _)| part).collect();
+        let answers = snapshot.read_all(queries.iter().flatten().cloned().collect()).await;
+        for (part, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => part.table = answer.table,
+                Err(error) => {
+                    tracing::error!("no rows of '{}' could be given: {error}", part.name);
+                }
+            }
+        }
+        let parts = parts.into_iter().map(WantedPart::finish).collect();
         Reply::Combined(Combined { parts, dialect: range.dialect() })
     }
 
-    async fn combined_part(
+    /// What a page wants of one datasource: its part without rows, and the query that gives them.
+    fn wanted_part(
         &self,
-        range: &RangeRequest,
-        name: &str,
-        ids: &[String],
-    ) -> Result<CombinedPart> {
-        let listing = self.catalog.listing();
-        let datasource = listing.datasource(name).ok_or_else(|| unknown_datasource(name))?;
+        snapshot: &Snapshot,
+        region: Option<&Region>,
+        name: String,
+        mut ids: Vec<String>,
+    ) -> (WantedPart, Option<Query>) {
+        let Some(datasource) = snapshot.datasource(&name) else {
+            let names = ids.iter().map(String::as_str).collect::<Vec<_>>();
+            let table = Table::empty(&names);
+            let part = WantedPart { name, ids, unknown: Vec::new(), is_known: false, table };
+            return (part, None);
+        };
         let (mut measurements, mut unknown) = (Vec::new(), Vec::new());
-        for id in ids {
-            match measurement(datasource, id) {
-                Ok(found) if found.kind == Kind::Feature => measurements.push(found),
-                Ok(_) => {}
-                Err(_) => unknown.push(id.clone()),
+        ids.retain_mut(|id| match measurement(datasource, id) {
+            Ok(found) if found.kind == Kind::Feature => {
+                measurements.push(found);
+                true
             }
-        }
+            Ok(_) => false,
+            Err(_) => {
+                unknown.push(std::mem::take(id));
+                false
+            }
+        });
         if !unknown.is_empty() {
             tracing::warn!("'{name}' has no measurement called {}", listed(unknown.iter()));
         }
-        let metadata = datasource.measurements.first().map_or(Vec::new(), |first| {
-            first.metadata.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let metadata = datasource.measurements.first().map_or(&[][..], |first| &first.metadata);
+        let columns = ids.iter().map(String::as_str).chain(metadata.iter().map(|name| &**name));
+        let table = Table::empty(&columns.collect::<Vec<_>>());
+        let query = region.map(|region| Query {
+            datasource: datasource.clone(),
+            region: region.clone(),
+            measurements,
+            metadata: metadata.to_vec(),
+            resolution: self.resolution(None),
         });
-        let known = measurements.len();
-        let mut names: Vec<String> = measurements.iter().map(|m| m.id.clone()).collect();
-        let mut table = match range.region().and_then(|region| listing.locate(&region)) {
-            Some(region) => {
-                self.read(&listing, datasource, &region, None, &measurements, &metadata).await?
-            }
-            None => {
-                let columns = names.iter().chain(&metadata).map(String::as_str);
-                Table::empty(&columns.collect::<Vec<_>>())
-            }
-        };
-        // A chart of what was unloaded must not empty those of its neighbours, nor lack its values.
-        for (index, id) in unknown.iter().enumerate() {
-            table
-                .columns
-                .insert(known + index, Column::new(id.as_str(), Data::Singles(Vec::new())));
-        }
-        names.extend(unknown);
-        Ok(CombinedPart { datasource: name.to_owned(), table, measurements: names })
+        (WantedPart { name, ids, unknown, is_known: true, table }, query)
     }
 
-    /// Reads at `level`, or else at the one that suits the region as a view.
-    pub(super) async fn read(
-        &self,
-        listing: &Listing,
-        datasource: &Arc<Datasource>,
-        region: &Region,
-        level: Option<Level>,
-        measurements: &[Arc<Measurement>],
-        metadata: &[String],
-    ) -> Result<Table> {
-        let level = match level {
-            Some(level) => level,
-            None => {
-                self.catalog.count(datasource, region).await?;
-                View::level_for(self.page_rows, listing, &datasource.group, region)
-            }
-        };
-        let (columns, metadata) = (measurements.to_vec(), metadata.to_vec());
-        let table = self.catalog.read(datasource, region.clone(), level, columns, metadata).await?;
-        for (index, measurement) in measurements.iter().enumerate() {
-            measurement.range.saw(numbers(&table, index));
-        }
-        Ok(table)
+    /// That level, or else the one that suits the region as a view.
+    pub(super) fn resolution(&self, level: Option<Level>) -> Resolution {
+        level.map_or(Resolution::AtMost(View::most_rows(self.page_rows)), Resolution::At)
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.
@@ -315,6 +316,29 @@ impl Provider {
                 none()
             }
         }
+    }
+}
+
+/// The part of an answer that one datasource gives.
+struct WantedPart {
+    name: String,
+    /// The measurements whose values are columns of the table, and those that there are not.
+    ids: Vec<String>,
+    unknown: Vec<String>,
+    is_known: bool,
+    table: Table,
+}
+
+impl WantedPart {
+    /// A chart of what was unloaded must not empty those of its neighbours, nor lack its values.
+    fn finish(mut self) -> CombinedPart {
+        let known = self.ids.len();
+        for (index, id) in self.unknown.iter().enumerate() {
+            let nothing = Column::new(id.as_str(), Data::Singles(Vec::new()));
+            self.table.columns.insert(known + index, nothing);
+        }
+        self.ids.extend(self.unknown);
+        CombinedPart { datasource: self.name, table: self.table, measurements: self.ids }
     }
 }
 

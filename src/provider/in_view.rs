@@ -1,7 +1,7 @@
 //! What a page at rest shows of its measurements.
 
 use super::{Provider, View};
-use crate::catalog::{Listing, Measurement, numbers};
+use crate::catalog::{Answer, Listing, Measurement, Query, numbers};
 use crate::error::Result;
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -23,33 +23,40 @@ impl Provider {
     /// that a page without cache gets: those of the rows that start in it.
     ///
     /// # Errors
-    /// As [`crate::catalog::Catalog::read`].
+    /// As [`crate::catalog::Snapshot::read`].
     pub async fn values_in_view(
         &self,
         measurements: &[Arc<Measurement>],
         view: &Region,
         level: impl Fn(&str) -> Option<Level>,
     ) -> Result<Vec<Vec<f64>>> {
-        let listing = self.catalog.listing();
-        let mut values = vec![Vec::new(); measurements.len()];
-        for datasource in listing.datasources() {
-            let own = |(_, m): &(usize, &Arc<Measurement>)| m.datasource == datasource.id;
-            let (places, own): (Vec<_>, Vec<_>) = measurements
-                .iter()
-                .enumerate()
-                .filter(own)
-                .map(|(place, measurement)| (place, measurement.clone()))
-                .unzip();
-            if own.is_empty() {
-                continue;
-            }
-            let level = level(&datasource.group);
-            let table = self.read(&listing, datasource, view, level, &own, &[]).await?;
-            for (column, place) in places.into_iter().enumerate() {
+        let snapshot = self.catalog.snapshot();
+        let queries: Vec<_> = measurements
+            .iter()
+            .map(|measurement| {
+                let datasource = snapshot.datasource(&measurement.datasource)?;
+                Some(Query {
+                    datasource: datasource.clone(),
+                    region: view.clone(),
+                    measurements: vec![measurement.clone()],
+                    metadata: Vec::new(),
+                    resolution: self.resolution(level(&datasource.group)),
+                })
+            })
+            .collect();
+        let asked: Vec<_> = queries.iter().map(Option::is_some).collect();
+        let mut answers =
+            snapshot.read_all(queries.into_iter().flatten().collect()).await.into_iter();
+        let mut values = Vec::new();
+        for is_asked in asked {
+            // What is not served any more has no values.
+            let answer = if is_asked { answers.next().transpose()? } else { None };
+            let inside = answer.map(|Answer { table, .. }| {
                 let starts = table.start.iter().map(|start| *start >= view.start);
-                let inside = numbers(&table, column).zip(starts).filter(|(_, inside)| *inside);
-                values[place] = inside.map(|(value, _)| value).collect();
-            }
+                let inside = numbers(&table, 0).zip(starts).filter(|(_, inside)| *inside);
+                inside.map(|(value, _)| value).collect()
+            });
+            values.push(inside.unwrap_or_default());
         }
         Ok(values)
     }

@@ -6,7 +6,7 @@
 //! so whoever holds rows without it must forget them first.
 
 use super::Provider;
-use crate::catalog::{Datasource, Listing};
+use crate::catalog::{Datasource, Query, Resolution, Snapshot};
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 use crate::source::{Level, Shape};
@@ -20,16 +20,15 @@ impl Provider {
     /// # Errors
     /// As [`crate::catalog::Catalog::read`].
     pub async fn is_desert(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
-        let listing = self.catalog.listing();
-        let known = listing.datasources().iter().find(|d| d.group == group);
-        let (Some(datasource), Some(view)) = (known, listing.locate(view)) else {
+        let snapshot = self.catalog.snapshot();
+        let known = snapshot.datasources().iter().find(|d| d.group == group);
+        let (Some(datasource), Some(view)) = (known, snapshot.locate(view)) else {
             return Ok(false);
         };
         if datasource.shape == Shape::Dense {
             return Ok(false);
         }
-        let table =
-            self.catalog.read(datasource, view.clone(), level, Vec::new(), Vec::new()).await?;
+        let table = places(&snapshot, datasource, view.clone(), level).await?;
         Ok(table.start.iter().all(|start| *start < view.start))
     }
 
@@ -38,8 +37,7 @@ impl Provider {
     /// # Errors
     /// As [`crate::catalog::Catalog::read`].
     pub(super) async fn with_placeholder(
-        &self,
-        listing: &Listing,
+        snapshot: &Snapshot,
         datasource: &Arc<Datasource>,
         piece: &Region,
         level: Level,
@@ -51,37 +49,53 @@ impl Provider {
         }
         let rank = match table.start.partition_point(|start| *start < at.start) {
             _ if table.is_empty() && !piece.contains(at) => return Ok(table),
-            _ if table.is_empty() => self.rank_at(listing, datasource, piece, level, at).await?,
+            _ if table.is_empty() => rank_at(snapshot, datasource, piece, level, at).await?,
             before => table.first_rank + before as u64,
         };
         insert(&mut table, piece, at, rank);
         Ok(table)
     }
+}
 
-    /// The number of rows before a place where there are none, by the next on either side.
-    async fn rank_at(
-        &self,
-        listing: &Listing,
-        datasource: &Arc<Datasource>,
-        piece: &Region,
-        level: Level,
-        at: &Region,
-    ) -> Result<u64> {
-        let length = listing.sequences().get(&at.sequence).map_or(0, |s| s.length);
-        let mut reach = piece.len().max(1);
-        loop {
-            let (start, end) = (at.start.saturating_sub(reach), at.end.saturating_add(reach));
-            let around = Region::new(at.sequence.clone(), start, end.min(length));
-            let near = self.catalog.read(datasource, around, level, Vec::new(), Vec::new()).await?;
-            if !near.is_empty() {
-                let before = near.start.partition_point(|known| *known < at.start);
-                return Ok(near.first_rank + before as u64);
-            }
-            if start == 0 && end >= length {
-                return Ok(0);
-            }
-            reach = reach.saturating_mul(4);
+/// The rows of a region without any columns.
+async fn places(
+    snapshot: &Snapshot,
+    datasource: &Arc<Datasource>,
+    region: Region,
+    level: Level,
+) -> Result<Table> {
+    let query = Query {
+        datasource: datasource.clone(),
+        region,
+        measurements: Vec::new(),
+        metadata: Vec::new(),
+        resolution: Resolution::At(level),
+    };
+    snapshot.read(query).await.map(|answer| answer.table)
+}
+
+/// The number of rows before a place where there are none, by the next on either side.
+async fn rank_at(
+    snapshot: &Snapshot,
+    datasource: &Arc<Datasource>,
+    piece: &Region,
+    level: Level,
+    at: &Region,
+) -> Result<u64> {
+    let length = snapshot.sequences().get(&at.sequence).map_or(0, |s| s.length);
+    let mut reach = piece.len().max(1);
+    loop {
+        let (start, end) = (at.start.saturating_sub(reach), at.end.saturating_add(reach));
+        let around = Region::new(at.sequence.clone(), start, end.min(length));
+        let near = places(snapshot, datasource, around, level).await?;
+        if !near.is_empty() {
+            let before = near.start.partition_point(|known| *known < at.start);
+            return Ok(near.first_rank + before as u64);
         }
+        if start == 0 && end >= length {
+            return Ok(0);
+        }
+        reach = reach.saturating_mul(4);
     }
 }
 

@@ -7,46 +7,23 @@
 //! it holds.
 
 use super::Provider;
-use crate::catalog::{Datasource, Listing, MAX_ROWS};
-use crate::error::Result;
+use crate::catalog::{MAX_ROWS, Resolution};
 use crate::genome::Region;
 use crate::protocol::Request;
 use crate::source::Level;
-use std::sync::Arc;
 
 impl Provider {
     /// The one level at which a page without a way back is answered; none if the request is not
     /// for rows that the page will keep.
     pub async fn stateless_level(&self, request: &Request) -> Option<Level> {
         let target = self.target(request)?;
-        let listing = self.catalog.listing();
-        let datasource = listing.datasources().iter().find(|d| d.group == target.group)?;
-        let sequence = listing.sequences().get(&target.piece.sequence)?;
+        let snapshot = self.catalog.snapshot();
+        let datasource = snapshot.datasources().iter().find(|d| d.group == target.group)?;
+        let sequence = snapshot.sequences().get(&target.piece.sequence)?;
         let whole = Region::new(sequence.name.clone(), 0, sequence.length);
         // What cannot be counted cannot be read at any level; the reading tells why.
         let coarsest = || datasource.shape.levels().next_back().unwrap_or(Level::Records);
-        let level = self.finest(&listing, datasource, &whole, MAX_ROWS).await;
+        let level = snapshot.level(datasource, &whole, Resolution::AtMost(MAX_ROWS)).await;
         Some(level.unwrap_or_else(|_| coarsest()))
-    }
-
-    /// The finest level of a datasource at which `region` holds at most `most` rows; the coarsest
-    /// if there is none. The rows are counted before, so that it is the same whenever asked.
-    ///
-    /// # Errors
-    /// As [`crate::catalog::Catalog::count`].
-    pub async fn finest(
-        &self,
-        listing: &Listing,
-        datasource: &Arc<Datasource>,
-        region: &Region,
-        most: u64,
-    ) -> Result<Level> {
-        self.catalog.count(datasource, region).await?;
-        let shape = datasource.shape;
-        let mut levels = shape.levels();
-        let fits = |level: &Level| {
-            shape.suits(*level, region) && datasource.count(listing, region, *level) <= most
-        };
-        Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
     }
 }

@@ -137,6 +137,11 @@ impl View {
         }
     }
 
+    /// The most rows for a view that is known exactly.
+    pub fn most_rows(target_rows: u64) -> u64 {
+        ideal(target_rows)
+    }
+
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
     pub fn level_for(target_rows: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
         finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))

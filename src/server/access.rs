@@ -1,7 +1,7 @@
 //! Who may connect.
 //!
-//! Any web page that a user visits can try `ws://localhost:8888`; browsers say in `Origin` which
-//! page it is, and do not let the page lie about it (RFC 6455, section 10.2).
+//! Any web page that a user visits can try `ws://localhost:8888`. The browser names the page's
+//! origin in the `Origin` header, which the page cannot change (RFC 6455, section 10.2).
 
 use std::net::SocketAddr;
 
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 pub struct Access {
     allowed: Vec<String>,
     any: bool,
-    /// Pages served from this machine are as trusted as its programs, while only this machine can
-    /// reach the endpoint.
+    /// Whether only this machine can reach the endpoint; pages served from this machine are then
+    /// trusted as much as its programs.
     loopback: bool,
     page_url: String,
 }
@@ -32,20 +32,20 @@ impl Access {
         }
     }
 
-    /// The EpiViz page to which links are offered.
+    /// The EpiViz page that links lead to.
     pub fn page_url(&self) -> &str {
         &self.page_url
     }
 
-    /// Whether a connection with that `Origin` may be made. Programs send none.
+    /// Whether a request with this `Origin` is allowed. Programs send none.
     pub fn allows(&self, origin: Option<&str>) -> bool {
         let Some(origin) = origin else { return true };
         let wanted = origin.to_lowercase();
         self.any || self.allowed.contains(&wanted) || (self.loopback && is_loopback(&wanted))
     }
 
-    /// Whether the endpoint may be reached under that `Host`: an address, `localhost`, or the name
-    /// of an origin that is allowed. Programs that speak HTTP/1.0 send none.
+    /// Whether a request for this `Host` is allowed: an IP address, `localhost`, or the host of an
+    /// allowed origin. Programs that speak HTTP/1.0 send none.
     pub fn allows_host(&self, host: Option<&str>) -> bool {
         let Some(host) = host else { return true };
         let wanted = name_of(host).to_lowercase();
@@ -59,7 +59,7 @@ impl Access {
 }
 
 /// A host without its port, an IPv6 address without its brackets; empty for what is not a host and
-/// a port (`localhost:80@evil.example` is a user's name and password, then a host).
+/// a port (in `localhost:80@evil.example`, the first part is a user's name and password).
 fn name_of(host: &str) -> &str {
     let (name, after) = match host.strip_prefix('[') {
         Some(v6) => v6.split_once(']').unwrap_or_default(),

@@ -1,11 +1,11 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
-//! The messages and the handler are those of the socket. What differs is that the endpoint cannot
-//! speak first, so such pages are answered at one level for ever (see `provider/stateless_level.rs`).
+//! The messages and the handler are those of the socket. The difference is that the endpoint cannot
+//! send anything on its own, so such pages are always answered at the same level (see `provider/stateless_level.rs`).
 
 use super::arguments;
-use super::http::Door;
-use super::sheet::{Wire, sent};
+use super::state::AppState;
+use super::table_response::{BodyFormat, respond};
 use crate::protocol::{Frame, Reply, Request, parse};
 use crate::session::Metrics;
 use axum::body::{Bytes, to_bytes};
@@ -15,39 +15,41 @@ use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
 
-/// The largest body taken; workspaces are the largest, some hundred kilobytes.
+/// The largest request body, in bytes; workspaces are the largest, at some hundred kilobytes.
 const LARGEST_BODY: usize = 4 << 20;
 
 /// Answers a request of a page.
-pub(super) async fn answer(State(door): State<Door>, request: extract::Request) -> Response {
+pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "at most 4 MiB are taken\n").into_response();
+        return (StatusCode::PAYLOAD_TOO_LARGE, "a request body may have at most 4 MiB\n")
+            .into_response();
     };
     let started = Instant::now();
     let query = parts.uri.query().unwrap_or_default();
-    let message = match parts.method == Method::POST && is_json(&parts.headers) {
-        true => arguments::message_of_json(&body),
-        false => arguments::message(&joined(query, &body)),
+    let message = if parts.method == Method::POST && is_json(&parts.headers) {
+        arguments::message_of_json(&body)
+    } else {
+        arguments::message(&joined(query, &body))
     };
     match message.map(|message| parse(&message)) {
         Ok(Frame::Request(id, request)) if changes(&request) && parts.method != Method::POST => {
             let why = format!("{} changes what is saved: send it with POST", request.name());
-            let json = refusal(&door, &id, why, started.elapsed());
+            let json = refusal(&state, &id, why, started.elapsed());
             let headers =
-                [(header::ALLOW, "POST"), (header::CONTENT_TYPE, Wire::Json.content_type())];
+                [(header::ALLOW, "POST"), (header::CONTENT_TYPE, BodyFormat::Json.content_type())];
             (StatusCode::METHOD_NOT_ALLOWED, headers, json).into_response()
         }
         Ok(Frame::Request(id, request)) => {
-            let level = door.session.provider.stateless_level(&request).await;
-            let json = door.session.reply_to(&id, &request, level).await;
-            sent(&parts.headers, Wire::Json, json)
+            let level = state.session.provider.stateless_level(&request).await;
+            let json = state.session.reply_to(&id, &request, level).await;
+            respond(&parts.headers, BodyFormat::Json, json)
         }
-        Ok(Frame::Unusable(id, why)) => refused(&door, &id, why, started.elapsed()),
-        Ok(Frame::Noise(why)) | Err(why) => refused(&door, RawValue::NULL, why, started.elapsed()),
+        Ok(Frame::Unusable(id, why)) => refused(&state, &id, why, started.elapsed()),
+        Ok(Frame::Noise(why)) | Err(why) => refused(&state, RawValue::NULL, why, started.elapsed()),
         Ok(Frame::Answer(..)) => {
-            let why = "nothing was asked that could be answered here".into();
-            refused(&door, RawValue::NULL, why, started.elapsed())
+            let why = "this is an answer, and no request waits for one here".into();
+            refused(&state, RawValue::NULL, why, started.elapsed())
         }
     }
 }
@@ -58,18 +60,19 @@ fn changes(request: &Request) -> bool {
     matches!(request, Request::SaveWorkspace { .. } | Request::DeleteWorkspace { .. })
 }
 
-/// What makes no sense is answered in the page's own form, with a status for everybody else.
-fn refused(door: &Door, id: &RawValue, why: String, took: Duration) -> Response {
-    let json = refusal(door, id, why, took);
-    let json_type = [(header::CONTENT_TYPE, Wire::Json.content_type())];
+/// The answer to a request that cannot be understood: in the page's own form, with a status for
+/// other clients.
+fn refused(state: &AppState, id: &RawValue, why: String, took: Duration) -> Response {
+    let json = refusal(state, id, why, took);
+    let json_type = [(header::CONTENT_TYPE, BodyFormat::Json.content_type())];
     (StatusCode::BAD_REQUEST, json_type, json).into_response()
 }
 
 /// The message that refuses a request, which is counted and logged.
-fn refusal(door: &Door, id: &RawValue, why: String, took: Duration) -> String {
+fn refusal(state: &AppState, id: &RawValue, why: String, took: Duration) -> String {
     tracing::warn!("refused over HTTP: {why}");
     let json = Reply::Refused(why).to_json(id);
-    door.session.metrics.record(Metrics::UNUSABLE, true, json.len(), took);
+    state.session.metrics.record(Metrics::UNUSABLE, true, json.len(), took);
     json
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Lists and objects within lists and objects, as deep as any request goes.
+/// How deep lists and objects may be nested; no request needs more.
 const DEEPEST: usize = 3;
 
 /// The message that a socket would have brought, from `requestId=1&action=getRows&metadata[]=gene`
@@ -21,13 +21,13 @@ pub(super) fn message(encoded: &[u8]) -> Result<String, String> {
     Ok(envelope(&id, &data))
 }
 
-/// The message in a JSON body: the socket's own, or its data alone with `requestId` beside.
+/// The message in a JSON body: as on the socket, or only its data with `requestId` added.
 ///
 /// # Errors
 /// What is wrong with the body, in words.
 pub(super) fn message_of_json(body: &[u8]) -> Result<String, String> {
-    let mut data: Value =
-        serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let mut data: Value = serde_json::from_slice(body)
+        .map_err(|error| format!("the body is not valid JSON: {error}"))?;
     let id = take_id(&mut data);
     match data.get("action") {
         Some(_) => Ok(envelope(&id, &data)),
@@ -39,7 +39,7 @@ fn envelope(id: &Value, data: &Value) -> String {
     json!({ "type": "request", "requestId": id, "data": data }).to_string()
 }
 
-/// Takes out the id; 0 if there is none.
+/// Removes and returns the id; 0 if there is none.
 fn take_id(data: &mut Value) -> Value {
     let id = data.as_object_mut().and_then(|data| data.remove("requestId"));
     match id {
@@ -52,7 +52,7 @@ fn take_id(data: &mut Value) -> Value {
     }
 }
 
-/// EpiViz writes zero as nothing (`value || ''`): a start at 0 is an empty one, beside an end.
+/// EpiViz writes zero as an empty text (`value || ''`), so an empty start next to an end is 0.
 fn restore_zero(data: &mut Value) {
     let is_empty = |data: &Value, key: &str| data[key].as_str() == Some("");
     let has_end = data["end"].is_string() && !is_empty(data, "end");
@@ -61,19 +61,22 @@ fn restore_zero(data: &mut Value) {
     }
 }
 
-/// An argument's value. Some are JSON inside the text.
+/// An argument's value. Some arguments hold JSON.
 fn argument(name: &str, text: &str) -> Result<Value, String> {
     let is_json = ["measurements", "data", "settings", "colorMap"].contains(&name)
         && text.starts_with(['{', '[']);
     if !is_json {
         return Ok(text.into());
     }
-    serde_json::from_str(text).map_err(|_| match text.starts_with("[object") {
-        // What WebServerDataProvider makes of getCombined: see docs/http.md.
-        true => "the page lost its list of measurements on the way; pages without a cache must \
-                 use the WebSocket"
-            .into(),
-        false => format!("'{name}' is no JSON"),
+    serde_json::from_str(text).map_err(|_| {
+        if text.starts_with("[object") {
+            // What WebServerDataProvider makes of getCombined: see docs/http.md.
+            "the page did not write out its list of measurements; pages without a cache must use \
+             the WebSocket"
+                .into()
+        } else {
+            format!("'{name}' is not valid JSON")
+        }
     })
 }
 
@@ -83,12 +86,12 @@ fn path(key: &str) -> Result<Vec<&str>, String> {
         Some((name, rest)) => (name, rest.strip_suffix(']')),
         None => return Ok(vec![key]),
     };
-    let rest = rest.ok_or_else(|| format!("'{key}' lacks a bracket"))?;
+    let rest = rest.ok_or_else(|| format!("'{key}' lacks a closing bracket"))?;
     let path: Vec<_> = std::iter::once(name).chain(rest.split("][")).collect();
-    if path.len() > DEEPEST { Err(format!("'{key}' is too deep")) } else { Ok(path) }
+    if path.len() > DEEPEST { Err(format!("'{key}' is nested too deeply")) } else { Ok(path) }
 }
 
-/// Puts a value at its place; an empty name is the end of a list.
+/// Puts a value at its path; an empty name appends to a list.
 fn put(slot: &mut Value, path: &[&str], value: Value) {
     match path {
         [] => *slot = value,
@@ -147,10 +150,10 @@ mod tests {
     fn what_cannot_be_read_is_said() {
         let why = |query: &str| message(query.as_bytes()).unwrap_err();
         assert!(why("measurements=[object%20Object]").contains("WebSocket"));
-        assert!(why("measurements={").contains("'measurements' is no JSON"));
-        assert!(why("a[b=1").contains("lacks a bracket"));
-        assert!(why(&format!("a{}=1", "[b]".repeat(9))).contains("too deep"));
-        assert!(message_of_json(b"{").unwrap_err().contains("no JSON"));
+        assert!(why("measurements={").contains("'measurements' is not valid JSON"));
+        assert!(why("a[b=1").contains("lacks a closing bracket"));
+        assert!(why(&format!("a{}=1", "[b]".repeat(9))).contains("nested too deeply"));
+        assert!(message_of_json(b"{").unwrap_err().contains("not valid JSON"));
     }
 
     #[test]

@@ -1,108 +1,47 @@
-//! `/epiviz/`: a local copy of EpiViz, set up on its way out so that this endpoint is all it knows.
+//! `/epiviz/`: a local copy of EpiViz that is configured for this endpoint while it is served.
 //!
-//! The copy is served as it lies in its folder, except for its settings: what follows them makes
-//! the page keep no cache (so that it always asks for exactly what it shows), connect here without
-//! being told, and know no other server.
+//! The copy is served as it lies in its folder, except for its settings: they are followed by the
+//! page's companion (`ui/epiviz/`), which makes the page ask this endpoint alone, share its charts
+//! with the session, connect again when the endpoint is back, and draw what is missing as missing.
 
-use super::http::Door;
-use crate::error::{Error, Result};
+use super::epiviz_copy::{Epiviz, PAGE, SETTINGS};
+use super::state::AppState;
 use crate::genome::Region;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use std::path;
-use std::sync::Arc;
 use tower_http::services::ServeDir;
 
-/// The page that is opened, of those that EpiViz has.
-const PAGE: &str = "index-standalone.html";
-/// Where EpiViz keeps the settings that this page reads.
-const SETTINGS: &str = "src/epiviz/standalone-settings.js";
-/// Where EpiViz says which version it is.
-const VERSION: &str = "src/epiviz/epiviz.js";
-
-/// A copy of EpiViz in a folder.
-#[derive(Clone, Debug)]
-pub struct Epiviz {
-    folder: Arc<path::Path>,
-}
-
-impl Epiviz {
-    /// The copy in `folder`.
-    ///
-    /// # Errors
-    /// [`Error::Input`] if none lies there, or one of a version whose page does not start by itself.
-    pub fn open(folder: &path::Path) -> Result<Self> {
-        let unfit = |why: String| {
-            Error::Input(format!("{} holds no EpiViz that can be served: {why}", folder.display()))
-        };
-        let real = folder.canonicalize().map_err(|error| Error::io(folder, error))?;
-        if let Some(missing) = [PAGE, SETTINGS, VERSION].iter().find(|f| !real.join(f).is_file()) {
-            return Err(unfit(format!("it lacks {missing}")));
-        }
-        let code = std::fs::read_to_string(real.join(VERSION));
-        let code = code.map_err(|error| Error::io(&folder.join(VERSION), error))?;
-        match version(&code) {
-            Some(version) if version.starts_with('4') => Ok(Epiviz { folder: real.into() }),
-            version => Err(unfit(format!(
-                "its version is {}, and only 4 starts as it is (branches master and epiviz-4.1)",
-                version.unwrap_or("unknown")
-            ))),
-        }
-    }
-
-    /// A file of the copy by its path there, if it may be served: nothing hidden, nothing outside.
-    async fn find(&self, path: &str) -> Option<path::PathBuf> {
-        let parts = path::Path::new(path).components();
-        let plain = |part: path::Component<'_>| match part {
-            path::Component::Normal(name) => !name.as_encoded_bytes().starts_with(b"."),
-            _ => false,
-        };
-        if !parts.clone().all(plain) {
-            return None;
-        }
-        // A link in the copy may lead anywhere.
-        let real = tokio::fs::canonicalize(self.folder.join(path)).await.ok()?;
-        real.starts_with(&self.folder).then_some(real)
-    }
-}
-
-/// The version that EpiViz's code names.
-fn version(code: &str) -> Option<&str> {
-    let (_, after) = code.split_once("EpiViz.VERSION = ")?;
-    after.get(1..)?.split(['\'', '"']).next()
-}
-
 /// The page itself.
-pub(super) async fn page(State(door): State<Door>, request: Request) -> Response {
-    serve(&door, PAGE, request).await
+pub(super) async fn page(State(state): State<AppState>, request: Request) -> Response {
+    serve(&state, PAGE, request).await
 }
 
 /// A file of the copy.
 pub(super) async fn file(
-    State(door): State<Door>,
+    State(state): State<AppState>,
     Path(path): Path<String>,
     request: Request,
 ) -> Response {
-    serve(&door, &path, request).await
+    serve(&state, &path, request).await
 }
 
-/// The page's files are named relative to its folder.
+/// `/epiviz` leads to `/epiviz/`, since the page's addresses are relative to its folder.
 pub(super) async fn folder() -> Redirect {
     Redirect::temporary("epiviz/")
 }
 
-async fn serve(door: &Door, path: &str, request: Request) -> Response {
-    let Some(epiviz) = &door.epiviz else {
-        let why = "no EpiViz is served here; 'epivizrs ui install' fetches one\n";
+async fn serve(state: &AppState, path: &str, request: Request) -> Response {
+    let Some(epiviz) = &state.epiviz else {
+        let why = "no copy of EpiViz is served here; 'epivizrs ui install' fetches one\n";
         return (StatusCode::NOT_FOUND, why).into_response();
     };
     let found = epiviz.find(path).await;
     let response = match (path, found) {
         (_, None) => StatusCode::NOT_FOUND.into_response(),
         (SETTINGS, Some(file)) => match tokio::fs::read_to_string(file).await {
-            Ok(text) => settings(door, text).await,
+            Ok(text) => settings(state, text).await,
             Err(error) => {
                 tracing::error!("EpiViz's settings cannot be read: {error}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -131,7 +70,8 @@ async fn from_folder(epiviz: &Epiviz, path: &str, request: Request) -> Response 
     }
 }
 
-/// Keeps the page from speaking to anybody else, whatever its code or a saved workspace says.
+/// Adds headers that keep the page from connecting to any other server, whatever its code or a
+/// saved workspace says.
 fn guarded(mut response: Response, path: &str) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
@@ -145,9 +85,11 @@ fn guarded(mut response: Response, path: &str) -> Response {
     response
 }
 
-async fn settings(door: &Door, mut text: String) -> Response {
-    let view = door.session.provider.catalog.first_view().await;
-    text.push_str(&SETUP.replace("VIEW", &arguments(view.as_ref()).to_string()));
+async fn settings(state: &AppState, mut text: String) -> Response {
+    let view = state.session.provider.catalog.first_view().await;
+    let shared = serde_json::json!({ "view": arguments(view.as_ref()) });
+    text.push_str(&format!("\n;const epivizrs = {shared};\n"));
+    COMPANION.iter().for_each(|file| text.push_str(file));
     let headers = [
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
@@ -155,7 +97,7 @@ async fn settings(door: &Door, mut text: String) -> Response {
     (headers, text).into_response()
 }
 
-/// Where the page looks first, as arguments of its address.
+/// The first region to show, as arguments of the page's address.
 fn arguments(view: Option<&Region>) -> serde_json::Value {
     match view {
         Some(view) => serde_json::json!({
@@ -167,86 +109,11 @@ fn arguments(view: Option<&Region>) -> serde_json::Value {
     }
 }
 
-/// What follows EpiViz's own settings. Line tracks that the user adds draw every row, not each
-/// 200th. Without a cookie the page does not add its charts of last time to those that the endpoint
-/// gives it. Whoever can open the page may keep workspaces here: it knows no other login.
-const SETUP: &str = r"
-;(function () {
-  var base = location.pathname.replace(/epiviz\/[^\/]*$/, '');
-  var socket = (location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + base + 'ws';
-  var settings = epiviz.Config.SETTINGS;
-  settings.useCache = false;
-  settings.dataProviders = [];
-  settings.dataServerLocation = '';
-  settings.chartSaverLocation = '';
-  settings.workspacesDataProvider = 'epiviz.data.WebServerDataProvider,workspaces,' + base + 'api';
-  var line = settings.chartCustomSettings['epiviz.plugins.charts.LineTrack'];
-  line.step = 1;
-  line.showPoints = false;
-  line.interpolation = 'linear';
-  var main = epiviz.main;
-  epiviz.main = function () {
-    epiviz.workspaces.UserManager.USER_STATUS.loggedIn = true;
-    $('#intro-workspace').children().prop('disabled', false);
-    return main.apply(epiviz, arguments);
-  };
-  var web = epiviz.ui.WebArgsManager;
-  var read = web.extractWindowLocationArgs;
-  web.extractWindowLocationArgs = function () {
-    var given = read.call(web), args = VIEW;
-    if (given.seqName) { args = {}; }
-    args.useCookie = 'false';
-    for (var name in given) { args[name] = given[name]; }
-    args['websocket-host'] = [socket];
-    return args;
-  };
-})();
-";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_without_epiviz_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let why = Epiviz::open(folder.path()).unwrap_err().to_string();
-        assert!(why.ends_with("it lacks index-standalone.html"), "{why}");
-    }
-
-    #[test]
-    fn the_version_is_read_from_the_code() {
-        assert_eq!(version("x\nepiviz.EpiViz.VERSION = '4';\n"), Some("4"));
-        assert_eq!(version("epiviz.EpiViz.VERSION = \"5\""), Some("5"));
-        assert_eq!(version("var VERSION = 4"), None);
-    }
-
-    #[tokio::test]
-    async fn nothing_hidden_and_nothing_outside_is_found() {
-        let around = tempfile::tempdir().unwrap();
-        let folder = around.path().join("copy");
-        std::fs::create_dir_all(folder.join("src/epiviz")).unwrap();
-        std::fs::create_dir(folder.join(".git")).unwrap();
-        std::fs::write(folder.join(VERSION), "epiviz.EpiViz.VERSION = '4';").unwrap();
-        let inside = [PAGE, SETTINGS, ".git/config", "src/.hidden"];
-        inside.iter().for_each(|file| std::fs::write(folder.join(file), "x").unwrap());
-        std::fs::write(around.path().join("secret"), "x").unwrap();
-        std::os::unix::fs::symlink(around.path().join("secret"), folder.join("link")).unwrap();
-        std::os::unix::fs::symlink(folder.join(PAGE), folder.join("alias.html")).unwrap();
-        let epiviz = Epiviz::open(&folder).unwrap();
-        for path in [PAGE, SETTINGS, "alias.html"] {
-            assert!(epiviz.find(path).await.is_some(), "{path}");
-        }
-        for path in [
-            ".git/config",
-            "src/.hidden",
-            "link",
-            "../secret",
-            "src/../../secret",
-            "/etc/passwd",
-            "none",
-        ] {
-            assert!(epiviz.find(path).await.is_none(), "{path}");
-        }
-    }
-}
+/// What follows EpiViz's own settings: the page's companion, in this order.
+const COMPANION: [&str; 5] = [
+    include_str!("../../ui/epiviz/settings.js"),
+    include_str!("../../ui/epiviz/connection.js"),
+    include_str!("../../ui/epiviz/charts.js"),
+    include_str!("../../ui/epiviz/workspaces.js"),
+    include_str!("../../ui/epiviz/drawing.js"),
+];

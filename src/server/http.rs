@@ -1,35 +1,44 @@
-//! What is answered under which path.
+//! Which handler answers which path.
 
 use super::access::Access;
-use super::epiviz::Epiviz;
+use super::epiviz_copy::Epiviz;
+use super::state::AppState;
 use super::{api, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
-/// What handlers need.
-#[derive(Clone)]
-pub(super) struct Door {
-    pub(super) session: Arc<Session>,
-    pub(super) access: Access,
-    /// The copy of EpiViz to serve, if there is one.
-    pub(super) epiviz: Option<Epiviz>,
-    /// The tasks of connected pages, waited for at the end.
-    pub(super) pages: TaskTracker,
-    pub(super) stop: CancellationToken,
+/// The whole endpoint as a router of [axum] 0.8, to be served by [`crate::serve`] or mounted in an
+/// application of one's own, at any path: `app.nest_service("/genomes", router)`. There the
+/// application's server must be started with `into_make_service_with_connect_info::<SocketAddr>()`
+/// for consoles to be allowed: without the peer's address nobody is known to be on this machine.
+///
+/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task brings to the pages
+/// what is built in the background; then each WebSocket is closed.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn router(
+    session: Arc<Session>,
+    access: Access,
+    epiviz: Option<Epiviz>,
+    stop: CancellationToken,
+) -> Router {
+    let (following, until) = (session.clone(), stop.clone());
+    tokio::spawn(async move { until.run_until_cancelled(following.follow_making()).await });
+    routes(AppState { session, access, epiviz, stop })
 }
 
 /// The paths. Pages connect to `/ws`, or to a session of their own at `/ws/NAME`; those of epivizr
 /// to the root or `/websocket`.
-pub(super) fn router(door: Door) -> Router {
+fn routes(state: AppState) -> Router {
     Router::new()
         .route("/", get(root))
         .route("/ui/{*name}", get(ui::file))
@@ -47,24 +56,30 @@ pub(super) fn router(door: Door) -> Router {
         .route("/epiviz/{*path}", get(epiviz::file))
         .fallback(nothing)
         .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(door.clone(), guard::guard))
-        // Whoever watches over servers may ask under any name.
+        .layer(from_fn_with_state(state.clone(), guard::guard))
+        // Monitoring may use any host name.
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics::answer))
-        .with_state(door)
+        .with_state(state)
 }
 
-/// The answer under an address that there is not.
+/// The answer under every other path.
 async fn nothing() -> (StatusCode, &'static str) {
     let addresses =
-        "nothing is here; there are / (a page), /ws (for EpiViz), /api and /api/v1/...\n";
+        "nothing is served here; try / (a page), /ws (for EpiViz), /api or /api/v1/...\n";
     (StatusCode::NOT_FOUND, addresses)
 }
 
-/// A page's socket, or the built-in page for who opens the endpoint itself in a browser.
-async fn root(State(door): State<Door>, request: Request) -> Response {
-    match ws::wants_upgrade(request.headers()) {
-        true => ws::upgrade(State(door), request).await,
-        false => ui::index(request.headers()),
+/// A page's socket, or the built-in page for a browser that opens the endpoint itself.
+async fn root(State(state): State<AppState>, original: OriginalUri, request: Request) -> Response {
+    if ws::wants_upgrade(request.headers()) {
+        return ws::upgrade(State(state), request).await;
+    }
+    // The page's addresses are relative to its folder.
+    match original.path().rsplit_once('/') {
+        Some((_, name)) if !name.is_empty() => {
+            Redirect::temporary(&format!("{name}/")).into_response()
+        }
+        _ => ui::index(request.headers()),
     }
 }

@@ -1,8 +1,9 @@
 //! Binds, accepts connections, and ends cleanly.
 
 use super::access::Access;
-use super::epiviz::Epiviz;
-use super::http::{Door, router};
+use super::epiviz_copy::Epiviz;
+use super::http::router;
+use super::state::Connections;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use axum::Router;
@@ -19,17 +20,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// How long replies that are being sent, and close frames, may take once the endpoint is to end.
 const FINISH: Duration = Duration::from_secs(5);
-/// What it may take beyond that until all is cut.
+/// How long it may take after that until every connection is cut.
 const MARGIN: Duration = Duration::from_secs(1);
 /// How long a peer may take to send the head of a request, counted from when it connects or from
 /// the end of its last request.
 const HEAD: Duration = Duration::from_secs(30);
-/// After a connection could not be accepted because the system lacks something (mostly file
-/// handles), before the next is tried.
+/// How long to wait after a connection could not be accepted because the system lacks a resource,
+/// mostly file handles.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Binds a host and port; port 0 takes any that is free.
@@ -43,21 +43,18 @@ pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
                 format!("port {port} is in use; choose another with --port, or --port 0 for any")
             }
             ErrorKind::PermissionDenied => {
-                format!("port {port} may not be used; choose one above 1023 with --port")
+                format!("port {port} needs privileges; choose one above 1023 with --port")
             }
             _ => format!("cannot listen on {host}:{port}: {error}"),
         })
     })
 }
 
-/// Serves until `stop` is cancelled, and brings to the pages what is built in the background. A
-/// copy of EpiViz is served at `/epiviz/`.
-///
-/// Then nobody is accepted any more, replies that are being sent may take five seconds, and each
-/// WebSocket gets a close frame. Soon after that time it returns, whatever peers do.
+/// Serves a session at the root until `stop` is cancelled, as [`serve`] does. A copy of EpiViz is
+/// served at `/epiviz/`.
 ///
 /// # Errors
-/// [`Error::Io`] if the listener fails.
+/// None at present: a connection that cannot be accepted is logged.
 pub async fn run(
     listener: TcpListener,
     session: Arc<Session>,
@@ -65,15 +62,20 @@ pub async fn run(
     epiviz: Option<Epiviz>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let (pages, connections) = (TaskTracker::new(), TaskTracker::new());
-    let following = session.clone();
-    let follower = tokio::spawn(async move { following.follow_making().await });
-    let door = Door { session, access, epiviz, pages: pages.clone(), stop: stop.clone() };
-    let router = router(door);
+    serve(listener, router(session, access, epiviz, stop.clone()), stop).await;
+    Ok(())
+}
+
+/// Serves a router until `stop` is cancelled. Then the listener is closed, replies that are being
+/// sent may take five seconds more, and each WebSocket gets a close frame. Soon after that time it
+/// returns, whatever peers do.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let connections = Connections::default();
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(converse(stream, peer, router.clone(), stop.clone()));
+                let info = (ConnectInfo(peer), connections.clone());
+                connections.0.spawn(converse(stream, info, router.clone(), stop.clone()));
             }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
@@ -82,15 +84,12 @@ pub async fn run(
         }
     }
     drop(listener);
-    follower.abort();
-    connections.close();
-    pages.close();
-    let all = async { tokio::join!(connections.wait(), pages.wait()) };
+    let Connections(tasks) = connections;
+    tasks.close();
     // Each ends by itself within that time; one that does not is no reason to stay.
-    if tokio::time::timeout(FINISH + MARGIN, all).await.is_err() {
-        tracing::warn!("{} connections did not end", connections.len() + pages.len());
+    if tokio::time::timeout(FINISH + MARGIN, tasks.wait()).await.is_err() {
+        tracing::warn!("{} connections did not end", tasks.len());
     }
-    Ok(())
 }
 
 /// The next connection. Small messages are sent at once: with Nagle's algorithm the second of two
@@ -116,10 +115,16 @@ fn is_of_peer(error: &io::Error) -> bool {
 }
 
 /// Answers the requests of one connection, until it ends or becomes a WebSocket.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    (peer, connections): (ConnectInfo<SocketAddr>, Connections),
+    router: Router,
+    stop: CancellationToken,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(connections.clone());
         router.call(request)
     });
     let connection = http1::Builder::new()
@@ -134,12 +139,12 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: Can
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(FINISH, connection).await {
                 Ok(ended) => ended,
-                Err(_) => return tracing::debug!("the connection of {peer} was cut"),
+                Err(_) => return tracing::debug!("the connection of {} was cut", peer.0),
             }
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("the connection of {peer} ended: {error}");
+        tracing::debug!("the connection of {} ended: {error}", peer.0);
     }
 }
 

@@ -1,37 +1,36 @@
-//! `/metrics`: the counts in the text form of Prometheus.
-//!
-//! Written by hand: a handful of counters does not need a registry.
+//! `/metrics`: counts in the text format of Prometheus, written by hand: a few counters need no
+//! library.
 
-use super::http::Door;
+use super::state::AppState;
 use crate::session::{Counts, Session};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::fmt::Write as _;
 
-/// The counts.
-pub(super) async fn answer(State(door): State<Door>) -> impl IntoResponse {
+/// `GET /metrics`.
+pub(super) async fn answer(State(state): State<AppState>) -> impl IntoResponse {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, text(&door.session))
+    (kind, text(&state.session))
 }
 
-/// A counter of actions: its name, what it counts, and where that is found.
+/// A counter per action: its name, what it counts, and how to read it.
 type Counter = (&'static str, &'static str, fn(&Counts) -> u64);
 
 const COUNTERS: [Counter; 3] = [
     ("requests_total", "requests answered", Counts::answered),
     ("request_errors_total", "requests refused", Counts::refused),
-    ("response_bytes_total", "bytes of the answers before compression", Counts::bytes),
+    ("response_bytes_total", "bytes of answers, before compression", Counts::bytes),
 ];
 
 fn text(session: &Session) -> String {
     let mut text = String::new();
     let version = env!("CARGO_PKG_VERSION");
-    head(&mut text, "build_info", "gauge", "the version that runs");
+    head(&mut text, "build_info", "gauge", "version of the program");
     line(&mut text, "build_info", &format!("version=\"{version}\""), 1);
-    head(&mut text, "pages", "gauge", "pages connected");
+    head(&mut text, "pages", "gauge", "connected pages");
     line(&mut text, "pages", "", session.pages().len());
-    head(&mut text, "failed_reads_total", "counter", "reads of files that failed");
+    head(&mut text, "failed_reads_total", "counter", "failed reads of files");
     line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
     for (name, about, count) in COUNTERS {
         head(&mut text, name, "counter", about);
@@ -45,7 +44,7 @@ fn text(session: &Session) -> String {
 
 fn histogram(text: &mut String, session: &Session) {
     let name = "request_duration_seconds";
-    head(text, name, "histogram", "how long answers took to make");
+    head(text, name, "histogram", "time taken to make an answer");
     for (action, counts) in session.metrics.actions() {
         let label = format!("action=\"{action}\"");
         let bucket = format!("{name}_bucket");
@@ -64,8 +63,9 @@ fn head(text: &mut String, name: &str, kind: &str, about: &str) {
 }
 
 fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
-    let _ = match labels {
-        "" => writeln!(text, "epivizrs_{name} {value}"),
-        labels => writeln!(text, "epivizrs_{name}{{{labels}}} {value}"),
+    let _ = if labels.is_empty() {
+        writeln!(text, "epivizrs_{name} {value}")
+    } else {
+        writeln!(text, "epivizrs_{name}{{{labels}}} {value}")
     };
 }

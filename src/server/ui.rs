@@ -1,4 +1,4 @@
-//! The built-in page: the files of `ui/`, held in the program.
+//! The built-in page: the files of `ui/`, which are compiled into the program.
 
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -7,13 +7,15 @@ use std::hash::{DefaultHasher, Hasher};
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        /// Every file of the page: its name below `ui/`, and its text.
+        /// Every file of the page: its path in `ui/`, and its text.
         const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../ui/", $name)))),*];
     };
 }
 
 files! {
     "index.html", "style.css", "icon.svg",
+    "epiviz/charts.js", "epiviz/connection.js", "epiviz/drawing.js", "epiviz/settings.js",
+    "epiviz/workspaces.js",
     "js/actions.js", "js/app.js", "js/chart.js", "js/charts/axis.js", "js/charts/features.js",
     "js/charts/lanes.js", "js/charts/lines.js", "js/charts/list.js", "js/charts/plots.js",
     "js/data.js", "js/dialogs.js", "js/dom.js", "js/finder.js", "js/keys.js", "js/link.js",
@@ -21,8 +23,8 @@ files! {
     "js/scale.js", "js/socket.js", "js/theme.js",
 }
 
-/// What the page may do: run its own files and speak with its own endpoint, nothing else. So even
-/// a name in a file that got into the page as markup could neither run nor send anything.
+/// The page may run its own files and connect to its own endpoint, nothing else: even text from a
+/// data file that became markup could neither run nor send anything.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";
@@ -39,7 +41,7 @@ pub(super) async fn file(Path(name): Path<String>, request: Request) -> Response
 
 fn serve(name: &str, headers: &HeaderMap) -> Response {
     let Some((name, text)) = FILES.iter().find(|file| file.0 == name) else {
-        return (StatusCode::NOT_FOUND, "the page has no such file\n").into_response();
+        return (StatusCode::NOT_FOUND, "the built-in page has no such file\n").into_response();
     };
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
@@ -48,17 +50,18 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     let is_known = known.is_some_and(|tags| tags.contains(&tag));
     let common = [
         (header::CONTENT_TYPE, content_type(name)),
-        // Browsers keep the files, and ask each time whether they are still good.
+        // Browsers keep the files and ask each time whether they have changed.
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &tag),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // Links from the page do not tell others its address, which may hold a token.
+        // The page's address, which may hold a token, is not sent along with links to other sites.
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    match is_known {
-        true => (StatusCode::NOT_MODIFIED, common).into_response(),
-        false => (common, *text).into_response(),
+    if is_known {
+        (StatusCode::NOT_MODIFIED, common).into_response()
+    } else {
+        (common, *text).into_response()
     }
 }
 
@@ -82,9 +85,10 @@ mod tests {
     fn names_in(folder: &Path, root: &Path, names: &mut Vec<String>) {
         for entry in folder.read_dir().unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => names_in(&path, root, names),
-                false => names.push(path.strip_prefix(root).unwrap().display().to_string()),
+            if path.is_dir() {
+                names_in(&path, root, names);
+            } else {
+                names.push(path.strip_prefix(root).unwrap().display().to_string());
             }
         }
     }

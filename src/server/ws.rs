@@ -1,6 +1,6 @@
-//! The WebSocket upgrade, by hand: axum's own is tied to an older tungstenite.
+//! The WebSocket upgrade, done here because axum's own is tied to an older tungstenite.
 
-use super::http::Door;
+use super::state::{AppState, Connections};
 use crate::console;
 use crate::session::{self, Session};
 use axum::body::Body;
@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
-/// The largest message that a page may send: workspaces are the largest, some hundred kilobytes.
+/// The largest message that a page may send, in bytes; workspaces are the largest, at some hundred
+/// kilobytes.
 const LARGEST_MESSAGE: usize = 4 << 20;
 
 /// The version of the protocol that RFC 6455 describes.
@@ -24,57 +25,57 @@ const WEBSOCKET_VERSION: &str = "13";
 
 /// As [`upgrade`], for the session that the path names.
 pub(super) async fn upgrade_named(
-    State(door): State<Door>,
+    State(state): State<AppState>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    match door.session.named(&name) {
-        Ok(session) => upgrade(State(Door { session, ..door }), request).await,
+    match state.session.named(&name) {
+        Ok(session) => upgrade(State(AppState { session, ..state }), request).await,
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }
 
 /// Serves a page on the connection.
-pub(super) async fn upgrade(State(door): State<Door>, request: Request) -> Response {
-    let session = door.session.clone();
-    accept(door, request, |socket, address, stop| session::serve(socket, address, session, stop))
+pub(super) async fn upgrade(State(state): State<AppState>, request: Request) -> Response {
+    let session = state.session.clone();
+    accept(state, request, |socket, address, stop| session::serve(socket, address, session, stop))
 }
 
 /// Serves a console on the connection.
-pub(super) async fn console(State(door): State<Door>, request: Request) -> Response {
-    let session = door.session.clone();
-    console_of(door, session, request)
+pub(super) async fn console(State(state): State<AppState>, request: Request) -> Response {
+    let session = state.session.clone();
+    console_of(state, session, request)
 }
 
 /// As [`console`], for the session that the path names.
 pub(super) async fn console_named(
-    State(door): State<Door>,
+    State(state): State<AppState>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    match door.session.named(&name) {
-        Ok(session) => console_of(door, session, request),
+    match state.session.named(&name) {
+        Ok(session) => console_of(state, session, request),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }
 
-/// A console can read and write files, so it is for programs of this machine: browsers, which say
-/// which page asks, other machines, and what is forwarded for them are kept out.
-fn console_of(door: Door, session: Arc<Session>, request: Request) -> Response {
+/// A console can read and write files, so it is for programs of this machine. Refused are browsers,
+/// which send an origin, other machines, and requests that a proxy forwards for them.
+fn console_of(state: AppState, session: Arc<Session>, request: Request) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let near = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
     if !near || request.headers().contains_key(header::ORIGIN) || is_forwarded(request.headers()) {
-        let text = "the console is for programs of the machine that epivizrs runs on, not for \
-                    pages; from elsewhere, log in there first (ssh)\n";
+        let text = "the console is open only to programs on the machine that epivizrs runs on, \
+                    not to web pages; from another machine, log in there first (ssh)\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
-    let root = door.session.clone();
-    accept(door, request, |socket, _, stop| console::serve(socket, root, session, stop))
+    let root = state.session.clone();
+    accept(state, request, |socket, _, stop| console::serve(socket, root, session, stop))
 }
 
-/// Whether a proxy says that it forwards for somebody, who may be anywhere.
+/// Whether a proxy forwards the request, for a client that may be anywhere.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    const SAYING: [&str; 8] = [
+    const HEADERS: [&str; 8] = [
         "forwarded",
         "via",
         "x-real-ip",
@@ -86,14 +87,14 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
     ];
     headers
         .keys()
-        .any(|name| SAYING.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"))
+        .any(|name| HEADERS.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"))
 }
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Makes the connection a WebSocket and serves it.
 fn accept<F: Future<Output = ()> + Send>(
-    door: Door,
+    state: AppState,
     mut request: Request,
     serve: impl FnOnce(Socket, String, CancellationToken) -> F + Send + 'static,
 ) -> Response {
@@ -102,9 +103,11 @@ fn accept<F: Future<Output = ()> + Send>(
         Err(refusal) => return refusal.into_response(),
     };
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = address.map_or_else(|| "somewhere".into(), |info| info.0.to_string());
+    let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);
-    door.pages.spawn(async move {
+    // In an application of somebody else nobody waits for it.
+    let connections = request.extensions().get::<Connections>().cloned().unwrap_or_default();
+    connections.0.spawn(async move {
         match upgrade.await {
             Ok(connection) => {
                 let config = WebSocketConfig::default()
@@ -112,9 +115,9 @@ fn accept<F: Future<Output = ()> + Send>(
                     .max_frame_size(Some(LARGEST_MESSAGE));
                 let io = TokioIo::new(connection);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                serve(socket, address, door.stop).await;
+                serve(socket, address, state.stop).await;
             }
-            Err(error) => tracing::warn!("an upgrade failed: {error}"),
+            Err(error) => tracing::warn!("a connection did not become a WebSocket: {error}"),
         }
     });
     let mut response = Response::new(Body::empty());
@@ -144,7 +147,7 @@ fn accepted_key(request: &Request) -> Result<&[u8], impl IntoResponse + use<>> {
         Err((status, headers, why))
     };
     if !wants_upgrade(headers) {
-        return refuse(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n");
+        return refuse(StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket\n");
     }
     if request.version() < Version::HTTP_11 {
         return refuse(StatusCode::BAD_REQUEST, "WebSocket needs HTTP/1.1\n");

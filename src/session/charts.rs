@@ -33,6 +33,17 @@ fn served<'l>(listing: &'l Listing, ids: &[String]) -> Result<Vec<&'l Measuremen
     ids.iter().map(find).collect()
 }
 
+/// The measurements of those ids.
+///
+/// # Errors
+/// [`Error::NotFound`] that names the first that is not served.
+pub(super) fn find_served(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Measurement>>> {
+    let find = |id: &String| listing.measurements().find(|m| m.id == *id).cloned();
+    let missing =
+        |id: &String| Error::NotFound(format!("the measurement '{id}' is not served at present"));
+    ids.iter().map(|id| find(id).ok_or_else(|| missing(id))).collect()
+}
+
 /// The module of the pages' own chart types.
 pub(super) const MODULE: &str = "epiviz.plugins.charts.";
 
@@ -160,7 +171,7 @@ impl Session {
         }
     }
 
-    fn charts_event(&self, what: &str, chart: &Chart) {
+    pub(super) fn charts_event(&self, what: &str, chart: &Chart) {
         self.tell(
             Topic::Charts,
             json!({

@@ -43,7 +43,7 @@ impl Session {
         self.settle(revision).await
     }
 
-    fn depart(&self, change: impl FnOnce(&mut super::State)) -> u64 {
+    pub(super) fn depart(&self, change: impl FnOnce(&mut super::State)) -> u64 {
         let mut live = self.live();
         change(&mut live.state);
         let navigation_id = live.navigation_id + 1;

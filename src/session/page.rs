@@ -274,9 +274,18 @@ impl Actor {
         let level = ticket.as_ref().map(|ticket| ticket.level);
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
+        let done = match &request {
+            Request::ReportChange { change: Some(change) } => session.take_over(&page, change),
+            _ => Ok(()),
+        };
         let task = self.answers.spawn(async move {
-            let at = placeholder.as_ref();
-            session.reply(Some(&page), &echoed, &request, level, at).await
+            match done {
+                Ok(()) => {
+                    let at = placeholder.as_ref();
+                    session.reply(Some(&page), &echoed, &request, level, at).await
+                }
+                Err(error) => session.refuse(&echoed, &request, &error),
+            }
         });
         self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, greeting });
     }

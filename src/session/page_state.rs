@@ -1,13 +1,15 @@
 //! What a page has been asked to show, and what is still to be done to it: pure, so that it can be
 //! tested without pages.
 
+mod by_hand;
+
 use super::look::{self, Fit, Sent};
 use super::state::{Chart, State};
 use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::protocol::WireRegion;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How far a page has been brought.
@@ -46,6 +48,9 @@ pub(super) struct PageState {
     pub(super) hidden: Vec<String>,
     /// What follows from its view, by chart.
     pub(super) fits: BTreeMap<usize, Fit>,
+    /// Charts that the page's user closed: they must not come again before the session's state
+    /// says so too.
+    closed: BTreeSet<usize>,
     /// The number of the last navigation that the page was sent on.
     navigation_id: Option<u64>,
     /// Colours and settings that were sent and not yet answered: pages of versions 4 and 5 echo
@@ -154,7 +159,11 @@ impl PageState {
             shown.status != Status::Refused || state.chart(*number).is_some()
         });
         self.fits.retain(|number, _| state.chart(*number).is_some());
+        self.closed.retain(|number| state.chart(*number).is_some());
         let stale = |(number, shown): (&usize, &PageChart)| {
+            if *number > state.last_chart {
+                return None; // its user made it after this state was read
+            }
             let wanted = state.chart(*number);
             let same = |chart: &Chart| {
                 (chart.kind, &chart.measurements) == (shown.chart.kind, &shown.chart.measurements)
@@ -180,9 +189,10 @@ impl PageState {
         if self.hidden != state.hidden {
             return Some(Change::RemoveSequences(state.hidden.clone()));
         }
-        if let Some(new) =
-            state.charts.iter().find(|chart| !self.charts.contains_key(&chart.number))
-        {
+        let is_new = |chart: &&Chart| {
+            !self.charts.contains_key(&chart.number) && !self.closed.contains(&chart.number)
+        };
+        if let Some(new) = state.charts.iter().find(is_new) {
             return Some(Change::Add(new.clone()));
         }
         let looks = |chart: &Chart| {
@@ -213,7 +223,8 @@ mod tests {
 
     fn state(numbers: &[usize]) -> State {
         let chart = |&number: &usize| Chart::new(number, ChartType::Line, &[]);
-        State { charts: numbers.iter().map(chart).collect(), ..State::default() }
+        let last_chart = numbers.iter().copied().max().unwrap_or_default();
+        State { charts: numbers.iter().map(chart).collect(), last_chart, ..State::default() }
     }
 
     /// Takes all steps as a page that does everything, and names them.

@@ -10,7 +10,8 @@ use super::state::{Chart, State};
 use super::{Session, chart_message};
 use crate::error::PageError;
 use crate::protocol::{
-    AddSeqInfos, ChartId, Navigate, RemoveChart, RemoveSeqNames, SeqInfo, SetChartSettings,
+    AddSeqInfos, ChartId, GetCurrentLocation, Navigate, RemoveChart, RemoveSeqNames, SeqInfo,
+    SetChartSettings,
 };
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -18,10 +19,16 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::Map;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Pages of version 2 do not register their chart types: this long after their first requests they
 /// count as ready.
 const UNREGISTERED: Duration = Duration::from_millis(700);
+
+/// A page that has no place for so long gets none: it knows no sequences, or cannot tell.
+const PLACELESS: Duration = Duration::from_secs(10);
+/// Between two questions whether a page has a place.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Unanswered changes of colour that are remembered of a page.
 const ECHOES: usize = 64;
@@ -30,7 +37,7 @@ type Late = FuturesUnordered<BoxFuture<'static, (Chart, Result<ChartId, PageErro
 
 /// Brings the page to the session's state and keeps it there, until it is gone.
 pub(super) async fn reconcile(session: Arc<Session>, page: Page) {
-    if !ready(&page).await {
+    if !ready(&page).await || !has_started(&page, session.timeout()).await {
         return;
     }
     let mut revisions = session.revision.subscribe();
@@ -63,6 +70,23 @@ async fn ready(page: &Page) -> bool {
     let _ = tokio::time::timeout(UNREGISTERED, reached(&mut stage, Stage::Ready)).await;
     page.reach(Stage::Ready);
     page.stage() == Stage::Ready
+}
+
+/// Waits until the page has a place; false if it leaves before. When a page learns which workspaces
+/// there are, which may be long after it has connected, it removes all its charts and says nothing;
+/// until then it has no place (`docs/protocol.md`, 2.7).
+async fn has_started(page: &Page, timeout: Duration) -> bool {
+    let waited_enough = Instant::now() + PLACELESS;
+    loop {
+        match page.call(GetCurrentLocation {}, timeout).await {
+            Err(PageError::Disconnected) => return false,
+            Err(PageError::Refused(_)) if Instant::now() < waited_enough => {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            // It has a place, it never answers this, or it has waited long enough.
+            _ => return true,
+        }
+    }
 }
 
 /// Takes the steps that are left. A page that does not answer is asked nothing more this time.
@@ -158,7 +182,13 @@ async fn take(
                 let echoes = &mut page.known().state.echoes;
                 echoes.retain(|sent| (&sent.0, &sent.1) != (&id, &chart.colors));
             }
-            answer?;
+            match answer {
+                // Its user has closed the chart before it got them.
+                Err(PageError::Refused(why)) if page.chart_id(chart.number).is_none() => {
+                    tracing::debug!("chart {}: {why}", chart.number);
+                }
+                answer => drop(answer?),
+            }
         }
         Change::Go(range) => drop(page.call(Navigate { range }, timeout).await?),
     }

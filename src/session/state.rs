@@ -43,6 +43,8 @@ pub struct State {
     pub sequences: BTreeMap<String, u32>,
     /// Sequences taken off the pages' menus.
     pub hidden: Vec<String>,
+    /// The id of the workspace that was opened last.
+    pub workspace: Option<i64>,
     /// Where the pages look, or looked last.
     pub place: Option<WireRegion>,
     /// Whether the endpoint ever sent the pages somewhere.

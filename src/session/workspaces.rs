@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is read of a workspace; pages write more.
 #[derive(Debug, Deserialize)]
@@ -58,18 +59,23 @@ struct Selection {
     measurements: Vec<usize>,
 }
 
+/// The time that a page has to remove its charts once it is told of the workspace to open.
+const CLEARED_AFTER: Duration = Duration::from_secs(1);
+
 impl Session {
-    /// Saves the session as a workspace: over the one of that name if there is one.
+    /// Saves the session as a workspace: over the one of that name if there is one. Returns its id.
     ///
     /// # Errors
     /// [`Error::NotFound`] without a store, [`Error::Data`] if it cannot be written.
-    pub async fn save_as(&self, name: &str) -> Result<()> {
+    pub async fn save_as(&self, name: &str) -> Result<i64> {
         let (name, content) = (name.to_owned(), self.export().to_string());
-        self.stored(move |store| {
+        let saved = self.stored(move |store| {
             let same = store.workspaces(&name)?.into_iter().find(|known| known.name == name);
-            store.save_workspace(same.map(|known| known.id), &name, &content).map(drop)
-        })
-        .await
+            store.save_workspace(same.map(|known| known.id), &name, &content)
+        });
+        let id = saved.await?;
+        self.change(|state| state.workspace = Some(id));
+        Ok(id)
     }
 
     /// The saved workspaces, the latest first.
@@ -86,7 +92,25 @@ impl Session {
     /// [`Error::NotFound`] if there is none; otherwise as [`Session::import`].
     pub async fn open(&self, name: &str) -> Result<()> {
         let found = self.find_workspace(name).await?;
-        self.import(&found.content).await
+        let revision = self.replace(&found.content, Some(found.id))?;
+        self.settle(revision).await
+    }
+
+    /// Opens the workspace of that id.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(super) async fn open_workspace(&self, id: &str) -> Result<()> {
+        let known = self.known_workspace(id).await?.ok_or_else(|| {
+            Error::NotFound(format!("there is no workspace {id}; it may have been deleted"))
+        })?;
+        let revision = self.replace(&known.content, Some(known.id))?;
+        self.settle(revision).await
+    }
+
+    async fn known_workspace(&self, id: &str) -> Result<Option<store::Workspace>> {
+        let id = id.parse().ok();
+        self.stored(move |store| id.map_or(Ok(None), |id| store.workspace(id))).await
     }
 
     /// Deletes the latest workspace of that name, or of that id.
@@ -171,6 +195,15 @@ impl Session {
     /// # Errors
     /// [`Error::Input`] if the text is no workspace, [`Error::Pages`] if a page refused something.
     pub async fn import(&self, text: &str) -> Result<()> {
+        let revision = self.replace(text, None)?;
+        self.settle(revision).await
+    }
+
+    /// Shows what a workspace holds instead of what is shown. Returns the revision to wait for.
+    ///
+    /// # Errors
+    /// As [`Session::import`].
+    fn replace(&self, text: &str, workspace: Option<i64>) -> Result<u64> {
         let content: Content = serde_json::from_str(text)
             .map_err(|error| Error::Input(format!("this is no workspace of EpiViz: {error}")))?;
         let listing = self.provider.catalog.listing();
@@ -204,7 +237,8 @@ impl Session {
             end: Some(range.start + range.width.max(1) - 1),
         });
         self.tell(Topic::Charts, json!({"what": "opened", "charts": charts.len()}));
-        self.travel(|state: &mut State| {
+        Ok(self.depart(|state: &mut State| {
+            state.workspace = workspace;
             for chart in &mut charts {
                 chart.number = state.next_number();
             }
@@ -212,14 +246,21 @@ impl Session {
             if let Some(place) = place.filter(|place| place.region().is_some()) {
                 state.go(place);
             }
-        })
-        .await
+        }))
     }
 
-    /// Answers a page's requests about workspaces.
-    pub(super) async fn answer_workspaces(self: &Arc<Self>, request: &Request) -> Reply {
+    /// Answers a request about workspaces, of a page or over HTTP.
+    pub(super) async fn answer_workspaces(
+        self: &Arc<Self>,
+        is_page: bool,
+        request: &Request,
+    ) -> Reply {
         let answer = match request.clone() {
-            Request::GetWorkspaces { q, ws } => self.found(q, ws).await,
+            Request::GetWorkspaces { q, ws } => {
+                // Over HTTP, pages write null as nothing.
+                let ws = ws.filter(|ws| is_page || !ws.is_empty());
+                self.found(q.unwrap_or_default(), ws).await
+            }
             Request::SaveWorkspace { id, name, content } => {
                 let name = name.unwrap_or_else(|| "unnamed".into());
                 let content = unescape(&content.unwrap_or_default());
@@ -245,30 +286,72 @@ impl Session {
         })
     }
 
-    /// The workspaces that a page asks for: one by its id, else those that contain a text.
-    async fn found(&self, q: Option<String>, ws: Option<String>) -> Result<Reply> {
-        let id = ws.and_then(|id| id.parse().ok());
-        let found = self.stored(move |store| {
-            let mut found: Vec<_> =
-                id.map_or(Ok(None), |id| store.workspace(id))?.into_iter().collect();
-            if found.is_empty() {
-                found = store.workspaces(&q.unwrap_or_default())?;
+    /// The workspaces that a page asks for, which has three occasions (`docs/protocol.md`, 9):
+    ///
+    /// - it starts (`q` is empty), perhaps with an id in its address. It opens the first of a list
+    ///   uninvited, so it is given none. The workspace of that id is opened in the session, unless
+    ///   it is the one opened last: then the page is loaded again, and what was changed since stays;
+    /// - its user looks for workspaces: `ws` is what was typed too;
+    /// - its user has chosen one of them by its id.
+    ///
+    /// Whoever opens one gets it without its charts, which the session brings as its own.
+    async fn found(self: &Arc<Self>, q: String, ws: Option<String>) -> Result<Reply> {
+        let starts = q.is_empty();
+        let id = match ws {
+            None if starts => return Ok(Reply::Workspaces(Vec::new())),
+            Some(id) if id != q => id,
+            _ => {
+                let listed = self.stored(move |store| store.workspaces(&q)).await?;
+                let wire = |known: store::Workspace| {
+                    let id = Some(known.id.to_string());
+                    let (name, content) = (known.name, known.content);
+                    Workspace { id: id.clone(), id_v1: id, name, content }
+                };
+                return Ok(Reply::Workspaces(listed.into_iter().map(wire).collect()));
             }
-            Ok(found)
-        });
-        let wire = |known: store::Workspace| Workspace {
-            id: known.id.to_string(),
-            id_v1: known.id.to_string(),
-            name: known.name,
-            content: known.content,
         };
-        Ok(Reply::Workspaces(found.await?.into_iter().map(wire).collect()))
+        let Some(known) = self.known_workspace(&id).await? else {
+            return Ok(Reply::Workspaces(Vec::new()));
+        };
+        if !starts {
+            self.open_later(&known);
+        } else if self.state().workspace != Some(known.id) {
+            self.replace(&known.content, Some(known.id))?;
+            self.save_soon();
+        }
+        let content = without_charts(&known.content);
+        let opened = Workspace { id: None, id_v1: None, name: known.name, content };
+        Ok(Reply::Workspaces(vec![opened]))
+    }
+
+    /// Opens a workspace when the page that asked for it has removed its charts: it does so when it
+    /// gets the answer, on a connection that is not the one by which charts come, and says nothing.
+    fn open_later(self: &Arc<Self>, known: &store::Workspace) {
+        let (session, content, id) = (self.clone(), known.content.clone(), known.id);
+        tokio::spawn(async move {
+            tokio::time::sleep(CLEARED_AFTER).await;
+            match session.replace(&content, Some(id)) {
+                Ok(_) => session.save().await,
+                Err(error) => tracing::warn!("workspace {id}: {error}"),
+            }
+        });
     }
 }
 
 fn is_track(kind: ChartType) -> bool {
     use ChartType::{Blocks, Genes, Line, StackedLine};
     matches!(kind, Blocks | Genes | Line | StackedLine)
+}
+
+/// A workspace's JSON without its charts.
+fn without_charts(content: &str) -> String {
+    match serde_json::from_str::<Value>(content) {
+        Ok(mut content) if content.is_object() => {
+            content["charts"] = json!({});
+            content.to_string()
+        }
+        _ => content.to_owned(),
+    }
 }
 
 /// The colours of a saved chart: a list, or a palette that has one or only its name.

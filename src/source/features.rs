@@ -9,5 +9,6 @@ pub(crate) mod bigbed;
 pub(crate) mod genepred;
 pub(crate) mod gff;
 pub(crate) mod matrix;
+pub(crate) mod seg;
 pub(crate) mod ucsc;
 pub(crate) mod vcf;

@@ -6,7 +6,7 @@ use crate::bytes::bgzf;
 use crate::error::{Error, Result};
 use crate::source::alignments::{bam, cram};
 use crate::source::features::{
-    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, matrix, ucsc, vcf,
+    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, matrix, seg, ucsc, vcf,
 };
 use crate::source::signals::density::Density;
 use crate::source::signals::{bigwig, wig};
@@ -33,6 +33,7 @@ pub const FORMATS: &[Format] = &[
     bedpe::BEDPE,
     bed12::FORMAT,
     ucsc::FORMAT,
+    seg::FORMAT,
     matrix::FORMAT,
     bed::FORMAT,
     wig::BEDGRAPH,

@@ -91,6 +91,29 @@ fn it_says_where_it_listens_and_answers_there() {
 }
 
 #[test]
+fn it_can_be_served_below_a_path() {
+    let run = Run::start(&["--base-path", "/lab/", "--mock"]);
+    let address = run.address().strip_suffix("/lab").unwrap().to_owned();
+    let mut attach = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+    attach.args(["attach", "-c", "measurements", &format!("ws://{address}/lab/")]);
+    let said = attach.output().unwrap();
+    assert!(String::from_utf8(said.stdout).unwrap().contains("py_column"));
+    run.signal("-TERM");
+    let (_, text) = run.end();
+    let port = address.rsplit(':').next().unwrap();
+    for line in [
+        format!("open:     http://localhost:{port}/lab/"),
+        format!("endpoint: ws://localhost:{port}/lab/ws"),
+        format!("websocket-host[]=ws://localhost:{port}/lab/ws&"),
+    ] {
+        assert!(text.contains(&line), "{line} is not in {text}");
+    }
+    let (code, text) = fail(&["--base-path", "lab"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("write it like /genomes"), "{text}");
+}
+
+#[test]
 fn both_signals_end_it_cleanly() {
     for signal in ["-TERM", "-INT"] {
         let run = Run::start(&["--mock"]);

@@ -67,11 +67,27 @@ impl FakePage {
         version: &'static str,
         manners: Manners,
     ) -> Self {
+        Self::start(address, path, version, manners, None).await
+    }
+
+    /// A page that was connected before, shows these charts, and begins with that request.
+    pub(crate) async fn resuming(address: SocketAddr, charts: Vec<Drawn>, first: Value) -> Self {
+        Self::start(address, "/ws", "4", obedient(), Some((charts, first))).await
+    }
+
+    async fn start(
+        address: SocketAddr,
+        path: &str,
+        version: &'static str,
+        manners: Manners,
+        before: Option<(Vec<Drawn>, Value)>,
+    ) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let url = format!("ws://{address}{path}");
         let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         let (shown_to, shown) = watch::channel(Shown {
             location: json!({"seqName": "chr1", "start": 1, "end": 1000}),
+            charts: before.iter().flat_map(|(charts, _)| charts.clone()).collect(),
             ..Shown::default()
         });
         let (send, mut to_send) = mpsc::unbounded_channel::<Value>();
@@ -79,6 +95,9 @@ impl FakePage {
             let hello = |id: u64, data: Value| {
                 Message::text(json!({"requestId": id, "type": "request", "data": data}).to_string())
             };
+            if let Some((_, first)) = before {
+                socket.send(hello(0, first)).await.unwrap();
+            }
             for (id, action) in [(1, "getMeasurements"), (3, "getSeqInfos")] {
                 let data = json!({"action": action, "version": version});
                 socket.send(hello(id, data)).await.unwrap();
@@ -98,7 +117,10 @@ impl FakePage {
                         Some(Ok(_)) => Some(vec![]),
                         _ => return,
                     },
-                    request = to_send.recv() => request.map(|request| vec![request]),
+                    request = to_send.recv() => request.map(|request| {
+                        page.by_hand(&request["data"]["change"]);
+                        vec![request]
+                    }),
                 };
                 let Some(said) = said else { return };
                 for message in said {
@@ -140,6 +162,29 @@ struct Inside {
 }
 
 impl Inside {
+    /// The user makes or closes a chart; the page does so, and then reports it.
+    fn by_hand(&self, change: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(added) = change.get("addChart").filter(|added| added["chartId"].is_string()) {
+            let ids = added["measurements"].as_array().unwrap().iter();
+            let drawn = Drawn {
+                id: text(&added["chartId"]),
+                kind: text(&added["type"]).rsplit('.').next().unwrap().to_owned(),
+                measurements: ids.map(text).collect(),
+                ..Drawn::default()
+            };
+            self.shown.send_modify(|shown| shown.charts.push(drawn));
+        }
+        if let Some(removed) = change.get("removeChart") {
+            let id = text(&removed["chartId"]);
+            self.shown.send_modify(|shown| shown.charts.retain(|chart| chart.id != id));
+        }
+    }
+
+    fn draws(&self, id: &Value) -> bool {
+        self.shown.borrow().charts.iter().any(|chart| *id == chart.id)
+    }
+
     /// What to say to a message; none to leave.
     fn hear(&mut self, text: &str) -> Option<Vec<Value>> {
         let message: Value = serde_json::from_str(text).unwrap();
@@ -154,6 +199,8 @@ impl Inside {
         let manner = match action.as_str() {
             // Pages of version 2 do not know this one, and answer nothing that they do not know.
             "setChartSettings" if self.version == "2" => Manner::IsSilent,
+            // Its user has closed the chart.
+            "setChartSettings" if !self.draws(&data["chartId"]) => Manner::Refuses,
             _ => (self.manners)(&action, before),
         };
         let mut said: Vec<Value> = self.owed.take().into_iter().collect();

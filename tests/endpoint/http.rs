@@ -1,6 +1,6 @@
 //! The door for pages and scripts that speak HTTP: the same answers as the socket's.
 
-use crate::support::Endpoint;
+use crate::support::{Client, Endpoint};
 use epivizrs::catalog::{Catalog, MAX_ROWS};
 use epivizrs::genome::{Region, Sequences};
 use epivizrs::provider::Provider;
@@ -121,7 +121,7 @@ async fn what_makes_no_sense_is_answered_all_the_same() {
         ("", "needs data with an action"),
         ("action=fly&requestId=3", "'fly' is not known"),
         ("action=getCombined&measurements=[object%20Object]", "must use the WebSocket"),
-        ("action=getRows&metadata[=x", "lacks a bracket"),
+        ("action=getRows&metadata[=x", "lacks a closing bracket"),
         ("requestId=3&type=response", "needs data with an action"),
     ] {
         let answer = get(endpoint.address, &format!("/api?{query}")).await;
@@ -602,6 +602,62 @@ async fn pages_of_strangers_may_not_ask() {
     assert_eq!(send(endpoint.address, rebound, "").await.status, 403);
 }
 
+/// The endpoint at a path of a server: as the program has it with `--base-path`, and as a part of
+/// somebody's application.
+#[tokio::test]
+async fn everything_works_below_a_path() {
+    let application = axum::Router::new().route("/", axum::routing::get(async || "my own"));
+    for own in [None, Some(application)] {
+        let files = crate::support::Files::new();
+        let session = Session::new(crate::support::provider(&files).await);
+        let listener = bind("127.0.0.1", 0).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let access = Access::new(address, "https://epiviz.example/", &[]);
+        let router = epivizrs::router(session, access, None, stop.clone());
+        let base: epivizrs::BasePath = "/lab/tracks".parse().unwrap();
+        let is_own = own.is_some();
+        let app = match own {
+            None => base.mount(router),
+            Some(application) => application.nest_service("/lab/tracks", router),
+        };
+        tokio::spawn(epivizrs::serve(listener, app, stop.clone()));
+        let _end = stop.drop_guard();
+
+        let bare = get(address, "/lab/tracks").await;
+        assert_eq!((bare.status, bare.headers["location"].as_str()), (307, "tracks/"));
+        let page = get(address, "/lab/tracks/").await;
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains("js/main.js"), "{}", page.text());
+        assert_eq!(get(address, "/lab/tracks/ui/js/main.js").await.status, 200);
+        let info = get(address, "/lab/tracks/info").await.json();
+        let link =
+            format!("https://epiviz.example/?websocket-host[]=ws://{address}/lab/tracks/ws&");
+        assert!(info["epiviz"].as_str().unwrap().starts_with(&link), "{info}");
+        let wrong = get(address, "/lab/tracks/api/v1/rows?datasource=peaks&regoin=chr1").await;
+        assert!(wrong.text().starts_with("/api/v1/rows takes no 'regoin='"), "{}", wrong.text());
+        let rows = get(address, "/lab/tracks/api/v1/rows?datasource=peaks&region=chr2").await;
+        assert_eq!(rows.json()[0]["name"], "p3");
+        let stranger = "origin: https://evil.example\r\n";
+        let refused = get_with(address, "/lab/tracks/api?action=getSeqInfos", stranger).await;
+        assert_eq!(refused.status, 403);
+        let mut page = Client::connect(&format!("ws://{address}/lab/tracks/ws")).await;
+        assert_eq!(page.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+        let mut page = Client::connect(&format!("ws://{address}/lab/tracks/ws/mine")).await;
+        assert_eq!(page.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
+
+        assert_eq!(get(address, "/lab/tracks/healthz").await.text(), "ok\n");
+        if is_own {
+            assert_eq!(get(address, "/").await.text(), "my own");
+        } else {
+            assert_eq!(get(address, "/healthz").await.text(), "ok\n");
+            let nothing = get(address, "/").await;
+            assert_eq!(nothing.status, 404);
+            assert!(nothing.text().contains("epivizrs is at /lab/tracks/"), "{}", nothing.text());
+        }
+    }
+}
+
 /// A copy of EpiViz, as far as serving it goes.
 fn epiviz(folder: &std::path::Path) -> Epiviz {
     let files = [
@@ -640,12 +696,15 @@ async fn a_copy_of_epiviz_is_set_up_on_its_way_out() {
 
     let settings = get(address, "/epiviz/src/epiviz/standalone-settings.js").await;
     let text = settings.text();
-    assert!(text.starts_with("epiviz.Config.SETTINGS = {};\n\n;(function () {"), "{text}");
+    let first = r#"const epivizrs = {"view":{"end":"100000","seqName":"pyChr","start":"1"}};"#;
+    assert!(text.starts_with(&format!("epiviz.Config.SETTINGS = {{}};\n\n;{first}\n")), "{text}");
     for line in [
         "settings.useCache = false;",
         "settings.dataProviders = [];",
-        r#"args = {"end":"100000","seqName":"pyChr","start":"1"};"#,
-        "args['websocket-host'] = [socket];",
+        "'websocket-host': [socket],",
+        "epivizrs.resume",
+        "data.saveWorkspace",
+        "event.notify",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }

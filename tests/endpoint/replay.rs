@@ -1,5 +1,7 @@
 //! Sessions: pages are brought to what the endpoint did, and kept there.
 
+mod by_hand;
+
 use crate::fake_page::{FakePage, Manner, Manners, Shown, obedient, when};
 use epivizrs::catalog::Catalog;
 use epivizrs::genome::Region;

@@ -149,7 +149,7 @@ fn every_request_has_a_reply_on_record() {
     let asked: Vec<_> =
         requests().into_iter().map(|(_, request)| request["action"].clone()).collect();
     // Sessions answer these, from their store: see `replay.rs`.
-    let of_sessions = ["getWorkspaces", "saveWorkspace", "deleteWorkspace"];
+    let of_sessions = ["reportChange", "getWorkspaces", "saveWorkspace", "deleteWorkspace"];
     for (name, served, _) in epivizrs::protocol::REQUESTS {
         assert!(!served || of_sessions.contains(name) || asked.contains(&json!(name)), "{name}");
     }

@@ -154,6 +154,10 @@ fn an_index_that_does_not_fit_is_said() {
         let text = said("reads", &file, Some(("bai", &bai[..cut])));
         assert!(text.contains("is no intact tabix, CSI or BAI index"), "{cut}: {text}");
     }
+    // As samtools writes it where no reads without a place follow.
+    let mut to_the_end = places.clone();
+    to_the_end[1].2.1 = (file.len() as u64) << 16;
+    assert_eq!(said("reads", &file, Some(("bai", &index(&to_the_end, Kind::Bai)))), "read");
     // Of a file that has a sequence more.
     let more: Vec<Place> = places.iter().cloned().chain([("chr2", (1, 2), places[1].2)]).collect();
     let text = said("reads", &file, Some(("bai", &index(&more, Kind::Bai))));

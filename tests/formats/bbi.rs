@@ -150,6 +150,44 @@ fn damaged_files_are_errors() {
     }
 }
 
+/// A bit that flipped in the index loses no row without a word.
+#[test]
+fn a_bit_that_flipped_in_the_index_is_noticed() {
+    for variant in variants().filter(|variant| variant.packed) {
+        let whole = file().write(variant);
+        let rows = |bytes: &[u8]| {
+            let Opened(source, _folder) = open(bytes, ",missing=gap")?;
+            let count = ["chrA", "chrLonger"].map(|name| {
+                let region = Region::new(name, 0, 300_000);
+                let table = source.read(&region, Level::Records, &[]);
+                table.map(|table| table.len()).map_err(|error| error.to_string())
+            });
+            let [one, other] = count;
+            Ok::<_, String>((one?, other?))
+        };
+        let mut place = [0; 8];
+        place.copy_from_slice(&whole[24..32]);
+        if variant.big_endian {
+            place.reverse();
+        }
+        assert_eq!(rows(&whole), Ok((90, 201)));
+        let (mut lost, mut noticed) = (Vec::new(), 0);
+        for at in u64::from_le_bytes(place) as usize..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            match rows(&bytes) {
+                Ok((90, 201)) => {}
+                Ok(rows) => lost.push((at, rows)),
+                Err(error) => {
+                    assert!(error.contains("x.bw, offset "), "{error}");
+                    noticed += 1;
+                }
+            }
+        }
+        assert!(lost.is_empty() && noticed > 100, "{variant:?}: {noticed}; lost: {lost:?}");
+    }
+}
+
 #[test]
 fn a_bomb_does_not_go_off() {
     let variant = Variant { big_endian: false, packed: true, sequences_last: false };

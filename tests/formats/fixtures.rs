@@ -219,6 +219,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bedmethyl" => intervals::bedmethyl(),
         "ucsc" => intervals::ucsc(),
         "matrix" => intervals::matrix(),
+        "seg" => intervals::seg(),
         "bigwig" => signals::bigwig(),
         "bigbed" => intervals::bigbed(),
         "bedgraph" => signals::bedgraph(),

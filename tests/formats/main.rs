@@ -12,6 +12,7 @@ mod cram;
 mod damaged;
 mod damaged_block;
 mod fixtures;
+mod handles;
 mod large;
 mod malformed;
 mod ranks;

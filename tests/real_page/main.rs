@@ -126,6 +126,29 @@ fn epiviz_does_what_the_console_says() {
     script("commands.mjs", &ui, &address, &options);
 }
 
+#[test]
+fn the_copy_that_is_served_shares_its_charts_with_the_session() {
+    let Some(ui) = epiviz() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let gaps = folder.path().join("gaps.bedgraph");
+    // Dense but for two gaps, the later one longer than a view.
+    let row = |i: u32| format!("chr11\t{}\t{}\t{}\n", i * 100, i * 100 + 100, i % 9 + 1);
+    let bins = (1_010_000..1_030_000)
+        .filter(|i| !(1_012_000..1_012_500).contains(i) && !(1_016_000..1_022_000).contains(i));
+    std::fs::write(&gaps, bins.map(row).collect::<String>()).unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let files = ["signal.bw", "peaks.bed.gz", "genes.gtf.gz", "methylation.bw"];
+    let mut specs: Vec<_> = files.map(|name| data.join(name).display().to_string()).into();
+    specs.push(format!("{},missing=zero", gaps.display()));
+    // The script starts the endpoint itself, and ends it.
+    let options = [
+        format!("--bin={}", env!("CARGO_BIN_EXE_epivizrs")),
+        format!("--state={}", folder.path().join("state").display()),
+        format!("--specs={}", specs.join("|")),
+    ];
+    script("companion.mjs", &ui, "", &options);
+}
+
 /// How the command line names a track.
 fn text(track: &Track, folder: &Path) -> String {
     let spec = track.write(folder);

@@ -1,9 +1,13 @@
 //! Which sequences new sources bring, and how long they are.
 
 use super::{Listing, UNKNOWN};
-use crate::genome::{Region, Sequences, built_in, built_in_names};
+use crate::genome::{Region, Sequence, Sequences, built_in, built_in_names};
 use crate::source::{Part, Source, Spec};
+use std::collections::HashMap;
 use std::sync::Arc;
+
+/// So many pairs of names are named in a warning.
+const NAMED: usize = 4;
 
 impl Listing {
     /// Adds the sequences of sources that are not known yet. Lengths come from files that state
@@ -69,6 +73,7 @@ impl Listing {
         let new = unknown(&self.sequences);
         let nothing = new.is_empty() && (self.knows_assembly() || self.sequences.is_empty());
         if self.fixed || nothing {
+            opened.iter().for_each(|(source, spec)| self.part_namesakes(&**source, spec));
             return;
         }
         let assembly = fitting_assembly(&self.sequences, &new);
@@ -85,7 +90,52 @@ impl Listing {
             let length = official.map_or(sequence.length, |official| official.length);
             self.add_sequence(&sequence.name, length.max(sequence.length));
         }
+        opened.iter().for_each(|(source, spec)| self.part_namesakes(&**source, spec));
         self.warn_of_islands(opened);
+    }
+
+    /// A file may hold sequences whose names mean the same elsewhere, such as `1` and `chr1`, `MT`
+    /// and `chrM`: then exact names win, and each is served on its own. Served as one, the rows of
+    /// all but one would be lost.
+    fn part_namesakes(&mut self, source: &dyn Source, spec: &Spec) {
+        let mut places: HashMap<usize, Vec<&Sequence>> = HashMap::new();
+        for sequence in source.sequences() {
+            if let Some(at) = self.sequences.position(&sequence.name) {
+                places.entry(at).or_default().push(sequence);
+            }
+        }
+        let mut places: Vec<_> = places.into_iter().filter(|(_, all)| all.len() > 1).collect();
+        places.sort_unstable_by_key(|(at, _)| *at);
+        let (mut told, fixed) = (Vec::new(), self.fixed);
+        for (at, namesakes) in places {
+            let Sequence { name, length } = self.sequences.at(at).clone();
+            // One of them goes on under the name that is listed.
+            let listed = Region::new(name.clone(), 0, length);
+            let stays = self.own_region(source, &listed).map_or(name, |own| own.sequence);
+            for sequence in namesakes.iter().filter(|sequence| sequence.name != stays) {
+                told.push(format!("'{}' and '{stays}'", sequence.name));
+                if !fixed {
+                    self.sequences.add(&sequence.name, length.max(sequence.length));
+                }
+            }
+        }
+        if told.is_empty() {
+            return;
+        }
+        let (path, more) = (spec.input.path().display(), told.len().saturating_sub(NAMED));
+        let more = if more > 0 { format!(", and {more} more such pairs") } else { String::new() };
+        let pairs = told[..told.len().min(NAMED)].join(", ");
+        if fixed {
+            tracing::warn!(
+                "{path}: holds {pairs}{more}; the assembly has one sequence for both, so only the \
+                 second of each pair is shown: leave --assembly out, or rename them in the file"
+            );
+        } else {
+            tracing::warn!(
+                "{path}: holds {pairs}{more}; each is served as a sequence of its own: rename them \
+                 in the file if they are the same"
+            );
+        }
     }
 
     /// Warns of files that share no sequence with any other because they name them by accessions
@@ -189,18 +239,19 @@ fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str,
         new.iter().all(holds)
     };
     let mut assemblies = built_in_names().filter_map(|name| Some((name, built_in(name)?)));
-    match known.is_empty() {
-        true => assemblies.find(|(_, assembly)| fits(assembly)),
-        false => assemblies
-            .max_by_key(|(_, assembly)| shared(assembly))
-            .filter(|(_, assembly)| shared(assembly) > 0),
+    if known.is_empty() {
+        return assemblies.find(|(_, assembly)| fits(assembly));
     }
+    assemblies
+        .max_by_key(|(_, assembly)| shared(assembly))
+        .filter(|(_, assembly)| shared(assembly) > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::genome::Aliases;
+    use crate::source::Level;
 
     fn opened(text: &str) -> (Vec<Part>, Spec) {
         let bytes: &'static [u8] = text.to_owned().leak().as_bytes();
@@ -221,6 +272,33 @@ mod tests {
         let region = Region::new("scaf1", 0, 9);
         let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
         assert_eq!(&*own.unwrap().sequence, "NW_7.1");
+    }
+
+    #[test]
+    fn namesakes_in_one_file_are_two_sequences() {
+        let text = "chr1\t10\t20\n1\t30\t40\nMT\t1\t2\nchrM\t3\t4\nChr2\t5\t6\nchr2\t7\t8\n";
+        let mut listing = Listing::new(None);
+        listing.add(vec![opened(text)]);
+        let starts = |listing: &Listing, name: &str| {
+            let datasource = &listing.datasources()[0];
+            let region = Region::new(name, 0, 1000);
+            datasource.read(listing, &region, Level::Records, &[], &[]).unwrap().start
+        };
+        let known = [("chr1", 10), ("1", 30), ("MT", 1), ("chrM", 3), ("Chr2", 5), ("chr2", 7)];
+        for (name, start) in known {
+            let listed = listing.sequences().iter().filter(|s| &*s.name == name).count();
+            assert_eq!((name, listed), (name, 1));
+            assert_eq!((name, &starts(&listing, name)[..]), (name, &[start][..]));
+        }
+        let lengths = |name| listing.sequences().get(name).unwrap().length;
+        assert_eq!((listing.assembly(), lengths("1")), ("hg38", lengths("chr1")));
+        // A file that holds one of them is shown on it, and lists nothing new.
+        let before = listing.sequences().len();
+        listing.add(vec![opened("1\t50\t60\n")]);
+        assert_eq!(listing.sequences().len(), before);
+        let region = Region::new("1", 0, 1000);
+        let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
+        assert_eq!(&*own.unwrap().sequence, "1");
     }
 
     #[test]

@@ -1,6 +1,24 @@
-//! autoSql: what the columns of a bigBed are (Kent and Brumbaugh, "autoSql and autoXml", 2002).
+//! The columns of BED, and autoSql, which describes those of a bigBed or of a BED file beside it (Kent
+//! and Brumbaugh, "autoSql and autoXml", 2002).
 
-use crate::source::features::bed::STANDARD;
+use crate::bytes::Input;
+use crate::error::{Error, Result};
+
+/// The columns of BED.
+pub(crate) const STANDARD: [&str; 12] = [
+    "chrom",
+    "start",
+    "end",
+    "name",
+    "score",
+    "strand",
+    "thick_start",
+    "thick_end",
+    "color",
+    "block_count",
+    "block_sizes",
+    "block_starts",
+];
 
 /// A column behind the first three.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +65,29 @@ pub(crate) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> 
         .collect()
 }
 
+/// The names of all columns by the autoSql file that lies beside a file: `x.as` or `x.bed.as` for
+/// `x.bed`; none if there is none.
+///
+/// # Errors
+/// [`Error::Data`] if it describes another number of columns.
+pub(super) fn companion(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
+    let Input::File(path) = input else { return Ok(None) };
+    let beside = |name: String| path.with_file_name(name + ".as");
+    let candidates = [beside(input.stem()), beside(format!("{}.{}", input.stem(), input.ending()))];
+    let Some(schema) = candidates.into_iter().find(|path| path.is_file()) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
+    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
+    if names.len() == columns {
+        return Ok(Some(names));
+    }
+    let message = format!("describes {} columns, {} has {columns}", names.len(), path.display());
+    Err(Error::data(&schema, "", message))
+}
+
 /// Type and name of each column that the text declares.
-pub(crate) fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
+fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, body) = text.split_once('(').unwrap_or_default();
     body.lines().filter_map(|line| {
         let (declared, _comment) = line.split_once(';')?;
@@ -58,7 +97,7 @@ pub(crate) fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// `signalValue` as `signal_value`.
-pub(crate) fn in_words(name: &str) -> String {
+fn in_words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 2);
     for (index, letter) in name.char_indices() {
         if letter.is_uppercase() && index > 0 && !words.ends_with('_') {

@@ -7,13 +7,16 @@ mod tags;
 use super::{bed12, bedmethyl, bedpe};
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::features::autosql::{declarations, in_words};
+use crate::source::features::autosql::{self, STANDARD};
 use crate::source::io::delimited::{
     Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
 };
-use crate::source::rows::delimited::{self, Layout, Sheet};
+use crate::source::io::lines::Lines;
+use crate::source::rows::collector::inferred;
+use crate::source::rows::delimited::{Delimited, Layout};
+use crate::source::rows::format::collect;
+use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
-use std::path::PathBuf;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bed",
@@ -23,21 +26,6 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// The columns of BED.
-pub(crate) const STANDARD: [&str; 12] = [
-    "chrom",
-    "start",
-    "end",
-    "name",
-    "score",
-    "strand",
-    "thick_start",
-    "thick_end",
-    "color",
-    "block_count",
-    "block_sizes",
-    "block_starts",
-];
 /// Columns 7 to 10 of ENCODE's narrowPeak; broadPeak has the first three, gappedPeak adds them to
 /// the twelve of BED.
 const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
@@ -57,8 +45,8 @@ fn sniff(head: &[u8]) -> bool {
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut preamble = Preamble::default();
-    let mut lines = delimited::lines(input, context)?;
-    let mut sheet = loop {
+    let mut lines = Lines::open(input)?;
+    let layout = loop {
         match lines.next()? {
             None => break without_rows()?,
             Some(line) if is_comment(line.text) => preamble.note(line.text),
@@ -70,30 +58,36 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
                 }
                 let names = preamble.names(input, separator, &fields)?;
                 let strand = names.iter().position(|name| name == "strand");
-                let layout =
-                    Layout { separator, names, sequence: 0, start: 1, end: 2, strand, first: 0 };
-                let mut sheet = Sheet::new(layout);
-                sheet.push(&line)?;
-                break sheet;
+                break Layout {
+                    separator,
+                    names,
+                    sequence: 0,
+                    start: 1,
+                    end: 2,
+                    strand,
+                    first: 0,
+                    header_lines: 0,
+                };
             }
         }
     };
+    let rows = Delimited::new(layout);
     if preamble.tags {
         // Which tags there are only all rows tell.
         if !context.holds(input)? {
             let name = input.path().display();
             tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
         }
-        sheet.fill(&mut lines, usize::MAX)?;
-        tags::expand(&mut sheet.collector);
-        return Ok(Box::new(sheet.collector.records()));
+        let mut rows = collect(&rows, input, options, &context.progress, usize::MAX)?;
+        tags::expand(&mut rows);
+        return Ok(Box::new(inferred(rows)));
     }
-    sheet.source(input, lines, options, context)
+    open_rows(rows, input, options, context)
 }
 
-fn without_rows() -> Result<Sheet> {
+fn without_rows() -> Result<Layout> {
     let layout = Layout::from_header("#chrom start end", Separator::Space);
-    layout.map(Sheet::new).ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
+    layout.ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
 }
 
 /// What the lines before the first row tell.
@@ -116,16 +110,17 @@ impl Preamble {
             value.split([' ', '"', '\'']).next().map(str::to_owned)
         };
         self.tags |= lower == "#gfftags" || says("gfftags=").is_some_and(|on| on != "off");
-        match line.starts_with('#') {
-            true => self.header = line.to_owned(),
-            false => self.kind = says("type=").unwrap_or_default(),
+        if line.starts_with('#') {
+            self.header = line.to_owned();
+        } else {
+            self.kind = says("type=").unwrap_or_default();
         }
     }
 
     /// The names of all columns: from an autoSql file beside the file, from a header, or from
     /// what the first row looks like.
     fn names(&self, input: &Input, separator: Separator, row: &[&str]) -> Result<Vec<String>> {
-        if let Some(names) = auto_sql(input, row.len())? {
+        if let Some(names) = autosql::companion(input, row.len())? {
             return Ok(names);
         }
         let header = Layout::from_header(&self.header, separator).filter(|header| {
@@ -134,25 +129,6 @@ impl Preamble {
         });
         Ok(header.map_or_else(|| names(&input.ending(), &self.kind, row), |header| header.names))
     }
-}
-
-/// The columns' names in an autoSql file beside the file: `x.as` or `x.bed.as` for `x.bed`.
-fn auto_sql(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
-    let Input::File(path) = input else { return Ok(None) };
-    let beside = |name: String| path.with_file_name(name + ".as");
-    let ending = input.ending();
-    let candidates = [beside(input.stem()), beside(format!("{}.{ending}", input.stem()))];
-    let Some(schema) = candidates.into_iter().find(|path: &PathBuf| path.is_file()) else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
-    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
-    if names.len() == columns {
-        return Ok(Some(names));
-    }
-    let message =
-        format!("describes {} columns, {} has {columns}", names.len(), input.path().display());
-    Err(Error::data(&schema, "", message))
 }
 
 /// The names of columns that nothing names, by what the first row holds.

@@ -4,20 +4,15 @@
 
 use crate::bytes::Input;
 use crate::error::Result;
-use crate::genome::Sequences;
-use crate::source::Unit;
-use crate::source::io::delimited::{
-    Separator, first_row, is_comment, is_number, is_position, strand,
-};
-use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
-use crate::source::rows::collector::Budget;
-use crate::source::rows::genes::{COLUMNS, Gene, records, served};
-use crate::source::rows::indexed::{About, Indexed, Row};
-use crate::source::rows::records::Records;
-use crate::source::rows::sorted_copy::{self, Take, ToCopy};
-use crate::source::rows::tabix::{self, Decode, Tabix};
-use crate::source::{ColumnInfo, ColumnKind, Context, Format, Options, Shape, Source};
+use crate::source::io::delimited::{Separator, first_row, is_number, is_position, strand};
+use crate::source::io::lines::Line;
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::genes::{self, Gene};
+use crate::source::rows::indexed::About;
+use crate::source::rows::open::open;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::{self, IndexHint};
+use crate::source::{Format, Unit};
 use std::path::Path;
 
 pub(crate) const FORMAT: Format = Format {
@@ -36,84 +31,44 @@ pub(crate) const FORMAT: Format = Format {
                 && [10, 11].into_iter().all(|index| list(index).count().to_string() == fields[9])
         })
     },
-    open,
+    open: |input, options, context| open(Bed12, input, options, context),
 };
 
-/// What copies end in.
-const COPY: &str = "bed12.bgz";
-/// The layout of the file in the words of tabix's options.
-const LAYOUT: &str = "-p bed";
-
-fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    if context.holds(input)? {
-        let mut lines = Lines::watched(input, &context.progress)?;
-        return Ok(Box::new(genes(&mut lines, usize::MAX)?));
-    }
-    if let Ok(file) = Tabix::open(input, Transcripts)? {
-        return by_region(file, options);
-    }
-    let (file, options) = (input.clone(), options.clone());
-    let preview = || Ok(Preview::of(&genes(&mut Lines::open(input)?, PREVIEW_ROWS)?));
-    open_in_background(input, context, preview, move |context| {
-        let index_hint = tabix::index_hint(&file, [1, 2], LAYOUT);
-        let copy = sorted_copy::copy(&file, context, COPY, Transcripts, Some(&index_hint))?;
-        by_region(Tabix::of_copy(&file, &copy, |_| Some(Transcripts))?, &options)
-    })
-}
-
-/// The genes of the lines that follow, of so many of them.
-fn genes(lines: &mut Lines, most: usize) -> Result<Records> {
-    let (mut genes, budget) = (Vec::new(), Budget::default());
-    while genes.len() < most
-        && let Some(line) = lines.next()?
-    {
-        if !is_comment(line.text) {
-            let gene = gene(&line)?;
-            budget.take(&line, gene.memory())?;
-            genes.push(gene);
-        }
-    }
-    Ok(records(genes, Unit::Genes))
-}
-
-fn by_region(file: Tabix<Transcripts>, options: &Options) -> Result<Box<dyn Source>> {
-    let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
-    let about = About {
-        shape: Shape::Genes,
-        sequences: file.sequences(&Sequences::default())?,
-        knows_lengths: false,
-        rows: file.rows(),
-        columns: COLUMNS.iter().take(served(Unit::Genes)).map(column).collect(),
-        name: Some(0),
-        importance: None,
-    };
-    Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
-}
-
-/// Each line is a row.
+/// Each line is a transcript.
 #[derive(Clone, Copy)]
-struct Transcripts;
+struct Bed12;
 
-impl Decode for Transcripts {
-    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
-        let Gene { start, end, strand, .. } = gene(line)?;
-        let name = Separator::of(line.text).split(line.text)[0];
-        Ok((name, Row { start, end, strand, text: line.text }))
+impl RowFormat for Bed12 {
+    type Copied = Self;
+    const MEMORY_FIRST: bool = true;
+
+    fn cache_ending(&self) -> &'static str {
+        "bed12.bgz"
     }
 
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+    fn about(&self) -> About {
+        genes::about(Unit::Genes)
+    }
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let Gene { sequence, start, end, strand, .. } = gene(line)?;
+        emit(&sequence, Row { start, end, strand, text: line.text })
+    }
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let line = Line::of_record(row.text, 0, Path::new(""));
         // Lines that are none were refused when they were read.
         let mut gene = gene(&line).unwrap_or_default();
         let cells = gene.cells();
         columns.iter().for_each(|column| put(&cells[*column]));
     }
-}
 
-impl ToCopy for Transcripts {
-    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
-        let (name, row) = self.row(line)?;
-        take(name, row)
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        Some(tabix::index_hint(input, 0, [1, 2], "-p bed"))
+    }
+
+    fn copied(self, _: &str) -> Option<Self> {
+        Some(self)
     }
 }
 
@@ -152,10 +107,10 @@ fn blocks(
         let offset = line.position(offset, "a block's start (column 12)")?;
         let (from, to) =
             (u64::from(start) + u64::from(offset), u64::from(offset) + u64::from(size));
-        match u64::from(start) + to <= u64::from(end) {
-            true => Ok((from as u32, (u64::from(start) + to) as u32)),
-            false => Err(line.error(format!("the block at {offset} ends behind its row"))),
+        if u64::from(start) + to > u64::from(end) {
+            return Err(line.error(format!("the block at {offset} ends behind its row")));
         }
+        Ok((from as u32, (u64::from(start) + to) as u32))
     };
     sizes.zip(starts).map(block).collect()
 }
@@ -164,7 +119,7 @@ fn blocks(
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::source::Level;
+    use crate::source::{Context, Level, Options, Shape, Source};
     use crate::table::Data;
 
     const ROW: &str = "chr8\t100\t500\tNM_1\t0\t-\t100\t100\t0\t2\t100,100,\t0,300,\n";
@@ -172,7 +127,7 @@ mod tests {
     fn bed12(text: &str) -> Result<Box<dyn Source>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        open(&Input::File(file.path().into()), &Options::default(), &Context::default())
+        (FORMAT.open)(&Input::File(file.path().into()), &Options::default(), &Context::default())
     }
 
     #[test]

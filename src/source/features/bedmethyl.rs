@@ -6,19 +6,17 @@
 
 mod joined;
 
-use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::Strand;
-use crate::source::io::delimited::{first_row, is_comment, is_number, is_position, is_strand};
+use crate::source::Format;
+use crate::source::io::delimited::{first_row, is_number, is_position, is_strand};
 use crate::source::io::delimited::{number, strand};
-use crate::source::io::lines::{Line, Lines, shortened};
-use crate::source::rows::background::PREVIEW_ROWS;
-use crate::source::rows::collector::Budget;
-use crate::source::rows::collector::served;
-use crate::source::rows::delimited;
+use crate::source::io::lines::{Line, shortened};
+use crate::source::rows::collector::{Budget, inferred};
+use crate::source::rows::open::open;
 use crate::source::rows::records::{Records, Rows};
-use crate::source::{Context, Format, Options, Source};
 use crate::table::{Column, Data};
+use joined::Calls;
 use std::collections::HashMap;
 
 pub(crate) const FORMAT: Format = Format {
@@ -36,7 +34,7 @@ pub(crate) const FORMAT: Format = Format {
                 && fields[10..].iter().all(|field| is_number(field))
         })
     },
-    open,
+    open: |input, options, context| open(Calls::default(), input, options, context),
 };
 
 /// What the codes of modkit and SAM's MM tag stand for (SAM tags specification, base
@@ -56,17 +54,6 @@ const CODES: &[(&str, &str)] = &[
 const MODKIT: usize = 18;
 /// What an entry without a known code is called.
 const ANY: &str = "modified";
-
-fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut lines = delimited::lines(input, context)?;
-    match joined::file(input)? {
-        Some(file) => file.open(&Bases::read(&mut lines, PREVIEW_ROWS)?, options),
-        None if context.holds(input)? => {
-            Ok(Box::new(Bases::read(&mut lines, usize::MAX)?.records()))
-        }
-        None => joined::of_copy(input, options, context, Bases::read(&mut lines, PREVIEW_ROWS)?),
-    }
-}
 
 /// The first fields of a line, and how many it has. Some writers put spaces between the last
 /// columns, and no name here holds one.
@@ -155,20 +142,6 @@ struct Kind {
 }
 
 impl Bases {
-    /// The bases of the lines that follow, of so many of them.
-    fn read(lines: &mut Lines, most: usize) -> Result<Self> {
-        let (mut bases, mut count) = (Bases::default(), 0);
-        while count < most
-            && let Some(line) = lines.next()?
-        {
-            if !is_comment(line.text) {
-                bases.push(&line)?;
-                count += 1;
-            }
-        }
-        Ok(bases)
-    }
-
     fn push(&mut self, line: &Line<'_>) -> Result<()> {
         let call = Call::of(line)?;
         let row = self.row(line, &call)?;
@@ -205,7 +178,7 @@ impl Bases {
         &mut self.kinds[index]
     }
 
-    fn records(self) -> Records {
+    fn records(mut self) -> Records {
         let rows = self.rows.start.len();
         let full = |mut values: Vec<f64>| {
             values.resize(rows, f64::NAN);
@@ -216,16 +189,17 @@ impl Bases {
             let percent = Column::new(percent_is, full(percent));
             [percent, Column::new(coverage_is, full(coverage))]
         };
-        let columns = self.kinds.into_iter().flat_map(both).collect();
-        served(self.rows, columns)
+        self.rows.columns = self.kinds.into_iter().flat_map(both).collect();
+        inferred(self.rows)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Input;
     use crate::genome::Region;
-    use crate::source::Level;
+    use crate::source::{Context, Level, Options, Source};
 
     fn line(start: u32, code: &str, strand: &str, coverage: u32, percent: &str) -> String {
         let end = start + 1;
@@ -240,7 +214,7 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
         assert!(text.len() < 20 || (FORMAT.sniff)(&input.head()?), "not known by its content");
-        open(&input, &Options::default(), &Context::default())
+        (FORMAT.open)(&input, &Options::default(), &Context::default())
     }
 
     #[test]

@@ -8,9 +8,15 @@ use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 use crate::source::io::delimited::{Separator, first_row, is_comment, is_position, strand};
-use crate::source::io::lines::Line;
-use crate::source::rows::collector::Collector;
-use crate::source::rows::delimited::{self, Layout, Sheet};
+use crate::source::io::lines::{Line, Lines};
+use crate::source::rows::collector::inferred;
+use crate::source::rows::delimited::{Delimited, Layout};
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::indexed::About;
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::records::Rows;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::IndexHint;
 use crate::source::{Context, Format, Options, Source};
 
 pub(crate) const BEDPE: Format = Format {
@@ -107,12 +113,14 @@ struct Kind {
     pair: for<'a> fn(&Line<'_>, &[&'a str]) -> Result<Pair<'a>>,
 }
 
-/// How the lines of one file become those of a sheet, one for each end of a pair.
-#[derive(Clone, Copy)]
-pub(crate) struct Pairs {
+/// The lines of one file, each of which becomes a line of a table for each end that is known.
+#[derive(Clone)]
+struct Pairs {
     kind: &'static Kind,
     /// The number of columns.
     width: usize,
+    /// The table of ends.
+    ends: Delimited,
 }
 
 fn open(
@@ -121,23 +129,20 @@ fn open(
     options: &Options,
     context: &Context,
 ) -> Result<Box<dyn Source>> {
-    let mut lines = delimited::lines(input, context)?;
+    let mut lines = Lines::open(input)?;
     while let Some(line) = lines.next()? {
         if !is_comment(line.text) {
             let width = Separator::of(line.text).split(line.text).len();
-            let mut sheet = Pairs { kind, width }.sheet();
-            sheet.push(&line)?;
-            return sheet.source(input, lines, options, context);
+            return open_rows(Pairs::new(kind, width), input, options, context);
         }
     }
-    Ok(Box::new(Collector::new(Vec::new()).records()))
+    Ok(Box::new(inferred(Rows::default())))
 }
 
 impl Pairs {
-    /// A sheet of ends.
-    fn sheet(self) -> Sheet {
+    fn new(kind: &'static Kind, width: usize) -> Self {
         let own = ["chrom", "start", "end", "strand"].into_iter().chain(NAMES);
-        let names = own.map(str::to_owned).chain((self.kind.shared)(self.width));
+        let names = own.map(str::to_owned).chain((kind.shared)(width));
         let layout = Layout {
             separator: Separator::Tab,
             names: names.collect(),
@@ -146,16 +151,25 @@ impl Pairs {
             end: 2,
             strand: Some(3),
             first: 0,
+            header_lines: 0,
         };
-        Sheet::new(layout).of_pairs(self)
+        Pairs { kind, width, ends: Delimited::new(layout) }
+    }
+}
+
+impl RowFormat for Pairs {
+    type Copied = Delimited;
+    const INFERRED: bool = true;
+
+    fn cache_ending(&self) -> &'static str {
+        "pairs.bgz"
     }
 
-    /// Gives `put` a line for each end that is known.
-    pub(crate) fn lines(
-        self,
-        line: &Line<'_>,
-        mut put: impl FnMut(&str) -> Result<()>,
-    ) -> Result<()> {
+    fn about(&self) -> About {
+        self.ends.about()
+    }
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let fields = Separator::of(line.text).split(line.text);
         if fields.len() != self.width {
             let (has, width) = (fields.len(), self.width);
@@ -167,10 +181,31 @@ impl Pairs {
             let End { sequence, start, end, strand, .. } = row.0;
             let mut text = format!("{sequence}\t{start}\t{end}\t{strand}");
             pair.columns(&row).for_each(|field| text.extend(["\t", field]));
-            put(&text)?;
+            self.ends.parse(&line.with_text(&text), emit)?;
             any = true;
         }
         if any { Ok(()) } else { Err(line.error("neither end of the pair has a place")) }
+    }
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        self.ends.cells(row, columns, put);
+    }
+
+    /// An index knows only one end of a pair.
+    fn index_hint(&self, _: &Input) -> Option<IndexHint> {
+        None
+    }
+
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        self.ends.learn(row)
+    }
+
+    fn note(&self) -> String {
+        self.ends.note()
+    }
+
+    fn copied(self, note: &str) -> Option<Delimited> {
+        self.ends.copied(note)
     }
 }
 
@@ -202,9 +237,12 @@ const PAIRS: Kind = Kind {
             return Err(line.error("expected at least 6 columns: sequence, start and end, twice"));
         }
         let known = |at: usize| fields[at] != "." && fields[at + 1] != "-1";
-        let end = |at: usize, strand: usize| match known(at) {
-            true => end(line, fields, at, field(6), field(strand)).map(Some),
-            false => Ok(None),
+        let end = |at: usize, strand: usize| {
+            if known(at) {
+                end(line, fields, at, field(6), field(strand)).map(Some)
+            } else {
+                Ok(None)
+            }
         };
         let ends = [end(0, 8)?, end(3, 9)?];
         let score = fields.get(7).copied();

@@ -3,14 +3,19 @@
 //!
 //! Coordinates are 0-based and half-open in the file too.
 
-use crate::bytes::{Input, Progress};
+use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::Unit;
 use crate::source::io::delimited::{Separator, first_row, is_comment, is_position, strand};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::collector::Budget;
-use crate::source::rows::genes::{Gene, Genes, records};
-use crate::source::{Format, Options, Source};
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::genes::{self, Gene, Genes, records};
+use crate::source::rows::indexed::About;
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::{self, IndexHint};
+use crate::source::{Context, Format, Options, Source, Unit};
+use std::path::Path;
 
 pub(crate) const FORMAT: Format = Format {
     name: "genepred",
@@ -18,14 +23,14 @@ pub(crate) const FORMAT: Format = Format {
     about: "genes with exons, found by name; transcripts with rows=transcripts",
     sniff: |head| {
         let text = String::from_utf8_lossy(head);
-        first_row(&text).is_some_and(|row| Kind::of(row).is_some())
+        first_row(&text).is_some_and(|row| GenePred::of(row).is_some())
     },
-    open: |input, options, context| open(input, options, &context.progress),
+    open,
 };
 
-/// What stands where.
+/// A table whose lines are transcripts: what stands where.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Kind {
+struct GenePred {
     /// The column of the transcript's name; sequence, strand, and so on follow it.
     name: usize,
     /// The column of the gene's name.
@@ -33,9 +38,9 @@ struct Kind {
     columns: usize,
 }
 
-impl Kind {
+impl GenePred {
     /// The kind of table that a line belongs to, if it is any.
-    fn of(line: &str) -> Option<Kind> {
+    fn of(line: &str) -> Option<GenePred> {
         let fields = Separator::Tab.split(line);
         let is_table = |name: usize| {
             let field = |index: usize| fields.get(name + index).copied().unwrap_or_default();
@@ -49,52 +54,89 @@ impl Kind {
             1 if !is_position(fields[0]) => Some(0),
             _ => Some(name + 11).filter(|index| fields.len() > index + 2),
         };
-        Some(Kind { name, gene, columns: fields.len() })
+        Some(GenePred { name, gene, columns: fields.len() })
     }
 }
 
-fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut kind = None;
-    let (mut transcripts, budget) = (Vec::new(), Budget::default());
-    let mut lines = Lines::watched(input, progress)?;
-    while let Some(line) = lines.next()? {
-        if is_comment(line.text) {
-            continue;
-        }
-        let known = kind.or_else(|| Kind::of(line.text));
-        let Some(known) = known else {
-            return Err(line.error("is no row of a genePred or refFlat table"));
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::open(input)?;
+    let table = loop {
+        let Some(line) = lines.next()? else {
+            return Err(Error::data(input.path(), "", "holds no genes"));
         };
-        kind = Some(known);
-        let transcript = transcript(&line, known, options.rows)?;
-        budget.take(&line, transcript.memory())?;
+        if !is_comment(line.text) {
+            let table = GenePred::of(line.text);
+            let what = || line.error("is no row of a genePred or refFlat table");
+            break table.ok_or_else(what)?;
+        }
+    };
+    if options.rows == Unit::Transcripts {
+        return open_rows(table, input, options, context);
+    }
+    // The transcripts of a gene may stand anywhere in the file.
+    let (mut transcripts, budget) = (Vec::new(), Budget::default());
+    table.each_line(input, &context.progress, &mut |line| {
+        let transcript = transcript(line, table, Unit::Genes)?;
+        budget.take(line, transcript.memory())?;
         transcripts.push(transcript);
+        Ok(true)
+    })?;
+    transcripts.sort_by(|a, b| (&a.sequence, a.start).cmp(&(&b.sequence, b.start)));
+    let mut genes = Genes::default();
+    transcripts.into_iter().for_each(|transcript| genes.append(transcript));
+    Ok(Box::new(records(genes.joined(), Unit::Genes)))
+}
+
+impl RowFormat for GenePred {
+    type Copied = Self;
+    const MEMORY_FIRST: bool = true;
+
+    fn cache_ending(&self) -> &'static str {
+        "genepred.bgz"
     }
-    if transcripts.is_empty() {
-        return Err(Error::data(input.path(), "", "holds no genes"));
+
+    fn about(&self) -> About {
+        genes::about(Unit::Transcripts)
     }
-    if options.rows == Unit::Genes {
-        transcripts.sort_by(|a, b| (&a.sequence, a.start).cmp(&(&b.sequence, b.start)));
-        let mut genes = Genes::default();
-        transcripts.into_iter().for_each(|transcript| genes.append(transcript));
-        transcripts = genes.joined();
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let gene = transcript(line, *self, Unit::Transcripts)?;
+        let Gene { ref sequence, start, end, strand, .. } = gene;
+        emit(sequence, Row { start, end, strand, text: line.text })
     }
-    Ok(Box::new(records(transcripts, options.rows)))
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let line = Line::of_record(row.text, 0, Path::new(""));
+        // Lines that are none were refused when they were read.
+        let mut gene = transcript(&line, *self, Unit::Transcripts).unwrap_or_default();
+        let cells = gene.cells();
+        columns.iter().for_each(|column| put(&cells[*column]));
+    }
+
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        let [sequence, start, end] = [2, 4, 5].map(|column| self.name + column);
+        let layout = format!("-0 -s {sequence} -b {start} -e {end}");
+        Some(tabix::index_hint(input, 0, [sequence, start], &layout))
+    }
+
+    fn copied(self, _: &str) -> Option<Self> {
+        Some(self)
+    }
 }
 
 /// A transcript; as a piece of its gene, if genes are wanted: then its id is the gene's.
-fn transcript(line: &Line<'_>, kind: Kind, unit: Unit) -> Result<Gene> {
+fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let fields = Separator::Tab.split(line.text);
-    if fields.len() != kind.columns {
-        let (has, first) = (fields.len(), kind.columns);
+    if fields.len() != table.columns {
+        let (has, first) = (fields.len(), table.columns);
         return Err(line.error(format!("has {has} columns, not {first} as those before")));
     }
-    let at = |index: usize| fields[kind.name + index];
-    let column = |index: usize, what: &str| format!("{what} (column {})", kind.name + index + 1);
+    let at = |index: usize| fields[table.name + index];
+    let column = |index: usize, what: &str| format!("{what} (column {})", table.name + index + 1);
     let (start_is, end_is) = (column(3, "txStart"), column(4, "txEnd"));
     let (start, end) = line.interval((at(3), &start_is), (at(4), &end_is), 0)?;
     let exons = exons(line, at(7), at(8), at(9))?;
-    let name = kind.gene.map_or(at(0), |gene| fields[gene]);
+    let name = table.gene.map_or(at(0), |gene| fields[gene]);
     let id = if unit == Unit::Genes { name } else { at(0) };
     Ok(Gene {
         sequence: at(1).to_owned(),
@@ -128,7 +170,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let input = Input::File(file.path().into());
-        let source = open(&input, &Options { rows, ..Options::default() }, &Progress::default())?;
+        let source = open(&input, &Options { rows, ..Options::default() }, &Context::default())?;
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         let table = source.read(&Region::new("chr8", 0, 10_000), Level::Records, &columns)?;
         let cell = |data: &Data, row| match data {
@@ -147,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_known_by_its_first_row() {
-        let kind = |line: &str| Kind::of(line).map(|kind| (kind.name, kind.gene));
+        let kind = |line: &str| GenePred::of(line).map(|table| (table.name, table.gene));
         assert_eq!(kind(&format!("NM_1\t{PLAIN}")), Some((0, None)));
         assert_eq!(kind(&format!("585\tNM_1\t{PLAIN}")), Some((1, None)));
         assert_eq!(kind(&format!("MYC\tNM_1\t{PLAIN}")), Some((1, Some(0))));

@@ -10,7 +10,7 @@ use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::Unit;
-use crate::source::io::delimited::strand;
+use crate::source::io::delimited::{strand, unescaped};
 use crate::source::io::lines::{Block, Line, in_parallel};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, records};
@@ -59,10 +59,10 @@ fn open<T: Send>(
     let budget = Budget::default();
     let parts = in_parallel(input, &context.progress, |block| parse(block, unit, &budget))?;
     let genes = genes(parts, unit, input)?;
-    match genes.is_empty() {
-        true => Err(Error::data(input.path(), "", "holds no genes")),
-        false => Ok(Box::new(records(genes, unit))),
+    if genes.is_empty() {
+        return Err(Error::data(input.path(), "", "holds no genes"));
     }
+    Ok(Box::new(records(genes, unit)))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -152,26 +152,6 @@ fn entrez(attributes: &str) -> Option<String> {
     let (_, after) = attributes.split_once("GeneID:")?;
     let digits = after.chars().take_while(char::is_ascii_digit).collect::<String>();
     (!digits.is_empty()).then_some(digits)
-}
-
-/// A GFF3 value without its escapes (`%2C` is a comma).
-pub(crate) fn unescaped(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -9,14 +9,19 @@ mod samples;
 
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
-use crate::genome::Strand;
-use crate::source::io::delimited::{number, strand, unquoted};
+use crate::source::io::delimited::{is_comment, number, strand, unquoted};
 use crate::source::io::lines::{Line, Lines, shortened};
-use crate::source::rows::collector::{self, Budget, served, typed};
-use crate::source::rows::records::Rows;
-use crate::source::{Format, Options, Source};
-use crate::table::{Column, Texts};
+use crate::source::rows::collector::{self, Collector, inferred};
+use crate::source::rows::column_stats::ColumnStats;
+use crate::source::rows::format::{RowFormat, TabixRows};
+use crate::source::rows::indexed::{About, Indexed};
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::records::Records;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::IndexHint;
+use crate::source::{ColumnInfo, Context, Format, GeneLoci, Options, Source};
 use header::Header;
+use samples::Annotations;
 use std::path::Path;
 
 pub(crate) const FORMAT: Format = Format {
@@ -29,7 +34,7 @@ pub(crate) const FORMAT: Format = Format {
         let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));
         header.is_ok_and(|header| lines.next().is_some_and(|row| header.is_of(row)))
     },
-    open: |input, options, context| open(input, options, &context.progress),
+    open,
 };
 
 /// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
@@ -39,155 +44,199 @@ pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
     Ok(header.layout.is_none())
 }
 
-fn open(input: &Input, options: &Options, progress: &Progress) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::watched(input, progress)?;
-    let mut header =
-        Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
+fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    let mut lines = Lines::open(input)?;
+    let mut header_lines = 0;
+    let mut header = Header::read(input.path(), || {
+        header_lines += 1;
+        Ok(lines.next()?.map(|line| line.text.to_owned()))
+    })?;
+    let mut annotations = Annotations::default();
+    let mut sample_lines = header.sample_lines;
+    while let Some(line) = lines.next()? {
+        if is_comment(line.text) {
+            header_lines += 1;
+            continue;
+        }
+        header.suit(line.text);
+        if sample_lines == 0 {
+            break;
+        }
+        annotations.add_line(&header.names, &header.fields(&line)?);
+        (sample_lines, header_lines) = (sample_lines - 1, header_lines + 1);
+    }
     if let Some(layout) = &mut header.layout {
         // Under that name coordinates are those of BED, whatever the header calls them.
         let own = if input.ending() == "bed" { 0 } else { layout.first };
         layout.first = options.base.unwrap_or(own);
+        layout.header_lines = header_lines;
     }
     if header.layout.is_none() && options.gene_loci.is_empty() {
         let message = "its rows have no coordinates (columns chr, start, end); \
             serve a gene annotation beside it, whose genes they are";
         return Err(Error::data(input.path(), "", message));
     }
-    let mut annotations = samples::Annotations::default();
-    let mut matrix = Matrix::default();
-    while let Some(line) = lines.next()? {
-        if line.text.is_empty() || (line.text.starts_with('#') && matrix.count == 0) {
-            continue;
-        }
-        let fields = header.fields(&line)?;
-        match header.sample_lines {
-            0 => matrix.push(&line, &header, &fields, options)?,
-            _ => {
-                header.sample_lines -= 1;
-                annotations.add_line(&header.names, &fields);
-            }
-        }
-    }
-    matrix.check(input, &header)?;
     if let Some(sheet) = &options.samples {
         annotations.add_sheet(sheet, &header.names)?;
     }
-    let columns = header.columns().map(|index| header.names[index].clone()).zip(matrix.columns);
-    let columns = columns
-        .map(|(name, texts)| {
-            let data = typed(&name, texts);
-            Column::new(name, data)
-        })
-        .collect();
-    let mut records = served(matrix.rows, columns);
-    records.annotate(annotations.by_sample);
-    Ok(Box::new(records))
+    let stats = vec![ColumnStats::default(); header.names.len()];
+    let genes = options.gene_loci.clone();
+    let matrix = Matrix { header, header_lines, genes, annotations, stats };
+    if matrix.header.layout.is_some() && matrix.header.rows.is_none() {
+        return open_rows(matrix, input, options, context);
+    }
+    // Where its rows lie only the genes tell that are served now; and how many there are must be
+    // checked.
+    let all = matrix.in_memory(input, options, &context.progress, usize::MAX)?;
+    Ok(Box::new(all))
 }
 
-/// What a column holds, as far as its rows have shown.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Unknown,
-    Text,
-    Number,
-}
-
-/// The rows so far.
-#[derive(Default)]
+/// The rows of a matrix.
+#[derive(Clone)]
 struct Matrix {
-    rows: Rows,
-    columns: Vec<Texts>,
-    kinds: Vec<Kind>,
-    count: u64,
-    /// The first name that no gene has, and how many rows have such names.
-    unplaced: Option<(String, u64)>,
-    budget: Budget,
+    header: Header,
+    header_lines: usize,
+    /// Where rows without coordinates lie.
+    genes: GeneLoci,
+    annotations: Annotations,
+    /// What all fields hold.
+    stats: Vec<ColumnStats>,
+}
+
+impl RowFormat for Matrix {
+    type Copied = Self;
+    const INFERRED: bool = true;
+
+    fn cache_ending(&self) -> &'static str {
+        "matrix.bgz"
+    }
+
+    fn about(&self) -> About {
+        let column = |field: usize| {
+            let name = self.header.names[field].as_str();
+            ColumnInfo { name: name.into(), kind: collector::kind(name, &self.stats[field]) }
+        };
+        collector::about(self.header.columns().map(column).collect())
+    }
+
+    fn has_strand(&self) -> bool {
+        self.header.layout.as_ref().is_none_or(|layout| layout.strand.is_some())
+    }
+
+    fn header_lines(&self) -> usize {
+        self.header_lines
+    }
+
+    /// Of a row that is none of the genes, nothing.
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let mut fields = self.header.fields(line)?;
+        let Some(layout) = &self.header.layout else {
+            let mut names = self.header.texts(&fields);
+            let Some(locus) = names.find_map(|name| self.genes.find(name)) else { return Ok(()) };
+            let (start, end, strand) = (locus.start, locus.end, locus.strand);
+            return emit(&locus.sequence, Row { start, end, strand, text: line.text });
+        };
+        if let Some(span) = span(&fields, [layout.sequence, layout.start, layout.end]) {
+            [fields[layout.start], fields[layout.end]] = span;
+            fields[layout.sequence] = first(fields[layout.sequence]);
+        }
+        let (sequence, start, end) = layout.place(line, &fields)?;
+        let strand = layout.strand.map(|index| strand(line, first(fields[index])));
+        let strand = strand.transpose()?.unwrap_or_default();
+        emit(sequence, Row { start, end, strand, text: line.text })
+    }
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let fields = self.header.split(row.text);
+        let served: Vec<usize> = self.header.columns().collect();
+        columns.iter().for_each(|column| put(unquoted(fields[served[*column]])));
+    }
+
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        let layout = self.header.layout.as_ref().filter(|_| self.header.is_tabbed())?;
+        Some(layout.index_hint(input))
+    }
+
+    /// What a column holds must not change: a sample's values are numbers throughout.
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let fields = self.header.split(row.text);
+        for column in self.header.columns() {
+            let (stats, field) = (&mut self.stats[column], unquoted(fields[column]));
+            if stats.has_numbers() && number(field).is_none() {
+                let (name, field) = (&self.header.names[column], shortened(field));
+                return Err(format!(
+                    "'{field}' is no number, as '{name}' (column {}) has before",
+                    column + 1
+                ));
+            }
+            stats.see(field);
+        }
+        Ok(())
+    }
+
+    fn note(&self) -> String {
+        collector::note(&self.stats)
+    }
+
+    fn copied(self, note: &str) -> Option<Self> {
+        let stats = collector::noted(note, self.stats.len())?;
+        Some(Matrix { stats, ..self })
+    }
+
+    fn by_region(
+        rows: TabixRows<Self>,
+        about: About,
+        options: &Options,
+    ) -> Result<Box<dyn Source>> {
+        let annotations = rows.format.annotations.by_sample.clone();
+        let mut source = Indexed::new(rows, about, options.columns.as_deref())?;
+        source.annotate(annotations);
+        Ok(Box::new(source))
+    }
+
+    fn in_memory(
+        &self,
+        input: &Input,
+        _: &Options,
+        progress: &Progress,
+        most: usize,
+    ) -> Result<Records> {
+        let mut matrix = self.clone();
+        let columns = self.about().columns;
+        let indexes: Vec<usize> = (0..columns.len()).collect();
+        let mut rows = Collector::new(&columns);
+        // How many rows there are, and the first that is no gene.
+        let (mut count, mut unplaced) = (0, None);
+        self.each_line(input, progress, &mut |line| {
+            count += 1;
+            let before = rows.len();
+            self.parse(line, &mut |sequence, row| {
+                matrix.learn(&row).map_err(|what| line.error(what))?;
+                rows.push(line, sequence, &row, |put| self.cells(&row, &indexes, put))
+            })?;
+            if rows.len() == before && unplaced.is_none() {
+                unplaced = Some(shortened(unquoted(self.header.split(line.text)[0])));
+            }
+            Ok(rows.len() < most)
+        })?;
+        if most == usize::MAX {
+            self.check(input, count, unplaced.map(|name| (name, count - rows.len() as u64)))?;
+        }
+        let mut records = inferred(rows.finish(self.has_strand()));
+        records.annotate(matrix.annotations.by_sample);
+        Ok(records)
+    }
 }
 
 impl Matrix {
-    fn push(
-        &mut self,
-        line: &Line<'_>,
-        header: &Header,
-        fields: &[&str],
-        options: &Options,
-    ) -> Result<()> {
-        self.count += 1;
-        let place = match &header.layout {
-            Some(layout) => {
-                let spanned = span(fields, [layout.sequence, layout.start, layout.end]);
-                let fields = spanned.as_ref().map_or(fields.to_vec(), |[from, to]| {
-                    let mut fields = fields.to_vec();
-                    (fields[layout.start], fields[layout.end]) = (from, to);
-                    fields[layout.sequence] = first(fields[layout.sequence]);
-                    fields
-                });
-                let own = layout.place(line, &fields)?;
-                let strand = layout.strand.map(|index| strand(line, first(fields[index])));
-                Some((own, strand.transpose()?))
-            }
-            None => header.texts(fields).find_map(|name| {
-                let place = options.gene_loci.find(name)?;
-                Some(((&*place.sequence, place.start, place.end), Some(place.strand)))
-            }),
-        };
-        match place {
-            Some((place, strand)) => self.keep(line, header, fields, place, strand),
-            None => {
-                let name = || shortened(unquoted(fields[0]));
-                self.unplaced.get_or_insert_with(|| (name(), 0)).1 += 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn keep(
-        &mut self,
-        line: &Line<'_>,
-        header: &Header,
-        fields: &[&str],
-        (sequence, start, end): collector::Place<'_>,
-        strand: Option<Strand>,
-    ) -> Result<()> {
-        self.rows.push(sequence, start, end);
-        self.rows.strand.extend(strand);
-        let mut taken = 24;
-        for (at, index) in header.columns().enumerate() {
-            if at == self.columns.len() {
-                self.columns.push(Texts::default());
-                self.kinds.push(Kind::Unknown);
-            }
-            let field = unquoted(fields[index]);
-            let kind = &mut self.kinds[at];
-            match (*kind, number(field)) {
-                (Kind::Unknown, Some(number)) if number.is_nan() => {}
-                (Kind::Unknown, Some(_)) => *kind = Kind::Number,
-                (Kind::Unknown, None) => *kind = Kind::Text,
-                (Kind::Number, None) => {
-                    let (name, field) = (&header.names[index], shortened(field));
-                    return Err(line.error(format!(
-                        "'{field}' is no number, as '{name}' (column {}) has before",
-                        index + 1
-                    )));
-                }
-                _ => {}
-            }
-            self.columns[at].push(field);
-            taken += 8 + field.len();
-        }
-        self.budget.take(line, taken)
-    }
-
     /// Whether the rows are those that the header promises, and have a place.
-    fn check(&self, input: &Input, header: &Header) -> Result<()> {
-        if header.rows.is_some_and(|rows| rows != self.count) {
-            let (said, count) = (header.rows.unwrap_or_default(), self.count);
+    fn check(&self, input: &Input, count: u64, unplaced: Option<(String, u64)>) -> Result<()> {
+        if let Some(said) = self.header.rows.filter(|said| *said != count) {
             let message = format!("has {count} rows, but says {said}; is the copy complete?");
             return Err(Error::data(input.path(), "line 2", message));
         }
-        let Some((name, unplaced)) = &self.unplaced else { return Ok(()) };
-        let count = self.count;
-        if *unplaced == count {
+        let Some((name, unplaced)) = unplaced else { return Ok(()) };
+        if unplaced == count {
             let message =
                 format!("none of its rows ('{name}', ...) is a gene of the annotations served");
             return Err(Error::data(input.path(), "", message));
@@ -225,8 +274,9 @@ fn span<'a>(fields: &[&'a str], [sequence, start, end]: [usize; 3]) -> Option<[&
 mod tests {
     use super::*;
     use crate::genome::Region;
+    use crate::genome::Strand;
     use crate::source::formats::detect;
-    use crate::source::{GeneLoci, GeneLocus, Level};
+    use crate::source::{GeneLocus, Level};
 
     fn matrix(name: &str, text: &str, options: &Options) -> Result<Box<dyn Source>> {
         let folder = tempfile::tempdir().unwrap();
@@ -234,7 +284,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let input = Input::File(path);
         assert_eq!(detect(&input)?.name, "matrix");
-        open(&input, options, &Progress::default())
+        open(&input, options, &Context::default())
     }
 
     /// Start, end and the value of `s2` of each row.

@@ -6,7 +6,9 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::io::delimited::Separator;
-use crate::source::rows::delimited::{self, Layout, Sheet};
+use crate::source::io::lines::Lines;
+use crate::source::rows::delimited::{Delimited, Layout};
+use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
 
 pub(crate) const FORMAT: Format = Format {
@@ -27,13 +29,13 @@ fn header(line: &str) -> Option<Layout> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut lines = delimited::lines(input, context)?;
+    let mut lines = Lines::open(input)?;
     let first = lines.next()?;
     let Some(layout) = first.and_then(|line| header(line.text)) else {
         let message = "expected a header with chrom, chromStart and chromEnd, after a '#'";
         return Err(Error::data(input.path(), "line 1", message));
     };
-    Sheet::new(layout).source(input, lines, options, context)
+    open_rows(Delimited::new(layout), input, options, context)
 }
 
 #[cfg(test)]

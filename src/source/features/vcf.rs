@@ -8,15 +8,15 @@ mod bcf;
 mod header;
 
 use crate::bytes::Input;
-use crate::error::{Error, Result};
-use crate::genome::{MAX_POSITION, Sequences, Strand};
+use crate::error::Result;
+use crate::genome::{MAX_POSITION, Strand};
 use crate::source::io::delimited::{first_fields, split};
-use crate::source::io::lines::{Line, Lines};
-use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
-use crate::source::rows::indexed::{About, Builder, Indexed, Row, number_of};
-use crate::source::rows::records::{Records, RecordsOptions};
-use crate::source::rows::sorted_copy::{self, IndexHint, Take, ToCopy};
-use crate::source::rows::tabix::{self, Decode, Tabix};
+use crate::source::io::lines::Line;
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::indexed::{About, number_of};
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::row::{Emit, Row};
+use crate::source::rows::tabix::{self, IndexHint};
 use crate::source::{ColumnInfo, ColumnKind, Context, Format, Options, Shape, Source};
 pub(crate) use bcf::FORMAT as BCF;
 use header::Header;
@@ -34,122 +34,57 @@ const INFO: usize = 7;
 /// The columns that every file has: their names, and their fields in a line.
 const FIXED: [(&str, usize); 5] = [("id", 2), ("ref", 3), ("alt", 4), ("qual", 5), ("filter", 6)];
 const QUALITY: &str = "qual";
-/// More rows than these are not held in memory.
-const MOST_IN_MEMORY: usize = 30_000_000;
-
-/// How lines of one file are rows: the columns that are served behind the fixed ones.
+/// The lines of one file, and which keys of INFO are columns behind the fixed ones.
 #[derive(Clone)]
 struct Variants {
-    /// Keys of INFO.
+    header: Header,
     info: Vec<header::Info>,
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let header = Header::read(input)?;
-    let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
-    let variants = match Tabix::open(input, variants)? {
-        Ok(file) => return by_region(file, &header, options),
-        Err(variants) => variants,
-    };
-    if context.holds(input)? {
-        let mut lines = Lines::watched(input, &context.progress)?;
-        let all =
-            |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, usize::MAX, take);
-        return in_memory(input, options, &header, &variants, all);
-    }
-    let beginning = header.clone();
-    let preview = || {
-        let mut lines = Lines::open(input)?;
-        let some =
-            |take: &mut dyn FnMut(&Line<'_>) -> Result<()>| first(&mut lines, PREVIEW_ROWS, take);
-        let rows = in_memory(input, options, &beginning, &variants, some)?;
-        Ok(Preview::of(&*rows))
-    };
-    let (of, options_of, decode) = (input.clone(), options.clone(), variants.clone());
-    open_in_background(input, context, preview, move |context| {
-        let rows = Checked(decode.clone());
-        let copy = sorted_copy::copy(&of, context, "bgz", rows, Some(&index_hint(&of)))?;
-        by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &header, &options_of)
-    })
-}
-
-/// A file that is read by region.
-fn by_region(file: Tabix<Variants>, header: &Header, options: &Options) -> Result<Box<dyn Source>> {
-    let (sequences, columns) = (file.sequences(&header.sequences)?, file.decode.columns());
-    let about = about(header, sequences, file.rows(), columns);
-    Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
-}
-
-/// Rows whose numbers are numbers.
-struct Checked(Variants);
-
-impl ToCopy for Checked {
-    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
-        let (name, row) = self.0.row(line)?;
-        self.0.check(&row).map_err(|what| line.error(what))?;
-        take(name, row)
-    }
-}
-
-/// Passes on the first lines of rows.
-fn first(
-    lines: &mut Lines,
-    most: usize,
-    take: &mut dyn FnMut(&Line<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut count = 0;
-    while count < most
-        && let Some(line) = lines.next()?
-    {
-        if !line.text.is_empty() && !line.text.starts_with('#') {
-            take(&line)?;
-            count += 1;
-        }
-    }
-    Ok(())
-}
-
-fn about(header: &Header, sequences: Sequences, rows: Vec<u64>, columns: Vec<ColumnInfo>) -> About {
-    About {
-        shape: Shape::Features,
-        sequences,
-        knows_lengths: header.knows_lengths(),
-        rows,
-        name: Some(0),
-        importance: columns.iter().position(|column| &*column.name == QUALITY),
-        columns,
-    }
+    open_rows(Variants::new(Header::read(input)?, input, options)?, input, options, context)
 }
 
 impl Variants {
-    fn columns(&self) -> Vec<ColumnInfo> {
-        let column = |name: &str, number: bool| ColumnInfo {
-            name: name.into(),
-            kind: if number { ColumnKind::Number(None) } else { ColumnKind::Text },
-        };
-        let fixed = FIXED.iter().map(|(name, _)| column(name, *name == QUALITY));
-        fixed.chain(self.info.iter().map(|info| column(&info.key, info.number))).collect()
+    fn new(header: Header, input: &Input, options: &Options) -> Result<Self> {
+        Ok(Variants { info: header.chosen(input, options.info.as_deref())?, header })
     }
 
-    /// Says what is wrong if a field of a row is no number where its column holds some.
-    fn check(&self, row: &Row<'_>) -> std::result::Result<(), String> {
+    /// Name and kind of each column; whether it holds numbers.
+    fn columns(&self) -> impl Iterator<Item = (&str, bool)> {
         let fixed = FIXED.iter().map(|(name, _)| (*name, *name == QUALITY));
-        let infos = self.info.iter().map(|info| (info.key.as_str(), info.number));
-        let mut numbers = fixed.chain(infos).enumerate().filter(|(_, (_, number))| *number);
-        numbers.try_for_each(|(column, (name, _))| {
-            let mut checked = Ok(());
-            self.fields(row, &[column], &mut |field| checked = number_of(field, name).map(|_| ()));
-            checked
-        })
+        fixed.chain(self.info.iter().map(|info| (info.key.as_str(), info.number)))
     }
 }
 
-impl Decode for Variants {
-    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
-        variant(line)
+impl RowFormat for Variants {
+    type Copied = Self;
+
+    fn cache_ending(&self) -> &'static str {
+        "bgz"
     }
 
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+    fn about(&self) -> About {
+        let kind = |number| if number { ColumnKind::Number(None) } else { ColumnKind::Text };
+        let column =
+            |(name, number): (&str, _)| ColumnInfo { name: name.into(), kind: kind(number) };
+        About {
+            shape: Shape::Features,
+            sequences: self.header.sequences.clone(),
+            knows_lengths: self.header.knows_lengths(),
+            rows: Vec::new(),
+            columns: self.columns().map(column).collect(),
+            name: Some(0),
+            importance: FIXED.iter().position(|(name, _)| *name == QUALITY),
+        }
+    }
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let (name, row) = variant(line)?;
+        emit(name, row)
+    }
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         // What stands behind, of samples, is not split.
         let fields = first_fields::<{ INFO + 1 }>(row.text);
         for column in columns {
@@ -158,6 +93,37 @@ impl Decode for Variants {
                 None => self.info[column - FIXED.len()].value(fields[INFO]),
             });
         }
+    }
+
+    /// What spares a large file its copy.
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        let path = input.path().display().to_string();
+        let sorted = path.strip_suffix(".gz").unwrap_or(&path);
+        let sorted = format!(
+            "{}.sorted.vcf.gz",
+            [".vcf", ".bcf"].iter().find_map(|end| sorted.strip_suffix(end)).unwrap_or(sorted)
+        );
+        let sort = format!("bcftools sort -O z -o {sorted} {path} && tabix -p vcf {sorted}");
+        let index = if path.ends_with(".bcf") {
+            format!("bcftools index {path}")
+        } else {
+            tabix::commands(input, "-p vcf")
+        };
+        Some(IndexHint { index, sort })
+    }
+
+    /// Nothing is learnt, but that numbers are numbers.
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let mut numbers = self.columns().enumerate().filter(|(_, (_, number))| *number);
+        numbers.try_for_each(|(column, (name, _))| {
+            let mut checked = Ok(());
+            self.cells(row, &[column], &mut |cell| checked = number_of(cell, name).map(drop));
+            checked
+        })
+    }
+
+    fn copied(self, _: &str) -> Option<Self> {
+        Some(self)
     }
 }
 
@@ -194,61 +160,6 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
         "" => Some(""),
         rest => rest.strip_prefix('='),
     })
-}
-
-/// The rows of all lines that `each` gives.
-fn in_memory(
-    input: &Input,
-    options: &Options,
-    header: &Header,
-    variants: &Variants,
-    each: impl FnOnce(&mut dyn FnMut(&Line<'_>) -> Result<()>) -> Result<()>,
-) -> Result<Box<dyn Source>> {
-    let columns = variants.columns();
-    let served: Vec<usize> = match &options.columns {
-        None => (0..columns.len()).collect(),
-        Some(names) => {
-            let at = |name: &String| columns.iter().position(|column| *column.name == **name);
-            let find = |name| at(name).ok_or_else(|| crate::source::unknown_column(name, &columns));
-            names.iter().map(find).collect::<Result<_>>()?
-        }
-    };
-    let mut rows = Builder::new(served.iter().map(|index| &columns[*index]));
-    each(&mut |line| {
-        let (sequence, row) = variants.row(line)?;
-        let fields = |put: &mut dyn FnMut(&str)| variants.fields(&row, &served, put);
-        rows.push(sequence, &row, fields).map_err(|what| line.error(what))?;
-        if rows.len() > MOST_IN_MEMORY {
-            let how = how_to_index(input);
-            let what = format!("too many rows without an index; for quick access: {how}");
-            return Err(Error::data(input.path(), "", what));
-        }
-        Ok(())
-    })?;
-    let how =
-        RecordsOptions { shape: Shape::Features, name: Some("id"), importance: Some(QUALITY) };
-    Ok(Box::new(Records::new(rows.rows(), how).with_lengths(&header.sequences)))
-}
-
-/// What spares a large file its copy.
-fn index_hint(input: &Input) -> IndexHint {
-    let path = input.path().display().to_string();
-    let sorted = path.strip_suffix(".gz").unwrap_or(&path);
-    let sorted = format!(
-        "{}.sorted.vcf.gz",
-        [".vcf", ".bcf"].iter().find_map(|end| sorted.strip_suffix(end)).unwrap_or(sorted)
-    );
-    let sort = format!("bcftools sort -O z -o {sorted} {path} && tabix -p vcf {sorted}");
-    IndexHint { index: how_to_index(input), sort }
-}
-
-/// The commands that make an index.
-fn how_to_index(input: &Input) -> String {
-    let path = input.path().display().to_string();
-    match path.ends_with(".bcf") {
-        true => format!("bcftools index {path}"),
-        false => tabix::commands(input, "-p vcf"),
-    }
 }
 
 #[cfg(test)]

@@ -8,36 +8,35 @@
 mod index;
 pub(crate) mod write;
 
-use crate::bytes::Input;
-use crate::bytes::ReadSeek;
+use crate::bytes::block_cache::{BLOCKS, Block};
 use crate::bytes::pool::Pool;
+use crate::bytes::{Blob, Input};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
 use index::Index;
-use std::io::SeekFrom;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// No writer packs blocks that unpack to more; a header that says so is damaged.
 const LARGEST_BLOCK: u32 = 64 << 20;
 /// Nor does any describe its columns at such length.
 const LONGEST_TEXT: u64 = 1 << 20;
+/// What follows the beginning of the index, in bytes, where that is checked as the file is opened.
+const QUICKLY_READ: u64 = 1 << 20;
 const HEADER: usize = 64;
 const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
 
 /// An open bigWig or bigBed file.
 pub(crate) struct Bbi {
-    input: Input,
-    path: PathBuf,
-    length: u64,
+    blob: Blob,
     swapped: bool,
     header: Header,
     sequences: Sequences,
     /// The identifier that the file gives to each of `sequences`.
     ids: Vec<u32>,
     readers: Pool<Reader>,
-    index: Mutex<Option<std::sync::Arc<Index>>>,
+    index: Mutex<Option<Arc<Index>>>,
 }
 
 /// What the header says, as far as it is used.
@@ -60,17 +59,16 @@ pub(crate) struct Totals {
     pub(crate) max: f64,
 }
 
-/// A reader with the buffers that it uses again and again.
+/// The buffers that a reader uses again and again.
 struct Reader {
-    io: Box<dyn ReadSeek>,
     inflate: Decompress,
     packed: Vec<u8>,
     block: Vec<u8>,
 }
 
 impl Reader {
-    fn new(io: Box<dyn ReadSeek>) -> Self {
-        Reader { io, inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
+    fn new() -> Self {
+        Reader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
     }
 }
 
@@ -135,40 +133,42 @@ impl<'a> Fields<'a> {
 impl Bbi {
     /// Opens a file that begins with `magic`, in either byte order.
     pub(crate) fn open(input: &Input, magic: u32) -> Result<Self> {
-        let path = input.path().to_owned();
-        let mut reader = Reader::new(input.open()?);
-        let io = |error| Error::io(&path, error);
-        let length = reader.io.seek(SeekFrom::End(0)).map_err(io)?;
-        reader.io.rewind().map_err(io)?;
+        let blob = Blob::open(input)?;
         let mut bytes = [0; HEADER];
-        let short =
-            |_| Error::data(&path, "", "the file ends in its header; is the copy complete?");
-        reader.io.read_exact(&mut bytes).map_err(short)?;
+        if blob.read_at(0, &mut bytes)? < HEADER {
+            let what = "the file ends in its header; is the copy complete?";
+            return Err(Error::data(blob.path(), "", what));
+        }
         let swapped = bytes[..4] == magic.to_be_bytes();
         if !swapped && bytes[..4] != magic.to_le_bytes() {
-            return Err(Error::data(&path, "offset 0", "does not begin as such a file must"));
+            let what = "does not begin as such a file must";
+            return Err(Error::data(blob.path(), "offset 0", what));
         }
+        let header = Header::read(Fields { bytes: &bytes, swapped });
+        let damaged = || Error::data(blob.path(), "offset 0", "the header is damaged");
         let mut file = Bbi {
-            header: Header::read(Fields { bytes: &bytes, swapped })
-                .ok_or_else(|| Error::data(&path, "offset 0", "the header is damaged"))?,
-            input: input.clone(),
-            path,
-            length,
+            header: header.ok_or_else(damaged)?,
+            blob,
             swapped,
             sequences: Sequences::default(),
             ids: Vec::new(),
-            readers: Pool::new(reader),
+            readers: Pool::new(Reader::new()),
             index: Mutex::new(None),
         };
         file.read_sequences()?;
         if file.sequences.is_empty() {
             return Err(file.damaged(file.header.chromosome_tree, "the file has no sequences"));
         }
+        // One that is damaged is noticed now, not when a page asks for rows; unless reading it
+        // takes long. It is read again when it is needed: of many files few are looked at.
+        if file.blob.size().saturating_sub(file.header.full_index) < QUICKLY_READ {
+            Index::read(&file, file.header.full_index)?;
+        }
         Ok(file)
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.blob.path()
     }
 
     /// The sequences that have data, with their lengths.
@@ -178,7 +178,7 @@ impl Bbi {
 
     /// The error for damage found at `offset`.
     pub(crate) fn damaged(&self, offset: u64, what: &str) -> Error {
-        Error::data(&self.path, format!("offset {offset}"), what)
+        Error::data(self.blob.path(), format!("offset {offset}"), what)
     }
 
     /// The totals that the file holds; none if it holds none.
@@ -206,7 +206,7 @@ impl Bbi {
 
     /// The description of a bigBed's columns; empty if it has none.
     pub(crate) fn auto_sql(&self) -> Result<String> {
-        let longest = self.length.saturating_sub(self.header.auto_sql).min(LONGEST_TEXT);
+        let longest = self.blob.size().saturating_sub(self.header.auto_sql).min(LONGEST_TEXT);
         let bytes = match self.header.auto_sql {
             0 => Vec::new(),
             offset => self.bytes(offset, longest)?,
@@ -225,10 +225,23 @@ impl Bbi {
         let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
         let index = self.index()?;
         let id = self.ids[sequence];
+        // Who reads a whole sequence keeps what it says, and seldom comes again.
+        let keep = region.len() < self.sequences.at(sequence).length;
         self.lend(|reader| {
             for block in index.overlapping(id, region.start, region.end) {
-                self.unpack(reader, block.offset, block.size)?;
-                let fields = Fields { bytes: &reader.block, swapped: self.swapped };
+                let key = (self.blob.id(), block.offset);
+                let known = BLOCKS.get(key);
+                let bytes = if let Some(known) = &known {
+                    &known.bytes
+                } else {
+                    self.unpack(reader, block.offset, block.size)?;
+                    if keep {
+                        let block = Block { bytes: reader.block.clone(), next: 0 };
+                        BLOCKS.insert(key, &Arc::new(block));
+                    }
+                    &reader.block
+                };
+                let fields = Fields { bytes, swapped: self.swapped };
                 if !take(fields, block.offset, id)? {
                     break;
                 }
@@ -242,7 +255,7 @@ impl Bbi {
     }
 
     fn lend<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
-        self.readers.lend(|| Ok(Reader::new(self.input.open()?)), work)
+        self.readers.lend(|| Ok(Reader::new()), work)
     }
 
     /// Bytes of the file, which must be there.
@@ -254,16 +267,13 @@ impl Bbi {
     }
 
     fn fill(&self, reader: &mut Reader, offset: u64, count: u64) -> Result<()> {
-        if offset.checked_add(count).is_none_or(|end| end > self.length) {
-            let what = "the file ends before this; is the copy complete?";
-            return Err(self.damaged(offset, what));
+        let short = || self.damaged(offset, "the file ends before this; is the copy complete?");
+        if offset.checked_add(count).is_none_or(|end| end > self.blob.size()) {
+            return Err(short());
         }
         reader.packed.resize(count as usize, 0);
-        let read = reader
-            .io
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| reader.io.read_exact(&mut reader.packed));
-        read.map_err(|error| Error::io(&self.path, error))
+        let read = self.blob.read_at(offset, &mut reader.packed)?;
+        if read < reader.packed.len() { Err(short()) } else { Ok(()) }
     }
 
     /// Reads a block into the reader's buffer, unpacked.
@@ -281,19 +291,19 @@ impl Bbi {
             &mut reader.block,
             FlushDecompress::Finish,
         );
-        match done {
-            Ok(Status::StreamEnd) => Ok(()),
-            _ => Err(self.damaged(offset, "a block of data is damaged")),
+        if matches!(done, Ok(Status::StreamEnd)) {
+            return Ok(());
         }
+        Err(self.damaged(offset, "a block of data is damaged"))
     }
 
     /// The index of the data, read when first needed.
-    fn index(&self) -> Result<std::sync::Arc<Index>> {
+    fn index(&self) -> Result<Arc<Index>> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*slot {
             return Ok(index.clone());
         }
-        let index = std::sync::Arc::new(Index::read(self, self.header.full_index)?);
+        let index = Arc::new(Index::read(self, self.header.full_index)?);
         *slot = Some(index.clone());
         Ok(index)
     }
@@ -321,7 +331,7 @@ impl Bbi {
             let bytes = self.bytes(offset + 4, u64::from(count) * (key as u64 + 8))?;
             // Each node takes room in the file: more of them than that are a circle.
             visited += 4 + bytes.len() as u64;
-            if visited > self.length {
+            if visited > self.blob.size() {
                 return Err(self.damaged(offset, "the list of sequences runs in a circle"));
             }
             let mut fields = self.fields(&bytes);

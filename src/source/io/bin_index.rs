@@ -3,6 +3,8 @@
 //! All three sort records into a tree of bins, eight to one, and list for each bin where in the
 //! file its records are (SAM specification, section 5; the tabix and CSI specifications).
 
+mod check;
+
 use crate::bytes::Input;
 use crate::bytes::unreadable;
 use crate::error::{Error, Result};
@@ -118,7 +120,9 @@ impl Index {
         let counts = ((1u64 << (3 * (depth + 1))) - 1) / 7 + 1;
         let sequences: Option<Vec<_>> =
             (0..count).map(|_| Bins::read(&mut fields, csi, counts as u32)).collect();
-        Some(Index { min_shift, depth, text, sequences: sequences? })
+        // What may follow is one number: how many records lie nowhere.
+        let whole = matches!(fields.0.len(), 0 | 8);
+        whole.then_some(Index { min_shift, depth, text, sequences: sequences? })
     }
 
     /// The pieces of the file that hold records of the sequence with that number overlapping
@@ -135,14 +139,13 @@ impl Index {
             let at = |base: u64| first_bin + (base >> shift);
             let wanted = at(bases.start.into())..=at(last);
             // Whichever are fewer: the bins asked for, or the bins that there are.
-            let bins: Vec<&Bin> = match (wanted.end() - wanted.start()) as usize > held.bins.len() {
-                true => held
-                    .bins
-                    .iter()
-                    .filter(|(number, _)| wanted.contains(&u64::from(**number)))
-                    .map(|(_, bin)| bin)
-                    .collect(),
-                false => wanted.filter_map(|number| held.bins.get(&(number as u32))).collect(),
+            let few = (wanted.end() - wanted.start()) as usize > held.bins.len();
+            let bins: Vec<&Bin> = if few {
+                let all = held.bins.iter();
+                let wanted = all.filter(|(number, _)| wanted.contains(&u64::from(**number)));
+                wanted.map(|(_, bin)| bin).collect()
+            } else {
+                wanted.filter_map(|number| held.bins.get(&(number as u32))).collect()
             };
             if level == self.depth && held.linear.is_empty() {
                 let own = held.bins.get(&(at(bases.start.into()) as u32));
@@ -175,17 +178,20 @@ impl Index {
     /// lie there, or reach into it.
     pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
         let Some(held) = self.sequences.get(sequence) else { return 0 };
-        let starts = held.bins.keys().map(|number| {
-            let (number, mut level, mut first) = (u64::from(*number), 0, 0);
-            // The level that the bin is of.
-            while level < self.depth && number >= first + (1 << (3 * level)) {
-                first += 1 << (3 * level);
-                level += 1;
-            }
-            let shift = self.min_shift + 3 * (self.depth - level);
-            ((number - first) << shift).min(u32::MAX.into()) as u32
-        });
-        starts.max().unwrap_or(0)
+        let starts = held.bins.keys().map(|number| self.window(*number).start);
+        starts.max().unwrap_or(0).min(u32::MAX.into()) as u32
+    }
+
+    /// The bases in which the rows of a bin start.
+    fn window(&self, bin: u32) -> Range<u64> {
+        let (bin, mut level, mut first) = (u64::from(bin), 0, 0);
+        // The level that the bin is of.
+        while level < self.depth && bin >= first + (1 << (3 * level)) {
+            first += 1 << (3 * level);
+            level += 1;
+        }
+        let shift = self.min_shift + 3 * (self.depth - level);
+        (bin - first) << shift..(bin - first + 1) << shift
     }
 }
 
@@ -239,7 +245,12 @@ impl Bins {
                 // Two false chunks: the extent of the sequence, then mapped and unmapped records.
                 (true, [_, records]) => held.count = Some(records.start),
                 (true, _) => {}
-                (false, _) => drop(held.bins.insert(number, bin)),
+                (false, _) if number > counts => return None,
+                (false, _) => {
+                    if held.bins.insert(number, bin).is_some() {
+                        return None;
+                    }
+                }
             }
         }
         if !csi {

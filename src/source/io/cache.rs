@@ -5,15 +5,20 @@
 //! when it is whole. While it is written, a lock is held on it: a second process waits and then
 //! finds it; after a crash the system releases the lock, and the next process begins again.
 
+mod fnv;
+
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::private;
 use crate::source::Context;
+use fnv::Fnv;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Entries of another version are not read; to be raised when what is written changes.
 const VERSION: u32 = 1;
@@ -67,15 +72,16 @@ fn hold(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes what was made of `input` as it was before it changed. Whoever still reads that goes on
-/// reading; what somebody writes has another ending until it is whole.
+/// Removes what was made of `input` as it was before it changed, and by version 0.1.0. Whoever still
+/// reads that goes on reading; what somebody writes has another ending until it is whole.
 fn forget_others(input: &Input, context: &Context) -> Result<()> {
-    let (place, now) = (place(input)?, format!("{:016x}.", key(input)?));
+    let (place, now, old) = (place(input)?, format!("{:016x}.", key(input)?), old_place(input)?);
     // What cannot be removed, or is gone already, harms nobody.
     for file in fs::read_dir(&context.cache).into_iter().flatten().flatten() {
         let name = file.file_name();
-        let made = name.to_str().and_then(|name| name.strip_prefix(&place));
-        if made.is_some_and(|made| !made.starts_with(&now) && !made.ends_with(".part")) {
+        let Some(name) = name.to_str().filter(|name| !name.ends_with(".part")) else { continue };
+        let is_older = name.strip_prefix(&place).is_some_and(|made| !made.starts_with(&now));
+        if is_older || name.starts_with(&old) {
             let _ = fs::remove_file(file.path());
         }
     }
@@ -89,13 +95,23 @@ pub(crate) fn path(input: &Input, context: &Context, ending: &str) -> Result<Pat
 
 /// How the names of all entries of a file begin, whatever it holds.
 fn place(input: &Input) -> Result<String> {
-    let path = match input {
-        Input::Memory(path, _) => path.clone(),
-        Input::File(path) => fs::canonicalize(path).map_err(|error| Error::io(path, error))?,
-    };
+    let path = whole_path(input)?;
+    let hash = Fnv::new().add(path.as_os_str().as_bytes()).finish();
+    Ok(format!("{}-{hash:032x}-", input.stem()))
+}
+
+/// As [`place`] in version 0.1.0, whose hash only std knows.
+fn old_place(input: &Input) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
+    whole_path(input)?.hash(&mut hasher);
     Ok(format!("{}-{:016x}-", input.stem(), hasher.finish()))
+}
+
+fn whole_path(input: &Input) -> Result<PathBuf> {
+    match input {
+        Input::Memory(path, _) => Ok(path.clone()),
+        Input::File(path) => fs::canonicalize(path).map_err(|error| Error::io(path, error)),
+    }
 }
 
 /// The error for an entry that could not be written.
@@ -106,19 +122,19 @@ pub(crate) fn unwritable(context: &Context, error: &std::io::Error) -> Error {
 
 /// Stands for what the file holds.
 fn key(input: &Input) -> Result<u64> {
-    let mut hasher = DefaultHasher::new();
-    VERSION.hash(&mut hasher);
-    match input {
-        Input::Memory(_, bytes) => bytes.len().hash(&mut hasher),
+    let (length, changed) = match input {
+        Input::Memory(_, bytes) => (bytes.len() as u64, 0),
         Input::File(path) => {
-            let stamp = |path: &Path| {
-                let metadata = fs::metadata(path)?;
-                Ok((metadata.len(), metadata.modified()?))
-            };
-            stamp(path).map_err(|error| Error::io(path, error))?.hash(&mut hasher);
+            let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
+            let changed = metadata.modified().map_err(|error| Error::io(path, error))?;
+            let since = changed.duration_since(SystemTime::UNIX_EPOCH);
+            // A time before that is as good as any, as long as it is always the same.
+            let since = since.unwrap_or_else(|before| before.duration());
+            (metadata.len(), since.as_nanos())
         }
-    }
-    Ok(hasher.finish())
+    };
+    let hash = Fnv::new().add(&VERSION.to_le_bytes()).add(&length.to_le_bytes());
+    Ok(hash.add(&changed.to_le_bytes()).finish() as u64)
 }
 
 #[cfg(test)]
@@ -179,6 +195,30 @@ mod tests {
         fs::write(&path, "longer").unwrap();
         let second = made(&input, &context, "2");
         let mut left = vec![other, written, second];
+        left.sort();
+        assert_eq!(all(&context), left);
+    }
+
+    #[test]
+    fn names_are_fixed_for_ever_and_those_of_the_first_version_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path());
+        let memory = Input::Memory("a/b.wig".into(), b"12345");
+        let name = path(&memory, &context, "bw").unwrap();
+        let name = name.file_name().unwrap().to_str().unwrap();
+        assert_eq!(name, "b-49c6b81b644ff78da8ca00f3fd70525e-ebab799aa31f1b69.bw");
+        let file = folder.path().join("a.wig");
+        fs::write(&file, "one").unwrap();
+        let input = Input::File(file);
+        fs::create_dir(&context.cache).unwrap();
+        let old = |ending: &str| {
+            let name = format!("{}0123456789abcdef.{ending}", old_place(&input).unwrap());
+            context.cache.join(name)
+        };
+        fs::write(old("bw"), "old").unwrap();
+        fs::write(old("bw.part"), "somebody writes it").unwrap();
+        let new = made(&input, &context, "new");
+        let mut left = vec![old("bw.part"), new];
         left.sort();
         assert_eq!(all(&context), left);
     }

@@ -74,6 +74,26 @@ pub(crate) fn unquoted(field: &str) -> &str {
     inner.unwrap_or(field)
 }
 
+/// A GFF3 value without its escapes (`%2C` is a comma).
+pub(crate) fn unescaped(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Whether a line carries no row: nothing in it, a comment, or a browser's settings.
 pub(crate) fn is_comment(line: &str) -> bool {
     let first = line.split_ascii_whitespace().next().unwrap_or("#");
@@ -128,10 +148,10 @@ pub(crate) const DRAWING: &[&str] = &[
 
 /// The strand in a field.
 pub(crate) fn strand(line: &Line<'_>, field: &str) -> Result<Strand> {
-    match is_strand(field) {
-        true => Ok(Strand::from_text(field)),
-        false => Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field)))),
+    if is_strand(field) {
+        return Ok(Strand::from_text(field));
     }
+    Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field))))
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //! is read through this.
 
 use crate::error::Result;
-use crate::genome::Strand;
-use crate::source::Shape;
+use crate::genome::Sequences;
 use crate::source::io::delimited::number;
 use crate::source::io::lines::Line;
+use crate::source::rows::column_stats::ColumnStats;
+use crate::source::rows::indexed::{About, Builder};
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
-use crate::table::{Column, Data, Texts};
+use crate::source::rows::row::Row;
+use crate::source::{ColumnInfo, ColumnKind, Shape};
+use crate::table::{Data, Texts};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most memory that the rows of one file may take, in bytes: a small packed file can hold
@@ -15,14 +18,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MEMORY: u64 = 4 << 30;
 
 /// What rows are found by, the best first.
-pub(crate) const NAMES: &[&str] =
+const NAMES: &[&str] =
     &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
 /// What says which rows to show when there is no room for all.
-pub(crate) const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
+const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage"];
 
 /// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
 /// what rows are found by is text, if every row should be called by a number.
-pub(crate) fn typed(name: &str, texts: Texts) -> Data {
+fn typed(name: &str, texts: Texts) -> Data {
     if NAMES.contains(&name) {
         return Data::Text(texts);
     }
@@ -35,62 +38,49 @@ pub(crate) fn typed(name: &str, texts: Texts) -> Data {
 /// Sequence, start and end of a row, 0-based and half-open.
 pub(crate) type Place<'a> = (&'a str, u32, u32);
 
-/// Rows as they are collected from lines.
+/// Rows as they are collected from lines, no more than a file may hold in memory.
 pub(crate) struct Collector {
-    rows: Rows,
-    names: Vec<String>,
-    columns: Vec<Texts>,
+    rows: Builder,
     budget: Budget,
 }
 
 impl Collector {
-    /// A collector of rows with columns of those names.
-    pub(crate) fn new(names: Vec<String>) -> Self {
-        let columns = vec![Texts::default(); names.len()];
-        Collector { rows: Rows::default(), names, columns, budget: Budget::default() }
+    /// A collector of rows with these columns.
+    pub(crate) fn new(columns: &[ColumnInfo]) -> Self {
+        Collector { rows: Builder::new(columns.iter()), budget: Budget::default() }
     }
 
-    /// Adds a row. The columns that `fields` does not reach are empty.
-    pub(crate) fn push<'a>(
+    /// Adds a row of a line, whose columns `cells` gives.
+    pub(crate) fn push(
         &mut self,
         line: &Line<'_>,
-        (sequence, start, end): Place<'_>,
-        strand: Option<Strand>,
-        mut fields: impl Iterator<Item = &'a str>,
+        sequence: &str,
+        row: &Row<'_>,
+        cells: impl FnOnce(&mut dyn FnMut(&str)),
     ) -> Result<()> {
-        self.rows.push(sequence, start, end);
-        self.rows.strand.extend(strand);
         let mut taken = 24;
-        for column in &mut self.columns {
-            let field = fields.next().unwrap_or_default();
-            column.push(field);
-            taken += 8 + field.len();
-        }
+        let fields = |put: &mut dyn FnMut(&str)| {
+            cells(&mut |cell| {
+                taken += 8 + cell.len();
+                put(cell);
+            });
+        };
+        self.rows.push(sequence, row, fields).map_err(|what| line.error(what))?;
         self.budget.take(line, taken)
     }
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows.start.len()
+        self.rows.len()
     }
 
-    /// The column of that name.
-    pub(crate) fn column_mut(&mut self, name: &str) -> Option<&mut Texts> {
-        let index = self.names.iter().position(|known| known == name)?;
-        self.columns.get_mut(index)
-    }
-
-    /// Adds a column, an entry for each row.
-    pub(crate) fn add_column(&mut self, name: &str, texts: Texts) {
-        self.names.push(name.to_owned());
-        self.columns.push(texts);
-    }
-
-    /// The rows as a source.
-    pub(crate) fn records(self) -> Records {
-        let columns = self.names.iter().zip(self.columns);
-        let column = |(name, texts): (&String, _)| Column::new(name.as_str(), typed(name, texts));
-        served(self.rows, columns.map(column).collect())
+    /// The rows, without strands if theirs say nothing.
+    pub(crate) fn finish(self, has_strand: bool) -> Rows {
+        let mut rows = self.rows.rows();
+        if !has_strand {
+            rows.strand = Vec::new();
+        }
+        rows
     }
 }
 
@@ -125,20 +115,58 @@ impl Budget {
     }
 }
 
-/// Rows with columns as a source. Rows are found by the first of [`NAMES`] that is there, and the
-/// first of [`WEIGHTS`] says which to show when there is no room for all.
-pub(crate) fn served(mut rows: Rows, columns: Vec<Column>) -> Records {
-    rows.columns = columns;
+/// Rows as a source. Columns of text become numbers where all rows have one. Rows are found by the
+/// first of [`NAMES`] that is there, and the first of [`WEIGHTS`] says which to show when there is
+/// no room for all.
+pub(crate) fn inferred(mut rows: Rows) -> Records {
+    for column in &mut rows.columns {
+        if let Data::Text(texts) = &mut column.data {
+            column.data = typed(&column.name, std::mem::take(texts));
+        }
+    }
     let has = |wanted: &&&str| rows.columns.iter().any(|column| *column.name == ***wanted);
     let name = NAMES.iter().find(has).copied();
     let importance = WEIGHTS.iter().find(has).copied();
     Records::new(rows, RecordsOptions { shape: Shape::Features, name, importance })
 }
 
+/// The kind of a column of that name, by what it holds: as [`typed`].
+pub(crate) fn kind(name: &str, stats: &ColumnStats) -> ColumnKind {
+    if NAMES.contains(&name) { ColumnKind::Text } else { stats.kind() }
+}
+
+/// What columns hold, as a sorted copy notes it.
+pub(crate) fn note(stats: &[ColumnStats]) -> String {
+    stats.iter().map(ColumnStats::to_string).collect::<Vec<_>>().join("\t")
+}
+
+/// What was noted of so many columns; none if it is not of this program.
+pub(crate) fn noted(note: &str, columns: usize) -> Option<Vec<ColumnStats>> {
+    let stats: Vec<_> = note.split('\t').map(ColumnStats::parse).collect::<Option<_>>()?;
+    (stats.len() == columns).then_some(stats)
+}
+
+/// What is said of a file that is read by region and whose columns are these: as [`inferred`].
+pub(crate) fn about(columns: Vec<ColumnInfo>) -> About {
+    let first = |known: &[&str]| {
+        known.iter().find_map(|name| columns.iter().position(|info| *info.name == **name))
+    };
+    About {
+        shape: Shape::Features,
+        sequences: Sequences::default(),
+        knows_lengths: false,
+        rows: Vec::new(),
+        name: first(NAMES),
+        importance: first(WEIGHTS).filter(|at| columns[*at].kind != ColumnKind::Text),
+        columns,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bytes::Input;
+    use crate::genome::Strand;
     use crate::source::io::lines::Lines;
 
     #[test]
@@ -146,11 +174,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chr1\t1\t2\n".repeat(50)).unwrap();
         let mut lines = Lines::open(&Input::File(file.path().into())).unwrap();
-        let mut collector = Collector { budget: Budget::of(1000), ..Collector::new(Vec::new()) };
+        let mut collector = Collector { budget: Budget::of(1000), ..Collector::new(&[]) };
+        let row = Row { start: 1, end: 2, strand: Strand::Both, text: "" };
         let error = loop {
             let line = lines.next().unwrap().unwrap();
-            let empty = std::iter::empty();
-            if let Err(error) = collector.push(&line, ("chr1", 1, 2), None, empty) {
+            if let Err(error) = collector.push(&line, "chr1", &row, |_| ()) {
                 break error.to_string();
             }
         };

@@ -35,6 +35,11 @@ impl ColumnStats {
         }
     }
 
+    /// Whether every field was a number or said that it is missing, and one was a number.
+    pub(crate) fn has_numbers(&self) -> bool {
+        !self.text && self.range.is_some()
+    }
+
     /// What was written of a column.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ') {

@@ -1,9 +1,10 @@
 //! Genes while a reader collects them, and the rows that they become: what GTF, GFF3, genePred and
 //! BED12 share.
 
-use crate::genome::Strand;
+use crate::genome::{Sequences, Strand};
+use crate::source::rows::indexed::About;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
-use crate::source::{Shape, Unit};
+use crate::source::{ColumnInfo, ColumnKind, Shape, Unit};
 use crate::table::{Column, Data, Texts};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -172,7 +173,7 @@ pub(crate) const COLUMNS: [&str; 6] =
     ["gene", "entrez", "exon_starts", "exon_ends", "biotype", "transcript"];
 
 /// How many of [`COLUMNS`] such rows have.
-pub(crate) fn served(unit: Unit) -> usize {
+fn served(unit: Unit) -> usize {
     if unit == Unit::Transcripts { 6 } else { 5 }
 }
 
@@ -192,6 +193,20 @@ impl Gene {
         let [name, entrez, biotype, id] =
             [name, entrez, &self.biotype, &self.id].map(|text| Cow::Borrowed(text.as_str()));
         [name, entrez, starts.into(), ends.into(), biotype, id]
+    }
+}
+
+/// What is said of a file whose lines are each such a row.
+pub(crate) fn about(unit: Unit) -> About {
+    let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
+    About {
+        shape: Shape::Genes,
+        sequences: Sequences::default(),
+        knows_lengths: false,
+        rows: Vec::new(),
+        columns: COLUMNS.iter().take(served(unit)).map(column).collect(),
+        name: Some(0),
+        importance: None,
     }
 }
 

@@ -13,16 +13,18 @@ use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::source::grid::{bins, starts_by_reading};
 use crate::source::io::delimited::number;
-use crate::source::rows::names::is_accession;
+use crate::source::rows::priority::Priority;
 pub(crate) use crate::source::rows::rank_index::RankIndex;
 use crate::source::rows::rank_index::{self, COARSE, FINEST};
 use crate::source::rows::records::{Records, RecordsOptions};
+pub(crate) use crate::source::rows::row::{Flow, Row};
 use crate::source::{CLOSE, ColumnInfo, Hit, Level, Shape, Source, unknown_column};
 use crate::table::Table;
 pub(crate) use builder::{Builder, number as number_of};
-pub(crate) use by_region::{About, ByRegion, Flow, Row};
+pub(crate) use by_region::{About, ByRegion};
 pub(crate) use saved::{Saved, Saving};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +37,8 @@ pub(crate) struct Indexed<F> {
     censuses: Vec<Mutex<Option<Arc<RankIndex>>>>,
     /// What can be searched, once it has been read.
     names: Mutex<Option<Arc<Records>>>,
+    /// What is known of columns, by their names.
+    annotations: HashMap<String, BTreeMap<String, String>>,
 }
 
 /// The first view shows so many rows, unless they lie too far apart.
@@ -57,7 +61,19 @@ impl<F: ByRegion> Indexed<F> {
         };
         let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
         let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
-        Ok(Indexed { file, about, served: (infos, served), censuses, names: Mutex::new(None) })
+        Ok(Indexed {
+            file,
+            about,
+            served: (infos, served),
+            censuses,
+            names: Mutex::new(None),
+            annotations: HashMap::new(),
+        })
+    }
+
+    /// Says what is known of columns: of each name, keys and values.
+    pub(crate) fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
+        self.annotations = annotations;
     }
 
     /// As [`ByRegion::each`], for a `take` that may fail.
@@ -131,7 +147,7 @@ impl<F: ByRegion> Indexed<F> {
                 return Err(Error::data(self.file.path(), place, message));
             }
             last = row.start;
-            match counter.add(&row, self.weight(&row)) {
+            match counter.add(&row, self.priority(&row)) {
                 // Wide views show none of them.
                 Some(row) if !hidden => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
                 _ => Ok(true),
@@ -157,19 +173,16 @@ impl<F: ByRegion> Indexed<F> {
         self.about.name.filter(|_| self.about.shape == Shape::Genes)
     }
 
-    /// What makes a row worth showing; negative infinity if nothing does. Of genes, as
-    /// [`Records`] decides: that people know them by a name.
-    fn weight(&self, row: &Row<'_>) -> f64 {
+    /// How important a row is.
+    fn priority(&self, row: &Row<'_>) -> Priority {
+        let (mut name, mut score) = (None, None);
         if let Some(column) = self.gene() {
-            let mut known = false;
-            self.file.fields(row, &[column], &mut |name| known = !is_accession(name));
-            return if known { 0.0 } else { f64::NEG_INFINITY };
+            self.file.fields(row, &[column], &mut |text| name = Some(text.to_owned()));
         }
-        let mut weight = None;
         if let Some(column) = self.about.importance {
-            self.file.fields(row, &[column], &mut |text| weight = number(text));
+            self.file.fields(row, &[column], &mut |text| score = number(text));
         }
-        weight.filter(|n| !n.is_nan()).unwrap_or(f64::NEG_INFINITY)
+        Priority::new(name.as_deref(), score.unwrap_or(f64::NAN), row.end - row.start)
     }
 
     /// Every row from the first that overlaps the region on.
@@ -218,7 +231,7 @@ impl<F: ByRegion> Indexed<F> {
             if row.start >= end {
                 return Ok(false);
             }
-            let best = thinner.add(&row, self.weight(&row));
+            let best = thinner.add(&row, self.priority(&row));
             best.map_or(Ok(true), |kept| answer.take(&kept.row()))
         })?;
         thinner.finish().map_or(Ok(true), |kept| answer.take(&kept.row()))?;
@@ -355,6 +368,10 @@ impl<F: ByRegion> Source for Indexed<F> {
             }
             _ => starts_by_reading(self, region, shift),
         }
+    }
+
+    fn annotation(&self, column: &str) -> BTreeMap<String, String> {
+        self.annotations.get(column).cloned().unwrap_or_default()
     }
 
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {

@@ -1,8 +1,8 @@
 //! A BGZF file with the index beside it: the records near a region, one after the other.
 
-use crate::bytes::Input;
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::pool::Pool;
+use crate::bytes::{Blob, Input};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::io::bin_index::Index;
@@ -12,10 +12,14 @@ use std::path::PathBuf;
 
 /// What stands behind the last record is no longer.
 const LONGEST_NOTE: usize = 16 << 20;
+/// Damage leaves a hole or two in an index. One with more of them than this is of a writer that has
+/// each block's end for one, and looking at all of them would take long.
+const MOST_GAPS: usize = 64;
 
 /// A file and its index.
 pub(crate) struct IndexedFile {
     pub(crate) input: Input,
+    blob: Blob,
     pub(crate) index: Index,
     pub(crate) index_path: PathBuf,
     readers: Pool<Bgzf>,
@@ -35,33 +39,51 @@ impl IndexedFile {
     pub(crate) fn open_unless(
         input: &Input,
         endings: &[&str],
-        behind: impl FnOnce(&mut Bgzf) -> Result<bool>,
+        behind: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<Option<Self>> {
         let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
-        let mut reader = Bgzf::open(input)?;
-        let end = index.end();
-        let beyond = end >> 16 > input.size()?;
-        if !beyond {
-            reader.seek(end)?;
+        let blob = Blob::open(input)?;
+        let readers = Pool::new(Bgzf::of(blob.clone()));
+        let file = IndexedFile { input: input.clone(), blob, index, index_path, readers };
+        if let Some(flaw) = file.index.flaw(file.blob.size()) {
+            return Err(file.misfit(flaw));
         }
-        // The file was added to since.
-        let behind = !beyond && end > 0 && behind(&mut reader)?;
-        let readers = Pool::new(reader);
-        let file = IndexedFile { input: input.clone(), index, index_path, readers };
-        if beyond {
-            Err(file.misfit("it leads behind the end of the file, perhaps an incomplete copy"))
-        } else if behind {
-            Err(file.misfit("rows stand behind the last that it knows"))
-        } else {
-            Ok(Some(file))
+        if file.index.end() > 0 && file.holds_row(file.index.end(), u64::MAX, &behind)? {
+            // The file was added to since.
+            return Err(file.misfit("rows stand behind the last that it knows"));
         }
+        for gap in file.index.gaps().into_iter().take(MOST_GAPS) {
+            let holds = file.holds_row(gap.start, gap.end, &behind);
+            if holds.map_err(|error| file.doubtful(error))? {
+                let what = format!("it does not lead to the rows at offset {}", gap.start >> 16);
+                return Err(file.misfit(&what));
+            }
+        }
+        Ok(Some(file))
+    }
+
+    /// Whether a row, as `row` knows them, stands at a virtual offset; not if what is between it and
+    /// `end` is nothing but the end of a block.
+    fn holds_row(
+        &self,
+        at: u64,
+        end: u64,
+        row: impl Fn(&mut Bgzf) -> Result<bool>,
+    ) -> Result<bool> {
+        self.readers.lend(
+            || Ok(Bgzf::of(self.blob.clone())),
+            |reader| {
+                reader.seek(at)?;
+                Ok(!reader.is_at_end()? && reader.position() < end && row(reader)?)
+            },
+        )
     }
 
     /// The line that stands behind the last record; empty if none does.
     pub(crate) fn behind(&self) -> Result<String> {
         let mut line = Vec::new();
         self.readers.lend(
-            || Bgzf::open(&self.input),
+            || Ok(Bgzf::of(self.blob.clone())),
             |reader| {
                 reader.seek(self.index.end())?;
                 reader.line(&mut line, LONGEST_NOTE)
@@ -83,17 +105,23 @@ impl IndexedFile {
         let mut offer = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
         // A row without bases is found where it stands: the bin of the base before.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
-        let open = || Bgzf::open(&self.input);
+        let open = || Ok(Bgzf::of(self.blob.clone()));
         self.readers.lend(open, |reader| {
             for chunk in chunks {
                 reader.seek(chunk.start)?;
-                while reader.position() < chunk.end {
-                    let entry = reader.position() == chunk.start;
+                let mut is_first = true;
+                // The last piece may reach to the end of the file, behind the empty block that
+                // stands there; such blocks stand where files were joined, too.
+                while reader.position() < chunk.end
+                    && !reader.is_at_end()?
+                    && reader.position() < chunk.end
+                {
                     let done = read(reader, &mut offer);
-                    done.map_err(|error| if entry { self.doubtful(error) } else { error })?;
+                    done.map_err(|error| if is_first { self.doubtful(error) } else { error })?;
                     if offer.enough {
                         return Ok(());
                     }
+                    is_first = false;
                 }
             }
             Ok(())

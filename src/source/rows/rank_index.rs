@@ -1,8 +1,9 @@
 //! One reading of a whole sequence, kept small: where ranks fall, and what wide views show.
 
 use crate::genome::{Region, Strand};
-use crate::source::rows::indexed::Row;
+use crate::source::rows::priority::Priority;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
+use crate::source::rows::row::Row;
 use crate::source::{Level, Shape, Source};
 
 /// Width (log2) of the finest bins that thin features, as [`crate::source::Shape::levels`] says.
@@ -107,32 +108,26 @@ impl Ranks {
     }
 }
 
-/// A row that is the best of its bin so far, held.
+/// The most important row of its bin so far.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct BestRow {
     start: u32,
     end: u32,
     strand: Strand,
-    weight: f64,
+    priority: Priority,
     text: String,
 }
 
-impl Kept {
+impl BestRow {
     pub(crate) fn row(&self) -> Row<'_> {
         Row { start: self.start, end: self.end, strand: self.strand, text: &self.text }
-    }
-
-    /// Whether it stands back for another that comes later; as [`Records`] decides.
-    fn yields_to(&self, row: &Row<'_>, weight: f64) -> bool {
-        let length = self.end - self.start;
-        weight.total_cmp(&self.weight).then((row.end - row.start).cmp(&length)).is_gt()
     }
 }
 
 /// Finds the best row of each bin; rows come sorted by start.
 pub(crate) struct Thinner {
     shift: u8,
-    best: Option<Kept>,
+    best: Option<BestRow>,
 }
 
 impl Thinner {
@@ -141,33 +136,33 @@ impl Thinner {
     }
 
     /// Takes the next row; gives the best row of the bin before, if the row begins a new bin.
-    pub(crate) fn add(&mut self, row: &Row<'_>, weight: f64) -> Option<Kept> {
+    pub(crate) fn add(&mut self, row: &Row<'_>, priority: Priority) -> Option<BestRow> {
         let Row { start, end, strand, text } = *row;
-        let held = |kept: Option<Kept>| {
+        let best = |replaced: Option<BestRow>| {
             // The text's memory is used again.
-            let mut reused = kept.map(|kept| kept.text).unwrap_or_default();
+            let mut reused = replaced.map(|replaced| replaced.text).unwrap_or_default();
             reused.clear();
             reused.push_str(text);
-            Some(Kept { start, end, strand, weight, text: reused })
+            Some(BestRow { start, end, strand, priority, text: reused })
         };
         match self.best.take() {
-            Some(best) if best.start >> self.shift != start >> self.shift => {
-                self.best = held(None);
-                Some(best)
+            Some(last) if last.start >> self.shift != start >> self.shift => {
+                self.best = best(None);
+                Some(last)
             }
-            Some(best) if !best.yields_to(row, weight) => {
-                self.best = Some(best);
+            Some(last) if priority <= last.priority => {
+                self.best = Some(last);
                 None
             }
             replaced => {
-                self.best = held(replaced);
+                self.best = best(replaced);
                 None
             }
         }
     }
 
     /// The best row of the last bin.
-    pub(crate) fn finish(&mut self) -> Option<Kept> {
+    pub(crate) fn finish(&mut self) -> Option<BestRow> {
         self.best.take()
     }
 }
@@ -186,7 +181,7 @@ pub(crate) struct Counter {
 #[derive(Default)]
 struct Best {
     ranks: Ranks,
-    row: Option<(u32, u32, f64)>,
+    row: Option<(u32, u32, Priority)>,
 }
 
 impl Counter {
@@ -201,7 +196,7 @@ impl Counter {
     }
 
     /// Takes the next row; gives the best row of a wide bin that is over.
-    pub(crate) fn add(&mut self, row: &Row<'_>, weight: f64) -> Option<Kept> {
+    pub(crate) fn add(&mut self, row: &Row<'_>, priority: Priority) -> Option<BestRow> {
         let (start, count) = self.last;
         let skip = if start == row.start { count } else { 0 };
         self.last = (row.start, skip + 1);
@@ -212,13 +207,13 @@ impl Counter {
         }
         self.starts[bin] += 1;
         for (best, shift) in self.best.iter_mut().zip(FINEST..) {
-            best.add(row, weight, shift);
+            best.add(row, priority, shift);
         }
-        self.wide.add(row, weight)
+        self.wide.add(row, priority)
     }
 
     /// Ends the reading; the best row of the last wide bin.
-    pub(crate) fn finish(&mut self) -> Option<Kept> {
+    pub(crate) fn finish(&mut self) -> Option<BestRow> {
         self.best.iter_mut().zip(FINEST..).for_each(|(best, shift)| best.close(shift));
         self.wide.finish()
     }
@@ -235,15 +230,12 @@ impl Counter {
 }
 
 impl Best {
-    fn add(&mut self, row: &Row<'_>, weight: f64, shift: u8) {
+    fn add(&mut self, row: &Row<'_>, priority: Priority, shift: u8) {
         if self.row.is_some_and(|(start, ..)| start >> shift != row.start >> shift) {
             self.close(shift);
         }
-        let better = self.row.is_none_or(|(start, end, known)| {
-            weight.total_cmp(&known).then((row.end - row.start).cmp(&(end - start))).is_gt()
-        });
-        if better {
-            self.row = Some((row.start, row.end, weight));
+        if self.row.is_none_or(|(.., best)| priority > best) {
+            self.row = Some((row.start, row.end, priority));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::source::rows::names::Names;
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
-use levels::Kept;
+use levels::LevelRows;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -67,7 +67,7 @@ pub struct Records {
     /// Where the rows of each sequence lie.
     bounds: Vec<Range<usize>>,
     /// The rows that each level keeps, by sequence; made when first needed.
-    levels: Vec<OnceLock<Vec<Kept>>>,
+    levels: Vec<OnceLock<Vec<LevelRows>>>,
     names: Option<(usize, Names)>,
     /// The column by which rows are kept when only some can be shown.
     importance: Option<usize>,
@@ -157,10 +157,10 @@ impl Records {
 }
 
 fn strand_of(strand: &[Strand], order: &[usize]) -> Vec<Strand> {
-    match strand.is_empty() {
-        true => Vec::new(),
-        false => order.iter().map(|&row| strand[row]).collect(),
+    if strand.is_empty() {
+        return Vec::new();
     }
+    order.iter().map(|&row| strand[row]).collect()
 }
 
 fn describe(column: &Column) -> ColumnInfo {
@@ -231,9 +231,10 @@ impl Source for Records {
             first_rank: run.start as u64,
             start: rows().map(|row| self.start[row]).collect(),
             end: rows().map(|row| self.end[row]).collect(),
-            strand: match self.strand.is_empty() {
-                true => Vec::new(),
-                false => rows().map(|row| self.strand[row]).collect(),
+            strand: if self.strand.is_empty() {
+                Vec::new()
+            } else {
+                rows().map(|row| self.strand[row]).collect()
             },
             columns: wanted
                 .into_iter()

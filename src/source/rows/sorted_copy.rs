@@ -5,72 +5,20 @@
 //! at a time and put aside; then these runs are merged. Rows are sorted by sequence (in the order
 //! in which the file first names them), start, end and order in the file, as rows in memory are.
 
-use crate::bytes::{Input, Progress};
+use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::Context;
 use crate::source::io::bgzf_writer::BgzfWriter;
 use crate::source::io::cache;
-use crate::source::io::delimited::is_comment;
-use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::external_sort::{Key, Rows, Runs};
-use crate::source::rows::indexed::Row;
+use crate::source::rows::format::RowFormat;
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 
-/// How the lines of a file become those of its copy.
-pub(crate) trait ToCopy {
-    /// Gives `take` each row that a line holds, with the name of its sequence. The row's text is
-    /// its line in the copy.
-    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()>;
-
-    /// Gives `take` each row of a file until it says that this is enough.
-    fn each(
-        &mut self,
-        input: &Input,
-        progress: &Progress,
-        take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
-    ) -> Result<()> {
-        let mut lines = Lines::watched(input, progress)?;
-        let mut more = true;
-        while more && let Some(line) = lines.next()? {
-            if !is_comment(line.text) {
-                self.rows(&line, &mut |name, row| {
-                    // Of a line that becomes several rows, the first may be enough.
-                    more = more && take(name, row)?;
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What all rows together tell, a line of text: the copy ends with it. Lines may be given twice
-    /// before it is asked for.
-    fn note(&self) -> String {
-        String::new()
-    }
-}
-
-/// Takes a row and the name of its sequence.
-pub(crate) type Take<'a> = dyn FnMut(&str, Row<'_>) -> Result<()> + 'a;
-
-/// What users can do so that no copy is needed: commands.
-pub(crate) struct IndexHint {
-    /// For a sorted file.
-    pub(crate) index: String,
-    /// For any other.
-    pub(crate) sort: String,
-}
-
-/// The copy of a file's rows, with its index beside it. `ending` says what the file was read as.
-pub(crate) fn copy(
-    input: &Input,
-    context: &Context,
-    ending: &str,
-    rows: impl ToCopy,
-    index_hint: Option<&IndexHint>,
-) -> Result<Input> {
+/// The copy of a file's rows, with its index beside it.
+pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) -> Result<Input> {
+    let (ending, index_hint) = (format.cache_ending(), format.index_hint(input));
     let path = cache::path(input, context, ending)?;
     let index = cache::path(input, context, &format!("{ending}.csi"))?;
     // In this order: whoever makes the copy gives it its name when its index is there.
@@ -79,7 +27,7 @@ pub(crate) fn copy(
     }
     let file = cache::entry(input, context, ending, |mut out| {
         let (name, folder) = (input.path().display(), context.cache.display());
-        match index_hint {
+        match &index_hint {
             Some(index_hint) => tracing::warn!(
                 "{name} is large and has no index: an indexed copy is made in {folder}; to spare \
                  that: {}",
@@ -87,11 +35,11 @@ pub(crate) fn copy(
             ),
             None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
         }
-        let mut rows = Copying { input, context, ending, rows };
+        let mut rows = Copying { input, context, format: format.for_copy() };
         let bytes = match rows.in_order(&mut out)? {
             Some(bytes) => bytes,
             None => {
-                if let Some(index_hint) = index_hint {
+                if let Some(index_hint) = &index_hint {
                     let better = &index_hint.sort;
                     tracing::warn!("{name} is not sorted, which takes longer; better: {better}");
                 }
@@ -111,14 +59,14 @@ pub(crate) fn copy(
 }
 
 /// A file that is being copied.
-struct Copying<'a, C> {
+struct Copying<'a, F> {
     input: &'a Input,
     context: &'a Context,
-    ending: &'a str,
-    rows: C,
+    /// Learns what the rows hold; of rows that are read twice, the same again.
+    format: F,
 }
 
-impl<C: ToCopy> Copying<'_, C> {
+impl<F: RowFormat> Copying<'_, F> {
     /// Calls `take` with each row and its line in the copy until it says that this is enough. The
     /// sequences that the rows are of.
     fn each(
@@ -126,16 +74,27 @@ impl<C: ToCopy> Copying<'_, C> {
         mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,
     ) -> Result<Sequences> {
         let (mut sequences, mut last) = (Sequences::default(), None);
-        self.rows.each(self.input, &self.context.progress, &mut |name, row| {
-            let sequence = match last {
-                // Rows of one sequence mostly follow each other.
-                Some(last) if *sequences.at(last).name == *name => last,
-                _ => sequences.index_or_add(name),
-            };
-            last = Some(sequence);
-            let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
-            let more = take(&sequences, key, row.text);
-            more.map_err(|error| cache::unwritable(self.context, &error))
+        let format = self.format.clone();
+        format.each_line(self.input, &self.context.progress, &mut |line| {
+            let mut more = true;
+            format.parse(line, &mut |name, row| {
+                // Of a line that becomes several rows, the first may be enough.
+                if !more {
+                    return Ok(());
+                }
+                self.format.learn(&row).map_err(|what| line.error(what))?;
+                let sequence = match last {
+                    // Rows of one sequence mostly follow each other.
+                    Some(last) if *sequences.at(last).name == *name => last,
+                    _ => sequences.index_or_add(name),
+                };
+                last = Some(sequence);
+                let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
+                let taken = take(&sequences, key, row.text);
+                more = taken.map_err(|error| cache::unwritable(self.context, &error))?;
+                Ok(())
+            })?;
+            Ok(more)
         })?;
         Ok(sequences)
     }
@@ -162,14 +121,14 @@ impl<C: ToCopy> Copying<'_, C> {
         if !sorted {
             return Ok(None);
         }
-        let note = self.rows.note();
+        let note = self.format.note();
         let packed = rows.pack(&sequences, &mut packer).and_then(|()| packer.finish(&note));
         packed.map(Some).map_err(|error| self.unwritable(&error))
     }
 
     /// Copies a file in any order; its index.
     fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
-        let ending = format!("{}.runs.part", self.ending);
+        let ending = format!("{}.runs.part", self.format.cache_ending());
         let aside = cache::path(self.input, self.context, &ending)?;
         let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
         let mut rows = Rows::default();
@@ -181,7 +140,7 @@ impl<C: ToCopy> Copying<'_, C> {
             Ok(true)
         })?;
         let (path, progress) = (self.input.path(), &self.context.progress);
-        let (note, mut packer) = (self.rows.note(), BgzfWriter::new(out));
+        let (note, mut packer) = (self.format.note(), BgzfWriter::new(out));
         let merge = move || {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {

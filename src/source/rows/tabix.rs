@@ -3,25 +3,22 @@
 use crate::bytes::Input;
 use crate::bytes::bgzf::packs;
 use crate::error::{Error, Result};
-use crate::genome::Sequences;
 use crate::source::io::delimited::is_comment;
 use crate::source::io::lines::Line;
-use crate::source::rows::indexed::{ByRegion, Flow, Row};
-use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
-use crate::source::rows::sorted_copy::IndexHint;
+use crate::source::rows::indexed_file::IndexedFile;
+use crate::source::rows::row::{Emit, Flow, Row};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// No line of a genomic text format is longer.
 const LONGEST_LINE: usize = 16 << 20;
 
-/// How a format's lines are rows.
-pub(crate) trait Decode: Send + Sync + 'static {
-    /// The sequence's name and the row that a line holds.
-    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)>;
-
-    /// As [`ByRegion::fields`].
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
+/// What users can do so that no copy is needed: commands.
+pub(crate) struct IndexHint {
+    /// For a sorted file.
+    pub(crate) index: String,
+    /// For any other.
+    pub(crate) sort: String,
 }
 
 /// The commands that index a file of that layout, in the words of tabix's options.
@@ -34,93 +31,94 @@ pub(crate) fn commands(input: &Input, layout: &str) -> String {
     }
 }
 
-/// The commands that spare a large file of that layout its copy. Its sequence and its start stand
-/// in those columns, counted from 1.
-pub(crate) fn index_hint(input: &Input, [sequence, start]: [usize; 2], layout: &str) -> IndexHint {
+/// The commands that spare a large file of that layout its copy. It begins with so many lines of a
+/// header; its sequence and its start stand in those columns, counted from 1.
+pub(crate) fn index_hint(
+    input: &Input,
+    header_lines: usize,
+    [sequence, start]: [usize; 2],
+    layout: &str,
+) -> IndexHint {
     let path = input.path().display();
     let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
     let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
     let sorted = input.path().with_file_name(sorted).display().to_string();
     let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
-    let sort = format!("{read} {path} | sort {keys} | bgzip > {sorted} && tabix {layout} {sorted}");
+    // The header stays in front.
+    let sort = match header_lines {
+        0 => format!("sort {keys}"),
+        lines => format!("(sed -u {lines}q; sort {keys})"),
+    };
+    let sort = format!("{read} {path} | {sort} | bgzip > {sorted} && tabix {layout} {sorted}");
     IndexHint { index: commands(input, layout), sort }
 }
 
 /// A text file with its index.
-pub(crate) struct Tabix<D> {
+pub(crate) struct Tabix {
     file: IndexedFile,
-    pub(crate) decode: D,
     names: Vec<String>,
     /// The file that the user named, for messages: this may be a copy of it.
     path: PathBuf,
 }
 
-impl<D: Decode> Tabix<D> {
-    /// The file with the index that lies beside it; if none does, `decode` comes back.
-    pub(crate) fn open(input: &Input, decode: D) -> Result<Result<Self, D>> {
-        match IndexedFile::open(input, &["tbi", "csi"])? {
-            Some(file) => Self::of(input, file, decode).map(Ok),
-            None => Ok(Err(decode)),
-        }
+impl Tabix {
+    /// The file with the index that lies beside it; none if none does.
+    pub(crate) fn open(input: &Input) -> Result<Option<Self>> {
+        let file = IndexedFile::open(input, &["tbi", "csi"])?;
+        file.map(|file| Self::of(input, file)).transpose()
     }
 
-    fn of(input: &Input, file: IndexedFile, decode: D) -> Result<Self> {
+    fn of(input: &Input, file: IndexedFile) -> Result<Self> {
         let index = &file.index;
         let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
         let Some(text) = text else {
             let what = "is not the index of a text file; make it again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
-        Ok(Tabix { file, decode, names: text.names, path: input.path().into() })
+        Ok(Tabix { file, names: text.names, path: input.path().into() })
     }
 
-    /// The copy of a file that the cache holds, read as what its note makes of `decode`: none if
-    /// that is no note of this program.
-    pub(crate) fn of_copy(
-        input: &Input,
-        copy: &Input,
-        decode: impl FnOnce(&str) -> Option<D>,
-    ) -> Result<Self> {
-        let wrong = |what: &str| Error::data(copy.path(), "", what);
-        let removed = || wrong("its index was removed; open it again");
+    /// The copy of a file that the cache holds, and the note that it ends with.
+    pub(crate) fn of_copy(input: &Input, copy: &Input) -> Result<(Self, String)> {
+        let removed = || Error::data(copy.path(), "", "its index was removed; open it again");
         let file = IndexedFile::open(copy, &["csi"])?.ok_or_else(removed)?;
-        let note = file.behind()?;
-        let strange = || wrong("is not what was copied here; remove it");
-        let decode = decode(note.strip_prefix('#').unwrap_or_default()).ok_or_else(strange)?;
-        Self::of(input, file, decode)
+        let note = file.behind()?.strip_prefix('#').unwrap_or_default().to_owned();
+        Ok((Self::of(input, file)?, note))
     }
 
-    /// The name of a sequence.
-    pub(crate) fn name(&self, sequence: usize) -> &str {
-        &self.names[sequence]
+    /// The file, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// The sequences that have rows, as long as `known` says, else as their last row reaches.
-    pub(crate) fn sequences(&self, known: &Sequences) -> Result<Sequences> {
-        let last = |index| self.file.index.last_bin(index);
-        sequences_of(self, self.names.iter().map(String::as_str), known, last)
+    /// The names of its sequences, in the order of their indexes.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// A base behind which the last row of that sequence ends.
+    pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
+        self.file.index.last_bin(sequence)
     }
 
     /// How many rows each sequence has, as far as the index says.
     pub(crate) fn rows(&self) -> Vec<u64> {
         self.file.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
     }
-}
 
-impl<D: Decode> ByRegion for Tabix<D> {
-    fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn is_counted(&self) -> bool {
+    /// Whether the index says how many rows each sequence has.
+    pub(crate) fn is_counted(&self) -> bool {
         self.file.is_counted()
     }
 
-    fn each(
+    /// Gives `take` the rows near `bases`, as
+    /// [`ByRegion::each`](super::indexed::ByRegion::each) tells; `parse` makes them of lines.
+    pub(crate) fn each(
         &self,
         sequence: usize,
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
+        parse: impl Fn(&Line<'_>, &mut Emit<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut bytes = Vec::new();
         self.file.each(sequence, bases, take, |reader, offer| {
@@ -135,18 +133,15 @@ impl<D: Decode> ByRegion for Tabix<D> {
             if is_comment(line.text) {
                 return Ok(());
             }
-            let (name, row) = self.decode.row(&line)?;
             let own = &self.names[sequence];
-            if name != own {
+            parse(&line, &mut |name, row| {
+                if name == own {
+                    return offer.row(row);
+                }
                 let what = format!("it says '{own}' where a line is of '{name}'");
-                return Err(self.file.misfit(&what));
-            }
-            offer.row(row)
+                Err(self.file.misfit(&what))
+            })
         })
-    }
-
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        self.decode.fields(row, columns, put);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Resul
     // Reads without a place stand behind all others, and no index knows them.
     let behind = |reader: &mut Bgzf| {
         let mut next = Record::default();
-        Ok(next.read(reader)? && next.sequence().is_some())
+        Ok(next.read(reader)? && next.sequence().is_some() && next.says_mapped())
     };
     let Some(file) = IndexedFile::open_unless(input, &["bai", "csi"], behind)? else {
         let name = input.path().display();

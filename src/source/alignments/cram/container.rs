@@ -7,8 +7,7 @@
 //! and to spell out the bases of the reads. Neither is served. A slice may leave that checksum out,
 //! by writing zeros; so zeros are put in its place, and the reference is not asked for a letter.
 
-use crate::bytes::Input;
-use crate::bytes::{ReadSeek, unreadable};
+use crate::bytes::{Blob, BlobReader, Input, unreadable};
 use crate::error::Error;
 use crate::genome::{MAX_POSITION, Sequences};
 use flate2::Crc;
@@ -40,7 +39,7 @@ const SLICE_HEADER: u8 = 2;
 /// An open file.
 pub(super) struct Cram {
     path: PathBuf,
-    io: BufReader<Box<dyn ReadSeek>>,
+    io: BufReader<BlobReader>,
     size: u64,
     /// Where the last container that was read begins, and where the next does.
     at: u64,
@@ -76,7 +75,7 @@ impl Cram {
         let size = input.size()?;
         let mut cram = Cram {
             path: input.path().into(),
-            io: BufReader::new(input.open()?),
+            io: BufReader::new(Blob::open(input)?.reader()),
             size,
             at: 0,
             next: DEFINITION,

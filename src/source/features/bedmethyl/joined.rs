@@ -1,83 +1,96 @@
 //! bedMethyl that is read by region: the lines of a base, which follow each other in a sorted file,
 //! are joined as they are read.
 
-use super::{Bases, Call, MODKIT, columns, split, twice};
-use crate::bytes::Input;
+use super::{Bases, Call, MODKIT, columns, kind, split, twice};
+use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
-use crate::genome::{Sequences, Strand};
+use crate::genome::Strand;
 use crate::source::io::delimited::put_columns;
 use crate::source::io::lines::Line;
-use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
-use crate::source::rows::collector::WEIGHTS;
+use crate::source::rows::background::PREVIEW_ROWS;
+use crate::source::rows::collector;
 use crate::source::rows::column_stats::ColumnStats;
-use crate::source::rows::indexed::{About, ByRegion, Flow, Indexed, Row};
-use crate::source::rows::sorted_copy::{self, Take, ToCopy};
-use crate::source::rows::tabix::{self, Decode, Tabix};
-use crate::source::{ColumnInfo, ColumnKind, Context, Options, Shape, Source};
+use crate::source::rows::format::{RowFormat, TabixRows};
+use crate::source::rows::indexed::{About, ByRegion, Indexed};
+use crate::source::rows::records::Records;
+use crate::source::rows::row::{Emit, Flow, Row};
+use crate::source::rows::tabix::{self, IndexHint};
+use crate::source::{ColumnInfo, ColumnKind, Options, Source};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-/// What copies end in.
-const COPY: &str = "methyl.bgz";
-/// The layout of the file in the words of tabix's options.
-const LAYOUT: &str = "-p bed";
+/// Lines, each of one kind of modification of a base; what the columns of each kind hold.
+#[derive(Clone, Default)]
+pub(super) struct Calls {
+    kinds: Vec<(String, [ColumnStats; 2])>,
+    /// Whether a line of another kind is an error.
+    complete: bool,
+}
 
-/// The kinds of modification that a file has: two columns each.
-#[derive(Default)]
-struct Kinds(Vec<String>);
+impl RowFormat for Calls {
+    type Copied = Self;
+    const INFERRED: bool = true;
 
-impl Decode for Kinds {
-    fn row<'l>(&self, line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
+    fn cache_ending(&self) -> &'static str {
+        "methyl.bgz"
+    }
+
+    /// Columns are of numbers, even if all are missing.
+    fn about(&self) -> About {
+        let number = |(name, stats): (String, &ColumnStats)| {
+            let kind = match stats.kind() {
+                ColumnKind::Text => ColumnKind::Number(None),
+                number => number,
+            };
+            ColumnInfo { name: name.into(), kind }
+        };
+        let kinds = self.kinds.iter();
+        let both = kinds.flat_map(|(kind, stats)| columns(kind).into_iter().zip(stats));
+        collector::about(both.map(number).collect())
+    }
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let Call { sequence, start, end, strand, kind, .. } = Call::of(line)?;
-        match self.0.iter().any(|known| known == kind) {
-            true => Ok((sequence, Row { start, end, strand, text: line.text })),
-            false => Err(line.error(format!(
-                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which tell \
-                 what columns there are; without its index all lines of the file tell"
-            ))),
+        if self.complete && self.number(kind).is_none() {
+            return Err(line.error(format!(
+                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which \
+                 tell what columns there are; without its index all lines of the file tell"
+            )));
+        }
+        emit(sequence, Row { start, end, strand, text: line.text })
+    }
+
+    /// Of a line as it was parsed: what other lines say of the base is not there.
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        let (kind, cells) = call(row.text);
+        let number = self.number(kind);
+        for column in columns {
+            put(if number == Some(column / 2) { cells[column % 2] } else { "" });
         }
     }
 
-    /// Of a row that was joined: its text is its columns.
-    fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        put_columns(row.text, columns, put);
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        Some(tabix::index_hint(input, 0, [1, 2], "-p bed"))
     }
-}
 
-/// The kind, the percentage and the coverage of a line that was read before.
-fn call(text: &str) -> (&str, [&str; 2]) {
-    let (fields, count) = split(text);
-    (crate::source::features::bedmethyl::kind(fields[3], count == MODKIT), [fields[10], fields[9]])
-}
-
-/// Lines on their way into a copy: the kinds that they have, and what their columns hold.
-#[derive(Default)]
-struct Calls(Vec<(String, [ColumnStats; 2])>);
-
-impl ToCopy for Calls {
-    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
-        let Call { sequence, start, end, strand, kind, percent, coverage } = Call::of(line)?;
-        let index = self.0.iter().position(|(known, _)| known == kind).unwrap_or_else(|| {
-            self.0.push((kind.to_owned(), Default::default()));
-            self.0.len() - 1
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let (kind, cells) = call(row.text);
+        let number = self.number(kind).unwrap_or_else(|| {
+            self.kinds.push((kind.to_owned(), Default::default()));
+            self.kinds.len() - 1
         });
-        let [percents, coverages] = &mut self.0[index].1;
-        percents.see(percent.0);
-        coverages.see(coverage.0);
-        take(sequence, Row { start, end, strand, text: line.text })
+        self.kinds[number].1.iter_mut().zip(cells).for_each(|(stats, cell)| stats.see(cell));
+        Ok(())
     }
 
     fn note(&self) -> String {
-        let kinds = self.0.iter();
-        let kinds =
-            kinds.map(|(kind, [percent, coverage])| format!("{kind}\t{percent}\t{coverage}"));
-        kinds.collect::<Vec<_>>().join("\t")
+        let kind = |(kind, [percent, coverage]): &(String, [ColumnStats; 2])| {
+            format!("{kind}\t{percent}\t{coverage}")
+        };
+        self.kinds.iter().map(kind).collect::<Vec<_>>().join("\t")
     }
-}
 
-impl Calls {
-    /// What was noted.
-    fn parse(note: &str) -> Option<Self> {
+    fn copied(self, note: &str) -> Option<Self> {
         let words: Vec<_> = note.split('\t').filter(|word| !word.is_empty()).collect();
         let kind = |words: &[&str]| match words {
             [kind, percent, coverage] => Some((
@@ -86,86 +99,63 @@ impl Calls {
             )),
             _ => None,
         };
-        words.chunks(3).map(kind).collect::<Option<_>>().map(Calls)
+        let kinds = words.chunks(3).map(kind).collect::<Option<_>>()?;
+        Some(Calls { kinds, complete: true })
     }
 
-    /// The columns: of numbers, even if all are missing.
-    fn columns(&self) -> Vec<ColumnInfo> {
-        let number = |(name, held): (String, &ColumnStats)| {
-            let kind = match held.kind() {
-                ColumnKind::Text => ColumnKind::Number(None),
-                number => number,
-            };
-            ColumnInfo { name: name.into(), kind }
-        };
-        self.0
-            .iter()
-            .flat_map(|(kind, held)| columns(kind).into_iter().zip(held))
-            .map(number)
-            .collect()
+    fn by_region(
+        mut rows: TabixRows<Self>,
+        about: About,
+        options: &Options,
+    ) -> Result<Box<dyn Source>> {
+        rows.format.complete = true;
+        // Most bases have a line of each kind.
+        let kinds = (rows.format.kinds.len() as u64).max(1);
+        let counts = about.rows.iter().map(|lines| lines.div_ceil(kinds)).collect();
+        let names = about.sequences.iter().map(|sequence| sequence.name.to_string()).collect();
+        let joined = Joined { rows, names };
+        let about = About { rows: counts, ..about };
+        Ok(Box::new(Indexed::new(joined, about, options.columns.as_deref())?))
     }
-}
 
-/// A file with its index, or a copy of one.
-pub(super) struct Joined {
-    file: Tabix<Kinds>,
-}
-
-/// The file, if it has an index.
-pub(super) fn file(input: &Input) -> Result<Option<Joined>> {
-    Ok(Tabix::open(input, Kinds::default())?.ok().map(|file| Joined { file }))
-}
-
-/// A large file without an index; what its `first` lines show is listed until it is copied.
-pub(super) fn of_copy(
-    input: &Input,
-    options: &Options,
-    context: &Context,
-    first: Bases,
-) -> Result<Box<dyn Source>> {
-    let (input_too, options) = (input.clone(), options.clone());
-    let preview = || Ok(Preview::of(&first.records()));
-    open_in_background(input, context, preview, move |context| {
-        let input = &input_too;
-        let index_hint = tabix::index_hint(input, [1, 2], LAYOUT);
-        let copy = sorted_copy::copy(input, context, COPY, Calls::default(), Some(&index_hint))?;
-        let mut infos = Vec::new();
-        let file = Tabix::of_copy(input, &copy, |note| {
-            let calls = Calls::parse(note)?;
-            infos = calls.columns();
-            Some(Kinds(calls.0.into_iter().map(|(kind, _)| kind).collect()))
+    /// In memory the lines of a base are joined in any order.
+    fn in_memory(
+        &self,
+        input: &Input,
+        _: &Options,
+        progress: &Progress,
+        most: usize,
+    ) -> Result<Records> {
+        let (mut bases, mut count) = (Bases::default(), 0);
+        self.each_line(input, progress, &mut |line| {
+            count += 1;
+            bases.push(line).map(|()| count < most)
         })?;
-        Joined { file }.by_region(infos, &options)
-    })
+        Ok(bases.records())
+    }
+}
+
+impl Calls {
+    /// The number of a kind of modification.
+    fn number(&self, kind: &str) -> Option<usize> {
+        self.kinds.iter().position(|(known, _)| known == kind)
+    }
+}
+
+/// The kind, the percentage and the coverage of a line that was read before.
+fn call(text: &str) -> (&str, [&str; 2]) {
+    let (fields, count) = split(text);
+    (kind(fields[3], count == MODKIT), [fields[10], fields[9]])
+}
+
+/// A file with an index whose lines of one base are one row.
+struct Joined {
+    rows: TabixRows<Calls>,
+    /// The names of its sequences.
+    names: Vec<String>,
 }
 
 impl Joined {
-    /// The source, whose columns its first lines tell.
-    pub(super) fn open(mut self, first: &Bases, options: &Options) -> Result<Box<dyn Source>> {
-        let kinds: Vec<_> = first.kinds.iter().map(|kind| kind.name.clone()).collect();
-        let number =
-            |name: String| ColumnInfo { name: name.into(), kind: ColumnKind::Number(None) };
-        let infos = kinds.iter().flat_map(|kind| columns(kind).map(number)).collect();
-        self.file.decode = Kinds(kinds);
-        self.by_region(infos, options)
-    }
-
-    fn by_region(self, columns: Vec<ColumnInfo>, options: &Options) -> Result<Box<dyn Source>> {
-        // Most bases have a line of each kind.
-        let kinds = (columns.len() as u64 / 2).max(1);
-        let position = |name: &&str| columns.iter().position(|info| *info.name == **name);
-        let about = About {
-            shape: Shape::Features,
-            sequences: self.file.sequences(&Sequences::default())?,
-            knows_lengths: false,
-            rows: self.file.rows().into_iter().map(|lines| lines.div_ceil(kinds)).collect(),
-            name: None,
-            importance: WEIGHTS.iter().find_map(position),
-            columns,
-        };
-        Ok(Box::new(Indexed::new(self, about, options.columns.as_deref())?))
-    }
-
     /// Gives `take` the bases of lines that start together.
     fn pass(&self, together: &mut SamePosition, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
         // As rows in memory are sorted; those that end together stay in the order of the file.
@@ -173,7 +163,7 @@ impl Joined {
         let (start, mut joined) = (together.start, String::new());
         for Base { end, strand, calls } in together.bases.drain(..) {
             joined.clear();
-            for kind in 0..self.file.decode.0.len() {
+            for kind in 0..self.rows.format.kinds.len() {
                 let [percent, coverage] = calls
                     .iter()
                     .find(|call| call.0 == kind)
@@ -190,7 +180,7 @@ impl Joined {
     /// Adds a line to those that start together.
     fn add(&self, sequence: usize, together: &mut SamePosition, row: Row<'_>) -> Result<()> {
         let (kind, cells) = call(row.text);
-        let number = self.file.decode.0.iter().position(|known| known == kind).unwrap_or_default();
+        let number = self.rows.format.number(kind).unwrap_or_default();
         let cells = cells.map(|cell| {
             let start = together.text.len();
             together.text.push_str(cell);
@@ -204,7 +194,7 @@ impl Joined {
             return Ok(());
         };
         if base.calls.iter().any(|call| call.0 == number) {
-            let place = format!("{}:{}", self.file.name(sequence), row.start + 1);
+            let place = format!("{}:{}", self.names[sequence], row.start + 1);
             return Err(Error::data(self.path(), place, twice(kind)));
         }
         base.calls.push((number, cells));
@@ -229,7 +219,7 @@ struct Base {
 
 impl ByRegion for Joined {
     fn path(&self) -> &Path {
-        self.file.path()
+        self.rows.path()
     }
 
     /// An index counts lines.
@@ -244,7 +234,7 @@ impl ByRegion for Joined {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
         let mut together = SamePosition::default();
-        self.file.each(sequence, bases, &mut |row| {
+        self.rows.each(sequence, bases, &mut |row| {
             if row.start != together.start {
                 self.pass(&mut together, take)?;
             }
@@ -260,6 +250,6 @@ impl ByRegion for Joined {
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        self.file.fields(row, columns, put);
+        put_columns(row.text, columns, put);
     }
 }

@@ -133,10 +133,10 @@ impl ByRegion for Interactions {
             }
             ControlFlow::Continue(())
         })?;
-        match stopped {
-            true => Ok(()),
-            false => give(&mut waiting, u32::MAX).break_value().unwrap_or(Ok(())),
+        if stopped {
+            return Ok(());
         }
+        give(&mut waiting, u32::MAX).break_value().unwrap_or(Ok(()))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -42,10 +42,10 @@ fn add(
     };
     let Some(id) = value(&key) else {
         // A gene is in no transcript.
-        return match unit == Unit::Transcripts && matches!(part, Part::Gene | Part::Other) {
-            true => Ok(()),
-            false => Err(line.error(format!("has no {} among its attributes (column 9)", key[0]))),
-        };
+        if unit == Unit::Transcripts && matches!(part, Part::Gene | Part::Other) {
+            return Ok(());
+        }
+        return Err(line.error(format!("has no {} among its attributes (column 9)", key[0])));
     };
     let is_head = part == head;
     // A gene has several transcripts: one that lies elsewhere is of another gene of that id, if

@@ -7,6 +7,7 @@ use crate::source::rows::delimited::Layout;
 use std::path::Path;
 
 /// What the first lines of a matrix say.
+#[derive(Clone)]
 pub(super) struct Header {
     separator: Separator,
     /// The names of all columns.
@@ -17,8 +18,6 @@ pub(super) struct Header {
     pub(super) rows: Option<u64>,
     /// GCT 1.3: how many lines that describe samples come before the rows.
     pub(super) sample_lines: usize,
-    /// The header has no name for the first column, as R writes it.
-    short: bool,
 }
 
 impl Header {
@@ -52,7 +51,7 @@ impl Header {
         let names =
             separator.split(&line).into_iter().map(|name| unquoted(name).to_owned()).collect();
         let layout = Layout::from_header(&line, separator);
-        Ok(Header { separator, names, layout, rows, sample_lines, short: false })
+        Ok(Header { separator, names, layout, rows, sample_lines })
     }
 
     /// Whether a line can be the first row: as many columns, the last of them a number under a
@@ -80,20 +79,31 @@ impl Header {
         self.layout.is_none() && fields.len() == self.names.len() + 1
     }
 
-    /// The fields of a row.
-    pub(super) fn fields<'a>(&mut self, line: &Line<'a>) -> Result<Vec<&'a str>> {
-        let fields = self.separator.split(line.text);
-        if !self.short && self.is_short(&fields) {
-            self.short = true;
+    /// Names the first column of the rows if it has no name, as R writes it.
+    pub(super) fn suit(&mut self, row: &str) {
+        if self.is_short(&self.split(row)) {
             self.names.insert(0, "id".to_owned());
         }
-        match fields.len() == self.names.len() {
-            true => Ok(fields),
-            false => {
-                let (has, names) = (fields.len(), self.names.len());
-                Err(line.error(format!("has {has} columns, not {names} as the header")))
-            }
+    }
+
+    /// Whether tabs separate the columns.
+    pub(super) fn is_tabbed(&self) -> bool {
+        self.separator == Separator::Tab
+    }
+
+    /// The fields of a row that was read before.
+    pub(super) fn split<'a>(&self, row: &'a str) -> Vec<&'a str> {
+        self.separator.split(row)
+    }
+
+    /// The fields of a row.
+    pub(super) fn fields<'a>(&self, line: &Line<'a>) -> Result<Vec<&'a str>> {
+        let fields = self.split(line.text);
+        let (has, names) = (fields.len(), self.names.len());
+        if has == names {
+            return Ok(fields);
         }
+        Err(line.error(format!("has {has} columns, not {names} as the header")))
     }
 
     /// The columns that are served: all but those of coordinates.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Annotations by sample: key to value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Annotations {
     pub(super) by_sample: HashMap<String, BTreeMap<String, String>>,
 }
@@ -59,9 +59,6 @@ impl Annotations {
                 }
             }
         }
-        match known {
-            true => Ok(()),
-            false => Err(Error::data(path, "", "names no sample of the matrix")),
-        }
+        if known { Ok(()) } else { Err(Error::data(path, "", "names no sample of the matrix")) }
     }
 }

@@ -3,22 +3,24 @@
 
 mod record;
 
-use super::{Checked, Header, Variants, about, by_region, in_memory, index_hint};
+use super::{Header, Variants};
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::unreadable;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::source::io::bin_index::Fields;
 use crate::source::io::lines::Line;
-use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
-use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row};
+use crate::source::rows::format::RowFormat;
+use crate::source::rows::indexed::{About, ByRegion, Indexed};
 use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
-use crate::source::rows::sorted_copy::{self, Take, ToCopy};
-use crate::source::rows::tabix::{Decode, Tabix};
+use crate::source::rows::open::open as open_rows;
+use crate::source::rows::row::{Emit, Flow, Row};
+use crate::source::rows::tabix::IndexHint;
 use crate::source::{Context, Format, Options, Source};
 use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bcf",
@@ -134,9 +136,11 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
         return Err(file.damaged("a record has an impossible size"));
     }
     bytes.clear();
-    let mut take = |bytes: &mut _, count| match file.take(bytes, count)? {
-        true => Ok(()),
-        false => Err(file.damaged("the file ends within a record; is the copy complete?")),
+    let mut take = |bytes: &mut _, count| {
+        if file.take(bytes, count)? {
+            return Ok(());
+        }
+        Err(file.damaged("the file ends within a record; is the copy complete?"))
     };
     take(bytes, site)?;
     while samples > 0 {
@@ -150,99 +154,92 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut whole = BcfStream::open(input, &Progress::default())?;
-    let text = header(&mut whole)?;
-    let header = Header::parse(&text);
-    let variants = Variants { info: header.chosen(input, options.info.as_deref())? };
-    let reader = record::Reader::new(&text, &variants.info);
-    let Some(file) = IndexedFile::open(input, &["csi"])? else {
-        return unindexed(input, options, context, &text, &header, &variants);
-    };
-    let mut bcf = Bcf { file, variants, reader, contigs: Vec::new() };
-    let index = &bcf.file.index;
-    bcf.contigs = (0..index.sequences.len()).filter(|n| !index.sequences[*n].is_empty()).collect();
-    let rows = bcf.contigs.iter().map(|n| index.sequences[*n].count.unwrap_or(0)).collect();
-    let name = |contig: &usize| {
-        let what = || format!("the header has no contig of number {contig}");
-        bcf.reader.contig(*contig).ok_or_else(|| bcf.file.misfit(&what()))
-    };
-    let names: Vec<_> = bcf.contigs.iter().map(name).collect::<Result<_>>()?;
-    let last = |index: usize| bcf.file.index.last_bin(bcf.contigs[index]);
-    let sequences = sequences_of(&bcf, names.into_iter(), &header.sequences, last)?;
-    let about = about(&header, sequences, rows, bcf.variants.columns());
-    Ok(Box::new(Indexed::new(bcf, about, options.columns.as_deref())?))
+    let text: Arc<str> = header(&mut whole)?.into();
+    let variants = Variants::new(Header::parse(&text), input, options)?;
+    let reader = Arc::new(record::Reader::new(&text, &variants.info));
+    open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
-/// A file without an index: in memory, or by region from a copy in the cache, which is VCF.
-fn unindexed(
-    input: &Input,
-    options: &Options,
-    context: &Context,
-    text: &str,
-    head: &Header,
-    variants: &Variants,
-) -> Result<Box<dyn Source>> {
-    let reader = record::Reader::new(text, &variants.info);
-    let held = |progress: &Progress, most: usize| {
-        let mut whole = BcfStream::open(input, progress)?;
-        header(&mut whole)?;
-        in_memory(input, options, head, variants, |take| {
-            let mut count = 0;
-            whole.each(&reader, &mut |line| {
-                count += 1;
-                take(line).map(|()| count < most)
-            })
-        })
-    };
-    if context.holds(input)? {
-        return held(&context.progress, usize::MAX);
-    }
-    let (of, options_of, stated) = (input.clone(), options.clone(), head.clone());
-    let rows =
-        Sites { checked: Checked(variants.clone()), reader: record::Reader::new(text, head.all()) };
-    let decode = variants.clone();
-    let preview = || Ok(Preview::of(&*held(&Progress::default(), PREVIEW_ROWS)?));
-    open_in_background(input, context, preview, move |context| {
-        let copy = sorted_copy::copy(&of, context, "bcf.bgz", rows, Some(&index_hint(&of)))?;
-        by_region(Tabix::of_copy(&of, &copy, |_| Some(decode))?, &stated, &options_of)
-    })
-}
-
-/// Records on their way into a copy, with all keys of INFO: which are served may change.
+/// What the records of a file say of their sites, each written as a line of VCF.
+#[derive(Clone)]
 struct Sites {
-    checked: Checked,
-    reader: record::Reader,
+    variants: Variants,
+    reader: Arc<record::Reader>,
+    /// The header.
+    text: Arc<str>,
 }
 
-impl ToCopy for Sites {
-    fn rows(&mut self, line: &Line<'_>, take: &mut Take<'_>) -> Result<()> {
-        self.checked.rows(line, take)
+impl RowFormat for Sites {
+    type Copied = Variants;
+
+    fn cache_ending(&self) -> &'static str {
+        "bcf.bgz"
     }
 
-    fn each(
-        &mut self,
+    fn about(&self) -> About {
+        self.variants.about()
+    }
+
+    fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        self.variants.parse(line, emit)
+    }
+
+    fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        self.variants.cells(row, columns, put);
+    }
+
+    fn index_hint(&self, input: &Input) -> Option<IndexHint> {
+        self.variants.index_hint(input)
+    }
+
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        self.variants.learn(row)
+    }
+
+    fn copied(self, note: &str) -> Option<Variants> {
+        self.variants.copied(note)
+    }
+
+    /// With all keys of INFO: which are served may change.
+    fn for_copy(&self) -> Self {
+        let reader = record::Reader::new(&self.text, self.variants.header.all());
+        Sites { reader: Arc::new(reader), ..self.clone() }
+    }
+
+    fn each_line(
+        &self,
         input: &Input,
         progress: &Progress,
-        take: &mut dyn FnMut(&str, Row<'_>) -> Result<bool>,
+        take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let mut whole = BcfStream::open(input, progress)?;
         header(&mut whole)?;
-        let checked = &mut self.checked;
-        whole.each(&self.reader, &mut |line| {
-            let mut more = true;
-            checked.rows(line, &mut |name, row| {
-                more = take(name, row)?;
-                Ok(())
-            })?;
-            Ok(more)
-        })
+        whole.each(&self.reader, take)
+    }
+
+    fn indexed(&self, input: &Input, options: &Options) -> Result<Option<Box<dyn Source>>> {
+        let Some(file) = IndexedFile::open(input, &["csi"])? else { return Ok(None) };
+        let index = &file.index.sequences;
+        let contigs: Vec<_> = (0..index.len()).filter(|n| !index[*n].is_empty()).collect();
+        let rows = contigs.iter().map(|n| index[*n].count.unwrap_or(0)).collect();
+        let bcf = Bcf { file, sites: self.clone(), contigs };
+        let name = |contig: &usize| {
+            let what = || format!("the header has no contig of number {contig}");
+            self.reader.contig(*contig).ok_or_else(|| bcf.file.misfit(&what()))
+        };
+        let names: Vec<_> = bcf.contigs.iter().map(name).collect::<Result<_>>()?;
+        let last = |index: usize| bcf.file.index.last_bin(bcf.contigs[index]);
+        let about = self.about();
+        let sequences = sequences_of(&bcf, names.into_iter(), &about.sequences, last)?;
+        let about = About { sequences, rows, ..about };
+        Ok(Some(Box::new(Indexed::new(bcf, about, options.columns.as_deref())?)))
     }
 }
 
 /// A file with its index.
 struct Bcf {
     file: IndexedFile,
-    variants: Variants,
-    reader: record::Reader,
+    sites: Sites,
     /// The numbers of the contigs that have records.
     contigs: Vec<usize>,
 }
@@ -270,15 +267,15 @@ impl ByRegion for Bcf {
                 return Err(self.file.misfit("it leads behind the end of the file"));
             }
             let line = |text| Line::at_offset(text, at, self.path());
-            let found = self.reader.line(&bytes, &mut text);
+            let found = self.sites.reader.line(&bytes, &mut text);
             if found.map_err(|what| line("").error(what))? != contig {
                 return Err(self.file.misfit("records of another sequence lie where it leads"));
             }
-            offer.row(self.variants.row(&line(&text))?.1)
+            self.sites.parse(&line(&text), &mut |_, row| offer.row(row))
         })
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        self.variants.fields(row, columns, put);
+        self.sites.cells(row, columns, put);
     }
 }

@@ -27,39 +27,69 @@ pub(super) struct Index {
     reach: Vec<(u32, u32)>,
 }
 
+type Span = ((u32, u32), (u32, u32));
+
+/// Whether a node that is said to span that much has these entries. Some writers take the end of the
+/// last entry for that of all.
+fn is_span((first, last): Span, entries: &[Block]) -> bool {
+    let firsts = || entries.iter().map(|entry| entry.first);
+    let lasts = || entries.iter().map(|entry| entry.last);
+    let begins = firsts().next() == Some(first) || firsts().min() == Some(first);
+    begins && (lasts().next_back() == Some(last) || lasts().max() == Some(last))
+}
+
 impl Index {
     /// Reads the tree at `start` (supplementary tables 14 to 17).
     pub(super) fn read(file: &Bbi, start: u64) -> Result<Self> {
         let bytes = file.bytes(start, HEADER)?;
-        if file.fields(&bytes).u32() != Some(MAGIC) {
+        let mut head = file.fields(&bytes);
+        let head = (head.u32(), head.u32(), head.u64());
+        let (Some(MAGIC), Some(_), Some(items)) = head else {
             return Err(file.damaged(start, "the index is damaged"));
-        }
+        };
         let mut blocks = Vec::new();
-        let mut nodes = vec![(start + HEADER, 0)];
+        let mut nodes = vec![(start + HEADER, 0, None)];
         let mut visited = 0;
-        while let Some((offset, depth)) = nodes.pop() {
+        while let Some((offset, depth, span)) = nodes.pop() {
             let bytes = file.bytes(offset, 4)?;
             let (leaf, count) = (bytes[0] == 1, file.fields(&bytes[2..]).u16().unwrap_or(0));
             let entry = if leaf { 32 } else { 24 };
             let bytes = file.bytes(offset + 4, u64::from(count) * entry)?;
             // Each node takes room in the file.
             visited += 4 + u64::from(count) * entry;
-            if depth > DEEPEST || visited > file.length {
+            if depth > DEEPEST || visited > file.blob.size() {
                 return Err(file.damaged(offset, "the index runs in a circle"));
             }
             let mut fields = file.fields(&bytes);
-            let mut next = || {
+            let next = || {
                 let first = (fields.u32()?, fields.u32()?);
                 let last = (fields.u32()?, fields.u32()?);
                 let offset = fields.u64()?;
                 let size = if leaf { fields.u64()? } else { 0 };
                 Some(Block { offset, size, first, last })
             };
-            let entries = std::iter::from_fn(&mut next);
-            match leaf {
-                true => blocks.extend(entries),
-                false => nodes.extend(entries.map(|entry| (entry.offset, depth + 1))),
+            let entries: Vec<Block> = std::iter::from_fn(next).collect();
+            let sound = |entry: &Block| {
+                let end = entry.offset.checked_add(entry.size);
+                entry.first <= entry.last && end.is_some_and(|end| end <= file.blob.size())
+            };
+            if !entries.iter().all(sound) || span.is_some_and(|span| !is_span(span, &entries)) {
+                // Whoever believed it would miss rows.
+                return Err(file.damaged(offset, "the index is damaged; write the file again"));
             }
+            if leaf {
+                blocks.extend(entries);
+            } else {
+                let spans = |e: Block| (e.offset, depth + 1, Some((e.first, e.last)));
+                nodes.extend(entries.into_iter().map(spans));
+            }
+        }
+        let known = |id| file.ids.binary_search(&id).is_ok();
+        let unknown = blocks.iter().any(|block| !known(block.first.0) || !known(block.last.0));
+        if unknown || blocks.len() as u64 != items {
+            let what = format!("the index counts {items} blocks and lists {}", blocks.len());
+            let what = if unknown { "the index leads to unknown sequences" } else { &what };
+            return Err(file.damaged(start, what));
         }
         blocks.sort_by_key(|block| (block.first, block.offset));
         let mut furthest = (0, 0);

@@ -5,8 +5,7 @@ use crate::error::Result;
 use crate::source::io::delimited::{DRAWING, Separator, unquoted};
 use crate::source::io::lines::Line;
 use crate::source::rows::collector::Place;
-use crate::source::rows::sorted_copy::IndexHint;
-use crate::source::rows::tabix;
+use crate::source::rows::tabix::{self, IndexHint};
 use std::fmt::{Formatter, from_fn};
 
 /// Which field of a line is what.
@@ -21,6 +20,8 @@ pub(crate) struct Layout {
     pub(crate) strand: Option<usize>,
     /// The number of a sequence's first base: 0, and ends are not included; or 1, and they are.
     pub(crate) first: u32,
+    /// How many lines stand before the first row; comments need not be counted.
+    pub(crate) header_lines: usize,
 }
 
 const SEQUENCE: &[&str] =
@@ -45,7 +46,8 @@ impl Layout {
         let from_0 =
             (comment && !single) || !matches!(lower[start].as_str(), "start" | "pos" | "position");
         let strand = find(&["strand"]);
-        Some(Layout { separator, names, sequence, start, end, strand, first: u32::from(!from_0) })
+        let first = u32::from(!from_0);
+        Some(Layout { separator, names, sequence, start, end, strand, first, header_lines: 0 })
     }
 
     /// The fields that are served as columns: neither the place nor what only draws the row.
@@ -60,12 +62,17 @@ impl Layout {
     fn for_tabix(&self) -> String {
         let [sequence, start, end] = [self.sequence, self.start, self.end].map(|field| field + 1);
         let zero = if self.first == 0 { "-0 " } else { "" };
-        format!("{zero}-s {sequence} -b {start} -e {end}")
+        let skip = match self.header_lines {
+            0 => String::new(),
+            lines => format!("-S {lines} "),
+        };
+        format!("{skip}{zero}-s {sequence} -b {start} -e {end}")
     }
 
     /// What spares a large file its copy.
-    pub(super) fn index_hint(&self, input: &Input) -> IndexHint {
-        tabix::index_hint(input, [self.sequence + 1, self.start + 1], &self.for_tabix())
+    pub(crate) fn index_hint(&self, input: &Input) -> IndexHint {
+        let keys = [self.sequence + 1, self.start + 1];
+        tabix::index_hint(input, self.header_lines, keys, &self.for_tabix())
     }
 
     /// The place of the row that a line's fields hold.

@@ -1,33 +1,12 @@
 //! What a format gives so that its files are served by region.
 
 use crate::error::Result;
-use crate::genome::{Sequences, Strand};
+use crate::genome::Sequences;
 use crate::source::rows::rank_index::RankIndex;
+use crate::source::rows::row::{Flow, Row};
 use crate::source::{ColumnInfo, Shape};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::Path;
-
-/// A row as its file gives it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'a> {
-    /// First base, 0-based.
-    pub(crate) start: u32,
-    /// One past the last base.
-    pub(crate) end: u32,
-    pub(crate) strand: Strand,
-    /// The rest of it; [`ByRegion::fields`] finds the columns in there.
-    pub(crate) text: &'a str,
-}
-
-impl Row<'_> {
-    /// One past the base up to which the row is found: one without bases is found where it stands.
-    pub(crate) fn reach(&self) -> u32 {
-        self.end.max(self.start + 1)
-    }
-}
-
-/// Whether more rows are wanted; an error stops as well.
-pub(crate) type Flow = ControlFlow<Result<()>>;
 
 /// A file whose rows can be read from any base of a sequence on.
 pub(crate) trait ByRegion: Send + Sync + 'static {

@@ -4,7 +4,6 @@
 //! ranks of each level. What is not as it was written counts for nothing, and is removed, so that
 //! it is made again.
 
-use super::Row;
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::Strand;
@@ -12,7 +11,9 @@ use crate::private;
 use crate::source::Context;
 use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
+use crate::source::rows::priority::Priority;
 use crate::source::rows::rank_index::{COARSE, Counter, EVERY, FINEST, RankIndex, Ranks, Sample};
+use crate::source::rows::row::Row;
 use flate2::Crc;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -80,7 +81,7 @@ impl Saving {
     ) -> io::Result<()> {
         self.close_before(sequence)?;
         let row = Row { start, end, strand: Strand::Both, text: "" };
-        self.counter.add(&row, quality.into());
+        self.counter.add(&row, Priority::new(None, quality.into(), end - start));
         Ok(())
     }
 

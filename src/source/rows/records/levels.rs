@@ -2,14 +2,15 @@
 
 use super::Records;
 use crate::genome::Region;
-use crate::source::rows::names::is_accession;
+use crate::source::rows::priority::Priority;
 use crate::source::{Level, Shape, WIDEST};
 use crate::table::Data;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// The rows of a sequence that one level keeps, sorted by start.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct LevelRows {
     pub(super) rows: Vec<u32>,
     /// The largest end among this row and those before it: where the first overlap lies is then a
     /// binary search.
@@ -18,7 +19,7 @@ pub(super) struct Kept {
 
 impl Records {
     /// The level's rows of the sequence with that index.
-    pub(super) fn kept(&self, sequence: usize, level: Level) -> &Kept {
+    pub(super) fn kept(&self, sequence: usize, level: Level) -> &LevelRows {
         let levels = self.levels[sequence].get_or_init(|| self.thin(self.bounds[sequence].clone()));
         match level {
             Level::Records => &levels[0],
@@ -31,7 +32,7 @@ impl Records {
 
     /// Which rows each level keeps: all, then of each bin the most important row that starts in
     /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds.
-    fn thin(&self, bounds: Range<usize>) -> Vec<Kept> {
+    fn thin(&self, bounds: Range<usize>) -> Vec<LevelRows> {
         let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
         let mut levels = vec![self.reach(rows.clone())];
         for shift in first_shift()..=WIDEST {
@@ -39,42 +40,35 @@ impl Records {
                 .chunk_by(|a, b| {
                     self.start[*a as usize] >> shift == self.start[*b as usize] >> shift
                 })
-                .filter_map(|bin| bin.iter().copied().max_by(|a, b| self.more_important(*a, *b)))
+                .filter_map(|bin| {
+                    bin.iter().copied().max_by_key(|row| (self.priority(*row), Reverse(*row)))
+                })
                 .collect();
             levels.push(self.reach(rows.clone()));
         }
         levels
     }
 
-    /// Genes that people know by a name before those that have only an accession; then the higher
-    /// score; then the longer; then the first.
-    fn more_important(&self, a: u32, b: u32) -> std::cmp::Ordering {
-        let weight = |row: u32| {
-            let row = row as usize;
-            let known = match (self.shape, &self.names) {
-                (Shape::Genes, Some((column, _))) => match &self.columns[*column].data {
-                    Data::Text(names) => !is_accession(names.get(row)),
-                    _ => false,
-                },
-                _ => false,
-            };
-            let score = self.importance.map_or(f64::NAN, |i| self.columns[i].data.number(row));
-            let score = if score.is_nan() { f64::NEG_INFINITY } else { score };
-            (known, score, self.end[row] - self.start[row])
+    fn priority(&self, row: u32) -> Priority {
+        let row = row as usize;
+        let gene = match &self.names {
+            Some((column, _)) if self.shape == Shape::Genes => match &self.columns[*column].data {
+                Data::Text(names) => Some(names.get(row)),
+                _ => None,
+            },
+            _ => None,
         };
-        let (a_known, a_score, a_length) = weight(a);
-        let (b_known, b_score, b_length) = weight(b);
-        let by_name = a_known.cmp(&b_known);
-        by_name.then(a_score.total_cmp(&b_score)).then(a_length.cmp(&b_length)).then(b.cmp(&a))
+        let score = self.importance.map_or(f64::NAN, |i| self.columns[i].data.number(row));
+        Priority::new(gene, score, self.end[row] - self.start[row])
     }
 
-    fn reach(&self, rows: Vec<u32>) -> Kept {
+    fn reach(&self, rows: Vec<u32>) -> LevelRows {
         let mut furthest = 0;
         let reach = rows.iter().map(|&row| {
             furthest = furthest.max(self.end[row as usize].max(self.start[row as usize] + 1));
             furthest
         });
-        Kept { reach: reach.collect(), rows }
+        LevelRows { reach: reach.collect(), rows }
     }
 
     /// The contiguous run of ranks that holds every row overlapping the region, up to the last that

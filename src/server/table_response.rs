@@ -1,4 +1,4 @@
-//! Tables as scripts read them, JSON or tab-separated, and how a body leaves.
+//! Tables for scripts, as JSON or tab-separated, and the headers of a body.
 
 use crate::table::{Data, Texts};
 use axum::body::Bytes;
@@ -11,26 +11,26 @@ use std::ops::Range;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire {
+pub(super) enum BodyFormat {
     /// A list of objects, one a row.
     Json,
-    /// A line of names, then a line a row. Nothing stands where there is no value; tabs and line
+    /// A line of names, then a line for each row. A missing value is an empty cell; tabs and line
     /// ends in a text are written `\t` and `\n`.
     Tsv,
 }
 
-impl Wire {
+impl BodyFormat {
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Wire::Json => "application/json",
-            Wire::Tsv => "text/tab-separated-values; charset=utf-8",
+            BodyFormat::Json => "application/json",
+            BodyFormat::Tsv => "text/tab-separated-values; charset=utf-8",
         }
     }
 }
 
 /// A table: columns of equal length under their names.
 #[derive(Debug, Default)]
-pub(super) struct Sheet {
+pub(super) struct TableResponse {
     columns: Vec<(String, Cells)>,
     rows: usize,
 }
@@ -44,10 +44,10 @@ pub(super) enum Cells {
     Same(String),
 }
 
-impl Sheet {
+impl TableResponse {
     /// A table without columns.
     pub(super) fn new(rows: usize) -> Self {
-        Sheet { columns: Vec::new(), rows }
+        TableResponse { columns: Vec::new(), rows }
     }
 
     /// Adds a column at the right.
@@ -66,11 +66,11 @@ impl Sheet {
     }
 
     /// The table as text.
-    pub(super) fn write(&self, wire: Wire) -> String {
-        match wire {
+    pub(super) fn write(&self, format: BodyFormat) -> String {
+        match format {
             // Texts as keys and numbers as values: nothing that JSON cannot say.
-            Wire::Json => serde_json::to_string(self).unwrap_or_default(),
-            Wire::Tsv => self.tsv(),
+            BodyFormat::Json => serde_json::to_string(self).unwrap_or_default(),
+            BodyFormat::Tsv => self.tsv(),
         }
     }
 
@@ -108,15 +108,16 @@ impl Cells {
     }
 }
 
-/// A text without what would end its cell.
+/// A text with its tabs and line ends escaped, since they would end its cell.
 fn plain(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.contains(['\t', '\n', '\r']) {
-        true => text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r").into(),
-        false => text.into(),
+    if text.contains(['\t', '\n', '\r']) {
+        text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r").into()
+    } else {
+        text.into()
     }
 }
 
-impl Serialize for Sheet {
+impl Serialize for TableResponse {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut rows = to.serialize_seq(Some(self.rows))?;
         for row in 0..self.rows {
@@ -154,8 +155,9 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// A body with a mark by which it is known again: who has it already is told so, not sent it.
-pub(super) fn sent(asked: &HeaderMap, wire: Wire, body: String) -> Response {
+/// A response with this body and its entity tag. A client that holds the body already is told so
+/// (304) and not sent it again.
+pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Response {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     // Weak, since the body may yet be compressed.
@@ -165,7 +167,7 @@ pub(super) fn sent(asked: &HeaderMap, wire: Wire, body: String) -> Response {
     let marks = [
         (header::ETAG, mark),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
-        (header::CONTENT_TYPE, wire.content_type().to_owned()),
+        (header::CONTENT_TYPE, format.content_type().to_owned()),
     ];
     if has {
         return (StatusCode::NOT_MODIFIED, marks).into_response();
@@ -187,9 +189,9 @@ pub(super) fn sent(asked: &HeaderMap, wire: Wire, body: String) -> Response {
     }
 }
 
-/// The one part of a body that was asked for, which is how polars reads; empty if it lies behind
-/// the end. Other ways of asking may be ignored, and are (RFC 9110, section 14.2): several parts,
-/// and parts on a condition, which a weak mark never meets.
+/// The byte range that was requested, which is how polars reads; empty if it begins after the end.
+/// A server may ignore other range requests (RFC 9110, section 14.2), and this one does: several
+/// ranges at once, and ranges on a condition, which a weak entity tag never meets.
 fn part(asked: &HeaderMap, length: usize) -> Option<Range<usize>> {
     let range = asked.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
     if asked.contains_key(header::IF_RANGE) {
@@ -213,8 +215,8 @@ fn part(asked: &HeaderMap, length: usize) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn sheet() -> Sheet {
-        Sheet::new(2)
+    fn table() -> TableResponse {
+        TableResponse::new(2)
             .with("sequence", Cells::Same("chr1".into()))
             .with("start", Cells::Whole(vec![0, 10]))
             .with("value", Cells::Data(Data::Singles(vec![0.1, f32::NAN])))
@@ -224,29 +226,32 @@ mod tests {
     #[test]
     fn missing_values_are_empty_and_null() {
         assert_eq!(
-            sheet().write(Wire::Tsv),
+            table().write(BodyFormat::Tsv),
             "sequence\tstart\tvalue\tname\nchr1\t0\t0.1\ta\\tb\nchr1\t10\t\t\"c\"\n"
         );
         assert_eq!(
-            sheet().write(Wire::Json),
+            table().write(BodyFormat::Json),
             r#"[{"sequence":"chr1","start":0,"value":0.1,"name":"a\tb"},{"sequence":"chr1","start":10,"value":null,"name":"\"c\""}]"#
         );
     }
 
     #[test]
     fn who_has_the_body_is_not_sent_it() {
-        let first = sent(&HeaderMap::new(), Wire::Json, "[]".into());
+        let first = respond(&HeaderMap::new(), BodyFormat::Json, "[]".into());
         let mark = first.headers()[header::ETAG].clone();
         let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, mark)]);
-        assert_eq!(sent(&asked, Wire::Json, "[]".into()).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(sent(&asked, Wire::Json, "[1]".into()).status(), StatusCode::OK);
+        assert_eq!(
+            respond(&asked, BodyFormat::Json, "[]".into()).status(),
+            StatusCode::NOT_MODIFIED
+        );
+        assert_eq!(respond(&asked, BodyFormat::Json, "[1]".into()).status(), StatusCode::OK);
     }
 
     #[test]
     fn a_part_of_the_body_can_be_asked_for() {
         let asked = |range: &str| {
             let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
-            let answer = sent(&headers, Wire::Tsv, "0123456789".into());
+            let answer = respond(&headers, BodyFormat::Tsv, "0123456789".into());
             let place = answer.headers().get(header::CONTENT_RANGE);
             (answer.status().as_u16(), place.map(|place| place.to_str().unwrap().to_owned()))
         };

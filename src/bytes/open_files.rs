@@ -1,0 +1,237 @@
+//! Files that are open: fewer than the system allows, however many are served.
+
+use crate::error::{Error, Result};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// So many files are open at most where nothing is known of the system's limit.
+const CAUTIOUS: usize = 128;
+/// Handles left to sockets, to what is read once from beginning to end, and to what is written.
+const OTHERS: usize = 128;
+
+/// The files of this process that are read at any place.
+pub(super) static FILES: OpenFiles = OpenFiles::new(CAUTIOUS);
+
+/// Raises the number of handles that this process may have as far as the system lets it, and keeps
+/// a part of them for sockets.
+pub(crate) fn raise_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    // Some systems name no hard limit, and then refuse absurd numbers.
+    let raised = hard.min(1 << 16).max(soft);
+    let now = if setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft };
+    let now = usize::try_from(now).unwrap_or(usize::MAX);
+    FILES.set_most((now / 2).max(now.saturating_sub(4 * OTHERS)).clamp(8, 1 << 14));
+}
+
+/// Sets how many files may be open.
+#[cfg(any(test, feature = "internals"))]
+pub fn set_most_open_files(most: usize) {
+    FILES.set_most(most);
+}
+
+/// How many files are open.
+#[cfg(any(test, feature = "internals"))]
+pub fn open_files() -> usize {
+    FILES.open.load(Ordering::Relaxed)
+}
+
+/// A bounded number of open files: those that were not read for longest are closed, and opened
+/// again when they are needed.
+#[derive(Debug)]
+pub(super) struct OpenFiles {
+    most: AtomicUsize,
+    open: AtomicUsize,
+    clock: AtomicU64,
+    known: Mutex<Vec<Weak<SharedFile>>>,
+}
+
+/// A file that any number of threads read at once, through one handle.
+#[derive(Debug)]
+pub(super) struct SharedFile {
+    path: PathBuf,
+    identity: Identity,
+    handle: Mutex<Option<Arc<File>>>,
+    last_used: AtomicU64,
+    files: &'static OpenFiles,
+}
+
+/// What tells that the file at a path is still the one that was opened: device and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Identity(metadata.dev(), metadata.ino())
+    }
+}
+
+impl OpenFiles {
+    pub(super) const fn new(most: usize) -> Self {
+        OpenFiles {
+            most: AtomicUsize::new(most),
+            open: AtomicUsize::new(0),
+            clock: AtomicU64::new(0),
+            known: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// Opens a file; also says how long it is.
+    pub(super) fn open(&'static self, path: &Path) -> Result<(Arc<SharedFile>, u64)> {
+        self.make_room();
+        let io = |error| Error::io(path, error);
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if metadata.is_dir() {
+            return Err(Error::data(path, "", "is a folder; name the files in it"));
+        }
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let file = Arc::new(SharedFile {
+            path: path.to_owned(),
+            identity: Identity::of(&metadata),
+            handle: Mutex::new(Some(Arc::new(file))),
+            last_used: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
+            files: self,
+        });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody has any more go, now and then.
+        if known.len().is_power_of_two() {
+            known.retain(|file| file.strong_count() > 0);
+        }
+        known.push(Arc::downgrade(&file));
+        Ok((file, metadata.len()))
+    }
+
+    /// Closes the files that were not used for longest, so that another one may be opened.
+    fn make_room(&self) {
+        let most = self.most.load(Ordering::Relaxed).max(1);
+        if self.open.load(Ordering::Relaxed) < most {
+            return;
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_use: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
+        drop(known);
+        by_use.sort_by_cached_key(|file| file.last_used.load(Ordering::Relaxed));
+        // A few more than one, so that this is not done for every file that is opened.
+        let room = most - most / 8;
+        for file in by_use {
+            if self.open.load(Ordering::Relaxed) < room.max(1) {
+                break;
+            }
+            file.close();
+        }
+    }
+}
+
+impl SharedFile {
+    /// Reads from `offset` on; the number of bytes read, none only at the end of the file.
+    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let handle = self.handle()?;
+        loop {
+            match handle.read_at(buffer, offset) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| Error::io(&self.path, error)),
+            }
+        }
+    }
+
+    fn handle(&self) -> Result<Arc<File>> {
+        self.last_used.store(self.files.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let known = self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(handle) = known {
+            return Ok(handle);
+        }
+        // Not while the own handle is locked: two that make room for each other must not wait.
+        self.files.make_room();
+        let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*slot {
+            return Ok(handle.clone());
+        }
+        let io = |error| Error::io(&self.path, error);
+        let file = File::open(&self.path).map_err(io)?;
+        if Identity::of(&file.metadata().map_err(io)?) != self.identity {
+            let what = "another file was put in its place since it was opened; load it again";
+            return Err(Error::data(&self.path, "", what));
+        }
+        self.files.open.fetch_add(1, Ordering::Relaxed);
+        Ok(slot.insert(Arc::new(file)).clone())
+    }
+
+    fn close(&self) {
+        let open = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if open.is_some() {
+            self.files.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for SharedFile {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_open_and_all_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let files: &'static OpenFiles = Box::leak(Box::new(OpenFiles::new(8)));
+        let path = |n: usize| folder.path().join(format!("{n}"));
+        let opened: Vec<_> = (0..50)
+            .map(|n| {
+                std::fs::write(path(n), [n as u8; 100]).unwrap();
+                let (file, size) = files.open(&path(n)).unwrap();
+                assert_eq!(size, 100);
+                assert!(files.open.load(Ordering::Relaxed) <= 8);
+                file
+            })
+            .collect();
+        let most = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (opened, most) = (&opened, &most);
+                scope.spawn(move || {
+                    for n in (0..500).map(|n| (n * 7 + thread * 13) % 50) {
+                        let mut bytes = [0; 10];
+                        assert_eq!(opened[n].read_at(95, &mut bytes).unwrap(), 5);
+                        assert_eq!(bytes[..5], [n as u8; 5]);
+                        most.fetch_max(files.open.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        // Each of the eight threads may be about to open one.
+        assert!(most.into_inner() <= 16);
+        drop(opened);
+        assert_eq!(files.open.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_not_taken_for_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let files: &'static OpenFiles = Box::leak(Box::new(OpenFiles::new(1)));
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&one, "first").unwrap();
+        std::fs::write(&other, "other").unwrap();
+        let first = files.open(&one).unwrap().0;
+        std::fs::rename(&other, &one).unwrap();
+        let mut bytes = [0; 5];
+        first.read_at(0, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"first", "the handle is still that of the first");
+        let again = files.open(&one).unwrap().0;
+        let error = first.read_at(0, &mut bytes).unwrap_err().to_string();
+        assert!(error.contains("load it again"), "{error}");
+        again.read_at(0, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"other");
+    }
+}

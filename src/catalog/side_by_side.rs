@@ -1,0 +1,94 @@
+//! Work spread over the cores by threads that end with it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// How many threads may help those that have work. Nobody waits for one: whoever finds none does
+/// all of its work itself, so that none can lock each other out.
+#[derive(Debug)]
+pub(super) struct Helpers(AtomicUsize);
+
+impl Helpers {
+    /// As many as there are cores beside the one that asks.
+    pub(super) fn new() -> Self {
+        Helpers(AtomicUsize::new(super::blocking_pool::cores().saturating_sub(1)))
+    }
+
+    /// What `work` makes of each item, in the order of the items.
+    pub(super) fn map<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> R + Sync,
+    ) -> Vec<R> {
+        let hired = self.hire(items.len().saturating_sub(1));
+        if hired.0 == 0 {
+            return items.iter().map(work).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(items.len()));
+        let run = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(at) else { break };
+                let result = work(item);
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..hired.0 {
+                // Where no thread can be had, those that there are do its work.
+                let _ = thread::Builder::new().spawn_scoped(scope, run);
+            }
+            run();
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_unstable_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn hire(&self, wanted: usize) -> Hired<'_> {
+        let take = |spare: usize| Some(spare.saturating_sub(wanted));
+        let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        Hired(before.unwrap_or_default().min(wanted), self)
+    }
+}
+
+/// Threads that are given back when the work is done, even if it panics.
+struct Hired<'h>(usize, &'h Helpers);
+
+impl Drop for Hired<'_> {
+    fn drop(&mut self) {
+        self.1.0.fetch_add(self.0, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn results_come_in_order_and_helpers_are_given_back() {
+        let helpers = Helpers(AtomicUsize::new(3));
+        let items: Vec<u32> = (0..1000).collect();
+        let squares: Vec<u32> = items.iter().map(|n| n * n).collect();
+        assert_eq!(helpers.map(&items, |n| n * n), squares);
+        assert!(helpers.map(&items[..0], |n| n * n).is_empty());
+        let panics = || helpers.map(&items, |n| assert!(*n < 500));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+        assert_eq!(helpers.0.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn items_are_worked_on_at_the_same_time_and_nested_work_does_not_wait() {
+        let helpers = Helpers(AtomicUsize::new(1));
+        // Each of the two waits for the other, and has work of its own for which no helper is left.
+        let barrier = Barrier::new(2);
+        let sums = helpers.map(&[10, 20], |n| {
+            barrier.wait();
+            helpers.map(&[1, 2, 3], |m| n + m).into_iter().sum::<u32>()
+        });
+        assert_eq!(sums, [36, 66]);
+    }
+}

@@ -1,0 +1,368 @@
+//! One state of the catalog, and the reading of rows from it.
+//!
+//! A request takes one snapshot, so that all it looks up and reads is of the same state, and makes
+//! one trip through the blocking pool: there its rows are counted, its level is chosen, and its
+//! parts are read side by side.
+
+use super::blocking_pool::BlockingPool;
+use super::side_by_side::Helpers;
+use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
+use crate::error::{Error, Result};
+use crate::genome::Region;
+use crate::source::{Level, Shape};
+use crate::table::Table;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The level at which rows are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// That one.
+    At(Level),
+    /// The finest at which the region holds at most so many rows; the coarsest if all hold more.
+    /// The rows of its sequence are counted first, so that it follows from the data alone.
+    AtMost(u64),
+}
+
+/// What is to be read.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Whose rows.
+    pub datasource: Arc<Datasource>,
+    /// Where; the sequence may go by any of its names.
+    pub region: Region,
+    /// The measurements whose values are wanted: a column each, under its id.
+    pub measurements: Vec<Arc<Measurement>>,
+    /// The metadata columns that follow.
+    pub metadata: Vec<Arc<str>>,
+    /// At which level.
+    pub resolution: Resolution,
+}
+
+/// The rows that a query finds.
+#[derive(Debug)]
+pub struct Answer {
+    /// The rows that overlap the region.
+    pub table: Table,
+    /// The level that they are of.
+    pub level: Level,
+}
+
+/// What is served at one moment, and the way to its rows.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    listing: Arc<Listing>,
+    reading: Arc<Reading>,
+}
+
+/// What all snapshots of a catalog read with.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pool: BlockingPool,
+    helpers: Helpers,
+    failures: Failures,
+}
+
+/// What could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    count: AtomicU64,
+    /// The measurements that were left out of an answer, and the error that was logged for each.
+    left_out: Mutex<HashMap<String, String>>,
+}
+
+impl Reading {
+    pub(super) fn new(pool: BlockingPool) -> Self {
+        Reading { pool, helpers: Helpers::new(), failures: Failures::default() }
+    }
+
+    /// How many reads have failed since the start.
+    pub(super) fn failed(&self) -> u64 {
+        self.failures.count.load(Ordering::Relaxed)
+    }
+}
+
+impl Failures {
+    /// A measurement is left out of an answer whose others can be read. It is logged once, not at
+    /// each of the many requests of a page that looks at it.
+    fn left_out(&self, measurement: &Measurement, error: &Error) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let text = error.to_string();
+        let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&measurement.id) != Some(&text) {
+            tracing::error!(
+                "'{}' cannot be read, so pages show no values of it: {text}",
+                measurement.id
+            );
+            known.insert(measurement.id.clone(), text);
+        }
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = Listing;
+
+    fn deref(&self) -> &Listing {
+        &self.listing
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(listing: Arc<Listing>, reading: Arc<Reading>) -> Self {
+        Snapshot { listing, reading }
+    }
+
+    /// The rows that a query asks for.
+    ///
+    /// # Errors
+    /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
+    pub async fn read(&self, query: Query) -> Result<Answer> {
+        let mut answers = self.read_all(vec![query]).await;
+        answers.pop().unwrap_or_else(|| Err(Error::Bug("a query has no answer".into())))
+    }
+
+    /// The rows that each of several queries asks for, in their order; errors as in
+    /// [`Snapshot::read`].
+    pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<Answer>> {
+        let (snapshot, count) = (self.clone(), queries.len());
+        let trip = move || {
+            let (helpers, failures) = (&snapshot.reading.helpers, &snapshot.reading.failures);
+            Ok(helpers.map(&queries, |query| {
+                let answer = snapshot.answer(query);
+                if answer.is_err() {
+                    failures.count.fetch_add(1, Ordering::Relaxed);
+                }
+                answer
+            }))
+        };
+        match self.reading.pool.run(trip).await {
+            Ok(answers) => answers,
+            // A panic.
+            Err(error) => {
+                self.reading.failures.count.fetch_add(1, Ordering::Relaxed);
+                (0..count).map(|_| Err(Error::Bug(error.to_string()))).collect()
+            }
+        }
+    }
+
+    /// The level that [`Snapshot::read`] would choose.
+    ///
+    /// # Errors
+    /// As [`crate::source::Source::count_rows`].
+    pub async fn level(
+        &self,
+        datasource: &Arc<Datasource>,
+        region: &Region,
+        resolution: Resolution,
+    ) -> Result<Level> {
+        let (datasource, region, listing) =
+            (datasource.clone(), region.clone(), self.listing.clone());
+        let level = move || listing.level(&datasource, &region, resolution);
+        self.reading.pool.run(level).await
+    }
+
+    /// Blocks.
+    fn answer(&self, query: &Query) -> Result<Answer> {
+        let Query { datasource, region, measurements, metadata, resolution } = query;
+        let level = self.listing.level(datasource, region, *resolution)?;
+        let within = |rows: u64| {
+            if rows > MAX_ROWS {
+                return Err(Error::Input(format!(
+                    "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for \
+                     bins"
+                )));
+            }
+            Ok(())
+        };
+        within(datasource.count(&self.listing, region, level))?;
+        let table = if datasource.shape == Shape::Dense {
+            self.read_dense(query, level)?
+        } else {
+            datasource.read(&self.listing, region, level, measurements, metadata)?
+        };
+        within(table.len() as u64)?;
+        for (column, measurement) in measurements.iter().enumerate() {
+            measurement.range.saw(numbers(&table, column));
+        }
+        Ok(Answer { table, level })
+    }
+
+    /// The bins of the common grid, with the values that each signal has in them.
+    fn read_dense(&self, query: &Query, level: Level) -> Result<Table> {
+        let Query { datasource, region, measurements, metadata, .. } = query;
+        if let Some(name) = metadata.first() {
+            let what = format!("'{}' has no metadata '{name}'", datasource.id);
+            return Err(Error::NotFound(what));
+        }
+        let mut table = self.listing.grid(region, level);
+        let rows = table.len();
+        let columns = self.reading.helpers.map(measurements, |measurement| {
+            match measurement.read_bins(&self.listing, region, level, rows) {
+                // One damaged file must not take the others of its group off the page.
+                Err(error) if measurements.len() > 1 => {
+                    self.reading.failures.left_out(measurement, &error);
+                    Ok(measurement.bins(vec![f32::NAN; rows]))
+                }
+                column => column,
+            }
+        });
+        table.columns = columns.into_iter().collect::<Result<_>>()?;
+        Ok(table)
+    }
+}
+
+impl Listing {
+    /// The level at which a query is answered. What is counted here, [`Datasource::count`] knows
+    /// from then on. Blocks.
+    fn level(
+        &self,
+        datasource: &Datasource,
+        region: &Region,
+        resolution: Resolution,
+    ) -> Result<Level> {
+        let shape = datasource.shape;
+        // Bins of one grid are counted without a file, and a whole sequence of reads is not for a
+        // view that shows none.
+        let counts = match resolution {
+            Resolution::At(level) => !shape.hides(level),
+            Resolution::AtMost(_) => shape.suits(Level::Records, region),
+        };
+        if counts && shape != Shape::Dense {
+            datasource.count_rows(self, region)?;
+        }
+        let most = match resolution {
+            Resolution::At(level) => return Ok(level),
+            Resolution::AtMost(most) => most,
+        };
+        let mut levels = shape.levels();
+        let fits = |level: &Level| {
+            shape.suits(*level, region) && datasource.count(self, region, *level) <= most
+        };
+        Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::genome::Sequences;
+    use crate::source::{ColumnInfo, ColumnKind, Source};
+    use crate::table::{Column, Data};
+
+    /// A signal whose value is `times` the bin's start, unless it cannot be read.
+    struct Signal {
+        sequences: Sequences,
+        columns: [ColumnInfo; 1],
+        times: Option<f32>,
+    }
+
+    impl Signal {
+        fn new(times: Option<f32>) -> Self {
+            Signal {
+                sequences: [("chr1", 1000)].into_iter().collect(),
+                columns: [ColumnInfo { name: "value".into(), kind: ColumnKind::Number(None) }],
+                times,
+            }
+        }
+    }
+
+    impl Source for Signal {
+        fn shape(&self) -> Shape {
+            Shape::Dense
+        }
+
+        fn sequences(&self) -> &Sequences {
+            &self.sequences
+        }
+
+        fn knows_lengths(&self) -> bool {
+            true
+        }
+
+        fn columns(&self) -> &[ColumnInfo] {
+            &self.columns
+        }
+
+        fn rows(&self, region: &Region, level: Level) -> u64 {
+            region.len().div_ceil(level.width()).into()
+        }
+
+        fn first_view(&self) -> Option<Region> {
+            None
+        }
+
+        fn read(&self, region: &Region, level: Level, _: &[&str]) -> Result<Table> {
+            let damaged = || Error::data("bad.bw".as_ref(), "offset 7", "is damaged");
+            let times = self.times.ok_or_else(damaged)?;
+            let width = level.width();
+            let bins = region.start / width..region.end.div_ceil(width);
+            let values = bins.clone().map(|bin| (bin * width) as f32 * times).collect();
+            Ok(Table {
+                first_rank: bins.start.into(),
+                start: bins.clone().map(|bin| bin * width).collect(),
+                end: bins.map(|bin| (bin + 1) * width).collect(),
+                columns: vec![Column::new("value", Data::Singles(values))],
+                ..Table::default()
+            })
+        }
+    }
+
+    fn query(snapshot: &Snapshot, start: u32, end: u32, resolution: Resolution) -> Query {
+        let datasource = snapshot.datasources()[0].clone();
+        let measurements = datasource.measurements.clone();
+        let region = Region::new("chr1", start, end);
+        Query { datasource, region, measurements, metadata: Vec::new(), resolution }
+    }
+
+    #[tokio::test]
+    async fn one_signal_that_cannot_be_read_is_counted_and_the_others_are_given() {
+        let catalog = Catalog::new(None);
+        for (name, times) in [("one", Some(1.0)), ("bad", None), ("two", Some(2.0))] {
+            catalog.add(name, Signal::new(times));
+        }
+        let snapshot = catalog.snapshot();
+        let at = Resolution::At(Level::Bins { shift: 4 });
+        for count in 1..4 {
+            let table = snapshot.read(query(&snapshot, 32, 64, at)).await.unwrap().table;
+            let values = |column: usize| [0, 1].map(|row| table.columns[column].data.number(row));
+            assert_eq!((values(0), values(2)), ([32.0, 48.0], [64.0, 96.0]));
+            assert!(values(1).iter().all(|value| value.is_nan()));
+            assert_eq!(catalog.failed_reads(), count);
+            // Told once, however often it is asked for.
+            let told = snapshot.reading.failures.left_out.lock().unwrap();
+            assert_eq!(
+                told.iter().collect::<Vec<_>>(),
+                [(&"bad".into(), &"bad.bw, offset 7: is damaged".into())]
+            );
+        }
+        // Alone it is an error.
+        let bad = snapshot.datasources()[0].measurements[1..2].to_vec();
+        let alone = Query { measurements: bad, ..query(&snapshot, 32, 64, at) };
+        assert!(snapshot.read(alone).await.is_err());
+        assert_eq!(catalog.failed_reads(), 4);
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_the_queries_at_the_level_that_suits_each() {
+        let catalog = Catalog::new(None);
+        catalog.add("one", Signal::new(Some(1.0)));
+        let snapshot = catalog.snapshot();
+        let most = Resolution::AtMost(100);
+        let too_many = Query { metadata: vec!["x".into()], ..query(&snapshot, 0, 9, most) };
+        let queries = vec![
+            query(&snapshot, 0, 1000, most),
+            too_many,
+            query(&snapshot, 10, 60, most),
+            query(&snapshot, 0, 1000, Resolution::At(Level::Bins { shift: 9 })),
+        ];
+        let answers = snapshot.read_all(queries).await;
+        let told: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.map(|answer| (answer.level.width(), answer.table.len())).ok())
+            .collect();
+        assert_eq!(told, [Some((16, 63)), None, Some((1, 50)), Some((512, 2))]);
+    }
+}

@@ -1,0 +1,97 @@
+// The companion: drawing. What EpiViz draws wrongly of what it is given.
+
+(function (epivizrs) {
+  'use strict';
+
+  const charts = epiviz.plugins.charts;
+  const isMissing = cell => cell.value === null || cell.value === undefined || !isFinite(cell.value);
+
+  /** As the object, with other members of these names. */
+  const instead = (object, members) => Object.assign(Object.create(object), members);
+
+  // An exception while a chart is drawn must not make the page ignore every later navigation.
+  const event = epiviz.events.Event.prototype;
+  const notify = event.notify;
+  event.notify = function (args) {
+    if (this._firing) return;
+    try {
+      notify.call(this, args);
+    } finally {
+      this._firing = false;
+    }
+  };
+
+  // Line tracks: bases without data are a gap, not a zero; of a view without rows nothing is left
+  // from the place that was shown before.
+  const line = charts.LineTrack.prototype;
+  const drawLines = line._drawLines;
+  line._drawLines = function (range, data, ...rest) {
+    const svg = this._svg;
+    const newLine = d3.svg.line;
+    let current = null;
+    data.foreach((measurement, series, i) => {
+      if (series.binarySearchStarts(range).length > 0) return;
+      svg.select(`.line-series-index-${i}`).selectAll('path').remove();
+      svg.select(`.point-series-index-${i}`).selectAll('*').remove();
+    });
+    const watched = instead(data, {
+      foreach: each => data.foreach((measurement, series, i) => {
+        current = series;
+        return each(measurement, series, i);
+      }),
+    });
+    d3.svg.line = () => {
+      const series = current;
+      return newLine().defined(j => !isMissing(series.get(j)));
+    };
+    let items;
+    try {
+      items = drawLines.call(this, range, watched, ...rest);
+    } finally {
+      d3.svg.line = newLine;
+    }
+    // A bin with data between two without is a dot.
+    svg.selectAll('.lines path').style('stroke-linecap', 'round');
+    data.foreach((measurement, series, i) => {
+      svg.select(`.point-series-index-${i}`).selectAll('circle').filter(j => isMissing(series.get(j))).remove();
+    });
+    return items.filter(item => !isMissing({ value: item.values[0] }));
+  };
+
+  // Scatter plots: no point where one of the two has no data.
+  const scatter = charts.ScatterPlot.prototype;
+  const drawCircles = scatter._drawCircles;
+  scatter._drawCircles = function (range, data) {
+    const present = series => instead(series, {
+      getByGlobalIndex: index => {
+        const cell = series.getByGlobalIndex(index);
+        return cell && !isMissing(cell) ? cell : null;
+      },
+    });
+    return drawCircles.call(this, range, instead(data, { getSeries: m => present(data.getSeries(m)) }));
+  };
+
+  // Stacked line plots return early from a view without rows, too.
+  const stacked = charts.StackedLinePlot.prototype;
+  const drawAreas = stacked._drawLines;
+  stacked._drawLines = function (...args) {
+    const items = drawAreas.apply(this, args);
+    if (items.length === 0) this._svg.select('.lines').selectAll('.line-series').remove();
+    return items;
+  };
+
+  // The menus offer what a chart can draw: genes need exons, and rows are those that are listed,
+  // not the datasource of every signal.
+  const isListed = measurement => epivizrs.app._measurementsManager.measurements().contains(measurement);
+  const hasExons = measurement => ['gene', 'exon_starts', 'exon_ends'].every(column =>
+    (measurement.metadata() ?? []).includes(column));
+  const offer = (type, fits) => {
+    const before = type.prototype.measurementsFilter;
+    type.prototype.measurementsFilter = function () {
+      const filter = before.call(this);
+      return measurement => filter(measurement) && fits(measurement);
+    };
+  };
+  offer(charts.BlocksTrackType, isListed);
+  offer(charts.GenesTrackType, measurement => isListed(measurement) && hasExons(measurement));
+})(epivizrs);

@@ -1,0 +1,58 @@
+// The companion of the copy of EpiViz that epivizrs serves. Its files follow EpiViz's own settings,
+// in the order of COMPANION in src/server/epiviz.rs, so they run when all of EpiViz is loaded and
+// nothing has started. `epivizrs` holds what they share; the endpoint puts `view` into it, where to
+// look first. Nothing here is part of EpiViz, whose files stay as they are.
+//
+// This file: the settings. The page keeps no cache, so that it always asks for exactly what it
+// shows; it connects here without being told, and knows no other server.
+
+(function (epivizrs) {
+  'use strict';
+
+  const base = location.pathname.replace(/epiviz\/[^/]*$/, '');
+  const socket = `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}${base}ws`;
+  const settings = epiviz.Config.SETTINGS;
+  const charts = 'epiviz.plugins.charts.';
+
+  settings.useCache = false;
+  settings.dataProviders = [];
+  settings.dataServerLocation = '';
+  settings.chartSaverLocation = '';
+  // Workspaces go over the socket too, see workspaces.js.
+  settings.workspacesDataProvider = 'epiviz.data.EmptyResponseDataProvider';
+  // Hierarchies are not served.
+  settings.chartTypes = settings.chartTypes.filter(type => type !== 'epiviz.ui.charts.tree.IcicleType');
+
+  // Line tracks that the user adds draw every row, not each 200th.
+  Object.assign(settings.chartCustomSettings[`${charts}LineTrack`], {
+    step: 1, showPoints: false, interpolation: 'linear',
+  });
+
+  // Room for the labels of the axes. All tracks have the same left margin, so that the same place
+  // lies under the same place.
+  const LEFT = 55;
+  for (const kind of ['track', `${charts}LineTrack`, `${charts}LinePlot`, `${charts}StackedLinePlot`]) {
+    const chart = settings.chartSettings[kind];
+    if (!chart || !chart.margins) continue;
+    const { margins } = chart;
+    chart.margins = new epiviz.ui.charts.Margins(margins.top(), LEFT, margins.bottom(), margins.right());
+  }
+
+  const main = epiviz.main;
+  epiviz.main = function () {
+    // Whoever can open the page may keep workspaces here: it knows no other login.
+    epiviz.workspaces.UserManager.USER_STATUS.loggedIn = true;
+    $('#intro-workspace').children().prop('disabled', false);
+    return main.apply(epiviz, arguments);
+  };
+
+  const web = epiviz.ui.WebArgsManager;
+  const read = web.extractWindowLocationArgs;
+  web.extractWindowLocationArgs = function () {
+    const given = read.call(web);
+    // Without a cookie the page does not add its charts of last time to those that it is given.
+    return {
+      ...(given.seqName ? {} : epivizrs.view), useCookie: 'false', ...given, 'websocket-host': [socket],
+    };
+  };
+})(epivizrs);
