@@ -2,6 +2,7 @@
 
 mod handler;
 mod in_view;
+mod placeholder;
 mod stateless_level;
 mod view;
 

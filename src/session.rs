@@ -26,6 +26,7 @@ pub use registry::SessionConfig;
 pub use state::{Chart, State};
 
 use crate::error::{Error, PageError, Result};
+use crate::genome::Region;
 use crate::protocol::{Action, PageAnswer, Reply, Request};
 use crate::provider::Provider;
 use crate::source::Level;
@@ -226,7 +227,7 @@ impl Session {
         request: &Request,
         level: Option<Level>,
     ) -> String {
-        self.reply(None, id, request, level).await
+        self.reply(None, id, request, level, None).await
     }
 
     /// As [`Session::reply_to`], to a page.
@@ -236,9 +237,10 @@ impl Session {
         id: &RawValue,
         request: &Request,
         level: Option<Level>,
+        placeholder: Option<&Region>,
     ) -> String {
         let started = Instant::now();
-        let reply = self.answer(page, request, level).await;
+        let reply = self.answer(page, request, level, placeholder).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
@@ -259,6 +261,7 @@ impl Session {
         page: Option<&Page>,
         request: &Request,
         level: Option<Level>,
+        placeholder: Option<&Region>,
     ) -> Reply {
         match request {
             Request::SetChartSettings { chart, settings, color_map } => {
@@ -285,7 +288,7 @@ impl Session {
             | Request::DeleteWorkspace { .. } => {
                 self.answer_workspaces(page.is_some(), request).await
             }
-            _ => self.provider.answer(request, level).await,
+            _ => self.provider.answer_with(request, level, placeholder).await,
         }
     }
 

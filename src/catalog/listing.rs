@@ -201,7 +201,9 @@ impl Listing {
             for part in parts {
                 let (id, name) = match part.companion {
                     Some(what) => {
-                        (self.free_id(&format!("{own}.{what}")), format!("{name} {what}"))
+                        // The reads of `reads.bam` are no `reads reads`.
+                        let of = if name == what { name.clone() } else { format!("{name} {what}") };
+                        (self.free_id(&format!("{own}.{what}")), of)
                     }
                     None => (own.clone(), name.clone()),
                 };

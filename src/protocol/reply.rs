@@ -249,9 +249,11 @@ fn row_fields<S: SerializeStruct>(
     let ids = Sequence(|| (0..table.len()).map(|row| table.first_rank + row as u64));
     to.serialize_field("id", &ids)?;
     to.serialize_field("start", &Sequence(|| table.start.iter().map(|start| start + 1)))?;
-    // A row without bases (an insertion) is shown at the base behind it.
-    let ends =
-        Sequence(|| table.start.iter().zip(&table.end).map(|(start, end)| *end.max(&(start + 1))));
+    // A row without bases (an insertion) is shown at the base behind it; one that is none, whose
+    // end lies before its start, has no width there either.
+    let shown_end =
+        |(start, end): (&u32, &u32)| if end < start { *start } else { *end.max(&(start + 1)) };
+    let ends = Sequence(|| table.start.iter().zip(&table.end).map(shown_end));
     to.serialize_field("end", &ends)?;
     if table.strand.is_empty() && !table.is_empty() {
         to.serialize_field("strand", "*")?;

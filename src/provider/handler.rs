@@ -72,6 +72,17 @@ impl Provider {
     /// There always is an answer. A range that cannot be read is answered with no rows, since a
     /// page never asks again for one that failed; the reason goes to the log.
     pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
+        self.answer_with(request, level, None).await
+    }
+
+    /// As [`Provider::answer`], with a row that is none at a place without rows; see
+    /// [`View::set_placeholder`].
+    pub async fn answer_with(
+        &self,
+        request: &Request,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Reply {
         if let Some(reply) = too_many_names(request) {
             return reply;
         }
@@ -83,11 +94,11 @@ impl Provider {
                 Reply::SeqInfos(self.seq_infos(Dialect::of(version.as_deref())))
             }
             Request::GetRows(range) => {
-                let read = self.rows(range, level).await;
+                let read = self.rows(range, level, placeholder).await;
                 Reply::Rows(self.or_empty(read, range, &range.metadata))
             }
             Request::GetValues(range) => {
-                let read = self.values(range, level).await;
+                let read = self.values(range, level, placeholder).await;
                 let column = range.measurement.clone().unwrap_or_default();
                 Reply::Values(self.or_empty(read, range, &[column]), range.dialect())
             }
@@ -155,7 +166,12 @@ impl Provider {
         listing.sequences().iter().map(info).collect()
     }
 
-    async fn rows(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+    async fn rows(
+        &self,
+        range: &RangeRequest,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
         let datasource = find(&snapshot, range)?;
         let Some(region) = range.region().and_then(|region| snapshot.locate(&region)) else {
@@ -167,7 +183,7 @@ impl Provider {
         let is_whole = metadata.len() == range.metadata.len();
         let answer = snapshot.read(Query {
             datasource: datasource.clone(),
-            region,
+            region: region.clone(),
             measurements: Vec::new(),
             metadata,
             resolution: self.resolution(level),
@@ -179,10 +195,16 @@ impl Provider {
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
         }
-        Ok(Some(table))
+        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        Provider::with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
-    async fn values(&self, range: &RangeRequest, level: Option<Level>) -> Result<Option<Table>> {
+    async fn values(
+        &self,
+        range: &RangeRequest,
+        level: Option<Level>,
+        placeholder: Option<&Region>,
+    ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
         let datasource = find(&snapshot, range)?;
         let id = range.measurement.as_deref().unwrap_or_default();
@@ -192,12 +214,17 @@ impl Provider {
         };
         let answer = snapshot.read(Query {
             datasource: datasource.clone(),
-            region,
+            region: region.clone(),
             measurements: vec![measurement],
             metadata: Vec::new(),
             resolution: self.resolution(level),
         });
-        Ok(Some(answer.await?.table))
+        let mut table = answer.await?.table;
+        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        if table.is_empty() {
+            table.columns = vec![Column::new(id, Data::Doubles(Vec::new()))];
+        }
+        Provider::with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn combined(&self, range: &RangeRequest) -> Reply {

@@ -75,6 +75,8 @@ pub struct Ticket {
     /// The number of the piece; none if the page will drop the answer.
     piece: Option<usize>,
     held: bool,
+    /// A place without rows at which the page is to get one that is none.
+    pub placeholder: Option<Region>,
 }
 
 impl Ticket {
@@ -115,6 +117,8 @@ struct Group {
     caches: HashMap<String, Cache>,
     /// Since when requests are held, and the first of them.
     held: Option<(Duration, Region)>,
+    /// Where the page was given a row that is none.
+    placeholder: Option<Region>,
 }
 
 impl View {
@@ -186,6 +190,7 @@ impl View {
             epoch: known.epoch,
             piece: number,
             held,
+            placeholder: known.placeholder.clone(),
         }
     }
 
@@ -249,6 +254,7 @@ impl View {
         known.epoch += 1;
         known.ordered = now;
         known.caches.clear();
+        known.placeholder = None;
         if known.held.take().is_some() {
             self.dismissed.push(group.to_owned());
         }
@@ -299,6 +305,33 @@ impl View {
         self.place.as_ref().filter(|_| self.rests)
     }
 
+    /// The groups of which the page holds values, which it may draw as lines.
+    pub fn groups_with_values(&self) -> impl Iterator<Item = (&str, Level)> {
+        let valued = |group: &&Group| group.caches.keys().any(|key| key != ROWS);
+        let groups = self.groups.iter().filter(move |(_, group)| valued(group));
+        groups.map(|(name, group)| (name.as_str(), group.level))
+    }
+
+    /// No row of the group starts in `desert`, where the page looks, so that the page leaves the
+    /// line of the place before: it is given a row that is none, in its middle. Without a desert,
+    /// the page gets rid of that row.
+    pub fn set_placeholder(&mut self, group: &str, desert: Option<&Region>, now: Duration) {
+        let known = self.groups.get(group).and_then(|known| known.placeholder.as_ref());
+        let fits = match (known, desert) {
+            (Some(at), Some(desert)) => desert.contains(at),
+            (None, None) => true,
+            _ => false,
+        };
+        if fits {
+            return;
+        }
+        self.renew(group, now);
+        if let (Some(known), Some(desert)) = (self.groups.get_mut(group), desert) {
+            let middle = desert.start + desert.len() / 2;
+            known.placeholder = Some(Region::new(desert.sequence.clone(), middle, middle + 1));
+        }
+    }
+
     /// The level that a group is on; none if the page holds nothing of it.
     pub fn level(&self, group: &str) -> Option<Level> {
         let known = self.groups.get(group).filter(|known| !known.caches.is_empty());
@@ -333,6 +366,7 @@ impl Group {
             ordered: Duration::ZERO,
             caches: HashMap::new(),
             held: None,
+            placeholder: None,
         }
     }
 

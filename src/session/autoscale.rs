@@ -22,7 +22,8 @@ pub(super) fn applies(chart: &Chart) -> bool {
     let is_line = matches!(chart.kind, ChartType::Line | ChartType::LinePlot);
     let chosen = AXES.iter().any(|axis| chart.settings.contains_key(*axis));
     let off = chart.settings.get(AUTOSCALE).is_some_and(|value| value == "off");
-    (is_line || chart.kind == ChartType::Scatter) && !chosen && !off
+    let other = matches!(chart.kind, ChartType::Scatter | ChartType::Heatmap);
+    (is_line || other) && !chosen && !off
 }
 
 /// The settings that fit a chart's axes to the values of its measurements, in their order; none for
@@ -36,7 +37,14 @@ pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
             settings.insert(name.to_owned(), end.into());
         }
     };
-    if kind == ChartType::Scatter {
+    if kind == ChartType::Heatmap {
+        let all = values.iter().flatten().copied().filter(|value| value.is_finite());
+        for (name, end) in
+            ["yMin", "yMax"].into_iter().zip(middle(all.collect()).into_iter().flatten())
+        {
+            settings.insert(name.to_owned(), end.into());
+        }
+    } else if kind == ChartType::Scatter {
         // The page pairs them: x, y, x, y.
         fit(["xMin", "xMax"], &mut values.iter().step_by(2).flatten().copied());
         fit(["yMin", "yMax"], &mut values.iter().skip(1).step_by(2).flatten().copied());
@@ -46,11 +54,20 @@ pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
     settings
 }
 
+/// The values between which all but the outermost fiftieth on either side lie: one extreme value
+/// must not take the colours of all others. None if they are equal.
+fn middle(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let ends = [values[last / 50], values[last - last / 50]];
+    (ends[0] < ends[1]).then_some(ends)
+}
+
 /// The ends of an axis for values within a range: zero, which belongs to every axis since pages
 /// draw missing values there, and the next step of 1, 2, 5 that holds the values. None if all are
 /// zero.
 fn axis((low, high): (f64, f64)) -> Option<[f64; 2]> {
-    let ends = [-step(-low), step(high)];
+    let ends = [0.0 - step(-low), step(high)];
     (ends[0] < ends[1]).then_some(ends)
 }
 
@@ -97,6 +114,15 @@ mod tests {
     }
 
     #[test]
+    fn an_extreme_value_does_not_take_a_heat_maps_colours() {
+        let mut values: Vec<f64> = (0..100).map(f64::from).collect();
+        values[50] = 1e6;
+        let expected = json!({"yMin": 1.0, "yMax": 99.0});
+        assert_eq!(Value::Object(axes(ChartType::Heatmap, &[values])), expected);
+        assert!(axes(ChartType::Heatmap, &[vec![4.0, 4.0]]).is_empty());
+    }
+
+    #[test]
     fn what_its_user_chose_stays() {
         let chart = |settings: Value| {
             let mut chart = Chart::new(1, ChartType::Line, &[]);
@@ -107,7 +133,7 @@ mod tests {
         assert!(!applies(&chart(json!({"yMax": 7}))));
         assert!(!applies(&chart(json!({"yMin": "default"}))), "the range of the file was chosen");
         assert!(!applies(&chart(json!({"autoscale": "off"}))));
-        assert!(!applies(&Chart::new(1, ChartType::Heatmap, &[])));
+        assert!(!applies(&Chart::new(1, ChartType::StackedLine, &[])), "it scales itself");
     }
 
     proptest! {

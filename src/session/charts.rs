@@ -70,10 +70,12 @@ impl Session {
             return Err(Error::Input("name at least one measurement to plot".into()));
         };
         let kind = kind.unwrap_or(first.chart);
+        let listing = self.provider.catalog.listing();
         let all: Vec<&Measurement> = measurements.iter().map(|m| &**m).collect();
         kind.draws(&all).map_err(Error::Input)?;
         let (chart, revision) = self.change(|state| {
             let mut chart = Chart::new(state.next_number(), kind, measurements);
+            chart.tint(place_of(&listing, first));
             chart.settings.extend(settings);
             chart.recolor(colors);
             state.charts.push(chart.clone());
@@ -179,6 +181,15 @@ impl Session {
             }),
         );
     }
+}
+
+/// The place of a measurement's file among those that are served.
+fn place_of(listing: &Listing, measurement: &Measurement) -> usize {
+    let specs = listing.measurements().filter_map(|m| m.spec.as_ref());
+    let mut specs: Vec<_> = specs.collect();
+    specs.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    let own = |spec: &&Arc<_>| measurement.spec.as_ref().is_some_and(|m| Arc::ptr_eq(m, spec));
+    specs.iter().position(own).unwrap_or(0)
 }
 
 fn find(state: &mut State, number: usize) -> Result<&mut Chart> {

@@ -1,6 +1,7 @@
 //! Fits the charts of a page to what it shows, once it is at rest.
 
 use super::autoscale::{applies, axes};
+use super::handle::Call;
 use super::look::Fit;
 use super::{Page, Session};
 use crate::catalog::{Listing, Measurement};
@@ -17,6 +18,8 @@ pub(super) struct AtRest {
     pub(super) place: Region,
     /// The level of each datasource group; none for a page without cache, where the view tells.
     pub(super) levels: Option<BTreeMap<String, Level>>,
+    /// The groups that a page with a cache may draw as lines.
+    pub(super) valued: Vec<(String, Level)>,
 }
 
 impl AtRest {
@@ -64,6 +67,21 @@ impl Session {
             fits.insert(chart.number, fit);
         }
         page.fitted(fits);
+        self.find_deserts(page, rest).await;
+    }
+
+    /// Tells a page's actor which groups have no row in view: the page would leave the lines of the
+    /// place before.
+    async fn find_deserts(&self, page: &Page, rest: &AtRest) {
+        let mut deserts = Vec::new();
+        for (group, level) in &rest.valued {
+            match self.provider.is_desert(group, &rest.place, *level).await {
+                Ok(is_desert) => deserts.push((group.clone(), is_desert)),
+                Err(error) => tracing::debug!("{group}: not known whether there are rows: {error}"),
+            }
+        }
+        // A page that is gone draws nothing.
+        let _ = page.calls.send(Call::Deserts(rest.place.clone(), deserts)).await;
     }
 
     fn notice(

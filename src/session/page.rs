@@ -272,6 +272,7 @@ impl Actor {
             return;
         }
         let level = ticket.as_ref().map(|ticket| ticket.level);
+        let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
             Request::ReportChange { change: Some(change) } => session.take_over(&page, change),
@@ -279,7 +280,10 @@ impl Actor {
         };
         let task = self.answers.spawn(async move {
             match done {
-                Ok(()) => session.reply(Some(&page), &echoed, &request, level).await,
+                Ok(()) => {
+                    let at = placeholder.as_ref();
+                    session.reply(Some(&page), &echoed, &request, level, at).await
+                }
                 Err(error) => session.refuse(&echoed, &request, &error),
             }
         });
@@ -341,6 +345,14 @@ impl Actor {
             Call::Renew(groups) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
+            // The page may have gone on since.
+            Call::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
+                for (group, is_desert) in groups {
+                    let desert = Some(&place).filter(|_| is_desert);
+                    self.view.set_placeholder(&group, desert, self.now());
+                }
+            }
+            Call::Deserts(..) => {}
         }
     }
 
@@ -407,9 +419,15 @@ impl Actor {
         let listing = self.session.provider.catalog.listing();
         let place = self.place(answer).and_then(|place| listing.locate(&place));
         self.view.located(place, &*listing, self.now());
-        if let Some(place) = self.view.resting_place().cloned() {
-            self.fit(AtRest { place, levels: Some(self.levels()) });
-        }
+        self.fit_resting();
+    }
+
+    /// Fits the charts of a page with a cache to the place where it is at rest.
+    fn fit_resting(&mut self) {
+        let Some(place) = self.view.resting_place().cloned() else { return };
+        let valued = self.view.groups_with_values();
+        let valued = valued.map(|(group, level)| (group.to_owned(), level)).collect();
+        self.fit(AtRest { place, levels: Some(self.levels()), valued });
     }
 
     /// The level of each datasource group of which the page holds rows.
@@ -428,7 +446,8 @@ impl Actor {
             return;
         };
         let levels = self.levels();
-        self.fit(AtRest { place, levels: (!self.combines).then_some(levels) });
+        let levels = (!self.combines).then_some(levels);
+        self.fit(AtRest { place, levels, valued: Vec::new() });
     }
 
     /// Fits the charts of a page without cache, once it has had time to draw.
@@ -436,7 +455,9 @@ impl Actor {
         let due = |(_, at): &(Region, Instant)| Instant::now() >= *at;
         if self.due.is_empty() && self.drawn.as_ref().is_some_and(due) {
             let drawn = self.drawn.take();
-            drawn.into_iter().for_each(|(place, _)| self.fit(AtRest { place, levels: None }));
+            drawn.into_iter().for_each(|(place, _)| {
+                self.fit(AtRest { place, levels: None, valued: Vec::new() });
+            });
         }
     }
 
@@ -446,7 +467,7 @@ impl Actor {
         let there = |chart: &Chart| self.page.chart_id(chart.number).is_some();
         let charts: Vec<_> = charts.into_iter().filter(there).collect();
         let now = (rest, charts);
-        if self.fitted.as_ref() == Some(&now) || now.1.is_empty() {
+        if self.fitted.as_ref() == Some(&now) {
             return;
         }
         let (session, page, rest) = (self.session.clone(), self.page.clone(), now.0.clone());

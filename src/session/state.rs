@@ -71,6 +71,22 @@ impl Chart {
         }
     }
 
+    /// Begins the usual colours with another of them, so that charts differ; those that the user
+    /// chose for the data stay in front.
+    pub(super) fn tint(&mut self, first: usize) {
+        let chosen = self.colors.iter().zip(COLORS).take_while(|(own, usual)| own != usual).count();
+        if chosen == 0 {
+            let count = self.colors.len();
+            self.colors = COLORS
+                .into_iter()
+                .cycle()
+                .skip(first % COLORS.len())
+                .take(count)
+                .map(str::to_owned)
+                .collect();
+        }
+    }
+
     /// Puts `colors` first; the others follow as before.
     pub fn recolor(&mut self, colors: Vec<String>) {
         let rest = self.colors.drain(..).skip(colors.len()).collect::<Vec<_>>();
@@ -85,6 +101,13 @@ pub(super) fn usual_settings(kind: ChartType) -> Map<String, Value> {
         settings.insert("step".into(), json!(1));
         settings.insert("showPoints".into(), json!(false));
         settings.insert("interpolation".into(), json!("linear"));
+    }
+    match kind {
+        // Otherwise blocks a few pixels apart are one: a whole chromosome's peaks a solid bar.
+        ChartType::Blocks => drop(settings.insert("minBlockDistance".into(), json!(0))),
+        // Otherwise all samples of a file go by the file's name.
+        ChartType::Heatmap => drop(settings.insert("rowLabel".into(), json!("name"))),
+        _ => {}
     }
     settings
 }
@@ -115,6 +138,17 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charts_of_other_data_begin_with_other_colours() {
+        let mut chart = Chart::new(1, ChartType::Line, &[]);
+        chart.tint(11);
+        assert_eq!((chart.colors[0].as_str(), chart.colors.len()), (COLORS[1], 10));
+        let mut chosen = Chart::new(1, ChartType::Line, &[]);
+        chosen.recolor(vec!["#123456".into()]);
+        chosen.tint(3);
+        assert_eq!(chosen.colors[0], "#123456");
+    }
 
     #[test]
     fn a_state_survives_its_stored_form() {

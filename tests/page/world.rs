@@ -278,7 +278,12 @@ impl<'a> World<'a> {
             Event::Ready(page, id, request, ticket) => {
                 self.busy = now;
                 let level = ticket.as_ref().map(|ticket| ticket.level);
-                let reply = house.runtime.block_on(house.provider.answer(&request, level));
+                let at = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
+                let reply = house.runtime.block_on(house.provider.answer_with(
+                    &request,
+                    level,
+                    at.as_ref(),
+                ));
                 let json = to_json(&reply, id);
                 if let Some(ticket) = ticket {
                     self.note(page, || format!("{} at {}", request_text(&request), ticket.level));

@@ -201,8 +201,9 @@ for (let step = 1; step <= steps; step++) {
   for (const chart of charts) {
     if (String(chart.range) !== String(Object.values(place))) faults.push(`shows ${chart.range}`);
     for (const { id, isRange, rows: all } of chart.series) {
-      // The page's last base lies at the right edge of its charts, outside.
-      const rows = all.filter(([start]) => start < place.end);
+      // The page's last base lies at the right edge of its charts, outside; and a row that is none,
+      // which the endpoint adds where there are none, ends before it starts.
+      const rows = all.filter(([start, end]) => start < place.end && end >= start);
       const { rows: number, wrong } = judge(id, place, rows, isRange);
       if (wrong) faults.push(`${id}: ${wrong}`);
       if (id === truth.charts[0][1][0]) [least, most] = [Math.min(least, number), Math.max(most, number)];

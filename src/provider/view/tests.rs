@@ -93,3 +93,55 @@ fn a_piece_that_touches_what_is_held_tears_nothing() {
     let orders = asks(&mut view, &place(10_999, 12_000), &place(10_500, 11_500), &mut now);
     assert_eq!(orders, [Order::Redraw]);
 }
+
+/// A page that looked closely zooms out to a whole chromosome: a million rows at the level that
+/// the group is on.
+#[test]
+fn what_would_flood_the_page_is_held_until_it_tells_where_it_looks() {
+    for tells in [true, false] {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        let close = place(10_000, 11_000);
+        asks(&mut view, &close, &close, &mut now);
+        let wide = place(0, 100_000_000);
+        let left = view.request("signals", "rows", &place(0, 10_001), &Dense, now);
+        assert!(left.is_held());
+        let right = view.request("signals", "signal", &place(10_999, 100_000_000), &Dense, now);
+        assert!(right.is_held(), "nothing of the group may overtake it");
+        assert_eq!(view.orders(&Dense, now), [Order::Locate], "at once");
+        assert_eq!(view.next(), now + HOLD);
+        if tells {
+            view.located(Some(wide.clone()), &Dense, now);
+        } else {
+            now = view.next();
+        }
+        let orders = view.orders(&Dense, now);
+        let group = "signals".to_owned();
+        let expected = [Order::Redraw, Order::Dismiss(group)];
+        assert!(
+            matches!(&orders[..], [Order::Clear(_), rest @ ..] if rest[..2] == expected),
+            "{orders:?}"
+        );
+        let ticket = view.request("signals", "rows", &wide, &Dense, now);
+        assert!(!ticket.is_held() && ticket.level.width() > 1, "{ticket:?}");
+    }
+}
+
+#[test]
+fn a_desert_gets_a_row_that_is_none_until_the_page_leaves_it() {
+    let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+    let desert = place(10_000, 11_000);
+    asks(&mut view, &desert, &desert, &mut now);
+    view.set_placeholder("signals", None, now);
+    assert!(!view.orders(&Dense, now).iter().any(|order| matches!(order, Order::Clear(_))));
+    view.set_placeholder("signals", Some(&desert), now);
+    let orders = view.orders(&Dense, now);
+    assert!(matches!(&orders[..], [Order::Clear(_), Order::Redraw, ..]), "{orders:?}");
+    let ticket = view.request("signals", "rows", &desert, &Dense, now);
+    assert_eq!(ticket.placeholder, Some(place(10_500, 10_501)));
+    // A part of it still shows the row; elsewhere it is in the way.
+    view.set_placeholder("signals", Some(&place(10_400, 10_700)), now);
+    assert!(!view.orders(&Dense, now).iter().any(|order| matches!(order, Order::Clear(_))));
+    view.set_placeholder("signals", None, now);
+    assert!(matches!(&view.orders(&Dense, now)[..], [Order::Clear(_), Order::Redraw, ..]));
+    assert_eq!(view.request("signals", "rows", &desert, &Dense, now).placeholder, None);
+}

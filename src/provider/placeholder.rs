@@ -1,0 +1,174 @@
+//! A row that is none, for views without rows.
+//!
+//! A page draws no line through a view in which no row starts: it returns early and leaves the line
+//! of the place before under the new axis. One row is enough to have it drawn anew, even one
+//! without a value, of which nothing can be seen. Such a row gets a rank between its neighbours',
+//! so whoever holds rows without it must forget them first.
+
+use super::Provider;
+use crate::catalog::{Datasource, Query, Resolution, Snapshot};
+use crate::error::Result;
+use crate::genome::{Region, Strand};
+use crate::source::{Level, Shape};
+use crate::table::{Data, Table};
+use std::sync::Arc;
+
+impl Provider {
+    /// Whether a line along `view` would have no vertex: no row of the group starts in it. Dense
+    /// signals always have some.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::Catalog::read`].
+    pub async fn is_desert(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
+        let snapshot = self.catalog.snapshot();
+        let known = snapshot.datasources().iter().find(|d| d.group == group);
+        let (Some(datasource), Some(view)) = (known, snapshot.locate(view)) else {
+            return Ok(false);
+        };
+        if datasource.shape == Shape::Dense {
+            return Ok(false);
+        }
+        let table = places(&snapshot, datasource, view.clone(), level).await?;
+        Ok(table.start.iter().all(|start| *start < view.start))
+    }
+
+    /// The answer for `piece` with the placeholder at `at`, if that lies among its rows.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::Catalog::read`].
+    pub(super) async fn with_placeholder(
+        snapshot: &Snapshot,
+        datasource: &Arc<Datasource>,
+        piece: &Region,
+        level: Level,
+        mut table: Table,
+        at: &Region,
+    ) -> Result<Table> {
+        if at.sequence != piece.sequence {
+            return Ok(table);
+        }
+        let rank = match table.start.partition_point(|start| *start < at.start) {
+            _ if table.is_empty() && !piece.contains(at) => return Ok(table),
+            _ if table.is_empty() => rank_at(snapshot, datasource, piece, level, at).await?,
+            before => table.first_rank + before as u64,
+        };
+        insert(&mut table, piece, at, rank);
+        Ok(table)
+    }
+}
+
+/// The rows of a region without any columns.
+async fn places(
+    snapshot: &Snapshot,
+    datasource: &Arc<Datasource>,
+    region: Region,
+    level: Level,
+) -> Result<Table> {
+    let query = Query {
+        datasource: datasource.clone(),
+        region,
+        measurements: Vec::new(),
+        metadata: Vec::new(),
+        resolution: Resolution::At(level),
+    };
+    snapshot.read(query).await.map(|answer| answer.table)
+}
+
+/// The number of rows before a place where there are none, by the next on either side.
+async fn rank_at(
+    snapshot: &Snapshot,
+    datasource: &Arc<Datasource>,
+    piece: &Region,
+    level: Level,
+    at: &Region,
+) -> Result<u64> {
+    let length = snapshot.sequences().get(&at.sequence).map_or(0, |s| s.length);
+    let mut reach = piece.len().max(1);
+    loop {
+        let (start, end) = (at.start.saturating_sub(reach), at.end.saturating_add(reach));
+        let around = Region::new(at.sequence.clone(), start, end.min(length));
+        let near = places(snapshot, datasource, around, level).await?;
+        if !near.is_empty() {
+            let before = near.start.partition_point(|known| *known < at.start);
+            return Ok(near.first_rank + before as u64);
+        }
+        if start == 0 && end >= length {
+            return Ok(0);
+        }
+        reach = reach.saturating_mul(4);
+    }
+}
+
+/// Gives a run of rows its part of the ranks that the placeholder moves: rows behind it come one
+/// later, and it stands between those on either side of it. Its end lies before its start, so that
+/// a block has no width.
+fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
+    let before = table.start.partition_point(|start| *start < at.start);
+    let is_inside = before > 0 && before < table.len();
+    if !is_inside && !piece.contains(at) {
+        // All rows lie on one side.
+        table.first_rank += u64::from(before == 0 && !table.is_empty());
+        return;
+    }
+    if before == 0 {
+        table.first_rank = rank;
+    }
+    table.start.insert(before, at.start);
+    table.end.insert(before, at.start.saturating_sub(1));
+    if !table.strand.is_empty() {
+        table.strand.insert(before, Strand::Both);
+    }
+    for column in &mut table.columns {
+        match &mut column.data {
+            Data::Singles(values) => values.insert(before, f32::NAN),
+            Data::Doubles(values) => values.insert(before, f64::NAN),
+            Data::Text(texts) => {
+                let mut all: Vec<&str> = texts.iter().collect();
+                all.insert(before, "");
+                *texts = all.into_iter().collect();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Column;
+
+    /// Rows of one base at those starts, the first of which has that rank.
+    fn run(first_rank: u64, starts: &[u32]) -> Table {
+        let values = starts.iter().map(|start| *start as f32).collect();
+        Table {
+            first_rank,
+            start: starts.to_vec(),
+            end: starts.iter().map(|start| start + 1).collect(),
+            strand: Vec::new(),
+            columns: vec![Column::new("v", Data::Singles(values))],
+        }
+    }
+
+    /// Ranks and starts after the placeholder at 500 was set, of which `rank` rows lie before.
+    fn placed(table: Table, piece: (u32, u32), rank: u64) -> Vec<(u64, u32)> {
+        let (mut table, at) = (table, Region::new("c", 500, 501));
+        insert(&mut table, &Region::new("c", piece.0, piece.1), &at, rank);
+        assert_eq!(table.columns[0].data.len(), table.len());
+        let ranks = table.first_rank..;
+        ranks.zip(table.start).collect()
+    }
+
+    #[test]
+    fn neighbouring_answers_still_join_by_rank() {
+        // Six rows: 10, 20, 30 before the desert, 900, 910, 920 behind it.
+        assert_eq!(placed(run(1, &[20, 30]), (15, 400), 3), [(1, 20), (2, 30)]);
+        assert_eq!(placed(run(0, &[]), (400, 600), 3), [(3, 500)]);
+        assert_eq!(placed(run(3, &[900, 910]), (600, 915), 3), [(4, 900), (5, 910)]);
+        let whole = placed(run(1, &[20, 30, 900]), (15, 905), 3);
+        assert_eq!(whole, [(1, 20), (2, 30), (3, 500), (4, 900)]);
+        assert_eq!(placed(run(3, &[900]), (400, 905), 3), [(3, 500), (4, 900)]);
+        // A long row before the piece brings those between along.
+        let brought = placed(run(2, &[30, 900]), (800, 905), 3);
+        assert_eq!(brought, [(2, 30), (3, 500), (4, 900)]);
+        assert_eq!(placed(run(0, &[]), (600, 700), 3), []);
+    }
+}
