@@ -63,9 +63,10 @@ fn lines(path: &Path) -> u64 {
     let mut reader = BufReader::new(File::open(path).expect("the file"));
     let packed = reader.fill_buf().expect("its beginning").starts_with(&[0x1f, 0x8b]);
     let count = |reader: &mut dyn BufRead| reader.split(b'\n').count() as u64;
-    match packed {
-        true => count(&mut BufReader::new(MultiGzDecoder::new(reader))),
-        false => count(&mut reader),
+    if packed {
+        count(&mut BufReader::new(MultiGzDecoder::new(reader)))
+    } else {
+        count(&mut reader)
     }
 }
 

@@ -211,9 +211,10 @@ impl Bgzf {
             let missing = wanted - bytes.len();
             let rest = self.rest()?;
             if rest.is_empty() {
-                return match missing == count {
-                    true => Ok(false),
-                    false => Err(self.damaged("the file ends within a record; is it whole?")),
+                return if missing == count {
+                    Ok(false)
+                } else {
+                    Err(self.damaged("the file ends within a record; is it whole?"))
                 };
             }
             let part = rest.len().min(missing);

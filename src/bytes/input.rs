@@ -124,9 +124,10 @@ impl Input {
     fn unpack(&self, bytes: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>> {
         let mut reader = BufReader::with_capacity(256 * 1024, bytes);
         let start = reader.fill_buf().map_err(|error| Error::io(self.path(), error))?;
-        Ok(match start.starts_with(&GZIP) {
-            true => Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader))),
-            false => Box::new(reader),
+        Ok(if start.starts_with(&GZIP) {
+            Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader)))
+        } else {
+            Box::new(reader)
         })
     }
 

@@ -78,9 +78,10 @@ impl ChartType {
         let of_rows = matches!(self, ChartType::Blocks | ChartType::Genes);
         let wanted = if of_rows { Kind::Range } else { Kind::Feature };
         if let Some(other) = measurements.iter().find(|m| m.kind != wanted) {
-            return Err(match of_rows {
-                true => format!("a {word} chart shows rows, and '{}' is values", other.id),
-                false => format!("a {word} chart shows values, and '{}' is rows", other.id),
+            return Err(if of_rows {
+                format!("a {word} chart shows rows, and '{}' is values", other.id)
+            } else {
+                format!("a {word} chart shows values, and '{}' is rows", other.id)
             });
         }
         let has_exons = |m: &&Measurement| m.metadata.iter().any(|name| &**name == "exon_starts");

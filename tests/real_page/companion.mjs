@@ -147,6 +147,10 @@ await dialog(page).locator('input[id$="-title"]').fill('By hand');
 await dialog(page).locator('button:has-text("Ok")').click();
 const isSet = chart => +chart?.settings.yMax === 7 && chart?.settings.title === 'By hand';
 await check('settings by hand, here', () => look(page), now => isSet(now.charts[3]));
+await check('the line moves with its axes', () => page.evaluate(id => {
+  const [line, axis] = ['.lines', '.yAxis-line'].map(part => document.querySelector(`#${id} ${part}`).getCTM());
+  return { charts: [], line: line.f, axis: axis.f };
+}, byHand), now => now.axis > 60 && now.line === now.axis);
 await check('settings by hand, elsewhere', () => look(second.page), now => isSet(now.charts[3]));
 await check('settings by hand, in the console', known, charts =>
   /yMax=7/.test(charts[3].settings) && /By hand/.test(charts[3].settings) && !/margin|step=200/.test(charts[3].settings));

@@ -58,6 +58,17 @@
     return items.filter(item => !isMissing({ value: item.values[0] }));
   };
 
+  // When a title comes or goes, the axes move to new margins; the lines must move with them, or they
+  // are read at wrong values.
+  for (const track of [charts.LineTrack, charts.StackedLineTrack, charts.GenesTrack]) {
+    const { draw } = track.prototype;
+    track.prototype.draw = function () {
+      const margins = this.margins();
+      this._svg.selectAll('.lines, .items').attr('transform', `translate(${margins.left()}, ${margins.top()})`);
+      return draw.apply(this, arguments);
+    };
+  }
+
   // Scatter plots: no point where one of the two has no data.
   const scatter = charts.ScatterPlot.prototype;
   const drawCircles = scatter._drawCircles;

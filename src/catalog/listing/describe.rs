@@ -127,8 +127,9 @@ impl Listing {
 fn wanted<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnInfo> {
     let named =
         |column: &&ColumnInfo| options.columns.iter().flatten().any(|name| **name == *column.name);
-    match source.columns().iter().any(|column| named(&column)) {
-        true => source.columns().iter().filter(named).collect(),
-        false => source.columns().iter().collect(),
+    if source.columns().iter().any(|column| named(&column)) {
+        source.columns().iter().filter(named).collect()
+    } else {
+        source.columns().iter().collect()
     }
 }

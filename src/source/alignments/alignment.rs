@@ -123,10 +123,8 @@ pub(crate) trait Alignments {
 
 /// What is said of a file of reads. `rows`: how many each sequence has, about.
 pub(crate) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
-    let kind = |number| match number {
-        true => ColumnKind::Number(Some((0.0, 60.0))),
-        false => ColumnKind::Text,
-    };
+    let kind =
+        |number| if number { ColumnKind::Number(Some((0.0, 60.0))) } else { ColumnKind::Text };
     let column =
         |(name, number): &(&str, bool)| ColumnInfo { name: (*name).into(), kind: kind(*number) };
     About {

@@ -22,8 +22,11 @@ pub(crate) const READS: Format = Format {
     extensions: &[],
     about: "with format=reads: only the reads of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
     sniff: |_| false,
-    open: |input, options, context| match input.head()?.starts_with(cram::MAGIC) {
-        true => cram::reads(input, options, context),
-        false => reads::open(input, options, context),
+    open: |input, options, context| {
+        if input.head()?.starts_with(cram::MAGIC) {
+            cram::reads(input, options, context)
+        } else {
+            reads::open(input, options, context)
+        }
     },
 };

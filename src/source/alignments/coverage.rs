@@ -80,9 +80,10 @@ fn write(
         let Some(read) = reads.next()? else { break };
         let (Some(sequence), Some(start)) = (read.sequence(), read.start()) else { continue };
         if last > Some((sequence, start)) || sequence >= sequences.len() {
-            let what = match sequence < sequences.len() {
-                true => "the reads are not sorted by position; sort them with samtools sort",
-                false => "a read lies on a sequence that is not listed",
+            let what = if sequence < sequences.len() {
+                "the reads are not sorted by position; sort them with samtools sort"
+            } else {
+                "a read lies on a sequence that is not listed"
             };
             return Err(reads.damaged(what));
         }

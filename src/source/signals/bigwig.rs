@@ -203,9 +203,10 @@ impl BigWig {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
         let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
-        let sums = match shift < COARSE {
-            true => self.fine(&whole, shift, first, last)?.bins,
-            false => self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec(),
+        let sums = if shift < COARSE {
+            self.fine(&whole, shift, first, last)?.bins
+        } else {
+            self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec()
         };
         let values = (first..last)
             .zip(&sums)
@@ -219,13 +220,12 @@ impl BigWig {
         let sequence = self.sequence(index);
         let scan = self.scan(index)?;
         let (first, last) = grid::bins(region, shift);
-        let (rank, from, sums) = match shift < COARSE {
-            true => {
-                let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
-                let whole = Region::new(sequence.name.clone(), 0, sequence.length);
-                (rank, from, self.fine(&whole, shift, from, last)?.bins)
-            }
-            false => (0, 0, scan.coarse(shift).bins[..last as usize].to_vec()),
+        let (rank, from, sums) = if shift < COARSE {
+            let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
+            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            (rank, from, self.fine(&whole, shift, from, last)?.bins)
+        } else {
+            (0, 0, scan.coarse(shift).bins[..last as usize].to_vec())
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();

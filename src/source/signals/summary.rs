@@ -94,15 +94,13 @@ impl SignalSummary {
             return self.between(level, region.start, region.end);
         };
         let (first, last) = crate::source::grid::bins(region, shift);
-        match shift < COARSE {
-            true => self.between(level, first, last),
-            false => {
-                let bins = self.coarse(shift).bins;
-                let last = (last as usize).min(bins.len());
-                let with_data = bins.get(first as usize..last).unwrap_or_default().iter();
-                with_data.filter(|bin| bin.covered > 0).count() as u64
-            }
+        if shift < COARSE {
+            return self.between(level, first, last);
         }
+        let bins = self.coarse(shift).bins;
+        let last = (last as usize).min(bins.len());
+        let with_data = bins.get(first as usize..last).unwrap_or_default().iter();
+        with_data.filter(|bin| bin.covered > 0).count() as u64
     }
 
     fn between(&self, level: Level, first: u32, last: u32) -> u64 {

@@ -56,9 +56,10 @@ pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
 /// Reads exactly that many bytes in place of those that are there.
 fn whole(reader: &mut Bgzf, bytes: &mut Vec<u8>, count: usize) -> Result<()> {
     bytes.clear();
-    match reader.take(bytes, count)? {
-        true => Ok(()),
-        false => Err(reader.damaged("the file ends early; is it whole?")),
+    if reader.take(bytes, count)? {
+        Ok(())
+    } else {
+        Err(reader.damaged("the file ends early; is it whole?"))
     }
 }
 

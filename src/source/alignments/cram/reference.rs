@@ -13,10 +13,7 @@ pub(super) fn check(reference: &Path, file: &Path, sequences: &Sequences) -> Res
     let mut index = reference.as_os_str().to_owned();
     index.push(".fai");
     let index = PathBuf::from(index);
-    let known = match index.is_file() {
-        true => indexed(&index)?,
-        false => counted(reference)?,
-    };
+    let known = if index.is_file() { indexed(&index)? } else { counted(reference)? };
     let refuse = |what: &str| {
         let what = format!("is not the reference of {}: {what}", file.display());
         Err(Error::data(reference, "", what))
