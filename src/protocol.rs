@@ -12,10 +12,10 @@ mod reply;
 mod request;
 
 pub use action::{
-    ACTIONS, Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache,
-    FlushCache, GetAvailableCharts, GetCurrentLocation, Navigate, PrintWorkspace, Redraw,
-    RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion,
-    WriteMsg,
+    ACTIONS, Action, AddChart, AddMeasurements, AddSeqInfos, ArrangeCharts, ChartId,
+    ClearDatasourceGroupCache, FlushCache, GetAvailableCharts, GetCurrentLocation, Navigate,
+    PrintWorkspace, Redraw, RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings,
+    WireMeasurement, WireRegion, WriteMsg,
 };
 pub use frame::{Frame, PageAnswer, parse};
 pub use page_change::{PageChange, ReportedChart};

@@ -66,6 +66,8 @@ struct Live {
     revision: u64,
     /// Counts the times that the pages were sent somewhere.
     navigation_id: u64,
+    /// The page that the others follow.
+    followed: Option<u64>,
 }
 
 impl Session {
@@ -138,6 +140,10 @@ impl Session {
     fn leave(&self, page: &Page) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).remove(&page.id());
         page.reach(Stage::Gone);
+        {
+            let followed = &mut self.live().followed;
+            *followed = followed.filter(|leader| *leader != page.id());
+        }
         self.tell(Topic::Pages, json!({"what": "left", "page": page.id()}));
     }
 

@@ -99,7 +99,18 @@ impl ChartType {
         if different.len() < least {
             return Err(format!("a {word} chart needs at least {least} different measurements"));
         }
-        let has_own_rows = of_rows || self == ChartType::Line;
+        Ok(())
+    }
+
+    /// Whether EpiViz can draw the measurements, all of which [are of a kind](Self::draws) that this
+    /// chart shows: it compares values row by row, so they must share their rows. The built-in page
+    /// compares the rows that cover the same place.
+    ///
+    /// # Errors
+    /// Which two have different rows.
+    pub fn compares(self, measurements: &[&Measurement]) -> Result<(), String> {
+        let word = self.word();
+        let has_own_rows = matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line);
         match measurements.iter().find(|m| m.group != measurements[0].group) {
             Some(other) if !has_own_rows => Err(format!(
                 "a {word} chart compares values row by row, and '{}' and '{}' have different rows",

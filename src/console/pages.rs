@@ -26,6 +26,13 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |console, arguments| console.use_page(arguments).boxed(),
     },
     Command {
+        usage: "follow [PAGE|off]",
+        about: "have the other pages go wherever one page goes; without PAGE: which one",
+        examples: &["follow 3", "follow off"],
+        arguments: &[Arg::Page],
+        run: |console, arguments| console.follow(arguments).boxed(),
+    },
+    Command {
         usage: "redraw",
         about: "have pages redraw their charts from the rows that they hold",
         examples: &["redraw"],
@@ -101,6 +108,24 @@ impl Console {
         Ok(Answer::say(match page {
             Some(id) => format!("navigation and page commands now apply to page {id} only"),
             None => "navigation and page commands now apply to all pages".to_owned(),
+        }))
+    }
+
+    async fn follow(&self, arguments: Arguments) -> Result<Answer> {
+        if arguments.words().is_empty() {
+            return Ok(Answer::say(match self.session.followed() {
+                Some(id) => format!("the other pages follow page {id}"),
+                None => "no page follows another".to_owned(),
+            }));
+        }
+        let page = match arguments.one()? {
+            "off" => None,
+            page => Some(arguments.number(page)?),
+        };
+        self.session.follow(page).await?;
+        Ok(Answer::say(match page {
+            Some(id) => format!("the other pages follow page {id}; 'follow off' ends that"),
+            None => "no page follows another".to_owned(),
         }))
     }
 

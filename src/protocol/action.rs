@@ -59,6 +59,7 @@ actions! {
     RemoveSeqNames -> Value = "removeSeqNames": "takes sequences off the menu",
     AddChart -> ChartId = "addChart": "draws measurements in a new chart",
     RemoveChart -> Value = "removeChart": "removes a chart",
+    ArrangeCharts -> Value = "arrangeCharts": "puts charts in an order; only the built-in page is asked",
     ClearDatasourceGroupCache -> Value = "clearDatasourceGroupCache": "forgets the rows of a group",
     FlushCache -> Value = "flushCache": "forgets all rows",
     Navigate -> Value = "navigate": "shows a region",
@@ -173,6 +174,14 @@ pub struct RemoveChart {
     /// The page's id for it.
     #[serde(rename = "chartId")]
     pub chart: String,
+}
+
+/// Puts charts in an order: the endpoint's own, of which only its built-in page knows.
+#[derive(Debug, Serialize)]
+pub struct ArrangeCharts {
+    /// The page's ids for them.
+    #[serde(rename = "chartIds")]
+    pub charts: Vec<String>,
 }
 
 /// Forgets the rows of a datasource group. What the page then draws is asked for anew.

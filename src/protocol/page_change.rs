@@ -17,6 +17,22 @@ pub enum PageChange {
         #[serde(rename = "chartId")]
         chart: String,
     },
+    /// The user moved a chart among the others.
+    MoveChart {
+        /// The page's id for it.
+        #[serde(rename = "chartId")]
+        chart: String,
+        /// Its new place among the charts, from 0.
+        to: usize,
+    },
+    /// The user had a chart drawn as another type; the page draws it so already.
+    SetChartType {
+        /// The page's id for it.
+        #[serde(rename = "chartId")]
+        chart: String,
+        /// The type, with or without a module.
+        r#type: String,
+    },
     /// The user opened a workspace: it replaces what the session shows.
     OpenWorkspace {
         /// Its id.
@@ -34,6 +50,10 @@ pub enum PageChange {
         /// Where it looks.
         #[serde(default)]
         place: Option<WireRegion>,
+        /// Whether they are shown instead of the session's: the user opened an address that names
+        /// charts.
+        #[serde(default)]
+        replace: bool,
     },
 }
 

@@ -43,6 +43,9 @@ pub enum Request {
         /// An object whose keys count from 0, or null.
         #[serde(default)]
         data: Value,
+        /// Which page it is, if it is not EpiViz: `epivizrs` is the built-in one.
+        #[serde(default, deserialize_with = "lenient::text")]
+        page: Option<String>,
     },
     /// The user changed settings or colours of a chart.
     SetChartSettings {

@@ -41,6 +41,8 @@ pub fn router(
 fn routes(state: AppState) -> Router {
     Router::new()
         .route("/", get(root))
+        .route("/s/{name}", get(ui::index_named))
+        .route("/s/{name}/info", get(info::info_named))
         .route("/ui/{*name}", get(ui::file))
         .route("/info", get(info::info))
         .route("/info/first/{measurement}", get(info::first))

@@ -4,13 +4,32 @@
 use super::base_path::BasePath;
 use super::state::AppState;
 use crate::protocol::WireRegion;
+use crate::session::Session;
 use axum::extract::{Path, Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// `GET /info`.
 pub(super) async fn info(State(state): State<AppState>, request: Request) -> Response {
+    let session = state.session.clone();
+    info_of(state, session, request).await
+}
+
+/// `GET /s/NAME/info`, for the page of the session of that name.
+pub(super) async fn info_named(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match state.session.named(&name) {
+        Ok(session) => info_of(state, session, request).await,
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn info_of(state: AppState, session: Arc<Session>, request: Request) -> Response {
     let listing = state.session.provider.catalog.listing();
     let view = state.session.provider.catalog.first_view().await;
     let view = view.map(|region| WireRegion::from(&region));
@@ -20,7 +39,7 @@ pub(super) async fn info(State(state): State<AppState>, request: Request) -> Res
         .collect();
     // The host and the path by which the browser reached us, which may be those of a proxy.
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let base = BasePath::of_request(request.extensions(), "/info");
+    let base = BasePath::of_request(request.extensions(), request.uri().path());
     let host = format!("{}{base}", host.unwrap_or("localhost"));
     let info = json!({
         "program": env!("CARGO_PKG_NAME"),
@@ -28,7 +47,9 @@ pub(super) async fn info(State(state): State<AppState>, request: Request) -> Res
         "assembly": listing.assembly(),
         "firstView": view,
         "colors": colors,
-        "pages": state.session.pages().len(),
+        // Whether it never had charts, so that a page may propose some.
+        "isNew": session.state().last_chart == 0,
+        "pages": session.pages().len(),
         "epiviz": epiviz_link(state.access.page_url(), &host, view.as_ref()),
         // Relative to the page, so that it is right behind any proxy.
         "ownEpiviz": state.epiviz.as_ref().map(|_| "epiviz/"),

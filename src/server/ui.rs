@@ -3,6 +3,7 @@
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 
 macro_rules! files {
@@ -20,7 +21,7 @@ files! {
     "js/charts/lanes.js", "js/charts/lines.js", "js/charts/list.js", "js/charts/plots.js",
     "js/data.js", "js/dialogs.js", "js/dom.js", "js/finder.js", "js/keys.js", "js/link.js",
     "js/main.js", "js/nearest.js", "js/pen.js", "js/picture.js", "js/place.js", "js/region.js",
-    "js/scale.js", "js/socket.js", "js/theme.js",
+    "js/scale.js", "js/sharing.js", "js/socket.js", "js/theme.js",
 }
 
 /// The page may run its own files and connect to its own endpoint, nothing else: even text from a
@@ -29,9 +30,17 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";
 
+/// The page as it is served to named sessions; no file is called so.
+const NAMED: &str = "s/index.html";
+
 /// The page itself, at `/`.
 pub(super) fn index(headers: &HeaderMap) -> Response {
     serve("index.html", headers)
+}
+
+/// The page of the session of that name, at `/s/NAME`: the same, but its files lie a folder above.
+pub(super) async fn index_named(Path(_): Path<String>, request: Request) -> Response {
+    serve(NAMED, request.headers())
 }
 
 /// A file of the page, at `/ui/...`.
@@ -40,8 +49,14 @@ pub(super) async fn file(Path(name): Path<String>, request: Request) -> Response
 }
 
 fn serve(name: &str, headers: &HeaderMap) -> Response {
-    let Some((name, text)) = FILES.iter().find(|file| file.0 == name) else {
+    let own = if name == NAMED { "index.html" } else { name };
+    let Some((own, text)) = FILES.iter().find(|file| file.0 == own) else {
         return (StatusCode::NOT_FOUND, "the built-in page has no such file\n").into_response();
+    };
+    let text = if name == NAMED {
+        Cow::from(text.replace("=\"ui/", "=\"../ui/"))
+    } else {
+        Cow::from(*text)
     };
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
@@ -49,7 +64,7 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let is_known = known.is_some_and(|tags| tags.contains(&tag));
     let common = [
-        (header::CONTENT_TYPE, content_type(name)),
+        (header::CONTENT_TYPE, content_type(own)),
         // Browsers keep the files and ask each time whether they have changed.
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &tag),
@@ -61,7 +76,7 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     if is_known {
         (StatusCode::NOT_MODIFIED, common).into_response()
     } else {
-        (common, *text).into_response()
+        (common, text).into_response()
     }
 }
 

@@ -2,7 +2,7 @@
 //! charts: it numbers what is reported, keeps it, and spreads it to the other pages.
 
 use super::charts::find_served;
-use super::state::{Chart, State};
+use super::state::{Chart, State, usual_settings};
 use super::{Page, Session};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
@@ -24,8 +24,10 @@ impl Session {
                 self.closed_by_hand(page, chart);
                 Ok(())
             }
-            PageChange::Resume { charts, place } => {
-                self.resume(page, charts, place.as_ref());
+            PageChange::MoveChart { chart, to } => self.moved_by_hand(page, chart, *to),
+            PageChange::SetChartType { chart, r#type } => self.retyped_by_hand(page, chart, r#type),
+            PageChange::Resume { charts, place, replace } => {
+                self.resume(page, charts, place.as_ref(), *replace);
                 Ok(())
             }
             PageChange::OpenWorkspace { .. } | PageChange::SaveWorkspace { .. } => Ok(()),
@@ -49,7 +51,7 @@ impl Session {
     }
 
     fn added_by_hand(&self, page: &Page, reported: &ReportedChart) -> Result<()> {
-        let chart = self.chart_of(reported)?;
+        let chart = self.chart_of(page, reported)?;
         // What the page shows is noted under the same lock, so that it is not asked for the chart.
         let mut known = page.known();
         let (chart, _) = self.change(|state| push(state, chart));
@@ -71,6 +73,46 @@ impl Session {
         }
     }
 
+    fn moved_by_hand(&self, page: &Page, id: &str, to: usize) -> Result<()> {
+        let mut known = page.known();
+        let number = known.state.number(id).ok_or_else(|| unknown_chart(id))?;
+        let (moved, _) = self.change(|state| {
+            let chart = take_out(state, number)?;
+            state.charts.insert(to.min(state.charts.len()), chart.clone());
+            // The page has moved it already.
+            known.state.arranged(&state.charts);
+            Some(chart)
+        });
+        drop(known);
+        if let Some(chart) = moved {
+            self.charts_event("moved", &chart);
+        }
+        Ok(())
+    }
+
+    fn retyped_by_hand(&self, page: &Page, id: &str, r#type: &str) -> Result<()> {
+        let kind = kind_named(r#type)?;
+        let listing = self.provider.catalog.listing();
+        let mut known = page.known();
+        let number = known.state.number(id).ok_or_else(|| unknown_chart(id))?;
+        let (chart, _) = self.try_change(|state| {
+            let chart = state.charts.iter_mut().find(|chart| chart.number == number);
+            let chart = chart.ok_or_else(|| unknown_chart(id))?;
+            let measurements = find_served(&listing, &chart.measurements)?;
+            let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
+            kind.draws(&all).map_err(Error::Input)?;
+            chart.kind = kind;
+            for (key, value) in usual_settings(kind) {
+                chart.settings.entry(key).or_insert(value);
+            }
+            known.state.retyped(number, kind);
+            Ok(chart.clone())
+        })?;
+        drop(known);
+        self.charts_event("changed", &chart);
+        Ok(())
+    }
+
     /// The page tells all that it shows, after its connection was lost, perhaps with the endpoint
     /// it had. Its charts are told from each other by their type and measurements:
     ///
@@ -78,14 +120,23 @@ impl Session {
     /// - one that its user made meanwhile is added, one that its user closed is removed;
     /// - one that the session removed meanwhile is removed from the page, unless the session never
     ///   had a chart: then it has lost its memory, and takes the charts of the page.
-    fn resume(&self, page: &Page, charts: &[ReportedChart], place: Option<&WireRegion>) {
-        let new: Vec<_> = charts.iter().map(|reported| self.chart_of(reported)).collect();
+    ///
+    /// With `replace` the page's charts are shown instead of the session's, as its user set them.
+    fn resume(
+        &self,
+        page: &Page,
+        charts: &[ReportedChart],
+        place: Option<&WireRegion>,
+        replace: bool,
+    ) {
+        let new: Vec<_> = charts.iter().map(|reported| self.chart_of(page, reported)).collect();
         let mut known = page.known();
         let shown = &mut known.state;
         shown.forget();
         let navigation_id = self.live().navigation_id;
         let ((added, removed), _) = self.change(|state| {
             let (mut added, mut removed) = (Vec::new(), Vec::new());
+            let mut order = Vec::new();
             let forgetful = state.last_chart == 0;
             let mut unclaimed: Vec<(usize, ChartType, Vec<String>)> = state
                 .charts
@@ -105,11 +156,19 @@ impl Session {
                         shown.close(number);
                         removed.extend(take_out(state, number));
                     }
-                    (Some(number), _) => {
+                    (Some(number), new) => {
+                        let own = state.charts.iter_mut().find(|chart| chart.number == number);
+                        if let (Some(own), Ok(new), true) = (own, new, replace) {
+                            (own.settings, own.colors) = (new.settings, new.colors);
+                        }
+                        order.push(number);
                         state.chart(number).into_iter().for_each(|chart| shown.drawn(chart, id));
                     }
-                    (None, Ok(new)) if !reported.closed && (forgetful || !reported.known) => {
+                    (None, Ok(new))
+                        if !reported.closed && (forgetful || replace || !reported.known) =>
+                    {
                         let chart = push(state, new);
+                        order.push(chart.number);
                         shown.drawn(&chart, id);
                         added.push(chart);
                     }
@@ -120,6 +179,12 @@ impl Session {
                     // Closed before anybody knew it, or what only that page can draw.
                     (None, _) => {}
                 }
+            }
+            if replace {
+                let others = unclaimed.iter().filter_map(|(number, ..)| take_out(state, *number));
+                removed.extend(others);
+                let place = |chart: &Chart| order.iter().position(|number| *number == chart.number);
+                state.charts.sort_by_key(|chart| place(chart).unwrap_or(usize::MAX));
             }
             if let Some(place) = place.filter(|place| place.region().is_some()) {
                 state.place = Some(place.clone());
@@ -137,14 +202,15 @@ impl Session {
     /// # Errors
     /// [`Error::Input`] if it has a type that there is not here, or measurements that it cannot
     /// draw; [`Error::NotFound`] if one of these is not served.
-    fn chart_of(&self, reported: &ReportedChart) -> Result<Chart> {
-        let kind = kind_of(reported).ok_or_else(|| {
-            Error::Input(format!("there are no charts of the type '{}' here", reported.r#type))
-        })?;
+    fn chart_of(&self, page: &Page, reported: &ReportedChart) -> Result<Chart> {
+        let kind = kind_named(&reported.r#type)?;
         let listing = self.provider.catalog.listing();
         let measurements = find_served(&listing, &reported.measurements)?;
         let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
         kind.draws(&all).map_err(Error::Input)?;
+        if !page.known().state.is_built_in {
+            kind.compares(&all).map_err(Error::Input)?;
+        }
         let mut chart = Chart::new(0, kind, &measurements);
         chart.settings.extend(without_margins(&reported.settings));
         chart.recolor(reported.colors.clone());
@@ -152,8 +218,17 @@ impl Session {
     }
 }
 
+fn kind_named(r#type: &str) -> Result<ChartType> {
+    let kind = r#type.rsplit('.').next().and_then(ChartType::from_word);
+    kind.ok_or_else(|| Error::Input(format!("there are no charts of the type '{}' here", r#type)))
+}
+
+fn unknown_chart(id: &str) -> Error {
+    Error::NotFound(format!("the session has no chart {id} of this page"))
+}
+
 fn kind_of(reported: &ReportedChart) -> Option<ChartType> {
-    reported.r#type.rsplit('.').next().and_then(ChartType::from_word)
+    kind_named(&reported.r#type).ok()
 }
 
 fn push(state: &mut State, chart: Chart) -> Chart {

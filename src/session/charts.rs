@@ -13,11 +13,19 @@ use std::sync::Arc;
 /// The action that adds a chart.
 ///
 /// # Errors
-/// Refused, in the endpoint's words, if one of its measurements is not served.
-pub(super) fn chart_message(provider: &Provider, chart: &Chart) -> Result<AddChart, PageError> {
+/// Refused, in the endpoint's words, if one of its measurements is not served, or if such a page
+/// cannot draw them together.
+pub(super) fn chart_message(
+    provider: &Provider,
+    chart: &Chart,
+    is_built_in: bool,
+) -> Result<AddChart, PageError> {
     let listing = provider.catalog.listing();
     let measurements = served(&listing, &chart.measurements).map_err(PageError::Refused)?;
     chart.kind.draws(&measurements).map_err(PageError::Refused)?;
+    if !is_built_in {
+        chart.kind.compares(&measurements).map_err(PageError::Refused)?;
+    }
     Ok(AddChart {
         r#type: format!("{MODULE}{}", chart.kind.page_name()),
         measurements: measurements.into_iter().map(wire_measurement).collect(),
@@ -71,7 +79,7 @@ impl Session {
         };
         let kind = kind.unwrap_or(first.chart);
         let all: Vec<&Measurement> = measurements.iter().map(|m| &**m).collect();
-        kind.draws(&all).map_err(Error::Input)?;
+        self.can_draw(kind, &all)?;
         let (chart, revision) = self.change(|state| {
             let mut chart = Chart::new(state.next_number(), kind, measurements);
             chart.settings.extend(settings);
@@ -86,6 +94,19 @@ impl Session {
             self.change(|state| state.charts.retain(|known| known.number != chart.number));
         }
         drawn.map(|()| chart)
+    }
+
+    /// Whether a page, of those that are connected or may yet be, can draw the measurements so.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says why not.
+    fn can_draw(&self, kind: ChartType, measurements: &[&Measurement]) -> Result<()> {
+        kind.draws(measurements).map_err(Error::Input)?;
+        let pages = self.pages();
+        if pages.is_empty() || pages.iter().any(|page| page.known().state.is_built_in) {
+            return Ok(());
+        }
+        kind.compares(measurements).map_err(Error::Input)
     }
 
     /// Changes a chart on every page.
@@ -115,7 +136,7 @@ impl Session {
         let (chart, revision) = self.try_change(|state| {
             let mut chart = find(state, number)?.clone();
             let measurements = served(&listing, &chart.measurements).map_err(Error::Input)?;
-            kind.draws(&measurements).map_err(Error::Input)?;
+            self.can_draw(kind, &measurements)?;
             (chart.kind, chart.settings) = (kind, usual_settings(kind));
             state.charts.retain(|known| known.number != number);
             state.charts.push(chart.clone());

@@ -27,8 +27,11 @@ impl AtRest {
 
 impl Session {
     /// Gives each of the page's charts axes for the values in view, and a title that says what it
-    /// does not show.
+    /// does not show. The built-in page does so itself.
     pub(super) async fn fit(&self, page: &Page, rest: &AtRest) {
+        if page.known().state.is_built_in {
+            return;
+        }
         let listing = self.provider.catalog.listing();
         let Some(place) = listing.locate(&rest.place).filter(|_| page.has_settings()) else {
             return;

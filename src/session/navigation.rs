@@ -90,6 +90,10 @@ impl Session {
             self.live().state.place = Some(place.into());
             self.save_soon();
         }
+        if self.followed() == Some(page.id()) {
+            let (session, leader, place) = (self.clone(), page.id(), place.into());
+            tokio::spawn(async move { session.lead(leader, place).await });
+        }
         let region = place.to_string();
         self.tell(
             Topic::Location,
@@ -98,6 +102,41 @@ impl Session {
                 "start": place.start + 1, "end": place.end,
             }),
         );
+    }
+
+    /// The page that the others follow, if any.
+    pub fn followed(&self) -> Option<u64> {
+        self.live().followed
+    }
+
+    /// From now on the other pages go wherever that page goes, beginning with where it is; or none
+    /// follows another.
+    ///
+    /// # Errors
+    /// As [`Session::whereabouts`].
+    pub async fn follow(&self, page: Option<u64>) -> Result<()> {
+        let place = match page {
+            Some(_) => self.whereabouts(page).await?.pop().and_then(|(_, place)| place),
+            None => None,
+        };
+        self.live().followed = page;
+        if let (Some(leader), Some(place)) = (page, place) {
+            self.lead(leader, WireRegion::from(&place)).await;
+        }
+        Ok(())
+    }
+
+    /// Brings all pages but the leader to a place.
+    async fn lead(&self, leader: u64, place: WireRegion) {
+        let mut others = self.ready_pages();
+        others.retain(|page| page.id() != leader);
+        let calls =
+            others.iter().map(|page| page.call(Navigate { range: place.clone() }, self.timeout()));
+        for (page, result) in others.iter().zip(futures_util::future::join_all(calls).await) {
+            if let Err(error) = result {
+                tracing::warn!("page {} does not follow page {leader}: {error:?}", page.id());
+            }
+        }
     }
 
     /// Gives the place where the first page looks a name.

@@ -42,6 +42,8 @@ const DRAWN: Duration = Duration::from_millis(300);
 const MOST_HELD: usize = 1000;
 /// Between two questions where the page looks, if nothing else makes it be asked.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same for a page that others follow.
+const LOOK_AT_LEADER: Duration = Duration::from_millis(300);
 
 /// How long a page may take to accept a close frame and to answer it.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -297,8 +299,9 @@ impl Actor {
                 true
             }
             // A page's connection for workspaces registers nothing.
-            Request::RegisterChartTypes { data } if data.is_object() || data.is_array() => {
+            Request::RegisterChartTypes { data, page } if data.is_object() || data.is_array() => {
                 self.page.known().chart_types.clone_from(data);
+                self.page.known().state.is_built_in = page.as_deref() == Some("epivizrs");
                 self.registered = true;
                 false
             }
@@ -396,7 +399,7 @@ impl Actor {
         if Instant::now() < self.look_at {
             return;
         }
-        self.look_at = Instant::now() + LOOK;
+        self.look_at = Instant::now() + self.pause();
         let asked = |waiting: &Waiting| matches!(waiting, Waiting::Location | Waiting::Look);
         if self.page.stage() == Stage::Ready && !self.waiting.values().any(asked) {
             self.act(GetCurrentLocation {}, Some(Waiting::Look));
@@ -456,10 +459,16 @@ impl Actor {
         self.fitting.replace(task.abort_handle()).into_iter().for_each(|old| old.abort());
     }
 
+    /// How long the page is not asked where it looks.
+    fn pause(&self) -> Duration {
+        let is_leader = self.session.followed() == Some(self.page.id());
+        if is_leader { LOOK_AT_LEADER } else { LOOK }
+    }
+
     /// Where the page says that it looks, which is told to the session.
     fn place(&mut self, answer: Result<Value, PageError>) -> Option<Region> {
         let place = serde_json::from_value::<WireRegion>(answer.ok()?).ok()?.region()?;
-        self.look_at = Instant::now() + LOOK;
+        self.look_at = Instant::now() + self.pause();
         self.session.moved(&self.page, &place);
         Some(place)
     }

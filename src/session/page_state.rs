@@ -51,6 +51,11 @@ pub(super) struct PageState {
     /// Charts that the page's user closed: they must not come again before the session's state
     /// says so too.
     closed: BTreeSet<usize>,
+    /// Whether it is the endpoint's own page, which can put its charts in an order and fits its axes
+    /// itself.
+    pub(super) is_built_in: bool,
+    /// The page's ids of its charts, in the order that it was told last.
+    pub(super) order: Vec<String>,
     /// The number of the last navigation that the page was sent on.
     navigation_id: Option<u64>,
     /// Colours and settings that were sent and not yet answered: pages of versions 4 and 5 echo
@@ -91,6 +96,7 @@ pub(super) enum Change {
     RemoveSequences(Vec<String>),
     Add(Chart),
     Look(String, Chart),
+    Arrange(Vec<String>),
     Go(WireRegion),
 }
 
@@ -210,6 +216,10 @@ impl PageState {
         if let Some(step) = state.charts.iter().find_map(looks) {
             return Some(step);
         }
+        let order = self.order_of(&state.charts);
+        if self.is_built_in && order.len() > 1 && self.order != order {
+            return Some(Change::Arrange(order));
+        }
         let sent = self.navigation_id.replace(navigation_id) == Some(navigation_id);
         // A page of a session whose endpoint did nothing to it stays where its user opened it.
         let led = state.went || !state.charts.is_empty();
@@ -248,6 +258,10 @@ mod tests {
                         known.chart = chart;
                     }
                 }
+                Change::Arrange(order) => {
+                    taken.push(format!("arrange {}", order.join(" ")));
+                    shown.order = order;
+                }
                 Change::Go(place) => taken.push(format!("go {}", place.sequence)),
                 Change::AddSequences(wanted) => {
                     shown.sequences = wanted;
@@ -284,6 +298,21 @@ mod tests {
         state.sequences.clear();
         let taken = bring(&mut shown, &state, 1);
         assert_eq!(taken, ["remove 1", "remove 2", "remove [\"x\"]", "add 2", "look 3", "look 2"]);
+    }
+
+    #[test]
+    fn the_built_in_page_has_its_charts_in_the_order_of_the_session() {
+        let mut state = state(&[3, 1, 2]);
+        let mut plain = PageState::default();
+        let mut page = PageState { is_built_in: true, ..PageState::default() };
+        bring(&mut plain, &state, 0);
+        assert!(bring(&mut page, &state, 0).contains(&"arrange id3 id1 id2".to_owned()));
+        state.charts.swap(0, 2);
+        assert!(bring(&mut plain, &state, 0).is_empty());
+        assert_eq!(bring(&mut page, &state, 0), ["arrange id2 id1 id3"]);
+        state.charts.swap(0, 1);
+        page.arranged(&state.charts);
+        assert!(bring(&mut page, &state, 0).is_empty(), "its user moved the chart");
     }
 
     #[test]

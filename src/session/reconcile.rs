@@ -10,8 +10,8 @@ use super::state::{Chart, State};
 use super::{Session, chart_message};
 use crate::error::PageError;
 use crate::protocol::{
-    AddSeqInfos, ChartId, GetCurrentLocation, Navigate, RemoveChart, RemoveSeqNames, SeqInfo,
-    SetChartSettings,
+    AddSeqInfos, ArrangeCharts, ChartId, GetCurrentLocation, Navigate, RemoveChart, RemoveSeqNames,
+    SeqInfo, SetChartSettings,
 };
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -190,6 +190,10 @@ async fn take(
                 answer => drop(answer?),
             }
         }
+        Change::Arrange(charts) => {
+            page.known().state.order.clone_from(&charts);
+            page.call(ArrangeCharts { charts }, timeout).await?;
+        }
         Change::Go(range) => drop(page.call(Navigate { range }, timeout).await?),
     }
     Ok(())
@@ -208,7 +212,8 @@ async fn add(
         page.known().state.charts.insert(chart.number, shown);
     };
     note(Status::Refused);
-    let message = chart_message(&session.provider, &chart)?;
+    let is_built_in = page.known().state.is_built_in;
+    let message = chart_message(&session.provider, &chart, is_built_in)?;
     note(Status::Asked);
     let mut answer = Box::pin(page.start(message).await?);
     match tokio::time::timeout(session.timeout(), &mut answer).await {

@@ -30,7 +30,7 @@ export function freePort() {
 }
 
 /**
- * Starts the program; resolves when it listens, to {url, stop, type}. With `terminal` it runs at
+ * Starts the program; resolves when it listens, to {url, stop, type, says}. With `terminal` it runs at
  * a terminal, and `type(text)` types at its prompt.
  */
 export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
@@ -42,14 +42,28 @@ export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
   const child = terminal ? spawn('script', ['-qefc', quoted, '/dev/null'], options) : spawn(PROGRAM, ['--no-prompt', ...line], options);
   const type = text => child.stdin.write(`${text}\r`);
   let said = '';
+  let printed = '';
+  const heard = new Set();
+  /** Waits until the program has printed what matches, colours left out. */
+  const says = pattern => new Promise(done => {
+    const hear = () => {
+      if (!pattern.test(printed.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, ''))) return;
+      heard.delete(hear);
+      done();
+    };
+    heard.add(hear);
+    hear();
+  });
   child.stderr.on('data', data => { said += data; });
   const ended = new Promise(resolve => child.on('exit', resolve));
   const stop = (signal = 'SIGTERM') => { child.kill(signal); return ended; };
   return new Promise((resolve, reject) => {
     ended.then(code => reject(new Error(`the endpoint ended with ${code}: ${said}`)));
     child.stdout.on('data', data => {
+      printed += data;
+      heard.forEach(hear => hear());
       const found = /listening on ws:\/\/([^/]+)/.exec(data);
-      if (found) resolve({ url: `http://${found[1]}/`, stop, type });
+      if (found) resolve({ url: `http://${found[1]}/`, stop, type, says });
     });
   });
 }

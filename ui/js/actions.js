@@ -16,9 +16,11 @@ const ACTIONS = {
   addChart: (app, { type, measurements }) => {
     const kind = kindNamed(type);
     if (!kind) throw new Error(`this page has no chart called ${type}`);
-    return { id: app.adoptOrAdd(kind, inside(measurements) ?? []).id };
+    return { id: app.addChart(kind, inside(measurements) ?? [], { known: true }).id };
   },
   removeChart: (app, { chartId }) => app.removeChart(app.chart(chartId)),
+  // Not of the protocol: only pages like this one are asked.
+  arrangeCharts: (app, { chartIds }) => app.arrange(inside(chartIds) ?? []),
   clearDatasourceGroupCache: (app, { datasourceGroup }) => app.forget(datasourceGroup),
   flushCache: app => app.forget(),
   redraw: app => app.forget(),

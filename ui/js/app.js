@@ -79,36 +79,39 @@ export class App {
     return chart;
   }
 
-  /**
-   * A chart that the endpoint asks for: a new one, or that of before the connection was lost or
-   * the page reloaded, so that none is there twice.
-   */
-  adoptOrAdd(kind, list) {
-    const ids = measurements => measurements.map(({ id }) => id).join('\n');
-    const orphans = this.charts.filter(chart => chart.orphan && ids(chart.measurements) === ids(list));
-    // The user may have chosen another kind.
-    const orphan = orphans.find(chart => chart.kind === kind) ?? orphans[0];
-    if (!orphan) return this.addChart(kind, list, { fromEndpoint: true });
-    orphan.orphan = false;
-    return orphan;
-  }
-
   removeChart(chart) {
     this.charts.splice(this.charts.indexOf(chart), 1);
     chart.element.remove();
     this.changed();
   }
 
+  /** Moves a chart up or down among the others; returns whether there is room. */
   shift(chart, by) {
-    const from = this.charts.indexOf(chart);
-    const other = this.charts[from + by];
-    if (!other) return;
-    this.charts.splice(from + by, 0, ...this.charts.splice(from, 1));
+    const order = [...this.charts];
+    const from = order.indexOf(chart);
+    if (!order[from + by]) return false;
+    order.splice(from + by, 0, ...order.splice(from, 1));
+    this.arrange(order.map(({ id }) => id));
+    return true;
+  }
+
+  /** Puts the charts in the order of these ids. */
+  arrange(ids) {
+    const place = ({ id }) => (ids.includes(id) ? ids.indexOf(id) : ids.length);
+    const order = [...this.charts].sort((a, b) => place(a) - place(b));
+    if (order.every((chart, i) => chart === this.charts[i])) return;
     const focused = document.activeElement;
+    this.charts = order;
     // The Tab key goes in the order on the screen.
-    other.element[by < 0 ? 'before' : 'after'](chart.element);
+    byId('charts').append(...order.map(({ element }) => element));
     focused.focus();
     this.changed();
+  }
+
+  /** Draws a chart another way. */
+  retype(chart, kind) {
+    chart.kind = kind;
+    this.setChart(chart, {});
   }
 
   setChart(chart, settings, colors) {

@@ -12,10 +12,11 @@ import { hex, visible } from './theme.js';
 const [LOWEST, TALLEST] = [40, 1200];
 const NOTHING = readPart();
 
+/** `known` says whether the session has it. */
 export class Chart {
-  constructor(app, kind, measurements, { colors, settings = {}, fromEndpoint = false }) {
+  constructor(app, kind, measurements, { colors, settings = {}, known = false }) {
     const id = `${kind.name}-${Math.random().toString(36).slice(2, 9)}`;
-    Object.assign(this, { app, id, kind, measurements, fromEndpoint, settings: {}, colors: COLORS, memory: {} });
+    Object.assign(this, { app, id, kind, measurements, known, settings: {}, colors: COLORS, memory: {} });
     this.width = 0;
     this.build();
     this.set(settings, colors);
@@ -79,10 +80,10 @@ export class Chart {
     this.listenToGrip();
     this.element = make('section', { className: 'chart' },
       make('header', {}, this.name, this.sort, this.state, make('div', { className: 'tools' },
-        tool('↑', 'Move up', () => app.shift(this, -1)),
-        tool('↓', 'Move down', () => app.shift(this, 1)),
+        tool('↑', 'Move up', () => app.on.move(this, -1)),
+        tool('↓', 'Move down', () => app.on.move(this, 1)),
         tool('⋯', 'Settings', () => app.on.edit(this)),
-        tool('×', 'Remove', () => { app.removeChart(this); app.on.removed(this); }))),
+        tool('×', 'Remove', () => app.on.remove(this)))),
       make('div', { className: 'body' }, this.pane, this.blank), this.grip);
   }
 
@@ -92,17 +93,19 @@ export class Chart {
     const resize = height => {
       this.set({ height: Math.min(Math.max(Math.round(height), LOWEST), TALLEST) });
       app.draw();
-      app.on.setting(this, { height: this.height });
     };
+    const tell = () => app.on.setting(this, { height: this.height });
     listen(grip, 'pointerdown', event => grip.setPointerCapture(event.pointerId));
     listen(grip, 'pointermove', event => {
       if (grip.hasPointerCapture(event.pointerId)) resize(event.clientY - this.pane.getBoundingClientRect().top);
     });
+    listen(grip, 'lostpointercapture', tell);
     listen(grip, 'keydown', event => {
       const by = { ArrowUp: -10, ArrowDown: 10 }[event.key];
       if (!by) return;
       event.preventDefault();
       resize(this.height + by);
+      tell();
     });
   }
 

@@ -2,7 +2,7 @@
 
 import { CHARTS, kindFor, kindNamed } from './charts/list.js';
 import { nameOf, rowsIn } from './data.js';
-import { byId, listen, make, note } from './dom.js';
+import { addressOf, byId, listen, make, note } from './dom.js';
 import { grouped } from './region.js';
 import { counted, numberOr, short } from './scale.js';
 import { hex } from './theme.js';
@@ -32,7 +32,7 @@ function submitted(form, does) {
 }
 
 /** Returns what opens 'Add a chart'. */
-export function startAddDialog(app, colorOf) {
+export function startAddDialog(app, sharing, colorOf) {
   const [form, choices] = [byId('add-form'), byId('choices')];
   const { kind: kinds, filter } = form.elements;
   kinds.append(make('option', { value: '' }, 'As fits'), ...CHARTS.map(option));
@@ -55,12 +55,12 @@ export function startAddDialog(app, colorOf) {
   };
   listen(kinds, 'change', list);
   listen(filter, 'input', sift);
-  const clear = submitted(form, () => {
+  const clear = submitted(form, async () => {
     const kind = kindNamed(kinds.value);
     const measurements = chosen();
     if (measurements.length === 0) throw new Error('Choose what to draw.');
-    if (kind) app.addChart(kind, measurements, { colors: measurements.map(colorOf) });
-    else for (const one of measurements) app.addChart(kindFor(one), [one], { colors: [colorOf(one)] });
+    if (kind) await sharing.add(kind, measurements, { colors: measurements.map(colorOf) });
+    else for (const one of measurements) await sharing.add(kindFor(one), [one], { colors: [colorOf(one)] });
     app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
   });
   return () => {
@@ -73,20 +73,20 @@ export function startAddDialog(app, colorOf) {
 }
 
 /** Returns what opens the settings of a chart. */
-export function startSetDialog(app, onChange) {
+export function startSetDialog(app, sharing, onChange) {
   const [dialog, form] = [byId('set-dialog'), byId('set-form')];
   const { title, kind: kinds, height, yMin, yMax } = form.elements;
   let chart = null;
 
   listen(byId('set-table'), 'click', () => { dialog.close(); showTable(app, chart); });
-  const clear = submitted(form, () => {
+  const clear = submitted(form, async () => {
     const kind = kindNamed(kinds.value);
     // Another kind has another height.
     const settings = { title: title.value.trim(), height: kind === chart.kind ? numberOr('default', height.value) : 'default' };
     if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: numberOr('default', yMin.value), yMax: numberOr('default', yMax.value) });
     const picked = [...byId('colors').querySelectorAll('input')].map(input => input.value);
     const colors = [...picked, ...chart.colors.slice(picked.length)];
-    chart.kind = kind;
+    await sharing.retype(chart, kind);
     app.setChart(chart, settings, colors);
     onChange(chart, settings, colors);
   });
@@ -149,7 +149,7 @@ export function showAbout(app, info) {
     make('p', {}, `${info.program} ${info.version}, assembly ${info.assembly}, open pages: ${info.pages}`),
     address('Endpoint, for EpiViz', String(app.socket.url), false),
     address('In EpiViz', info.epiviz),
-    address('In the EpiViz served here', info.ownEpiviz && new URL(info.ownEpiviz, location.href).href),
+    address('In the EpiViz served here', info.ownEpiviz && new URL(info.ownEpiviz, addressOf('')).href),
     table(['Measurement', 'File', 'Chart'], [...app.measurements.values()].map(m => [m.name, m.annotation?.file ?? '', m.defaultChartType ?? ''])));
   byId('about-dialog').showModal();
 }

@@ -10,11 +10,10 @@ const NONE = 'none';
 /** The address part for a view and its charts. */
 export function encoded(view, charts) {
   const parts = new URLSearchParams({ at: written(view).replaceAll(',', '') });
-  for (const { kind, measurements, colors, settings, fromEndpoint } of charts) {
+  for (const { kind, measurements, colors, settings } of charts) {
     const changed = settingsOf(kind).filter(({ id, defaultValue }) => !['', undefined, defaultValue].includes(settings[id]));
     const more = {
       colors: colors.slice(0, measurements.length),
-      ...(fromEndpoint && { endpoint: 1 }),
       ...Object.fromEntries(changed.map(({ id }) => [id, settings[id]])),
     };
     parts.append('chart', JSON.stringify([kind.name, measurements.map(({ id }) => id), more]));
@@ -43,7 +42,7 @@ function chartOf(text, known) {
     if (measurements.length < kind.least) return null;
     const colors = (more.colors ?? []).filter(color => CSS.supports('color', color));
     const settings = settingsOf(kind).map(({ id }) => [id, more[id]]).filter(([, value]) => ['string', 'number'].includes(typeof value));
-    return { kind, measurements, colors, settings: Object.fromEntries(settings), fromEndpoint: Boolean(more.endpoint) };
+    return { kind, measurements, colors, settings: Object.fromEntries(settings) };
   } catch {
     return null;
   }

@@ -10,27 +10,30 @@ import { startKeys, startMenu, startPointing } from './keys.js';
 import { decoded, encoded } from './link.js';
 import { savePicture } from './picture.js';
 import { bases, fromWire, parsed, written } from './region.js';
+import { Sharing } from './sharing.js';
 import { Socket } from './socket.js';
 import { screenPalette, startTheme } from './theme.js';
 
+/** The session that the address names, if any: /s/NAME. */
+const session = /\/s\/([^/]+)\/?$/.exec(location.pathname)?.[1];
 let info = { colors: {} };
 let started = false;
+let isLoaded = false;
 
 const app = new App({
   point: (...reading) => point(...reading),
   edit: chart => openSettings(chart),
-  removed: chart => say(`${chart.title} removed`),
+  move: (chart, by) => sharing.move(chart, by),
+  remove: chart => { sharing.remove(chart); say(`${chart.title} removed`); },
   setting: tell,
   sequences: listSequences,
   rest: rested,
   drawn: () => showPlace(),
 });
 
-/** Tells the endpoint what the user changed. */
+/** Tells the endpoint what the user set. */
 function tell(chart, settings, colorMap) {
-  const send = args => app.socket.ask('setChartSettings', { chartId: chart.id, ...args }).catch(() => {});
-  send({ settings, colorMap: null });
-  if (colorMap) send({ colorMap });
+  sharing.set(chart, settings, colorMap);
   rested();
 }
 
@@ -38,6 +41,8 @@ function listSequences() {
   const options = [...app.sequences.keys()].map(name => make('option', { value: name }, name));
   byId('sequence').replaceChildren(...options);
   if (app.place.target) byId('sequence').value = app.place.target.seq;
+  // Where none were known, the first may have come now.
+  else if (isLoaded && !started && app.sequences.size) ready = ready.then(begin);
 }
 
 /** Place or charts have changed: the address follows. */
@@ -46,23 +51,23 @@ function rested() {
   const { target } = app.place;
   byId('sequence').value = target.seq;
   document.title = `${written(target)} – epivizrs`;
-  history.replaceState(null, '', encoded(target, app.charts));
+  // Told from an address that somebody entered: after a reload the session knows better.
+  history.replaceState({ own: true }, '', encoded(target, app.charts));
   say(`${written(target)}, ${bases(target)}`);
 }
 
-/** Shows what the address says. Returns whether it says which charts. */
+/** Shows what the address says. Returns whether it says where, and which charts. */
 function restore() {
   const saved = decoded(location.hash, app.measurements);
   let region = null;
   try { region = saved.at && parsed(saved.at, app.sequences, app.place.target); } catch (error) { note(error.message); }
   app.place.go(region || (app.place.target ?? firstView()));
-  if (!saved.hasCharts) return false;
-  for (const chart of [...app.charts]) app.removeChart(chart);
-  for (const { kind, measurements, ...options } of saved.charts) {
-    app.addChart(kind, measurements, options).orphan = options.fromEndpoint;
+  if (saved.hasCharts) {
+    for (const chart of [...app.charts]) app.removeChart(chart);
+    for (const { kind, measurements, ...options } of saved.charts) app.addChart(kind, measurements, options);
+    if (saved.lost) note('Some charts of this address show data that are not served here.');
   }
-  if (saved.lost) note('Some charts of this address show data that are not served here.');
-  return true;
+  return { hasPlace: Boolean(region), hasCharts: saved.hasCharts };
 }
 
 function firstView() {
@@ -75,17 +80,37 @@ function firstView() {
 /** After each connection. */
 async function connected() {
   showGone(false);
-  app.socket.ask('registerChartTypes', { data: chartTypes() }).catch(() => {});
+  app.socket.ask('registerChartTypes', { data: chartTypes(), page: 'epivizrs' }).catch(() => {});
   await Promise.all([inform(), app.load()]);
-  if (app.sequences.size === 0) return note('The endpoint knows no sequences yet; load a file there.');
+  isLoaded = true;
   if (started) {
     note('Connected again.');
-    return app.data.forget();
+    app.data.forget();
+    return sharing.resume();
   }
+  if (app.sequences.size === 0) return note('The endpoint knows no sequences yet; load a file there.');
+  return begin();
+}
+
+/** Shows the first view: the address's, the session's, or what has data. */
+async function begin() {
+  if (started) return;
   started = true;
-  if (restore()) return shown();
+  // An address that the page wrote itself is that of a reload: others may have changed the charts.
+  const isReload = history.state?.own === true;
+  const { hasPlace, hasCharts } = restore();
+  if (isReload) for (const chart of app.charts) chart.known = true;
+  await sharing.resume({ place: hasPlace, replace: hasCharts && !isReload });
+  if (hasCharts || !info.isNew) return shown();
   // Not awaited: what the endpoint asks meanwhile is done first.
-  app.firstCharts(info.colors).catch(error => note(error.message)).then(shown);
+  propose().catch(error => note(error.message)).then(shown);
+}
+
+/** Proposes the first charts; if another page was first, its charts come instead. */
+async function propose() {
+  await app.firstCharts(info.colors);
+  for (const chart of app.charts) chart.known = true;
+  await sharing.resume();
 }
 
 function shown() {
@@ -96,11 +121,12 @@ function shown() {
 /** Asks what the protocol does not tell. */
 async function inform() {
   try {
-    info = await (await fetch(addressOf('info'))).json();
+    info = await (await fetch(addressOf(session ? `s/${session}/info` : 'info'))).json();
   } catch { /* What was known is kept. */ }
 }
 
-const socketUrl = addressOf('ws');
+const sharing = new Sharing(app);
+const socketUrl = addressOf(session ? `ws/${session}` : 'ws');
 socketUrl.protocol = socketUrl.protocol.replace('http', 'ws');
 let ready = Promise.resolve();
 app.socket = new Socket(socketUrl, {
@@ -109,16 +135,14 @@ app.socket = new Socket(socketUrl, {
   },
   onGone: () => {
     showGone(true);
-    // The endpoint will ask for its charts again; until then they stay.
-    for (const chart of app.charts) chart.orphan = chart.fromEndpoint;
   },
   // One after the other, and not before the page knows what is served.
   onAction: data => (ready = ready.then(() => act(app, data))),
 });
 
 const point = startPointing(app);
-const openSettings = startSetDialog(app, tell);
-const openAdd = startAddDialog(app, one => info.colors[one.id] ?? app.colorOf(one));
+const openSettings = startSetDialog(app, sharing, tell);
+const openAdd = startAddDialog(app, sharing, one => info.colors[one.id] ?? app.colorOf(one));
 const openHelp = () => byId('help-dialog').showModal();
 const showPlace = startFinder(app);
 startKeys(app, { openAdd, openHelp });
@@ -132,4 +156,8 @@ startMenu({
   help: openHelp,
 });
 listen(byId('sequence'), 'change', ({ target: { value } }) => app.place.go({ seq: value, start: 0, end: app.sequences.get(value) }));
-listen(window, 'hashchange', () => { if (started) restore(); });
+listen(window, 'hashchange', () => {
+  if (!started) return;
+  const { hasCharts } = restore();
+  if (hasCharts) sharing.resume({ replace: true }).catch(error => note(error.message));
+});

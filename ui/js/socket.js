@@ -6,6 +6,8 @@ const WAIT = 2000;
 /** An endpoint that owes an answer for so long is taken for gone. */
 const PATIENCE = 30_000;
 
+const gone = () => Object.assign(new Error('The endpoint is gone.'), { isGone: true });
+
 /** Speaks EpiViz's protocol over one WebSocket at a time. */
 export class Socket {
   /**
@@ -17,11 +19,11 @@ export class Socket {
     this.connect();
   }
 
-  /** Asks the endpoint; rejects if it refuses or is gone. */
+  /** Asks the endpoint; rejects if it refuses, or is gone (the error then has `isGone`). */
   ask(action, args = {}) {
     return new Promise((resolve, reject) => {
       const { socket } = this;
-      if (socket.readyState !== WebSocket.OPEN) throw new Error('The endpoint is gone.');
+      if (socket.readyState !== WebSocket.OPEN) throw gone();
       const requestId = (this.last += 1);
       socket.send(JSON.stringify({ requestId, type: 'request', data: { action, version: '4', ...args } }));
       this.waiting.set(requestId, { resolve, reject, late: setTimeout(() => socket.close(), PATIENCE) });
@@ -34,7 +36,7 @@ export class Socket {
     socket.onopen = this.onOpen;
     socket.onmessage = event => this.take(socket, JSON.parse(event.data));
     socket.onclose = () => {
-      for (const requestId of this.waiting.keys()) this.settle(requestId).reject(new Error('The endpoint is gone.'));
+      for (const requestId of this.waiting.keys()) this.settle(requestId).reject(gone());
       setTimeout(() => this.connect(), WAIT);
       this.onGone();
     };

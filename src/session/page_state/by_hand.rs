@@ -1,6 +1,7 @@
 //! What a page's user did by hand, in the account of what the page shows.
 
 use super::{PageChart, PageState, Status};
+use crate::catalog::ChartType;
 use crate::session::state::Chart;
 use serde_json::Map;
 
@@ -13,10 +14,32 @@ impl PageState {
         self.charts.insert(chart.number, shown);
     }
 
+    /// The number of the page's chart of that id, if it is the session's.
+    pub(in crate::session) fn number(&self, id: &str) -> Option<usize> {
+        let there = |shown: &PageChart| matches!(&shown.status, Status::There(own) if own == id);
+        self.charts.iter().find(|(_, shown)| there(shown)).map(|(number, _)| *number)
+    }
+
+    /// The page has the charts in this order.
+    pub(in crate::session) fn arranged(&mut self, charts: &[Chart]) {
+        self.order = self.order_of(charts);
+    }
+
+    /// The page draws that chart as another type.
+    pub(in crate::session) fn retyped(&mut self, number: usize, kind: ChartType) {
+        if let Some(shown) = self.charts.get_mut(&number) {
+            shown.chart.kind = kind;
+        }
+    }
+
+    /// The charts of these that the page shows, by its ids.
+    pub(super) fn order_of(&self, charts: &[Chart]) -> Vec<String> {
+        charts.iter().filter_map(|chart| self.id(chart.number)).collect()
+    }
+
     /// The page's user closed the chart of that id. Returns its number, if it is the session's.
     pub(in crate::session) fn closed_by_user(&mut self, id: &str) -> Option<usize> {
-        let there = |shown: &PageChart| matches!(&shown.status, Status::There(own) if own == id);
-        let number = *self.charts.iter().find(|(_, shown)| there(shown))?.0;
+        let number = self.number(id)?;
         self.charts.remove(&number);
         self.closed.insert(number);
         Some(number)

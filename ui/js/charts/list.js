@@ -23,7 +23,8 @@ export const CHARTS = [
   { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, least: 2, plot: true, stacked: true, plan: planLinePlot },
 ].map(kind => ({ takes: 'feature', least: 1, plot: false, stacked: false, ...kind }));
 
-const MODULE = 'epiviz.plugins.charts.';
+/** What the protocol writes before a kind's name. */
+export const MODULE = 'epiviz.plugins.charts.';
 
 /** The kind of that name, with or without its module. */
 export function kindNamed(name) {
