@@ -28,7 +28,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "follow [PAGE|off]",
         about: "have the other pages go wherever one page goes; without PAGE: which one",
-        examples: &["follow 2", "follow off"],
+        examples: &["follow 3", "follow off"],
         arguments: &[Arg::Page],
         run: |console, arguments| console.follow(arguments).boxed(),
     },

@@ -72,10 +72,11 @@ export class Sharing {
    * `place` the page stays where it looks.
    */
   async resume({ place = true, replace = false } = {}) {
-    const { app, closed } = this;
+    const { app } = this;
+    const closed = [...this.closed];
     const charts = [...app.charts.map(told), ...closed];
-    this.closed = [];
     await this.report({ resume: { charts, replace, place: place ? toWire(app.place.target) : null } });
+    this.closed = this.closed.filter(chart => !closed.includes(chart));
     for (const chart of app.charts) chart.known = true;
   }
 }

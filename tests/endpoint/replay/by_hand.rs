@@ -257,3 +257,26 @@ async fn workspaces_are_opened_in_the_session_and_never_uninvited() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_are_moved_retyped_and_replaced_by_hand() {
+    let endpoint = endpoint(None).await;
+    let (one, mut two) = tokio::join!(endpoint.page(obedient()), endpoint.page(obedient()));
+    endpoint.settled(2).await;
+    let report = |change: Value| json!({"action": "reportChange", "change": change});
+    let stacked = "epiviz.plugins.charts.StackedLineTrack";
+    one.request(&added("a", "LineTrack"));
+    one.request(&added("b", "LineTrack"));
+    one.request(&report(json!({"moveChart": {"chartId": "b", "to": 0}})));
+    one.request(&report(json!({"setChartType": {"chartId": "a", "type": stacked}})));
+    two.until(|page| kinds(page) == ["LineTrack", "StackedLineTrack"]).await;
+    let charts = endpoint.session.charts();
+    let told: Vec<_> = charts.iter().map(|chart| (chart.number, chart.kind.word())).collect();
+    assert_eq!(told, [(2, "line"), (1, "stacked-line")]);
+    // An address that names charts shows them instead of the session's.
+    let charts = [shown("b", "LineTrack", true, false)];
+    one.request(&report(json!({"resume": {"charts": charts, "replace": true}})));
+    two.until(|page| titles(page) == ["b"]).await;
+    let numbers: Vec<_> = endpoint.session.charts().iter().map(|chart| chart.number).collect();
+    assert_eq!(numbers, [2]);
+}
