@@ -502,7 +502,7 @@ async fn bad_questions_of_scripts_are_told_why_in_one_line() {
         ("rows?region=chr1", 400, "'datasource=' is missing"),
         ("rows?datasource=peaks", 400, "'region=' is missing"),
         ("rows?datasource=x&region=chr1", 404, "known are genes, peaks"),
-        ("rows?datasource=peaks&region=chr9", 404, "no sequence is called 'chr9'"),
+        ("rows?datasource=peaks&region=chr9", 404, "no sequence, gene or feature is called 'chr9'"),
         ("rows?datasource=peaks&region=chr1:9-1", 400, "write it like"),
         ("rows?datasource=peaks&region=chr1&columns=x", 404, "known are name, score"),
         ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
