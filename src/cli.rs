@@ -22,7 +22,7 @@ mod signals;
 mod state;
 mod stdin;
 
-pub use options::{AttachOptions, Cli, LogFormat, Options, ScriptOptions, Task};
+pub use options::{Cli, Task};
 
 use script::ScriptFailed;
 use std::process::ExitCode;

@@ -23,13 +23,13 @@ mod workspaces;
 
 pub use answer::{Answer, to_json};
 pub use attach::{Attach, attach};
-pub use command::{Arg, Command};
+#[cfg(feature = "internals")]
 pub use commands::COMMANDS;
 pub use complete::complete;
 pub use events::follow;
 pub use help::two_columns;
-pub use log::{LogLines, Printer, print_with};
+pub use log::{LogLines, print_with};
 pub use prompt::{Runs, print_line, prompt, screen};
 pub use remote::serve;
 pub use run::Ending;
-pub use state::{Console, Say};
+pub use state::Console;

@@ -11,11 +11,12 @@ mod page_change;
 mod reply;
 mod request;
 
+#[cfg(feature = "internals")]
+pub use action::ACTIONS;
 pub use action::{
-    ACTIONS, Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache,
-    FlushCache, GetAvailableCharts, GetCurrentLocation, Navigate, PrintWorkspace, Redraw,
-    RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion,
-    WriteMsg,
+    Action, AddChart, AddMeasurements, AddSeqInfos, ChartId, ClearDatasourceGroupCache, FlushCache,
+    GetCurrentLocation, Navigate, PrintWorkspace, Redraw, RemoveChart, RemoveMeasurements,
+    RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion, WriteMsg,
 };
 pub use frame::{Frame, PageAnswer, parse};
 pub use page_change::{PageChange, ReportedChart};

@@ -5,6 +5,6 @@ mod in_view;
 mod stateless_level;
 mod view;
 
-pub use handler::{Provider, Target, wire_measurement};
+pub use handler::{Provider, wire_measurement};
 pub use in_view::Shown;
-pub use view::{Clear, Counts, Order, Ticket, View};
+pub use view::{Clear, Order, Ticket, View};

@@ -24,4 +24,5 @@ pub use epiviz_copy::Epiviz;
 pub use http::router;
 pub use info::epiviz_link;
 pub use listen::{bind, run, serve};
+#[cfg(feature = "internals")]
 pub use table_query::PATHS;

@@ -19,7 +19,7 @@ mod workspaces;
 
 pub use autoscale::AUTOSCALE;
 pub use events::{Event, Topic};
-pub use handle::{Known, Page, PageInfo, Stage};
+pub use handle::{Page, Stage};
 pub use metrics::{Counts, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;

@@ -171,6 +171,7 @@ pub struct Format {
     /// File name endings, without the dot and without `.gz`.
     pub extensions: &'static [&'static str],
     /// What it is served as, in one line for the table in `docs/formats.md`.
+    #[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "read by tests/docs.rs"))]
     pub about: &'static str,
     /// Whether a file with these first bytes, decompressed, looks like this format.
     pub sniff: fn(&[u8]) -> bool,

@@ -43,6 +43,7 @@ macro_rules! actions {
     ($($name:ident $(($silent:literal))? -> $answer:ty = $wire:literal: $about:literal),* $(,)?) => {
         /// Every action: its name on the wire and what it does. The table in `docs/protocol.md` goes
         /// by this list.
+        #[cfg(feature = "internals")]
         pub const ACTIONS: &[(&str, &str)] = &[$(($wire, $about)),*];
         $(impl Action for $name {
             const NAME: &'static str = $wire;
@@ -65,7 +66,6 @@ actions! {
     Redraw -> Value = "redraw": "draws all charts again",
     GetCurrentLocation -> WireRegion = "getCurrentLocation": "asks where the page looks",
     SetChartSettings -> Value = "setChartSettings": "changes settings and colours of a chart",
-    GetAvailableCharts -> Value = "getAvailableCharts": "asks for the chart types",
     PrintWorkspace -> Value = "printWorkspace": "saves the page or a chart as a picture",
     WriteMsg (false) -> Value = "writeMsg": "shows a message",
 }
@@ -216,10 +216,6 @@ pub struct SetChartSettings {
     #[serde(rename = "colorMap")]
     pub color_map: Vec<String>,
 }
-
-/// Asks for the chart types that the page can draw.
-#[derive(Debug, Serialize)]
-pub struct GetAvailableCharts {}
 
 /// Saves the page, or one chart, as a picture in the browser's downloads.
 #[derive(Debug, Serialize)]

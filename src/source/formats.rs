@@ -44,6 +44,7 @@ pub const FORMATS: &[Format] = &[
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
+#[cfg(feature = "internals")]
 pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     let source = open_as(format_of(spec)?, spec, context)?;
     check_columns(spec, source.columns())?;
@@ -54,7 +55,7 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
 /// The latter is a courtesy: what cannot be given is a warning.
 ///
 /// # Errors
-/// As [`open`].
+/// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
 pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
     let own = open_as(format, spec, context)?;
@@ -98,7 +99,7 @@ fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
 /// before it is opened.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open_all`].
 pub fn needs_genes(spec: &Spec) -> Result<bool> {
     let format = format_of(spec)?;
     Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)

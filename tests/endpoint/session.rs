@@ -3,7 +3,7 @@
 use crate::support::{Client, Endpoint};
 use epivizrs::error::PageError;
 use epivizrs::genome::{Region, Sequences};
-use epivizrs::protocol::{GetAvailableCharts, WriteMsg};
+use epivizrs::protocol::{Redraw, WriteMsg};
 use epivizrs::source::{ColumnInfo, Level, Shape, Source};
 use epivizrs::table::Table;
 use futures_util::SinkExt;
@@ -215,7 +215,7 @@ async fn what_pages_do_not_do_is_told_apart() {
     handle.call(WriteMsg { msg: "hello".into() }, Duration::from_secs(60)).await.unwrap();
     assert_eq!(page.next_action().await["data"]["msg"], "hello");
 
-    let silent = handle.call(GetAvailableCharts {}, Duration::from_millis(1)).await;
+    let silent = handle.call(Redraw {}, Duration::from_millis(1)).await;
     assert!(matches!(silent, Err(PageError::TimedOut(_))));
     let late = page.next_action().await["requestId"].clone();
     // An answer that comes too late, and twice, harms nobody.
@@ -228,16 +228,13 @@ async fn what_pages_do_not_do_is_told_apart() {
 
     let call = tokio::spawn({
         let handle = handle.clone();
-        async move { handle.call(GetAvailableCharts {}, Duration::from_secs(60)).await }
+        async move { handle.call(Redraw {}, Duration::from_secs(60)).await }
     });
     let id = page.next_action().await["requestId"].clone();
     page.send_text(json!({"type": "response", "requestId": id, "data": {"success": false, "errorMessage": "no"}}).to_string()).await;
     assert_eq!(call.await.unwrap().unwrap_err(), PageError::Refused("no".into()));
 
-    let call =
-        tokio::spawn(
-            async move { handle.call(GetAvailableCharts {}, Duration::from_secs(60)).await },
-        );
+    let call = tokio::spawn(async move { handle.call(Redraw {}, Duration::from_secs(60)).await });
     page.next_action().await;
     drop(page);
     assert_eq!(call.await.unwrap().unwrap_err(), PageError::Disconnected);

@@ -33,14 +33,14 @@ pub(crate) fn open<F: RowFormat>(
         let all = format.in_memory(input, options, &context.progress, usize::MAX)?;
         return Ok(Box::new(all));
     }
-    let (file, wanted, copied) = (input.clone(), options.clone(), format.clone());
+    let (file, wanted, previewed) = (input.clone(), options.clone(), format.clone());
     let preview = || {
-        let first = format.in_memory(input, options, &Progress::default(), PREVIEW_ROWS)?;
+        let first = previewed.in_memory(input, options, &Progress::default(), PREVIEW_ROWS)?;
         Ok(Preview::of(&first))
     };
     open_in_background(input, context, preview, move |context| {
-        let copy = sorted_copy::copy(&file, context, &copied)?;
-        let rows = TabixRows::of_copy(&file, &copy, copied)?;
+        let copy = sorted_copy::copy(&file, context, &format)?;
+        let rows = TabixRows::of_copy(&file, &copy, format)?;
         let about = rows.about()?;
         RowFormat::by_region(rows, about, &wanted)
     })
