@@ -49,7 +49,7 @@ pub fn select(named: Vec<Spec>) -> Selection {
                     selection.specs.extend(files.into_iter().map(|file| Spec {
                         input: Input::File(file),
                         options: spec.options.clone(),
-                    }))
+                    }));
                 }
                 Err(error) => selection.errors.push(error),
             }

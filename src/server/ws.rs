@@ -101,7 +101,15 @@ fn accept<F: Future<Output = ()> + Send>(
 ) -> Response {
     let accept = match accepted_key(&request) {
         Ok(key) => derive_accept_key(key),
-        Err(refusal) => return refusal.into_response(),
+        Err((status, why)) => {
+            // These headers say how to ask.
+            let headers = [
+                (header::CONNECTION, "upgrade"),
+                (header::UPGRADE, "websocket"),
+                (header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION),
+            ];
+            return (status, headers, why).into_response();
+        }
     };
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
@@ -139,17 +147,10 @@ fn accept<F: Future<Output = ()> + Send>(
 /// The key of a request for a WebSocket.
 ///
 /// # Errors
-/// What the request lacks (RFC 6455, sections 4.2.1 and 4.4), with the headers that say how to ask.
-fn accepted_key(request: &Request) -> Result<&[u8], impl IntoResponse + use<>> {
+/// The status and the reason, if the request lacks something (RFC 6455, sections 4.2.1 and 4.4).
+fn accepted_key(request: &Request) -> Result<&[u8], (StatusCode, &'static str)> {
     let headers = request.headers();
-    let refuse = |status, why| {
-        let headers = [
-            (header::CONNECTION, "upgrade"),
-            (header::UPGRADE, "websocket"),
-            (header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION),
-        ];
-        Err((status, headers, why))
-    };
+    let refuse = |status, why| Err((status, why));
     if !wants_upgrade(headers) {
         return refuse(StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket\n");
     }
