@@ -375,8 +375,9 @@ async fn a_page_that_does_not_read_is_given_up() {
     let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
     let mut page = raw(address).await;
-    let request = frame(0x81, br#"{"requestId":1,"data":{"action":"getMeasurements"}}"#);
-    let flood = request.repeat(1000);
+    // Each answer has a thousand rows, so few fill what the system holds for a peer.
+    let rows = br#"{"requestId":1,"data":{"action":"getRows","datasource":"py_datasource","chr":"chr1","start":1,"end":999999}}"#;
+    let flood = frame(0x81, rows).repeat(100);
     let written = async { while page.write_all(&flood).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, written).await.expect("the connection is closed");
     let gone = async {
