@@ -130,16 +130,22 @@ fn epiviz_does_what_the_console_says() {
 fn the_copy_that_is_served_shares_its_charts_with_the_session() {
     let Some(ui) = epiviz() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let gaps = folder.path().join("gaps.bedgraph");
-    // Dense but for two gaps, the later one longer than a view.
-    let row = |i: u32| format!("chr11\t{}\t{}\t{}\n", i * 100, i * 100 + 100, i % 9 + 1);
-    let bins = (1_010_000..1_030_000)
-        .filter(|i| !(1_012_000..1_012_500).contains(i) && !(1_016_000..1_022_000).contains(i));
-    std::fs::write(&gaps, bins.map(row).collect::<String>()).unwrap();
+    let gaps = folder.path().join("gaps.tsv");
+    // A row each 1 kb; none has values at 101.2 Mb, and there are no rows from 101.6 to 102.2 Mb.
+    let row = |i: u32| {
+        let values = match i {
+            101_200..101_250 => "NA\tNA".to_owned(),
+            _ => format!("{}\t{}", i % 9 + 1, i % 7 + 11),
+        };
+        format!("chr11\t{}\t{}\tr{i}\t{values}\n", i * 1000, i * 1000 + 1000)
+    };
+    let rows = (101_000..103_000).filter(|i| !(101_600..102_200).contains(i)).map(row);
+    let text = format!("chrom\tstart\tend\tname\ta\tb\n{}", rows.collect::<String>());
+    std::fs::write(&gaps, text).unwrap();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
     let files = ["signal.bw", "peaks.bed.gz", "genes.gtf.gz", "methylation.bw"];
     let mut specs: Vec<_> = files.map(|name| data.join(name).display().to_string()).into();
-    specs.push(format!("{},missing=zero", gaps.display()));
+    specs.push(gaps.display().to_string());
     // The script starts the endpoint itself, and ends it.
     let options = [
         format!("--bin={}", env!("CARGO_BIN_EXE_epivizrs")),
