@@ -115,7 +115,7 @@ struct Group {
     ordered: Duration,
     /// What the page holds of each thing it asks: the rows, each measurement's values.
     caches: HashMap<String, Cache>,
-    /// Since when requests are held, and the first of them.
+    /// Since when requests are held, and the region that they span.
     held: Option<(Duration, Region)>,
     /// Where the page was given a row that is none.
     placeholder: Option<Region>,
@@ -173,9 +173,20 @@ impl View {
         // The page counts a base at either end as its own that another row may lie in.
         let rows = counts.rows(group, &added, known.level) + 2;
         let overflows = rows > MOST_HELD * target_rows;
-        if overflows && known.held.is_none() {
+        if overflows && !counted {
+            // The page will drop the answer, so there is nothing to wait for.
+            known.level = level_around(target_rows, counts, group, piece);
+        } else if overflows && known.held.is_none() {
             known.held = Some((now, piece.clone()));
             self.poll.hurry(now);
+        } else if let Some((_, asked)) = &mut known.held {
+            // The pieces of a view come one after the other.
+            if asked.sequence == piece.sequence {
+                asked.start = asked.start.min(piece.start);
+                asked.end = asked.end.max(piece.end);
+            } else {
+                *asked = piece.clone();
+            }
         }
         let held = known.held.is_some();
         let number = (counted && !held).then(|| {
@@ -286,8 +297,8 @@ impl View {
         held.map(|(since, _)| *since + HOLD).min().unwrap_or(Duration::MAX).min(self.poll.next())
     }
 
-    /// Requests were held for a page that does not tell where it looks: the first of them is all
-    /// that is known of its view.
+    /// Requests were held for a page that does not tell where it looks: what they span is all that
+    /// is known of its view.
     fn give_up_waiting(&mut self, counts: &impl Counts, now: Duration) {
         let mut given_up = Vec::new();
         for (name, group) in &mut self.groups {

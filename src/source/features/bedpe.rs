@@ -7,23 +7,26 @@
 use crate::error::Result;
 use crate::genome::{Region, Strand};
 use crate::source::Format;
-use crate::source::io::delimited::{is_position, is_strand, most_rows, strand};
+use crate::source::io::delimited::{Separator, is_position, is_strand, most_rows, strand};
 use crate::source::io::lines::Line;
 use crate::source::rows::rewritten::{Rewrite, open};
+use std::cell::Cell;
 
 pub(crate) const BEDPE: Format = Format {
     name: "bedpe",
     extensions: &["bedpe"],
     about: "blocks: both ends of a pair, each with the place of the other",
     sniff: |head| {
-        most_rows(head, |fields| is_pair(fields) || is_header(fields))
-            && !most_rows(head, is_header)
+        let any = Cell::new(false);
+        let fits = |fields: &[&str]| {
+            any.set(any.get() || is_pair(fields));
+            is_pair(fields) || is_header(fields)
+        };
+        most_rows(head, fits) && any.get()
     },
     open: |input, options, context| {
         let head = input.head()?;
-        let strands = |fields: &[&str]| fields.iter().skip(8).take(2).all(|field| is_strand(field));
-        let own = most_rows(&head, |fields| is_header(fields) || strands(fields));
-        open(if own { &PAIRS } else { &LOOPS }, input, options, context)
+        open(if has_bedpe_columns(&head) { &PAIRS } else { &LOOPS }, input, options, context)
     },
 };
 
@@ -132,6 +135,18 @@ fn add_rows(
 fn is_header(fields: &[&str]) -> bool {
     let named = |field: &str| field.starts_with(|c: char| c.is_ascii_alphabetic());
     fields.len() >= 6 && [1, 2, 4, 5].into_iter().all(|index| named(fields[index]))
+}
+
+/// Whether a name, a score and two strands follow the places, as BEDPE has them: the header does not
+/// call them otherwise, and the strands are strands.
+fn has_bedpe_columns(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let otherwise = text.lines().take(100).any(|line| {
+        let names = Separator::of(line).split(line.trim_start_matches(['#', ' ']));
+        is_header(&names) && names.get(6).is_some_and(|name| !name.eq_ignore_ascii_case("name"))
+    });
+    let strands = |fields: &[&str]| fields.iter().skip(8).take(2).all(|field| is_strand(field));
+    !otherwise && most_rows(head, |fields| is_header(fields) || strands(fields))
 }
 
 /// Columns `at` to `at + 2` as an end.
@@ -343,11 +358,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
-        let good = "chr1\t1\t2\tchr2\t3\t4\n";
+        let good = "chr1\t1\t2\tchr2\t3\t4\n".repeat(20);
         let error = |bad: &str| rows("bedpe", &format!("{good}{bad}")).unwrap_err().to_string();
-        assert!(error("chr1\t1\t2\tchr2\t3\n").contains("line 2: has 5 columns, not 6"));
-        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 2: the end (4) lies before"));
-        assert!(error("chr1\t1\tx\tchr2\t3\t4\n").contains("line 2: end (column 3) is not"));
-        assert!(error(".\t-1\t-1\t.\t-1\t-1\n").contains("line 2: neither end"));
+        assert!(error("chr1\t1\t2\tchr2\t3\n").contains("line 21: has 5 columns, not 6"));
+        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 21: the end (4) lies before"));
+        assert!(error("chr1\t1\tx\tchr2\t3\t4\n").contains("line 21: end (column 3) is not"));
+        assert!(error(".\t-1\t-1\t.\t-1\t-1\n").contains("line 21: neither end"));
     }
 }

@@ -105,8 +105,8 @@ pub(crate) fn first_row(head: &str) -> Option<&str> {
     head.lines().find(|line| !is_comment(line))
 }
 
-/// Whether nearly all rows at the beginning of a file fit, so that one odd row does not hide what
-/// the others are. A last line that may be cut off does not count.
+/// Whether all rows at the beginning of a file fit, but for one or a tenth of them, so that an odd
+/// row does not hide what the others are. A last line that may be cut off does not count.
 pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
     let text = String::from_utf8_lossy(head);
     let whole = text.rfind('\n').map_or(&*text, |end| &text[..end]);
@@ -116,7 +116,7 @@ pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
         all += 1;
         fitting += usize::from(fits(&Separator::of(row).split(row)));
     }
-    all > 0 && fitting * 10 >= all * 9
+    fitting > 0 && (fitting + 1 >= all || fitting * 10 >= all * 9)
 }
 
 /// So many rows tell what a file is.
