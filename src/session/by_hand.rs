@@ -181,8 +181,10 @@ impl Session {
                 }
             }
             if replace {
-                let others = unclaimed.iter().filter_map(|(number, ..)| take_out(state, *number));
-                removed.extend(others);
+                // Also those that the page has been asked for and has not drawn yet.
+                let others: Vec<_> = state.charts.iter().map(|chart| chart.number).collect();
+                let others = others.into_iter().filter(|number| !order.contains(number));
+                removed.extend(others.filter_map(|number| take_out(state, number)));
                 let place = |chart: &Chart| order.iter().position(|number| *number == chart.number);
                 state.charts.sort_by_key(|chart| place(chart).unwrap_or(usize::MAX));
             }

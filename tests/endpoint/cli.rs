@@ -234,7 +234,7 @@ fn a_save_is_acknowledged_only_when_it_is_kept() {
     run.signal("-KILL");
     run.end();
     let run = start("unlimited");
-    let (_, answer) = ask(run.address(), "GET /api?action=getWorkspaces&q=&ws=", "");
+    let (_, answer) = ask(run.address(), "GET /api?action=getWorkspaces&q=w&ws=w", "");
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     let kept: Vec<_> = answer["data"].as_array().unwrap().iter().map(|w| &w["name"]).collect();
     for name in &acknowledged {

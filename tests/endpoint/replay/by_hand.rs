@@ -142,6 +142,7 @@ async fn a_page_that_comes_back_keeps_its_charts_and_its_place() {
     let charts =
         ["old", "gone meanwhile", "made meanwhile"].map(|id| on_screen(id, "LineTrack")).into();
     let mut page = FakePage::resuming(endpoint.address, charts, first).await;
+    page.until(|shown| kinds(shown) == ["LineTrack", "LineTrack", "HeatmapPlot"]).await;
     let mut other = endpoint.page(obedient()).await;
     endpoint.settled(2).await;
     let now = page.now();
