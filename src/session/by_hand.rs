@@ -220,9 +220,9 @@ impl Session {
     }
 }
 
-fn kind_named(r#type: &str) -> Result<ChartType> {
-    let kind = r#type.rsplit('.').next().and_then(ChartType::from_word);
-    kind.ok_or_else(|| Error::Input(format!("there are no charts of the type '{}' here", r#type)))
+fn kind_named(name: &str) -> Result<ChartType> {
+    let kind = name.rsplit('.').next().and_then(ChartType::from_word);
+    kind.ok_or_else(|| Error::Input(format!("there are no charts of the type '{name}' here")))
 }
 
 fn unknown_chart(id: &str) -> Error {

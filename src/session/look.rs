@@ -119,18 +119,18 @@ mod tests {
     use crate::catalog::ChartType;
     use serde_json::json;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
 
-    fn chart(settings: Value) -> Chart {
+    fn chart(settings: &Value) -> Chart {
         let mut chart = Chart::new(1, ChartType::Line, &[]);
         chart.settings = object(settings);
         chart
     }
 
     fn fit(notice: Option<&str>) -> Fit {
-        let axes = object(json!({"yMin": 0.0, "yMax": 0.5}));
+        let axes = object(&json!({"yMin": 0.0, "yMax": 0.5}));
         Fit { axes, notice: notice.map(str::to_owned), names: "peaks".into() }
     }
 
@@ -138,30 +138,30 @@ mod tests {
     fn a_view_fits_the_axes_and_the_title_alone() {
         let has = Map::new();
         let settings =
-            compose(&chart(json!({"step": 1, "autoscale": "on"})), Some(&fit(None)), &has);
+            compose(&chart(&json!({"step": 1, "autoscale": "on"})), Some(&fit(None)), &has);
         assert_eq!(Value::Object(settings.clone()), json!({"step": 1, "yMin": 0.0, "yMax": 0.5}));
         // Turned off, the page gets its own axes back; a title that was ours goes.
-        let has = object(json!({"yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
-        let settings = compose(&chart(json!({"autoscale": "off"})), Some(&fit(None)), &has);
+        let has = object(&json!({"yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
+        let settings = compose(&chart(&json!({"autoscale": "off"})), Some(&fit(None)), &has);
         let expected = json!({"yMin": "default", "yMax": "default", "title": ""});
         assert_eq!(Value::Object(settings), expected);
-        let chosen = chart(json!({"yMax": 7, "title": "Mine"}));
+        let chosen = chart(&json!({"yMax": 7, "title": "Mine"}));
         let settings = compose(&chosen, Some(&fit(Some("part of the rows"))), &Map::new());
         let expected = json!({"yMax": 7, "title": "Mine: part of the rows"});
         assert_eq!(Value::Object(settings), expected);
-        let settings = compose(&chart(json!({})), Some(&fit(Some("part"))), &Map::new());
+        let settings = compose(&chart(&json!({})), Some(&fit(Some("part"))), &Map::new());
         assert_eq!(settings["title"], "peaks: part");
     }
 
     #[test]
     fn only_what_differs_is_the_users() {
-        let has = object(json!({"step": 1, "yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
-        let initial = object(json!({"step": 50, "lineThickness": 1, "yMin": "default"}));
+        let has = object(&json!({"step": 1, "yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
+        let initial = object(&json!({"step": 50, "lineThickness": 1, "yMin": "default"}));
         let mut sent = Sent::default();
-        sent.remember(&object(json!({"yMax": 20.0, "title": "older", "step": 1})));
+        sent.remember(&object(&json!({"yMax": 20.0, "title": "older", "step": 1})));
         sent.remember(&has);
         let fit = fit(Some("part"));
-        let chosen = |told: Value| chosen(&object(told), &has, &sent, Some(&fit), &initial);
+        let chosen = |told: Value| chosen(&object(&told), &has, &sent, Some(&fit), &initial);
         // All settings, as the page's dialog sends them, one of them changed.
         let told = json!({"step": "1", "yMin": 0, "yMax": "0.5", "title": "peaks: part",
             "lineThickness": 3, "marginTop": 70});
@@ -176,7 +176,7 @@ mod tests {
     fn what_was_sent_is_not_remembered_for_ever() {
         let mut sent = Sent::default();
         for value in 0..1000 {
-            sent.remember(&object(json!({ "yMax": value })));
+            sent.remember(&object(&json!({ "yMax": value })));
         }
         assert_eq!(sent.0.len(), REMEMBERED);
     }

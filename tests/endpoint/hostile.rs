@@ -179,7 +179,7 @@ async fn every_message_is_answered_in_words() {
     assert_eq!(page.ask(9, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
 }
 
-fn combined(measurements: Value) -> Value {
+fn combined(measurements: &Value) -> Value {
     json!({"version": "4", "action": "getCombined", "seqName": "chr1", "start": 1, "end": 900_000,
         "measurements": measurements})
 }
@@ -188,9 +188,9 @@ fn combined(measurements: Value) -> Value {
 async fn a_name_that_is_repeated_counts_once() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
-    let once = page.ask(1, combined(json!({"py_datasource": ["py_column"]}))).await;
+    let once = page.ask(1, combined(&json!({"py_datasource": ["py_column"]}))).await;
     assert_eq!(once["py_datasource"]["cols"]["py_column"].as_array().unwrap().len(), 29);
-    page.send(2, combined(json!({"py_datasource": vec!["py_column"; 20_000]}))).await;
+    page.send(2, combined(&json!({"py_datasource": vec!["py_column"; 20_000]}))).await;
     let many = answer_text(&mut page).await;
     assert_eq!(serde_json::from_str::<Value>(&many).unwrap()["data"], once);
     assert!(many.len() < 20_000, "{} bytes", many.len());
@@ -223,7 +223,7 @@ async fn thousands_of_unknown_names_keep_nobody_waiting() {
     let (mut page, mut other) = (endpoint.connect().await, endpoint.connect().await);
     let unknown = |count: usize| {
         let names = (0..count).map(|n| (format!("nothing-{n}"), json!(["a"])));
-        combined(Value::Object(names.collect()))
+        combined(&Value::Object(names.collect()))
     };
     // As many as a request may name: each has its part, without rows.
     page.send(1, unknown(2048)).await;

@@ -9,7 +9,7 @@ use crate::genome::{Region, Strand};
 use crate::source::Format;
 use crate::source::io::delimited::{Separator, is_position, is_strand, most_rows, strand};
 use crate::source::io::lines::Line;
-use crate::source::rows::rewritten::{Rewrite, open};
+use crate::source::rows::rewritten::{Add, Rewrite, open};
 use std::cell::Cell;
 
 pub(crate) const BEDPE: Format = Format {
@@ -115,11 +115,7 @@ pub(crate) const NAMES: [&str; 3] = ["name", "other", "other_name"];
 pub(crate) const OF_INTERACTION: [&str; 4] = ["score", "value", "exp", "color"];
 
 /// Adds the rows of a pair.
-fn add_rows(
-    line: &Line<'_>,
-    pair: &Pair<'_>,
-    add: &mut dyn FnMut(&str) -> Result<()>,
-) -> Result<()> {
+fn add_rows(line: &Line<'_>, pair: &Pair<'_>, add: &mut Add<'_>) -> Result<()> {
     let mut any = false;
     for row in pair.rows() {
         let End { sequence, start, end, strand, .. } = row.0;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::source::Format;
 use crate::source::io::delimited::{is_position, most_rows};
 use crate::source::io::lines::{Line, shortened};
-use crate::source::rows::rewritten::{Rewrite, open};
+use crate::source::rows::rewritten::{Add, Rewrite, open};
 
 pub(crate) const FORMAT: Format = Format {
     name: "methylation",
@@ -168,12 +168,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Adds the row of a cytosine with `all` reads; without reads there is no percentage.
-    fn add(
-        &self,
-        line: &Line<'_>,
-        all: u32,
-        add: &mut dyn FnMut(&str) -> Result<()>,
-    ) -> Result<()> {
+    fn add(&self, line: &Line<'_>, all: u32, add: &mut Add<'_>) -> Result<()> {
         let Call { sequence, position, strand, methylated, context } = self;
         let (start, end) =
             line.interval((position, "the position (column 2)"), (position, "position"), 1)?;

@@ -107,16 +107,21 @@ pub(crate) fn first_row(head: &str) -> Option<&str> {
 
 /// Whether all rows at the beginning of a file fit, but for one or a tenth of them, so that an odd
 /// row does not hide what the others are. A last line that may be cut off does not count.
-pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
+pub(crate) fn most_lines(head: &[u8], fits: impl Fn(&str) -> bool) -> bool {
     let text = String::from_utf8_lossy(head);
     let whole = text.rfind('\n').map_or(&*text, |end| &text[..end]);
     let rows = whole.lines().filter(|line| !is_comment(line)).take(SAMPLE);
     let (mut all, mut fitting) = (0, 0);
     for row in rows {
         all += 1;
-        fitting += usize::from(fits(&Separator::of(row).split(row)));
+        fitting += usize::from(fits(row));
     }
     fitting > 0 && (fitting + 1 >= all || fitting * 10 >= all * 9)
+}
+
+/// As [`most_lines`], of the fields of each row.
+pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
+    most_lines(head, |row| fits(&Separator::of(row).split(row)))
 }
 
 /// So many rows tell what a file is.

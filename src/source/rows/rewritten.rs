@@ -15,6 +15,9 @@ use crate::source::rows::row::{Emit, Row};
 use crate::source::rows::tabix::IndexHint;
 use crate::source::{Context, Options, Source};
 
+/// Takes a rewritten line.
+pub(crate) type Add<'a> = dyn FnMut(&str) -> Result<()> + 'a;
+
 /// How the lines of a format are rewritten.
 pub(crate) struct Rewrite {
     /// What the name of the sorted copy ends in; one for each way of rewriting.
@@ -25,7 +28,7 @@ pub(crate) struct Rewrite {
     /// fields of the first line.
     pub(crate) columns: fn(&[&str], usize) -> Vec<String>,
     /// Gives the rewritten lines of a line: fields between tabs.
-    pub(crate) lines: fn(&Line<'_>, &[&str], &mut dyn FnMut(&str) -> Result<()>) -> Result<()>,
+    pub(crate) lines: fn(&Line<'_>, &[&str], &mut Add<'_>) -> Result<()>,
 }
 
 /// A file whose lines are rewritten.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
-use crate::source::io::delimited::{is_comment, is_position, most_rows};
+use crate::source::io::delimited::{is_comment, is_position, most_lines};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::{Context, Format, Options, Source};
@@ -41,8 +41,9 @@ pub(crate) const BEDGRAPH: Format = Format {
 /// order: what a signal is, and a BED file with numbers for names hardly ever.
 fn is_signal(head: &[u8]) -> bool {
     let last = RefCell::new((String::new(), 0));
-    most_rows(head, |fields| {
-        let &[sequence, start, end, value] = fields else { return false };
+    most_lines(head, |row| {
+        let fields: Vec<_> = row.split_ascii_whitespace().collect();
+        let [sequence, start, end, value] = fields[..] else { return false };
         let (Ok(start), Ok(end)) = (start.parse::<u32>(), end.parse::<u32>()) else {
             return false;
         };
@@ -56,8 +57,8 @@ fn is_signal(head: &[u8]) -> bool {
 /// Whether the rows are a signal whose values are no whole numbers, and so no names or scores
 /// either.
 pub(crate) fn is_fractional(head: &[u8]) -> bool {
-    let whole = |fields: &[&str]| fields.get(3).is_some_and(|value| is_position(value));
-    is_signal(head) && !most_rows(head, whole)
+    let whole = |row: &str| row.split_ascii_whitespace().nth(3).is_some_and(is_position);
+    is_signal(head) && !most_lines(head, whole)
 }
 
 /// Lines that are looked at before the others are read.

@@ -130,7 +130,11 @@ async fn a_page_that_comes_back_keeps_its_charts_and_its_place() {
     let listing = endpoint.session.provider.catalog.listing();
     let measurement = listing.measurement("py_column").unwrap().clone();
     let heatmap = epivizrs::catalog::ChartType::Heatmap;
-    endpoint.session.plot(&[measurement.clone()], Some(heatmap), Map::new(), vec![]).await.unwrap();
+    endpoint
+        .session
+        .plot(std::slice::from_ref(&measurement), Some(heatmap), Map::new(), vec![])
+        .await
+        .unwrap();
     let stacked = epivizrs::catalog::ChartType::StackedLine;
     endpoint.session.plot(&[measurement], Some(stacked), Map::new(), vec![]).await.unwrap();
     let first = resume(&[
