@@ -8,6 +8,7 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::io::delimited::{Separator, is_number, is_strand, most_rows};
+use crate::source::io::lines::Lines;
 use crate::source::rows::delimited::{Delimited, Layout};
 use crate::source::rows::open::open as open_rows;
 use crate::source::{Context, Format, Options, Source};
@@ -145,6 +146,8 @@ fn bin(start: u32, end: u32) -> Option<u32> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    // What cannot be read is told with its line.
+    Lines::open(input)?.next()?;
     let Some(layout) = layout(&input.head()?) else {
         let message = "expected a header with chrom, chromStart and chromEnd after a '#', or a \
             table of UCSC's downloads, which begins with the bin";
