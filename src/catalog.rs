@@ -218,7 +218,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none of that id, [`Error::Input`] if it has no files;
-    /// otherwise as [`crate::source::formats::open_all`].
+    /// otherwise as `open_all`.
     pub async fn reload(&self, id: &str) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
         let listing = self.listing();
         let datasource = listing.datasources().iter().find(|datasource| datasource.id == id);

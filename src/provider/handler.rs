@@ -77,7 +77,7 @@ impl Provider {
     }
 
     /// As [`Provider::answer`], with a row that is none at a place without rows; see
-    /// [`View::set_placeholder`].
+    /// `View::set_placeholder`.
     pub async fn answer_with(
         &self,
         request: &Request,

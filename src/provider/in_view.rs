@@ -23,7 +23,7 @@ impl Provider {
     /// that a page without cache gets: those of the rows that start in it.
     ///
     /// # Errors
-    /// As [`crate::catalog::Snapshot::read`].
+    /// As `Snapshot::read`.
     pub async fn values_in_view(
         &self,
         measurements: &[Arc<Measurement>],

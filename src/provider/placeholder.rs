@@ -18,7 +18,7 @@ impl Provider {
     /// signals always have some.
     ///
     /// # Errors
-    /// As [`Snapshot::read`].
+    /// As `Snapshot::read`.
     pub async fn is_desert(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
         let snapshot = self.catalog.snapshot();
         let known = snapshot.datasources().iter().find(|d| d.group == group);

@@ -151,7 +151,7 @@ impl Spec {
 }
 
 impl Options {
-    /// Sets the option `key`, one of [`KEYS`], from its text.
+    /// Sets the option `key`, one of `KEYS`, from its text.
     ///
     /// # Errors
     /// [`Error::Input`] for an unknown key or a value that the key does not take.
