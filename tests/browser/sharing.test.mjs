@@ -156,8 +156,6 @@ test('pages go where the page goes that they follow, until they no longer do', {
   t.after(() => own.stop());
   const leader = await open(t, own.url + link('chr1:1-1000000', ['LineTrack', ['full'], {}]));
   const other = await open(t, `${own.url}#at=chr1:500001-600000`);
-  own.type('pages');
-  await own.says(/1\s.*chr1:1-1,000,000/);
   own.type('follow 1');
   await other.waitForFunction(() => document.getElementById('place').value === 'chr1:1-1,000,000');
   await leader.keyboard.press('+');

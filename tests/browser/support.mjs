@@ -45,10 +45,13 @@ export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
   let printed = '';
   const heard = new Set();
   /** Waits until the program has printed what matches, colours left out. */
-  const says = pattern => new Promise(done => {
+  const says = pattern => new Promise((done, fail) => {
+    const plain = () => printed.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
+    const late = setTimeout(() => fail(new Error(`${pattern} was not said: ${plain().slice(-2000)}`)), 30_000);
     const hear = () => {
-      if (!pattern.test(printed.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, ''))) return;
+      if (!pattern.test(plain())) return;
       heard.delete(hear);
+      clearTimeout(late);
       done();
     };
     heard.add(hear);
