@@ -284,6 +284,9 @@ impl Console {
         if let Some(number) = chart {
             self.chart(number)?;
         }
+        // A chart that is being drawn again has no id yet.
+        let settled = self.until(|| self.session.is_settled());
+        let _ = tokio::time::timeout(self.session.timeout(), settled).await;
         // The id of a chart differs from page to page.
         let mut saved = Vec::new();
         for page in self.session.ready_pages() {

@@ -118,7 +118,7 @@ impl Console {
         .await;
     }
 
-    async fn until(&self, holds: impl Fn() -> bool) {
+    pub(super) async fn until(&self, holds: impl Fn() -> bool) {
         while !holds() {
             tokio::time::sleep(POLL).await;
         }

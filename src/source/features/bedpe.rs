@@ -60,7 +60,10 @@ fn is_pair(fields: &[&str]) -> bool {
         let bare = is_position(end[0]);
         unknown(end) || (is_place(end) && is_chromosome(end[0]) && (!bare || is_ordered(end)))
     };
-    fields.len() >= 6 && is_end(&fields[..3]) && is_end(&fields[3..6])
+    fields.len() >= 6
+        && is_end(&fields[..3])
+        && is_end(&fields[3..6])
+        && are_alike(fields[0], fields[3])
 }
 
 fn is_place(fields: &[&str]) -> bool {
@@ -144,6 +147,21 @@ fn has_bedpe_columns(head: &[u8]) -> bool {
     });
     let strands = |fields: &[&str]| fields.iter().skip(8).take(2).all(|field| is_strand(field));
     !otherwise && most_rows(head, |fields| is_header(fields) || strands(fields))
+}
+
+/// Whether both can be sequences of one assembly: they begin with the same letters, as `chr1` and
+/// `chr5` do, or are short, as `1` and `X`, or one says that nothing is known. What stands behind
+/// the place of a BED line is a name.
+fn are_alike(first: &str, second: &str) -> bool {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().take_while(char::is_ascii_alphabetic);
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let is_short = |name: &str| name.len() <= 2;
+    letters(first) == letters(second)
+        || (is_short(first) && is_short(second))
+        || first == "."
+        || second == "."
 }
 
 /// Columns `at` to `at + 2` as an end.
@@ -340,6 +358,8 @@ mod tests {
         );
         let bed = "1\t100\t200\t5\t1000\t+\n";
         assert!(!(BEDPE.sniff)(bed.as_bytes()));
+        let named = "chr11\t100\t200\tG1\t2\t4\n";
+        assert!(!(BEDPE.sniff)(named.as_bytes()), "numbers behind a name are no place");
     }
 
     #[test]
