@@ -226,9 +226,10 @@ impl Page {
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
         Ok(async move {
-            let value = match A::ANSWERED {
-                false => Value::Null,
-                true => receiver.await.unwrap_or(Err(PageError::Disconnected))?,
+            let value = if A::ANSWERED {
+                receiver.await.unwrap_or(Err(PageError::Disconnected))?
+            } else {
+                Value::Null
             };
             if A::ANSWERED {
                 let mut known = info.known.lock().unwrap_or_else(PoisonError::into_inner);

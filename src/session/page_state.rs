@@ -187,9 +187,10 @@ impl PageState {
         if self.sequences != state.sequences {
             let gone = |name: &&String| !state.sequences.contains_key(*name);
             let gone: Vec<_> = self.sequences.keys().filter(gone).cloned().collect();
-            return Some(match gone.is_empty() {
-                true => Change::AddSequences(state.sequences.clone()),
-                false => Change::RemoveSequences(gone),
+            return Some(if gone.is_empty() {
+                Change::AddSequences(state.sequences.clone())
+            } else {
+                Change::RemoveSequences(gone)
             });
         }
         if self.hidden != state.hidden {
