@@ -7,6 +7,7 @@ use epivizrs::session::Session;
 use epivizrs::source::Spec;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,12 +98,14 @@ impl Drop for Endpoint {
 /// A page, as far as a test needs one.
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Answers that came while another one was waited for: the first ready is the first sent.
+    early: BTreeMap<u64, Value>,
 }
 
 impl Client {
     pub(crate) async fn connect(url: &str) -> Self {
         let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-        Client { socket }
+        Client { socket, early: BTreeMap::new() }
     }
 
     pub(crate) async fn send_text(&mut self, text: impl Into<String>) {
@@ -142,9 +145,13 @@ impl Client {
     /// The answer to a request; questions of the endpoint in between are left unanswered.
     pub(crate) async fn answer(&mut self, id: u64) -> Value {
         loop {
+            if let Some(data) = self.early.remove(&id) {
+                return data;
+            }
             let message = self.next_json().await;
-            if message["type"] == "response" && message["requestId"] == id {
-                return message["data"].clone();
+            if let (true, Some(id)) = (message["type"] == "response", message["requestId"].as_u64())
+            {
+                self.early.insert(id, message["data"].clone());
             }
         }
     }
