@@ -18,6 +18,7 @@ mod level;
 mod mock;
 pub mod rows;
 pub mod signals;
+mod skipped;
 mod spec;
 
 pub use build_handle::BuildHandle;
@@ -26,6 +27,7 @@ pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
+pub use skipped::Skipped;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};
 
 use crate::bytes::Input;
