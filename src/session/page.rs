@@ -170,7 +170,7 @@ impl Actor {
                 Some(call) = calls.recv() => self.call(call),
                 () = tokio::time::sleep_until(wake) => {}
             }
-            self.obey();
+            self.obey(None);
             self.look();
             self.fit_drawn();
             let busy = self.due.len() + self.held.len() + self.outbox.len();
@@ -221,6 +221,10 @@ impl Actor {
     fn call(&mut self, call: Call) {
         match call {
             Call::Act(write, answer) => self.send(write, answer),
+            Call::ActAfresh(groups, write, answer) => {
+                groups.iter().for_each(|group| self.view.renew(group, self.now()));
+                self.obey(Some((write, answer)));
+            }
             Call::Renew(groups) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
@@ -252,10 +256,15 @@ impl Actor {
         self.send(Box::new(move |id| action.to_json(id)), answer);
     }
 
-    /// Does what the view wants of the page.
-    fn obey(&mut self) {
+    /// Does what the view wants of the page; `after_clears` is sent between the clears and the redraw.
+    fn obey(&mut self, mut after_clears: Option<(Write, Option<Waiting>)>) {
         let listing = self.session.provider.catalog.listing();
         for order in self.view.orders(&*listing, self.now()) {
+            if !matches!(order, Order::Clear(_))
+                && let Some((write, answer)) = after_clears.take()
+            {
+                self.send(write, answer);
+            }
             match order {
                 Order::Clear(clear) => {
                     tracing::debug!(group = clear.group, "cleared");
@@ -270,6 +279,9 @@ impl Actor {
                     self.act(GetCurrentLocation {}, Some(Waiting::Location));
                 }
             }
+        }
+        if let Some((write, answer)) = after_clears {
+            self.send(write, answer);
         }
     }
 }

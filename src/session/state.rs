@@ -1,5 +1,6 @@
 //! What a session remembers: everything that the endpoint did to its pages.
 
+use super::autoscale::AXES;
 use crate::catalog::{ChartType, Measurement};
 use crate::protocol::WireRegion;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,17 @@ impl Chart {
         }
     }
 
+    /// Takes over settings that a user chose. `default` for the end of an axis takes a choice back.
+    pub fn choose(&mut self, settings: Map<String, Value>) {
+        for (key, value) in settings {
+            if AXES.contains(&key.as_str()) && value == "default" {
+                self.settings.remove(&key);
+            } else {
+                self.settings.insert(key, value);
+            }
+        }
+    }
+
     /// Puts `colors` first; the others follow as before.
     pub fn recolor(&mut self, colors: Vec<String>) {
         let rest = self.colors.drain(..).skip(colors.len()).collect::<Vec<_>>();
@@ -148,6 +160,23 @@ mod tests {
         chosen.recolor(vec!["#123456".into()]);
         chosen.tint(3);
         assert_eq!(chosen.colors[0], "#123456");
+    }
+
+    #[test]
+    fn a_default_takes_the_choice_of_an_axis_back() {
+        let mut chart = Chart::new(1, ChartType::Line, &[]);
+        let own = chart.settings.clone();
+        let settings = |value: Value| value.as_object().cloned().unwrap();
+        chart.choose(settings(json!({"yMin": 0, "yMax": 50, "title": "default"})));
+        chart.choose(settings(json!({"yMax": "default"})));
+        assert_eq!(
+            (chart.settings.get("yMin"), chart.settings.get("yMax")),
+            (Some(&json!(0)), None)
+        );
+        assert_eq!(chart.settings["title"], "default", "any title may be chosen");
+        chart.choose(settings(json!({"yMin": "default", "title": ""})));
+        chart.settings.remove("title");
+        assert_eq!(chart.settings, own);
     }
 
     #[test]
