@@ -20,7 +20,7 @@ mod workspaces;
 pub use autoscale::AUTOSCALE;
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
-pub use metrics::{Counts, Limit, Metrics};
+pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
 pub use state::{Chart, State};

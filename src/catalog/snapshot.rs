@@ -43,7 +43,7 @@ pub struct Query {
 
 /// The rows that a query finds.
 #[derive(Debug)]
-pub struct Answer {
+pub struct QueryResult {
     /// The rows that overlap the region.
     pub table: Table,
     /// The level that they are of.
@@ -54,12 +54,12 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     listing: Arc<Listing>,
-    reading: Arc<Reading>,
+    reading: Arc<ReadContext>,
 }
 
 /// What all snapshots of a catalog read with.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct ReadContext {
     pool: BlockingPool,
     helpers: Helpers,
     failures: Failures,
@@ -73,9 +73,9 @@ pub(super) struct Failures {
     left_out: Mutex<HashMap<String, String>>,
 }
 
-impl Reading {
+impl ReadContext {
     pub(super) fn new(pool: BlockingPool) -> Self {
-        Reading { pool, helpers: Helpers::new(), failures: Failures::default() }
+        ReadContext { pool, helpers: Helpers::new(), failures: Failures::default() }
     }
 
     /// How many reads have failed since the start.
@@ -110,7 +110,7 @@ impl Deref for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(listing: Arc<Listing>, reading: Arc<Reading>) -> Self {
+    pub(super) fn new(listing: Arc<Listing>, reading: Arc<ReadContext>) -> Self {
         Snapshot { listing, reading }
     }
 
@@ -118,14 +118,14 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
-    pub async fn read(&self, query: Query) -> Result<Answer> {
+    pub async fn read(&self, query: Query) -> Result<QueryResult> {
         let mut answers = self.read_all(vec![query]).await;
         answers.pop().unwrap_or_else(|| Err(Error::Bug("a query has no answer".into())))
     }
 
     /// The rows that each of several queries asks for, in their order; errors as in
     /// [`Snapshot::read`].
-    pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<Answer>> {
+    pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
         let trip = move || {
             let (helpers, failures) = (&snapshot.reading.helpers, &snapshot.reading.failures);
@@ -164,7 +164,7 @@ impl Snapshot {
     }
 
     /// Blocks.
-    fn answer(&self, query: &Query) -> Result<Answer> {
+    fn answer(&self, query: &Query) -> Result<QueryResult> {
         let Query { datasource, region, measurements, metadata, resolution } = query;
         let level = self.listing.level(datasource, region, *resolution)?;
         let within = |rows: u64| {
@@ -186,7 +186,7 @@ impl Snapshot {
         for (column, measurement) in measurements.iter().enumerate() {
             measurement.range.saw(numbers(&table, column));
         }
-        Ok(Answer { table, level })
+        Ok(QueryResult { table, level })
     }
 
     /// The bins of the common grid, with the values that each signal has in them.

@@ -1,7 +1,7 @@
 //! `epivizrs query`: the rows that a page would get for a region.
 
 use super::file_options::{FileOptions, selected};
-use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot};
+use crate::catalog::{self, Kind, MAX_ROWS, QueryResult, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
@@ -16,7 +16,7 @@ const PAGE_ROWS: u64 = 1000;
 
 /// The options of `query`.
 #[derive(Debug, Args)]
-pub struct Query {
+pub struct QueryOptions {
     /// The file; '-' for standard input
     #[arg(value_name = "SOURCE")]
     source: Spec,
@@ -41,7 +41,7 @@ pub struct Query {
     file: FileOptions,
 }
 
-impl Query {
+impl QueryOptions {
     /// The text to print.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ async fn read(
     let (datasource, region) = (datasource.clone(), region.clone());
     let id = datasource.id.clone();
     let query = catalog::Query { datasource, region, measurements: values, metadata, resolution };
-    let Answer { table, level } = snapshot.read(query).await?;
+    let QueryResult { table, level } = snapshot.read(query).await?;
     Ok((CombinedPart { datasource: id, table, measurements: names }, level))
 }
 
@@ -170,9 +170,9 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
-        query: Query,
+        query: QueryOptions,
     }
 
     async fn run(text: &str, arguments: &[&str]) -> Result<String> {
@@ -180,7 +180,7 @@ mod tests {
         let path = folder.path().join("x.bed");
         std::fs::write(&path, text).unwrap();
         let line = ["query", path.to_str().unwrap()].into_iter().chain(arguments.iter().copied());
-        Line::try_parse_from(line).unwrap().query.run().await
+        CommandLine::try_parse_from(line).unwrap().query.run().await
     }
 
     const BED: &str = "chr1\t10\t20\ta\t5\t-\nchr1\t12\t14\tb\t.\t+\nchr1\t30\t40\tc\t7\t+\n";

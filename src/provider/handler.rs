@@ -1,7 +1,7 @@
 //! Requests in, replies out.
 
 use super::placeholder::with_placeholder;
-use super::view::{Counts, ROWS, View};
+use super::view::{ROWS, RowCounts, View};
 use crate::catalog::{
     Catalog, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot,
 };
@@ -343,7 +343,7 @@ impl WantedPart {
     }
 }
 
-impl Counts for Listing {
+impl RowCounts for Listing {
     fn shape(&self, group: &str) -> Option<Shape> {
         self.datasources().iter().find(|d| d.group == group).map(|d| d.shape)
     }

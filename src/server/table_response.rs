@@ -121,18 +121,18 @@ impl Serialize for TableResponse {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut rows = to.serialize_seq(Some(self.rows))?;
         for row in 0..self.rows {
-            rows.serialize_element(&Row { columns: &self.columns, row })?;
+            rows.serialize_element(&TableRow { columns: &self.columns, row })?;
         }
         rows.end()
     }
 }
 
-struct Row<'a> {
+struct TableRow<'a> {
     columns: &'a [(String, Cells)],
     row: usize,
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for TableRow<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut object = to.serialize_map(Some(self.columns.len()))?;
         for (name, cells) in self.columns {

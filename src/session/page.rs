@@ -6,7 +6,7 @@
 //! piece before its rows draws what it does not have (its block track then throws).
 
 use super::fit::AtRest;
-use super::handle::{Call, Page, Stage, Waiting, Write};
+use super::handle::{Page, PageCall, Stage, Waiting, Write};
 use super::reconcile::reconcile;
 use super::{Chart, Session, refused};
 use crate::error::PageError;
@@ -173,7 +173,7 @@ impl Actor {
     async fn run(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
-        mut calls: mpsc::Receiver<Call>,
+        mut calls: mpsc::Receiver<PageCall>,
         queue: &mpsc::Sender<Message>,
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
@@ -340,20 +340,20 @@ impl Actor {
         }
     }
 
-    fn call(&mut self, call: Call) {
+    fn call(&mut self, call: PageCall) {
         match call {
-            Call::Act(write, answer) => self.send(write, answer),
-            Call::Renew(groups) => {
+            PageCall::Act(write, answer) => self.send(write, answer),
+            PageCall::Renew(groups) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
             // The page may have gone on since.
-            Call::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
+            PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
                 for (group, is_desert) in groups {
                     let desert = Some(&place).filter(|_| is_desert);
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            Call::Deserts(..) => {}
+            PageCall::Deserts(..) => {}
         }
     }
 

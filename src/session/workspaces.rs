@@ -19,7 +19,7 @@ use std::time::Duration;
 struct Content {
     range: Option<Range>,
     #[serde(default)]
-    measurements: Vec<Named>,
+    measurements: Vec<MeasurementId>,
     #[serde(default)]
     charts: BTreeMap<String, Vec<SavedChart>>,
 }
@@ -34,7 +34,7 @@ struct Range {
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
+struct MeasurementId {
     id: String,
 }
 
@@ -48,14 +48,14 @@ struct SavedChart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Properties {
-    vis_config_selection: Selection,
+    vis_config_selection: PlottedMeasurements,
     colors: Value,
     custom_settings: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Selection {
+struct PlottedMeasurements {
     measurements: Vec<usize>,
 }
 

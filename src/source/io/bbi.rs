@@ -8,13 +8,13 @@
 mod index;
 pub(crate) mod write;
 
-use crate::bytes::block_cache::{BLOCKS, Block};
+use crate::bytes::block_cache::{BLOCKS, CachedBlock};
 use crate::bytes::pool::Pool;
 use crate::bytes::{Blob, Input};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
-use index::Index;
+use index::BlockIndex;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,8 +35,8 @@ pub(crate) struct Bbi {
     sequences: Sequences,
     /// The identifier that the file gives to each of `sequences`.
     ids: Vec<u32>,
-    readers: Pool<Reader>,
-    index: Mutex<Option<Arc<Index>>>,
+    readers: Pool<BlockReader>,
+    index: Mutex<Option<Arc<BlockIndex>>>,
 }
 
 /// What the header says, as far as it is used.
@@ -60,15 +60,15 @@ pub(crate) struct Totals {
 }
 
 /// The buffers that a reader uses again and again.
-struct Reader {
+struct BlockReader {
     inflate: Decompress,
     packed: Vec<u8>,
     block: Vec<u8>,
 }
 
-impl Reader {
+impl BlockReader {
     fn new() -> Self {
-        Reader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
+        BlockReader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
     }
 }
 
@@ -152,7 +152,7 @@ impl Bbi {
             swapped,
             sequences: Sequences::default(),
             ids: Vec::new(),
-            readers: Pool::new(Reader::new()),
+            readers: Pool::new(BlockReader::new()),
             index: Mutex::new(None),
         };
         file.read_sequences()?;
@@ -162,7 +162,7 @@ impl Bbi {
         // One that is damaged is noticed now, not when a page asks for rows; unless reading it
         // takes long. It is read again when it is needed: of many files few are looked at.
         if file.blob.size().saturating_sub(file.header.full_index) < QUICKLY_READ {
-            Index::read(&file, file.header.full_index)?;
+            BlockIndex::read(&file, file.header.full_index)?;
         }
         Ok(file)
     }
@@ -236,7 +236,7 @@ impl Bbi {
                 } else {
                     self.unpack(reader, block.offset, block.size)?;
                     if keep {
-                        let block = Block { bytes: reader.block.clone(), next: 0 };
+                        let block = CachedBlock { bytes: reader.block.clone(), next: 0 };
                         BLOCKS.insert(key, &Arc::new(block));
                     }
                     &reader.block
@@ -254,8 +254,8 @@ impl Bbi {
         Fields { bytes, swapped: self.swapped }
     }
 
-    fn lend<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
-        self.readers.lend(|| Ok(Reader::new()), work)
+    fn lend<T>(&self, work: impl FnOnce(&mut BlockReader) -> Result<T>) -> Result<T> {
+        self.readers.lend(|| Ok(BlockReader::new()), work)
     }
 
     /// Bytes of the file, which must be there.
@@ -266,7 +266,7 @@ impl Bbi {
         })
     }
 
-    fn fill(&self, reader: &mut Reader, offset: u64, count: u64) -> Result<()> {
+    fn fill(&self, reader: &mut BlockReader, offset: u64, count: u64) -> Result<()> {
         let short = || self.damaged(offset, "the file ends before this; is the copy complete?");
         if offset.checked_add(count).is_none_or(|end| end > self.blob.size()) {
             return Err(short());
@@ -277,7 +277,7 @@ impl Bbi {
     }
 
     /// Reads a block into the reader's buffer, unpacked.
-    fn unpack(&self, reader: &mut Reader, offset: u64, size: u64) -> Result<()> {
+    fn unpack(&self, reader: &mut BlockReader, offset: u64, size: u64) -> Result<()> {
         self.fill(reader, offset, size)?;
         if self.header.unpacked_block == 0 {
             std::mem::swap(&mut reader.packed, &mut reader.block);
@@ -298,12 +298,12 @@ impl Bbi {
     }
 
     /// The index of the data, read when first needed.
-    fn index(&self) -> Result<Arc<Index>> {
+    fn index(&self) -> Result<Arc<BlockIndex>> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*slot {
             return Ok(index.clone());
         }
-        let index = Arc::new(Index::read(self, self.header.full_index)?);
+        let index = Arc::new(BlockIndex::read(self, self.header.full_index)?);
         *slot = Some(index.clone());
         Ok(index)
     }

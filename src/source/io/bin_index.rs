@@ -24,7 +24,7 @@ pub(crate) struct Index {
     depth: u32,
     /// The names of sequences and how lines are to be read, if the index says so.
     pub(crate) text: Option<Text>,
-    pub(crate) sequences: Vec<Bins>,
+    pub(crate) sequences: Vec<IndexBins>,
 }
 
 /// What tabix notes of a text file's layout.
@@ -35,8 +35,8 @@ pub(crate) struct Text {
 
 /// Where the records of one sequence are.
 #[derive(Debug, Default)]
-pub(crate) struct Bins {
-    bins: HashMap<u32, Bin>,
+pub(crate) struct IndexBins {
+    bins: HashMap<u32, IndexBin>,
     /// Where the first record that reaches into each 16 kb begins; empty in CSI.
     linear: Vec<u64>,
     /// How many records there are, if the index says so.
@@ -44,7 +44,7 @@ pub(crate) struct Bins {
 }
 
 #[derive(Debug, Default)]
-struct Bin {
+struct IndexBin {
     /// CSI: where the first record that reaches into the bin begins.
     first: u64,
     chunks: Vec<Range<u64>>,
@@ -119,7 +119,7 @@ impl Index {
         // The bin behind the last holds counts.
         let counts = ((1u64 << (3 * (depth + 1))) - 1) / 7 + 1;
         let sequences: Option<Vec<_>> =
-            (0..count).map(|_| Bins::read(&mut fields, csi, counts as u32)).collect();
+            (0..count).map(|_| IndexBins::read(&mut fields, csi, counts as u32)).collect();
         // What may follow is one number: how many records lie nowhere.
         let whole = matches!(fields.0.len(), 0 | 8);
         whole.then_some(Index { min_shift, depth, text, sequences: sequences? })
@@ -140,7 +140,7 @@ impl Index {
             let wanted = at(bases.start.into())..=at(last);
             // Whichever are fewer: the bins asked for, or the bins that there are.
             let few = (wanted.end() - wanted.start()) as usize > held.bins.len();
-            let bins: Vec<&Bin> = if few {
+            let bins: Vec<&IndexBin> = if few {
                 let all = held.bins.iter();
                 let wanted = all.filter(|(number, _)| wanted.contains(&u64::from(**number)));
                 wanted.map(|(_, bin)| bin).collect()
@@ -226,18 +226,18 @@ impl Text {
     }
 }
 
-impl Bins {
+impl IndexBins {
     /// Whether there are no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.bins.is_empty()
     }
 
     fn read(fields: &mut Fields<'_>, csi: bool, counts: u32) -> Option<Self> {
-        let mut held = Bins::default();
+        let mut held = IndexBins::default();
         for _ in 0..fields.u32()? {
             let number = fields.u32()?;
             let first = if csi { fields.u64()? } else { 0 };
-            let mut bin = Bin { first, chunks: Vec::new() };
+            let mut bin = IndexBin { first, chunks: Vec::new() };
             for _ in 0..fields.u32()? {
                 bin.chunks.push(fields.u64()?..fields.u64()?);
             }

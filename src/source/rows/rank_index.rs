@@ -168,7 +168,7 @@ impl Thinner {
 }
 
 /// Counts rows into a census.
-pub(crate) struct Counter {
+pub(crate) struct RankCounter {
     records: Ranks,
     /// The start of the last row, and how many rows have it.
     last: (u32, u32),
@@ -184,9 +184,9 @@ struct Best {
     row: Option<(u32, u32, Priority)>,
 }
 
-impl Counter {
+impl RankCounter {
     pub(crate) fn new() -> Self {
-        Counter {
+        RankCounter {
             records: Ranks::default(),
             last: (0, 0),
             best: (FINEST..COARSE).map(|_| Best::default()).collect(),

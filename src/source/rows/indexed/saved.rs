@@ -12,7 +12,9 @@ use crate::source::Context;
 use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
 use crate::source::rows::priority::Priority;
-use crate::source::rows::rank_index::{COARSE, Counter, EVERY, FINEST, RankIndex, Ranks, Sample};
+use crate::source::rows::rank_index::{
+    COARSE, EVERY, FINEST, RankCounter, RankIndex, Ranks, Sample,
+};
 use crate::source::rows::row::Row;
 use flate2::Crc;
 use std::fs::{self, File};
@@ -57,7 +59,7 @@ pub(crate) struct Saving {
     aside: PathBuf,
     out: BufWriter<File>,
     /// Of the sequence with that number, which is not over yet.
-    counter: Counter,
+    counter: RankCounter,
     sequence: usize,
 }
 
@@ -68,7 +70,7 @@ impl Saving {
             private::options().create(true).truncate(true).write(true).open(&aside)?,
         );
         out.write_all(MAGIC)?;
-        Ok(Saving { place: to.0.clone(), aside, out, counter: Counter::new(), sequence: 0 })
+        Ok(Saving { place: to.0.clone(), aside, out, counter: RankCounter::new(), sequence: 0 })
     }
 
     /// Counts the next read, which lies on the sequence with that number. `quality` decides which
@@ -96,7 +98,7 @@ impl Saving {
     /// Writes the sequences that are over.
     fn close_before(&mut self, sequence: usize) -> io::Result<()> {
         while self.sequence < sequence {
-            let mut counter = std::mem::replace(&mut self.counter, Counter::new());
+            let mut counter = std::mem::replace(&mut self.counter, RankCounter::new());
             counter.finish();
             let mut bytes = Vec::new();
             counter.ranks().for_each(|ranks| put(&mut bytes, ranks));
