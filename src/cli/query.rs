@@ -6,7 +6,8 @@ use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
 use crate::source::{CLOSE, Level, Shape, Spec, WIDEST};
-use crate::table::{Data, Table};
+use crate::table::Table;
+use crate::table::tsv::cell;
 use anyhow::{Result, bail};
 use clap::Args;
 use std::fmt::Write as _;
@@ -140,7 +141,7 @@ fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
     let rows = if start.len() == 1 { "row" } else { "rows" };
     let mut text = format!("# {} {rows} of {region} at {level}\n", start.len());
     text += "#sequence\tstart\tend\tstrand\trank";
-    columns.iter().for_each(|column| text.extend(["\t", &column.name]));
+    columns.iter().for_each(|column| text.extend(["\t", &cell(&column.name)]));
     for row in 0..start.len() {
         let strand = strand.get(row).copied().unwrap_or_default();
         let rank = first_rank + row as u64;
@@ -148,16 +149,8 @@ fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
         let _ =
             write!(text, "\n{}\t{}\t{}\t{strand}\t{rank}", region.sequence, start[row], end[row]);
         for column in columns {
-            let _ = match &column.data {
-                Data::Text(texts) => write!(text, "\t{}", texts.get(row)),
-                Data::Singles(values) if values[row].is_finite() => {
-                    write!(text, "\t{}", values[row])
-                }
-                Data::Doubles(values) if values[row].is_finite() => {
-                    write!(text, "\t{}", values[row])
-                }
-                _ => write!(text, "\t."),
-            };
+            text.push('\t');
+            column.data.write_cell(row, &mut text);
         }
     }
     text.push('\n');
@@ -192,7 +185,7 @@ mod tests {
         let expected = [
             "#sequence\tstart\tend\tstrand\trank\tx.score\tname",
             "chr1\t10\t20\t-\t0\t5\ta",
-            "chr1\t12\t14\t+\t1\t.\tb",
+            "chr1\t12\t14\t+\t1\t\tb",
         ];
         assert_eq!(rows, expected, "the second row starts before the region ends");
         let json = run(BED, &["chr1:31-31", "--json"]).await.unwrap();

@@ -10,7 +10,7 @@ pub(crate) mod write;
 
 use crate::bytes::block_cache::{BLOCKS, CachedBlock};
 use crate::bytes::pool::Pool;
-use crate::bytes::{Blob, Input};
+use crate::bytes::{Blob, Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -72,64 +72,6 @@ impl BlockReader {
     }
 }
 
-/// Numbers at the front of bytes, in the file's byte order; none where the bytes end.
-#[derive(Clone, Copy)]
-pub(crate) struct Fields<'a> {
-    bytes: &'a [u8],
-    swapped: bool,
-}
-
-impl<'a> Fields<'a> {
-    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (front, rest) = self.bytes.split_at_checked(count)?;
-        self.bytes = rest;
-        Some(front)
-    }
-
-    /// The bytes up to the next zero, which goes too.
-    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
-        let line = self.take(memchr::memchr(0, self.bytes)?)?;
-        self.take(1)?;
-        Some(line)
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut array: [u8; N] = self.take(N)?.try_into().ok()?;
-        if self.swapped {
-            array.reverse();
-        }
-        Some(array)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    pub(crate) fn f32(&mut self) -> Option<f32> {
-        self.array().map(f32::from_le_bytes)
-    }
-
-    fn f64(&mut self) -> Option<f64> {
-        self.array().map(f64::from_le_bytes)
-    }
-}
-
 impl Bbi {
     /// Opens a file that begins with `magic`, in either byte order.
     pub(crate) fn open(input: &Input, magic: u32) -> Result<Self> {
@@ -144,7 +86,7 @@ impl Bbi {
             let what = "does not begin as such a file must";
             return Err(Error::data(blob.path(), "offset 0", what));
         }
-        let header = Header::read(Fields { bytes: &bytes, swapped });
+        let header = Header::read(Cursor::in_order(&bytes, swapped));
         let damaged = || Error::data(blob.path(), "offset 0", "the header is damaged");
         let mut file = Bbi {
             header: header.ok_or_else(damaged)?,
@@ -220,7 +162,7 @@ impl Bbi {
     pub(crate) fn each_block(
         &self,
         region: &Region,
-        mut take: impl FnMut(Fields<'_>, u64, u32) -> Result<bool>,
+        mut take: impl FnMut(Cursor<'_>, u64, u32) -> Result<bool>,
     ) -> Result<()> {
         let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
         let index = self.index()?;
@@ -241,7 +183,7 @@ impl Bbi {
                     }
                     &reader.block
                 };
-                let fields = Fields { bytes, swapped: self.swapped };
+                let fields = Cursor::in_order(bytes, self.swapped);
                 if !take(fields, block.offset, id)? {
                     break;
                 }
@@ -250,8 +192,8 @@ impl Bbi {
         })
     }
 
-    fn fields<'a>(&self, bytes: &'a [u8]) -> Fields<'a> {
-        Fields { bytes, swapped: self.swapped }
+    fn fields<'a>(&self, bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor::in_order(bytes, self.swapped)
     }
 
     fn lend<T>(&self, work: impl FnOnce(&mut BlockReader) -> Result<T>) -> Result<T> {
@@ -359,14 +301,14 @@ impl Bbi {
 }
 
 /// Name, identifier and length of a sequence.
-fn sequence(name: &[u8], fields: &mut Fields<'_>) -> Option<(String, u32, u32)> {
+fn sequence(name: &[u8], fields: &mut Cursor<'_>) -> Option<(String, u32, u32)> {
     let name = name.split(|byte| *byte == 0).next()?;
     Some((String::from_utf8_lossy(name).into_owned(), fields.u32()?, fields.u32()?))
 }
 
 impl Header {
     /// Supplementary table 5.
-    fn read(mut fields: Fields<'_>) -> Option<Self> {
+    fn read(mut fields: Cursor<'_>) -> Option<Self> {
         let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
         let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);

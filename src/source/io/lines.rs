@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longest line, in bytes: a file without line ends must not fill the memory.
-const LONGEST_LINE: usize = 16 << 20;
+pub(crate) const LONGEST_LINE: usize = 16 << 20;
 /// How much is read at once: long enough that a thread has work, short enough for its cache.
 const BLOCK: usize = 1 << 20;
 

@@ -15,10 +15,10 @@ use crate::source::grid::{bins, starts_by_reading};
 use crate::source::io::delimited::number;
 use crate::source::rows::priority::Priority;
 pub(crate) use crate::source::rows::rank_index::RankIndex;
-use crate::source::rows::rank_index::{self, COARSE, FINEST};
+use crate::source::rows::rank_index::{self, COARSE};
 use crate::source::rows::records::{Records, RecordsOptions};
 pub(crate) use crate::source::rows::row::{Flow, Row};
-use crate::source::{CLOSE, ColumnInfo, Hit, Level, Shape, Source, unknown_column};
+use crate::source::{CLOSE, ColumnInfo, FINEST_THINNED, Hit, Level, Shape, Source, unknown_column};
 use crate::table::Table;
 pub(crate) use builder::{Builder, number as number_of};
 pub(crate) use by_region::{About, ByRegion};
@@ -359,7 +359,7 @@ impl<F: ByRegion> Source for Indexed<F> {
             _ if self.about.shape.hides(level) => Table::default(),
             Level::Records => self.records(sequence, region, &wanted)?,
             Level::Bins { shift } if shift < COARSE => {
-                self.best(sequence, region, shift.max(FINEST), &wanted)?
+                self.best(sequence, region, shift.max(FINEST_THINNED), &wanted)?
             }
             wide => self.census(sequence)?.wide.read(region, wide, columns)?,
         };

@@ -6,11 +6,11 @@
 
 mod first;
 
-use crate::bytes::Input;
+use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
-use crate::source::io::bbi::{Bbi, Fields};
+use crate::source::io::bbi::Bbi;
 use crate::source::signals::bins::{Bin, Bins};
 use crate::source::signals::summary::{COARSE, SignalSummary};
 use crate::source::{
@@ -267,7 +267,7 @@ impl BigWig {
 
 /// The records of a block and the sequence they lie on (supplementary table 12); none where the
 /// block is damaged.
-fn records(mut fields: Fields<'_>) -> Option<(u32, impl Iterator<Item = Option<ValueRecord>>)> {
+fn records(mut fields: Cursor<'_>) -> Option<(u32, impl Iterator<Item = Option<ValueRecord>>)> {
     let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
     let (step, span) = (fields.u32()?, fields.u32()?);
     let (kind, _reserved, count) = (fields.u8()?, fields.u8()?, fields.u16()?);

@@ -4,11 +4,11 @@
 mod record;
 
 use super::{Header, Variants};
+use crate::bytes::Cursor;
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::unreadable;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
-use crate::source::io::bin_index::Fields;
 use crate::source::io::lines::Line;
 use crate::source::rows::format::RowFormat;
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
@@ -129,7 +129,7 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
     if !file.take(bytes, 8)? {
         return Ok(false);
     }
-    let mut lengths = Fields(bytes);
+    let mut lengths = Cursor::new(bytes);
     let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
     let (site, mut samples) = (site as usize, samples as usize);
     if site > LARGEST_SITE {

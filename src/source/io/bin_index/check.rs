@@ -26,7 +26,7 @@ impl Index {
             }
             // Reads that lie on a sequence but at no base go here (SAM specification, section 5.3).
             if *number != self.bin_of_nowhere() {
-                let window = self.window(*number);
+                let window = self.grid.bases(*number);
                 all.extend(bin.chunks.iter().map(|chunk| (chunk.start, window.clone())));
             }
         }
@@ -88,6 +88,6 @@ impl Index {
 
     /// The bin before the first of the finest ones, in which base -1 lies.
     fn bin_of_nowhere(&self) -> u32 {
-        (((1u64 << (3 * self.depth)) - 1) / 7).saturating_sub(1) as u32
+        self.grid.first(self.grid.depth).saturating_sub(1) as u32
     }
 }

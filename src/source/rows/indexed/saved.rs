@@ -4,18 +4,16 @@
 //! ranks of each level. What is not as it was written counts for nothing, and is removed, so that
 //! it is made again.
 
+use crate::bytes::Cursor;
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::private;
-use crate::source::Context;
-use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
 use crate::source::rows::priority::Priority;
-use crate::source::rows::rank_index::{
-    COARSE, EVERY, FINEST, RankCounter, RankIndex, Ranks, Sample,
-};
+use crate::source::rows::rank_index::{COARSE, EVERY, RankCounter, RankIndex, Ranks, Sample};
 use crate::source::rows::row::Row;
+use crate::source::{Context, FINEST_THINNED};
 use flate2::Crc;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -25,7 +23,7 @@ use std::path::PathBuf;
 const MAGIC: &[u8; 8] = b"EVRANKS\x01";
 const ENDING: &str = "ranks";
 /// All reads, and those that are best in bins of each width.
-const LEVELS: u8 = 1 + COARSE - FINEST;
+const LEVELS: u8 = 1 + COARSE - FINEST_THINNED;
 /// The bytes of a [`Sample`].
 const SAMPLE: usize = 12;
 
@@ -146,17 +144,17 @@ fn part(mut file: BufReader<File>, sequence: usize) -> io::Result<Vec<u8>> {
 }
 
 fn parse(bytes: &[u8]) -> Option<RankIndex> {
-    let mut fields = Fields(bytes);
+    let mut fields = Cursor::new(bytes);
     let records = ranks(&mut fields)?;
     let best = (1..LEVELS).map(|_| ranks(&mut fields)).collect::<Option<_>>()?;
     Some(RankIndex::of_reads(records, best))
 }
 
-fn ranks(fields: &mut Fields<'_>) -> Option<Ranks> {
+fn ranks(fields: &mut Cursor<'_>) -> Option<Ranks> {
     let count = fields.u64()?;
     let samples = usize::try_from(count.div_ceil(EVERY)).ok()?;
     let sample = |bytes| {
-        let mut fields = Fields(bytes);
+        let mut fields = Cursor::new(bytes);
         Some(Sample { key: fields.u32()?, skip: fields.u32()?, reach: fields.u32()? })
     };
     let bytes = fields.take(samples.checked_mul(SAMPLE)?)?;

@@ -1,7 +1,7 @@
 //! One record of BCF as the line that it would be in VCF.
 
+use crate::bytes::Cursor;
 use crate::source::features::vcf::header::{Info, attribute, structured};
-use crate::source::io::bin_index::Fields;
 use std::fmt::Write;
 
 /// Reads records by the dictionaries of their file's header: for short, a record names keys and
@@ -61,7 +61,7 @@ impl RecordReader {
     /// Writes the line of a record; gives the number of its contig.
     pub(super) fn line(&self, site: &[u8], line: &mut String) -> Result<usize, String> {
         line.clear();
-        let mut fields = Fields(site);
+        let mut fields = Cursor::new(site);
         let mut next = || fields.u32().ok_or("a record ends early");
         let (contig, position, _length, quality) = (next()?, next()?, next()?, next()?);
         let (counts, _samples) = (next()?, next()?);
@@ -103,7 +103,7 @@ impl RecordReader {
         Ok(())
     }
 
-    fn info(&self, fields: &mut Fields<'_>, count: u32, line: &mut String) -> Result<(), String> {
+    fn info(&self, fields: &mut Cursor<'_>, count: u32, line: &mut String) -> Result<(), String> {
         for _ in 0..count {
             let number = Value::read(fields)?.integers()?.next().flatten();
             let (key, value) = (self.key(number)?, Value::read(fields)?);
@@ -154,11 +154,11 @@ struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn read(fields: &mut Fields<'a>) -> Result<Self, String> {
+    fn read(fields: &mut Cursor<'a>) -> Result<Self, String> {
         Self::typed(fields).ok_or_else(|| "a value of the record is damaged".to_owned())
     }
 
-    fn typed(fields: &mut Fields<'a>) -> Option<Self> {
+    fn typed(fields: &mut Cursor<'a>) -> Option<Self> {
         let head = fields.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == 15 {
