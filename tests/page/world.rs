@@ -73,14 +73,13 @@ impl House {
 
     /// Loads or unloads a track; returns the group whose rows changed.
     fn toggle(&self, id: &str) -> String {
-        let changed = match self.is_loaded(id) {
-            true => self.provider.catalog.unload(id).unwrap(),
-            false => {
-                let specs = vec![self.specs[id].clone()];
-                let (added, errors) = self.runtime.block_on(self.provider.catalog.load(specs));
-                assert!(errors.is_empty(), "{errors:?}");
-                added
-            }
+        let changed = if self.is_loaded(id) {
+            self.provider.catalog.unload(id).unwrap()
+        } else {
+            let specs = vec![self.specs[id].clone()];
+            let (added, errors) = self.runtime.block_on(self.provider.catalog.load(specs));
+            assert!(errors.is_empty(), "{errors:?}");
+            added
         };
         changed[0].group.clone()
     }
