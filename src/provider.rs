@@ -4,7 +4,6 @@ mod handler;
 mod in_view;
 mod menus;
 mod placeholder;
-mod stateless_level;
 mod view;
 
 pub use handler::Provider;

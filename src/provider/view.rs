@@ -16,7 +16,7 @@ mod poll;
 use crate::genome::Region;
 use crate::source::{Level, Shape};
 use cache::Cache;
-pub use group::Counts;
+pub use group::RowCounts;
 use group::{Group, HYSTERESIS, WINDOWS, finest, ideal, level_around};
 use poll::Poll;
 use std::collections::BTreeMap;
@@ -116,7 +116,12 @@ impl View {
     }
 
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
-    pub fn level_for(target_rows: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
+    pub fn level_for(
+        target_rows: u64,
+        counts: &impl RowCounts,
+        group: &str,
+        view: &Region,
+    ) -> Level {
         finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))
     }
 
@@ -127,7 +132,7 @@ impl View {
         group: &str,
         key: &str,
         piece: &Region,
-        counts: &impl Counts,
+        counts: &impl RowCounts,
         now: Duration,
     ) -> Ticket {
         self.poll.wake(now);
@@ -192,7 +197,7 @@ impl View {
     }
 
     /// The page has told where it looks, or that it does not know.
-    pub fn located(&mut self, place: Option<Region>, counts: &impl Counts, now: Duration) {
+    pub fn located(&mut self, place: Option<Region>, counts: &impl RowCounts, now: Duration) {
         // Messages keep their order: whatever the page would ask for at this place, it has asked.
         let rests = self.poll.answered() && !self.is_waiting();
         let Some(place) = place.filter(|place| !place.is_empty()) else { return };
@@ -249,7 +254,7 @@ impl View {
 
     /// What the page is to be told now. Clears come before the redraw: the other way round the
     /// page would draw the old rows and ask for nothing.
-    pub fn orders(&mut self, counts: &impl Counts, now: Duration) -> Vec<Order> {
+    pub fn orders(&mut self, counts: &impl RowCounts, now: Duration) -> Vec<Order> {
         self.give_up_waiting(counts, now);
         let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
         if std::mem::take(&mut self.redraw) {
@@ -271,7 +276,7 @@ impl View {
 
     /// Requests were held for a page that does not tell where it looks: what they span is all that
     /// is known of its view.
-    fn give_up_waiting(&mut self, counts: &impl Counts, now: Duration) {
+    fn give_up_waiting(&mut self, counts: &impl RowCounts, now: Duration) {
         let mut given_up = Vec::new();
         for (name, group) in &mut self.groups {
             if let Some((_, piece)) = group.held.as_ref().filter(|(since, _)| now >= *since + HOLD)
@@ -323,7 +328,7 @@ impl View {
 
     /// Whether what the page is told depends on where it looks: a level, whether a request is held,
     /// or whether a line has to be wiped away because no row is left in view.
-    pub fn depends_on_place(&self, counts: &impl Counts) -> bool {
+    pub fn depends_on_place(&self, counts: &impl RowCounts) -> bool {
         let holds = self.groups.values().any(|group| group.held.is_some());
         holds || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
     }
@@ -336,7 +341,7 @@ impl View {
 
     /// Whether the page may draw a group as a line in views that have no row of it. All rows of a
     /// small file are held, so the page asks for nothing when its user pans there.
-    fn has_lines_that_end(&self, counts: &impl Counts) -> bool {
+    fn has_lines_that_end(&self, counts: &impl RowCounts) -> bool {
         let mut valued = self.groups_with_values();
         valued.any(|(name, _)| counts.shape(name).is_some_and(|shape| shape != Shape::Dense))
     }
@@ -346,7 +351,7 @@ impl View {
     }
 
     /// Whether some group that the page uses has more than one level to be at.
-    fn has_levels(&self, counts: &impl Counts) -> bool {
+    fn has_levels(&self, counts: &impl RowCounts) -> bool {
         self.groups.iter().any(|(name, group)| {
             let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };
             let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);

@@ -6,12 +6,10 @@
 //! follow from the values in view alone, not from how the page came there, belong to one page, and
 //! are saved nowhere. A chart whose user chose an axis keeps that.
 
-use super::state::Chart;
+use super::state::{AXES, Chart};
 use crate::catalog::{ChartType, extent};
 use serde_json::{Map, Value};
 
-/// The settings of a chart's axes.
-pub(super) const AXES: [&str; 4] = ["xMin", "xMax", "yMin", "yMax"];
 /// Our own setting, which pages do not know: `off` leaves the axes as they are.
 pub const AUTOSCALE: &str = "autoscale";
 /// What a value may exceed its axis by, as a part of it: single precision is not exact.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) info: Arc<PageInfo>,
-    pub(super) calls: mpsc::Sender<Call>,
+    pub(super) calls: mpsc::Sender<PageCall>,
 }
 
 /// What is known of a page.
@@ -75,7 +75,7 @@ pub enum Stage {
 pub(super) type Write = Box<dyn FnOnce(u64) -> String + Send>;
 
 /// What the actor of a page is asked for.
-pub(super) enum Call {
+pub(super) enum PageCall {
     /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
     /// answer.
     Act(Write, Option<Waiting>),
@@ -100,7 +100,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<Call>) -> Self {
+    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<PageCall>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -203,7 +203,7 @@ impl Page {
     /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
     pub async fn renew(&self, groups: Vec<String>) {
         // A page that is gone holds nothing.
-        let _ = self.calls.send(Call::Renew(groups)).await;
+        let _ = self.calls.send(PageCall::Renew(groups)).await;
     }
 
     /// Asks the page for an action and waits for its answer. Where pages never answer, the default
@@ -234,9 +234,9 @@ impl Page {
         let write: Write = Box::new(move |id| action.to_json(id));
         let answer = A::ANSWERED.then_some(Waiting::Caller(sender));
         let call = if afresh.is_empty() {
-            Call::Act(write, answer)
+            PageCall::Act(write, answer)
         } else {
-            Call::ActAfresh(afresh, write, answer)
+            PageCall::ActAfresh(afresh, write, answer)
         };
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());

@@ -1,8 +1,8 @@
 //! What a page is told of a chart's settings: the user's, what fits its view, and the title, which
 //! is composed here alone; and which of the settings that a page tells are its user's.
 
-use super::autoscale::{self, AUTOSCALE, AXES};
-use super::state::Chart;
+use super::autoscale::{self, AUTOSCALE};
+use super::state::{AXES, Chart};
 use super::summaries::SUMMARY;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;

@@ -8,7 +8,7 @@
 mod fitting;
 mod requests;
 
-use super::handle::{Call, Page, Waiting, Write};
+use super::handle::{Page, PageCall, Waiting, Write};
 use super::reconcile::reconcile;
 use super::{Session, refused};
 use crate::protocol::{
@@ -138,7 +138,7 @@ impl Actor {
     async fn run(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
-        mut calls: mpsc::Receiver<Call>,
+        mut calls: mpsc::Receiver<PageCall>,
         queue: &mpsc::Sender<Message>,
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
@@ -218,24 +218,24 @@ impl Actor {
         }
     }
 
-    fn call(&mut self, call: Call) {
+    fn call(&mut self, call: PageCall) {
         match call {
-            Call::Act(write, answer) => self.send(write, answer),
-            Call::ActAfresh(groups, write, answer) => {
+            PageCall::Act(write, answer) => self.send(write, answer),
+            PageCall::ActAfresh(groups, write, answer) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
                 self.obey(Some((write, answer)));
             }
-            Call::Renew(groups) => {
+            PageCall::Renew(groups) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
             // The page may have gone on since.
-            Call::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
+            PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
                 for (group, is_desert) in groups {
                     let desert = Some(&place).filter(|_| is_desert);
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            Call::Deserts(..) => {}
+            PageCall::Deserts(..) => {}
         }
     }
 

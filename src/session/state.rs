@@ -1,6 +1,5 @@
 //! What a session remembers: everything that the endpoint did to its pages.
 
-use super::autoscale::AXES;
 use crate::catalog::{ChartType, Measurement};
 use crate::protocol::WireRegion;
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,8 @@ const COLORS: [&str; 10] = [
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
     "#bcbd22", "#17becf",
 ];
+/// The settings of a chart's axes.
+pub(super) const AXES: [&str; 4] = ["xMin", "xMax", "yMin", "yMax"];
 /// Places that `back` can return to.
 const TRAIL: usize = 100;
 

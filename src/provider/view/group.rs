@@ -16,7 +16,7 @@ pub(super) const WINDOWS: u64 = 3;
 pub(super) const CONFIRMED: Duration = Duration::from_secs(5);
 
 /// What the view must know of the data.
-pub trait Counts {
+pub trait RowCounts {
     /// The shape of a group's datasource; none if it is gone.
     fn shape(&self, group: &str) -> Option<Shape>;
     /// Rows in a region at a level, perhaps estimated.
@@ -27,7 +27,7 @@ pub trait Counts {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) level: Level,
-    /// Counts clears: the page drops the answer to a request from before one.
+    /// RowCounts clears: the page drops the answer to a request from before one.
     pub(super) epoch: u64,
     /// The last clear that the page has confirmed, and when the last was ordered.
     pub(super) confirmed: u64,
@@ -69,7 +69,7 @@ impl Group {
     pub(super) fn level_at(
         &self,
         target_rows: u64,
-        counts: &impl Counts,
+        counts: &impl RowCounts,
         name: &str,
         place: &Region,
     ) -> Level {
@@ -96,7 +96,7 @@ pub(super) fn ideal(target_rows: u64) -> u64 {
 /// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
 pub(super) fn level_around(
     target_rows: u64,
-    counts: &impl Counts,
+    counts: &impl RowCounts,
     group: &str,
     place: &Region,
 ) -> Level {
@@ -108,7 +108,7 @@ pub(super) fn level_around(
 }
 
 pub(super) fn finest(
-    counts: &impl Counts,
+    counts: &impl RowCounts,
     group: &str,
     view: &Region,
     fits: impl Fn(Level) -> bool,

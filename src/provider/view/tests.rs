@@ -6,7 +6,7 @@ use super::*;
 /// A dense signal.
 struct Dense;
 
-impl Counts for Dense {
+impl RowCounts for Dense {
     fn shape(&self, _: &str) -> Option<Shape> {
         Some(Shape::Dense)
     }
@@ -152,7 +152,7 @@ fn a_desert_gets_a_row_that_is_none_until_the_page_leaves_it() {
 /// are none.
 struct Few;
 
-impl Counts for Few {
+impl RowCounts for Few {
     fn shape(&self, _: &str) -> Option<Shape> {
         Some(Shape::Sparse)
     }

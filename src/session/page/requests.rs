@@ -1,6 +1,7 @@
 //! A page's requests: each is answered by a task of its own, held, or refused.
 
 use super::{Actor, Outgoing};
+use crate::catalog::Resolution;
 use crate::protocol::{Reply, Request};
 use crate::provider::Ticket;
 use crate::session::Stage;
@@ -45,7 +46,7 @@ impl Actor {
             self.held.push(Held { id, request, group: group.clone() });
             return;
         }
-        let level = ticket.as_ref().map(|ticket| ticket.level);
+        let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
@@ -55,7 +56,7 @@ impl Actor {
         let task = self.answers.spawn(async move {
             let at = placeholder.as_ref();
             match done {
-                Ok(()) => session.reply(Some(&page), &echoed, &request, level, at).await,
+                Ok(()) => session.reply(Some(&page), &echoed, &request, resolution, at).await,
                 Err(error) => session.refuse(&echoed, &request, &error),
             }
         });
