@@ -3,6 +3,7 @@
 pub(crate) mod bgzf;
 mod blob;
 pub(crate) mod block_cache;
+mod cursor;
 mod input;
 mod open_files;
 mod packing;
@@ -10,6 +11,7 @@ pub(crate) mod pool;
 mod progress;
 
 pub(crate) use blob::{Blob, BlobReader};
+pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{ReadSeek, mark, unreadable};
 pub(crate) use open_files::raise_limit;

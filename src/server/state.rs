@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
-use super::limits::{Limits, Place};
+use super::limits::{ConnectionSlot, Limits};
 use crate::session::Session;
 use axum::http::Extensions;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) struct Connection {
     pub(super) tasks: TaskTracker,
     pub(super) limits: Limits,
     /// Held as long as the connection is there; none in an application of somebody else.
-    pub(super) place: Option<Arc<Place>>,
+    pub(super) place: Option<Arc<ConnectionSlot>>,
 }
 
 impl Connection {

@@ -2,6 +2,7 @@
 
 mod foreign;
 
+pub use super::features::bed::regions as bed_regions;
 use super::{ColumnInfo, Context, Format, Options, Part, Source, Spec, unknown_column};
 use crate::bytes::Input;
 use crate::bytes::bgzf;

@@ -12,7 +12,7 @@ use crate::source::io::cache;
 use crate::source::io::delimited::{is_comment, is_position, most_lines};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::background::{Preview, open_in_background};
-use crate::source::rows::external_sort::{Key, Rows, Runs};
+use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
 use crate::source::{Context, Format, Options, Skipped, Source};
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -216,11 +216,11 @@ impl Conversion<'_> {
     /// aside, then they are merged.
     fn sorted(&self, out: BufWriter<File>) -> Result<()> {
         let aside = cache::path(self.input, self.context, "bw.runs.part")?;
-        let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
-        let (mut rows, mut sequences) = (Rows::default(), Sequences::default());
+        let mut runs = SortedRuns::create(aside).map_err(|error| self.unwritable(&error))?;
+        let (mut rows, mut sequences) = (SortBuffer::default(), Sequences::default());
         self.each(|(sequence, place, value, line)| {
             let sequence = sequences.index_or_add(sequence) as u32;
-            let key = Key { sequence, start: place.start, end: place.end };
+            let key = SortKey { sequence, start: place.start, end: place.end };
             rows.push(key, &format!("{value} {}", line.number()));
             if rows.size() > self.context.in_memory {
                 runs.add(&mut rows).map_err(|error| self.unwritable(&error))?;
@@ -269,7 +269,7 @@ impl Conversion<'_> {
 /// What the last declaration said, and where its records have come to.
 #[derive(Default)]
 struct Section {
-    kind: Kind,
+    kind: Declaration,
     sequence: String,
     next: u32,
     step: u32,
@@ -277,7 +277,7 @@ struct Section {
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Kind {
+enum Declaration {
     #[default]
     Graph,
     Fixed,
@@ -290,25 +290,25 @@ impl Section {
         let mut words = line.text.split_ascii_whitespace();
         let first = words.next().unwrap_or_default();
         match first {
-            "fixedStep" => return self.declare(Kind::Fixed, line).map(|()| None),
-            "variableStep" => return self.declare(Kind::Variable, line).map(|()| None),
+            "fixedStep" => return self.declare(Declaration::Fixed, line).map(|()| None),
+            "variableStep" => return self.declare(Declaration::Variable, line).map(|()| None),
             _ => {}
         }
         let rest: Vec<&str> = words.collect();
         let (start, end, value) = match (self.kind, &rest[..]) {
             (_, [start, end, value]) => {
-                if *first != self.sequence || self.kind != Kind::Graph {
+                if *first != self.sequence || self.kind != Declaration::Graph {
                     *self = Section { sequence: first.to_owned(), ..Section::default() };
                 }
                 let start = line.position(start, "start (column 2)")?;
                 (start, line.position(end, "end (column 3)")?, *value)
             }
-            (Kind::Fixed, []) => {
+            (Declaration::Fixed, []) => {
                 let start = self.next;
                 self.next = start.saturating_add(self.step);
                 (start, start.saturating_add(self.span), first)
             }
-            (Kind::Variable, [value]) => {
+            (Declaration::Variable, [value]) => {
                 let start = from_1(line, first, "position")?;
                 (start, start.saturating_add(self.span), *value)
             }
@@ -338,7 +338,7 @@ impl Section {
     }
 
     /// `fixedStep chrom=chr1 start=1 step=10 span=5`
-    fn declare(&mut self, kind: Kind, line: &Line<'_>) -> Result<()> {
+    fn declare(&mut self, kind: Declaration, line: &Line<'_>) -> Result<()> {
         let mut declared = Section { kind, step: 1, span: 1, ..Section::default() };
         let mut start = None;
         // What follows a declaration that is refused belongs to none.
@@ -352,7 +352,7 @@ impl Section {
                 _ => return Err(line.error(format!("'{word}' has no place in a declaration"))),
             }
         }
-        if declared.sequence.is_empty() || (kind == Kind::Fixed && start.is_none()) {
+        if declared.sequence.is_empty() || (kind == Declaration::Fixed && start.is_none()) {
             return Err(line.error("the declaration lacks chrom= or start="));
         }
         declared.next = start.unwrap_or(0);

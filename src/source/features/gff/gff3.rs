@@ -1,10 +1,10 @@
 //! GFF3: lines name their parents, which may stand behind them.
 
-use super::{Dialect, Feature, Part, Reading, attribute, entrez, feature, unescaped};
+use super::{Feature, FeatureKind, GffVersion, Reading, attribute, entrez, feature, unescaped};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::Unit;
-use crate::source::io::lines::{Block, Line};
+use crate::source::io::lines::{Line, LineBlock};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
@@ -34,7 +34,7 @@ struct Piece {
 }
 
 /// The features and parts of a block.
-pub(super) fn parse(block: &Block, how: Reading<'_>) -> Result<Parsed> {
+pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     for line in block.lines() {
         if line.text.starts_with("##FASTA") || line.text.starts_with('>') {
@@ -57,12 +57,12 @@ pub(super) fn parse(block: &Block, how: Reading<'_>) -> Result<Parsed> {
 
 fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Budget) -> Result<()> {
     let Feature { sequence, kind, part, start, end, strand, attributes } = *feature;
-    let value = |keys| attribute(attributes, Dialect::Gff3, keys);
+    let value = |keys| attribute(attributes, GffVersion::Gff3, keys);
     let parents = value(&["Parent"]).unwrap_or_default();
-    if !parents.is_empty() && matches!(part, Part::Exon | Part::Coding) {
+    if !parents.is_empty() && matches!(part, FeatureKind::Exon | FeatureKind::Coding) {
         let (sequence, parents) = (sequence.to_owned(), parents.to_owned());
         budget.take(line, size_of::<Piece>() + sequence.len() + parents.len() + PART)?;
-        let coding = part == Part::Coding;
+        let coding = part == FeatureKind::Coding;
         parsed.pieces.push(Piece { sequence, parents, strand, coding, start, end });
         return Ok(());
     }
@@ -81,9 +81,9 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
         entrez: entrez(attributes),
         biotype: biotype.map_or_else(|| kind.to_owned(), unescaped),
         // Its lines are drawn as exons unless it has parts.
-        exons: if part == Part::Gene { Vec::new() } else { vec![(start, end)] },
+        exons: if part == FeatureKind::Gene { Vec::new() } else { vec![(start, end)] },
         parents: parents.to_owned(),
-        placed: part == Part::Gene,
+        placed: part == FeatureKind::Gene,
         // Lines of one ID are one feature, however far apart they lie.
         headless: true,
         ..Gene::default()

@@ -4,11 +4,11 @@
 mod record;
 
 use super::{Header, Variants};
+use crate::bytes::Cursor;
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::unreadable;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
-use crate::source::io::bin_index::Fields;
 use crate::source::io::lines::Line;
 use crate::source::rows::format::RowFormat;
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
@@ -75,7 +75,7 @@ impl BcfStream {
     /// Gives `take` the line of each record, behind the header, until it says that this is enough.
     fn each(
         &mut self,
-        reader: &record::Reader,
+        reader: &record::RecordReader,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let (mut record, mut text, mut more) = (Record::default(), String::new(), true);
@@ -145,7 +145,7 @@ impl Record {
         if !file.take(&mut self.site, 8)? {
             return Ok(false);
         }
-        let mut lengths = Fields(&self.site);
+        let mut lengths = Cursor::new(&self.site);
         let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
         let (site, mut samples) = (site as usize, samples as usize);
         if site > LARGEST_SITE || (self.with_samples && samples > LARGEST_SAMPLES) {
@@ -176,7 +176,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let text: Arc<str> = header(&mut whole)?.into();
     let variants = Variants::new(Header::parse(&text), input, options)?;
     let genotypes = !variants.samples.is_empty();
-    let reader = Arc::new(record::Reader::new(&text, &variants.info, genotypes));
+    let reader = Arc::new(record::RecordReader::new(&text, &variants.info, genotypes));
     open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
@@ -184,7 +184,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 #[derive(Clone)]
 struct Sites {
     variants: Variants,
-    reader: Arc<record::Reader>,
+    reader: Arc<record::RecordReader>,
     /// The header.
     text: Arc<str>,
 }
@@ -223,7 +223,7 @@ impl RowFormat for Sites {
     /// With all keys of INFO: which are served may change.
     fn for_copy(&self) -> Self {
         let genotypes = self.reader.genotypes;
-        let reader = record::Reader::new(&self.text, self.variants.header.all(), genotypes);
+        let reader = record::RecordReader::new(&self.text, self.variants.header.all(), genotypes);
         Sites { reader: Arc::new(reader), ..self.clone() }
     }
 

@@ -1,21 +1,21 @@
 //! One record of BCF as the line that it would be in VCF.
 
+use crate::bytes::Cursor;
 use crate::source::features::vcf::header::{Info, attribute, structured};
-use crate::source::io::bin_index::Fields;
 use std::fmt::Write;
 
 /// Reads records by the dictionaries of their file's header: for short, a record names keys and
 /// contigs by number.
-pub(super) struct Reader {
+pub(super) struct RecordReader {
     /// The keys of FILTER, INFO and FORMAT; empty where there is none of that number.
-    keys: Vec<Key>,
+    keys: Vec<DictionaryKey>,
     contigs: Vec<String>,
     /// Whether lines have the genotypes of all samples.
     pub(super) genotypes: bool,
 }
 
 #[derive(Clone, Default)]
-struct Key {
+struct DictionaryKey {
     name: String,
     /// Its presence is all that it says.
     flag: bool,
@@ -23,11 +23,11 @@ struct Key {
     wanted: bool,
 }
 
-impl Reader {
+impl RecordReader {
     /// By the text of a header; of INFO, lines have `wanted` and what tells the end.
     pub(super) fn new(header: &str, wanted: &[Info], genotypes: bool) -> Self {
-        let pass = Key { name: "PASS".to_owned(), ..Key::default() };
-        let mut reader = Reader { keys: vec![pass], contigs: Vec::new(), genotypes };
+        let pass = DictionaryKey { name: "PASS".to_owned(), ..DictionaryKey::default() };
+        let mut reader = RecordReader { keys: vec![pass], contigs: Vec::new(), genotypes };
         for meta in header.lines().filter_map(|line| line.strip_prefix("##")) {
             let of = |kind| structured(meta, kind);
             if let Some(contig) = of("contig") {
@@ -42,7 +42,7 @@ impl Reader {
                 let flag =
                     known || (of("INFO").is_some() && attribute(list, "Type") == Some("Flag"));
                 let wanted = name == "END" || wanted.iter().any(|info| info.key == name);
-                put(&mut reader.keys, at, Key { name: name.to_owned(), flag, wanted });
+                put(&mut reader.keys, at, DictionaryKey { name: name.to_owned(), flag, wanted });
             }
         }
         reader
@@ -69,7 +69,7 @@ impl Reader {
         line: &mut String,
     ) -> Result<usize, String> {
         line.clear();
-        let mut fields = Fields(site);
+        let mut fields = Cursor::new(site);
         let mut next = || fields.u32().ok_or("a record ends early");
         let (contig, position, _length, quality) = (next()?, next()?, next()?, next()?);
         let (counts, samples) = (next()?, next()?);
@@ -93,7 +93,7 @@ impl Reader {
         self.info(&mut fields, counts & 0xffff, line)?;
         if self.genotypes {
             let samples = (samples as usize & 0xff_ffff, samples as usize >> 24);
-            self.genotypes(&mut Fields(of_samples), samples, line)?;
+            self.genotypes(&mut Cursor::new(of_samples), samples, line)?;
         }
         Ok(contig)
     }
@@ -101,7 +101,7 @@ impl Reader {
     /// Writes FORMAT, and the genotype of each sample; there are so many of them, with so many keys.
     fn genotypes(
         &self,
-        fields: &mut Fields<'_>,
+        fields: &mut Cursor<'_>,
         (samples, keys): (usize, usize),
         line: &mut String,
     ) -> Result<(), String> {
@@ -142,7 +142,7 @@ impl Reader {
         Ok(())
     }
 
-    fn key(&self, number: Option<i32>) -> Result<&Key, String> {
+    fn key(&self, number: Option<i32>) -> Result<&DictionaryKey, String> {
         let at = number.and_then(|number| usize::try_from(number).ok());
         let key = at.and_then(|at| self.keys.get(at)).filter(|key| !key.name.is_empty());
         key.ok_or_else(|| format!("the header has no key of number {}", number.unwrap_or(-1)))
@@ -159,7 +159,7 @@ impl Reader {
         Ok(())
     }
 
-    fn info(&self, fields: &mut Fields<'_>, count: u32, line: &mut String) -> Result<(), String> {
+    fn info(&self, fields: &mut Cursor<'_>, count: u32, line: &mut String) -> Result<(), String> {
         for _ in 0..count {
             let number = Value::read(fields)?.integers()?.next().flatten();
             let (key, value) = (self.key(number)?, Value::read(fields)?);
@@ -210,12 +210,12 @@ struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn read(fields: &mut Fields<'a>) -> Result<Self, String> {
+    fn read(fields: &mut Cursor<'a>) -> Result<Self, String> {
         Self::typed(fields).ok_or_else(|| "a value of the record is damaged".to_owned())
     }
 
     /// The type of a value, and how many numbers or letters it has.
-    fn head(fields: &mut Fields<'a>) -> Option<(u8, usize)> {
+    fn head(fields: &mut Cursor<'a>) -> Option<(u8, usize)> {
         let head = fields.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == 15 {
@@ -228,7 +228,7 @@ impl<'a> Value<'a> {
         Some((head & 15, count))
     }
 
-    fn typed(fields: &mut Fields<'a>) -> Option<Self> {
+    fn typed(fields: &mut Cursor<'a>) -> Option<Self> {
         let (kind, count) = Self::head(fields)?;
         Some(Value { kind, bytes: fields.take(count.checked_mul(width(kind)?)?)? })
     }
@@ -328,7 +328,7 @@ mod tests {
         }
         site.extend(tail);
         let mut line = String::new();
-        Reader::new(HEADER, &wanted, false).line(&site, &[], &mut line).map(|_| line)
+        RecordReader::new(HEADER, &wanted, false).line(&site, &[], &mut line).map(|_| line)
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
             // No id, one allele, no filter.
             site.extend([0x07, 0x17, b'A', 0x00]);
             let mut line = String::new();
-            Reader::new(header, &[], true).line(&site, of_samples, &mut line).map(|_| line)
+            RecordReader::new(header, &[], true).line(&site, of_samples, &mut line).map(|_| line)
         };
         // DP of four samples; then 0/1, 1|2, a haploid 0, and a missing one.
         let depth = [0x11, 1, 0x11, 7, 8, 9, 10];
