@@ -213,7 +213,7 @@ impl Console {
             [file, count] => (Path::new(file), Some(arguments.number(count)?)),
             _ => return Err(arguments.misuse()),
         };
-        let path = file.to_owned();
+        let path = self.files.readable(file)?;
         let read = tokio::task::spawn_blocking(move || slides(&path, count));
         let slides = read.await.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         let many = slides.len();

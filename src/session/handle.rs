@@ -2,6 +2,7 @@
 
 use super::look::Fit;
 use super::page_state::{PageState, Settled};
+use super::visitor::Visitor;
 use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::genome::Region;
@@ -27,8 +28,8 @@ pub struct Page {
 pub struct PageInfo {
     /// Its number, counted from 1 since the endpoint started.
     pub id: u64,
-    /// Its address on the network.
-    pub address: String,
+    /// Whose page it is.
+    pub visitor: Visitor,
     /// When it connected.
     pub since: SystemTime,
     /// How far it has come.
@@ -83,6 +84,8 @@ pub(super) enum Call {
     Renew(Vec<String>),
     /// Which of these groups have no row that starts at this place, where the page is at rest.
     Deserts(Region, Vec<(String, bool)>),
+    /// Sends the page away.
+    Leave,
 }
 
 /// Who waits for a page's answer.
@@ -98,7 +101,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<Call>) -> Self {
+    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<Call>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -109,7 +112,7 @@ impl Page {
         };
         let info = PageInfo {
             id,
-            address,
+            visitor,
             since: SystemTime::now(),
             stage: watch::Sender::new(Stage::Connected),
             settled: watch::Sender::new(Settled::default()),
@@ -213,6 +216,12 @@ impl Page {
             Ok(answer) => answer,
             Err(_) => Err(PageError::TimedOut(timeout)),
         }
+    }
+
+    /// Closes the page's connection, whatever it is doing.
+    pub async fn send_away(&self) {
+        // One that has left already needs not be told.
+        let _ = self.calls.send(Call::Leave).await;
     }
 
     /// Asks the page for an action; what is returned waits for its answer, for ever if none comes.

@@ -8,7 +8,7 @@
 use super::fit::AtRest;
 use super::handle::{Call, Page, Stage, Waiting, Write};
 use super::reconcile::reconcile;
-use super::{Chart, Session, refused};
+use super::{Chart, Role, Session, Visitor, refused};
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::{
@@ -49,15 +49,18 @@ const LOOK_AT_LEADER: Duration = Duration::from_millis(300);
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Serves a page until it leaves or `stop` is cancelled.
-pub async fn serve<S>(socket: S, address: String, session: Arc<Session>, stop: CancellationToken)
+pub async fn serve<S>(socket: S, visitor: Visitor, session: Arc<Session>, stop: CancellationToken)
 where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + 'static,
 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let (calls, calls_in) = mpsc::channel(16);
-    let page = Page::new(id, address, calls);
-    tracing::info!("page {id} connected from {}", page.info.address);
+    // What those change who may only look, nobody else sees.
+    let session = if visitor.role > Role::View { session } else { session.copy() };
+    let page = Page::new(id, visitor, calls);
+    let visitor = &page.info.visitor;
+    tracing::info!("page {id} of {} connected from {}", visitor.name, visitor.address);
     session.enter(&page);
     let reconciler = tokio::spawn(reconcile(session.clone(), page.clone()));
 
@@ -203,7 +206,10 @@ impl Actor {
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
                 }
-                Some(call) = calls.recv() => self.call(call),
+                Some(call) = calls.recv() => match call {
+                    Call::Leave => return close(CloseCode::Policy, "you were sent away"),
+                    call => self.call(call),
+                },
                 () = tokio::time::sleep_until(next_question) => {}
             }
             self.obey();
@@ -255,6 +261,11 @@ impl Actor {
     }
 
     fn request(&mut self, id: Box<RawValue>, request: Request) {
+        if let Err(error) = self.session.permit(&self.page.info.visitor, &request) {
+            let reply = self.session.refuse(&id, &request, &error);
+            self.outbox.push_back(Outgoing::Reply(reply, None));
+            return;
+        }
         let greeting = self.learn(&request);
         if let Request::GetCombined(range) = &request {
             self.combines = true;
@@ -353,7 +364,7 @@ impl Actor {
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            Call::Deserts(..) => {}
+            Call::Deserts(..) | Call::Leave => {}
         }
     }
 
