@@ -3,12 +3,14 @@
 pub(crate) mod bgzf;
 mod blob;
 pub(crate) mod block_cache;
+mod cursor;
 mod input;
 mod open_files;
 pub(crate) mod pool;
 mod progress;
 
 pub(crate) use blob::{Blob, BlobReader};
+pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{mark, unreadable};
 pub(crate) use open_files::raise_limit;

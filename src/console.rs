@@ -31,7 +31,7 @@ pub use events::follow;
 pub use files::OpenFiles;
 pub use help::two_columns;
 pub use log::{LogLines, print_with};
-pub use prompt::{Runs, print_line, prompt, screen};
+pub use prompt::{LineRunner, print_line, prompt, screen};
 pub use remote::serve;
 pub use run::Ending;
 pub use state::Console;

@@ -24,7 +24,7 @@ pub use audit::Audit;
 pub use autoscale::AUTOSCALE;
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
-pub use metrics::{Counts, Limit, Metrics};
+pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
 #[cfg(feature = "internals")]
@@ -33,11 +33,11 @@ pub use rules::{Kind, needed};
 pub use state::{Chart, State};
 pub use visitor::{Role, Visitor};
 
+use crate::catalog::Resolution;
 use crate::error::{Error, PageError, Result};
 use crate::genome::Region;
 use crate::protocol::{Action, PageAnswer, Reply, Request};
 use crate::provider::Provider;
-use crate::source::Level;
 use charts::chart_message;
 use page_state::Refusal;
 use serde_json::value::RawValue;
@@ -239,15 +239,15 @@ impl Session {
         self.ready_pages().iter().all(|page| page.info.settled.borrow().revision >= revision)
     }
 
-    /// Answers a request, through whichever door it came, with the whole message. `level` is as in
-    /// [`Provider::answer`].
+    /// Answers a request, through whichever door it came, with the whole message. `resolution` is as
+    /// in [`Provider::answer`].
     pub async fn reply_to(
         self: &Arc<Self>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
     ) -> String {
-        self.reply(None, id, request, level, None).await
+        self.reply(None, id, request, resolution, None).await
     }
 
     /// As [`Session::reply_to`], to a page.
@@ -256,11 +256,11 @@ impl Session {
         page: Option<&Page>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> String {
         let started = Instant::now();
-        let reply = self.answer(page, request, level, placeholder).await;
+        let reply = self.answer(page, request, resolution, placeholder).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
@@ -300,7 +300,7 @@ impl Session {
         self: &Arc<Self>,
         page: Option<&Page>,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
         match request {
@@ -328,7 +328,7 @@ impl Session {
             | Request::DeleteWorkspace { .. } => {
                 self.answer_workspaces(page.is_some(), request).await
             }
-            _ => self.provider.answer_with(request, level, placeholder).await,
+            _ => self.provider.answer_with(request, resolution, placeholder).await,
         }
     }
 

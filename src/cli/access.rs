@@ -1,6 +1,6 @@
 //! Who is let in: tokens, roles, open files.
 
-use super::options::Options;
+use super::options::ServeOptions;
 use super::state::data_folder;
 use crate::catalog::Selection;
 use crate::console::OpenFiles;
@@ -34,7 +34,7 @@ pub(super) struct Entry {
 ///
 /// # Errors
 /// What to do, if the endpoint can be reached from beyond this machine.
-pub(super) fn check_reach(options: &Options, address: SocketAddr) -> Result<()> {
+pub(super) fn check_reach(options: &ServeOptions, address: SocketAddr) -> Result<()> {
     let access = &options.access;
     if address.ip().is_loopback() || access.plain_http || !access.behind_proxy.is_empty() {
         return Ok(());
@@ -52,7 +52,7 @@ pub(super) fn check_reach(options: &Options, address: SocketAddr) -> Result<()> 
 /// # Errors
 /// A token or a root that cannot be used.
 pub(super) fn entry(
-    options: &mut Options,
+    options: &mut ServeOptions,
     address: SocketAddr,
     selection: &Selection,
 ) -> Result<Entry> {
@@ -112,7 +112,7 @@ pub(super) fn entry(
 ///
 /// # Errors
 /// It cannot be written.
-pub(super) fn audit(options: &Options) -> Result<Option<Audit>> {
+pub(super) fn audit(options: &ServeOptions) -> Result<Option<Audit>> {
     Ok(options.access.audit.as_deref().map(Audit::open).transpose()?)
 }
 

@@ -1,7 +1,7 @@
 //! Reads the command line, together with the configuration file that it names.
 
 use super::config;
-use super::options::{Cli, Options, Subcommands};
+use super::options::{Cli, ServeOptions, Subcommands};
 use super::stdin::MARK;
 use crate::source::nearest;
 use anyhow::{Result, anyhow, bail};
@@ -55,7 +55,7 @@ impl Cli {
         Ok(())
     }
 
-    fn options_mut(&mut self) -> Option<&mut Options> {
+    fn options_mut(&mut self) -> Option<&mut ServeOptions> {
         match &mut self.command {
             Some(Subcommands::Serve(options)) => Some(options),
             None => Some(&mut self.serve),

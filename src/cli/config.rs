@@ -5,7 +5,7 @@ mod access;
 mod file_server;
 
 use super::access_options::AccessConfig;
-use super::options::Options;
+use super::options::ServeOptions;
 use crate::catalog::{Hub, is_hub};
 use crate::error::{Error, Result};
 use crate::source::{KEYS, Spec, unknown};
@@ -62,7 +62,7 @@ struct Toml<'a> {
     text: &'a str,
 }
 
-type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+type TomlEntry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 impl Toml<'_> {
     fn read(&self) -> Result<Config> {
@@ -70,7 +70,7 @@ impl Toml<'_> {
             let at = error.span().map_or(0, |span| span.start);
             self.error(at, error.message().lines().collect::<Vec<_>>().join(", "))
         })?;
-        let command = Options::augment_args(Command::new("epivizrs"));
+        let command = ServeOptions::augment_args(Command::new("epivizrs"));
         let mut config = Config::default();
         for (key, value) in table.get_ref() {
             match (&**key.get_ref(), value.get_ref()) {
@@ -93,7 +93,7 @@ impl Toml<'_> {
     }
 
     /// An option, as it would be typed.
-    fn argument(&self, command: &Command, (key, value): Entry<'_>) -> Result<Vec<String>> {
+    fn argument(&self, command: &Command, (key, value): TomlEntry<'_>) -> Result<Vec<String>> {
         let name = &**key.get_ref();
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
         let known = names().find(|arg| arg.get_long() == Some(name));
@@ -189,7 +189,7 @@ impl Toml<'_> {
     }
 
     fn texts_of(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, String>> {
-        let pair = |(key, value): Entry<'_>| {
+        let pair = |(key, value): TomlEntry<'_>| {
             Ok((key.get_ref().to_string(), self.text_of(value.span().start, value.get_ref())?))
         };
         table.iter().map(pair).collect()
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn every_option_of_the_command_line_is_known() {
-        let command = Options::augment_args(Command::new("x"));
+        let command = ServeOptions::augment_args(Command::new("x"));
         for argument in command.get_arguments().filter(|a| a.get_id() != "config") {
             let Some(name) = argument.get_long() else { continue };
             let value = match argument.get_action() {

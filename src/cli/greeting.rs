@@ -1,7 +1,7 @@
 //! What the program prints when it starts: the files that it serves, and the addresses to open.
 
 use super::commands::prompts;
-use super::options::Options;
+use super::options::ServeOptions;
 use crate::catalog::{Catalog, Listing};
 use crate::console::Answer;
 use crate::genome::thousands;
@@ -24,7 +24,7 @@ const MOST: usize = 40;
 pub(super) async fn greeting(
     catalog: &Catalog,
     address: SocketAddr,
-    options: &Options,
+    options: &ServeOptions,
     own_epiviz: bool,
     token: Option<&str>,
 ) -> String {

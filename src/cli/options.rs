@@ -4,7 +4,7 @@ use super::access_options::{AccessConfig, AccessOptions};
 use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
-use super::query::Query;
+use super::query::QueryOptions;
 use crate::console::two_columns;
 use crate::server::BasePath;
 use crate::source::{KEYS, Spec};
@@ -19,7 +19,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Subcommands>,
     #[command(flatten)]
-    pub(super) serve: Options,
+    pub(super) serve: ServeOptions,
 }
 
 /// How sources are written, for the end of the help.
@@ -33,13 +33,13 @@ fn after_help() -> String {
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
     /// Serve files (also without this word)
-    Serve(Options),
+    Serve(ServeOptions),
     /// Run commands on an epivizrs that is already running
     Attach(AttachOptions),
     /// Describe a file: what it holds and how it would be served
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
-    Query(Query),
+    Query(QueryOptions),
     /// Manage a local copy of EpiViz
     #[command(subcommand)]
     Ui(Ui),
@@ -62,13 +62,13 @@ pub(super) enum Ui {
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
-    Serve(Box<Options>),
+    Serve(Box<ServeOptions>),
     /// Run commands on a running endpoint.
     Attach(AttachOptions),
     /// Describe files.
     Inspect(Inspect),
     /// Print rows.
-    Query(Box<Query>),
+    Query(Box<QueryOptions>),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -134,7 +134,7 @@ impl Cli {
 
 /// The options of `serve`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct ServeOptions {
     /// Files to serve, folders of files, the hub.txt of a track hub, '-' for standard input; default:
     /// demonstration data and the mock data of EpiViz's tutorial
     #[arg(value_name = "SOURCE")]

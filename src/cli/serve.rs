@@ -7,7 +7,7 @@ use super::commands::{command, prompts};
 use super::demo;
 use super::greeting::{argument, greeting, own_page};
 use super::install;
-use super::options::Options;
+use super::options::ServeOptions;
 use super::progress::Bars;
 use super::signals;
 use super::state::store;
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A file that cannot be served (unless `--keep-going`), or a port that is taken.
-pub(super) async fn serve(mut options: Options) -> Result<()> {
+pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let stop = CancellationToken::new();
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
@@ -106,7 +106,7 @@ pub(super) async fn serve(mut options: Options) -> Result<()> {
 }
 
 /// A key for what is served: sessions are kept apart by it in the store.
-fn served(options: &Options) -> String {
+fn served(options: &ServeOptions) -> String {
     let path = |spec: &Spec| {
         let path = spec.input.path();
         path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
@@ -116,7 +116,7 @@ fn served(options: &Options) -> String {
 }
 
 /// The folders and limits that the options set.
-fn context(options: &Options, bars: &Bars) -> Context {
+fn context(options: &ServeOptions, bars: &Bars) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
     Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), ..usual }
@@ -133,7 +133,7 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
 }
 
 /// The sources that are named; the demonstration data if none is.
-fn selection(options: &Options) -> Result<Selection> {
+fn selection(options: &ServeOptions) -> Result<Selection> {
     if shows_demo(options) {
         return Ok(Selection { specs: demo::specs(), ..Selection::default() });
     }
@@ -147,12 +147,12 @@ fn selection(options: &Options) -> Result<Selection> {
 }
 
 /// Whether nothing is named to serve.
-fn shows_demo(options: &Options) -> bool {
+fn shows_demo(options: &ServeOptions) -> bool {
     options.sources.is_empty() && options.refused.is_empty() && !options.mock
 }
 
 /// Opens all sources. Each error is reported on a line of its own.
-async fn load(catalog: &Catalog, options: &Options, selection: Selection) -> Result<()> {
+async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -> Result<()> {
     let (_, errors) = catalog.load(selection.specs).await;
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);

@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::log;
-use super::prompt::{Runs, print_line, prompt, screen};
+use super::prompt::{LineRunner, print_line, prompt, screen};
 use crate::error::{Error, Result};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ pub struct Attach {
 /// [`Error::Input`] for an invalid address, [`Error::Io`] if nothing answers there, and the error
 /// of the first command that failed.
 pub async fn attach(what: Attach) -> Result<()> {
-    let mut line = Line::connect(&what.url, what.token.as_deref(), what.json).await?;
+    let mut line = AttachedPrompt::connect(&what.url, what.token.as_deref(), what.json).await?;
     if let Some((text, name)) = &what.script {
         for (number, command) in text.lines().enumerate() {
             let ended = line.command(command.to_owned()).await;
@@ -99,18 +99,18 @@ fn may_go_on(
 struct Endpoint {
     url: String,
     send: mpsc::UnboundedSender<String>,
-    asked: Mutex<Asked>,
+    asked: Mutex<PendingAnswers>,
     gone: tokio::sync::Notify,
 }
 
 #[derive(Default)]
-struct Asked {
+struct PendingAnswers {
     last: u64,
     waiting: HashMap<u64, mpsc::UnboundedSender<Value>>,
     closed: bool,
 }
 
-struct Line {
+struct AttachedPrompt {
     endpoint: Arc<Endpoint>,
     json: bool,
 }
@@ -150,7 +150,7 @@ impl Endpoint {
     }
 }
 
-impl Line {
+impl AttachedPrompt {
     async fn connect(url: &str, token: Option<&str>, json: bool) -> Result<Self> {
         let (host, url) = address(url)?;
         let request = request(&url, token)?;
@@ -189,7 +189,7 @@ impl Line {
             asked.waiting.clear();
             heard.gone.notify_waiters();
         });
-        Ok(Line { endpoint, json })
+        Ok(AttachedPrompt { endpoint, json })
     }
 
     /// Runs commands there and prints their answers here. Returns false after `quit`.
@@ -242,7 +242,7 @@ impl Drop for Cancel<'_> {
     }
 }
 
-impl Runs for Line {
+impl LineRunner for AttachedPrompt {
     async fn run(&mut self, line: String) -> bool {
         let ended = self.command(line).await;
         let gone = self.endpoint.asked.lock().unwrap_or_else(PoisonError::into_inner).closed;

@@ -29,7 +29,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct CommandRequest {
     /// Returned with the answer.
     #[serde(default)]
     id: Value,
@@ -109,7 +109,7 @@ pub async fn serve<S>(
                 _ => None,
             },
             message = socket.next(), if waiting.len() < WAITING => match message {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str::<Asked>(&text) {
+                Some(Ok(Message::Text(text))) => match serde_json::from_str::<CommandRequest>(&text) {
                     Ok(asked) if asked.cancel => match running.take() {
                         Some((id, _)) => {
                             waiting.clear();
@@ -117,15 +117,15 @@ pub async fn serve<S>(
                         }
                         None => None,
                     },
-                    Ok(Asked { id, command: Some(line), .. }) => {
+                    Ok(CommandRequest { id, command: Some(line), .. }) => {
                         waiting.push_back((id, line));
                         None
                     }
-                    Ok(Asked { id, complete: Some(line), .. }) => {
+                    Ok(CommandRequest { id, complete: Some(line), .. }) => {
                         let (start, found) = complete(&session, &line, is_owner).await;
                         Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
                     }
-                    Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
+                    Ok(CommandRequest { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
                     Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
                 },
                 Some(Ok(Message::Binary(_))) => {

@@ -35,7 +35,7 @@ const HOLD: Duration = Duration::from_secs(1);
 pub(super) const ROWS: &str = "rows";
 
 /// What the view must know of the data.
-pub trait Counts {
+pub trait RowCounts {
     /// The shape of a group's datasource; none if it is gone.
     fn shape(&self, group: &str) -> Option<Shape>;
     /// Rows in a region at a level, perhaps estimated.
@@ -143,7 +143,12 @@ impl View {
     }
 
     /// The level for a view that is known exactly: the finest that does not hold too many rows.
-    pub fn level_for(target_rows: u64, counts: &impl Counts, group: &str, view: &Region) -> Level {
+    pub fn level_for(
+        target_rows: u64,
+        counts: &impl RowCounts,
+        group: &str,
+        view: &Region,
+    ) -> Level {
         finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))
     }
 
@@ -154,7 +159,7 @@ impl View {
         group: &str,
         key: &str,
         piece: &Region,
-        counts: &impl Counts,
+        counts: &impl RowCounts,
         now: Duration,
     ) -> Ticket {
         self.poll.wake(now);
@@ -219,7 +224,7 @@ impl View {
     }
 
     /// The page has told where it looks, or that it does not know.
-    pub fn located(&mut self, place: Option<Region>, counts: &impl Counts, now: Duration) {
+    pub fn located(&mut self, place: Option<Region>, counts: &impl RowCounts, now: Duration) {
         // Messages keep their order: whatever the page would ask for at this place, it has asked.
         let rests = self.poll.answered() && !self.is_waiting();
         let Some(place) = place.filter(|place| !place.is_empty()) else { return };
@@ -276,7 +281,7 @@ impl View {
 
     /// What the page is to be told now. Clears come before the redraw: the other way round the
     /// page would draw the old rows and ask for nothing.
-    pub fn orders(&mut self, counts: &impl Counts, now: Duration) -> Vec<Order> {
+    pub fn orders(&mut self, counts: &impl RowCounts, now: Duration) -> Vec<Order> {
         self.give_up_waiting(counts, now);
         let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
         if std::mem::take(&mut self.redraw) {
@@ -299,7 +304,7 @@ impl View {
 
     /// Requests were held for a page that does not tell where it looks: what they span is all that
     /// is known of its view.
-    fn give_up_waiting(&mut self, counts: &impl Counts, now: Duration) {
+    fn give_up_waiting(&mut self, counts: &impl RowCounts, now: Duration) {
         let mut given_up = Vec::new();
         for (name, group) in &mut self.groups {
             if let Some((_, piece)) = group.held.as_ref().filter(|(since, _)| now >= *since + HOLD)
@@ -354,7 +359,7 @@ impl View {
     }
 
     /// Whether some group that the page uses has more than one level to be at.
-    fn has_levels(&self, counts: &impl Counts) -> bool {
+    fn has_levels(&self, counts: &impl RowCounts) -> bool {
         self.groups.iter().any(|(name, group)| {
             let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };
             let all = Region::new(place.sequence.clone(), 0, crate::genome::MAX_POSITION);
@@ -397,7 +402,7 @@ impl Group {
     fn level_at(
         &self,
         target_rows: u64,
-        counts: &impl Counts,
+        counts: &impl RowCounts,
         name: &str,
         place: &Region,
     ) -> Level {
@@ -425,7 +430,7 @@ fn ideal(target_rows: u64) -> u64 {
 }
 
 /// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
-fn level_around(target_rows: u64, counts: &impl Counts, group: &str, place: &Region) -> Level {
+fn level_around(target_rows: u64, counts: &impl RowCounts, group: &str, place: &Region) -> Level {
     let around = neighbourhood(place);
     finest(counts, group, place, |level| {
         counts.rows(group, place, level) <= ideal(target_rows)
@@ -433,7 +438,12 @@ fn level_around(target_rows: u64, counts: &impl Counts, group: &str, place: &Reg
     })
 }
 
-fn finest(counts: &impl Counts, group: &str, view: &Region, fits: impl Fn(Level) -> bool) -> Level {
+fn finest(
+    counts: &impl RowCounts,
+    group: &str,
+    view: &Region,
+    fits: impl Fn(Level) -> bool,
+) -> Level {
     let shape = counts.shape(group).unwrap_or(Shape::Features);
     let mut levels = shape.levels();
     let coarsest = levels.clone().next_back().unwrap_or(Level::Records);

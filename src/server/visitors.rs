@@ -37,10 +37,13 @@ pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, Str
     let found = match (peer, is_trusted) {
         (_, true) => named_by_proxy(headers).and_then(|name| keys.of_proxy_user(name)),
         // A proxy that runs as the owner speaks for anybody.
-        (Peer::Here(Some(user)), false) if !is_forwarded => match user == own_user() {
-            true => Some(Visitor::owner()),
-            false => keys.of_user(user),
-        },
+        (Peer::Here(Some(user)), false) if !is_forwarded => {
+            if user == own_user() {
+                Some(Visitor::owner())
+            } else {
+                keys.of_user(user)
+            }
+        }
         _ => None,
     };
     found.map(|visitor| visitor.at(address)).ok_or_else(|| {

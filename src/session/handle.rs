@@ -20,7 +20,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) info: Arc<PageInfo>,
-    pub(super) calls: mpsc::Sender<Call>,
+    pub(super) calls: mpsc::Sender<PageCall>,
 }
 
 /// What is known of a page.
@@ -76,7 +76,7 @@ pub enum Stage {
 pub(super) type Write = Box<dyn FnOnce(u64) -> String + Send>;
 
 /// What the actor of a page is asked for.
-pub(super) enum Call {
+pub(super) enum PageCall {
     /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
     /// answer.
     Act(Write, Option<Waiting>),
@@ -101,7 +101,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<Call>) -> Self {
+    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<PageCall>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -198,7 +198,7 @@ impl Page {
     /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
     pub async fn renew(&self, groups: Vec<String>) {
         // A page that is gone holds nothing.
-        let _ = self.calls.send(Call::Renew(groups)).await;
+        let _ = self.calls.send(PageCall::Renew(groups)).await;
     }
 
     /// Asks the page for an action and waits for its answer. Where pages never answer, the default
@@ -221,7 +221,7 @@ impl Page {
     /// Closes the page's connection, whatever it is doing.
     pub async fn send_away(&self) {
         // One that has left already needs not be told.
-        let _ = self.calls.send(Call::Leave).await;
+        let _ = self.calls.send(PageCall::Leave).await;
     }
 
     /// Asks the page for an action; what is returned waits for its answer, for ever if none comes.
@@ -231,7 +231,7 @@ impl Page {
     ) -> Result<impl Future<Output = Result<A::Answer, PageError>> + Send + use<A>, PageError> {
         let (sender, receiver) = oneshot::channel();
         let write: Write = Box::new(move |id| action.to_json(id));
-        let call = Call::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
+        let call = PageCall::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
         Ok(async move {

@@ -6,9 +6,10 @@
 //! piece before its rows draws what it does not have (its block track then throws).
 
 use super::fit::AtRest;
-use super::handle::{Call, Page, Stage, Waiting, Write};
+use super::handle::{Page, PageCall, Stage, Waiting, Write};
 use super::reconcile::reconcile;
 use super::{Chart, Role, Session, Visitor, refused};
+use crate::catalog::Resolution;
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::{
@@ -176,7 +177,7 @@ impl Actor {
     async fn run(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
-        mut calls: mpsc::Receiver<Call>,
+        mut calls: mpsc::Receiver<PageCall>,
         queue: &mpsc::Sender<Message>,
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
@@ -207,7 +208,7 @@ impl Actor {
                     self.answered(answer);
                 }
                 Some(call) = calls.recv() => match call {
-                    Call::Leave => return close(CloseCode::Policy, "you were sent away"),
+                    PageCall::Leave => return close(CloseCode::Policy, "you were sent away"),
                     call => self.call(call),
                 },
                 () = tokio::time::sleep_until(next_question) => {}
@@ -284,7 +285,7 @@ impl Actor {
             self.held.push(Held { id, request, group: group.clone() });
             return;
         }
-        let level = ticket.as_ref().map(|ticket| ticket.level);
+        let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
@@ -294,7 +295,7 @@ impl Actor {
         let task = self.answers.spawn(async move {
             let at = placeholder.as_ref();
             match done {
-                Ok(()) => session.reply(Some(&page), &echoed, &request, level, at).await,
+                Ok(()) => session.reply(Some(&page), &echoed, &request, resolution, at).await,
                 Err(error) => session.refuse(&echoed, &request, &error),
             }
         });
@@ -351,20 +352,20 @@ impl Actor {
         }
     }
 
-    fn call(&mut self, call: Call) {
+    fn call(&mut self, call: PageCall) {
         match call {
-            Call::Act(write, answer) => self.send(write, answer),
-            Call::Renew(groups) => {
+            PageCall::Act(write, answer) => self.send(write, answer),
+            PageCall::Renew(groups) => {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
             // The page may have gone on since.
-            Call::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
+            PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
                 for (group, is_desert) in groups {
                     let desert = Some(&place).filter(|_| is_desert);
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            Call::Deserts(..) | Call::Leave => {}
+            PageCall::Deserts(..) | PageCall::Leave => {}
         }
     }
 

@@ -60,7 +60,7 @@ impl Toml<'_> {
 
     /// Names, their roles, and where they stand.
     fn roles(&self, users: &DeTable<'_>) -> Result<Vec<(String, Role, usize)>> {
-        let role = |(name, role): super::Entry<'_>| {
+        let role = |(name, role): super::TomlEntry<'_>| {
             let at = role.span().start;
             let role = self.role(at, role.get_ref())?;
             Ok((name.get_ref().to_string(), role, name.span().start))

@@ -5,7 +5,7 @@ use super::*;
 /// A dense signal.
 struct Dense;
 
-impl Counts for Dense {
+impl RowCounts for Dense {
     fn shape(&self, _: &str) -> Option<Shape> {
         Some(Shape::Dense)
     }
