@@ -17,11 +17,12 @@ mod reconcile;
 mod registry;
 mod rules;
 mod state;
+mod summaries;
 mod visitor;
 mod workspaces;
 
 pub use audit::Audit;
-pub use autoscale::AUTOSCALE;
+pub use autoscale::{AUTOSCALE, has_autoscale};
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
 pub use metrics::{ActionCounts, Limit, Metrics};
@@ -31,6 +32,7 @@ pub use registry::SessionConfig;
 pub use rules::RULES;
 pub use rules::{Kind, needed};
 pub use state::{Chart, State};
+pub use summaries::{SUMMARIES, SUMMARY};
 pub use visitor::{Role, Visitor};
 
 use crate::catalog::Resolution;

@@ -171,11 +171,9 @@ mod tests {
     #[test]
     fn mistakes_are_said_with_their_line() {
         let error = |text: &str| read(&format!("[access]\n{text}\n")).unwrap_err().to_string();
-        assert!(
-            error("user = {}").ends_with("line 2: unknown key 'user'; did you mean 'users'?"),
-            "{}",
-            error("user = {}")
-        );
+        let user = error("user = {}");
+        assert!(user.contains("line 2: unknown key 'user'"), "{user}");
+        assert!(user.ends_with("did you mean 'users'?"), "{user}");
         assert!(error("users = { root = 'boss' }").contains("line 2: 'boss' is no role"));
         assert!(error("users = { no-such-user-here = 'view' }").contains("has no user"));
         assert!(error("users = 3").contains("must be a table"));
