@@ -7,7 +7,6 @@ mod find;
 mod hub;
 mod listing;
 mod selection;
-mod side_by_side;
 mod snapshot;
 mod value_range;
 
