@@ -54,7 +54,7 @@ pub(crate) fn open<A: Alignments>(
         // The ranks are saved first: where there is a coverage, they are there.
         let make = |out| write(reads(context)?, &file, context, &saved, out);
         let entry = cache::entry(&file, context, ending, make)?;
-        bigwig::open(&Input::File(entry), &asked)
+        bigwig::open(&Input::File(entry), &asked, context)
     })
 }
 

@@ -66,7 +66,7 @@ fn open(
             windows.finish()
         };
         let entry = cache::entry(&file, context, "gc.bw", make)?;
-        bigwig::open(&Input::File(entry), &asked)
+        bigwig::open(&Input::File(entry), &asked, context)
     })
 }
 

@@ -111,7 +111,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         };
         let entry = cache::entry(&file, context, ending, make)?;
         skip.into_iter().for_each(|skip| skip.tell(file.path()));
-        bigwig::derived(&Input::File(entry), &asked)
+        bigwig::derived(&Input::File(entry), &asked, context)
     };
     open_in_background(input, context, || preview(input, options), make)
 }
