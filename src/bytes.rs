@@ -8,6 +8,7 @@ mod input;
 mod open_files;
 pub(crate) mod pool;
 mod progress;
+mod version;
 
 pub(crate) use blob::{Blob, BlobReader};
 pub(crate) use cursor::Cursor;
@@ -17,3 +18,4 @@ pub(crate) use open_files::raise_limit;
 #[cfg(any(test, feature = "internals"))]
 pub use open_files::{open_files, set_most_open_files};
 pub use progress::Progress;
+pub(crate) use version::Version;
