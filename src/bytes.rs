@@ -7,8 +7,9 @@ mod input;
 mod open_files;
 pub(crate) mod pool;
 mod progress;
+pub mod remote;
 
-pub(crate) use blob::{Blob, BlobReader};
+pub(crate) use blob::{Blob, BlobReader, near};
 pub use input::Input;
 pub(crate) use input::{mark, unreadable};
 pub(crate) use open_files::raise_limit;

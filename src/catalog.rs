@@ -55,6 +55,7 @@ pub struct Change {
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     pool: BlockingPool,
+    remote_pool: BlockingPool,
     search_pool: BlockingPool,
     reading: Arc<Reading>,
     context: Arc<Context>,
@@ -68,11 +69,12 @@ impl Catalog {
     /// those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, made) = mpsc::unbounded_channel();
-        let pool = BlockingPool::new();
+        let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            reading: Arc::new(Reading::new(pool.clone())),
+            reading: Arc::new(Reading::new(pool.clone(), remote_pool.clone())),
             pool,
+            remote_pool,
             search_pool: BlockingPool::for_names(),
             context: Arc::default(),
             building,
@@ -135,7 +137,8 @@ impl Catalog {
             let density = measurement.companion == Some(DENSITY);
             let of = measurements.iter().find(own).filter(|_| density).map(|m| m.source.clone());
             let measurement = measurement.clone();
-            self.pool.run(move || {
+            let pool = measurement.spec.as_deref().map_or(&self.pool, |spec| self.pool_of(spec));
+            pool.run(move || {
                 let column = measurement.column.as_deref().unwrap_or_default();
                 let values = match of {
                     Some(features) => value_range::densities(&*features),
@@ -235,6 +238,7 @@ impl Catalog {
         if specs.is_empty() {
             return Err(Error::Input(format!("'{id}' has no file that could be opened again")));
         }
+        specs.iter().for_each(|spec| spec.input.forget());
         let (opened, errors) = self.open(specs.iter().map(|spec| (**spec).clone()).collect()).await;
         if let Some(error) = errors.into_iter().next() {
             return Err(error);
@@ -247,11 +251,16 @@ impl Catalog {
         Ok((old, new))
     }
 
+    /// Where the file of a source is read.
+    fn pool_of(&self, spec: &Spec) -> &BlockingPool {
+        if spec.input.is_remote() { &self.remote_pool } else { &self.pool }
+    }
+
     /// Opens sources side by side.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
-            self.pool.run(move || {
+            self.pool_of(&spec).run(move || {
                 let later = source::formats::needs_genes(&spec)?;
                 let parts =
                     if later { Vec::new() } else { source::formats::open_all(&spec, &context)? };
@@ -288,8 +297,9 @@ impl Catalog {
                 let mut spec = spec.clone();
                 spec.options.gene_loci = loci.clone();
                 let context = self.context.clone();
+                let pool = self.pool_of(&spec);
                 let open = move || Ok((source::formats::open_all(&spec, &context)?, spec));
-                *result = self.pool.run(open).await;
+                *result = pool.run(open).await;
             }
         }
     }

@@ -10,6 +10,9 @@ pub(super) struct BlockingPool {
     permits: Arc<Semaphore>,
 }
 
+/// How many may wait for other machines at once.
+pub(super) const REMOTE: usize = 32;
+
 /// Waiting for a disk leaves a core idle, so there are more permits than cores.
 const PER_CORE: usize = 4;
 
@@ -23,6 +26,12 @@ impl BlockingPool {
     /// collected must not stand in the way of those who read rows.
     pub(super) fn for_names() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(cores())) }
+    }
+
+    /// For reading from other machines: those who wait for a slow server must not stand in the way
+    /// of those who read files of this machine.
+    pub(super) fn for_remote() -> Self {
+        BlockingPool { permits: Arc::new(Semaphore::new(REMOTE)) }
     }
 
     /// Runs `work` where it may block.

@@ -81,6 +81,12 @@ pub enum Kind {
 }
 
 impl Datasource {
+    /// Whether a file of it is on another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        let mut specs = self.measurements.iter().filter_map(|m| m.spec.as_ref());
+        specs.any(|spec| spec.input.is_remote())
+    }
+
     /// Number of rows that overlap the region, perhaps estimated until the sequence has been
     /// counted (by a [`Snapshot`](super::Snapshot)); reads no file.
     pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {

@@ -15,6 +15,11 @@ impl Helpers {
         Helpers(AtomicUsize::new(super::blocking_pool::cores().saturating_sub(1)))
     }
 
+    /// For reading from other machines: those who wait for a server need no core.
+    pub(super) fn for_remote() -> Self {
+        Helpers(AtomicUsize::new(super::blocking_pool::REMOTE))
+    }
+
     /// What `work` makes of each item, in the order of the items.
     pub(super) fn map<T: Sync, R: Send>(
         &self,

@@ -62,6 +62,8 @@ pub struct Snapshot {
 pub(super) struct Reading {
     pool: BlockingPool,
     helpers: Helpers,
+    remote_pool: BlockingPool,
+    remote_helpers: Helpers,
     failures: Failures,
 }
 
@@ -74,8 +76,23 @@ pub(super) struct Failures {
 }
 
 impl Reading {
-    pub(super) fn new(pool: BlockingPool) -> Self {
-        Reading { pool, helpers: Helpers::new(), failures: Failures::default() }
+    pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool) -> Self {
+        Reading {
+            pool,
+            helpers: Helpers::new(),
+            remote_pool,
+            remote_helpers: Helpers::for_remote(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Where rows are read, of files on other machines or only of this one.
+    fn ways(&self, is_remote: bool) -> (&BlockingPool, &Helpers) {
+        if is_remote {
+            (&self.remote_pool, &self.remote_helpers)
+        } else {
+            (&self.pool, &self.helpers)
+        }
     }
 
     /// How many reads have failed since the start.
@@ -127,8 +144,10 @@ impl Snapshot {
     /// [`Snapshot::read`].
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<Answer>> {
         let (snapshot, count) = (self.clone(), queries.len());
+        let is_remote = queries.iter().any(|query| query.datasource.is_remote());
         let trip = move || {
-            let (helpers, failures) = (&snapshot.reading.helpers, &snapshot.reading.failures);
+            let (_, helpers) = snapshot.reading.ways(is_remote);
+            let failures = &snapshot.reading.failures;
             Ok(helpers.map(&queries, |query| {
                 let answer = snapshot.answer(query);
                 if answer.is_err() {
@@ -137,7 +156,7 @@ impl Snapshot {
                 answer
             }))
         };
-        match self.reading.pool.run(trip).await {
+        match self.reading.ways(is_remote).0.run(trip).await {
             Ok(answers) => answers,
             // A panic.
             Err(error) => {
@@ -159,8 +178,9 @@ impl Snapshot {
     ) -> Result<Level> {
         let (datasource, region, listing) =
             (datasource.clone(), region.clone(), self.listing.clone());
+        let is_remote = datasource.is_remote();
         let level = move || listing.level(&datasource, &region, resolution);
-        self.reading.pool.run(level).await
+        self.reading.ways(is_remote).0.run(level).await
     }
 
     /// Blocks.
@@ -198,7 +218,8 @@ impl Snapshot {
         }
         let mut table = self.listing.grid(region, level);
         let rows = table.len();
-        let columns = self.reading.helpers.map(measurements, |measurement| {
+        let (_, helpers) = self.reading.ways(datasource.is_remote());
+        let columns = helpers.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
                 // One damaged file must not take the others of its group off the page.
                 Err(error) if measurements.len() > 1 => {

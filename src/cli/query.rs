@@ -1,6 +1,6 @@
 //! `epivizrs query`: the rows that a page would get for a region.
 
-use super::file_options::{FileOptions, selected};
+use super::file_options::FileOptions;
 use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
@@ -47,7 +47,7 @@ impl Query {
     /// # Errors
     /// The source cannot be opened or read, or the region is invalid.
     pub async fn run(self) -> Result<String> {
-        let specs = selected(vec![self.source])?;
+        let specs = self.file.selected(vec![self.source])?;
         let [source] = &specs[..] else {
             bail!("query reads one file; the source named stands for {}", specs.len());
         };

@@ -36,12 +36,14 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
 
+    let bars = Bars::at_terminal();
+    let context = context(&options, &bars);
+    options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
-    let bars = Bars::at_terminal();
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars));
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,

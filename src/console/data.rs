@@ -119,8 +119,20 @@ impl Console {
         } else {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
         };
-        let selected = tokio::task::spawn_blocking(move || select(named)).await;
-        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
+        let over_socket = self.over_socket;
+        let selected = tokio::task::spawn_blocking(move || {
+            if !over_socket {
+                return Ok::<_, Error>(select(named));
+            }
+            let named = named.into_iter().map(Spec::for_stranger).collect::<Result<_>>()?;
+            // A hub may name what its reader may not.
+            let mut selection = select(named);
+            let tracks = selection.specs.into_iter().map(Spec::for_stranger);
+            selection.specs = tracks.collect::<Result<_>>()?;
+            Ok(selection)
+        });
+        let selected = selected.await;
+        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         let (added, failed) = self.session.provider.catalog.load(selection.specs).await;
         if !added.is_empty() {
             self.announce("loaded", &added).await;

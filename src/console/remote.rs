@@ -53,6 +53,7 @@ pub async fn serve<S>(
     // Answers that come while a command is still running.
     let (say, mut said) = mpsc::unbounded_channel();
     let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
+    let console = console.over_socket();
     let topics = console.topics();
     let console = Arc::new(Mutex::new(console));
     let (mut events, mut lines) = (session.events(), log::follow());

@@ -20,6 +20,9 @@ pub struct Console {
     pub(super) strict: bool,
     /// How many scripts are running inside each other.
     pub(super) depth: usize,
+    /// Whether its user is at the other end of a socket, and may load only what `--allow-url` names
+    /// of other machines.
+    pub(super) over_socket: bool,
     /// Whether `quit` was the last command.
     pub(super) quit: bool,
     pub(super) say: Say,
@@ -30,7 +33,14 @@ impl Console {
     /// A console for `session`; `root` is the unnamed session behind it.
     pub fn new(root: Arc<Session>, session: Arc<Session>, say: Say) -> Self {
         let topics = watch::Sender::new(Vec::new());
-        Console { session, root, page: None, strict: true, depth: 0, quit: false, say, topics }
+        let (page, strict, depth, over_socket, quit) = (None, true, 0, false, false);
+        Console { session, root, page, strict, depth, over_socket, quit, say, topics }
+    }
+
+    /// The same console, its user at the other end of a socket.
+    #[must_use]
+    pub fn over_socket(self) -> Self {
+        Console { over_socket: true, ..self }
     }
 
     /// The same console; with `keep_going`, scripts continue after an error.
