@@ -3,6 +3,7 @@
 pub(crate) mod bgzf;
 mod blob;
 pub(crate) mod block_cache;
+mod cursor;
 mod input;
 mod open_files;
 pub(crate) mod pool;
@@ -10,6 +11,7 @@ mod progress;
 pub mod remote;
 
 pub(crate) use blob::{Blob, BlobReader, near};
+pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{mark, unreadable};
 pub(crate) use open_files::raise_limit;

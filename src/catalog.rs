@@ -16,7 +16,7 @@ pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
 pub use selection::{Selection, select};
-pub use snapshot::{Answer, Query, Resolution, Snapshot};
+pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
 
 use crate::bytes::Input;
@@ -25,12 +25,12 @@ use crate::genome::{Aliases, Region, Sequence, Sequences};
 use crate::source::signals::density::{DENSITY, Density};
 use crate::source::{self, Context, GeneLoci, Hit, Mock, Options, Part, Source, Spec};
 use blocking_pool::BlockingPool;
-use snapshot::Reading;
+use snapshot::ReadContext;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, mpsc};
 
 /// What a file is served as, and how that was asked for.
-type Opened = (Vec<Part>, Spec);
+type OpenedFile = (Vec<Part>, Spec);
 
 /// The most rows that one answer may hold.
 pub const MAX_ROWS: u64 = 100_000;
@@ -40,7 +40,7 @@ type Made = (Arc<Spec>, Result<Box<dyn Source>>);
 
 /// What became of a source that was listed before it was whole.
 #[derive(Debug)]
-pub struct Change {
+pub struct SourceChange {
     /// Its measurements as they were.
     pub before: Vec<Arc<Measurement>>,
     /// Its measurements as they are, or why there are none.
@@ -57,7 +57,7 @@ pub struct Catalog {
     pool: BlockingPool,
     remote_pool: BlockingPool,
     search_pool: BlockingPool,
-    reading: Arc<Reading>,
+    reading: Arc<ReadContext>,
     context: Arc<Context>,
     building: mpsc::UnboundedSender<Made>,
     made: Mutex<mpsc::UnboundedReceiver<Made>>,
@@ -72,7 +72,7 @@ impl Catalog {
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            reading: Arc::new(Reading::new(pool.clone(), remote_pool.clone())),
+            reading: Arc::new(ReadContext::new(pool.clone(), remote_pool.clone())),
             pool,
             remote_pool,
             search_pool: BlockingPool::for_names(),
@@ -168,7 +168,7 @@ impl Catalog {
 
     /// Waits until a source that was listed before it was whole is made, and lists what it has
     /// become; one that failed is listed no longer.
-    pub async fn made(&self) -> Change {
+    pub async fn made(&self) -> SourceChange {
         let mut made = self.made.lock().await;
         loop {
             // The catalog holds a sender itself, so there always is one.
@@ -212,7 +212,7 @@ impl Catalog {
             };
             let changed_sequences =
                 was.sequences().iter().filter(differs).map(|s| s.name.to_string());
-            return Change { before, now, changed_sequences: changed_sequences.collect() };
+            return SourceChange { before, now, changed_sequences: changed_sequences.collect() };
         }
     }
 
@@ -257,7 +257,7 @@ impl Catalog {
     }
 
     /// Opens sources side by side.
-    async fn open(&self, specs: Vec<Spec>) -> (Vec<Opened>, Vec<Error>) {
+    async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let context = self.context.clone();
             self.pool_of(&spec).run(move || {
@@ -281,7 +281,7 @@ impl Catalog {
 
     /// Opens the sources whose rows lie where the genes of others do, now that those are known:
     /// they have no parts yet.
-    async fn open_by_gene_loci(&self, results: &mut [Result<Opened>]) {
+    async fn open_by_gene_loci(&self, results: &mut [Result<OpenedFile>]) {
         if !results.iter().flatten().any(|(parts, _)| parts.is_empty()) {
             return;
         }

@@ -1,5 +1,6 @@
 //! Pages and what they share.
 
+mod audit;
 mod autoscale;
 mod by_hand;
 mod charts;
@@ -14,29 +15,38 @@ mod page;
 mod page_state;
 mod reconcile;
 mod registry;
+mod rules;
 mod state;
+mod summaries;
+mod visitor;
 mod workspaces;
 
-pub use autoscale::AUTOSCALE;
+pub use audit::Audit;
+pub use autoscale::{AUTOSCALE, has_autoscale};
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
-pub use metrics::{Counts, Limit, Metrics};
+pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
+#[cfg(feature = "internals")]
+pub use rules::RULES;
+pub use rules::{Kind, needed};
 pub use state::{Chart, State};
+pub use summaries::{SUMMARIES, SUMMARY};
+pub use visitor::{Role, Visitor};
 
+use crate::catalog::Resolution;
 use crate::error::{Error, PageError, Result};
 use crate::genome::Region;
 use crate::protocol::{Action, PageAnswer, Reply, Request};
 use crate::provider::Provider;
-use crate::source::Level;
 use charts::chart_message;
 use page_state::Refusal;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
@@ -59,6 +69,10 @@ pub struct Session {
     save_is_due: AtomicBool,
     /// The sessions of other names; only the unnamed one has any.
     named: Mutex<BTreeMap<String, Arc<Session>>>,
+    /// Whether it is the copy of another, which is saved nowhere.
+    is_copy: bool,
+    /// Those of this session, each for one visitor who may only look.
+    copies: Mutex<Vec<Weak<Session>>>,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +108,8 @@ impl Session {
             revision: watch::Sender::new(0),
             save_is_due: AtomicBool::new(false),
             named: Mutex::default(),
+            is_copy: false,
+            copies: Mutex::default(),
         })
     }
 
@@ -134,7 +150,7 @@ impl Session {
     fn enter(&self, page: &Page) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page.id(), page.clone());
         let info = page.info();
-        let data = json!({"what": "connected", "page": info.id, "address": info.address});
+        let data = json!({"what": "connected", "page": info.id, "address": info.visitor.address});
         self.tell(Topic::Pages, data);
     }
 
@@ -225,15 +241,15 @@ impl Session {
         self.ready_pages().iter().all(|page| page.info.settled.borrow().revision >= revision)
     }
 
-    /// Answers a request, through whichever door it came, with the whole message. `level` is as in
-    /// [`Provider::answer`].
+    /// Answers a request, through whichever door it came, with the whole message. `resolution` is as
+    /// in [`Provider::answer`].
     pub async fn reply_to(
         self: &Arc<Self>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
     ) -> String {
-        self.reply(None, id, request, level, None).await
+        self.reply(None, id, request, resolution, None).await
     }
 
     /// As [`Session::reply_to`], to a page.
@@ -242,11 +258,11 @@ impl Session {
         page: Option<&Page>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> String {
         let started = Instant::now();
-        let reply = self.answer(page, request, level, placeholder).await;
+        let reply = self.answer(page, request, resolution, placeholder).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
@@ -262,11 +278,31 @@ impl Session {
         json
     }
 
+    /// Checks that a visitor may ask this, and writes down what changes something.
+    ///
+    /// # Errors
+    /// As [`Visitor::may_ask`].
+    pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
+        let permitted = visitor.may_ask(request);
+        // What a copy is changed to concerns nobody else.
+        if permitted.is_err() || (rules::changes(request) && visitor.role > Role::View) {
+            self.audit(visitor, request.name(), permitted.as_ref().err());
+        }
+        permitted
+    }
+
+    /// Writes down what a visitor did, or was refused, if that is wanted.
+    pub fn audit(&self, visitor: &Visitor, action: &str, refused: Option<&Error>) {
+        if let Some(audit) = &self.config.audit {
+            audit.record(visitor, action, refused.map(ToString::to_string).as_deref());
+        }
+    }
+
     async fn answer(
         self: &Arc<Self>,
         page: Option<&Page>,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
         match request {
@@ -294,7 +330,7 @@ impl Session {
             | Request::DeleteWorkspace { .. } => {
                 self.answer_workspaces(page.is_some(), request).await
             }
-            _ => self.provider.answer_with(request, level, placeholder).await,
+            _ => self.provider.answer_with(request, resolution, placeholder).await,
         }
     }
 

@@ -24,6 +24,7 @@ pub use build_handle::BuildHandle;
 pub use context::Context;
 pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
+pub(crate) use level::FINEST_THINNED;
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};

@@ -1,5 +1,7 @@
 //! Rows of a region as columns: what a source gives and what the wire writes.
 
+pub(crate) mod tsv;
+
 use crate::genome::Strand;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! Its own reader, since queries must stop at the range's end: index readers of libraries go on to
 //! the end of every chunk, which costs fifty times as much where long genes sit in coarse bins.
 
-use super::block_cache::{BLOCKS, Block};
+use super::block_cache::{BLOCKS, CachedBlock};
 use super::{Blob, Input};
 use crate::error::{Error, Result};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
@@ -55,7 +55,7 @@ pub(crate) struct Bgzf {
     /// Whether blocks are taken from those that all readers share, and left there.
     shares: bool,
     packed: Vec<u8>,
-    block: Arc<Block>,
+    block: Arc<CachedBlock>,
     /// Where the block lies in the file, where the next does, and what is read of this one.
     start: u64,
     next: u64,
@@ -158,7 +158,7 @@ impl Bgzf {
             return Err(self.damaged("a compressed block is damaged; copy the file again"));
         }
         self.next = self.start + size as u64;
-        self.block = Arc::new(Block { bytes, next: self.next });
+        self.block = Arc::new(CachedBlock { bytes, next: self.next });
         if self.shares {
             BLOCKS.insert(key, &self.block);
         }

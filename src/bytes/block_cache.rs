@@ -23,14 +23,14 @@ pub(crate) static BLOCKS: BlockCache = BlockCache::new(BYTES);
 
 /// A block that is unpacked.
 #[derive(Debug, Default)]
-pub(crate) struct Block {
+pub(crate) struct CachedBlock {
     pub(crate) bytes: Vec<u8>,
     /// The offset of the block behind it, in containers where that shows.
     pub(crate) next: u64,
 }
 
 /// A blob's [id](super::Blob::id), and an offset in it.
-pub(crate) type Key = (u64, u64);
+pub(crate) type BlockKey = (u64, u64);
 
 /// Blocks by their places.
 #[derive(Debug)]
@@ -41,23 +41,23 @@ pub(crate) struct BlockCache {
 
 #[derive(Debug, Default)]
 struct Shard {
-    entries: HashMap<Key, Entry>,
-    new: VecDeque<Key>,
-    known: VecDeque<Key>,
+    entries: HashMap<BlockKey, CacheEntry>,
+    new: VecDeque<BlockKey>,
+    known: VecDeque<BlockKey>,
     new_bytes: usize,
     known_bytes: usize,
     /// Those that left before they were asked for again; if they come back, they stay.
-    ghosts: HashSet<Key>,
-    ghost_queue: VecDeque<Key>,
+    ghosts: HashSet<BlockKey>,
+    ghost_queue: VecDeque<BlockKey>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    block: Arc<Block>,
+struct CacheEntry {
+    block: Arc<CachedBlock>,
     uses: u8,
 }
 
-impl Entry {
+impl CacheEntry {
     fn bytes(&self) -> usize {
         self.block.bytes.capacity() + OVERHEAD
     }
@@ -69,7 +69,7 @@ impl BlockCache {
     }
 
     /// The block at that place, if it is here.
-    pub(crate) fn get(&self, key: Key) -> Option<Arc<Block>> {
+    pub(crate) fn get(&self, key: BlockKey) -> Option<Arc<CachedBlock>> {
         self.with_shard(key, |shard| {
             let entry = shard.entries.get_mut(&key)?;
             entry.uses = (entry.uses + 1).min(MOST_USES);
@@ -78,12 +78,12 @@ impl BlockCache {
     }
 
     /// Keeps a block for others.
-    pub(crate) fn insert(&self, key: Key, block: &Arc<Block>) {
+    pub(crate) fn insert(&self, key: BlockKey, block: &Arc<CachedBlock>) {
         let most = self.bytes / SHARDS;
         self.with_shard(key, |shard| shard.insert(key, block.clone(), most));
     }
 
-    fn with_shard<T>(&self, key: Key, work: impl FnOnce(&mut Shard) -> T) -> T {
+    fn with_shard<T>(&self, key: BlockKey, work: impl FnOnce(&mut Shard) -> T) -> T {
         // Offsets of blocks have no pattern in their higher bits: this spreads them.
         let hash = (key.0 ^ key.1.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let shard = &self.shards[(hash >> 60) as usize % SHARDS];
@@ -103,8 +103,8 @@ impl BlockCache {
 }
 
 impl Shard {
-    fn insert(&mut self, key: Key, block: Arc<Block>, most: usize) {
-        let entry = Entry { block, uses: 0 };
+    fn insert(&mut self, key: BlockKey, block: Arc<CachedBlock>, most: usize) {
+        let entry = CacheEntry { block, uses: 0 };
         let bytes = entry.bytes();
         // One that takes the room of many others is not worth it; another thread may be faster.
         if bytes > most / 4 || self.entries.contains_key(&key) {
@@ -168,12 +168,12 @@ impl Shard {
 mod tests {
     use super::*;
 
-    fn block(fill: u8, size: usize) -> Arc<Block> {
-        Arc::new(Block { bytes: vec![fill; size], next: 0 })
+    fn block(fill: u8, size: usize) -> Arc<CachedBlock> {
+        Arc::new(CachedBlock { bytes: vec![fill; size], next: 0 })
     }
 
     /// Has the block read: from the cache, or else anew. Whether it was there.
-    fn read(cache: &BlockCache, key: Key) -> bool {
+    fn read(cache: &BlockCache, key: BlockKey) -> bool {
         match cache.get(key) {
             Some(found) => {
                 assert_eq!(found.bytes[0], key.1 as u8);
@@ -190,7 +190,7 @@ mod tests {
     fn bytes_are_bounded_and_a_long_reading_leaves_what_is_used() {
         let cache = BlockCache::new(4 << 20);
         // Some 400 of 1,000 blocks of that size fit.
-        let used: Vec<Key> = (0..200).map(|n| (1, n * 4096)).collect();
+        let used: Vec<BlockKey> = (0..200).map(|n| (1, n * 4096)).collect();
         for _ in 0..3 {
             for key in &used {
                 read(&cache, *key);

@@ -24,6 +24,9 @@ pub enum Resolution {
     /// The finest at which the region holds at most so many rows; the coarsest if all hold more.
     /// The rows of its sequence are counted first, so that it follows from the data alone.
     AtMost(u64),
+    /// The finest at which the whole sequence holds at most so many rows; the coarsest if all hold
+    /// more. Whatever is asked on a sequence, in whatever order, is answered at this one level.
+    AtMostInSequence(u64),
 }
 
 /// What is to be read.
@@ -43,7 +46,7 @@ pub struct Query {
 
 /// The rows that a query finds.
 #[derive(Debug)]
-pub struct Answer {
+pub struct QueryResult {
     /// The rows that overlap the region.
     pub table: Table,
     /// The level that they are of.
@@ -54,12 +57,12 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     listing: Arc<Listing>,
-    reading: Arc<Reading>,
+    reading: Arc<ReadContext>,
 }
 
 /// What all snapshots of a catalog read with.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct ReadContext {
     pool: BlockingPool,
     helpers: Helpers,
     remote_pool: BlockingPool,
@@ -75,9 +78,9 @@ pub(super) struct Failures {
     left_out: Mutex<HashMap<String, String>>,
 }
 
-impl Reading {
+impl ReadContext {
     pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool) -> Self {
-        Reading {
+        ReadContext {
             pool,
             helpers: Helpers::new(),
             remote_pool,
@@ -127,7 +130,7 @@ impl Deref for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(listing: Arc<Listing>, reading: Arc<Reading>) -> Self {
+    pub(super) fn new(listing: Arc<Listing>, reading: Arc<ReadContext>) -> Self {
         Snapshot { listing, reading }
     }
 
@@ -135,14 +138,14 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
-    pub async fn read(&self, query: Query) -> Result<Answer> {
+    pub async fn read(&self, query: Query) -> Result<QueryResult> {
         let mut answers = self.read_all(vec![query]).await;
         answers.pop().unwrap_or_else(|| Err(Error::Bug("a query has no answer".into())))
     }
 
     /// The rows that each of several queries asks for, in their order; errors as in
     /// [`Snapshot::read`].
-    pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<Answer>> {
+    pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
         let is_remote = queries.iter().any(|query| query.datasource.is_remote());
         let trip = move || {
@@ -166,25 +169,8 @@ impl Snapshot {
         }
     }
 
-    /// The level that [`Snapshot::read`] would choose.
-    ///
-    /// # Errors
-    /// As [`crate::source::Source::count_rows`].
-    pub async fn level(
-        &self,
-        datasource: &Arc<Datasource>,
-        region: &Region,
-        resolution: Resolution,
-    ) -> Result<Level> {
-        let (datasource, region, listing) =
-            (datasource.clone(), region.clone(), self.listing.clone());
-        let is_remote = datasource.is_remote();
-        let level = move || listing.level(&datasource, &region, resolution);
-        self.reading.ways(is_remote).0.run(level).await
-    }
-
     /// Blocks.
-    fn answer(&self, query: &Query) -> Result<Answer> {
+    fn answer(&self, query: &Query) -> Result<QueryResult> {
         let Query { datasource, region, measurements, metadata, resolution } = query;
         let level = self.listing.level(datasource, region, *resolution)?;
         let within = |rows: u64| {
@@ -206,7 +192,7 @@ impl Snapshot {
         for (column, measurement) in measurements.iter().enumerate() {
             measurement.range.saw(numbers(&table, column));
         }
-        Ok(Answer { table, level })
+        Ok(QueryResult { table, level })
     }
 
     /// The bins of the common grid, with the values that each signal has in them.
@@ -244,24 +230,28 @@ impl Listing {
         resolution: Resolution,
     ) -> Result<Level> {
         let shape = datasource.shape;
-        // Bins of one grid are counted without a file, and a whole sequence of reads is not for a
-        // view that shows none.
-        let counts = match resolution {
-            Resolution::At(level) => !shape.hides(level),
-            Resolution::AtMost(_) => shape.suits(Level::Records, region),
+        // Not a whole sequence of reads, for a view that shows none.
+        let count = |is_read: bool| {
+            if is_read { datasource.count_rows(self, region) } else { Ok(()) }
         };
-        if counts && shape != Shape::Dense {
-            datasource.count_rows(self, region)?;
-        }
-        let most = match resolution {
-            Resolution::At(level) => return Ok(level),
-            Resolution::AtMost(most) => most,
+        let (most, view) = match resolution {
+            Resolution::At(level) => return count(!shape.hides(level)).map(|()| level),
+            Resolution::AtMost(most) => (most, region.clone()),
+            Resolution::AtMostInSequence(most) => (most, self.whole(region)),
         };
+        count(shape.suits(Level::Records, &view))?;
         let mut levels = shape.levels();
         let fits = |level: &Level| {
-            shape.suits(*level, region) && datasource.count(self, region, *level) <= most
+            shape.suits(*level, &view) && datasource.count(self, &view, *level) <= most
         };
         Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
+    }
+
+    /// The whole sequence that a region lies on.
+    fn whole(&self, region: &Region) -> Region {
+        let sequence = self.sequences().get(&region.sequence);
+        let end = sequence.map_or(region.end, |sequence| sequence.length);
+        Region::new(region.sequence.clone(), 0, end)
     }
 }
 

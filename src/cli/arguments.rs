@@ -1,7 +1,7 @@
 //! Reads the command line, together with the configuration file that it names.
 
 use super::config;
-use super::options::{Cli, Options, Subcommands};
+use super::options::{Cli, ServeOptions, Subcommands};
 use super::stdin::MARK;
 use crate::source::nearest;
 use anyhow::{Result, anyhow, bail};
@@ -28,6 +28,7 @@ impl Cli {
             .map_err(|error| anyhow!("{}: {}", path.display(), first_line(&error.to_string())))?;
         if let Some(options) = cli.options_mut() {
             options.sources.splice(0..0, config.sources);
+            options.configured = config.access;
             let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
             if !options.keep_going && !errors.is_empty() {
                 bail!("{}", errors.join("\nepivizrs: "));
@@ -54,7 +55,7 @@ impl Cli {
         Ok(())
     }
 
-    fn options_mut(&mut self) -> Option<&mut Options> {
+    fn options_mut(&mut self) -> Option<&mut ServeOptions> {
         match &mut self.command {
             Some(Subcommands::Serve(options)) => Some(options),
             None => Some(&mut self.serve),

@@ -1,9 +1,9 @@
 //! The commands of a running endpoint: from a script, or from the terminal.
 
-use super::options::Options;
+use super::options::ServeOptions;
 use super::script::{ScriptFailed, on_terminal, read_script};
 use super::state::history_file;
-use crate::console::{self, Answer, Console, Ending, Runs, follow};
+use crate::console::{self, Answer, Console, Ending, LineRunner, follow};
 use crate::session::Session;
 use anyhow::Result;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs the script, or prompts at a terminal; then stops the endpoint, unless it is to stay.
 pub(super) async fn command(
     session: Arc<Session>,
-    options: &Options,
+    options: &ServeOptions,
     stop: CancellationToken,
 ) -> Result<()> {
     let json = options.script.json;
@@ -35,7 +35,7 @@ pub(super) async fn command(
         }
     } else if prompts(options) {
         let runtime = tokio::runtime::Handle::current();
-        let offer = move |line: &str| runtime.block_on(console::complete(&session, line));
+        let offer = move |line: &str| runtime.block_on(console::complete(&session, line, true));
         let follower = tokio::spawn(follow(console.topics(), console.session.clone()));
         tokio::select! {
             () = console::prompt(Typed { console, json }, Box::new(offer), history_file()) => {}
@@ -55,7 +55,7 @@ async fn script(console: &mut Console, path: &Path) -> Result<Ending> {
 }
 
 /// Whether to prompt for commands. Standard input is read only if it is a terminal.
-pub(super) fn prompts(options: &Options) -> bool {
+pub(super) fn prompts(options: &ServeOptions) -> bool {
     !options.no_prompt && options.script.script.is_none() && on_terminal()
 }
 
@@ -65,7 +65,7 @@ struct Typed {
     json: bool,
 }
 
-impl Runs for Typed {
+impl LineRunner for Typed {
     async fn run(&mut self, line: String) -> bool {
         match self.console.line(&line).await {
             Ok(Ending::Done(answer)) => show(self.json, &Ok(answer)),

@@ -1,9 +1,11 @@
 //! `--config`: options and sources in a file. Three formats are read: our own TOML,
 //! epivizFileServer's JSON, and UCSC track hubs on this machine.
 
+mod access;
 mod file_server;
 
-use super::options::Options;
+use super::access_options::AccessConfig;
+use super::options::ServeOptions;
 use crate::bytes::Input;
 use crate::catalog::{Hub, is_hub};
 use crate::error::{Error, Result};
@@ -20,6 +22,7 @@ pub(super) struct Config {
     /// Options as they would be typed.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
+    pub(super) access: AccessConfig,
     /// What is wrong with single sources; the others can be served.
     pub(super) errors: Vec<Error>,
 }
@@ -36,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     } else if is_hub(&Input::File(path.into())) {
         let Hub { assembly, tracks, errors } = Hub::read(&Input::File(path.into()))?;
         let arguments = vec![format!("--assembly={assembly}")];
-        Ok(Config { arguments, sources: tracks, errors })
+        Ok(Config { arguments, sources: tracks, errors, ..Config::default() })
     } else {
         Toml { path, text: &text }.read()
     }
@@ -71,7 +74,7 @@ struct Toml<'a> {
     text: &'a str,
 }
 
-type Entry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
+type TomlEntry<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>);
 
 impl Toml<'_> {
     fn read(&self) -> Result<Config> {
@@ -79,7 +82,7 @@ impl Toml<'_> {
             let at = error.span().map_or(0, |span| span.start);
             self.error(at, error.message().lines().collect::<Vec<_>>().join(", "))
         })?;
-        let command = Options::augment_args(Command::new("epivizrs"));
+        let command = ServeOptions::augment_args(Command::new("epivizrs"));
         let mut config = Config::default();
         for (key, value) in table.get_ref() {
             match (&**key.get_ref(), value.get_ref()) {
@@ -91,6 +94,7 @@ impl Toml<'_> {
                         }
                     }
                 }
+                ("access", _) => config.access = self.access(value)?,
                 ("source", _) => {
                     return Err(self.error(key.span().start, "write each source as [[source]]"));
                 }
@@ -101,12 +105,12 @@ impl Toml<'_> {
     }
 
     /// An option, as it would be typed.
-    fn argument(&self, command: &Command, (key, value): Entry<'_>) -> Result<Vec<String>> {
+    fn argument(&self, command: &Command, (key, value): TomlEntry<'_>) -> Result<Vec<String>> {
         let name = &**key.get_ref();
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
         let known = names().find(|arg| arg.get_long() == Some(name));
         let Some(known) = known else {
-            let names = names().filter_map(Arg::get_long).chain(["source"]);
+            let names = names().filter_map(Arg::get_long).chain(["source", "access"]);
             return Err(self.error(key.span().start, unknown("option", name, names)));
         };
         let at = value.span().start;
@@ -198,7 +202,7 @@ impl Toml<'_> {
     }
 
     fn texts_of(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, String>> {
-        let pair = |(key, value): Entry<'_>| {
+        let pair = |(key, value): TomlEntry<'_>| {
             Ok((key.get_ref().to_string(), self.text_of(value.span().start, value.get_ref())?))
         };
         table.iter().map(pair).collect()
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn every_option_of_the_command_line_is_known() {
-        let command = Options::augment_args(Command::new("x"));
+        let command = ServeOptions::augment_args(Command::new("x"));
         for argument in command.get_arguments().filter(|a| a.get_id() != "config") {
             let Some(name) = argument.get_long() else { continue };
             let value = match argument.get_action() {

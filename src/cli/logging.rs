@@ -1,12 +1,12 @@
 //! Sets up the log of `serve`.
 
-use super::options::{LogFormat, Options};
+use super::options::{LogFormat, ServeOptions};
 use crate::console::LogLines;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-impl Options {
+impl ServeOptions {
     /// Sends log lines to standard error. The environment variable `EPIVIZRS_LOG` overrides
     /// `-v` and `-q`: a level, or several `part=level` separated by commas.
     pub(super) fn set_up_logging(&self) {

@@ -1,9 +1,10 @@
 //! The options of the command line.
 
+use super::access_options::{AccessConfig, AccessOptions};
 use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
-use super::query::Query;
+use super::query::QueryOptions;
 use super::remote_options::RemoteOptions;
 use crate::bytes::remote::Pattern;
 use crate::console::two_columns;
@@ -20,7 +21,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Subcommands>,
     #[command(flatten)]
-    pub(super) serve: Options,
+    pub(super) serve: ServeOptions,
 }
 
 /// How sources are written, for the end of the help.
@@ -34,13 +35,13 @@ fn after_help() -> String {
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
     /// Serve files (also without this word)
-    Serve(Options),
+    Serve(ServeOptions),
     /// Run commands on an epivizrs that is already running
     Attach(AttachOptions),
     /// Describe a file: what it holds and how it would be served
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
-    Query(Query),
+    Query(QueryOptions),
     /// Manage a local copy of EpiViz
     #[command(subcommand)]
     Ui(Ui),
@@ -63,13 +64,13 @@ pub(super) enum Ui {
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
-    Serve(Box<Options>),
+    Serve(Box<ServeOptions>),
     /// Run commands on a running endpoint.
     Attach(AttachOptions),
     /// Describe files.
     Inspect(Inspect),
     /// Print rows.
-    Query(Box<Query>),
+    Query(Box<QueryOptions>),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -84,6 +85,13 @@ pub struct AttachOptions {
     /// Its address, such as lab:9000; with /ws/NAME, the session of that name
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
+    /// Token, if the endpoint asks for one; other users can see it in the list of processes, so
+    /// rather use --token-file, or the variable EPIVIZRS_TOKEN
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// File that holds this token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Run a command, or several separated by ';', and exit; may be repeated
     #[arg(short, long, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -128,7 +136,7 @@ impl Cli {
 
 /// The options of `serve`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct ServeOptions {
     /// Files to serve or their addresses (https, s3, gs, az), folders of files, the hub.txt of a
     /// track hub, '-' for standard input; default: demonstration data and the mock data of EpiViz's
     /// tutorial
@@ -137,6 +145,9 @@ pub struct Options {
     /// What is wrong with sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,
+    /// The table [access] of the configuration file.
+    #[arg(skip)]
+    pub configured: AccessConfig,
     /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
     /// a UCSC track hub on this machine; command-line options take precedence
     #[arg(long, value_name = "FILE")]
@@ -204,6 +215,9 @@ pub struct Options {
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
+    /// Who is let in
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Limits on clients
     #[command(flatten)]
     pub limits: LimitOptions,

@@ -21,7 +21,7 @@ pub(super) struct Bars {
 }
 
 /// A file that is being read.
-struct Reading {
+struct FileProgress {
     since: Instant,
     bar: Option<ProgressBar>,
 }
@@ -44,7 +44,7 @@ impl Bars {
     /// Reports to these bars.
     pub(super) fn progress(&self) -> Progress {
         let all = self.all.clone();
-        let readings: Mutex<HashMap<PathBuf, Reading>> = Mutex::default();
+        let readings: Mutex<HashMap<PathBuf, FileProgress>> = Mutex::default();
         Progress::to(move |file: &Path, part: Option<f64>| {
             let mut readings = readings.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(part) = part else {
@@ -54,7 +54,7 @@ impl Bars {
                     all.remove(bar);
                 });
             };
-            let begin = || Reading { since: Instant::now(), bar: None };
+            let begin = || FileProgress { since: Instant::now(), bar: None };
             let reading = readings.entry(file.into()).or_insert_with(begin);
             if reading.since.elapsed() >= LONG {
                 let bar = reading.bar.get_or_insert_with(|| all.add(bar(file)));

@@ -1,12 +1,13 @@
 //! `epivizrs query`: the rows that a page would get for a region.
 
 use super::file_options::FileOptions;
-use crate::catalog::{self, Answer, Kind, MAX_ROWS, Resolution, Snapshot};
+use crate::catalog::{self, Kind, MAX_ROWS, QueryResult, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
 use crate::provider::View;
 use crate::source::{CLOSE, Level, Shape, Spec, WIDEST};
-use crate::table::{Data, Table};
+use crate::table::Table;
+use crate::table::tsv::cell;
 use anyhow::{Result, bail};
 use clap::Args;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ const PAGE_ROWS: u64 = 1000;
 
 /// The options of `query`.
 #[derive(Debug, Args)]
-pub struct Query {
+pub struct QueryOptions {
     /// The file; '-' for standard input
     #[arg(value_name = "SOURCE")]
     source: Spec,
@@ -41,7 +42,7 @@ pub struct Query {
     file: FileOptions,
 }
 
-impl Query {
+impl QueryOptions {
     /// The text to print.
     ///
     /// # Errors
@@ -130,7 +131,7 @@ async fn read(
     let (datasource, region) = (datasource.clone(), region.clone());
     let id = datasource.id.clone();
     let query = catalog::Query { datasource, region, measurements: values, metadata, resolution };
-    let Answer { table, level } = snapshot.read(query).await?;
+    let QueryResult { table, level } = snapshot.read(query).await?;
     Ok((CombinedPart { datasource: id, table, measurements: names }, level))
 }
 
@@ -140,7 +141,7 @@ fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
     let rows = if start.len() == 1 { "row" } else { "rows" };
     let mut text = format!("# {} {rows} of {region} at {level}\n", start.len());
     text += "#sequence\tstart\tend\tstrand\trank";
-    columns.iter().for_each(|column| text.extend(["\t", &column.name]));
+    columns.iter().for_each(|column| text.extend(["\t", &cell(&column.name)]));
     for row in 0..start.len() {
         let strand = strand.get(row).copied().unwrap_or_default();
         let rank = first_rank + row as u64;
@@ -148,16 +149,8 @@ fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
         let _ =
             write!(text, "\n{}\t{}\t{}\t{strand}\t{rank}", region.sequence, start[row], end[row]);
         for column in columns {
-            let _ = match &column.data {
-                Data::Text(texts) => write!(text, "\t{}", texts.get(row)),
-                Data::Singles(values) if values[row].is_finite() => {
-                    write!(text, "\t{}", values[row])
-                }
-                Data::Doubles(values) if values[row].is_finite() => {
-                    write!(text, "\t{}", values[row])
-                }
-                _ => write!(text, "\t."),
-            };
+            text.push('\t');
+            column.data.write_cell(row, &mut text);
         }
     }
     text.push('\n');
@@ -170,9 +163,9 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct CommandLine {
         #[command(flatten)]
-        query: Query,
+        query: QueryOptions,
     }
 
     async fn run(text: &str, arguments: &[&str]) -> Result<String> {
@@ -180,7 +173,7 @@ mod tests {
         let path = folder.path().join("x.bed");
         std::fs::write(&path, text).unwrap();
         let line = ["query", path.to_str().unwrap()].into_iter().chain(arguments.iter().copied());
-        Line::try_parse_from(line).unwrap().query.run().await
+        CommandLine::try_parse_from(line).unwrap().query.run().await
     }
 
     const BED: &str = "chr1\t10\t20\ta\t5\t-\nchr1\t12\t14\tb\t.\t+\nchr1\t30\t40\tc\t7\t+\n";
@@ -192,7 +185,7 @@ mod tests {
         let expected = [
             "#sequence\tstart\tend\tstrand\trank\tx.score\tname",
             "chr1\t10\t20\t-\t0\t5\ta",
-            "chr1\t12\t14\t+\t1\t.\tb",
+            "chr1\t12\t14\t+\t1\t\tb",
         ];
         assert_eq!(rows, expected, "the second row starts before the region ends");
         let json = run(BED, &["chr1:31-31", "--json"]).await.unwrap();

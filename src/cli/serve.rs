@@ -1,12 +1,13 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
+use super::access::{audit, check_reach, entry};
 use super::assembly::assembly;
 use super::browser::open;
 use super::commands::{command, prompts};
 use super::demo;
-use super::greeting::{greeting, own_page};
+use super::greeting::{argument, greeting, own_page};
 use super::install;
-use super::options::Options;
+use super::options::ServeOptions;
 use super::progress::Bars;
 use super::signals;
 use super::state::store;
@@ -18,7 +19,7 @@ use crate::server::{self, Access, Epiviz};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A file that cannot be served (unless `--keep-going`), or a port that is taken.
-pub(super) async fn serve(options: Options) -> Result<()> {
+pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let stop = CancellationToken::new();
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
@@ -42,6 +43,9 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
+    check_reach(&options, address)?;
+    let entry = entry(&mut options, address, &selection)?;
+    let audit = audit(&options)?;
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
     let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
     let catalog = match &options.aliases {
@@ -52,7 +56,9 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         loaded = load(&catalog, &options, selection) => loaded?,
         () = stop.cancelled() => return Ok(()),
     }
-    let access = Access::new(address, &options.page_url, &options.allow_origin);
+    let access = Access::new(address, &options.page_url, &options.allow_origin)
+        .with_keys(entry.keys)
+        .with_open_files(entry.open);
     let epiviz = epiviz(options.ui.as_deref())?;
     let provider = Provider { catalog, page_rows: options.page_rows };
     let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {
@@ -62,7 +68,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
-        config.with_page_address(own_page(address, &options.base_path)),
+        config.with_page_address(own_page(address, &options.base_path)).with_audit(audit),
     )?;
 
     // Connections wait in the listener from here on, so the line holds.
@@ -72,11 +78,20 @@ pub(super) async fn serve(options: Options) -> Result<()> {
         bars.end();
     }
     if !options.quiet {
-        let greeting = greeting(&session.provider.catalog, address, &options, epiviz.is_some());
+        let token = entry.token.as_deref().filter(|_| std::io::stderr().is_terminal());
+        let greeting =
+            greeting(&session.provider.catalog, address, &options, epiviz.is_some(), token);
         eprint!("{}", greeting.await);
     }
+    match (&entry.token, &entry.kept) {
+        (Some(_), Some(path)) => {
+            tracing::info!("addresses need the token in {}: ADDRESS?token=...", path.display());
+        }
+        (Some(_), None) => tracing::info!("addresses need the token: ADDRESS?token=..."),
+        (None, _) => {}
+    }
     if options.open {
-        open(own_page(address, &options.base_path));
+        open(own_page(address, &options.base_path) + &argument(entry.token.as_deref()));
     }
     let serving = async {
         let router = server::router(session.clone(), access, epiviz, stop.clone());
@@ -93,7 +108,7 @@ pub(super) async fn serve(options: Options) -> Result<()> {
 }
 
 /// A key for what is served: sessions are kept apart by it in the store.
-fn served(options: &Options) -> String {
+fn served(options: &ServeOptions) -> String {
     let path = |spec: &Spec| {
         let path = spec.input.path();
         path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
@@ -103,7 +118,7 @@ fn served(options: &Options) -> String {
 }
 
 /// The folders and limits that the options set.
-fn context(options: &Options, bars: &Bars) -> Context {
+fn context(options: &ServeOptions, bars: &Bars) -> Context {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
     Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), ..usual }
@@ -120,7 +135,7 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
 }
 
 /// The sources that are named; the demonstration data if none is.
-fn selection(options: &Options) -> Result<Selection> {
+fn selection(options: &ServeOptions) -> Result<Selection> {
     if shows_demo(options) {
         return Ok(Selection { specs: demo::specs(), ..Selection::default() });
     }
@@ -134,12 +149,12 @@ fn selection(options: &Options) -> Result<Selection> {
 }
 
 /// Whether nothing is named to serve.
-fn shows_demo(options: &Options) -> bool {
+fn shows_demo(options: &ServeOptions) -> bool {
     options.sources.is_empty() && options.refused.is_empty() && !options.mock
 }
 
 /// Opens all sources. Each error is reported on a line of its own.
-async fn load(catalog: &Catalog, options: &Options, selection: Selection) -> Result<()> {
+async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -> Result<()> {
     let (_, errors) = catalog.load(selection.specs).await;
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);

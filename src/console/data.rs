@@ -119,6 +119,7 @@ impl Console {
         } else {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
         };
+        let named = self.files.sources(named)?;
         let over_socket = self.over_socket;
         let selected = tokio::task::spawn_blocking(move || {
             if !over_socket {
@@ -133,6 +134,7 @@ impl Console {
         });
         let selected = selected.await;
         let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))??;
+        self.files.check(&selection.specs)?;
         let (added, failed) = self.session.provider.catalog.load(selection.specs).await;
         if !added.is_empty() {
             self.announce("loaded", &added).await;
@@ -151,7 +153,7 @@ impl Console {
         if errors.is_empty() {
             return Ok(Answer::say(served).with(json!({"measurements": ids})));
         }
-        let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let mut lines: Vec<_> = errors.iter().map(|error| self.words(error)).collect();
         if !added.is_empty() {
             lines.push(served);
         }
@@ -259,7 +261,8 @@ impl Console {
             let mut files: Vec<(String, u64, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
-                    Some(spec) => spec.input.path().display().to_string(),
+                    Some(spec) if self.visitor.is_owner => spec.input.path().display().to_string(),
+                    Some(spec) => spec.input.name(),
                     None => "(generated)".to_owned(),
                 };
                 match files.iter_mut().find(|(known, ..)| *known == file) {

@@ -21,18 +21,18 @@ static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 pub struct LogLines;
 
 impl<'a> MakeWriter<'a> for LogLines {
-    type Writer = Line;
+    type Writer = LogLine;
 
-    fn make_writer(&'a self) -> Line {
-        Line(Vec::new())
+    fn make_writer(&'a self) -> LogLine {
+        LogLine(Vec::new())
     }
 }
 
 /// One entry of the log, written when it is complete.
 #[derive(Debug)]
-pub struct Line(Vec<u8>);
+pub struct LogLine(Vec<u8>);
 
-impl Write for Line {
+impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -43,7 +43,7 @@ impl Write for Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for LogLine {
     fn drop(&mut self) {
         if self.0.is_empty() {
             return;

@@ -6,9 +6,9 @@ use super::state::Console;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences, split_flank};
+use crate::source::formats::bed_regions;
 use futures_util::FutureExt;
 use serde_json::json;
-use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
 
@@ -209,12 +209,12 @@ impl Console {
             ref front => (front, SLIDE),
         };
         let (file, count) = match *front {
-            [file] => (Path::new(file), None),
-            [file, count] => (Path::new(file), Some(arguments.number(count)?)),
+            [file] => (Path::new(file), usize::MAX),
+            [file, count] => (Path::new(file), arguments.number(count)?),
             _ => return Err(arguments.misuse()),
         };
-        let path = file.to_owned();
-        let read = tokio::task::spawn_blocking(move || slides(&path, count));
+        let input = Input::File(self.files.readable(file)?);
+        let read = tokio::task::spawn_blocking(move || bed_regions(&input, count));
         let slides = read.await.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         let many = slides.len();
         for (at, (region, name)) in slides.into_iter().enumerate() {
@@ -233,31 +233,6 @@ impl Console {
         }
         Ok(Answer::say(format!("showed {many} regions of {}", file.display())))
     }
-}
-
-/// The first regions of a BED file, in its own order, with their names.
-fn slides(file: &Path, count: Option<usize>) -> Result<Vec<(Region, String)>> {
-    let mut slides = Vec::new();
-    let reader = Input::File(file.to_owned()).unpacked()?;
-    for (number, line) in reader.lines().enumerate() {
-        let line = line.map_err(|error| Error::io(file, error))?;
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let about = ["#", "track", "browser"];
-        if fields.first().is_none_or(|first| about.iter().any(|word| first.starts_with(word))) {
-            continue;
-        }
-        let place = |at: usize| fields.get(at).and_then(|text| text.parse::<u32>().ok());
-        let (Some(start), Some(end)) = (place(1), place(2)) else {
-            let place = format!("line {}", number + 1);
-            return Err(Error::data(file, place, "expected sequence, start and end"));
-        };
-        let name = fields.get(3).copied().unwrap_or_default();
-        slides.push((Region::new(fields[0], start, end), name.to_owned()));
-        if count.is_some_and(|count| slides.len() >= count) {
-            break;
-        }
-    }
-    Ok(slides)
 }
 
 fn moved(place: &Region, factor: f64, shift: f64, length: u32) -> Region {

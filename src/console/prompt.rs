@@ -31,14 +31,14 @@ const WIDTH: usize = 120;
 pub(super) type Offer = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
 /// Runs the lines that are typed.
-pub trait Runs {
+pub trait LineRunner {
     /// Runs a line and prints its answer. Returns false after the last line (`quit`).
     fn run(&mut self, line: String) -> impl Future<Output = bool> + Send;
 }
 
 /// Reads lines at the terminal and runs them, until Ctrl-D or the last line. Ctrl-C cancels the
 /// running command. `history` is the file in which the lines are kept.
-pub async fn prompt(mut runs: impl Runs, offer: Offer, history: Option<PathBuf>) {
+pub async fn prompt(mut runs: impl LineRunner, offer: Offer, history: Option<PathBuf>) {
     // Before the thread: the terminal's own handler, while it reads, gives way to this one.
     let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
     let (lines, mut typed) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);

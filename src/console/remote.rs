@@ -2,11 +2,12 @@
 
 use super::answer::{Answer, to_json};
 use super::complete::complete;
+use super::files::OpenFiles;
 use super::log;
 use super::run::Ending;
 use super::state::Console;
 use crate::error::{Error, Result};
-use crate::session::{self, Session, Topic};
+use crate::session::{self, Session, Topic, Visitor};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::Deserialize;
@@ -28,7 +29,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct CommandRequest {
     /// Returned with the answer.
     #[serde(default)]
     id: Value,
@@ -46,14 +47,17 @@ pub async fn serve<S>(
     mut socket: S,
     root: Arc<Session>,
     session: Arc<Session>,
+    visitor: Visitor,
+    open: Arc<OpenFiles>,
     stop: CancellationToken,
 ) where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,
 {
     // Answers that come while a command is still running.
     let (say, mut said) = mpsc::unbounded_channel();
+    let is_owner = visitor.is_owner;
     let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
-    let console = console.over_socket();
+    let console = console.of(visitor, open);
     let topics = console.topics();
     let console = Arc::new(Mutex::new(console));
     let (mut events, mut lines) = (session.events(), log::follow());
@@ -105,7 +109,7 @@ pub async fn serve<S>(
                 _ => None,
             },
             message = socket.next(), if waiting.len() < WAITING => match message {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str::<Asked>(&text) {
+                Some(Ok(Message::Text(text))) => match serde_json::from_str::<CommandRequest>(&text) {
                     Ok(asked) if asked.cancel => match running.take() {
                         Some((id, _)) => {
                             waiting.clear();
@@ -113,15 +117,15 @@ pub async fn serve<S>(
                         }
                         None => None,
                     },
-                    Ok(Asked { id, command: Some(line), .. }) => {
+                    Ok(CommandRequest { id, command: Some(line), .. }) => {
                         waiting.push_back((id, line));
                         None
                     }
-                    Ok(Asked { id, complete: Some(line), .. }) => {
-                        let (start, found) = complete(&session, &line).await;
+                    Ok(CommandRequest { id, complete: Some(line), .. }) => {
+                        let (start, found) = complete(&session, &line, is_owner).await;
                         Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
                     }
-                    Ok(Asked { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
+                    Ok(CommandRequest { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
                     Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
                 },
                 Some(Ok(Message::Binary(_))) => {

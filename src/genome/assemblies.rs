@@ -63,7 +63,8 @@ impl Sequences {
                 }
                 _ => {
                     let place = format!("line {}", index + 1);
-                    let message = "expected a sequence name and its length, as in 'chr1 248956422'";
+                    let message = "expected a sequence name and its length, as in 'chr1 248956422'; \
+                                   'samtools faidx' makes such a file from a FASTA";
                     return Err(Error::data(path, place, message));
                 }
             }

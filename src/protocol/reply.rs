@@ -152,7 +152,7 @@ impl Serialize for Reply {
         match self {
             Reply::Measurements(table) => table.serialize(to),
             Reply::SeqInfos(infos) => infos.serialize(to),
-            Reply::Rows(table) => Rows { table, metadata: &table.columns }.serialize(to),
+            Reply::Rows(table) => RowsJson { table, metadata: &table.columns }.serialize(to),
             Reply::Values(table, Dialect::Classic) => {
                 let mut answer = to.serialize_struct("values", 2)?;
                 answer.serialize_field("globalStartIndex", &first_rank(table))?;
@@ -170,7 +170,7 @@ impl Serialize for Reply {
             Reply::Combined(Combined { parts, .. }) => {
                 let mut answer = to.serialize_map(Some(parts.len()))?;
                 for part in parts {
-                    answer.serialize_entry(&part.datasource, &Part(part))?;
+                    answer.serialize_entry(&part.datasource, &PartJson(part))?;
                 }
                 answer.end()
             }
@@ -208,19 +208,19 @@ fn five<S: Serializer>(to: S, table: &Table, measurements: &[String]) -> Result<
     let (values, metadata) = table.columns.split_at(measurements.len().min(table.columns.len()));
     let first = first_rank(table);
     let mut answer = to.serialize_struct("five", 3)?;
-    answer.serialize_field("rows", &Rows { table, metadata })?;
+    answer.serialize_field("rows", &RowsJson { table, metadata })?;
     answer.serialize_field("values", &Values { first, values: Columns(measurements, values) })?;
     answer.serialize_field("globalStartIndex", &first)?;
     answer.end()
 }
 
 /// `{globalStartIndex, useOffset, values: {id, start, end, strand, metadata}}`.
-struct Rows<'a> {
+struct RowsJson<'a> {
     table: &'a Table,
     metadata: &'a [Column],
 }
 
-impl Serialize for Rows<'_> {
+impl Serialize for RowsJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut answer = to.serialize_struct("rows", 3)?;
         answer.serialize_field("globalStartIndex", &first_rank(self.table))?;
@@ -230,11 +230,11 @@ impl Serialize for Rows<'_> {
     }
 }
 
-struct RowColumns<'a>(&'a Rows<'a>);
+struct RowColumns<'a>(&'a RowsJson<'a>);
 
 impl Serialize for RowColumns<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Rows { table, metadata } = self.0;
+        let RowsJson { table, metadata } = self.0;
         let mut answer = to.serialize_struct("values", 5)?;
         row_fields(&mut answer, table, metadata)?;
         answer.end()
@@ -246,37 +246,37 @@ fn row_fields<S: SerializeStruct>(
     table: &Table,
     metadata: &[Column],
 ) -> Result<(), S::Error> {
-    let ids = Sequence(|| (0..table.len()).map(|row| table.first_rank + row as u64));
+    let ids = JsonList(|| (0..table.len()).map(|row| table.first_rank + row as u64));
     to.serialize_field("id", &ids)?;
-    to.serialize_field("start", &Sequence(|| table.start.iter().map(|start| start + 1)))?;
+    to.serialize_field("start", &JsonList(|| table.start.iter().map(|start| start + 1)))?;
     // A row without bases (an insertion) is shown at the base behind it; one that is none, whose
     // end lies before its start, has no width there either.
     let shown_end =
         |(start, end): (&u32, &u32)| if end < start { *start } else { *end.max(&(start + 1)) };
-    let ends = Sequence(|| table.start.iter().zip(&table.end).map(shown_end));
+    let ends = JsonList(|| table.start.iter().zip(&table.end).map(shown_end));
     to.serialize_field("end", &ends)?;
     if table.strand.is_empty() && !table.is_empty() {
         to.serialize_field("strand", "*")?;
     } else {
         to.serialize_field(
             "strand",
-            &Sequence(|| table.strand.iter().map(|strand| strand.as_str())),
+            &JsonList(|| table.strand.iter().map(|strand| strand.as_str())),
         )?;
     }
     to.serialize_field("metadata", &Columns(&[], metadata))
 }
 
 /// `{globalStartIndex, rows: {id, start, end, strand, metadata}, cols: {measurement: [..]}}`.
-struct Part<'a>(&'a CombinedPart);
+struct PartJson<'a>(&'a CombinedPart);
 
-impl Serialize for Part<'_> {
+impl Serialize for PartJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let CombinedPart { table, measurements, .. } = self.0;
         let (values, metadata) =
             table.columns.split_at(measurements.len().min(table.columns.len()));
         let mut answer = to.serialize_struct("part", 3)?;
         answer.serialize_field("globalStartIndex", &first_rank(table))?;
-        answer.serialize_field("rows", &RowColumns(&Rows { table, metadata }))?;
+        answer.serialize_field("rows", &RowColumns(&RowsJson { table, metadata }))?;
         answer.serialize_field("cols", &Columns(measurements, values))?;
         answer.end()
     }
@@ -311,9 +311,9 @@ impl Serialize for Entries<'_> {
 }
 
 /// Serializes what an iterator gives.
-struct Sequence<F>(F);
+struct JsonList<F>(F);
 
-impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for Sequence<F> {
+impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for JsonList<F> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let entries = (self.0)();
         let mut list = to.serialize_seq(Some(entries.len()))?;

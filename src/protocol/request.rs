@@ -150,13 +150,13 @@ pub struct RangeRequest {
 /// The sequence of a request by either of its names; both may be given if they agree.
 fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    struct Named {
+    struct EitherName {
         #[serde(default, rename = "seqName", deserialize_with = "lenient::text")]
         sequence: Option<String>,
         #[serde(default, deserialize_with = "lenient::text")]
         chr: Option<String>,
     }
-    let Named { sequence, chr } = Named::deserialize(from)?;
+    let EitherName { sequence, chr } = EitherName::deserialize(from)?;
     match (sequence, chr) {
         (Some(sequence), Some(chr)) if sequence != chr => {
             let message = format!("seqName is '{sequence}' and chr is '{chr}'; give only one");

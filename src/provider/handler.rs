@@ -1,16 +1,13 @@
 //! Requests in, replies out.
 
 use super::placeholder::with_placeholder;
-use super::view::{Counts, ROWS, View};
+use super::view::{ROWS, RowCounts, View};
 use crate::catalog::{
     Catalog, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot,
 };
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequence};
-use crate::protocol::{
-    Combined, CombinedPart, Dialect, MeasurementTable, MetadataNames, RangeRequest, Reply, Request,
-    SearchHit, SeqInfo, WireMeasurement,
-};
+use crate::genome::Region;
+use crate::protocol::{Combined, CombinedPart, Dialect, RangeRequest, Reply, Request, SearchHit};
 use crate::source::{Hit, Level, Shape};
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
@@ -67,13 +64,13 @@ impl Provider {
         })
     }
 
-    /// Answers a request. `level` is the one that the page's group is on; without one, the request's
-    /// region is the view.
+    /// Answers a request. Rows and values come at `resolution`; without one, the request's region is
+    /// the view.
     ///
     /// There always is an answer. A range that cannot be read is answered with no rows, since a
     /// page never asks again for one that failed; the reason goes to the log.
-    pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
-        self.answer_with(request, level, None).await
+    pub async fn answer(&self, request: &Request, resolution: Option<Resolution>) -> Reply {
+        self.answer_with(request, resolution, None).await
     }
 
     /// As [`Provider::answer`], with a row that is none at a place without rows; see
@@ -81,7 +78,7 @@ impl Provider {
     pub async fn answer_with(
         &self,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
         if let Some(reply) = too_many_names(request) {
@@ -95,11 +92,11 @@ impl Provider {
                 Reply::SeqInfos(self.seq_infos(Dialect::of(version.as_deref())))
             }
             Request::GetRows(range) => {
-                let read = self.rows(range, level, placeholder).await;
+                let read = self.rows(range, resolution, placeholder).await;
                 Reply::Rows(self.or_empty(read, range, &range.metadata))
             }
             Request::GetValues(range) => {
-                let read = self.values(range, level, placeholder).await;
+                let read = self.values(range, resolution, placeholder).await;
                 let column = range.measurement.clone().unwrap_or_default();
                 Reply::Values(self.or_empty(read, range, &[column]), range.dialect())
             }
@@ -137,40 +134,10 @@ impl Provider {
         }
     }
 
-    /// The measurements as `getMeasurements` answers.
-    pub fn measurements(&self, dialect: Dialect) -> MeasurementTable {
-        let mut table = MeasurementTable::default();
-        for measurement in self.catalog.listing().measurements() {
-            let wire = wire_measurement(measurement);
-            table.id.push(wire.id);
-            table.name.push(wire.name);
-            table.r#type.push(wire.r#type);
-            table.datasource_id.push(wire.datasource_id);
-            table.datasource_group.push(wire.datasource_group);
-            table.default_chart_type.push(wire.default_chart_type);
-            table.annotation.push(wire.annotation);
-            table.min_value.push(wire.min_value);
-            table.max_value.push(wire.max_value);
-            table.metadata.push(match dialect {
-                Dialect::Classic => MetadataNames::List(wire.metadata),
-                Dialect::Five => MetadataNames::Text(wire.metadata),
-            });
-        }
-        table
-    }
-
-    /// The sequences as `getSeqInfos` answers.
-    pub fn seq_infos(&self, dialect: Dialect) -> Vec<SeqInfo> {
-        let listing = self.catalog.listing();
-        let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
-        let info = |s: &Sequence| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
-        listing.sequences().iter().map(info).collect()
-    }
-
     async fn rows(
         &self,
         range: &RangeRequest,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
@@ -187,7 +154,7 @@ impl Provider {
             region: region.clone(),
             measurements: Vec::new(),
             metadata,
-            resolution: self.resolution(level),
+            resolution: resolution.unwrap_or_else(|| self.for_view()),
         });
         let mut table = answer.await?.table;
         if !is_whole {
@@ -196,14 +163,16 @@ impl Provider {
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
         }
-        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        let (Some(at), Some(Resolution::At(level))) = (placeholder, resolution) else {
+            return Ok(Some(table));
+        };
         with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn values(
         &self,
         range: &RangeRequest,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
@@ -218,10 +187,12 @@ impl Provider {
             region: region.clone(),
             measurements: vec![measurement],
             metadata: Vec::new(),
-            resolution: self.resolution(level),
+            resolution: resolution.unwrap_or_else(|| self.for_view()),
         };
         let mut table = snapshot.read(query).await?.table;
-        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        let (Some(at), Some(Resolution::At(level))) = (placeholder, resolution) else {
+            return Ok(Some(table));
+        };
         if table.is_empty() {
             table.columns = vec![Column::new(id, Data::Doubles(Vec::new()))];
         }
@@ -291,14 +262,14 @@ impl Provider {
             region: region.clone(),
             measurements,
             metadata: metadata.to_vec(),
-            resolution: self.resolution(None),
+            resolution: self.for_view(),
         });
         (WantedPart { name, ids, unknown, is_known: true, table }, query)
     }
 
-    /// That level, or else the one that suits the region as a view.
-    pub(super) fn resolution(&self, level: Option<Level>) -> Resolution {
-        level.map_or(Resolution::AtMost(View::most_rows(self.page_rows)), Resolution::At)
+    /// The resolution that suits a region as a view.
+    pub(super) fn for_view(&self) -> Resolution {
+        Resolution::AtMost(View::most_rows(self.page_rows))
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.
@@ -343,7 +314,7 @@ impl WantedPart {
     }
 }
 
-impl Counts for Listing {
+impl RowCounts for Listing {
     fn shape(&self, group: &str) -> Option<Shape> {
         self.datasources().iter().find(|d| d.group == group).map(|d| d.shape)
     }
@@ -428,24 +399,5 @@ fn wire_hit(hit: &Hit) -> SearchHit {
         seq_name: hit.region.sequence.to_string(),
         start: hit.region.start + 1,
         end: hit.region.end,
-    }
-}
-
-/// A measurement as pages read it.
-pub fn wire_measurement(measurement: &Measurement) -> WireMeasurement {
-    WireMeasurement {
-        id: measurement.id.clone(),
-        name: measurement.name.clone(),
-        r#type: match measurement.kind {
-            Kind::Range => "range",
-            Kind::Feature => "feature",
-        },
-        datasource_id: measurement.datasource.clone(),
-        datasource_group: measurement.group.clone(),
-        default_chart_type: measurement.chart.page_name().to_owned(),
-        annotation: measurement.annotation.clone(),
-        min_value: measurement.range.get().map(|(low, _)| low),
-        max_value: measurement.range.get().map(|(_, high)| high),
-        metadata: measurement.metadata.iter().map(ToString::to_string).collect(),
     }
 }

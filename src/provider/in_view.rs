@@ -1,7 +1,7 @@
 //! What a page at rest shows of its measurements.
 
 use super::{Provider, View};
-use crate::catalog::{Answer, Listing, Measurement, Query, numbers};
+use crate::catalog::{Listing, Measurement, Query, QueryResult, Resolution, numbers};
 use crate::error::Result;
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -40,7 +40,7 @@ impl Provider {
                     region: view.clone(),
                     measurements: vec![measurement.clone()],
                     metadata: Vec::new(),
-                    resolution: self.resolution(level(&datasource.group)),
+                    resolution: level(&datasource.group).map_or(self.for_view(), Resolution::At),
                 })
             })
             .collect();
@@ -51,7 +51,7 @@ impl Provider {
         for is_asked in asked {
             // What is not served any more has no values.
             let answer = if is_asked { answers.next().transpose()? } else { None };
-            let inside = answer.map(|Answer { table, .. }| {
+            let inside = answer.map(|QueryResult { table, .. }| {
                 let starts = table.start.iter().map(|start| *start >= view.start);
                 let inside = numbers(&table, 0).zip(starts).filter(|(_, inside)| *inside);
                 inside.map(|(value, _)| value).collect()

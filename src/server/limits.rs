@@ -35,24 +35,29 @@ impl Default for Limits {
 
 /// Counts the connections that there are.
 #[derive(Debug, Default)]
-pub(super) struct Connected(Arc<Mutex<Counts>>);
+pub(super) struct Connected(Arc<Mutex<ConnectionCounts>>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct ConnectionCounts {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
 /// The place of a connection, which is free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    counts: Arc<Mutex<Counts>>,
+pub(super) struct ConnectionSlot {
+    counts: Arc<Mutex<ConnectionCounts>>,
     address: IpAddr,
 }
 
 impl Connected {
     /// A place for a connection from this address; none if a limit is reached, which is counted.
-    pub(super) fn place(&self, from: IpAddr, limits: &Limits, metrics: &Metrics) -> Option<Place> {
+    pub(super) fn place(
+        &self,
+        from: IpAddr,
+        limits: &Limits,
+        metrics: &Metrics,
+    ) -> Option<ConnectionSlot> {
         let address = from.to_canonical();
         let mut counts = lock(&self.0);
         if counts.all >= limits.connections {
@@ -66,11 +71,11 @@ impl Connected {
         }
         counts.all += 1;
         counts.by_address.insert(address, has + 1);
-        Some(Place { counts: self.0.clone(), address })
+        Some(ConnectionSlot { counts: self.0.clone(), address })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts);
         counts.all -= 1;
@@ -83,7 +88,7 @@ impl Drop for Place {
     }
 }
 
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+fn lock(counts: &Mutex<ConnectionCounts>) -> MutexGuard<'_, ConnectionCounts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -3,7 +3,7 @@
 
 use super::state::AppState;
 use crate::bytes::remote::{self, ServerCounts};
-use crate::session::{Counts, Limit, Session};
+use crate::session::{ActionCounts, Limit, Session};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -16,12 +16,12 @@ pub(super) async fn answer(State(state): State<AppState>) -> impl IntoResponse {
 }
 
 /// A counter per action: its name, what it counts, and how to read it.
-type Counter = (&'static str, &'static str, fn(&Counts) -> u64);
+type Counter = (&'static str, &'static str, fn(&ActionCounts) -> u64);
 
 const COUNTERS: [Counter; 3] = [
-    ("requests_total", "requests answered", Counts::answered),
-    ("request_errors_total", "requests refused", Counts::refused),
-    ("response_bytes_total", "bytes of answers, before compression", Counts::bytes),
+    ("requests_total", "requests answered", ActionCounts::answered),
+    ("request_errors_total", "requests refused", ActionCounts::refused),
+    ("response_bytes_total", "bytes of answers, before compression", ActionCounts::bytes),
 ];
 
 /// A counter per server from which files are read.

@@ -6,7 +6,7 @@
 use super::state::AppState;
 use super::table_query::{PATHS, TableQuery, missing};
 use super::table_response::{Cells, TableResponse, respond};
-use crate::catalog::{Answer, Datasource, Kind, Listing, Measurement, Query, Snapshot};
+use crate::catalog::{Datasource, Kind, Listing, Measurement, Query, QueryResult, Snapshot};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::session::Metrics;
@@ -33,7 +33,7 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
     let query = TableQuery::of(&request);
     let result = table(&state, request.uri().path(), &query).await;
     let (refused, bytes, response) = match result.and_then(|found| Ok((found, query.format()?))) {
-        Ok((Found { table, level }, format)) => {
+        Ok((FoundTable { table, level }, format)) => {
             let body = table.write(format);
             let bytes = body.len();
             let mut response = respond(request.headers(), format, body);
@@ -64,15 +64,15 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// A table, and the level of its rows if they were read from a datasource.
-struct Found {
+struct FoundTable {
     table: TableResponse,
     level: Option<Level>,
 }
 
-async fn table(state: &AppState, path: &str, query: &TableQuery) -> Result<Found> {
+async fn table(state: &AppState, path: &str, query: &TableQuery) -> Result<FoundTable> {
     query.check(path)?;
     let listing = state.session.provider.catalog.snapshot();
-    let plain = |table| Ok(Found { table, level: None });
+    let plain = |table| Ok(FoundTable { table, level: None });
     match path.rsplit('/').next() {
         Some("measurements") => plain(measurements(&listing)),
         Some("sequences") => plain(sequences(&listing)),
@@ -117,7 +117,7 @@ async fn hits(state: &AppState, query: &TableQuery) -> Result<TableResponse> {
 }
 
 /// All columns of a datasource, or those named.
-async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<Found> {
+async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<FoundTable> {
     let name = query.needed("datasource")?;
     let datasource = listing.datasource(name).ok_or_else(|| {
         let known: Vec<_> = listing.datasources().iter().map(|d| d.id.as_str()).collect();
@@ -141,7 +141,7 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
 }
 
 /// Measurements by their ids, all of one datasource.
-async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<Found> {
+async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<FoundTable> {
     let ids = query.list("measurement").ok_or_else(|| missing("measurement"))?;
     let find = |id: &String| {
         let found = listing.measurements().find(|m| m.id == *id);
@@ -187,7 +187,7 @@ async fn read(
     query: &TableQuery,
     measurements: Vec<Arc<Measurement>>,
     metadata: Vec<Arc<str>>,
-) -> Result<Found> {
+) -> Result<FoundTable> {
     let provider = &state.session.provider;
     let text = query.needed("region")?;
     let region = provider.catalog.find(text, &Sequences::default(), None).await?.region;
@@ -196,9 +196,9 @@ async fn read(
     let names: Vec<_> = names.chain(metadata.iter().map(ToString::to_string)).collect();
     let (datasource, shape) = (datasource.clone(), datasource.shape);
     let query = Query { datasource, region: region.clone(), measurements, metadata, resolution };
-    let Answer { table, level } = listing.read(query).await?;
+    let QueryResult { table, level } = listing.read(query).await?;
     let rows = overlapping(table, &region);
-    Ok(Found { table: as_response(&region, shape, names, rows), level: Some(level) })
+    Ok(FoundTable { table: as_response(&region, shape, names, rows), level: Some(level) })
 }
 
 /// The rows that overlap the region, and rows of length 0 inside it. Pages join what they get by

@@ -2,7 +2,8 @@
 
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
-use super::limits::{Limits, Place};
+use super::limits::{ConnectionSlot, Limits};
+use super::peer::Peer;
 use crate::session::Session;
 use axum::http::Extensions;
 use std::sync::Arc;
@@ -28,7 +29,9 @@ pub(super) struct Connection {
     pub(super) tasks: TaskTracker,
     pub(super) limits: Limits,
     /// Held as long as the connection is there; none in an application of somebody else.
-    pub(super) place: Option<Arc<Place>>,
+    pub(super) place: Option<Arc<ConnectionSlot>>,
+    /// Where it comes from; none in an application of somebody else.
+    pub(super) peer: Option<Peer>,
 }
 
 impl Connection {

@@ -1,6 +1,6 @@
 //! Tables for scripts, as JSON or tab-separated, and the headers of a body.
 
-use crate::table::{Data, Texts};
+use crate::table::{Data, Texts, tsv::cell};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +14,7 @@ use std::ops::Range;
 pub(super) enum BodyFormat {
     /// A list of objects, one a row.
     Json,
-    /// A line of names, then a line for each row. A missing value is an empty cell; tabs and line
-    /// ends in a text are written `\t` and `\n`.
+    /// A line of names, then a line for each row, with cells as [`crate::table::tsv`] says.
     Tsv,
 }
 
@@ -75,7 +74,7 @@ impl TableResponse {
     }
 
     fn tsv(&self) -> String {
-        let names: Vec<_> = self.columns.iter().map(|(name, _)| plain(name)).collect();
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| cell(name)).collect();
         let mut text = names.join("\t") + "\n";
         for row in 0..self.rows {
             for (at, (_, cells)) in self.columns.iter().enumerate() {
@@ -95,25 +94,12 @@ impl Cells {
         // Writing to a string cannot fail.
         let _ = match self {
             Cells::Whole(numbers) => write!(to, "{}", numbers[row]),
-            Cells::Same(text) => write!(to, "{}", plain(text)),
-            Cells::Data(Data::Text(texts)) => write!(to, "{}", plain(texts.get(row))),
-            Cells::Data(Data::Singles(values)) if values[row].is_finite() => {
-                write!(to, "{}", values[row])
+            Cells::Same(text) => write!(to, "{}", cell(text)),
+            Cells::Data(data) => {
+                data.write_cell(row, to);
+                Ok(())
             }
-            Cells::Data(Data::Doubles(values)) if values[row].is_finite() => {
-                write!(to, "{}", values[row])
-            }
-            Cells::Data(_) => Ok(()),
         };
-    }
-}
-
-/// A text with its tabs and line ends escaped, since they would end its cell.
-fn plain(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(['\t', '\n', '\r']) {
-        text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r").into()
-    } else {
-        text.into()
     }
 }
 
@@ -121,18 +107,18 @@ impl Serialize for TableResponse {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut rows = to.serialize_seq(Some(self.rows))?;
         for row in 0..self.rows {
-            rows.serialize_element(&Row { columns: &self.columns, row })?;
+            rows.serialize_element(&TableRow { columns: &self.columns, row })?;
         }
         rows.end()
     }
 }
 
-struct Row<'a> {
+struct TableRow<'a> {
     columns: &'a [(String, Cells)],
     row: usize,
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for TableRow<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut object = to.serialize_map(Some(self.columns.len()))?;
         for (name, cells) in self.columns {

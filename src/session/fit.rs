@@ -1,7 +1,7 @@
 //! Fits the charts of a page to what it shows, once it is at rest.
 
 use super::autoscale::{applies, axes};
-use super::handle::Call;
+use super::handle::PageCall;
 use super::look::Fit;
 use super::{Page, Session};
 use crate::catalog::{Listing, Measurement};
@@ -84,7 +84,7 @@ impl Session {
             }
         }
         // A page that is gone draws nothing.
-        let _ = page.calls.send(Call::Deserts(rest.place.clone(), deserts)).await;
+        let _ = page.calls.send(PageCall::Deserts(rest.place.clone(), deserts)).await;
     }
 
     fn notice(

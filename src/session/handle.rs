@@ -2,6 +2,7 @@
 
 use super::look::Fit;
 use super::page_state::{PageState, Settled};
+use super::visitor::Visitor;
 use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::genome::Region;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) info: Arc<PageInfo>,
-    pub(super) calls: mpsc::Sender<Call>,
+    pub(super) calls: mpsc::Sender<PageCall>,
 }
 
 /// What is known of a page.
@@ -27,8 +28,8 @@ pub struct Page {
 pub struct PageInfo {
     /// Its number, counted from 1 since the endpoint started.
     pub id: u64,
-    /// Its address on the network.
-    pub address: String,
+    /// Whose page it is.
+    pub visitor: Visitor,
     /// When it connected.
     pub since: SystemTime,
     /// How far it has come.
@@ -75,14 +76,18 @@ pub enum Stage {
 pub(super) type Write = Box<dyn FnOnce(u64) -> String + Send>;
 
 /// What the actor of a page is asked for.
-pub(super) enum Call {
+pub(super) enum PageCall {
     /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
     /// answer.
     Act(Write, Option<Waiting>),
+    /// The same, right after the page was told to forget the rows of these groups.
+    ActAfresh(Vec<String>, Write, Option<Waiting>),
     /// Has the page ask anew for the rows of these groups, which have changed.
     Renew(Vec<String>),
     /// Which of these groups have no row that starts at this place, where the page is at rest.
     Deserts(Region, Vec<(String, bool)>),
+    /// Sends the page away.
+    Leave,
 }
 
 /// Who waits for a page's answer.
@@ -98,7 +103,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<Call>) -> Self {
+    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<PageCall>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -109,7 +114,7 @@ impl Page {
         };
         let info = PageInfo {
             id,
-            address,
+            visitor,
             since: SystemTime::now(),
             stage: watch::Sender::new(Stage::Connected),
             settled: watch::Sender::new(Settled::default()),
@@ -138,6 +143,12 @@ impl Page {
     /// Whether it can be told settings and colours: pages of version 2 never answer that.
     pub(super) fn has_settings(&self) -> bool {
         !self.known().version.as_deref().is_some_and(|version| version.starts_with('2'))
+    }
+
+    /// Whether it draws charts as soon as it has a part of their measurements, and then cannot draw
+    /// plots that compare them: pages of version 5 do, unless they have none of them.
+    pub(super) fn draws_too_early(&self) -> bool {
+        self.known().version.as_deref().is_some_and(|version| version.starts_with('5'))
     }
 
     /// Takes note of what fits its view, by chart; charts that are not named keep what they have.
@@ -195,7 +206,7 @@ impl Page {
     /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
     pub async fn renew(&self, groups: Vec<String>) {
         // A page that is gone holds nothing.
-        let _ = self.calls.send(Call::Renew(groups)).await;
+        let _ = self.calls.send(PageCall::Renew(groups)).await;
     }
 
     /// Asks the page for an action and waits for its answer. Where pages never answer, the default
@@ -208,21 +219,34 @@ impl Page {
         action: A,
         timeout: Duration,
     ) -> Result<A::Answer, PageError> {
-        let answer = self.start(action).await?;
+        let answer = self.start(action, Vec::new()).await?;
         match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(PageError::TimedOut(timeout)),
         }
     }
 
-    /// Asks the page for an action; what is returned waits for its answer, for ever if none comes.
+    /// Closes the page's connection, whatever it is doing.
+    pub async fn send_away(&self) {
+        // One that has left already needs not be told.
+        let _ = self.calls.send(PageCall::Leave).await;
+    }
+
+    /// Asks the page for an action, after it has forgotten the rows of the groups `afresh`; what is
+    /// returned waits for its answer, for ever if none comes.
     pub(super) async fn start<A: Action>(
         &self,
         action: A,
+        afresh: Vec<String>,
     ) -> Result<impl Future<Output = Result<A::Answer, PageError>> + Send + use<A>, PageError> {
         let (sender, receiver) = oneshot::channel();
         let write: Write = Box::new(move |id| action.to_json(id));
-        let call = Call::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
+        let answer = A::ANSWERED.then_some(Waiting::Caller(sender));
+        let call = if afresh.is_empty() {
+            PageCall::Act(write, answer)
+        } else {
+            PageCall::ActAfresh(afresh, write, answer)
+        };
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
         Ok(async move {

@@ -13,7 +13,7 @@ const OTHERS: [&str; 2] = [Metrics::REST, Metrics::UNUSABLE];
 /// Counts since the start. Counting takes no lock.
 #[derive(Debug)]
 pub struct Metrics {
-    actions: Vec<(&'static str, Counts)>,
+    actions: Vec<(&'static str, ActionCounts)>,
     hits: [AtomicU64; Limit::ALL.len()],
 }
 
@@ -48,7 +48,7 @@ impl Limit {
 
 /// The counts of one action.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct ActionCounts {
     answered: AtomicU64,
     refused: AtomicU64,
     bytes: AtomicU64,
@@ -60,7 +60,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let names = REQUESTS.iter().map(|request| request.0).chain(OTHERS);
         Metrics {
-            actions: names.map(|name| (name, Counts::default())).collect(),
+            actions: names.map(|name| (name, ActionCounts::default())).collect(),
             hits: Default::default(),
         }
     }
@@ -98,12 +98,12 @@ impl Metrics {
     }
 
     /// The counts of every action.
-    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &Counts)> {
+    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &ActionCounts)> {
         self.actions.iter().map(|(name, counts)| (*name, counts))
     }
 }
 
-impl Counts {
+impl ActionCounts {
     /// Requests answered, refusals among them.
     pub fn answered(&self) -> u64 {
         self.answered.load(Relaxed)

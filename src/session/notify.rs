@@ -1,7 +1,7 @@
 //! What pages and programs are told when the data change.
 
 use super::{Event, Session, Topic};
-use crate::catalog::{Change, Measurement};
+use crate::catalog::{Measurement, SourceChange};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
@@ -57,7 +57,8 @@ impl Session {
     /// Brings to the pages of all sessions what is made in the background, as long as it is polled.
     pub async fn follow_making(self: &Arc<Self>) {
         loop {
-            let Change { before, now, changed_sequences } = self.provider.catalog.made().await;
+            let SourceChange { before, now, changed_sequences } =
+                self.provider.catalog.made().await;
             let ids: Vec<_> = before.iter().map(|m| m.id.as_str()).collect();
             let ids = ids.join(", ");
             match now {

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{Reply, Request, WireRegion, Workspace};
 use crate::provider::wire_measurement;
 use crate::store::{self, Store};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use std::time::Duration;
 struct Content {
     range: Option<Range>,
     #[serde(default)]
-    measurements: Vec<Named>,
+    measurements: Vec<MeasurementId>,
     #[serde(default)]
     charts: BTreeMap<String, Vec<SavedChart>>,
 }
@@ -34,7 +35,7 @@ struct Range {
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
+struct MeasurementId {
     id: String,
 }
 
@@ -48,14 +49,14 @@ struct SavedChart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Properties {
-    vis_config_selection: Selection,
+    vis_config_selection: PlottedMeasurements,
     colors: Value,
     custom_settings: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Selection {
+struct PlottedMeasurements {
     measurements: Vec<usize>,
 }
 
@@ -263,7 +264,9 @@ impl Session {
             }
             Request::SaveWorkspace { id, name, content } => {
                 let name = name.unwrap_or_else(|| "unnamed".into());
-                let content = unescape(&content.unwrap_or_default());
+                // Pages send it as JavaScript's `encodeURIComponent` writes it.
+                let content = content.unwrap_or_default();
+                let content = percent_decode_str(&content).decode_utf8_lossy().into_owned();
                 let id = id.and_then(|id| id.parse().ok());
                 let saved = self.stored(move |store| store.save_workspace(id, &name, &content));
                 saved.await.map(|id| Reply::Saved(id.to_string()))
@@ -361,30 +364,9 @@ fn colors(saved: &Value) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Undoes JavaScript's `encodeURIComponent`; a text that is none stays as it is.
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()))
-            .flatten();
-        out.push(code.unwrap_or(bytes[at]));
-        at += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_pages_escape_is_unescaped() {
-        assert_eq!(unescape("%7B%22n%22%3A%22T%C3%BC%25%22%7D"), "{\"n\":\"Tü%\"}");
-        assert_eq!(unescape("100% plain %zz"), "100% plain %zz");
-    }
 
     #[test]
     fn colours_come_in_three_forms() {

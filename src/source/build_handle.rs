@@ -14,12 +14,12 @@ pub(crate) type Opened = Result<Box<dyn Source>>;
 pub struct BuildHandle {
     /// The fraction that is done, as the bits of an `f64` from 0 to 1.
     pub(crate) part: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<BuildState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-enum State {
+enum BuildState {
     #[default]
     Busy,
     /// Busy; the result goes to this function.
@@ -39,9 +39,9 @@ impl BuildHandle {
     /// first caller gets it.
     pub fn then(&self, take: impl FnOnce(Result<Box<dyn Source>>) + Send + 'static) {
         let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Busy => *state = State::Awaited(Box::new(take)),
-            State::Done(opened) => {
+        match std::mem::replace(&mut *state, BuildState::Taken) {
+            BuildState::Busy => *state = BuildState::Awaited(Box::new(take)),
+            BuildState::Done(opened) => {
                 drop(state);
                 take(opened);
             }
@@ -49,29 +49,29 @@ impl BuildHandle {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BuildState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn finish(&self, opened: Opened) {
         let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Awaited(take) => {
+        match std::mem::replace(&mut *state, BuildState::Taken) {
+            BuildState::Awaited(take) => {
                 drop(state);
                 take(opened);
             }
-            _ => *state = State::Done(opened),
+            _ => *state = BuildState::Done(opened),
         }
         self.changed.notify_all();
     }
 
     /// Waits for the source; none if building takes longer than `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Opened> {
-        let busy = |state: &mut State| matches!(state, State::Busy);
+        let busy = |state: &mut BuildState| matches!(state, BuildState::Busy);
         let waited = self.changed.wait_timeout_while(self.state(), timeout, busy);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Done(opened) => Some(opened),
+        match std::mem::replace(&mut *state, BuildState::Taken) {
+            BuildState::Done(opened) => Some(opened),
             busy => {
                 *state = busy;
                 None

@@ -1,5 +1,6 @@
 //! Every file format, how the format of a file is found out, and how a file is opened.
 
+pub use super::features::bed::regions as bed_regions;
 use super::{ColumnInfo, Context, Format, Options, Part, Source, Spec, unknown_column};
 use crate::bytes::Input;
 use crate::bytes::bgzf;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bbi;
 pub(crate) mod bgzf_writer;
+pub(crate) mod bin_grid;
 pub(crate) mod bin_index;
 pub(crate) mod cache;
 pub(crate) mod delimited;

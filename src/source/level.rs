@@ -57,6 +57,9 @@ pub enum Shape {
 /// The widest view, in bases, in which [`Shape::Reads`] are shown.
 pub const CLOSE: u32 = 20_000;
 
+/// Width (log2) of the finest bins that thin features, genes and reads.
+pub(crate) const FINEST_THINNED: u8 = 4;
+
 impl Shape {
     /// The levels at which such a source can be read, finest first.
     pub fn levels(self) -> impl DoubleEndedIterator<Item = Level> + Clone {
@@ -64,7 +67,7 @@ impl Shape {
         let (records, first) = match self {
             Shape::Dense => (None, 0),
             Shape::Sparse => (Some(Level::Records), 1),
-            Shape::Features | Shape::Genes | Shape::Reads => (Some(Level::Records), 4),
+            Shape::Features | Shape::Genes | Shape::Reads => (Some(Level::Records), FINEST_THINNED),
         };
         let wanted =
             move |level: &Level| !self.hides(*level) || *level == Level::Bins { shift: WIDEST };

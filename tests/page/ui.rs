@@ -392,9 +392,12 @@ impl Ui {
                 continue;
             }
             let stored = self.data.get(&measurement.group).map(|data| data.borrow());
-            let held = stored.as_ref().and_then(|data| match measurement.is_range {
-                true => data.rows.as_ref().map(|rows| rows.range.clone()),
-                false => data.values.get(&measurement.id).map(|values| values.range.clone()),
+            let held = stored.as_ref().and_then(|data| {
+                if measurement.is_range {
+                    data.rows.as_ref().map(|rows| rows.range.clone())
+                } else {
+                    data.values.get(&measurement.id).map(|values| values.range.clone())
+                }
             });
             let pending = self.pending.get(&measurement).into_iter().flat_map(|p| p.values());
             let mut pieces = range.windows();

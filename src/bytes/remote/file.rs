@@ -5,7 +5,7 @@ use super::client::{Answer, Asked, Client};
 use super::disk::Disk;
 use super::failure::Failure;
 use super::version::{Version, content_range};
-use crate::bytes::block_cache::{Block, BlockCache};
+use crate::bytes::block_cache::{BlockCache, CachedBlock};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -58,11 +58,11 @@ struct Reading {
 /// Blocks that follow each other.
 struct Run {
     first: u64,
-    blocks: Vec<Arc<Block>>,
+    blocks: Vec<Arc<CachedBlock>>,
 }
 
 impl Run {
-    fn get(&self, number: u64) -> Option<&Arc<Block>> {
+    fn get(&self, number: u64) -> Option<&Arc<CachedBlock>> {
         self.blocks.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 }
@@ -162,7 +162,7 @@ impl RemoteFile {
     }
 
     /// A block; if it is not here yet, those up to `last` are read with it, and left in `run`.
-    fn block(&self, number: u64, last: u64, run: &mut Run) -> Result<Arc<Block>, Failure> {
+    fn block(&self, number: u64, last: u64, run: &mut Run) -> Result<Arc<CachedBlock>, Failure> {
         let mut reading = self.lock();
         loop {
             if let Some(block) = self.known(number) {
@@ -193,13 +193,13 @@ impl RemoteFile {
     }
 
     /// A block that is in memory or on disk.
-    fn known(&self, number: u64) -> Option<Arc<Block>> {
+    fn known(&self, number: u64) -> Option<Arc<CachedBlock>> {
         if let Some(block) = BLOCKS.get((self.id, number)) {
             return Some(block);
         }
         let bytes = self.disk.as_ref()?.read(number)?;
         let expected = BLOCK.min(self.size() - number * BLOCK);
-        let block = Arc::new(Block { bytes, next: 0 });
+        let block = Arc::new(CachedBlock { bytes, next: 0 });
         (block.bytes.len() as u64 == expected).then(|| BLOCKS.insert((self.id, number), &block))?;
         Some(block)
     }
@@ -339,7 +339,7 @@ impl RemoteFile {
             bytes.chunks(BLOCK as usize).enumerate().filter(|(at, part)| is_whole(*at, part));
         let blocks = parts.map(|(at, part)| {
             let number = first + at as u64;
-            let block = Arc::new(Block { bytes: part.to_vec(), next: 0 });
+            let block = Arc::new(CachedBlock { bytes: part.to_vec(), next: 0 });
             BLOCKS.insert((self.id, number), &block);
             if let Some(disk) = &self.disk {
                 disk.write(number, part);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 #[derive(Deserialize)]
-struct Record {
+struct FileEntry {
     url: String,
     name: Option<String>,
     genome: Option<String>,
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
 /// A record as a source, and the genome that it names.
 fn source(path: &Path, number: usize, record: Value) -> Result<(Spec, Option<String>)> {
     let place = format!("record {number}");
-    let record: Record = serde_json::from_value(record)
+    let record: FileEntry = serde_json::from_value(record)
         .map_err(|error| Error::data(path, place.clone(), error.to_string()))?;
     let mut spec = Spec { input: named(path, place, &record.url)?, options: Options::default() };
     spec.options.name = record.name;

@@ -2,6 +2,7 @@
 //!
 //! Coordinates are 0-based and half-open in the file too (UCSC Genome Browser, "BED format").
 
+mod regions;
 mod tags;
 
 use super::{bed12, bedmethyl, bedpe, junctions, methylation};
@@ -18,6 +19,8 @@ use crate::source::rows::format::collect;
 use crate::source::rows::open::open as open_rows;
 use crate::source::signals::wig;
 use crate::source::{Context, Format, Options, Source};
+
+pub use regions::regions;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bed",

@@ -67,7 +67,7 @@ fn split(text: &str) -> ([&str; MODKIT], usize) {
 }
 
 /// What a line says of a base.
-struct Call<'a> {
+struct MethylLine<'a> {
     sequence: &'a str,
     start: u32,
     end: u32,
@@ -78,7 +78,7 @@ struct Call<'a> {
     coverage: (&'a str, f64),
 }
 
-impl<'a> Call<'a> {
+impl<'a> MethylLine<'a> {
     fn of(line: &Line<'a>) -> Result<Self> {
         let (fields, count) = split(line.text);
         if count < 11 {
@@ -102,7 +102,7 @@ impl<'a> Call<'a> {
             return Err(line.error(format!("{percent} percent modified (column 11) is above 100")));
         }
         let kind = kind(code, count == MODKIT);
-        Ok(Call { sequence, start, end, strand, kind, percent, coverage })
+        Ok(MethylLine { sequence, start, end, strand, kind, percent, coverage })
     }
 }
 
@@ -130,12 +130,12 @@ struct Bases {
     rows: Rows,
     /// Which row is that of a sequence, start, end and strand.
     known: HashMap<(usize, u32, u32, &'static str), usize>,
-    kinds: Vec<Kind>,
+    kinds: Vec<Modification>,
     budget: Budget,
 }
 
 /// A kind of modification: for each row the percentage and the coverage, NaN where it has no line.
-struct Kind {
+struct Modification {
     name: String,
     percent: Vec<f64>,
     coverage: Vec<f64>,
@@ -143,7 +143,7 @@ struct Kind {
 
 impl Bases {
     fn push(&mut self, line: &Line<'_>) -> Result<()> {
-        let call = Call::of(line)?;
+        let call = MethylLine::of(line)?;
         let row = self.row(line, &call)?;
         let kind = self.kind(call.kind);
         kind.percent.resize(kind.percent.len().max(row + 1), f64::NAN);
@@ -156,7 +156,7 @@ impl Bases {
     }
 
     /// The row of a base.
-    fn row(&mut self, line: &Line<'_>, call: &Call<'_>) -> Result<usize> {
+    fn row(&mut self, line: &Line<'_>, call: &MethylLine<'_>) -> Result<usize> {
         let sequence = self.rows.sequences.index_or_add(call.sequence);
         let next = self.rows.start.len();
         let place = (sequence, call.start, call.end, call.strand.as_str());
@@ -169,10 +169,14 @@ impl Bases {
         Ok(row)
     }
 
-    fn kind(&mut self, name: &str) -> &mut Kind {
+    fn kind(&mut self, name: &str) -> &mut Modification {
         let index = self.kinds.iter().position(|kind| kind.name == name);
         let index = index.unwrap_or_else(|| {
-            self.kinds.push(Kind { name: name.into(), percent: Vec::new(), coverage: Vec::new() });
+            self.kinds.push(Modification {
+                name: name.into(),
+                percent: Vec::new(),
+                coverage: Vec::new(),
+            });
             self.kinds.len() - 1
         });
         &mut self.kinds[index]
@@ -184,7 +188,7 @@ impl Bases {
             values.resize(rows, f64::NAN);
             Data::Doubles(values)
         };
-        let both = |Kind { name, percent, coverage }: Kind| {
+        let both = |Modification { name, percent, coverage }: Modification| {
             let [percent_is, coverage_is] = columns(&name);
             let percent = Column::new(percent_is, full(percent));
             [percent, Column::new(coverage_is, full(coverage))]

@@ -134,10 +134,10 @@ impl ByRegion for BigBed {
         let region = Region::new(name, bases.start.saturating_sub(1), bases.end);
         self.file.each_block(&region, |mut block, offset, id| {
             let damaged = |what: &str| self.file.damaged(offset, what);
-            while !block.is_empty() {
+            while !block.rest().is_empty() {
                 let mut next = || {
                     let place = (block.u32()?, block.u32()?, block.u32()?);
-                    Some((place, std::str::from_utf8(block.line()?)))
+                    Some((place, std::str::from_utf8(block.terminated()?)))
                 };
                 let Some(((number, start, end), text)) = next() else {
                     return Err(damaged("a row of the block ends early"));

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::Unit;
 use crate::source::io::delimited::{strand, unescaped};
-use crate::source::io::lines::{Block, Line, in_parallel};
+use crate::source::io::lines::{Line, LineBlock, in_parallel};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, records};
 use crate::source::{Context, Format, Options, Source};
@@ -52,7 +52,7 @@ fn open<T: Send>(
     input: &Input,
     options: &Options,
     context: &Context,
-    parse: impl Fn(&Block, Unit, &Budget) -> Result<T> + Sync,
+    parse: impl Fn(&LineBlock, Unit, &Budget) -> Result<T> + Sync,
     genes: impl FnOnce(Vec<T>, Unit, &Input) -> Result<Vec<Gene>>,
 ) -> Result<Box<dyn Source>> {
     let unit = options.rows;
@@ -66,14 +66,14 @@ fn open<T: Send>(
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Dialect {
+enum GffVersion {
     Gtf,
     Gff3,
 }
 
 /// What a line describes, as far as genes are concerned.
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
+enum FeatureKind {
     Gene,
     Transcript,
     Exon,
@@ -85,7 +85,7 @@ enum Part {
 struct Feature<'a> {
     sequence: &'a str,
     kind: &'a str,
-    part: Part,
+    part: FeatureKind,
     start: u32,
     end: u32,
     strand: Strand,
@@ -112,18 +112,18 @@ fn feature<'a>(line: &Line<'a>) -> Result<Option<Feature<'a>>> {
     Ok(Some(Feature { sequence, kind, part: part(kind), start, end, strand, attributes }))
 }
 
-fn part(kind: &str) -> Part {
+fn part(kind: &str) -> FeatureKind {
     match kind {
-        "exon" => Part::Exon,
-        "CDS" => Part::Coding,
-        "transcript" | "mRNA" => Part::Transcript,
-        kind if kind.ends_with("gene") => Part::Gene,
-        _ => Part::Other,
+        "exon" => FeatureKind::Exon,
+        "CDS" => FeatureKind::Coding,
+        "transcript" | "mRNA" => FeatureKind::Transcript,
+        kind if kind.ends_with("gene") => FeatureKind::Gene,
+        _ => FeatureKind::Other,
     }
 }
 
 /// The value of the first of `keys` that the attributes have.
-fn attribute<'a>(attributes: &'a str, dialect: Dialect, keys: &[&str]) -> Option<&'a str> {
+fn attribute<'a>(attributes: &'a str, dialect: GffVersion, keys: &[&str]) -> Option<&'a str> {
     keys.iter().find_map(|key| {
         let mut rest = attributes;
         loop {
@@ -132,13 +132,13 @@ fn attribute<'a>(attributes: &'a str, dialect: Dialect, keys: &[&str]) -> Option
             let after = &rest[at + key.len()..];
             rest = after;
             match (starts, dialect) {
-                (true, Dialect::Gtf) if after.starts_with([' ', '=']) => {
+                (true, GffVersion::Gtf) if after.starts_with([' ', '=']) => {
                     let value = after[1..].trim_start();
                     let (value, stop) =
                         value.strip_prefix('"').map_or((value, ';'), |quoted| (quoted, '"'));
                     return Some(value.split(stop).next().unwrap_or(value).trim());
                 }
-                (true, Dialect::Gff3) if after.starts_with('=') => {
+                (true, GffVersion::Gff3) if after.starts_with('=') => {
                     return Some(after[1..].split(';').next().unwrap_or(after).trim());
                 }
                 _ => {}

@@ -25,14 +25,14 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 /// One caller's layout.
-struct Kind {
+struct CallerLayout {
     /// Whether the fields of a line are laid out so.
     fits: fn(&[&str]) -> bool,
     rewrite: Rewrite,
 }
 
-fn of(head: &[u8]) -> Option<&'static Kind> {
-    let fits = |kind: &&Kind| {
+fn of(head: &[u8]) -> Option<&'static CallerLayout> {
+    let fits = |kind: &&CallerLayout| {
         most_rows(head, |fields| (kind.fits)(fields) || (kind.rewrite.is_header)(fields))
     };
     [&COVERAGE, &REPORT, &ALLC, &METHYLKIT].into_iter().find(fits)
@@ -47,7 +47,7 @@ fn columns(context: bool) -> Vec<String> {
 }
 
 /// Bismark's `.cov`: sequence, position, position, percentage, methylated and unmethylated reads.
-const COVERAGE: Kind = Kind {
+const COVERAGE: CallerLayout = CallerLayout {
     fits: |fields| {
         matches!(fields, [_, start, end, percent, methylated, other]
             if start == end && is_position(start) && is_percent(percent)
@@ -66,7 +66,8 @@ const COVERAGE: Kind = Kind {
             }
             let methylated = count(line, methylated, "methylated reads (column 5)")?;
             let other = count(line, other, "unmethylated reads (column 6)")?;
-            let call = Call { sequence, position: start, strand: ".", methylated, context: None };
+            let call =
+                Cytosine { sequence, position: start, strand: ".", methylated, context: None };
             call.add(line, methylated + other, add)
         },
     },
@@ -74,7 +75,7 @@ const COVERAGE: Kind = Kind {
 
 /// Bismark's cytosine report: sequence, position, strand, methylated, unmethylated, context,
 /// trinucleotide.
-const REPORT: Kind = Kind {
+const REPORT: CallerLayout = CallerLayout {
     fits: |fields| {
         matches!(fields, [_, position, "+" | "-", methylated, other, context, _]
             if is_position(position) && is_position(methylated) && is_position(other)
@@ -90,14 +91,14 @@ const REPORT: Kind = Kind {
             };
             let methylated = count(line, methylated, "methylated reads (column 4)")?;
             let other = count(line, other, "unmethylated reads (column 5)")?;
-            let call = Call { sequence, position, strand, methylated, context: Some(context) };
+            let call = Cytosine { sequence, position, strand, methylated, context: Some(context) };
             call.add(line, methylated + other, add)
         },
     },
 };
 
 /// allc: sequence, position, strand, context, methylated reads, all reads, whether significant.
-const ALLC: Kind = Kind {
+const ALLC: CallerLayout = CallerLayout {
     fits: |fields| {
         matches!(fields, [_, position, "+" | "-", context, methylated, all, "0" | "1"]
             if is_position(position) && is_position(methylated) && is_position(all)
@@ -116,14 +117,14 @@ const ALLC: Kind = Kind {
             if methylated > all {
                 return Err(line.error(format!("{methylated} of {all} reads are methylated")));
             }
-            let call = Call { sequence, position, strand, methylated, context: Some(context) };
+            let call = Cytosine { sequence, position, strand, methylated, context: Some(context) };
             call.add(line, all, add)
         },
     },
 };
 
 /// methylKit: `chrBase chr base strand coverage freqC freqT`, frequencies in percent.
-const METHYLKIT: Kind = Kind {
+const METHYLKIT: CallerLayout = CallerLayout {
     fits: |fields| {
         matches!(fields, [_, _, base, "F" | "R", depth, methylated, other]
             if is_position(base) && is_position(depth)
@@ -158,7 +159,7 @@ const METHYLKIT: Kind = Kind {
 };
 
 /// A cytosine and its reads.
-struct Call<'a> {
+struct Cytosine<'a> {
     sequence: &'a str,
     /// Counted from 1.
     position: &'a str,
@@ -167,10 +168,10 @@ struct Call<'a> {
     context: Option<&'a str>,
 }
 
-impl Call<'_> {
+impl Cytosine<'_> {
     /// Adds the row of a cytosine with `all` reads; without reads there is no percentage.
     fn add(&self, line: &Line<'_>, all: u32, add: &mut Add<'_>) -> Result<()> {
-        let Call { sequence, position, strand, methylated, context } = self;
+        let Cytosine { sequence, position, strand, methylated, context } = self;
         let (start, end) =
             line.interval((position, "the position (column 2)"), (position, "position"), 1)?;
         let percent = match all {

@@ -8,13 +8,13 @@
 mod index;
 pub(crate) mod write;
 
-use crate::bytes::block_cache::{BLOCKS, Block};
+use crate::bytes::block_cache::{BLOCKS, CachedBlock};
 use crate::bytes::pool::Pool;
-use crate::bytes::{Blob, Input, near};
+use crate::bytes::{Blob, Cursor, Input, near};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
-use index::Index;
+use index::BlockIndex;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,8 +35,8 @@ pub(crate) struct Bbi {
     sequences: Sequences,
     /// The identifier that the file gives to each of `sequences`.
     ids: Vec<u32>,
-    readers: Pool<Reader>,
-    index: Mutex<Option<Arc<Index>>>,
+    readers: Pool<BlockReader>,
+    index: Mutex<Option<Arc<BlockIndex>>>,
 }
 
 /// What the header says, as far as it is used.
@@ -60,73 +60,15 @@ pub(crate) struct Totals {
 }
 
 /// The buffers that a reader uses again and again.
-struct Reader {
+struct BlockReader {
     inflate: Decompress,
     packed: Vec<u8>,
     block: Vec<u8>,
 }
 
-impl Reader {
+impl BlockReader {
     fn new() -> Self {
-        Reader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
-    }
-}
-
-/// Numbers at the front of bytes, in the file's byte order; none where the bytes end.
-#[derive(Clone, Copy)]
-pub(crate) struct Fields<'a> {
-    bytes: &'a [u8],
-    swapped: bool,
-}
-
-impl<'a> Fields<'a> {
-    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (front, rest) = self.bytes.split_at_checked(count)?;
-        self.bytes = rest;
-        Some(front)
-    }
-
-    /// The bytes up to the next zero, which goes too.
-    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
-        let line = self.take(memchr::memchr(0, self.bytes)?)?;
-        self.take(1)?;
-        Some(line)
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut array: [u8; N] = self.take(N)?.try_into().ok()?;
-        if self.swapped {
-            array.reverse();
-        }
-        Some(array)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    pub(crate) fn f32(&mut self) -> Option<f32> {
-        self.array().map(f32::from_le_bytes)
-    }
-
-    fn f64(&mut self) -> Option<f64> {
-        self.array().map(f64::from_le_bytes)
+        BlockReader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
     }
 }
 
@@ -144,7 +86,7 @@ impl Bbi {
             let what = "does not begin as such a file must";
             return Err(Error::data(blob.path(), "offset 0", what));
         }
-        let header = Header::read(Fields { bytes: &bytes, swapped });
+        let header = Header::read(Cursor::in_order(&bytes, swapped));
         let damaged = || Error::data(blob.path(), "offset 0", "the header is damaged");
         let mut file = Bbi {
             header: header.ok_or_else(damaged)?,
@@ -152,7 +94,7 @@ impl Bbi {
             swapped,
             sequences: Sequences::default(),
             ids: Vec::new(),
-            readers: Pool::new(Reader::new()),
+            readers: Pool::new(BlockReader::new()),
             index: Mutex::new(None),
         };
         file.read_sequences()?;
@@ -162,7 +104,7 @@ impl Bbi {
         // One that is damaged is noticed now, not when a page asks for rows; unless reading it
         // takes long. It is read again when it is needed: of many files few are looked at.
         if file.blob.size().saturating_sub(file.header.full_index) < QUICKLY_READ {
-            Index::read(&file, file.header.full_index)?;
+            BlockIndex::read(&file, file.header.full_index)?;
         }
         Ok(file)
     }
@@ -220,7 +162,7 @@ impl Bbi {
     pub(crate) fn each_block(
         &self,
         region: &Region,
-        mut take: impl FnMut(Fields<'_>, u64, u32) -> Result<bool>,
+        mut take: impl FnMut(Cursor<'_>, u64, u32) -> Result<bool>,
     ) -> Result<()> {
         let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
         let index = self.index()?;
@@ -238,12 +180,12 @@ impl Bbi {
                 } else {
                     self.unpack(reader, block.offset, block.size)?;
                     if keep {
-                        let block = Block { bytes: reader.block.clone(), next: 0 };
+                        let block = CachedBlock { bytes: reader.block.clone(), next: 0 };
                         BLOCKS.insert(key, &Arc::new(block));
                     }
                     &reader.block
                 };
-                let fields = Fields { bytes, swapped: self.swapped };
+                let fields = Cursor::in_order(bytes, self.swapped);
                 if !take(fields, block.offset, id)? {
                     break;
                 }
@@ -252,12 +194,12 @@ impl Bbi {
         })
     }
 
-    fn fields<'a>(&self, bytes: &'a [u8]) -> Fields<'a> {
-        Fields { bytes, swapped: self.swapped }
+    fn fields<'a>(&self, bytes: &'a [u8]) -> Cursor<'a> {
+        Cursor::in_order(bytes, self.swapped)
     }
 
-    fn lend<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
-        self.readers.lend(|| Ok(Reader::new()), work)
+    fn lend<T>(&self, work: impl FnOnce(&mut BlockReader) -> Result<T>) -> Result<T> {
+        self.readers.lend(|| Ok(BlockReader::new()), work)
     }
 
     /// Bytes of the file, which must be there.
@@ -268,7 +210,7 @@ impl Bbi {
         })
     }
 
-    fn fill(&self, reader: &mut Reader, offset: u64, count: u64) -> Result<()> {
+    fn fill(&self, reader: &mut BlockReader, offset: u64, count: u64) -> Result<()> {
         let short = || self.damaged(offset, "the file ends before this; is the copy complete?");
         if offset.checked_add(count).is_none_or(|end| end > self.blob.size()) {
             return Err(short());
@@ -279,7 +221,7 @@ impl Bbi {
     }
 
     /// Reads a block into the reader's buffer, unpacked.
-    fn unpack(&self, reader: &mut Reader, offset: u64, size: u64) -> Result<()> {
+    fn unpack(&self, reader: &mut BlockReader, offset: u64, size: u64) -> Result<()> {
         self.fill(reader, offset, size)?;
         if self.header.unpacked_block == 0 {
             std::mem::swap(&mut reader.packed, &mut reader.block);
@@ -300,12 +242,12 @@ impl Bbi {
     }
 
     /// The index of the data, read when first needed.
-    fn index(&self) -> Result<Arc<Index>> {
+    fn index(&self) -> Result<Arc<BlockIndex>> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*slot {
             return Ok(index.clone());
         }
-        let index = Arc::new(Index::read(self, self.header.full_index)?);
+        let index = Arc::new(BlockIndex::read(self, self.header.full_index)?);
         *slot = Some(index.clone());
         Ok(index)
     }
@@ -361,14 +303,14 @@ impl Bbi {
 }
 
 /// Name, identifier and length of a sequence.
-fn sequence(name: &[u8], fields: &mut Fields<'_>) -> Option<(String, u32, u32)> {
+fn sequence(name: &[u8], fields: &mut Cursor<'_>) -> Option<(String, u32, u32)> {
     let name = name.split(|byte| *byte == 0).next()?;
     Some((String::from_utf8_lossy(name).into_owned(), fields.u32()?, fields.u32()?))
 }
 
 impl Header {
     /// Supplementary table 5.
-    fn read(mut fields: Fields<'_>) -> Option<Self> {
+    fn read(mut fields: Cursor<'_>) -> Option<Self> {
         let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
         let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);

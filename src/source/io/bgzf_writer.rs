@@ -4,6 +4,7 @@
 //! the first that reaches into it does, so that readers miss rows which cross the edge of a bin.
 
 use crate::bytes::bgzf::END;
+use crate::source::io::bin_grid::BinGrid;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use std::collections::BTreeMap;
 use std::io::{Error, Result, Write};
@@ -12,9 +13,8 @@ use std::ops::Range;
 /// Bytes of a block before they are packed, as bgzip has them: packed, they fit in 64 kB even if
 /// they grow.
 const BLOCK: usize = 0xff00;
-/// Width (log2) of the finest bins, and the levels of coarser ones: 2^32 bases in all.
-const MIN_SHIFT: u32 = 14;
-const DEPTH: u32 = 6;
+/// One level more than tabix has: 2^32 bases in all.
+const GRID: BinGrid = BinGrid { min_shift: 14, depth: 6 };
 
 /// Packs lines that come sorted by sequence and start.
 pub(crate) struct BgzfWriter<W> {
@@ -104,8 +104,8 @@ impl<W: Write> BgzfWriter<W> {
             self.sequences.iter().flat_map(|sequence| sequence.name.bytes().chain([0])).collect();
         let number = |number: usize| (number as u32).to_le_bytes();
         let mut out = b"CSI\x01".to_vec();
-        out.extend(number(MIN_SHIFT as usize));
-        out.extend(number(DEPTH as usize));
+        out.extend(number(GRID.min_shift as usize));
+        out.extend(number(GRID.depth as usize));
         out.extend(number(7 * 4 + names.len()));
         // VCF; the columns of sequence, start and end; what comments begin with; lines to skip.
         for note in [2, 1, 2, 0, usize::from(b'#'), 0, names.len()] {
@@ -126,13 +126,13 @@ impl Places {
 
     fn add(&mut self, bases: &Range<u32>, at: &Range<u64>) {
         let last = bases.end.max(bases.start + 1) - 1;
-        let chunks = self.bins.entry(bin(bases.start, last)).or_default();
+        let chunks = self.bins.entry(GRID.smallest(bases.start, last)).or_default();
         match chunks.last_mut() {
             // Blocks are unpacked whole.
             Some(chunk) if chunk.end >> 16 >= at.start >> 16 => chunk.end = at.end,
             _ => chunks.push(at.clone()),
         }
-        let [first, last] = [bases.start, last].map(|base| (base >> MIN_SHIFT) as usize);
+        let [first, last] = [bases.start, last].map(|base| (base >> GRID.min_shift) as usize);
         // Starts come sorted: windows that are told already began with an earlier row, and those
         // before this row that are not have none.
         let before = self.linear.last().copied().unwrap_or(at.start);
@@ -154,34 +154,13 @@ impl Places {
             }
         };
         for (number, chunks) in &self.bins {
-            let window = (first_base(*number) >> MIN_SHIFT) as usize;
+            let window = (GRID.bases(*number).start >> GRID.min_shift) as usize;
             let first = self.linear.get(window).copied().unwrap_or(self.extent.start);
             put(*number, first, chunks);
         }
-        // The bin behind the last holds the extent, and how many rows there are.
-        put(first_bin(DEPTH + 1) + 1, 0, &[self.extent.clone(), self.rows..0]);
+        // The extent, and how many rows there are.
+        put(GRID.counts() as u32, 0, &[self.extent.clone(), self.rows..0]);
     }
-}
-
-/// The number of the first bin of a level; level 0 is the one bin that holds all.
-fn first_bin(level: u32) -> u32 {
-    ((1 << (3 * level)) - 1) / 7
-}
-
-/// The smallest bin that holds all bases from the first to the last.
-fn bin(first: u32, last: u32) -> u32 {
-    let within = |level: &u32| {
-        let shift = MIN_SHIFT + 3 * (DEPTH - level);
-        let [first, last] = [first, last].map(|base| u64::from(base) >> shift);
-        (first == last).then(|| first_bin(*level) + first as u32)
-    };
-    (0..=DEPTH).rev().find_map(|level| within(&level)).unwrap_or(0)
-}
-
-/// The first base of a bin.
-fn first_base(bin: u32) -> u64 {
-    let level = (0..=DEPTH).rev().find(|level| bin >= first_bin(*level)).unwrap_or(0);
-    u64::from(bin - first_bin(level)) << (MIN_SHIFT + 3 * (DEPTH - level))
 }
 
 /// Packs a block, at most [`BLOCK`] bytes.

@@ -5,9 +5,9 @@
 
 mod check;
 
-use crate::bytes::Input;
-use crate::bytes::unreadable;
+use crate::bytes::{Cursor, Input, unreadable};
 use crate::error::{Error, Result};
+use crate::source::io::bin_grid::BinGrid;
 use std::collections::HashMap;
 use std::io::Read;
 use std::ops::Range;
@@ -19,12 +19,10 @@ const LARGEST: u64 = 1 << 28;
 /// An index that is open.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// Width (log2) of the finest bins, and how many coarser levels there are.
-    min_shift: u32,
-    depth: u32,
+    grid: BinGrid,
     /// The names of sequences and how lines are to be read, if the index says so.
     pub(crate) text: Option<Text>,
-    pub(crate) sequences: Vec<Bins>,
+    pub(crate) sequences: Vec<IndexBins>,
 }
 
 /// What tabix notes of a text file's layout.
@@ -35,8 +33,8 @@ pub(crate) struct Text {
 
 /// Where the records of one sequence are.
 #[derive(Debug, Default)]
-pub(crate) struct Bins {
-    bins: HashMap<u32, Bin>,
+pub(crate) struct IndexBins {
+    bins: HashMap<u32, IndexBin>,
     /// Where the first record that reaches into each 16 kb begins; empty in CSI.
     linear: Vec<u64>,
     /// How many records there are, if the index says so.
@@ -44,29 +42,10 @@ pub(crate) struct Bins {
 }
 
 #[derive(Debug, Default)]
-struct Bin {
+struct IndexBin {
     /// CSI: where the first record that reaches into the bin begins.
     first: u64,
     chunks: Vec<Range<u64>>,
-}
-
-/// Little-endian numbers at the front of bytes.
-pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (front, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(front)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.take(4)?.try_into().ok().map(u32::from_le_bytes)
-    }
-
-    pub(crate) fn u64(&mut self) -> Option<u64> {
-        self.take(8)?.try_into().ok().map(u64::from_le_bytes)
-    }
 }
 
 impl Index {
@@ -93,9 +72,9 @@ impl Index {
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Fields(bytes);
+        let mut fields = Cursor::new(bytes);
         let magic = fields.take(4)?;
-        let (mut min_shift, mut depth, mut text) = (14, 5, None);
+        let (mut grid, mut text) = (BinGrid::FIXED, None);
         let count = match magic {
             b"BAI\x01" => fields.u32()?,
             b"TBI\x01" => {
@@ -104,25 +83,24 @@ impl Index {
                 count
             }
             b"CSI\x01" => {
-                (min_shift, depth) = (fields.u32()?, fields.u32()?);
+                grid = BinGrid { min_shift: fields.u32()?, depth: fields.u32()? };
                 let length = fields.u32()? as usize;
-                let mut notes = Fields(fields.take(length)?);
+                let mut notes = Cursor::new(fields.take(length)?);
                 text = Text::read(&mut notes);
                 fields.u32()?
             }
             _ => return None,
         };
-        if min_shift > 31 || depth > 9 {
+        if grid.min_shift > 31 || grid.depth > 9 {
             return None;
         }
         let csi = magic == b"CSI\x01";
-        // The bin behind the last holds counts.
-        let counts = ((1u64 << (3 * (depth + 1))) - 1) / 7 + 1;
+        let counts = grid.counts();
         let sequences: Option<Vec<_>> =
-            (0..count).map(|_| Bins::read(&mut fields, csi, counts as u32)).collect();
+            (0..count).map(|_| IndexBins::read(&mut fields, csi, counts as u32)).collect();
         // What may follow is one number: how many records lie nowhere.
-        let whole = matches!(fields.0.len(), 0 | 8);
-        whole.then_some(Index { min_shift, depth, text, sequences: sequences? })
+        let whole = matches!(fields.rest().len(), 0 | 8);
+        whole.then_some(Index { grid, text, sequences: sequences? })
     }
 
     /// The pieces of the file that hold records of the sequence with that number overlapping
@@ -133,27 +111,24 @@ impl Index {
         };
         let last = u64::from(bases.end - 1);
         let mut least = held.linear_before(bases.start >> 14);
-        let (mut first_bin, mut shift) = (0u64, self.min_shift + 3 * self.depth);
         let mut chunks = Vec::new();
-        for level in 0..=self.depth {
-            let at = |base: u64| first_bin + (base >> shift);
+        for level in 0..=self.grid.depth {
+            let at = |base: u64| self.grid.first(level) + (base >> self.grid.shift(level));
             let wanted = at(bases.start.into())..=at(last);
             // Whichever are fewer: the bins asked for, or the bins that there are.
             let few = (wanted.end() - wanted.start()) as usize > held.bins.len();
-            let bins: Vec<&Bin> = if few {
+            let bins: Vec<&IndexBin> = if few {
                 let all = held.bins.iter();
                 let wanted = all.filter(|(number, _)| wanted.contains(&u64::from(**number)));
                 wanted.map(|(_, bin)| bin).collect()
             } else {
                 wanted.filter_map(|number| held.bins.get(&(number as u32))).collect()
             };
-            if level == self.depth && held.linear.is_empty() {
+            if level == self.grid.depth && held.linear.is_empty() {
                 let own = held.bins.get(&(at(bases.start.into()) as u32));
                 least = least.max(own.map_or(0, |bin| bin.first));
             }
             chunks.extend(bins.into_iter().flat_map(|bin| bin.chunks.iter().cloned()));
-            first_bin += 1 << (3 * level);
-            shift = shift.saturating_sub(3);
         }
         chunks.retain(|chunk| chunk.end > least);
         chunks.sort_unstable_by_key(|chunk| chunk.start);
@@ -178,20 +153,8 @@ impl Index {
     /// lie there, or reach into it.
     pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
         let Some(held) = self.sequences.get(sequence) else { return 0 };
-        let starts = held.bins.keys().map(|number| self.window(*number).start);
+        let starts = held.bins.keys().map(|number| self.grid.bases(*number).start);
         starts.max().unwrap_or(0).min(u32::MAX.into()) as u32
-    }
-
-    /// The bases in which the rows of a bin start.
-    fn window(&self, bin: u32) -> Range<u64> {
-        let (bin, mut level, mut first) = (u64::from(bin), 0, 0);
-        // The level that the bin is of.
-        while level < self.depth && bin >= first + (1 << (3 * level)) {
-            first += 1 << (3 * level);
-            level += 1;
-        }
-        let shift = self.min_shift + 3 * (self.depth - level);
-        (bin - first) << shift..(bin - first + 1) << shift
     }
 }
 
@@ -221,7 +184,7 @@ fn older(index: &Path, file: &Path) -> Option<String> {
 }
 
 impl Text {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+    fn read(fields: &mut Cursor<'_>) -> Option<Self> {
         let _layout = fields.take(24)?;
         let length = fields.u32()? as usize;
         let names = String::from_utf8(fields.take(length)?.to_vec()).ok()?;
@@ -230,18 +193,18 @@ impl Text {
     }
 }
 
-impl Bins {
+impl IndexBins {
     /// Whether there are no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.bins.is_empty()
     }
 
-    fn read(fields: &mut Fields<'_>, csi: bool, counts: u32) -> Option<Self> {
-        let mut held = Bins::default();
+    fn read(fields: &mut Cursor<'_>, csi: bool, counts: u32) -> Option<Self> {
+        let mut held = IndexBins::default();
         for _ in 0..fields.u32()? {
             let number = fields.u32()?;
             let first = if csi { fields.u64()? } else { 0 };
-            let mut bin = Bin { first, chunks: Vec::new() };
+            let mut bin = IndexBin { first, chunks: Vec::new() };
             for _ in 0..fields.u32()? {
                 bin.chunks.push(fields.u64()?..fields.u64()?);
             }

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::source::io::lines::{Line, shortened};
+use percent_encoding::percent_decode_str;
 
 /// What stands between the fields of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,22 +77,7 @@ pub(crate) fn unquoted(field: &str) -> &str {
 
 /// A GFF3 value without its escapes (`%2C` is a comma).
 pub(crate) fn unescaped(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
 }
 
 /// Whether a line carries no row: nothing in it, a comment, or a browser's settings.

@@ -16,20 +16,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longest line, in bytes: a file without line ends must not fill the memory.
-const LONGEST_LINE: usize = 16 << 20;
+pub(crate) const LONGEST_LINE: usize = 16 << 20;
 /// How much is read at once: long enough that a thread has work, short enough for its cache.
 const BLOCK: usize = 1 << 20;
 
 /// Some whole lines of a file.
 #[derive(Default)]
-pub(crate) struct Block {
+pub(crate) struct LineBlock {
     path: PathBuf,
     text: String,
     /// The number of the first line.
     first: u64,
 }
 
-impl Block {
+impl LineBlock {
     /// The line that begins at byte `at`, which must lie inside; and where the next one begins.
     fn line(&self, at: usize, number: u64) -> (Line<'_>, usize) {
         let rest = &self.text[at..];
@@ -114,10 +114,10 @@ struct Unchecked {
 }
 
 impl Unchecked {
-    fn check(self) -> Result<Block> {
+    fn check(self) -> Result<LineBlock> {
         let Unchecked { path, bytes, first } = self;
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Block { path, text, first }),
+            Ok(text) => Ok(LineBlock { path, text, first }),
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let place = format!("line {}", first + lines_in(good));
@@ -130,7 +130,7 @@ impl Unchecked {
 /// Reads a file, plain or packed, line by line.
 pub(crate) struct Lines {
     blocks: Blocks,
-    block: Block,
+    block: LineBlock,
     at: usize,
     number: u64,
 }
@@ -144,7 +144,7 @@ impl Lines {
     /// Opens the file, and tells how far it is read.
     pub(crate) fn watched(input: &Input, progress: &Progress) -> Result<Self> {
         let blocks = Blocks::open(input, progress)?;
-        Ok(Lines { blocks, block: Block::default(), at: 0, number: 0 })
+        Ok(Lines { blocks, block: LineBlock::default(), at: 0, number: 0 })
     }
 
     /// The next line without its end (`\n` or `\r\n`), and its place in the file.
@@ -165,7 +165,7 @@ impl Lines {
 pub(crate) fn in_parallel<T: Send>(
     input: &Input,
     progress: &Progress,
-    parse: impl Fn(&Block) -> Result<T> + Sync,
+    parse: impl Fn(&LineBlock) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let blocks = Mutex::new((0, Blocks::open(input, progress)?));
     let failed = AtomicBool::new(false);

@@ -36,7 +36,7 @@ fn typed(name: &str, texts: Texts) -> Data {
 }
 
 /// Sequence, start and end of a row, 0-based and half-open.
-pub(crate) type Place<'a> = (&'a str, u32, u32);
+pub(crate) type RowPlace<'a> = (&'a str, u32, u32);
 
 /// Rows as they are collected from lines, no more than a file may hold in memory.
 pub(crate) struct Collector {

@@ -17,14 +17,14 @@ const BUFFER: usize = 1 << 18;
 
 /// By what rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SortKey {
     /// Its number in the order in which sequences appear.
     pub(crate) sequence: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
-impl Key {
+impl SortKey {
     /// What an index wants sorted.
     pub(crate) fn place(self) -> (u32, u32) {
         (self.sequence, self.start)
@@ -33,29 +33,29 @@ impl Key {
 
 /// Some rows in memory: their keys, and where their lines lie in the text.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub(crate) struct SortBuffer {
     text: Vec<u8>,
-    rows: Vec<(Key, Range<usize>)>,
+    rows: Vec<(SortKey, Range<usize>)>,
 }
 
-impl Rows {
-    pub(crate) fn push(&mut self, key: Key, line: &str) {
+impl SortBuffer {
+    pub(crate) fn push(&mut self, key: SortKey, line: &str) {
         let start = self.text.len();
         self.text.extend_from_slice(line.as_bytes());
         self.rows.push((key, start..self.text.len()));
     }
 
-    pub(crate) fn last(&self) -> Option<Key> {
+    pub(crate) fn last(&self) -> Option<SortKey> {
         self.rows.last().map(|row| row.0)
     }
 
     /// The memory they take, in bytes.
     pub(crate) fn size(&self) -> u64 {
-        (self.text.len() + self.rows.len() * size_of::<(Key, Range<usize>)>()) as u64
+        (self.text.len() + self.rows.len() * size_of::<(SortKey, Range<usize>)>()) as u64
     }
 
     /// Passes on the rows, sorted, and forgets them.
-    fn drain(&mut self, mut take: impl FnMut(Key, &[u8]) -> Result<()>) -> Result<()> {
+    fn drain(&mut self, mut take: impl FnMut(SortKey, &[u8]) -> Result<()>) -> Result<()> {
         self.rows.sort_by_key(|row| row.0);
         let mut rows = self.rows.drain(..);
         let drained = rows.try_for_each(|(key, line)| take(key, &self.text[line]));
@@ -77,7 +77,7 @@ impl Rows {
 }
 
 /// Sorted runs of rows in a file, which goes with them.
-pub(crate) struct Runs {
+pub(crate) struct SortedRuns {
     path: PathBuf,
     file: BufWriter<File>,
     /// Where each run ends.
@@ -85,15 +85,15 @@ pub(crate) struct Runs {
     rows: u64,
 }
 
-impl Runs {
+impl SortedRuns {
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
         let file =
             File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
-        Ok(Runs { path, file: BufWriter::new(file), ends: Vec::new(), rows: 0 })
+        Ok(SortedRuns { path, file: BufWriter::new(file), ends: Vec::new(), rows: 0 })
     }
 
     /// Adds a run.
-    pub(crate) fn add(&mut self, rows: &mut Rows) -> Result<()> {
+    pub(crate) fn add(&mut self, rows: &mut SortBuffer) -> Result<()> {
         self.rows += rows.rows.len() as u64;
         let file = &mut self.file;
         rows.drain(|key, line| {
@@ -109,11 +109,11 @@ impl Runs {
     /// Passes on all rows, sorted, each with the part of them that is done.
     pub(crate) fn merge(
         &mut self,
-        mut take: impl FnMut(Key, &[u8], Option<f64>) -> Result<()>,
+        mut take: impl FnMut(SortKey, &[u8], Option<f64>) -> Result<()>,
     ) -> Result<()> {
         self.file.flush()?;
         let begins = [0].into_iter().chain(self.ends.iter().copied());
-        let part = |(at, end)| Part { file: self.file.get_ref(), at, end };
+        let part = |(at, end)| FileSlice { file: self.file.get_ref(), at, end };
         let parts = begins.zip(self.ends.iter().copied()).map(part);
         let mut runs: Vec<_> = parts
             .map(|part| Run { rest: BufReader::with_capacity(BUFFER, part), line: Vec::new() })
@@ -135,7 +135,7 @@ impl Runs {
     }
 }
 
-impl Drop for Runs {
+impl Drop for SortedRuns {
     fn drop(&mut self) {
         // What stays after a crash is written over by who makes the copy then.
         let _ = fs::remove_file(&self.path);
@@ -143,13 +143,13 @@ impl Drop for Runs {
 }
 
 /// A part of a file that others read too.
-struct Part<'a> {
+struct FileSlice<'a> {
     file: &'a File,
     at: u64,
     end: u64,
 }
 
-impl Read for Part<'_> {
+impl Read for FileSlice<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.file.seek(SeekFrom::Start(self.at))?;
         let read = self.file.take(self.end - self.at).read(buffer)?;
@@ -160,14 +160,14 @@ impl Read for Part<'_> {
 
 /// A run that is being read.
 struct Run<'a> {
-    rest: BufReader<Part<'a>>,
+    rest: BufReader<FileSlice<'a>>,
     /// Of the row that was read last.
     line: Vec<u8>,
 }
 
 impl Run<'_> {
     /// Reads the next row; none at the end.
-    fn next(&mut self) -> Result<Option<Key>> {
+    fn next(&mut self) -> Result<Option<SortKey>> {
         if self.rest.buffer().is_empty() && self.rest.get_ref().at == self.rest.get_ref().end {
             return Ok(None);
         }
@@ -175,7 +175,7 @@ impl Run<'_> {
             let mut bytes = [0; 4];
             self.rest.read_exact(&mut bytes).map(|()| u32::from_le_bytes(bytes))
         };
-        let key = Key { sequence: number()?, start: number()?, end: number()? };
+        let key = SortKey { sequence: number()?, start: number()?, end: number()? };
         let length = number()? as usize;
         self.line.resize(length, 0);
         self.rest.read_exact(&mut self.line)?;

@@ -15,10 +15,10 @@ use crate::source::grid::{bins, starts_by_reading};
 use crate::source::io::delimited::number;
 use crate::source::rows::priority::Priority;
 pub(crate) use crate::source::rows::rank_index::RankIndex;
-use crate::source::rows::rank_index::{self, COARSE, FINEST};
+use crate::source::rows::rank_index::{self, COARSE};
 use crate::source::rows::records::{Records, RecordsOptions};
 pub(crate) use crate::source::rows::row::{Flow, Row};
-use crate::source::{CLOSE, ColumnInfo, Hit, Level, Shape, Source, unknown_column};
+use crate::source::{CLOSE, ColumnInfo, FINEST_THINNED, Hit, Level, Shape, Source, unknown_column};
 use crate::table::Table;
 pub(crate) use builder::{Builder, number as number_of};
 pub(crate) use by_region::{About, ByRegion};
@@ -133,7 +133,7 @@ impl<F: ByRegion> Indexed<F> {
     fn count(&self, sequence: usize) -> Result<RankIndex> {
         let name = &self.about.sequences.at(sequence).name;
         let hidden = self.about.shape == Shape::Reads;
-        let mut counter = rank_index::Counter::new();
+        let mut counter = rank_index::RankCounter::new();
         // Which rows to show is decided by columns that need not be served.
         let mut kept = self.served.1.clone();
         let decisive = [self.about.importance, self.gene()].into_iter().flatten();
@@ -238,8 +238,13 @@ impl<F: ByRegion> Indexed<F> {
         Ok(answer.table.table(answer.rank))
     }
 
-    fn answer<'a>(&'a self, region: &'a Region, columns: &'a [usize], rank: u64) -> Answer<'a, F> {
-        Answer { source: self, region, columns, rank, table: self.builder(columns) }
+    fn answer<'a>(
+        &'a self,
+        region: &'a Region,
+        columns: &'a [usize],
+        rank: u64,
+    ) -> FoundRows<'a, F> {
+        FoundRows { source: self, region, columns, rank, table: self.builder(columns) }
     }
 
     fn first_view_of(&self, sequence: usize) -> Option<Region> {
@@ -264,7 +269,7 @@ impl<F: ByRegion> Indexed<F> {
 }
 
 /// The rows of an answer as they are found.
-struct Answer<'a, F> {
+struct FoundRows<'a, F> {
     source: &'a Indexed<F>,
     region: &'a Region,
     columns: &'a [usize],
@@ -273,7 +278,7 @@ struct Answer<'a, F> {
     table: Builder,
 }
 
-impl<F: ByRegion> Answer<'_, F> {
+impl<F: ByRegion> FoundRows<'_, F> {
     /// Adds the next row, from the first that overlaps the region to the last that starts in it or
     /// before; whether more are wanted.
     fn take(&mut self, row: &Row<'_>) -> Result<bool> {
@@ -354,7 +359,7 @@ impl<F: ByRegion> Source for Indexed<F> {
             _ if self.about.shape.hides(level) => Table::default(),
             Level::Records => self.records(sequence, region, &wanted)?,
             Level::Bins { shift } if shift < COARSE => {
-                self.best(sequence, region, shift.max(FINEST), &wanted)?
+                self.best(sequence, region, shift.max(FINEST_THINNED), &wanted)?
             }
             wide => self.census(sequence)?.wide.read(region, wide, columns)?,
         };

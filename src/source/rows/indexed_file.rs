@@ -10,7 +10,7 @@ use crate::source::rows::indexed::{ByRegion, Flow, Row};
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
-/// What stands behind the last record is no longer.
+/// Longest note after the last record, in bytes.
 const LONGEST_NOTE: usize = 16 << 20;
 /// Damage leaves a hole or two in an index. One with more of them than this is of a writer that has
 /// each block's end for one, and looking at all of them would take long.

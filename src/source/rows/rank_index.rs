@@ -4,10 +4,8 @@ use crate::genome::{Region, Strand};
 use crate::source::rows::priority::Priority;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::Row;
-use crate::source::{Level, Shape, Source};
+use crate::source::{FINEST_THINNED, Level, Shape, Source};
 
-/// Width (log2) of the finest bins that thin features, as [`crate::source::Shape::levels`] says.
-pub(crate) const FINEST: u8 = 4;
 /// Width (log2) of the bins whose best rows are kept in memory: 16,384 bases, some 190,000 rows for
 /// a human genome. The best rows of narrower bins are found by reading the region.
 pub(crate) const COARSE: u8 = 14;
@@ -18,7 +16,7 @@ pub(crate) const EVERY: u64 = 64;
 pub(crate) struct RankIndex {
     /// All rows.
     pub(crate) records: Ranks,
-    /// The rows that are best in their bins, for each width from [`FINEST`] up to [`COARSE`].
+    /// The rows that are best in their bins, for each width from [`FINEST_THINNED`] up to [`COARSE`].
     best: Vec<Ranks>,
     /// The best row of each bin of [`COARSE`], as a source that thins them further.
     pub(crate) wide: Records,
@@ -40,7 +38,7 @@ impl RankIndex {
 
     /// The ranks of the rows that bins of that width keep.
     pub(crate) fn best(&self, shift: u8) -> &Ranks {
-        &self.best[usize::from(shift.clamp(FINEST, COARSE - 1) - FINEST)]
+        &self.best[usize::from(shift.clamp(FINEST_THINNED, COARSE - 1) - FINEST_THINNED)]
     }
 
     /// How many rows start in each of those bins, which are no narrower than [`COARSE`].
@@ -56,7 +54,7 @@ impl RankIndex {
             _ if region.is_empty() => 0,
             Level::Records => self.records.between(region.start, region.end),
             Level::Bins { shift } if shift < COARSE => {
-                let shift = shift.max(FINEST);
+                let shift = shift.max(FINEST_THINNED);
                 self.best(shift).between(region.start, region.end.div_ceil(1 << shift))
             }
             wide => self.wide.rows(region, wide),
@@ -168,7 +166,7 @@ impl Thinner {
 }
 
 /// Counts rows into a census.
-pub(crate) struct Counter {
+pub(crate) struct RankCounter {
     records: Ranks,
     /// The start of the last row, and how many rows have it.
     last: (u32, u32),
@@ -184,12 +182,12 @@ struct Best {
     row: Option<(u32, u32, Priority)>,
 }
 
-impl Counter {
+impl RankCounter {
     pub(crate) fn new() -> Self {
-        Counter {
+        RankCounter {
             records: Ranks::default(),
             last: (0, 0),
-            best: (FINEST..COARSE).map(|_| Best::default()).collect(),
+            best: (FINEST_THINNED..COARSE).map(|_| Best::default()).collect(),
             wide: Thinner::new(COARSE),
             starts: Vec::new(),
         }
@@ -206,7 +204,7 @@ impl Counter {
             self.starts.resize(bin + 1, 0);
         }
         self.starts[bin] += 1;
-        for (best, shift) in self.best.iter_mut().zip(FINEST..) {
+        for (best, shift) in self.best.iter_mut().zip(FINEST_THINNED..) {
             best.add(row, priority, shift);
         }
         self.wide.add(row, priority)
@@ -214,7 +212,7 @@ impl Counter {
 
     /// Ends the reading; the best row of the last wide bin.
     pub(crate) fn finish(&mut self) -> Option<BestRow> {
-        self.best.iter_mut().zip(FINEST..).for_each(|(best, shift)| best.close(shift));
+        self.best.iter_mut().zip(FINEST_THINNED..).for_each(|(best, shift)| best.close(shift));
         self.wide.finish()
     }
 

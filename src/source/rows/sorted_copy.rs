@@ -11,7 +11,7 @@ use crate::genome::Sequences;
 use crate::source::Context;
 use crate::source::io::bgzf_writer::BgzfWriter;
 use crate::source::io::cache;
-use crate::source::rows::external_sort::{Key, Rows, Runs};
+use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
 use crate::source::rows::format::RowFormat;
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
@@ -71,7 +71,7 @@ impl<F: RowFormat> Copying<'_, F> {
     /// sequences of these rows.
     fn each(
         &mut self,
-        mut take: impl FnMut(&Sequences, Key, &str) -> std::io::Result<bool>,
+        mut take: impl FnMut(&Sequences, SortKey, &str) -> std::io::Result<bool>,
     ) -> Result<Sequences> {
         let (mut sequences, mut last) = (Sequences::default(), None);
         let format = self.format.clone();
@@ -89,7 +89,7 @@ impl<F: RowFormat> Copying<'_, F> {
                     _ => sequences.index_or_add(name),
                 };
                 last = Some(sequence);
-                let key = Key { sequence: sequence as u32, start: row.start, end: row.end };
+                let key = SortKey { sequence: sequence as u32, start: row.start, end: row.end };
                 let taken = take(&sequences, key, row.text);
                 more = taken.map_err(|error| cache::unwritable(self.context, &error))?;
                 Ok(())
@@ -107,7 +107,7 @@ impl<F: RowFormat> Copying<'_, F> {
     fn in_order(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
         let mut packer = BgzfWriter::new(out);
         // Those that start at the same base, which are still to be sorted by their ends.
-        let mut rows = Rows::default();
+        let mut rows = SortBuffer::default();
         let mut sorted = true;
         let sequences = self.each(|sequences, key, line| {
             if let Some(last) = rows.last().filter(|last| last.place() != key.place()) {
@@ -130,8 +130,8 @@ impl<F: RowFormat> Copying<'_, F> {
     fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
         let ending = format!("{}.runs.part", self.format.cache_ending());
         let aside = cache::path(self.input, self.context, &ending)?;
-        let mut runs = Runs::create(aside).map_err(|error| self.unwritable(&error))?;
-        let mut rows = Rows::default();
+        let mut runs = SortedRuns::create(aside).map_err(|error| self.unwritable(&error))?;
+        let mut rows = SortBuffer::default();
         let sequences = self.each(|_, key, line| {
             rows.push(key, line);
             if rows.size() > self.context.in_memory {

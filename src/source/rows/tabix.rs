@@ -4,14 +4,11 @@ use crate::bytes::Input;
 use crate::bytes::bgzf::packs;
 use crate::error::{Error, Result};
 use crate::source::io::delimited::is_comment;
-use crate::source::io::lines::Line;
+use crate::source::io::lines::{LONGEST_LINE, Line};
 use crate::source::rows::indexed_file::IndexedFile;
 use crate::source::rows::row::{Emit, Flow, Row};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Longest line, in bytes.
-const LONGEST_LINE: usize = 16 << 20;
 
 /// What users can do so that no copy is needed: commands.
 pub(crate) struct IndexHint {

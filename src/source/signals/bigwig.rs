@@ -6,11 +6,11 @@
 
 mod first;
 
-use crate::bytes::Input;
+use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
-use crate::source::io::bbi::{Bbi, Fields};
+use crate::source::io::bbi::Bbi;
 use crate::source::signals::bins::{Bin, Bins};
 use crate::source::signals::summary::{COARSE, SignalSummary};
 use crate::source::{
@@ -66,7 +66,7 @@ pub(crate) fn derived(input: &Input, options: &Options) -> Result<Box<dyn Source
 }
 
 /// A value and the bases that have it.
-struct Record {
+struct ValueRecord {
     start: u32,
     end: u32,
     value: f32,
@@ -126,7 +126,11 @@ impl BigWig {
     }
 
     /// Calls `take` with each record that overlaps `region`, whole, until it says stop.
-    fn each_record(&self, region: &Region, mut take: impl FnMut(Record) -> bool) -> Result<()> {
+    fn each_record(
+        &self,
+        region: &Region,
+        mut take: impl FnMut(ValueRecord) -> bool,
+    ) -> Result<()> {
         let length = self.file.sequences().get(&region.sequence).map_or(0, |s| s.length);
         self.file.each_block(region, |fields, offset, id| {
             let damaged = || self.file.damaged(offset, "a block of data is damaged");
@@ -263,7 +267,7 @@ impl BigWig {
 
 /// The records of a block and the sequence they lie on (supplementary table 12); none where the
 /// block is damaged.
-fn records(mut fields: Fields<'_>) -> Option<(u32, impl Iterator<Item = Option<Record>>)> {
+fn records(mut fields: Cursor<'_>) -> Option<(u32, impl Iterator<Item = Option<ValueRecord>>)> {
     let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
     let (step, span) = (fields.u32()?, fields.u32()?);
     let (kind, _reserved, count) = (fields.u8()?, fields.u8()?, fields.u16()?);
@@ -284,7 +288,7 @@ fn records(mut fields: Fields<'_>) -> Option<(u32, impl Iterator<Item = Option<R
                 (start, start.checked_add(span)?)
             }
         };
-        Some(Record { start, end, value: fields.f32()? })
+        Some(ValueRecord { start, end, value: fields.f32()? })
     };
     Some((id, (0..count).map(read)))
 }

@@ -15,20 +15,20 @@ const EVERY: u64 = 16;
 pub(crate) struct SignalSummary {
     coarse: Bins,
     /// For sparse signals: where rows begin, for records and then for each width below a scan's.
-    ranks: Vec<Ranks>,
+    ranks: Vec<LevelRanks>,
     last_end: u32,
 }
 
 /// The rows of one level: how many there are, and where each 16th begins.
 #[derive(Debug, Default)]
-struct Ranks {
+struct LevelRanks {
     count: u64,
     /// For records the first base, for bins the bin's number.
     samples: Vec<u32>,
     last: Option<u32>,
 }
 
-impl Ranks {
+impl LevelRanks {
     fn add(&mut self, row: u32) {
         if self.last != Some(row) {
             if self.count.is_multiple_of(EVERY) {
@@ -52,7 +52,7 @@ impl SignalSummary {
         let levels = if shape == Shape::Sparse { COARSE } else { 0 };
         SignalSummary {
             coarse: Bins::new(COARSE, 0, bins),
-            ranks: (0..levels).map(|_| Ranks::default()).collect(),
+            ranks: (0..levels).map(|_| LevelRanks::default()).collect(),
             last_end: 0,
         }
     }
@@ -76,7 +76,7 @@ impl SignalSummary {
         self.coarse.widen(shift)
     }
 
-    fn ranks(&self, level: Level) -> Option<&Ranks> {
+    fn ranks(&self, level: Level) -> Option<&LevelRanks> {
         match level {
             Level::Records => self.ranks.first(),
             Level::Bins { shift } => self.ranks.get(usize::from(shift)),

@@ -134,7 +134,7 @@ fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()>
 /// What the last declaration said, and where its records have come to.
 #[derive(Default)]
 struct Section {
-    kind: Kind,
+    kind: Declaration,
     sequence: String,
     next: u32,
     step: u32,
@@ -142,7 +142,7 @@ struct Section {
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Kind {
+enum Declaration {
     #[default]
     Graph,
     Fixed,
@@ -155,25 +155,25 @@ impl Section {
         let mut words = line.text.split_ascii_whitespace();
         let first = words.next().unwrap_or_default();
         match first {
-            "fixedStep" => return self.declare(Kind::Fixed, line).map(|()| None),
-            "variableStep" => return self.declare(Kind::Variable, line).map(|()| None),
+            "fixedStep" => return self.declare(Declaration::Fixed, line).map(|()| None),
+            "variableStep" => return self.declare(Declaration::Variable, line).map(|()| None),
             _ => {}
         }
         let rest: Vec<&str> = words.collect();
         let (start, end, value) = match (self.kind, &rest[..]) {
             (_, [start, end, value]) => {
-                if *first != self.sequence || self.kind != Kind::Graph {
+                if *first != self.sequence || self.kind != Declaration::Graph {
                     *self = Section { sequence: first.to_owned(), ..Section::default() };
                 }
                 let start = line.position(start, "start (column 2)")?;
                 (start, line.position(end, "end (column 3)")?, *value)
             }
-            (Kind::Fixed, []) => {
+            (Declaration::Fixed, []) => {
                 let start = self.next;
                 self.next = start.saturating_add(self.step);
                 (start, start.saturating_add(self.span), first)
             }
-            (Kind::Variable, [value]) => {
+            (Declaration::Variable, [value]) => {
                 let start = from_1(line, first, "position")?;
                 (start, start.saturating_add(self.span), *value)
             }
@@ -203,7 +203,7 @@ impl Section {
     }
 
     /// `fixedStep chrom=chr1 start=1 step=10 span=5`
-    fn declare(&mut self, kind: Kind, line: &Line<'_>) -> Result<()> {
+    fn declare(&mut self, kind: Declaration, line: &Line<'_>) -> Result<()> {
         let mut declared = Section { kind, step: 1, span: 1, ..Section::default() };
         let mut start = None;
         for word in line.text.split_ascii_whitespace().skip(1) {
@@ -215,7 +215,7 @@ impl Section {
                 _ => return Err(line.error(format!("'{word}' has no place in a declaration"))),
             }
         }
-        if declared.sequence.is_empty() || (kind == Kind::Fixed && start.is_none()) {
+        if declared.sequence.is_empty() || (kind == Declaration::Fixed && start.is_none()) {
             return Err(line.error("the declaration lacks chrom= or start="));
         }
         declared.next = start.unwrap_or(0);

@@ -86,9 +86,8 @@ fn same_rows(folder: &Folder, catalog: &Catalog) {
 #[tokio::test]
 async fn what_is_wrong_is_refused_at_once_or_withdrawn() {
     let lines = |wrong: usize| -> Vec<String> {
-        let line = |n: usize| match n == wrong {
-            true => "chr1\tx\t5".to_owned(),
-            false => format!("chr1\t{n}\t{}", n + 5),
+        let line = |n: usize| {
+            if n == wrong { "chr1\tx\t5".to_owned() } else { format!("chr1\t{n}\t{}", n + 5) }
         };
         (0..30_000).map(line).collect()
     };

@@ -12,7 +12,7 @@ const LARGEST: u64 = 1 << 30;
 
 /// A slice, or the part of it that lies on one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct SliceEntry {
     /// The bases that its reads cover.
     start: u32,
     end: u32,
@@ -23,18 +23,18 @@ pub(super) struct Entry {
 }
 
 /// The slices of each sequence, in the order of the file.
-pub(super) struct Index {
-    sequences: Vec<Vec<Entry>>,
+pub(super) struct SliceIndex {
+    sequences: Vec<Vec<SliceEntry>>,
 }
 
-impl Index {
+impl SliceIndex {
     /// Reads an index for a file of so many sequences.
     pub(super) fn read(index: &Input, file: &Path, sequences: usize) -> Result<Self> {
         let (path, mut text) = (index.path(), String::new());
         let mut bytes = index.unpacked()?.take(LARGEST);
         let read = bytes.read_to_string(&mut text);
         read.map_err(|error| unreadable(path, "", error))?;
-        let mut index = Index { sequences: vec![Vec::new(); sequences] };
+        let mut index = SliceIndex { sequences: vec![Vec::new(); sequences] };
         for (number, line) in (1..).zip(text.lines()) {
             let wrong = |what: &str| Error::data(path, format!("line {number}"), what);
             let fields: Option<Vec<i64>> =
@@ -50,7 +50,7 @@ impl Index {
             let (start, end) = ((start - 1).max(0), (start - 1).saturating_add(*span));
             let base =
                 |base: i64| u32::try_from(base).unwrap_or(if base < 0 { 0 } else { u32::MAX });
-            entries.push(Entry {
+            entries.push(SliceEntry {
                 start: base(start),
                 end: base(end),
                 container: (*container).try_into().map_err(|_| wrong("an offset is negative"))?,
@@ -66,9 +66,9 @@ impl Index {
     }
 
     /// The slices that have reads over `bases` of the sequence with that number.
-    pub(super) fn over(&self, sequence: usize, bases: &Range<u32>) -> Vec<Entry> {
+    pub(super) fn over(&self, sequence: usize, bases: &Range<u32>) -> Vec<SliceEntry> {
         let entries = self.sequences.get(sequence).map_or(&[][..], Vec::as_slice);
-        let over = |entry: &&Entry| {
+        let over = |entry: &&SliceEntry| {
             entry.start < bases.end && entry.end.max(entry.start.saturating_add(1)) > bases.start
         };
         entries.iter().filter(over).copied().collect()

@@ -5,8 +5,8 @@ use crate::bytes::pool::Pool;
 use crate::error::{Error, Result};
 use crate::source::alignments::alignment::{Alignment, about};
 use crate::source::alignments::cram::container::Cram;
-use crate::source::alignments::cram::index::Index;
-use crate::source::alignments::cram::record::{Decoder, Read};
+use crate::source::alignments::cram::index::SliceIndex;
+use crate::source::alignments::cram::record::{CramRead, Decoder};
 use crate::source::io::bin_index::index_beside;
 use crate::source::io::delimited::put_columns;
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
@@ -17,7 +17,7 @@ use std::path::Path;
 
 struct Reads {
     input: Input,
-    index: Index,
+    index: SliceIndex,
     decoder: Decoder,
     readers: Pool<CachedReader>,
     saved: Saved,
@@ -28,7 +28,7 @@ struct Reads {
 struct CachedReader {
     file: Cram,
     slice: Option<(u64, usize)>,
-    reads: Vec<Read>,
+    reads: Vec<CramRead>,
 }
 
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
@@ -40,7 +40,7 @@ pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Resul
             format!("reads are shown by region only, which takes an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
-    let index = Index::read(&index, input.path(), sequences.len())?;
+    let index = SliceIndex::read(&index, input.path(), sequences.len())?;
     // The first container tells how many bytes a record takes.
     let a_record = match file.container()? {
         Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),

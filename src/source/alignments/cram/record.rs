@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A read, as far as it is served.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct CramRead {
     sequence: Option<usize>,
     start: Option<u32>,
     flags: u16,
@@ -60,7 +60,7 @@ impl Decoder {
         file: &Cram,
         container: &Container,
         wanted: impl Fn(usize) -> bool,
-    ) -> Result<Vec<Read>> {
+    ) -> Result<Vec<CramRead>> {
         // The library trusts what the checksums vouch for; a forged file can make it panic.
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(container, wanted)));
         match decoded {
@@ -74,7 +74,7 @@ impl Decoder {
         &self,
         container: &Container,
         wanted: impl Fn(usize) -> bool,
-    ) -> io::Result<Vec<Read>> {
+    ) -> io::Result<Vec<CramRead>> {
         let mut packed = noodles_cram::io::reader::Container::default();
         Reader::new(&container.bytes[..]).read_container(&mut packed)?;
         let compression = packed.compression_header()?;
@@ -92,7 +92,7 @@ impl Decoder {
         Ok(reads)
     }
 
-    fn read(&self, record: &Record<'_>) -> io::Result<Read> {
+    fn read(&self, record: &Record<'_>) -> io::Result<CramRead> {
         let number = |number: usize| u32::try_from(number).map_err(io::Error::other);
         let start = record.alignment_start().transpose()?;
         let letter = |kind| match kind {
@@ -111,7 +111,7 @@ impl Decoder {
             let operation = operation?;
             cigar.push((number(operation.len())?, letter(operation.kind())));
         }
-        Ok(Read {
+        Ok(CramRead {
             sequence: record.reference_sequence_id(&self.header).transpose()?,
             start: start.map(|start| number(usize::from(start) - 1)).transpose()?,
             flags: record.flags()?.bits(),
@@ -122,7 +122,7 @@ impl Decoder {
     }
 }
 
-impl Alignment for Read {
+impl Alignment for CramRead {
     fn sequence(&self) -> Option<usize> {
         self.sequence
     }
@@ -153,7 +153,7 @@ pub(super) struct Stream {
     file: Cram,
     decoder: Decoder,
     /// The reads of one container, and how many of them have been given.
-    reads: Vec<Read>,
+    reads: Vec<CramRead>,
     given: usize,
 }
 
@@ -165,13 +165,13 @@ impl Stream {
 }
 
 impl Alignments for Stream {
-    type Read = Read;
+    type Read = CramRead;
 
     fn sequences(&self) -> &Sequences {
         &self.file.sequences
     }
 
-    fn next(&mut self) -> Result<Option<&Read>> {
+    fn next(&mut self) -> Result<Option<&CramRead>> {
         while self.given == self.reads.len() {
             let Some(container) = self.file.container()? else { return Ok(None) };
             self.given = 0;

@@ -1,7 +1,7 @@
 //! bedMethyl that is read by region: the lines of a base, which follow each other in a sorted file,
 //! are joined as they are read.
 
-use super::{Bases, Call, MODKIT, columns, kind, split, twice};
+use super::{Bases, MODKIT, MethylLine, columns, kind, split, twice};
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
@@ -50,7 +50,7 @@ impl RowFormat for Calls {
     }
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
-        let Call { sequence, start, end, strand, kind, .. } = Call::of(line)?;
+        let MethylLine { sequence, start, end, strand, kind, .. } = MethylLine::of(line)?;
         if self.complete && self.number(kind).is_none() {
             return Err(line.error(format!(
                 "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which \

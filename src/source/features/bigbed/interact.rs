@@ -54,7 +54,7 @@ struct Interactions {
 
 /// An end that waits for its turn. Those alike in all are as good as each other.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct End {
+struct WaitingEnd {
     start: u32,
     end: u32,
     /// Its columns, between tabs.
@@ -68,7 +68,7 @@ impl Interactions {
     }
 
     /// The ends of a row of the file.
-    fn ends(&self, sequence: &str, row: &Row<'_>) -> Result<Vec<End>> {
+    fn ends(&self, sequence: &str, row: &Row<'_>) -> Result<Vec<WaitingEnd>> {
         let (start, end) = (row.start.to_string(), row.end.to_string());
         let mut fields = vec![sequence, &start, &end];
         fields.extend(row.text.split('\t'));
@@ -84,7 +84,7 @@ impl Interactions {
                 return Err(self.damaged(sequence, row, "an end lies outside of its row"));
             }
             let text = pair.columns(&found).collect::<Vec<_>>().join("\t");
-            Ok(End { start: end.start, end: end.end, text, strand: end.strand })
+            Ok(WaitingEnd { start: end.start, end: end.end, text, strand: end.strand })
         });
         held.collect()
     }
@@ -112,9 +112,9 @@ impl ByRegion for Interactions {
     ) -> Result<()> {
         let name = &*self.sequences().at(sequence).name;
         let mut waiting = BinaryHeap::new();
-        let mut give = |waiting: &mut BinaryHeap<Reverse<End>>, before: u32| {
+        let mut give = |waiting: &mut BinaryHeap<Reverse<WaitingEnd>>, before: u32| {
             while waiting.peek().is_some_and(|Reverse(next)| next.start < before)
-                && let Some(Reverse(End { start, end, text, strand })) = waiting.pop()
+                && let Some(Reverse(WaitingEnd { start, end, text, strand })) = waiting.pop()
             {
                 take(Row { start, end, strand, text: &text })?;
             }
@@ -125,8 +125,9 @@ impl ByRegion for Interactions {
             let flow = give(&mut waiting, row.start);
             stopped = flow.is_break();
             flow?;
-            let near =
-                |end: &End| end.start < bases.end && end.end.max(end.start + 1) > bases.start;
+            let near = |end: &WaitingEnd| {
+                end.start < bases.end && end.end.max(end.start + 1) > bases.start
+            };
             match self.ends(name, &row) {
                 Ok(ends) => waiting.extend(ends.into_iter().filter(near).map(Reverse)),
                 Err(error) => return ControlFlow::Break(Err(error)),

@@ -1,10 +1,10 @@
 //! GFF3: lines name their parents, which may stand behind them.
 
-use super::{Dialect, Feature, Part, attribute, entrez, feature, unescaped};
+use super::{Feature, FeatureKind, GffVersion, attribute, entrez, feature, unescaped};
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::Unit;
-use crate::source::io::lines::{Block, Line};
+use crate::source::io::lines::{Line, LineBlock};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
@@ -30,7 +30,7 @@ struct Piece {
 }
 
 /// The features and parts of a block.
-pub(super) fn parse(block: &Block, _: Unit, budget: &Budget) -> Result<Parsed> {
+pub(super) fn parse(block: &LineBlock, _: Unit, budget: &Budget) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     for line in block.lines() {
         if line.text.starts_with("##FASTA") || line.text.starts_with('>') {
@@ -51,12 +51,18 @@ pub(super) fn parse(block: &Block, _: Unit, budget: &Budget) -> Result<Parsed> {
 
 fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Budget) -> Result<()> {
     let Feature { sequence, kind, part, start, end, strand, attributes } = *feature;
-    let value = |keys| attribute(attributes, Dialect::Gff3, keys);
+    let value = |keys| attribute(attributes, GffVersion::Gff3, keys);
     let parents = value(&["Parent"]).unwrap_or_default();
-    if !parents.is_empty() && matches!(part, Part::Exon | Part::Coding) {
+    if !parents.is_empty() && matches!(part, FeatureKind::Exon | FeatureKind::Coding) {
         let (sequence, parents) = (sequence.to_owned(), parents.to_owned());
         budget.take(line, size_of::<Piece>() + sequence.len() + parents.len() + PART)?;
-        parsed.pieces.push(Piece { sequence, parents, coding: part == Part::Coding, start, end });
+        parsed.pieces.push(Piece {
+            sequence,
+            parents,
+            coding: part == FeatureKind::Coding,
+            start,
+            end,
+        });
         return Ok(());
     }
     // A landmark is the sequence itself, not something on it.
@@ -76,9 +82,9 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
         entrez: entrez(attributes),
         biotype: biotype.map_or_else(|| kind.to_owned(), unescaped),
         // Its lines are drawn as exons unless it has parts.
-        exons: if part == Part::Gene { Vec::new() } else { vec![(start, end)] },
+        exons: if part == FeatureKind::Gene { Vec::new() } else { vec![(start, end)] },
         parents: parents.to_owned(),
-        placed: part == Part::Gene,
+        placed: part == FeatureKind::Gene,
         // Lines of one ID are one feature, however far apart they lie.
         headless: true,
         ..Gene::default()

@@ -1,15 +1,15 @@
 //! GTF: each line names its gene and its transcript.
 
-use super::{Dialect, Feature, Part, attribute, entrez, feature};
+use super::{Feature, FeatureKind, GffVersion, attribute, entrez, feature};
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::source::Unit;
-use crate::source::io::lines::{Block, Line};
+use crate::source::io::lines::{Line, LineBlock};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
 /// The genes of a block: those at its ends may have parts in its neighbours.
-pub(super) fn parse(block: &Block, unit: Unit, budget: &Budget) -> Result<Vec<Gene>> {
+pub(super) fn parse(block: &LineBlock, unit: Unit, budget: &Budget) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     for line in block.lines() {
         if let Some(feature) = feature(&line)? {
@@ -34,15 +34,16 @@ fn add(
     budget: &Budget,
 ) -> Result<()> {
     let Feature { sequence, part, start, end, attributes, .. } = *feature;
-    let value =
-        |keys: &[&str]| attribute(attributes, Dialect::Gtf, keys).filter(|text| !text.is_empty());
+    let value = |keys: &[&str]| {
+        attribute(attributes, GffVersion::Gtf, keys).filter(|text| !text.is_empty())
+    };
     let (key, head) = match unit {
-        Unit::Genes => (["gene_id"], Part::Gene),
-        Unit::Transcripts => (["transcript_id"], Part::Transcript),
+        Unit::Genes => (["gene_id"], FeatureKind::Gene),
+        Unit::Transcripts => (["transcript_id"], FeatureKind::Transcript),
     };
     let Some(id) = value(&key) else {
         // A gene is in no transcript.
-        if unit == Unit::Transcripts && matches!(part, Part::Gene | Part::Other) {
+        if unit == Unit::Transcripts && matches!(part, FeatureKind::Gene | FeatureKind::Other) {
             return Ok(());
         }
         return Err(line.error(format!("has no {} among its attributes (column 9)", key[0])));
@@ -51,8 +52,8 @@ fn add(
     // A gene has several transcripts: one that lies elsewhere is of another gene of that id, if
     // no line says how far the gene goes.
     let begins = |gene: &Gene| match part {
-        Part::Gene => !gene.overlaps(start, end),
-        Part::Transcript => !gene.placed && !gene.overlaps(start, end),
+        FeatureKind::Gene => !gene.overlaps(start, end),
+        FeatureKind::Transcript => !gene.placed && !gene.overlaps(start, end),
         _ => false,
     };
     let found = genes.find(sequence, id).filter(|index| !begins(&genes.list[*index]));
@@ -60,7 +61,7 @@ fn add(
         genes.push(Gene {
             sequence: sequence.to_owned(),
             id: id.to_owned(),
-            headless: !matches!(part, Part::Gene | Part::Transcript),
+            headless: !matches!(part, FeatureKind::Gene | FeatureKind::Transcript),
             ..Gene::default()
         })
     });
@@ -77,15 +78,15 @@ fn add(
         };
         gene.entrez = entrez(attributes);
     }
-    let parts = usize::from(matches!(part, Part::Exon | Part::Coding));
+    let parts = usize::from(matches!(part, FeatureKind::Exon | FeatureKind::Coding));
     budget.take(line, PART * parts + if found.is_none() { gene.memory() } else { 0 })?;
     match part {
         _ if is_head => {
             (gene.start, gene.end) = (start, end);
             gene.placed = true;
         }
-        Part::Exon => gene.exons.push((start, end)),
-        Part::Coding => gene.coding.push((start, end)),
+        FeatureKind::Exon => gene.exons.push((start, end)),
+        FeatureKind::Coding => gene.coding.push((start, end)),
         _ => {}
     }
     if !gene.placed {

@@ -4,11 +4,11 @@
 mod record;
 
 use super::{Header, Variants};
+use crate::bytes::Cursor;
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::unreadable;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
-use crate::source::io::bin_index::Fields;
 use crate::source::io::lines::Line;
 use crate::source::rows::format::RowFormat;
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
@@ -73,7 +73,7 @@ impl BcfStream {
     /// Gives `take` the line of each record, behind the header, until it says that this is enough.
     fn each(
         &mut self,
-        reader: &record::Reader,
+        reader: &record::RecordReader,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let (mut bytes, mut text, mut more) = (Vec::new(), String::new(), true);
@@ -129,7 +129,7 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
     if !file.take(bytes, 8)? {
         return Ok(false);
     }
-    let mut lengths = Fields(bytes);
+    let mut lengths = Cursor::new(bytes);
     let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
     let (site, mut samples) = (site as usize, samples as usize);
     if site > LARGEST_SITE {
@@ -156,7 +156,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let mut whole = BcfStream::open(input, &Progress::default())?;
     let text: Arc<str> = header(&mut whole)?.into();
     let variants = Variants::new(Header::parse(&text), input, options)?;
-    let reader = Arc::new(record::Reader::new(&text, &variants.info));
+    let reader = Arc::new(record::RecordReader::new(&text, &variants.info));
     open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
@@ -164,7 +164,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 #[derive(Clone)]
 struct Sites {
     variants: Variants,
-    reader: Arc<record::Reader>,
+    reader: Arc<record::RecordReader>,
     /// The header.
     text: Arc<str>,
 }
@@ -202,7 +202,7 @@ impl RowFormat for Sites {
 
     /// With all keys of INFO: which are served may change.
     fn for_copy(&self) -> Self {
-        let reader = record::Reader::new(&self.text, self.variants.header.all());
+        let reader = record::RecordReader::new(&self.text, self.variants.header.all());
         Sites { reader: Arc::new(reader), ..self.clone() }
     }
 

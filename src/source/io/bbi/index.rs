@@ -10,7 +10,7 @@ const DEEPEST: u32 = 64;
 
 /// A block of records: where it lies, and what it spans.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
+pub(super) struct DataBlock {
     pub(super) offset: u64,
     pub(super) size: u64,
     /// First sequence and base.
@@ -21,8 +21,8 @@ pub(super) struct Block {
 
 /// All blocks, sorted by where they begin.
 #[derive(Debug)]
-pub(super) struct Index {
-    blocks: Vec<Block>,
+pub(super) struct BlockIndex {
+    blocks: Vec<DataBlock>,
     /// The furthest end among this block and those before it.
     reach: Vec<(u32, u32)>,
 }
@@ -31,14 +31,14 @@ type Span = ((u32, u32), (u32, u32));
 
 /// Whether a node that is said to span that much has these entries. Some writers take the end of the
 /// last entry for that of all.
-fn is_span((first, last): Span, entries: &[Block]) -> bool {
+fn is_span((first, last): Span, entries: &[DataBlock]) -> bool {
     let firsts = || entries.iter().map(|entry| entry.first);
     let lasts = || entries.iter().map(|entry| entry.last);
     let begins = firsts().next() == Some(first) || firsts().min() == Some(first);
     begins && (lasts().next_back() == Some(last) || lasts().max() == Some(last))
 }
 
-impl Index {
+impl BlockIndex {
     /// Reads the tree at `start` (supplementary tables 14 to 17).
     pub(super) fn read(file: &Bbi, start: u64) -> Result<Self> {
         let bytes = file.bytes(start, HEADER)?;
@@ -66,10 +66,10 @@ impl Index {
                 let last = (fields.u32()?, fields.u32()?);
                 let offset = fields.u64()?;
                 let size = if leaf { fields.u64()? } else { 0 };
-                Some(Block { offset, size, first, last })
+                Some(DataBlock { offset, size, first, last })
             };
-            let entries: Vec<Block> = std::iter::from_fn(next).collect();
-            let sound = |entry: &Block| {
+            let entries: Vec<DataBlock> = std::iter::from_fn(next).collect();
+            let sound = |entry: &DataBlock| {
                 let end = entry.offset.checked_add(entry.size);
                 entry.first <= entry.last && end.is_some_and(|end| end <= file.blob.size())
             };
@@ -80,7 +80,7 @@ impl Index {
             if leaf {
                 blocks.extend(entries);
             } else {
-                let spans = |e: Block| (e.offset, depth + 1, Some((e.first, e.last)));
+                let spans = |e: DataBlock| (e.offset, depth + 1, Some((e.first, e.last)));
                 nodes.extend(entries.into_iter().map(spans));
             }
         }
@@ -97,7 +97,7 @@ impl Index {
             furthest = furthest.max(block.last);
             furthest
         });
-        Ok(Index { reach: reach.collect(), blocks })
+        Ok(BlockIndex { reach: reach.collect(), blocks })
     }
 
     /// The blocks that may hold something of `[start, end)` on the sequence with that identifier.
@@ -106,7 +106,7 @@ impl Index {
         id: u32,
         start: u32,
         end: u32,
-    ) -> impl Iterator<Item = &Block> {
+    ) -> impl Iterator<Item = &DataBlock> {
         let first = self.reach.partition_point(|reach| *reach <= (id, start));
         let last = self.blocks.partition_point(|block| block.first < (id, end));
         let candidates = self.blocks.get(first..last).unwrap_or_default().iter();

@@ -33,17 +33,17 @@ impl From<io::Error> for Refused {
 pub(crate) struct Writer<W> {
     out: W,
     /// The sequences, in the order in which they came.
-    sequences: Vec<Sequence>,
+    sequences: Vec<WrittenSequence>,
     seen: std::collections::HashSet<String>,
     /// The records of the block that is being filled.
     block: Vec<(u32, u32, f32)>,
-    blocks: Vec<Block>,
+    blocks: Vec<WrittenBlock>,
     at: u64,
-    totals: Totals,
+    totals: RunningTotals,
 }
 
 /// A sequence that is being written, or was.
-struct Sequence {
+struct WrittenSequence {
     name: String,
     /// Its length, as far as it is known; and where its last record ends.
     length: u32,
@@ -51,7 +51,7 @@ struct Sequence {
 }
 
 /// A block that is written: its sequence, what it spans, where it lies.
-struct Block {
+struct WrittenBlock {
     sequence: u32,
     start: u32,
     end: u32,
@@ -60,7 +60,7 @@ struct Block {
 }
 
 #[derive(Default)]
-struct Totals {
+struct RunningTotals {
     covered: u64,
     min: Option<f64>,
     max: Option<f64>,
@@ -79,7 +79,7 @@ impl<W: Write + Seek> Writer<W> {
             block: Vec::with_capacity(RECORDS),
             blocks: Vec::new(),
             at: PREAMBLE + 8,
-            totals: Totals::default(),
+            totals: RunningTotals::default(),
         })
     }
 
@@ -104,7 +104,7 @@ impl<W: Write + Seek> Writer<W> {
             return Err(Refused::Order);
         }
         self.flush()?;
-        self.sequences.push(Sequence { name: name.to_owned(), length, end: 0 });
+        self.sequences.push(WrittenSequence { name: name.to_owned(), length, end: 0 });
         Ok(())
     }
 
@@ -140,7 +140,7 @@ impl<W: Write + Seek> Writer<W> {
         packed.write_all(&plain)?;
         let packed = packed.finish()?;
         let size = packed.len() as u64;
-        self.blocks.push(Block { sequence, start, end, offset: self.at, size });
+        self.blocks.push(WrittenBlock { sequence, start, end, offset: self.at, size });
         self.put(&packed)
     }
 
@@ -172,7 +172,7 @@ impl<W: Write + Seek> Writer<W> {
         head.extend((24 + 12 * RECORDS as u32).to_le_bytes());
         head.extend(0u64.to_le_bytes());
         head.extend(self.totals.covered.to_le_bytes());
-        let Totals { min, max, sum, squares, .. } = self.totals;
+        let RunningTotals { min, max, sum, squares, .. } = self.totals;
         for number in [min.unwrap_or(0.0), max.unwrap_or(0.0), sum, squares] {
             head.extend(number.to_le_bytes());
         }
@@ -219,7 +219,7 @@ impl<W: Write + Seek> Writer<W> {
 
     /// The tree of blocks (supplementary tables 14 to 17): a root over leaves.
     fn put_index(&mut self) -> io::Result<()> {
-        let span = |blocks: &[Block], out: &mut Vec<u8>| {
+        let span = |blocks: &[WrittenBlock], out: &mut Vec<u8>| {
             let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return };
             for number in [first.sequence, first.start, last.sequence, last.end] {
                 out.extend(number.to_le_bytes());
@@ -263,7 +263,7 @@ fn head_of_node(leaf: bool, entries: usize) -> [u8; 4] {
     [u8::from(leaf), 0, low, high]
 }
 
-impl Totals {
+impl RunningTotals {
     fn add(&mut self, bases: u32, value: f32) {
         let value = f64::from(value);
         self.covered += u64::from(bases);

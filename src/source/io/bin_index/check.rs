@@ -2,7 +2,7 @@
 //! and an order that no sorted file has. Samtools reads a damaged BAI without a word, and finds no
 //! rows.
 
-use super::{Bins, Index};
+use super::{Index, IndexBins};
 use std::ops::Range;
 
 impl Index {
@@ -11,7 +11,7 @@ impl Index {
         self.sequences.iter().find_map(|held| self.flaw_of(held, size))
     }
 
-    fn flaw_of(&self, held: &Bins, size: u64) -> Option<&'static str> {
+    fn flaw_of(&self, held: &IndexBins, size: u64) -> Option<&'static str> {
         let mut all: Vec<(u64, Range<u64>)> = Vec::new();
         let mut last = 0;
         for (number, bin) in &held.bins {
@@ -26,7 +26,7 @@ impl Index {
             }
             // Reads that lie on a sequence but at no base go here (SAM specification, section 5.3).
             if *number != self.bin_of_nowhere() {
-                let window = self.window(*number);
+                let window = self.grid.bases(*number);
                 all.extend(bin.chunks.iter().map(|chunk| (chunk.start, window.clone())));
             }
         }
@@ -66,7 +66,7 @@ impl Index {
 
     /// What is said to lie on a sequence but at no base, if it does not stand behind all else, as it
     /// would if it were what lies in that bin.
-    fn nowhere(&self, held: &Bins) -> Option<Range<u64>> {
+    fn nowhere(&self, held: &IndexBins) -> Option<Range<u64>> {
         let own = self.bin_of_nowhere();
         let chunk = held.bins.get(&own)?.chunks.first()?;
         let others = held.bins.iter().filter(|(number, _)| **number != own);
@@ -75,7 +75,7 @@ impl Index {
     }
 
     /// What the linear index has a query pass over of the finest bins.
-    fn passed_over<'i>(&self, held: &'i Bins) -> impl Iterator<Item = Range<u64>> + use<'i> {
+    fn passed_over<'i>(&self, held: &'i IndexBins) -> impl Iterator<Item = Range<u64>> + use<'i> {
         let finest = self.bin_of_nowhere() + 1;
         let bins = held.bins.iter().filter(move |_| !held.linear.is_empty());
         bins.filter_map(move |(number, bin)| {
@@ -88,6 +88,6 @@ impl Index {
 
     /// The bin before the first of the finest ones, in which base -1 lies.
     fn bin_of_nowhere(&self) -> u32 {
-        (((1u64 << (3 * self.depth)) - 1) / 7).saturating_sub(1) as u32
+        self.grid.first(self.grid.depth).saturating_sub(1) as u32
     }
 }

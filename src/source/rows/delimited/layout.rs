@@ -4,7 +4,7 @@ use crate::bytes::Input;
 use crate::error::Result;
 use crate::source::io::delimited::{DRAWING, Separator, unquoted};
 use crate::source::io::lines::Line;
-use crate::source::rows::collector::Place;
+use crate::source::rows::collector::RowPlace;
 use crate::source::rows::tabix::{self, IndexHint};
 use std::fmt::{Formatter, from_fn};
 
@@ -89,7 +89,7 @@ impl Layout {
     }
 
     /// The place of the row that a line's fields hold.
-    pub(crate) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<Place<'a>> {
+    pub(crate) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<RowPlace<'a>> {
         let at = |index: usize| {
             let name = move |f: &mut Formatter<'_>| {
                 write!(f, "{} (column {})", self.names[index], index + 1)

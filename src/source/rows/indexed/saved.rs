@@ -4,16 +4,16 @@
 //! ranks of each level. What is not as it was written counts for nothing, and is removed, so that
 //! it is made again.
 
+use crate::bytes::Cursor;
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::private;
-use crate::source::Context;
-use crate::source::io::bin_index::Fields;
 use crate::source::io::cache;
 use crate::source::rows::priority::Priority;
-use crate::source::rows::rank_index::{COARSE, Counter, EVERY, FINEST, RankIndex, Ranks, Sample};
+use crate::source::rows::rank_index::{COARSE, EVERY, RankCounter, RankIndex, Ranks, Sample};
 use crate::source::rows::row::Row;
+use crate::source::{Context, FINEST_THINNED};
 use flate2::Crc;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -23,7 +23,7 @@ use std::path::PathBuf;
 const MAGIC: &[u8; 8] = b"EVRANKS\x01";
 const ENDING: &str = "ranks";
 /// All reads, and those that are best in bins of each width.
-const LEVELS: u8 = 1 + COARSE - FINEST;
+const LEVELS: u8 = 1 + COARSE - FINEST_THINNED;
 /// The bytes of a [`Sample`].
 const SAMPLE: usize = 12;
 
@@ -57,7 +57,7 @@ pub(crate) struct Saving {
     aside: PathBuf,
     out: BufWriter<File>,
     /// Of the sequence with that number, which is not over yet.
-    counter: Counter,
+    counter: RankCounter,
     sequence: usize,
 }
 
@@ -68,7 +68,7 @@ impl Saving {
             private::options().create(true).truncate(true).write(true).open(&aside)?,
         );
         out.write_all(MAGIC)?;
-        Ok(Saving { place: to.0.clone(), aside, out, counter: Counter::new(), sequence: 0 })
+        Ok(Saving { place: to.0.clone(), aside, out, counter: RankCounter::new(), sequence: 0 })
     }
 
     /// Counts the next read, which lies on the sequence with that number. `quality` decides which
@@ -96,7 +96,7 @@ impl Saving {
     /// Writes the sequences that are over.
     fn close_before(&mut self, sequence: usize) -> io::Result<()> {
         while self.sequence < sequence {
-            let mut counter = std::mem::replace(&mut self.counter, Counter::new());
+            let mut counter = std::mem::replace(&mut self.counter, RankCounter::new());
             counter.finish();
             let mut bytes = Vec::new();
             counter.ranks().for_each(|ranks| put(&mut bytes, ranks));
@@ -144,17 +144,17 @@ fn part(mut file: BufReader<File>, sequence: usize) -> io::Result<Vec<u8>> {
 }
 
 fn parse(bytes: &[u8]) -> Option<RankIndex> {
-    let mut fields = Fields(bytes);
+    let mut fields = Cursor::new(bytes);
     let records = ranks(&mut fields)?;
     let best = (1..LEVELS).map(|_| ranks(&mut fields)).collect::<Option<_>>()?;
     Some(RankIndex::of_reads(records, best))
 }
 
-fn ranks(fields: &mut Fields<'_>) -> Option<Ranks> {
+fn ranks(fields: &mut Cursor<'_>) -> Option<Ranks> {
     let count = fields.u64()?;
     let samples = usize::try_from(count.div_ceil(EVERY)).ok()?;
     let sample = |bytes| {
-        let mut fields = Fields(bytes);
+        let mut fields = Cursor::new(bytes);
         Some(Sample { key: fields.u32()?, skip: fields.u32()?, reach: fields.u32()? })
     };
     let bytes = fields.take(samples.checked_mul(SAMPLE)?)?;

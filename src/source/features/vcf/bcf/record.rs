@@ -1,19 +1,19 @@
 //! One record of BCF as the line that it would be in VCF.
 
+use crate::bytes::Cursor;
 use crate::source::features::vcf::header::{Info, attribute, structured};
-use crate::source::io::bin_index::Fields;
 use std::fmt::Write;
 
 /// Reads records by the dictionaries of their file's header: for short, a record names keys and
 /// contigs by number.
-pub(super) struct Reader {
+pub(super) struct RecordReader {
     /// The keys of FILTER, INFO and FORMAT; empty where there is none of that number.
-    keys: Vec<Key>,
+    keys: Vec<DictionaryKey>,
     contigs: Vec<String>,
 }
 
 #[derive(Clone, Default)]
-struct Key {
+struct DictionaryKey {
     name: String,
     /// Its presence is all that it says.
     flag: bool,
@@ -21,11 +21,11 @@ struct Key {
     wanted: bool,
 }
 
-impl Reader {
+impl RecordReader {
     /// By the text of a header; of INFO, lines have `wanted` and what tells the end.
     pub(super) fn new(header: &str, wanted: &[Info]) -> Self {
-        let pass = Key { name: "PASS".to_owned(), ..Key::default() };
-        let mut reader = Reader { keys: vec![pass], contigs: Vec::new() };
+        let pass = DictionaryKey { name: "PASS".to_owned(), ..DictionaryKey::default() };
+        let mut reader = RecordReader { keys: vec![pass], contigs: Vec::new() };
         for meta in header.lines().filter_map(|line| line.strip_prefix("##")) {
             let of = |kind| structured(meta, kind);
             if let Some(contig) = of("contig") {
@@ -40,7 +40,7 @@ impl Reader {
                 let flag =
                     known || (of("INFO").is_some() && attribute(list, "Type") == Some("Flag"));
                 let wanted = name == "END" || wanted.iter().any(|info| info.key == name);
-                put(&mut reader.keys, at, Key { name: name.to_owned(), flag, wanted });
+                put(&mut reader.keys, at, DictionaryKey { name: name.to_owned(), flag, wanted });
             }
         }
         reader
@@ -61,7 +61,7 @@ impl Reader {
     /// Writes the line of a record; gives the number of its contig.
     pub(super) fn line(&self, site: &[u8], line: &mut String) -> Result<usize, String> {
         line.clear();
-        let mut fields = Fields(site);
+        let mut fields = Cursor::new(site);
         let mut next = || fields.u32().ok_or("a record ends early");
         let (contig, position, _length, quality) = (next()?, next()?, next()?, next()?);
         let (counts, _samples) = (next()?, next()?);
@@ -86,7 +86,7 @@ impl Reader {
         Ok(contig)
     }
 
-    fn key(&self, number: Option<i32>) -> Result<&Key, String> {
+    fn key(&self, number: Option<i32>) -> Result<&DictionaryKey, String> {
         let at = number.and_then(|number| usize::try_from(number).ok());
         let key = at.and_then(|at| self.keys.get(at)).filter(|key| !key.name.is_empty());
         key.ok_or_else(|| format!("the header has no key of number {}", number.unwrap_or(-1)))
@@ -103,7 +103,7 @@ impl Reader {
         Ok(())
     }
 
-    fn info(&self, fields: &mut Fields<'_>, count: u32, line: &mut String) -> Result<(), String> {
+    fn info(&self, fields: &mut Cursor<'_>, count: u32, line: &mut String) -> Result<(), String> {
         for _ in 0..count {
             let number = Value::read(fields)?.integers()?.next().flatten();
             let (key, value) = (self.key(number)?, Value::read(fields)?);
@@ -154,11 +154,11 @@ struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn read(fields: &mut Fields<'a>) -> Result<Self, String> {
+    fn read(fields: &mut Cursor<'a>) -> Result<Self, String> {
         Self::typed(fields).ok_or_else(|| "a value of the record is damaged".to_owned())
     }
 
-    fn typed(fields: &mut Fields<'a>) -> Option<Self> {
+    fn typed(fields: &mut Cursor<'a>) -> Option<Self> {
         let head = fields.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == 15 {
@@ -267,7 +267,7 @@ mod tests {
         }
         site.extend(tail);
         let mut line = String::new();
-        Reader::new(HEADER, &wanted).line(&site, &mut line).map(|_| line)
+        RecordReader::new(HEADER, &wanted).line(&site, &mut line).map(|_| line)
     }
 
     #[test]
