@@ -1,5 +1,6 @@
 //! The one way between the asynchronous world and parsers that block.
 
+use crate::bytes::helpers::{REMOTE, cores};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -9,9 +10,6 @@ use tokio::sync::Semaphore;
 pub(super) struct BlockingPool {
     permits: Arc<Semaphore>,
 }
-
-/// How many may wait for other machines at once.
-pub(super) const REMOTE: usize = 32;
 
 /// Waiting for a disk leaves a core idle, so there are more permits than cores.
 const PER_CORE: usize = 4;
@@ -50,8 +48,4 @@ impl BlockingPool {
             Err(stopped) => Err(Error::Bug(stopped.to_string())),
         }
     }
-}
-
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(4, usize::from)
 }

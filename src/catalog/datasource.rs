@@ -63,6 +63,13 @@ impl Measurement {
     pub(super) fn is_of(&self, spec: &Arc<Spec>) -> bool {
         self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
     }
+
+    /// Whether its file is on another machine, and too large to read all of it for its names.
+    pub(super) fn is_far(&self) -> bool {
+        const LARGE: u64 = 64 << 20;
+        let spec = self.spec.as_ref().filter(|spec| spec.input.is_remote());
+        spec.is_some_and(|spec| spec.input.size().map_or(true, |size| size > LARGE))
+    }
 }
 
 impl std::fmt::Debug for Measurement {

@@ -5,8 +5,8 @@
 //! parts are read side by side.
 
 use super::blocking_pool::BlockingPool;
-use super::side_by_side::Helpers;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
+use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -64,9 +64,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
-    helpers: Helpers,
     remote_pool: BlockingPool,
-    remote_helpers: Helpers,
     failures: Failures,
 }
 
@@ -80,22 +78,12 @@ pub(super) struct Failures {
 
 impl ReadContext {
     pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool) -> Self {
-        ReadContext {
-            pool,
-            helpers: Helpers::new(),
-            remote_pool,
-            remote_helpers: Helpers::for_remote(),
-            failures: Failures::default(),
-        }
+        ReadContext { pool, remote_pool, failures: Failures::default() }
     }
 
     /// Where rows are read, of files on other machines or only of this one.
-    fn ways(&self, is_remote: bool) -> (&BlockingPool, &Helpers) {
-        if is_remote {
-            (&self.remote_pool, &self.remote_helpers)
-        } else {
-            (&self.pool, &self.helpers)
-        }
+    fn ways(&self, is_remote: bool) -> (&BlockingPool, &'static Helpers) {
+        if is_remote { (&self.remote_pool, &REMOTE_HELPERS) } else { (&self.pool, &HELPERS) }
     }
 
     /// How many reads have failed since the start.

@@ -4,7 +4,7 @@ use super::address::Address;
 use super::client::{Answer, Asked, Client};
 use super::disk::Disk;
 use super::failure::Failure;
-use super::version::{Version, content_range};
+use super::version::{Version, WHOLE, content_range};
 use crate::bytes::block_cache::{BlockCache, CachedBlock};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +20,6 @@ const MOST_AT_ONCE: u64 = 256;
 const SMALL_GAP: u64 = 4;
 /// How many readings that go on and on are told from each other.
 const STREAMS: usize = 16;
-/// A file of which the server gives no parts is read as a whole up to this size.
-pub(super) const WHOLE: u64 = 64 << 20;
 /// Of an index, which is read as a whole, so much is asked for at first.
 const INDEX: u64 = 16 << 20;
 const INDEXES: &[&str] = &["tbi", "csi", "bai", "crai", "fai"];

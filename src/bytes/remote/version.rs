@@ -3,7 +3,6 @@
 use super::address::Address;
 use super::client::Answer;
 use super::failure::Failure;
-use super::file::WHOLE;
 use super::storage::hex;
 use flate2::read::MultiGzDecoder;
 use ring::digest;
@@ -11,6 +10,9 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ureq::http::{HeaderMap, header};
+
+/// A file of which the server gives no parts is read as a whole up to this size, in bytes.
+pub(super) const WHOLE: u64 = 64 << 20;
 
 /// What tells the versions of a file from each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
