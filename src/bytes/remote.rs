@@ -70,6 +70,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     file: Option<Arc<RemoteFile>>,
+    /// Why it could not be opened, where asking again would not help.
+    refused: Option<Failure>,
     /// The files that were looked for beside it, and whether they are there.
     beside: HashMap<String, Option<Remote>>,
 }
@@ -142,9 +144,17 @@ impl Remote {
         if let Some(file) = &state.file {
             return Ok(file.clone());
         }
+        if let Some(failure) = &state.refused {
+            return Err(failure.clone());
+        }
         let client = client().map_err(|error| Failure::Settings(error.to_string()))?;
-        let file = Arc::new(RemoteFile::open(&client, &self.0.address)?);
-        Ok(state.file.insert(file).clone())
+        match RemoteFile::open(&client, &self.0.address) {
+            Ok(file) => Ok(state.file.insert(Arc::new(file)).clone()),
+            Err(failure) => {
+                state.refused = Some(failure.clone()).filter(|failure| !failure.may_pass());
+                Err(failure)
+            }
+        }
     }
 
     /// Has the file opened anew when it is next needed: it may have changed.

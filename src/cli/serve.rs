@@ -38,7 +38,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     signals::watch(stop.clone(), at_prompt)?;
 
     let bars = Bars::at_terminal();
-    let context = context(&options, &bars);
+    let context = context(&options, &bars)?;
     options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
@@ -118,10 +118,13 @@ fn served(options: &ServeOptions) -> String {
 }
 
 /// The folders and limits that the options set.
-fn context(options: &ServeOptions, bars: &Bars) -> Context {
+fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
     let usual = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(usual.cache);
-    Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), ..usual }
+    let watch = Duration::try_from_secs_f64(options.watch)
+        .map_err(|_| anyhow!("--watch {}: expected seconds, 0 or more", options.watch))?;
+    let watch = Some(watch).filter(|period| !period.is_zero());
+    Ok(Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), watch, ..usual })
 }
 
 /// The copy of EpiViz of `--ui`, or the one installed.

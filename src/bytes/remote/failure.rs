@@ -36,7 +36,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Whether asking again may help.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
             Failure::Status { number, .. } => matches!(number, 408 | 429 | 500 | 502 | 503 | 504),
             Failure::NoConnection(..) | Failure::TooSlow | Failure::Cut => true,
