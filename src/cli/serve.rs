@@ -37,6 +37,9 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
 
+    let bars = Bars::at_terminal();
+    let context = context(&options, &bars)?;
+    options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
@@ -48,9 +51,8 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         Some(path) => Some(LocalSocket::bind(path).await?),
         None => None,
     };
-    let bars = Bars::at_terminal();
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars)?);
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
