@@ -85,6 +85,10 @@ for end in ['source', 'target']:
 described = 'table interact\n"x"\n(\n' + ''.join(column + '; "x"\n' for column in columns) + ')'
 lengths = {name: int(length) for name in ['chr1', 'chr2']}
 pybigtools.open('x.bb', 'w').write(lengths, iter(rows), autosql=described)
+# Of 18 columns 5 are those of BED, as bedToBigBed -type=bed5+13 writes.
+with open('x.bb', 'r+b') as file:
+    file.seek(32)
+    file.write(bytes([18, 0, 5, 0]))
 file = pyBigWig.open('x.bb')
 for region in regions:
     name, start, end = region.split(':')
