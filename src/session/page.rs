@@ -235,7 +235,7 @@ impl Actor {
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            PageCall::Deserts(..) => {}
+            PageCall::Deserts(..) => self.fitting.forget(),
         }
     }
 
@@ -268,6 +268,7 @@ impl Actor {
             match order {
                 Order::Clear(clear) => {
                     tracing::debug!(group = clear.group, "cleared");
+                    self.fitting.forget();
                     let action = ClearDatasourceGroupCache { group: clear.group.clone() };
                     self.act(action, Some(Waiting::Clear(clear)));
                 }
