@@ -88,10 +88,10 @@ function paintBand(pen, shades, color, top, tall) {
 function paintKey(pen, { series, width, height }, { low, high, isLog }) {
   for (let i = 0; i < STEPS; i += 1) {
     const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
-    pen.rect(width - 130 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
+    pen.rect(width - 145 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
   }
-  pen.text(width - 134, height - 4, `${isLog ? 'log ' : ''}${short(low)}`, { size: 10, anchor: 'end' });
-  pen.text(width - 30, height - 4, short(high), { size: 10 });
+  pen.text(width - 149, height - 4, `${isLog ? 'log ' : ''}${short(low)}`, { size: 10, anchor: 'end' });
+  pen.text(width - 45, height - 4, short(high), { size: 10 });
 }
 
 /** Plans a dot a row: the first measurement to the right, the second upward. */
