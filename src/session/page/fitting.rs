@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn after_a_clear_charts_are_fitted_again() {
         let place = Region::new("chr1", 0, 100);
-        let rest = AtRest { place, levels: None, valued: Vec::new() };
+        let rest = AtRest { place, levels: None, valued: Vec::new(), troubles: 0 };
         let mut fitting = Fitting::default();
         assert!(fitting.begins(&rest, Vec::new()));
         assert!(!fitting.begins(&rest, Vec::new()));
