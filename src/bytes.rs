@@ -10,8 +10,10 @@ mod open_files;
 mod packing;
 pub(crate) mod pool;
 mod progress;
+pub mod remote;
+mod version;
 
-pub(crate) use blob::{Blob, BlobReader};
+pub(crate) use blob::{Blob, BlobReader, near};
 pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{ReadSeek, mark, unreadable};
@@ -20,3 +22,4 @@ pub(crate) use open_files::raise_limit;
 pub use open_files::{open_files, set_most_open_files};
 pub use packing::Packing;
 pub use progress::Progress;
+pub(crate) use version::Version;

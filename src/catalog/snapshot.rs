@@ -5,16 +5,16 @@
 //! parts are read side by side.
 
 use super::blocking_pool::BlockingPool;
+use super::watch::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
-use crate::bytes::helpers::HELPERS;
+use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
 use crate::table::Table;
-use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The level at which rows are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
+    remote_pool: BlockingPool,
     failures: Failures,
 }
 
@@ -71,13 +72,17 @@ pub(super) struct ReadContext {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     count: AtomicU64,
-    /// The measurements that were left out of an answer, and the error that was logged for each.
-    left_out: Mutex<HashMap<String, String>>,
+    health: Arc<Health>,
 }
 
 impl ReadContext {
-    pub(super) fn new(pool: BlockingPool) -> Self {
-        ReadContext { pool, failures: Failures::default() }
+    pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool, health: Arc<Health>) -> Self {
+        ReadContext { pool, remote_pool, failures: Failures { count: AtomicU64::new(0), health } }
+    }
+
+    /// Where rows are read, of files on other machines or only of this one.
+    fn ways(&self, is_remote: bool) -> (&BlockingPool, &'static Helpers) {
+        if is_remote { (&self.remote_pool, &REMOTE_HELPERS) } else { (&self.pool, &HELPERS) }
     }
 
     /// How many reads have failed since the start.
@@ -91,14 +96,30 @@ impl Failures {
     /// each of the many requests of a page that looks at it.
     fn left_out(&self, measurement: &Measurement, error: &Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let text = error.to_string();
-        let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&measurement.id) != Some(&text) {
+        if !self.health.failed(&[&measurement.id], error).is_empty() {
             tracing::error!(
-                "'{}' cannot be read, so pages show no values of it: {text}",
+                "'{}' cannot be read, so pages show no values of it: {error}",
                 measurement.id
             );
-            known.insert(measurement.id.clone(), text);
+        }
+    }
+
+    /// Takes note of what became of a query. What is refused in words is no failure of a file.
+    fn answered(&self, query: &Query, answer: &Result<QueryResult>) {
+        let Err(error) = answer else { return self.all_read(query) };
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if matches!(error, Error::Data { .. } | Error::Io { .. } | Error::Bug(_)) {
+            let asked = [&query.measurements, &query.datasource.measurements];
+            let asked = asked.into_iter().find(|some| !some.is_empty());
+            let ids: Vec<_> = asked.into_iter().flatten().map(|m| m.id.as_str()).collect();
+            self.health.failed(&ids, error);
+        }
+    }
+
+    fn all_read(&self, query: &Query) {
+        // Each signal is noted where it is read: one of them may have been left out.
+        if query.datasource.shape != Shape::Dense {
+            query.datasource.measurements.iter().for_each(|m| self.health.read(&m.id));
         }
     }
 }
@@ -129,17 +150,17 @@ impl Snapshot {
     /// [`Snapshot::read`].
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
+        let is_remote = queries.iter().any(|query| query.datasource.is_remote());
         let trip = move || {
+            let (_, helpers) = snapshot.reading.ways(is_remote);
             let failures = &snapshot.reading.failures;
-            Ok(HELPERS.map(&queries, |query| {
+            Ok(helpers.map(&queries, |query| {
                 let answer = snapshot.answer(query);
-                if answer.is_err() {
-                    failures.count.fetch_add(1, Ordering::Relaxed);
-                }
+                failures.answered(query, &answer);
                 answer
             }))
         };
-        match self.reading.pool.run(trip).await {
+        match self.reading.ways(is_remote).0.run(trip).await {
             Ok(answers) => answers,
             // A panic.
             Err(error) => {
@@ -184,14 +205,20 @@ impl Snapshot {
         }
         let mut table = self.listing.grid(region, level);
         let rows = table.len();
-        let columns = HELPERS.map(measurements, |measurement| {
+        let (_, helpers) = self.reading.ways(datasource.is_remote());
+        let columns = helpers.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
                 // One damaged file must not take the others of its group off the page.
                 Err(error) if measurements.len() > 1 => {
                     self.reading.failures.left_out(measurement, &error);
                     Ok(measurement.bins(vec![f32::NAN; rows]))
                 }
-                column => column,
+                column => {
+                    if column.is_ok() {
+                        self.reading.failures.health.read(&measurement.id);
+                    }
+                    column
+                }
             }
         });
         table.columns = columns.into_iter().collect::<Result<_>>()?;
@@ -322,11 +349,11 @@ mod tests {
             assert!(values(1).iter().all(|value| value.is_nan()));
             assert_eq!(catalog.failed_reads(), count);
             // Told once, however often it is asked for.
-            let told = snapshot.reading.failures.left_out.lock().unwrap();
-            assert_eq!(
-                told.iter().collect::<Vec<_>>(),
-                [(&"bad".into(), &"bad.bw, offset 7: is damaged".into())]
-            );
+            let listing = catalog.listing();
+            let trouble =
+                |id: &str| catalog.trouble(listing.measurements().find(|m| m.id == id).unwrap());
+            assert_eq!(trouble("bad").unwrap(), "bad.bw, offset 7: is damaged");
+            assert_eq!((trouble("one"), catalog.trouble_revision()), (None, 1));
         }
         // Alone it is an error.
         let bad = snapshot.datasources()[0].measurements[1..2].to_vec();

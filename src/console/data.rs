@@ -120,8 +120,20 @@ impl Console {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
         };
         let named = self.files.sources(named)?;
-        let selected = tokio::task::spawn_blocking(move || select(named)).await;
-        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
+        let over_socket = self.over_socket;
+        let selected = tokio::task::spawn_blocking(move || {
+            if !over_socket {
+                return Ok::<_, Error>(select(named));
+            }
+            let named = named.into_iter().map(Spec::for_stranger).collect::<Result<_>>()?;
+            // A hub may name what its reader may not.
+            let mut selection = select(named);
+            let tracks = selection.specs.into_iter().map(Spec::for_stranger);
+            selection.specs = tracks.collect::<Result<_>>()?;
+            Ok(selection)
+        });
+        let selected = selected.await;
+        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         self.files.check(&selection.specs)?;
         let catalog = &self.session.provider.catalog;
         let (added, failed) = catalog.load(selection.specs).await;
@@ -248,7 +260,8 @@ impl Console {
                 Shape::Genes => "genes",
                 Shape::Reads => "reads",
             };
-            let mut files: Vec<(String, u64, Value)> = Vec::new();
+            let catalog = &self.session.provider.catalog;
+            let mut files: Vec<(String, u64, Option<String>, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
                     Some(spec) if self.visitor.is_owner => spec.input.path().display().to_string(),
@@ -256,15 +269,26 @@ impl Console {
                     None => "(generated)".to_owned(),
                 };
                 match files.iter_mut().find(|(known, ..)| *known == file) {
-                    Some((_, count, _)) => *count += 1,
-                    None => files.push((file, 1, read(m))),
+                    Some((_, count, trouble, _)) => {
+                        *count += 1;
+                        *trouble = trouble.take().or_else(|| catalog.trouble(m));
+                    }
+                    None => files.push((file, 1, catalog.trouble(m), read(m))),
                 }
             }
-            rows.extend(files.into_iter().map(|(file, count, read)| {
-                vec![json!(datasource.id), json!(kind), json!(count), json!(file), read]
+            rows.extend(files.into_iter().map(|(file, count, trouble, read)| {
+                let state = trouble.unwrap_or_else(|| "ok".to_owned());
+                vec![
+                    json!(datasource.id),
+                    json!(kind),
+                    json!(count),
+                    json!(file),
+                    json!(state),
+                    read,
+                ]
             }));
         }
-        let columns = ["datasource", "kind", "measurements", "file", "read"];
+        let columns = ["datasource", "kind", "measurements", "file", "state", "read"];
         Ok(with_read(&columns, rows, "nothing is served; 'load' serves a file"))
     }
 

@@ -2,6 +2,7 @@
 //! library.
 
 use super::state::AppState;
+use crate::bytes::remote::{self, ServerCounts};
 use crate::session::{ActionCounts, Limit, Session};
 use axum::extract::State;
 use axum::http::header;
@@ -23,6 +24,20 @@ const COUNTERS: [Counter; 3] = [
     ("response_bytes_total", "bytes of answers, before compression", ActionCounts::bytes),
 ];
 
+/// A counter per server from which files are read.
+type OfServer = (&'static str, &'static str, fn(&ServerCounts) -> f64);
+
+const OF_SERVERS: [OfServer; 4] = [
+    ("remote_requests_total", "requests to servers of files", |counts| counts.requests as f64),
+    ("remote_failures_total", "requests to servers of files that brought nothing", |counts| {
+        counts.failures as f64
+    }),
+    ("remote_bytes_total", "bytes of files that servers sent", |counts| counts.bytes as f64),
+    ("remote_seconds_total", "time that requests to servers of files took", |counts| {
+        counts.seconds
+    }),
+];
+
 fn text(session: &Session) -> String {
     let mut text = String::new();
     let version = env!("CARGO_PKG_VERSION");
@@ -32,6 +47,13 @@ fn text(session: &Session) -> String {
     line(&mut text, "pages", "", session.pages().len());
     head(&mut text, "failed_reads_total", "counter", "failed reads of files");
     line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
+    let catalog = &session.provider.catalog;
+    let about =
+        "files that are gone, cannot be opened, or have changed and are not opened again yet";
+    head(&mut text, "files_in_trouble", "gauge", about);
+    line(&mut text, "files_in_trouble", "", catalog.troubled_files());
+    head(&mut text, "files_reopened_total", "counter", "files opened again since they changed");
+    line(&mut text, "files_reopened_total", "", catalog.reopened_files());
     let (name, about) = ("limits_reached_total", "times that clients reached a limit");
     head(&mut text, name, "counter", about);
     for limit in Limit::ALL {
@@ -45,6 +67,13 @@ fn text(session: &Session) -> String {
         }
     }
     histogram(&mut text, session);
+    let servers = remote::server_counts();
+    for (name, about, count) in OF_SERVERS.iter().filter(|_| !servers.is_empty()) {
+        head(&mut text, name, "counter", about);
+        for (server, counts) in &servers {
+            line(&mut text, name, &format!("server=\"{server}\""), count(counts));
+        }
+    }
     text
 }
 
