@@ -338,9 +338,15 @@ fn names_that_could_not_be_read_are_read_again() {
     let whole = bed().write(PLAIN);
     let Opened(source, folder) = open(&whole, ",format=bigbed").unwrap();
     let path = folder.path().join("x.bw");
-    std::fs::write(&path, vec![0xff; whole.len()]).unwrap();
+    // What changes must not show: a file that has changed is to be opened again.
+    let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let write = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
+    };
+    write(&vec![0xff; whole.len()]);
     assert!(source.search("row 502", 5).is_empty());
-    std::fs::write(&path, &whole).unwrap();
+    write(&whole);
     assert_eq!(&*source.search("row 502", 5)[0].name, "row 502");
 }
 
