@@ -5,6 +5,8 @@ use crate::error::Result;
 
 const MAGIC: u32 = 0x2468_ace0;
 const HEADER: u64 = 48;
+/// The trees of most files have no more bytes.
+const SMALL: u64 = 1 << 16;
 /// No writer builds a deeper tree; a deeper one runs in a circle.
 const DEEPEST: u32 = 64;
 
@@ -53,12 +55,16 @@ fn counts_records(file: &Bbi, bytes: &[u8], blocks: &[DataBlock]) -> Result<bool
 impl BlockIndex {
     /// Reads the tree at `start` (supplementary tables 14 to 17).
     pub(super) fn read(file: &Bbi, start: u64) -> Result<Self> {
+        file.blob.expect(start..start.saturating_add(SMALL))?;
         let bytes = file.bytes(start, HEADER)?;
         let mut head = file.fields(&bytes);
         let head = (head.u32(), head.u32(), head.u64());
         let (Some(MAGIC), Some(_), Some(items)) = head else {
             return Err(file.damaged(start, "the index is damaged"));
         };
+        // 32 bytes for each block, and a little for the nodes above them: from another machine, the
+        // tree comes with one request.
+        file.blob.expect(start..start.saturating_add(items.saturating_mul(33)))?;
         let mut blocks = Vec::new();
         let mut nodes = vec![(start + HEADER, 0, None)];
         let mut visited = 0;
