@@ -137,7 +137,7 @@ impl Bgzf {
         }
         let size = usize::from(u16::from_le_bytes([header[16], header[17]])) + 1;
         let rest = size.checked_sub(HEADER).filter(|rest| *rest >= 8);
-        let rest = rest.ok_or_else(|| self.damaged("a BGZF block has an impossible size"))?;
+        let rest = rest.ok_or_else(|| self.damaged("a BGZF block has an invalid size"))?;
         self.packed.resize(rest, 0);
         if self.blob.read_at(self.start + HEADER as u64, &mut self.packed)? < rest {
             return Err(self.damaged("the file ends within a block; is the copy complete?"));
@@ -214,7 +214,7 @@ impl Bgzf {
                 return if missing == count {
                     Ok(false)
                 } else {
-                    Err(self.damaged("the file ends within a record; is it whole?"))
+                    Err(self.damaged("the file ends within a record; is the copy complete?"))
                 };
             }
             let part = rest.len().min(missing);

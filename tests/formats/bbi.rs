@@ -221,7 +221,7 @@ fn a_list_of_sequences_without_end_is_an_error() {
     circle[root..root + 4].copy_from_slice(&[0, 0, 1, 0]);
     circle[root + 4 + key..root + 12 + key].copy_from_slice(&(root as u64).to_le_bytes());
     let error = open(&circle, "").err().unwrap();
-    assert!(error.contains("the list of sequences runs in a circle"), "{error}");
+    assert!(error.contains("the list of sequences has a cycle"), "{error}");
     // Names of no length never come to an end.
     let mut nameless = whole;
     nameless[tree + 8..tree + 12].fill(0);
@@ -453,7 +453,7 @@ fn an_interaction_whose_row_does_not_span_it_is_refused() {
     for (upper, what) in [
         ("chrA\t800\t901\tp\t-", "chrA:101: an end lies outside of its row"),
         ("chrA\t99\t900\tp\t-", "chrA:101: an end lies outside of its row"),
-        ("chrA\t900\t800\tp\t-", "chrA:101: the end (800) lies before the start (900)"),
+        ("chrA\t900\t800\tp\t-", "chrA:101: the end (800) is before the start (900)"),
         ("chrA\t-9\t800\tp\t-", "chrA:101: start (column 15) is negative"),
         ("chrA\t800\t900\tp", "chrA:101: expected the 18 columns"),
     ] {

@@ -226,12 +226,14 @@ mod tests {
             error("chr1\t1\t2\nchr1\tx\t3\n")
                 .contains("line 2: start (column 2) is not a whole number: 'x'")
         );
-        assert!(error("chr1\t5\t2\n").contains("line 1: the end (2) lies before the start (5)"));
+        assert!(error("chr1\t5\t2\n").contains("line 1: the end (2) is before the start (5)"));
         assert!(error("chr1\t-5\t2\n").contains("is negative"));
         assert!(error("chr1\t5\t9999999999\n").contains("is beyond"));
         assert!(error("chr1\t5\n").contains("at least 3 columns"));
         assert!(error("chr1\t5\t6\ta\nchr1\t7\t8\n").contains("line 2: has 3 columns"));
-        assert!(error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is no strand"));
+        assert!(
+            error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is not a strand")
+        );
     }
 
     fn columns(name: &str, text: &str) -> Vec<String> {

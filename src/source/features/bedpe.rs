@@ -378,7 +378,7 @@ mod tests {
         let good = "chr1\t1\t2\tchr2\t3\t4\n".repeat(20);
         let error = |bad: &str| rows("bedpe", &format!("{good}{bad}")).unwrap_err().to_string();
         assert!(error("chr1\t1\t2\tchr2\t3\n").contains("line 21: has 5 columns, not 6"));
-        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 21: the end (4) lies before"));
+        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 21: the end (4) is before"));
         assert!(error("chr1\t1\tx\tchr2\t3\t4\n").contains("line 21: end (column 3) is not"));
         assert!(error(".\t-1\t-1\t.\t-1\t-1\n").contains("line 21: neither end"));
     }

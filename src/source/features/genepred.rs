@@ -129,7 +129,7 @@ fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let fields = Separator::Tab.split(line.text);
     if fields.len() != table.columns {
         let (has, first) = (fields.len(), table.columns);
-        return Err(line.error(format!("has {has} columns, not {first} as those before")));
+        return Err(line.error(format!("has {has} columns, not {first} as the lines before it")));
     }
     let at = |index: usize| fields[table.name + index];
     let column = |index: usize, what: &str| format!("{what} (column {})", table.name + index + 1);
@@ -227,6 +227,6 @@ mod tests {
         assert!(
             error(&good.replace("200,500,", "200,")).contains("line 2: exonStarts and exonEnds")
         );
-        assert!(error(&good.replace("\t500", "\t50")).contains("line 2: the end (50) lies before"));
+        assert!(error(&good.replace("\t500", "\t50")).contains("line 2: the end (50) is before"));
     }
 }

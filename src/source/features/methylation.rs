@@ -142,7 +142,9 @@ const METHYLKIT: CallerLayout = CallerLayout {
                 "F" => "+",
                 "R" => "-",
                 _ => {
-                    return Err(line.error(format!("'{}' is no strand: F or R", shortened(strand))));
+                    return Err(
+                        line.error(format!("'{}' is not a strand (F or R)", shortened(strand)))
+                    );
                 }
             };
             if !is_percent(percent) {
@@ -266,7 +268,7 @@ mod tests {
         assert!(
             error("chr1\t7\t7\t75\tx\t1\n").contains("line 21: the number of methylated reads")
         );
-        assert!(error("chr1\t0\t0\t75\t3\t1\n").contains("counts from 1"));
+        assert!(error("chr1\t0\t0\t75\t3\t1\n").contains("positions are 1-based"));
         assert!(error("chr1\t7\t7\t75\n").contains("line 21: has 4 columns, not 6"));
     }
 }

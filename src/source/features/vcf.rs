@@ -211,7 +211,10 @@ mod tests {
         for damage in [&b"TBI\x01\xff\xff\xff\x7f"[..], b"TBI\x01", b"", b"BAI\x01\x01\0\0\0"] {
             std::fs::write(folder.path().join("x.vcf.tbi"), damage).unwrap();
             let error = open().err().unwrap().to_string();
-            assert!(error.contains("x.vcf.tbi") && error.contains("make it again"), "{error}");
+            assert!(
+                error.contains("x.vcf.tbi") && error.contains("index the file again"),
+                "{error}"
+            );
         }
         let options = Options { info: Some(vec!["DP".into()]), ..Options::default() };
         let error = super::open(&Input::File(path.clone()), &options, &Context::default());

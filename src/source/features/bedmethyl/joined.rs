@@ -79,7 +79,7 @@ impl RowFormat for Calls {
             self.kinds.push((kind.to_owned(), Default::default()));
             self.kinds.len() - 1
         });
-        self.kinds[number].1.iter_mut().zip(cells).for_each(|(stats, cell)| stats.see(cell));
+        self.kinds[number].1.iter_mut().zip(cells).for_each(|(stats, cell)| stats.add(cell));
         Ok(())
     }
 

@@ -115,7 +115,7 @@ fn header(file: &mut impl Bytes) -> Result<String> {
     let length = u32::from_le_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]) as usize;
     bytes.clear();
     if length > LARGEST_HEADER || !file.take(&mut bytes, length)? {
-        return Err(file.damaged("the header has an impossible size"));
+        return Err(file.damaged("the header has an invalid size"));
     }
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let text = std::str::from_utf8(text).map_err(|_| file.damaged("the header is not UTF-8"))?;
@@ -133,7 +133,7 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
     let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
     let (site, mut samples) = (site as usize, samples as usize);
     if site > LARGEST_SITE {
-        return Err(file.damaged("a record has an impossible size"));
+        return Err(file.damaged("a record has an invalid size"));
     }
     bytes.clear();
     let mut take = |bytes: &mut _, count| {
@@ -264,7 +264,7 @@ impl ByRegion for Bcf {
         self.file.each(contig, bases, take, |reader, offer| {
             let at = reader.position();
             if !site(reader, &mut bytes)? {
-                return Err(self.file.misfit("it leads behind the end of the file"));
+                return Err(self.file.misfit("it points beyond the end of the file"));
             }
             let line = |text| Line::at_offset(text, at, self.path());
             let found = self.sites.reader.line(&bytes, &mut text);

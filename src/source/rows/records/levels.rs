@@ -1,4 +1,4 @@
-//! Which rows each level of [`Records`] keeps.
+//! Selects the rows that each level of [`Records`] shows.
 
 use super::Records;
 use crate::genome::Region;
@@ -8,18 +8,18 @@ use crate::table::Data;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// The rows of a sequence that one level keeps, sorted by start.
+/// The rows of a sequence at one level, sorted by start.
 #[derive(Debug, Default)]
 pub(super) struct LevelRows {
     pub(super) rows: Vec<u32>,
-    /// The largest end among this row and those before it: where the first overlap lies is then a
-    /// binary search.
+    /// The largest end of this row and all before it, so that a binary search finds the first
+    /// overlap.
     reach: Vec<u32>,
 }
 
 impl Records {
-    /// The level's rows of the sequence with that index.
-    pub(super) fn kept(&self, sequence: usize, level: Level) -> &LevelRows {
+    /// Returns the rows of a level of the sequence with the given index.
+    pub(super) fn level_rows(&self, sequence: usize, level: Level) -> &LevelRows {
         let levels = self.levels[sequence].get_or_init(|| self.thin(self.bounds[sequence].clone()));
         match level {
             Level::Records => &levels[0],
@@ -30,8 +30,9 @@ impl Records {
         }
     }
 
-    /// Which rows each level keeps: all, then of each bin the most important row that starts in
-    /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds.
+    /// Returns the rows of each level: all rows, then the most important row that starts in each
+    /// bin. The row of a wide bin is also the row of a narrower bin inside it, so zooming in only
+    /// adds rows.
     fn thin(&self, bounds: Range<usize>) -> Vec<LevelRows> {
         let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
         let mut levels = vec![self.reach(rows.clone())];
@@ -71,20 +72,20 @@ impl Records {
         LevelRows { reach: reach.collect(), rows }
     }
 
-    /// The contiguous run of ranks that holds every row overlapping the region, up to the last that
-    /// starts before its end: short rows behind a long one belong to no other piece.
+    /// Returns the contiguous run of ranks from the first row that overlaps the region to the last
+    /// that starts before its end. Rows between them that end before the region belong to the run.
     pub(super) fn run(&self, sequence: usize, level: Level, region: &Region) -> Range<usize> {
-        let kept = self.kept(sequence, level);
+        let shown = self.level_rows(sequence, level);
         if region.is_empty() || self.shape.hides(level) {
             return 0..0;
         }
-        let first = kept.reach.partition_point(|reach| *reach <= region.start);
-        let last = kept.rows.partition_point(|&row| self.start[row as usize] < region.end);
+        let first = shown.reach.partition_point(|reach| *reach <= region.start);
+        let last = shown.rows.partition_point(|&row| self.start[row as usize] < region.end);
         if first < last { first..last } else { 0..0 }
     }
 }
 
-/// The narrowest bins that thin features, as [`Shape::levels`] says.
+/// Returns the width (log2) of the narrowest bins that thin features, from [`Shape::levels`].
 fn first_shift() -> u8 {
     match Shape::Features.levels().nth(1) {
         Some(Level::Bins { shift }) => shift,
