@@ -110,14 +110,14 @@ fn impossible_numbers_in_a_bam_are_said() {
     let cases: [(usize, &[u8], &str); 14] = [
         (0, b"BAI", "does not begin like a BAM file"),
         (4, &most, "the file ends"),
-        (16, &most, "the name of a sequence"),
+        (16, &most, "a sequence name"),
         (20, &most, "a sequence name has an invalid length"),
         (20, &[0; 4], "a sequence name has an invalid length"),
-        (24, b"\xff\xfe", "the name of a sequence is not UTF-8 text"),
+        (24, b"\xff\xfe", "a sequence name is not UTF-8 text"),
         (29, &most, "is too long"),
         (head, &most, "a record has an invalid size of 4294967295 bytes"),
         (head, &[5, 0, 0, 0], "a record has an invalid size of 5 bytes"),
-        (read, &[7, 0, 0, 0], "a read lies on a sequence that is not listed"),
+        (read, &[7, 0, 0, 0], "a read is aligned to a sequence that is not listed"),
         (read + 4, &[99, 0, 0, 0], "the reads are not sorted by position; sort them with samtools"),
         (read + 12, &[0xff, 0xff], "the parts of a record do not fit into it"),
         (read + 16, &most, "the parts of a record do not fit into it"),
@@ -300,7 +300,7 @@ fn a_cram_index_that_does_not_fit_is_said() {
     };
     assert_eq!(with(&|_| {}), "read");
     let cases: [(usize, &str, &str); 6] = [
-        (0, "1", "INDEX, line 1: is not the index of FILE; index it again"),
+        (0, "1", "INDEX, line 1: is not the index of FILE; index the file again"),
         (
             1,
             "x",

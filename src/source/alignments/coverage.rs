@@ -8,7 +8,7 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::alignments::alignment::{Alignment, Alignments};
-use crate::source::io::bbi::write::{Rejected, Writer};
+use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
 use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::rows::indexed::{Saved, Saving};
@@ -37,11 +37,7 @@ pub(crate) fn open<A: Alignments + 'static>(
     };
     let preview = || {
         let sequences = reads(input)?.sequences().clone();
-        Ok(Preview {
-            sequences,
-            knows_lengths: true,
-            ..bigwig::FirstRecords::default().preview(missing)
-        })
+        Ok(Preview { sequences, knows_lengths: true, ..bigwig::First::default().preview(missing) })
     };
     let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
     open_in_background(input, context, preview, move |context| {
@@ -73,8 +69,8 @@ fn write(
     let mut saving = Saving::new(saved).map_err(unwritable)?;
     let (mut count, mut last) = (0u64, None);
     let rejected = |rejected| match rejected {
-        Rejected::Order => Error::Bug("coverage is not in order".into()),
-        Rejected::Io(error) => unwritable(error),
+        Refused::Order => Error::Bug("coverage is not in order".into()),
+        Refused::Io(error) => unwritable(error),
     };
     loop {
         count += 1;
@@ -143,8 +139,8 @@ impl Depth {
     fn until(
         &mut self,
         base: u32,
-        mut emit: impl FnMut(u32, u32, f32) -> Result<(), Rejected>,
-    ) -> Result<(), Rejected> {
+        mut emit: impl FnMut(u32, u32, f32) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
         while let Some(entry) = self.changes.first_entry().filter(|entry| *entry.key() < base) {
             let (at, change) = entry.remove_entry();
             if change != 0 {

@@ -1,9 +1,8 @@
-//! bigWig: an indexed signal with one number per base, read by region.
+//! bigWig: one number a base, indexed, read by region.
 //!
-//! Bins are summed from the file's records, never from its zoom levels: zoom levels do not align
-//! with the grid's bins, and some writers compute them incorrectly (bigtools 0.5.8 counts the gap
-//! before an isolated record as covered). Wide bins come from the [`SignalSummary`] of the
-//! sequence, which is built when first needed.
+//! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
+//! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
+//! record as covered). Wide bins come from one [`SignalSummary`] of the sequence, made when first needed.
 
 mod first;
 
@@ -18,7 +17,7 @@ use crate::source::{
     ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
 };
 use crate::table::{Column, Data, Table};
-pub(crate) use first::FirstRecords;
+pub(crate) use first::First;
 use first::Stretches;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,13 +31,13 @@ pub(crate) const FORMAT: Format = Format {
     open: |input, options, _| open(input, options),
 };
 
-/// The name of the only column of a signal.
+/// The name of a signal's one column.
 const VALUE: &str = "value";
-/// Bases in the first view, from the first record.
+/// Bases shown first, from the first record on.
 const FIRST_VIEW: u32 = 1_000_000;
-/// Number of records from which points are distinguished from coverage.
+/// Records looked at to tell points from coverage.
 const SAMPLE: u32 = 1024;
-/// Largest fraction of the genome that points cover.
+/// Points cover no larger share of the genome.
 const MOST_POINTS: f64 = 0.25;
 
 /// The first bytes of a bigWig file (supplementary table 4).
@@ -50,9 +49,9 @@ struct BigWig {
     shape: Shape,
     summary: Summary,
     missing: Missing,
-    /// Fraction of the bases that have data, from which rows are estimated before they are counted.
+    /// Share of the bases that have data; the estimate of rows before a scan counts them.
     covered: f64,
-    summaries: Vec<Mutex<Option<Arc<SignalSummary>>>>,
+    scans: Vec<Mutex<Option<Arc<SignalSummary>>>>,
     knows_lengths: bool,
 }
 
@@ -61,12 +60,12 @@ pub(crate) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> 
     Ok(Box::new(BigWig::open(input, options)?))
 }
 
-/// Opens a bigWig that was derived from a file which does not state the lengths of its sequences.
+/// A bigWig made from a file that does not say how long its sequences are.
 pub(crate) fn derived(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
     Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options)? }))
 }
 
-/// A value and the interval that has it.
+/// A value and the bases that have it.
 struct ValueRecord {
     start: u32,
     end: u32,
@@ -89,7 +88,7 @@ impl BigWig {
             summary: options.summary,
             missing: options.missing,
             covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
-            summaries: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
+            scans: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
             file,
             knows_lengths: true,
         };
@@ -107,9 +106,8 @@ impl BigWig {
         self.file.sequences().at(index)
     }
 
-    /// Returns whether the file holds points (methylation) rather than coverage: it covers a small
-    /// part of the genome, and on its first sequence with data, the stretches without a gap are a
-    /// few bases long.
+    /// Whether the file holds points (methylation), not coverage: it covers little, and in its
+    /// first sequence with data the stretches without a gap are a few bases long.
     fn is_points(&self) -> Result<bool> {
         if self.covered > MOST_POINTS {
             return Ok(false);
@@ -127,7 +125,7 @@ impl BigWig {
         Ok(false)
     }
 
-    /// Calls `take` with each record that overlaps `region`, unclipped, until it returns false.
+    /// Calls `take` with each record that overlaps `region`, whole, until it says stop.
     fn each_record(
         &self,
         region: &Region,
@@ -143,12 +141,12 @@ impl BigWig {
             for record in records {
                 let record = record.filter(|r| r.start < r.end && r.start < length);
                 let mut record = record.ok_or_else(damaged)?;
-                // Some writers let the last record extend beyond the end of its sequence.
+                // Some writers let the last record run over the end of its sequence.
                 record.end = record.end.min(length);
                 if record.start >= region.end {
                     return Ok(false);
                 }
-                // Others write NaN where there is no data.
+                // Others write "not a number" where there is no data.
                 if record.end > region.start && !record.value.is_nan() && !take(record) {
                     return Ok(false);
                 }
@@ -157,17 +155,17 @@ impl BigWig {
         })
     }
 
-    /// Returns the summary of a sequence. The first caller builds it while others wait.
-    fn signal_summary(&self, index: usize) -> Result<Arc<SignalSummary>> {
-        let mut slot = self.summaries[index].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(summary) = &*slot {
-            return Ok(summary.clone());
+    /// The scan of a sequence, made by the first who asks while others wait.
+    fn scan(&self, index: usize) -> Result<Arc<SignalSummary>> {
+        let mut slot = self.scans[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scan) = &*slot {
+            return Ok(scan.clone());
         }
         let sequence = self.sequence(index);
-        let mut summary = SignalSummary::new(sequence.length, self.shape);
+        let mut scan = SignalSummary::new(sequence.length, self.shape);
         let mut sorted = true;
         self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
-            sorted = summary.add(record.start, record.end, record.value);
+            sorted = scan.add(record.start, record.end, record.value);
             sorted
         })?;
         if !sorted {
@@ -175,15 +173,15 @@ impl BigWig {
                            with bedGraphToBigWig";
             return Err(Error::data(self.file.path(), &*sequence.name, message));
         }
-        let summary = Arc::new(summary);
-        *slot = Some(summary.clone());
-        Ok(summary)
+        let scan = Arc::new(scan);
+        *slot = Some(scan.clone());
+        Ok(scan)
     }
 
-    /// Returns the summary of a sequence if it has been built.
-    fn existing_summary(&self, index: usize) -> Option<Arc<SignalSummary>> {
-        // The lock is held while a summary is being built.
-        self.summaries[index].try_lock().ok().and_then(|slot| slot.clone())
+    /// The scan of a sequence if there is one already.
+    fn scanned(&self, index: usize) -> Option<Arc<SignalSummary>> {
+        // A scan under way holds the lock: as good as none.
+        self.scans[index].try_lock().ok().and_then(|slot| slot.clone())
     }
 
     fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
@@ -192,7 +190,7 @@ impl BigWig {
         bin.value(self.summary, self.missing, width)
     }
 
-    /// Returns the sums of the bins `first..last`, which are narrower than [`COARSE`].
+    /// The sums of the bins `first..last`, whose width is below a scan's.
     fn fine(&self, region: &Region, shift: u8, first: u32, last: u32) -> Result<Bins> {
         let mut bins = Bins::new(shift, first, last - first);
         let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
@@ -204,7 +202,7 @@ impl BigWig {
         Ok(bins)
     }
 
-    /// Reads every bin that overlaps the region; its rank is its number.
+    /// Every bin that overlaps the region; its rank is its number.
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
@@ -212,7 +210,7 @@ impl BigWig {
         let sums = if shift < COARSE {
             self.fine(&whole, shift, first, last)?.bins
         } else {
-            self.signal_summary(index)?.coarse(shift).bins[first as usize..last as usize].to_vec()
+            self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec()
         };
         let values = (first..last)
             .zip(&sums)
@@ -221,17 +219,17 @@ impl BigWig {
         Ok(rows(first.into(), first..last, shift, sequence.length, values))
     }
 
-    /// Reads the bins that overlap the region and have data, ranked among all such bins.
+    /// The bins that overlap the region and hold data, ranked among all such bins.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
-        let summary = self.signal_summary(index)?;
+        let scan = self.scan(index)?;
         let (first, last) = grid::bins(region, shift);
         let (rank, from, sums) = if shift < COARSE {
-            let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
+            let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
             let whole = Region::new(sequence.name.clone(), 0, sequence.length);
             (rank, from, self.fine(&whole, shift, from, last)?.bins)
         } else {
-            (0, 0, summary.coarse(shift).bins[..last as usize].to_vec())
+            (0, 0, scan.coarse(shift).bins[..last as usize].to_vec())
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
@@ -245,10 +243,10 @@ impl BigWig {
         Ok(rows(rank + before as u64, bins, shift, sequence.length, values))
     }
 
-    /// Reads the records that overlap the region, unclipped.
+    /// The records that overlap the region, whole.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let summary = self.signal_summary(index)?;
-        let (rank, from) = summary.sample_before(Level::Records, region.start);
+        let scan = self.scan(index)?;
+        let (rank, from) = scan.sample_before(Level::Records, region.start);
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
         let counted = Region::new(region.sequence.clone(), from, region.end);
@@ -267,8 +265,8 @@ impl BigWig {
     }
 }
 
-/// Returns the sequence identifier and the records of a block (supplementary table 12); none where
-/// the block is damaged.
+/// The records of a block and the sequence they lie on (supplementary table 12); none where the
+/// block is damaged.
 fn records(mut fields: Cursor<'_>) -> Option<(u32, impl Iterator<Item = Option<ValueRecord>>)> {
     let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
     let (step, span) = (fields.u32()?, fields.u32()?);
@@ -339,17 +337,17 @@ impl Source for BigWig {
         let end = region.end.min(self.sequence(index).length);
         let region = Region::new(region.sequence.clone(), region.start.min(end), end);
         let bins = u64::from(region.len().div_ceil(level.width()));
-        match (self.shape, self.existing_summary(index)) {
+        match (self.shape, self.scanned(index)) {
             (Shape::Dense, _) => bins,
-            (_, Some(summary)) => summary.rows(&region, level),
-            // Assumes that points are spread evenly, each in a bin of its own while there are bins.
+            (_, Some(scan)) => scan.rows(&region, level),
+            // Points spread evenly, each in a bin of its own unless the bins run out.
             (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
         }
     }
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match (self.shape, self.file.sequences().position(sequence)) {
-            (Shape::Sparse, Some(index)) => self.signal_summary(index).map(drop),
+            (Shape::Sparse, Some(index)) => self.scan(index).map(drop),
             _ => Ok(()),
         }
     }

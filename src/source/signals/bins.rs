@@ -1,12 +1,12 @@
-//! Sums of a signal over the bins of the common grid: bins are 2^shift bases wide, numbered from
-//! the sequence's first base.
+//! Sums of a signal over bins of the common grid: bins are 2^shift bases wide and counted from the
+//! sequence's first base.
 
 use crate::source::{Missing, Summary};
 
-/// Statistics of the values in one bin.
+/// What is known of the values in one bin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bin {
-    /// Sum of value × bases.
+    /// Sum of value times bases.
     pub(crate) sum: f64,
     /// Number of bases that have data.
     pub(crate) covered: u32,
@@ -32,8 +32,8 @@ impl Bin {
         self.max = self.max.max(other.max);
     }
 
-    /// Returns the number to draw; NaN if there is no data. `width` is the number of bases of the
-    /// bin; bases without data count as zero if `missing` is [`Missing::Zero`].
+    /// The number to draw; NaN where there is no data. `width` is the bin's number of bases, of
+    /// which those without data count as zero if `missing` says so.
     pub(crate) fn value(&self, summary: Summary, missing: Missing, width: u32) -> f32 {
         let zeros = missing == Missing::Zero && self.covered < width;
         match (self.covered, summary) {
@@ -59,7 +59,7 @@ impl Bin {
     }
 }
 
-/// A run of adjacent bins, filled record by record.
+/// A run of neighbouring bins, filled record by record.
 #[derive(Clone, Debug)]
 pub(crate) struct Bins {
     shift: u8,
@@ -68,12 +68,12 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    /// Creates the bins `first .. first + count` of width 2^`shift`, without data.
+    /// Bins `first .. first + count` of width 2^`shift`, without data.
     pub(crate) fn new(shift: u8, first: u32, count: u32) -> Self {
         Bins { shift, first, bins: vec![Bin::EMPTY; count as usize] }
     }
 
-    /// Adds a record; bases outside the run are ignored.
+    /// Adds a record; what lies outside the run is left out.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
         let origin = self.first << self.shift;
         let limit = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
@@ -87,7 +87,7 @@ impl Bins {
         }
     }
 
-    /// Merges these bins, which must begin at the sequence's first base, into wider ones.
+    /// Wider bins from these, which must begin at the sequence's first base.
     pub(crate) fn widen(&self, shift: u8) -> Bins {
         let narrow = 1usize << (shift - self.shift);
         let join = |bins: &[Bin]| {
@@ -105,9 +105,9 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Compares the sum, coverage and extremes of every bin with a calculation base by base.
+        /// Against base by base: the sum, coverage and extremes of every bin.
         #[test]
-        fn bins_equal_a_calculation_base_by_base(
+        fn bins_equal_a_count_base_by_base(
             lengths in proptest::collection::vec((0u32..9, 1u32..40, -50i8..50), 0..30),
             shift in 0u8..6, first in 0u32..4, count in 1u32..20,
         ) {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_data_is_nan_or_zero_by_option() {
+    fn no_data_is_nothing_or_zero_as_asked() {
         let mut bin = Bin::EMPTY;
         assert!(bin.value(Summary::Mean, Missing::Gap, 4).is_nan());
         assert_eq!(bin.value(Summary::Max, Missing::Zero, 4), 0.0);

@@ -1,30 +1,29 @@
-//! The summary of a signal on one sequence, built by reading it once: the sums of wide bins, and
-//! the places of ranks.
+//! One reading of a whole sequence, kept small: what wide bins hold, and where ranks fall.
 
 use crate::genome::Region;
 use crate::source::signals::bins::Bins;
 use crate::source::{Level, Shape};
 
-/// Width (log2) of the bins of a summary: 8192 bases, 9 MB for a human genome. Narrower bins are
-/// summed from the records of the region, at most about ten thousand for a view of a page.
+/// Width (log2) of the bins that a scan keeps: 8192 bases, 9 MB for a human genome. Narrower bins
+/// are summed from the records of the region, at most some ten thousand for a view of a page.
 pub(crate) const COARSE: u8 = 13;
-/// Number of rows per sample in the summary of a sparse signal.
+/// A sparse scan remembers every such row.
 const EVERY: u64 = 16;
 
-/// The summary of a signal on one sequence.
+/// What a scan of a sequence found.
 #[derive(Debug)]
 pub(crate) struct SignalSummary {
     coarse: Bins,
-    /// For sparse signals: the ranks of records, then those of each bin width below [`COARSE`].
+    /// For sparse signals: where rows begin, for records and then for each width below a scan's.
     ranks: Vec<LevelRanks>,
     last_end: u32,
 }
 
-/// The ranks of the rows of one level: their number, and the place of every 16th.
+/// The rows of one level: how many there are, and where each 16th begins.
 #[derive(Debug, Default)]
 struct LevelRanks {
     count: u64,
-    /// For records, the first base; for bins, the number of the bin.
+    /// For records the first base, for bins the bin's number.
     samples: Vec<u32>,
     last: Option<u32>,
 }
@@ -40,8 +39,7 @@ impl LevelRanks {
         }
     }
 
-    /// Returns the rank and place of the last sample at or before `row`; the first sample if all
-    /// are after it.
+    /// Rank and place of the last sample at or before `row`; the first if all lie behind it.
     fn before(&self, row: u32) -> (u64, u32) {
         let index = self.samples.partition_point(|sample| *sample <= row).saturating_sub(1);
         (index as u64 * EVERY, self.samples.get(index).copied().unwrap_or(row).min(row))
@@ -59,7 +57,7 @@ impl SignalSummary {
         }
     }
 
-    /// Adds the next record. Returns whether it begins after the end of the last one, as it must.
+    /// Takes the next record; says whether it lies behind the last one, as it must.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) -> bool {
         self.coarse.add(start, end, value);
         if let Some((records, bins)) = self.ranks.split_first_mut() {
@@ -73,7 +71,7 @@ impl SignalSummary {
         sorted
     }
 
-    /// Returns the bins of the whole sequence, which must be at least as wide as [`COARSE`].
+    /// The whole sequence in bins at least as wide as a scan's.
     pub(crate) fn coarse(&self, shift: u8) -> Bins {
         self.coarse.widen(shift)
     }
@@ -85,13 +83,12 @@ impl SignalSummary {
         }
     }
 
-    /// Returns the rank and place (first base, or bin number) of a row at or before `row`, at most
-    /// 16 rows before it.
+    /// Rank and place (first base, or bin number) of a row not behind `row`, at most 16 before it.
     pub(crate) fn sample_before(&self, level: Level, row: u32) -> (u64, u32) {
         self.ranks(level).map_or((0, 0), |ranks| ranks.before(row))
     }
 
-    /// Returns the number of rows that overlap the region, exact to 16.
+    /// About how many rows overlap the region: exact to 16.
     pub(crate) fn rows(&self, region: &Region, level: Level) -> u64 {
         let Level::Bins { shift } = level else {
             return self.between(level, region.start, region.end);

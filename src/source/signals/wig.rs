@@ -1,14 +1,13 @@
-//! wig and bedGraph: text signals, which are converted once to a bigWig in the cache and read from
-//! there.
+//! wig and bedGraph: signals in text, made into a bigWig in the cache once and read from there.
 //!
-//! Coordinates are 0-based and half-open in bedGraph, 1-based in fixedStep and variableStep (UCSC
-//! Genome Browser, "Wiggle format", "BedGraph format").
+//! bedGraph's coordinates are 0-based and half-open, those of fixedStep and variableStep count
+//! from 1 (UCSC Genome Browser, "Wiggle format", "BedGraph format").
 
 use super::bigwig;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
-use crate::source::io::bbi::write::{Rejected, Writer};
+use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
 use crate::source::io::delimited::{is_comment, is_position, most_lines};
 use crate::source::io::lines::{Line, Lines};
@@ -38,8 +37,8 @@ pub(crate) const BEDGRAPH: Format = Format {
     open,
 };
 
-/// Returns whether the rows are sorted intervals without overlap, with one number each: always true
-/// for a signal, and hardly ever for a BED file with numbers as names.
+/// Whether the rows are intervals with one number each that do not overlap, each sequence's in
+/// order: what a signal is, and a BED file with numbers for names hardly ever.
 fn is_signal(head: &[u8]) -> bool {
     let last = RefCell::new((String::new(), 0));
     most_lines(head, |row| {
@@ -55,18 +54,17 @@ fn is_signal(head: &[u8]) -> bool {
     })
 }
 
-/// Returns whether the rows are a signal with fractional values, which are neither names nor
-/// scores.
+/// Whether the rows are a signal whose values are no whole numbers, and so no names or scores
+/// either.
 pub(crate) fn is_fractional(head: &[u8]) -> bool {
     let whole = |row: &str| row.split_ascii_whitespace().nth(3).is_some_and(is_position);
     is_signal(head) && !most_lines(head, whole)
 }
 
-/// Number of lines that are read for the preview.
+/// Lines that are looked at before the others are read.
 const PREVIEW_ROWS: usize = 1024;
 
-/// Returns the words of the first line that is neither empty, a comment nor a `track` or `browser`
-/// line.
+/// The first line that is neither empty nor for a browser, and its words.
 fn first_words(head: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(head);
     let line = text.lines().find(|line| !is_comment(line))?;
@@ -86,17 +84,17 @@ fn track_type(head: &[u8], kind: &str) -> bool {
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let (file, asked) = (input.clone(), options.clone());
-    let open = move |context: &Context| {
+    let make = move |context: &Context| {
         let entry = cache::entry(&file, context, "bw", |out| convert(&file, context, out))?;
         bigwig::derived(&Input::File(entry), &asked)
     };
-    open_in_background(input, context, || preview(input, options), open)
+    open_in_background(input, context, || preview(input, options), make)
 }
 
-/// Reads the preview from the first lines.
+/// What the first lines show.
 fn preview(input: &Input, options: &Options) -> Result<Preview> {
     let (mut lines, mut section) = (Lines::open(input)?, Section::default());
-    let mut first = bigwig::FirstRecords::default();
+    let mut first = bigwig::First::default();
     for _ in 0..PREVIEW_ROWS {
         let Some(line) = lines.next()? else { break };
         if !is_comment(line.text)
@@ -108,7 +106,7 @@ fn preview(input: &Input, options: &Options) -> Result<Preview> {
     Ok(first.preview(options.missing))
 }
 
-/// Converts the text to a bigWig.
+/// Writes the records of the text.
 fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()> {
     let unwritable = |error| cache::unwritable(context, &error);
     let mut writer = Writer::new(out).map_err(unwritable)?;
@@ -119,21 +117,21 @@ fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()>
             continue;
         }
         let Some((start, end, value)) = section.record(&line)? else { continue };
-        writer.add(&section.sequence, start, end, value).map_err(|rejected| match rejected {
-            Rejected::Order => line.error(
-                "the record begins before the last one ends, or its sequence appeared earlier; \
+        writer.add(&section.sequence, start, end, value).map_err(|refused| match refused {
+            Refused::Order => line.error(
+                "the record begins before the last one ends, or its sequence was left before; \
                  sort a bedGraph with sort -k1,1 -k2,2n, and the sections of a wig by their start",
             ),
-            Rejected::Io(error) => unwritable(error),
+            Refused::Io(error) => unwritable(error),
         })?;
     }
     if section.sequence.is_empty() {
-        return Err(Error::data(input.path(), "", "the file has no records"));
+        return Err(Error::data(input.path(), "", "there are no records in it"));
     }
     writer.finish().and_then(|mut out| out.flush()).map_err(unwritable)
 }
 
-/// The current declaration, and the start of its next record.
+/// What the last declaration said, and where its records have come to.
 #[derive(Default)]
 struct Section {
     kind: Declaration,
@@ -152,7 +150,7 @@ enum Declaration {
 }
 
 impl Section {
-    /// Parses the record of a line; none if the line is a declaration or a missing value.
+    /// The record of a line; none if it is a declaration or says that there is no data.
     fn record(&mut self, line: &Line<'_>) -> Result<Option<(u32, u32, f32)>> {
         let mut words = line.text.split_ascii_whitespace();
         let first = words.next().unwrap_or_default();
@@ -176,7 +174,7 @@ impl Section {
                 (start, start.saturating_add(self.span), first)
             }
             (Declaration::Variable, [value]) => {
-                let start = from_one_based(line, first, "position")?;
+                let start = from_1(line, first, "position")?;
                 (start, start.saturating_add(self.span), *value)
             }
             _ => {
@@ -186,7 +184,7 @@ impl Section {
             }
         };
         if end <= start {
-            return Err(line.error(format!("the end ({end}) is not after the start ({start})")));
+            return Err(line.error(format!("the end ({end}) is not behind the start ({start})")));
         }
         if end > MAX_POSITION {
             return Err(line.error("the record reaches beyond 2,147,483,647"));
@@ -204,17 +202,17 @@ impl Section {
         }
     }
 
-    /// Parses a declaration, such as `fixedStep chrom=chr1 start=1 step=10 span=5`.
+    /// `fixedStep chrom=chr1 start=1 step=10 span=5`
     fn declare(&mut self, kind: Declaration, line: &Line<'_>) -> Result<()> {
         let mut declared = Section { kind, step: 1, span: 1, ..Section::default() };
         let mut start = None;
         for word in line.text.split_ascii_whitespace().skip(1) {
             match word.split_once('=') {
                 Some(("chrom", name)) => declared.sequence = name.to_owned(),
-                Some(("start", text)) => start = Some(from_one_based(line, text, "start")?),
+                Some(("start", text)) => start = Some(from_1(line, text, "start")?),
                 Some(("step", text)) => declared.step = line.position(text, "step")?,
                 Some(("span", text)) => declared.span = line.position(text, "span")?,
-                _ => return Err(line.error(format!("unknown word '{word}' in a declaration"))),
+                _ => return Err(line.error(format!("'{word}' has no place in a declaration"))),
             }
         }
         if declared.sequence.is_empty() || (kind == Declaration::Fixed && start.is_none()) {
@@ -226,12 +224,10 @@ impl Section {
     }
 }
 
-/// Converts a 1-based position to 0-based.
-fn from_one_based(line: &Line<'_>, text: &str, what: &str) -> Result<u32> {
+/// A position that is counted from 1, as 0-based.
+fn from_1(line: &Line<'_>, text: &str, what: &str) -> Result<u32> {
     let position = line.position(text, what)?;
-    position
-        .checked_sub(1)
-        .ok_or_else(|| line.error(format!("{what} is 0, but positions are 1-based")))
+    position.checked_sub(1).ok_or_else(|| line.error(format!("{what} is 0; positions begin at 1")))
 }
 
 #[cfg(test)]
@@ -260,26 +256,26 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_each_kind_of_declaration() {
+    fn first_and_last_base_of_each_kind() {
         let text = "track type=wiggle_0\nfixedStep chrom=c start=1 step=10 span=5\n1\n2.5\n\
                     variableStep  chrom=c\n101 -3\nvariableStep chrom=c span=9\n201 4\n300 NaN\n\
                     c 400 500 6\n";
-        let expected =
+        let truth =
             [(0, 5, 1.0), (10, 15, 2.5), (100, 101, -3.0), (200, 209, 4.0), (400, 500, 6.0)];
-        assert_eq!(records(text), expected);
+        assert_eq!(records(text), truth);
     }
 
     #[test]
-    fn errors_name_their_line() {
+    fn what_is_wrong_is_said_with_its_line() {
         let error = |text| opened("x.wig", text).err().unwrap().to_string();
         assert!(error("c 0 5 1\nc 4 9 1\n").contains("line 2: the record begins before"));
         assert!(error("c 0 5 1\nd 0 5 1\nc 9 10 1\n").contains("line 3: "));
-        assert!(error("c 5 5 1\n").contains("line 1: the end (5) is not after the start (5)"));
+        assert!(error("c 5 5 1\n").contains("line 1: the end (5) is not behind the start (5)"));
         assert!(error("c 5 6 x\n").contains("line 1: the value is not a number: 'x'"));
         assert!(error("1.5\n").contains("neither a record nor a declaration"));
         assert!(error("fixedStep chrom=c step=1\n1\n").contains("lacks chrom= or start="));
-        assert!(error("fixedStep chrom=c start=0\n1\n").contains("positions are 1-based"));
+        assert!(error("fixedStep chrom=c start=0\n1\n").contains("positions begin at 1"));
         assert!(error("fixedStep chrom=c start=2147483640 span=99\n1\n").contains("beyond"));
-        assert!(error("# nothing\n").contains("the file has no records"));
+        assert!(error("# nothing\n").contains("there are no records"));
     }
 }

@@ -1,5 +1,5 @@
-//! BCF: the records of VCF in binary (BCF 2.2, VCF 4.3 section 6). A record becomes the line that
-//! it would be in VCF, as far as its columns are served; all else is as there.
+//! BCF: the records of VCF in binary form (BCF 2.2, VCF 4.3 section 6). A record is converted to a
+//! line of VCF with the columns that are served, and then handled like VCF.
 
 mod record;
 
@@ -31,18 +31,19 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 const MAGIC: [&[u8]; 2] = [b"BCF\x02\x02", b"BCF\x02\x01"];
-/// Longest header, and longest part of a record that describes its site, in bytes.
+/// Largest header, in bytes.
 const LARGEST_HEADER: usize = 256 << 20;
+/// Largest part of a record that describes its site, in bytes.
 const LARGEST_SITE: usize = 16 << 20;
-/// What is skipped is read in pieces of so many bytes.
+/// Size of the pieces in which skipped data are read, in bytes.
 const PIECE: usize = 1 << 16;
 
-/// Bytes that are read one after the other.
+/// A sequential reader of bytes.
 trait Bytes {
-    /// As [`Bgzf::take`].
+    /// Does what [`Bgzf::take`] does.
     fn take(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<bool>;
 
-    /// An error where it stands.
+    /// Creates an error at the current position.
     fn damaged(&self, what: &str) -> Error;
 }
 
@@ -56,21 +57,21 @@ impl Bytes for Bgzf {
     }
 }
 
-/// A file from its beginning on, packed in any way or not at all.
+/// A file that is read from its beginning, compressed in any way or uncompressed.
 struct BcfStream {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
-    /// How many records were read.
+    /// The number of records read so far.
     records: u64,
 }
 
 impl BcfStream {
-    /// Opens the file, and tells how far it is read.
+    /// Opens a file and reports the progress of the reading.
     fn open(input: &Input, progress: &Progress) -> Result<Self> {
         Ok(BcfStream { path: input.path().into(), reader: input.watched(progress)?, records: 0 })
     }
 
-    /// Gives `take` the line of each record, behind the header, until it says that this is enough.
+    /// Passes the line of each record after the header to `take` until that returns false.
     fn each(
         &mut self,
         reader: &record::RecordReader,
@@ -106,11 +107,11 @@ impl Bytes for BcfStream {
     }
 }
 
-/// Reads the header's text.
+/// Reads the text of the header.
 fn header(file: &mut impl Bytes) -> Result<String> {
     let mut bytes = Vec::new();
     if !file.take(&mut bytes, 9)? || !MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
-        return Err(file.damaged("is no BCF file of version 2"));
+        return Err(file.damaged("is not a BCF file of version 2"));
     }
     let length = u32::from_le_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]) as usize;
     bytes.clear();
@@ -122,8 +123,8 @@ fn header(file: &mut impl Bytes) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Reads what the next record says of its site; false at the end of the file. What it says of
-/// samples is passed over.
+/// Reads the part of the next record that describes its site and skips the samples. Returns false
+/// at the end of the file.
 fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
     bytes.clear();
     if !file.take(bytes, 8)? {
@@ -153,19 +154,19 @@ fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut whole = BcfStream::open(input, &Progress::default())?;
-    let text: Arc<str> = header(&mut whole)?.into();
+    let mut stream = BcfStream::open(input, &Progress::default())?;
+    let text: Arc<str> = header(&mut stream)?.into();
     let variants = Variants::new(Header::parse(&text), input, options)?;
     let reader = Arc::new(record::RecordReader::new(&text, &variants.info));
     open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
-/// What the records of a file say of their sites, each written as a line of VCF.
+/// The format, in which each record is converted to a line of VCF without samples.
 #[derive(Clone)]
 struct Sites {
     variants: Variants,
     reader: Arc<record::RecordReader>,
-    /// The header.
+    /// The text of the header.
     text: Arc<str>,
 }
 
@@ -200,7 +201,7 @@ impl RowFormat for Sites {
         self.variants.copied(note)
     }
 
-    /// With all keys of INFO: which are served may change.
+    /// Returns the format with all keys of INFO, since the served keys may change.
     fn for_copy(&self) -> Self {
         let reader = record::RecordReader::new(&self.text, self.variants.header.all());
         Sites { reader: Arc::new(reader), ..self.clone() }
@@ -212,9 +213,9 @@ impl RowFormat for Sites {
         progress: &Progress,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut whole = BcfStream::open(input, progress)?;
-        header(&mut whole)?;
-        whole.each(&self.reader, take)
+        let mut stream = BcfStream::open(input, progress)?;
+        header(&mut stream)?;
+        stream.each(&self.reader, take)
     }
 
     fn indexed(&self, input: &Input, options: &Options) -> Result<Option<Box<dyn Source>>> {
@@ -236,7 +237,7 @@ impl RowFormat for Sites {
     }
 }
 
-/// A file with its index.
+/// A file with its companion index.
 struct Bcf {
     file: IndexedFile,
     sites: Sites,
@@ -261,7 +262,7 @@ impl ByRegion for Bcf {
     ) -> Result<()> {
         let (mut bytes, mut text) = (Vec::new(), String::new());
         let contig = self.contigs[sequence];
-        self.file.each(contig, bases, take, |reader, offer| {
+        self.file.each(contig, bases, take, |reader, filter| {
             let at = reader.position();
             if !site(reader, &mut bytes)? {
                 return Err(self.file.misfit("it points beyond the end of the file"));
@@ -269,9 +270,9 @@ impl ByRegion for Bcf {
             let line = |text| Line::at_offset(text, at, self.path());
             let found = self.sites.reader.line(&bytes, &mut text);
             if found.map_err(|what| line("").error(what))? != contig {
-                return Err(self.file.misfit("records of another sequence lie where it leads"));
+                return Err(self.file.misfit("it points to records of another sequence"));
             }
-            self.sites.parse(&line(&text), &mut |_, row| offer.row(row))
+            self.sites.parse(&line(&text), &mut |_, row| filter.row(row))
         })
     }
 

@@ -18,15 +18,15 @@ const PREAMBLE: u64 = 104;
 
 /// Why a record was rejected.
 #[derive(Debug)]
-pub(crate) enum Rejected {
+pub(crate) enum Refused {
     /// It begins before the last one ends, or its sequence has already ended.
     Order,
     Io(io::Error),
 }
 
-impl From<io::Error> for Rejected {
+impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
-        Rejected::Io(error)
+        Refused::Io(error)
     }
 }
 
@@ -93,7 +93,7 @@ impl<W: Write + Seek> Writer<W> {
         start: u32,
         end: u32,
         value: f32,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), Refused> {
         if self.sequences.last().is_none_or(|last| last.name != sequence) {
             self.begin(sequence, 0)?;
         }
@@ -102,9 +102,9 @@ impl<W: Write + Seek> Writer<W> {
 
     /// Begins the next sequence. Its length is `length` or the end of its last record, whichever is
     /// larger.
-    pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Rejected> {
+    pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Refused> {
         if !self.seen.insert(name.to_owned()) {
-            return Err(Rejected::Order);
+            return Err(Refused::Order);
         }
         self.flush()?;
         self.sequences.push(WrittenSequence { name: name.to_owned(), length, end: 0 });
@@ -112,9 +112,9 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     /// Adds a record to the current sequence.
-    pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Rejected> {
+    pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Refused> {
         let last = self.sequences.last_mut().filter(|last| start >= last.end);
-        last.ok_or(Rejected::Order)?.end = end;
+        last.ok_or(Refused::Order)?.end = end;
         self.totals.add(end - start, value);
         self.block.push((start, end, value));
         if self.block.len() == RECORDS { Ok(self.flush()?) } else { Ok(()) }

@@ -34,13 +34,13 @@ impl Stretches {
 
 /// The first records of a text signal that is not yet converted to bigWig.
 #[derive(Default)]
-pub(crate) struct FirstRecords {
+pub(crate) struct First {
     sequences: Sequences,
     first: Option<(String, u32)>,
     stretches: Stretches,
 }
 
-impl FirstRecords {
+impl First {
     /// Adds the next record.
     pub(crate) fn add(&mut self, sequence: &str, start: u32, end: u32) {
         self.sequences.add(sequence, end);
