@@ -75,7 +75,7 @@ impl ChartType {
     /// navigation (`docs/protocol.md`, 6.4); in its own menus it offers what passes here.
     pub fn draws(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
-        let of_rows = matches!(self, ChartType::Blocks | ChartType::Genes);
+        let of_rows = self.shows_rows();
         let wanted = if of_rows { Kind::Range } else { Kind::Feature };
         if let Some(other) = measurements.iter().find(|m| m.kind != wanted) {
             return Err(if of_rows {
@@ -102,6 +102,16 @@ impl ChartType {
         Ok(())
     }
 
+    /// Whether it shows rows rather than values.
+    pub fn shows_rows(self) -> bool {
+        matches!(self, ChartType::Blocks | ChartType::Genes)
+    }
+
+    /// Whether it draws each measurement by its own rows, without comparing them.
+    pub fn has_own_rows(self) -> bool {
+        matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line)
+    }
+
     /// Whether EpiViz can draw the measurements, all of which [are of a kind](Self::draws) that this
     /// chart shows: it compares values row by row, so they must share their rows. The built-in page
     /// compares the rows that cover the same place.
@@ -110,9 +120,8 @@ impl ChartType {
     /// Which two have different rows.
     pub fn compares(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
-        let has_own_rows = matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line);
         match measurements.iter().find(|m| m.group != measurements[0].group) {
-            Some(other) if !has_own_rows => Err(format!(
+            Some(other) if !self.has_own_rows() => Err(format!(
                 "a {word} chart compares values row by row, and '{}' and '{}' have different rows",
                 measurements[0].id, other.id
             )),
