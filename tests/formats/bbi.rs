@@ -411,7 +411,7 @@ fn exons_that_are_none_are_errors() {
     for (good, bad, what) in [
         ("50,100,\t0,200,", "50,100,\t0,201,", "ends after the end of its row"),
         ("50,100,\t0,200,", "50,x,\t0,200,", "is not a whole number"),
-        ("50,100,\t0,200,", "50,\t0,200,", "as many sizes as starts"),
+        ("50,100,\t0,200,", "50,\t0,200,", "the numbers of block sizes and block starts differ"),
     ] {
         let mut file = gene_pred();
         if let (_, Records::Bed(rows)) = &mut file.blocks[0] {

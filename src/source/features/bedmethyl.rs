@@ -121,7 +121,7 @@ fn columns(kind: &str) -> [String; 2] {
 
 /// Returns the error message for a second line of the same kind for the same base.
 fn duplicate(kind: &str) -> String {
-    format!("this base, strand and modification ({kind}) appears duplicate")
+    format!("this base, strand and modification ({kind}) appears twice")
 }
 
 /// The rows so far, one per base and strand.

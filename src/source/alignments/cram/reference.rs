@@ -50,7 +50,7 @@ fn lengths_by_reading(fasta: &Path) -> Result<Sequences> {
     let mut current = None;
     let mut first = true;
     loop {
-        // A sequence may be one long line, which is lengths_by_reading in pieces.
+        // A sequence may be one long line, which is counted in pieces.
         let piece = reader.fill_buf().map_err(failed)?;
         if piece.is_empty() {
             return Ok(known);
