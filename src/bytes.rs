@@ -4,6 +4,7 @@ pub(crate) mod bgzf;
 mod blob;
 pub(crate) mod block_cache;
 mod cursor;
+pub(crate) mod helpers;
 mod input;
 mod open_files;
 pub(crate) mod pool;

@@ -7,7 +7,6 @@ mod find;
 mod hub;
 mod listing;
 mod selection;
-mod side_by_side;
 mod snapshot;
 mod value_range;
 
@@ -120,6 +119,19 @@ impl Catalog {
         self.await_building(&added);
         self.sample_ranges(&added).await;
         (added, errors)
+    }
+
+    /// Has the names of these measurements' rows collected in the background, so that the first
+    /// search does not wait until files are read.
+    pub fn collect_names(&self, measurements: &[Arc<Measurement>]) {
+        for measurement in measurements.iter().filter(|m| m.companion.is_none()) {
+            let (pool, source) = (self.search_pool.clone(), measurement.source.clone());
+            let collect = move || {
+                source.search("names", 0);
+                Ok(())
+            };
+            tokio::spawn(async move { pool.run(collect).await });
+        }
     }
 
     /// Guesses the ranges of values that files do not state: a page draws what lies outside the

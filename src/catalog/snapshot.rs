@@ -5,8 +5,8 @@
 //! parts are read side by side.
 
 use super::blocking_pool::BlockingPool;
-use super::side_by_side::Helpers;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
+use crate::bytes::helpers::HELPERS;
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -64,7 +64,6 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
-    helpers: Helpers,
     failures: Failures,
 }
 
@@ -78,7 +77,7 @@ pub(super) struct Failures {
 
 impl ReadContext {
     pub(super) fn new(pool: BlockingPool) -> Self {
-        ReadContext { pool, helpers: Helpers::new(), failures: Failures::default() }
+        ReadContext { pool, failures: Failures::default() }
     }
 
     /// How many reads have failed since the start.
@@ -131,8 +130,8 @@ impl Snapshot {
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
         let trip = move || {
-            let (helpers, failures) = (&snapshot.reading.helpers, &snapshot.reading.failures);
-            Ok(helpers.map(&queries, |query| {
+            let failures = &snapshot.reading.failures;
+            Ok(HELPERS.map(&queries, |query| {
                 let answer = snapshot.answer(query);
                 if answer.is_err() {
                     failures.count.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +184,7 @@ impl Snapshot {
         }
         let mut table = self.listing.grid(region, level);
         let rows = table.len();
-        let columns = self.reading.helpers.map(measurements, |measurement| {
+        let columns = HELPERS.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
                 // One damaged file must not take the others of its group off the page.
                 Err(error) if measurements.len() > 1 => {

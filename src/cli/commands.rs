@@ -35,7 +35,7 @@ pub(super) async fn command(
         }
     } else if prompts(options) {
         let runtime = tokio::runtime::Handle::current();
-        let offer = move |line: &str| runtime.block_on(console::complete(&session, line));
+        let offer = move |line: &str| runtime.block_on(console::complete(&session, line, true));
         let follower = tokio::spawn(follow(console.topics(), console.session.clone()));
         tokio::select! {
             () = console::prompt(Typed { console, json }, Box::new(offer), history_file()) => {}

@@ -49,7 +49,7 @@ pub(crate) fn open<A: Alignments + 'static>(
         // The ranks are saved first, so a coverage always has its ranks.
         let make = |out| write(reads(&file)?, &file, context, &saved, out);
         let entry = cache::entry(&file, context, ENTRY, make)?;
-        bigwig::open(&Input::File(entry), &asked)
+        bigwig::open(&Input::File(entry), &asked, context)
     })
 }
 

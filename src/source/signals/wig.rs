@@ -86,7 +86,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let (file, asked) = (input.clone(), options.clone());
     let make = move |context: &Context| {
         let entry = cache::entry(&file, context, "bw", |out| convert(&file, context, out))?;
-        bigwig::derived(&Input::File(entry), &asked)
+        bigwig::derived(&Input::File(entry), &asked, context)
     };
     open_in_background(input, context, || preview(input, options), make)
 }
