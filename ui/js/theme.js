@@ -30,6 +30,17 @@ export function hex(color) {
 const levelsOf = color => (/^#(..)(..)(..)$/.exec(color) ?? []).slice(1).map(level => parseInt(level, 16));
 const lightness = ([red, green, blue]) => red * 0.3 + green * 0.59 + blue * 0.11;
 
+/**
+ * The colour that a row asks for, as BED (`255,0,0`) and interact (`#ff0000`) write it, like #1f77b4;
+ * empty if it asks for none: black is what programs write who have no colour to tell.
+ */
+export function ownColor(text) {
+  const bare = String(text ?? '').replaceAll(/['"\s]/g, '').toLowerCase();
+  const levels = /^\d{1,3},\d{1,3},\d{1,3}$/.test(bare) ? bare.split(',').map(Number) : levelsOf(bare);
+  if (levels.length !== 3 || levels.some(level => !(level <= 255)) || levels.every(level => level === 0)) return '';
+  return `#${levels.map(level => level.toString(16).padStart(2, '0')).join('')}`;
+}
+
 /** A colour that can be seen: dark ones are lifted on a dark screen. */
 export function visible(color, palette) {
   const levels = levelsOf(color);

@@ -43,6 +43,10 @@ pub(crate) trait Alignment {
         self.flags() & UNMAPPED == 0
     }
 
+    fn is_reverse(&self) -> bool {
+        self.flags() & REVERSE != 0
+    }
+
     fn is_mapped(&self) -> bool {
         self.says_mapped() && self.sequence().is_some() && self.start().is_some()
     }
@@ -87,10 +91,7 @@ pub(crate) trait Alignment {
     /// written only if the row overlaps `bases` or, without bases, starts there.
     fn row<'t>(&self, bases: &Range<u32>, text: &'t mut String) -> Option<Row<'t>> {
         let (start, end) = (self.start().filter(|_| self.is_mapped())?, self.end());
-        let strand = match self.flags() & REVERSE {
-            0 => Strand::Forward,
-            _ => Strand::Reverse,
-        };
+        let strand = if self.is_reverse() { Strand::Reverse } else { Strand::Forward };
         text.clear();
         if start < bases.end && end.max(start + 1) > bases.start {
             let name = String::from_utf8_lossy(self.name());

@@ -18,15 +18,43 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MEMORY: u64 = 4 << 30;
 
 /// Columns by which rows can be searched, the best first.
-const NAMES: &[&str] =
-    &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
+const NAMES: &[&str] = &[
+    "name",
+    "Name",
+    "gene_name",
+    "gene",
+    "symbol",
+    "repName",
+    "Hugo_Symbol",
+    "hm_rsid",
+    "rsid",
+    "rs_id",
+    "SNP",
+    "snp",
+    "variant_id",
+    "MarkerName",
+    "SNPID",
+    "id",
+    "ID",
+    "gene_id",
+    "Geneid",
+    "peak",
+];
 /// Columns that decide which row of a bin is shown, the best first.
-const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage", "unique_reads"];
+const WEIGHTS: &[&str] =
+    &["neg_log10_p", "score", "swScore", "5mC_coverage", "coverage", "unique_reads", "reads"];
+
+/// Columns that are text, even if all that they hold are numbers.
+const TEXTS: &[&str] = &["color", "itemRgb"];
+
+fn is_text(name: &str) -> bool {
+    NAMES.contains(&name) || TEXTS.contains(&name)
+}
 
 /// Converts a column to numbers if each cell is a number or a missing value (`.`, `NA`, empty). A
 /// column by which rows are searched stays text, even if each name is a number.
 fn typed(name: &str, texts: Texts) -> Data {
-    if NAMES.contains(&name) {
+    if is_text(name) {
         return Data::Text(texts);
     }
     match texts.iter().map(number).collect::<Option<Vec<_>>>() {
@@ -107,7 +135,7 @@ impl Budget {
         let less = |left: u64| left.checked_sub(bytes as u64);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
             Ok(_) => Ok(()),
-            Err(_) => Err(line.error(
+            Err(_) => Err(line.error_of_file(
                 "the rows up to here exceed the memory limit of one file; \
                  sort it, compress it with bgzip and index it with tabix",
             )),
@@ -132,7 +160,7 @@ pub(crate) fn inferred(mut rows: Rows) -> Records {
 
 /// Returns the kind of a column from its name and statistics, by the rule of [`typed`].
 pub(crate) fn kind(name: &str, stats: &ColumnStats) -> ColumnKind {
-    if NAMES.contains(&name) { ColumnKind::Text } else { stats.kind() }
+    if is_text(name) { ColumnKind::Text } else { stats.kind() }
 }
 
 /// Writes column statistics as the note of a sorted copy.

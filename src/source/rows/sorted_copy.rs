@@ -8,19 +8,28 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use crate::source::Context;
 use crate::source::io::bgzf_writer::BgzfWriter;
 use crate::source::io::cache;
 use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
-use crate::source::rows::format::RowFormat;
+use crate::source::rows::format::{RowFormat, each_good_line};
+use crate::source::{Context, Skipped};
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 
-/// Returns the copy of a file's rows, whose index is its companion; writes both if they do not
-/// exist.
-pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) -> Result<Input> {
+/// The copy of a file's rows, with its index beside it; with `skip`, of those lines that are good.
+pub(crate) fn copy(
+    input: &Input,
+    context: &Context,
+    format: &impl RowFormat,
+    skip: Option<&Skipped>,
+) -> Result<Input> {
     let (ending, index_hint) = (format.cache_ending(), format.index_hint(input));
+    let ending = &*skip.map_or(ending.to_owned(), |_| format!("good.{ending}"));
     let path = cache::path(input, context, ending)?;
+    let skipped = cache::path(input, context, &format!("{ending}.skipped"))?;
+    if path.is_file() && skip.is_some_and(|skip| skip.load(&skipped).is_none()) {
+        let _ = fs::remove_file(&path);
+    }
     let index = cache::path(input, context, &format!("{ending}.csi"))?;
     // The copy is checked before the index, because a copy gets its name after its index is
     // written.
@@ -37,7 +46,7 @@ pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) ->
             ),
             None => tracing::info!("{name} is large: an indexed copy is written to {folder}"),
         }
-        let mut rows = Copying { input, context, format: format.for_copy() };
+        let mut rows = Copying { input, context, format: format.for_copy(), skip };
         let bytes = match rows.copy_sorted(&mut out)? {
             Some(bytes) => bytes,
             None => {
@@ -55,7 +64,8 @@ pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) ->
         // The index is written before the copy gets its name, so a copy always has its index.
         let written = File::create(&index).and_then(|mut file| {
             file.write_all(&bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            skip.map_or(Ok(()), |skip| skip.save(&skipped))
         });
         written.map_err(|error| cache::unwritable(context, &error))
     })?;
@@ -68,6 +78,8 @@ struct Copying<'a, F> {
     context: &'a Context,
     /// Collects the column statistics; rows that are read twice do not change them.
     format: F,
+    /// Counts the lines that are left out; none if a damaged one is an error.
+    skip: Option<&'a Skipped>,
 }
 
 impl<F: RowFormat> Copying<'_, F> {
@@ -79,7 +91,8 @@ impl<F: RowFormat> Copying<'_, F> {
     ) -> Result<Sequences> {
         let (mut sequences, mut last) = (Sequences::default(), None);
         let format = self.format.clone();
-        format.each_line(self.input, &self.context.progress, &mut |line| {
+        let (input, progress) = (self.input, &self.context.progress);
+        each_good_line(&format, input, progress, self.skip, &mut |line| {
             let mut more = true;
             format.parse(line, &mut |name, row| {
                 // `take` may stop after the first of several rows of a line.
