@@ -5,16 +5,16 @@
 //! parts are read side by side.
 
 use super::blocking_pool::BlockingPool;
+use super::watch::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
 use crate::bytes::helpers::HELPERS;
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
 use crate::table::Table;
-use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The level at which rows are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +71,12 @@ pub(super) struct ReadContext {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     count: AtomicU64,
-    /// The measurements that were left out of an answer, and the error that was logged for each.
-    left_out: Mutex<HashMap<String, String>>,
+    health: Arc<Health>,
 }
 
 impl ReadContext {
-    pub(super) fn new(pool: BlockingPool) -> Self {
-        ReadContext { pool, failures: Failures::default() }
+    pub(super) fn new(pool: BlockingPool, health: Arc<Health>) -> Self {
+        ReadContext { pool, failures: Failures { count: AtomicU64::new(0), health } }
     }
 
     /// How many reads have failed since the start.
@@ -91,14 +90,30 @@ impl Failures {
     /// each of the many requests of a page that looks at it.
     fn left_out(&self, measurement: &Measurement, error: &Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let text = error.to_string();
-        let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&measurement.id) != Some(&text) {
+        if !self.health.failed(&[&measurement.id], error).is_empty() {
             tracing::error!(
-                "'{}' cannot be read, so pages show no values of it: {text}",
+                "'{}' cannot be read, so pages show no values of it: {error}",
                 measurement.id
             );
-            known.insert(measurement.id.clone(), text);
+        }
+    }
+
+    /// Takes note of what became of a query. What is refused in words is no failure of a file.
+    fn answered(&self, query: &Query, answer: &Result<QueryResult>) {
+        let Err(error) = answer else { return self.all_read(query) };
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if matches!(error, Error::Data { .. } | Error::Io { .. } | Error::Bug(_)) {
+            let asked = [&query.measurements, &query.datasource.measurements];
+            let asked = asked.into_iter().find(|some| !some.is_empty());
+            let ids: Vec<_> = asked.into_iter().flatten().map(|m| m.id.as_str()).collect();
+            self.health.failed(&ids, error);
+        }
+    }
+
+    fn all_read(&self, query: &Query) {
+        // Each signal is noted where it is read: one of them may have been left out.
+        if query.datasource.shape != Shape::Dense {
+            query.datasource.measurements.iter().for_each(|m| self.health.read(&m.id));
         }
     }
 }
@@ -133,9 +148,7 @@ impl Snapshot {
             let failures = &snapshot.reading.failures;
             Ok(HELPERS.map(&queries, |query| {
                 let answer = snapshot.answer(query);
-                if answer.is_err() {
-                    failures.count.fetch_add(1, Ordering::Relaxed);
-                }
+                failures.answered(query, &answer);
                 answer
             }))
         };
@@ -191,7 +204,12 @@ impl Snapshot {
                     self.reading.failures.left_out(measurement, &error);
                     Ok(measurement.bins(vec![f32::NAN; rows]))
                 }
-                column => column,
+                column => {
+                    if column.is_ok() {
+                        self.reading.failures.health.read(&measurement.id);
+                    }
+                    column
+                }
             }
         });
         table.columns = columns.into_iter().collect::<Result<_>>()?;
@@ -322,11 +340,11 @@ mod tests {
             assert!(values(1).iter().all(|value| value.is_nan()));
             assert_eq!(catalog.failed_reads(), count);
             // Told once, however often it is asked for.
-            let told = snapshot.reading.failures.left_out.lock().unwrap();
-            assert_eq!(
-                told.iter().collect::<Vec<_>>(),
-                [(&"bad".into(), &"bad.bw, offset 7: is damaged".into())]
-            );
+            let listing = catalog.listing();
+            let trouble =
+                |id: &str| catalog.trouble(listing.measurements().find(|m| m.id == id).unwrap());
+            assert_eq!(trouble("bad").unwrap(), "bad.bw, offset 7: is damaged");
+            assert_eq!((trouble("one"), catalog.trouble_revision()), (None, 1));
         }
         // Alone it is an error.
         let bad = snapshot.datasources()[0].measurements[1..2].to_vec();

@@ -20,6 +20,8 @@ pub(super) struct AtRest {
     pub(super) levels: Option<BTreeMap<String, Level>>,
     /// The groups that a page with a cache may draw as lines.
     pub(super) valued: Vec<(String, Level)>,
+    /// The state of what cannot be read, see [`crate::Catalog::trouble_revision`].
+    pub(super) troubles: u64,
 }
 
 impl AtRest {
@@ -94,6 +96,9 @@ impl Session {
         place: &Region,
         rest: &AtRest,
     ) -> Option<String> {
+        if let Some(why) = measurements.iter().find_map(|m| self.provider.catalog.trouble(m)) {
+            return Some(why);
+        }
         let shown = measurements.iter().map(|m| {
             let shown = self.provider.shown(listing, &m.group, place, rest.level(&m.group));
             (m, shown)

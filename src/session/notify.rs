@@ -1,7 +1,7 @@
 //! What pages and programs are told when the data change.
 
 use super::{Event, Session, Topic};
-use crate::catalog::{Measurement, SourceChange};
+use crate::catalog::{FileChange, Measurement, SourceChange};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
@@ -80,6 +80,34 @@ impl Session {
                     self.tell_data("failed", &before);
                 }
             }
+        }
+    }
+
+    /// Opens files again that have changed on disk, and brings that to the pages of all sessions, as
+    /// long as it is polled.
+    pub async fn follow_files(self: &Arc<Self>) {
+        let Some(period) = self.provider.catalog.watches() else { return };
+        loop {
+            tokio::time::sleep(period).await;
+            for change in self.provider.catalog.look_at_files().await {
+                self.bring(change).await;
+            }
+        }
+    }
+
+    async fn bring(self: &Arc<Self>, change: FileChange) {
+        let FileChange { path, before, now, changed_sequences } = change;
+        match now {
+            Ok(now) => {
+                for session in self.all() {
+                    session.forget_sequences(&changed_sequences).await;
+                    session.exchange(&before, &now).await;
+                }
+                tracing::info!("{} has changed on disk and was opened again", path.display());
+                self.tell_data("reloaded", &now);
+            }
+            // The log has it, once.
+            Err(_) => self.tell_data("failed", &before),
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Default limit for text files that are held in memory, in bytes as on disk.
 const IN_MEMORY: u64 = 64 << 20;
+/// How often files are checked for changes.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// The cache folder, limits and progress reports of opening sources.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Context {
     /// How long opening waits for a derived file; if that takes longer, it continues in the
     /// background, see [`Source::building`](super::Source::building). None: without limit.
     pub timeout: Option<Duration>,
+    /// How often to check whether files have changed on disk; never if none.
+    pub watch: Option<Duration>,
     /// Receives progress reports of long readings.
     pub progress: Progress,
 }
@@ -37,6 +41,7 @@ impl Default for Context {
             cache: cache_folder(|name| std::env::var_os(name)),
             in_memory: IN_MEMORY,
             timeout: None,
+            watch: Some(WATCH),
             progress: Progress::default(),
         }
     }
