@@ -125,8 +125,8 @@ impl OpenFiles {
 
 impl SharedFile {
     /// Reads from `offset`. Returns the number of bytes read, 0 only at the end of the file. It is
-    /// an error if the file is no longer as it was when it was opened: what was read of it before,
-    /// and its index, would not fit what is there now.
+    /// an error if the file has changed since it was opened, because its index and the data that
+    /// were read before would not fit the new content.
     pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let handle = self.handle()?;
         loop {

@@ -1,6 +1,6 @@
 //! The one way between the asynchronous world and parsers that block.
 
-use crate::bytes::helpers::cores;
+use crate::bytes::helpers::{REMOTE, cores};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -24,6 +24,12 @@ impl BlockingPool {
     /// collected must not stand in the way of those who read rows.
     pub(super) fn for_names() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(cores())) }
+    }
+
+    /// For reading from other machines: those who wait for a slow server must not stand in the way
+    /// of those who read files of this machine.
+    pub(super) fn for_remote() -> Self {
+        BlockingPool { permits: Arc::new(Semaphore::new(REMOTE)) }
     }
 
     /// Runs `work` where it may block.

@@ -2,6 +2,7 @@
 
 use super::assembly::assembly;
 use super::progress::Bars;
+use super::remote_options::RemoteOptions;
 use super::stdin::read_standard_input;
 use crate::catalog::{Catalog, Measurement, select};
 use crate::source::{Context, Spec};
@@ -19,34 +20,40 @@ pub(super) struct FileOptions {
     /// Annotation that gives the positions of the genes of a matrix without coordinates
     #[arg(long, value_name = "SOURCE")]
     genes: Vec<Spec>,
-    /// Folder for sorted copies and other files derived from large files, as for 'serve'
+    /// Folder for sorted copies and other derived files, as for 'serve'
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
-}
-
-/// The sources that are named, standard input among them.
-///
-/// # Errors
-/// What is named stands for no file, or standard input cannot be read.
-pub(super) fn selected(mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
-    read_standard_input(&mut specs)?;
-    let selection = select(specs);
-    match selection.errors.into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(selection.specs),
-    }
+    #[command(flatten)]
+    remote: RemoteOptions,
 }
 
 impl FileOptions {
+    /// The sources that are named, standard input among them.
+    ///
+    /// # Errors
+    /// What is named stands for no file, or standard input cannot be read.
+    pub(super) fn selected(&self, mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
+        self.remote.apply(&self.cache(), &[])?;
+        read_standard_input(&mut specs)?;
+        let selection = select(specs);
+        match selection.errors.into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok(selection.specs),
+        }
+    }
+
+    /// The folder for what is derived, and for what was read from other machines.
+    fn cache(&self) -> PathBuf {
+        self.cache_dir.clone().unwrap_or_else(|| Context::default().cache)
+    }
+
     /// A catalog of the source, and its measurements.
     ///
     /// # Errors
     /// The source, the assembly or the annotation cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
         let progress = Bars::at_terminal().progress();
-        let usual = Context::default();
-        let cache = self.cache_dir.clone().unwrap_or_else(|| usual.cache.clone());
-        let context = Context { cache, progress, ..usual };
+        let context = Context { cache: self.cache(), progress, ..Context::default() };
         let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {

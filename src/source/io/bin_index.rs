@@ -53,8 +53,8 @@ impl Index {
     /// Reads the companion index of a file (`x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`); none if there is
     /// none. An index that is older than the file is read with a warning.
     pub(crate) fn beside(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
-        let Some(found) = index_beside(input, endings) else { return Ok(None) };
-        Ok(Some((Self::read(&Input::File(found.clone()))?, found)))
+        let Some(found) = index_beside(input, endings)? else { return Ok(None) };
+        Ok(Some((Self::read(&found)?, found.path().to_owned())))
     }
 
     fn read(input: &Input) -> Result<Self> {
@@ -160,13 +160,17 @@ impl Index {
 }
 
 /// Returns the path of the companion index of a file. Warns if it is older than the file.
-pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Option<PathBuf> {
-    let Input::File(path) = input else { return None };
+///
+/// # Errors
+/// As [`Input::beside`].
+pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Result<Option<Input>> {
     let found = input.beside(endings)?;
-    if let Some(warning) = older(&found, path) {
+    if let (Input::File(path), Some(Input::File(index))) = (input, &found)
+        && let Some(warning) = older(index, path)
+    {
         tracing::warn!("{warning}");
     }
-    Some(found)
+    Ok(found)
 }
 
 /// Returns the warning for an index that is older than its file. Copying may change the order of

@@ -16,6 +16,7 @@ pub(super) struct SliceEntry {
     /// First base that its reads cover, 0-based.
     start: u32,
     /// One past the last base that its reads cover.
+    /// One past the last base that its reads cover.
     end: u32,
     /// Offset of its container in the file.
     pub(super) container: u64,
@@ -32,9 +33,9 @@ pub(super) struct SliceIndex {
 
 impl SliceIndex {
     /// Reads the index of a file with this number of sequences.
-    pub(super) fn read(path: &Path, file: &Path, sequences: usize) -> Result<Self> {
-        let mut text = String::new();
-        let mut bytes = Input::File(path.into()).unpacked()?.take(LARGEST);
+    pub(super) fn read(index: &Input, file: &Path, sequences: usize) -> Result<Self> {
+        let (path, mut text) = (index.path(), String::new());
+        let mut bytes = index.unpacked()?.take(LARGEST);
         let read = bytes.read_to_string(&mut text);
         read.map_err(|error| unreadable(path, "", error))?;
         let mut index = SliceIndex { sequences: vec![Vec::new(); sequences] };
