@@ -1,5 +1,6 @@
 //! Charts: added, changed, removed; the pages follow.
 
+use super::page_state::Refusal;
 use super::state::{Chart, State, usual_settings};
 use super::{Page, Session, Topic, refused_by};
 use crate::catalog::{ChartType, Listing, Measurement};
@@ -66,8 +67,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Input`] without measurements, or if these cannot be drawn that way;
-    /// [`Error::Pages`] if no page drew it; unless all refused, the chart stays, for a page may be
-    /// slow. Which pages refused what others draw, [`Session::undrawn`] tells.
+    /// [`Error::Pages`] if no page drew it, or one did not answer. The chart stays unless all refused
+    /// it; which pages refused what others draw, [`Session::undrawn`] tells.
     pub async fn plot(
         &self,
         measurements: &[Arc<Measurement>],
@@ -93,7 +94,12 @@ impl Session {
         self.charts_event("added", &chart);
         let drawn = self.settle(revision).await;
         let pages = self.pages();
-        if drawn.is_ok() || pages.iter().any(|page| page.chart_id(chart.number).is_some()) {
+        let is_there = |page: &Page| page.chart_id(chart.number).is_some();
+        let refused = |refusal: &Refusal| {
+            refusal.chart == Some(chart.number) && matches!(refusal.error, PageError::Refused(_))
+        };
+        let only_refused = |page: &Page| page.info.settled.borrow().refusals.iter().all(refused);
+        if drawn.is_ok() || (pages.iter().any(is_there) && pages.iter().all(only_refused)) {
             return Ok(chart);
         }
         if pages.iter().all(|page| page.known().state.is_refused(chart.number)) {

@@ -241,7 +241,8 @@ impl Actor {
                     self.view.set_placeholder(&group, desert, self.now());
                 }
             }
-            PageCall::Deserts(..) | PageCall::Leave => {}
+            PageCall::Deserts(..) => self.fitting.forget(),
+            PageCall::Leave => {}
         }
     }
 
@@ -274,6 +275,7 @@ impl Actor {
             match order {
                 Order::Clear(clear) => {
                     tracing::debug!(group = clear.group, "cleared");
+                    self.fitting.forget();
                     let action = ClearDatasourceGroupCache { group: clear.group.clone() };
                     self.act(action, Some(Waiting::Clear(clear)));
                 }
