@@ -232,7 +232,7 @@ impl Source for Records {
         };
         let shown = self.level_rows(sequence, level);
         let run = self.run(sequence, level, region);
-        let rows = || run.clone().map(|rank| kept.row(rank));
+        let rows = || run.clone().map(|rank| shown.row(rank));
         Ok(Table {
             first_rank: run.start as u64,
             start: rows().map(|row| self.start[row]).collect(),
@@ -273,7 +273,7 @@ impl Source for Records {
     }
 
     fn memory(&self) -> u64 {
-        let places = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
+        let intervals = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
         let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
         (intervals + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
     }

@@ -116,12 +116,12 @@ impl Records {
             return 0..0;
         }
         let first = shown.reach().partition_point(|reach| *reach <= region.start);
-        let last = kept.partition_point(|row| self.start[row] < region.end);
+        let last = shown.partition_point(|row| self.start[row] < region.end);
         if first < last { first..last } else { 0..0 }
     }
 }
 
-/// Up to which base each of the rows and those before it reach.
+/// Returns the largest end of each row and all rows before it.
 pub(super) fn reach(rows: impl Iterator<Item = usize>, start: &[u32], end: &[u32]) -> Vec<u32> {
     let mut furthest = 0;
     let reach = rows.map(|row| {
