@@ -10,14 +10,16 @@ use anyhow::{Result, bail};
 /// Runs the commands, or prompts for them at a terminal.
 ///
 /// # Errors
-/// [`ScriptFailed`] with the first command that failed; nothing answers at the address.
+/// [`ScriptFailed`] with the first command that failed, or the connection fails.
 pub(super) async fn attach(options: AttachOptions) -> Result<()> {
     let script = match &options.script.script {
         Some(path) => Some(read_script(path).await?),
         None => None,
     };
     if script.is_none() && options.command.is_empty() && !on_terminal() {
-        bail!("no commands; give them with -c, or with --script FILE ('-' for standard input)");
+        bail!(
+            "there are no commands to run; give them with -c or --script FILE ('-' for standard input)"
+        );
     }
     let attached = console::attach(Attach {
         url: options.url,

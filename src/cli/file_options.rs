@@ -1,4 +1,4 @@
-//! The options that `inspect` and `query` share, and the catalog that they open with them.
+//! The options that `inspect` and `query` share, and the catalog that they open.
 
 use super::assembly::assembly;
 use super::progress::Bars;
@@ -10,7 +10,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How to open a file.
+/// Options for opening a file.
 #[derive(Debug, Default, Args)]
 pub(super) struct FileOptions {
     /// Assembly, as for 'serve'
@@ -24,10 +24,10 @@ pub(super) struct FileOptions {
     cache_dir: Option<PathBuf>,
 }
 
-/// The sources that are named, standard input among them.
+/// Resolves the given sources, including standard input.
 ///
 /// # Errors
-/// What is named stands for no file, or standard input cannot be read.
+/// A source names no file, or standard input cannot be read.
 pub(super) fn selected(mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
     read_standard_input(&mut specs)?;
     let selection = select(specs);
@@ -38,15 +38,15 @@ pub(super) fn selected(mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
 }
 
 impl FileOptions {
-    /// A catalog of the source, and its measurements.
+    /// Opens a source; returns a catalog with it, and its measurements.
     ///
     /// # Errors
     /// The source, the assembly or the annotation cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
         let progress = Bars::at_terminal().progress();
-        let usual = Context::default();
-        let cache = self.cache_dir.clone().unwrap_or_else(|| usual.cache.clone());
-        let context = Context { cache, progress, ..usual };
+        let defaults = Context::default();
+        let cache = self.cache_dir.clone().unwrap_or_else(|| defaults.cache.clone());
+        let context = Context { cache, progress, ..defaults };
         let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {

@@ -21,7 +21,7 @@ pub struct Cli {
     pub(super) serve: ServeOptions,
 }
 
-/// How sources are written, for the end of the help.
+/// Describes the syntax of sources, for the end of the help.
 fn after_help() -> String {
     let keys = KEYS.iter().map(|(key, takes)| two_columns(key, takes, 14));
     let keys: String = keys.collect();
@@ -31,11 +31,11 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
-    /// Serve files (also without this word)
+    /// Serve files; the default command
     Serve(ServeOptions),
     /// Run commands on an epivizrs that is already running
     Attach(AttachOptions),
-    /// Describe a file: what it holds and how it would be served
+    /// Describe a file: its contents and how it would be served
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
     Query(QueryOptions),
@@ -57,7 +57,7 @@ pub(super) enum Ui {
     Install(Install),
 }
 
-/// A task that the command line asks for.
+/// A task from the command line.
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
@@ -79,7 +79,7 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Its address, such as lab:9000; with /ws/NAME, the session of that name
+    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
     /// Run a command, or several separated by ';', and exit; may be repeated
@@ -109,7 +109,7 @@ pub struct ScriptOptions {
 }
 
 impl Cli {
-    /// The task that the arguments ask for.
+    /// Returns the task that the arguments select.
     pub fn task(self) -> Task {
         match self.command {
             Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
@@ -131,7 +131,7 @@ pub struct ServeOptions {
     /// demonstration data and the mock data of EpiViz's tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
-    /// What is wrong with sources of the configuration file.
+    /// Errors in single sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,
     /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
@@ -147,7 +147,7 @@ pub struct ServeOptions {
     /// Port to listen on; 0 for any free port
     #[arg(long, default_value_t = 8888, value_name = "PORT")]
     pub port: u16,
-    /// Path to serve below, such as /genomes, for a proxy that passes it on
+    /// Path prefix to serve under, such as /genomes, for a proxy that does not remove it
     #[arg(long, default_value = "/", value_name = "PATH")]
     pub base_path: BasePath,
     /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
@@ -167,7 +167,7 @@ pub struct ServeOptions {
     /// Serve the files that can be opened even if others cannot
     #[arg(long)]
     pub keep_going: bool,
-    /// EpiViz page for the address that is printed
+    /// EpiViz page for the printed address
     #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
     pub page_url: String,
     /// Folder with a copy of EpiViz to serve at /epiviz/; default: the one that 'epivizrs ui
@@ -178,7 +178,7 @@ pub struct ServeOptions {
     /// files, '*' for all
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
-    /// Number of rows to aim for in a view; half to twice as many are drawn
+    /// Target number of rows in a view; half to twice as many are drawn
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(50..=20_000))]
     pub page_rows: u64,
     /// Open the built-in page in the browser
@@ -188,7 +188,7 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub script: ScriptOptions,
     /// Folder for workspaces and sessions, so that the next start continues with them; 'none' to
-    /// keep nothing; default: the user's data folder
+    /// save nothing; default: the user's data folder
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// How long a page may take to answer, in seconds
@@ -203,7 +203,7 @@ pub struct ServeOptions {
     /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Log only errors, and print no summary at the start
+    /// Log only errors, and print no summary at startup
     #[arg(short, long)]
     pub quiet: bool,
     /// Format of log lines
@@ -214,9 +214,9 @@ pub struct ServeOptions {
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -226,7 +226,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Cli::command().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! Commands about charts.
+//! Commands for charts.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "set CHART [KEY=VALUE...]",
-        about: "change settings of a chart, or show them; 'set -e' and 'set +e': whether a script \
+        about: "change or show the settings of a chart; 'set -e' and 'set +e': whether a script \
                 stops at its first error",
         examples: &["set 2", "set 2 yMin=0 yMax=50", "set 2 title='H3K4me3, colon'", "set +e"],
         arguments: &[Arg::Chart, Arg::Setting],
@@ -50,7 +50,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "colors CHART [COLOR...]",
-        about: "change the colours of a chart, first to last, or show them",
+        about: "change or show the colours of a chart, in the order of its measurements",
         examples: &["colors 2", "colors 2 #d62728 steelblue"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.colors(arguments).boxed(),
@@ -64,21 +64,21 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "revisualize CHART as TYPE",
-        about: "draw what a chart shows as another chart type",
+        about: "change the type of a chart",
         examples: &["revisualize 2 as stacked-line"],
         arguments: &[Arg::Chart, Arg::Words(&["as"]), Arg::ChartType],
         run: |console, arguments| console.revisualize(arguments).boxed(),
     },
     Command {
         usage: "print [CHART] FILE.pdf|FILE.png",
-        about: "have the browser save the page, or one chart, as a picture in its downloads",
+        about: "save the page, or one chart, as a picture in the browser's downloads",
         examples: &["print figure.pdf", "print 2 figure.png"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.print(arguments).boxed(),
     },
 ];
 
-/// What `plot` is asked to draw.
+/// The arguments of `plot`.
 #[derive(Debug, Default, PartialEq)]
 struct Plot {
     names: Vec<String>,
@@ -88,7 +88,7 @@ struct Plot {
 }
 
 impl Plot {
-    /// Reads the words after `plot`.
+    /// Parses the words after `plot`.
     fn parse(arguments: &Arguments) -> Result<Self> {
         let words = arguments.words();
         let with = words.iter().position(|word| *word == "with").unwrap_or(words.len());
@@ -114,15 +114,15 @@ impl Plot {
     }
 }
 
-/// A chart type by its word.
+/// Returns the chart type with this name.
 fn chart_type(word: &str) -> Result<ChartType> {
     ChartType::from_word(word).ok_or_else(|| {
         let known: Vec<_> = ChartType::ALL.iter().map(|(_, word, ..)| *word).collect();
-        Error::Input(format!("no chart type is called '{word}'; there are {}", known.join(", ")))
+        Error::Input(format!("there is no chart type '{word}'; the types are {}", known.join(", ")))
     })
 }
 
-/// The colours of a list separated by commas; those of `rgb(1, 2, 3)` do not separate.
+/// Splits a list of colours at its commas, but not at those inside `rgb(1, 2, 3)`.
 fn split_colors(text: &str) -> Result<Vec<String>> {
     let (mut colors, mut color, mut depth) = (Vec::new(), String::new(), 0);
     for char in text.chars().chain([',']) {
@@ -145,8 +145,8 @@ fn split_colors(text: &str) -> Result<Vec<String>> {
     if color.trim().is_empty() { Ok(colors) } else { check_color(color.trim()).map(|()| colors) }
 }
 
-/// The measurements that a name means: one, or all that a datasource has of its first kind; of rows
-/// and values, `values` takes the latter.
+/// Returns the measurements that a name stands for: one, or those of a datasource that have the same
+/// kind as its first; with `values`, those with values if there are any.
 fn measurements(listing: &Listing, name: &str, values: bool) -> Result<Vec<Arc<Measurement>>> {
     let datasource = listing.datasources().iter().find(|datasource| datasource.id == name);
     let named = listing.measurements().find(|m| m.id == name);
@@ -189,7 +189,7 @@ impl Console {
         arguments.none()?;
         let rows = self.session.charts().into_iter().map(|chart| {
             let settings =
-                chart.settings.iter().map(|(key, value)| format!("{key}={}", written(value)));
+                chart.settings.iter().map(|(key, value)| format!("{key}={}", typed(value)));
             vec![
                 json!(chart.number),
                 json!(chart.kind.word()),
@@ -254,7 +254,7 @@ impl Console {
         Ok(Answer::say(text))
     }
 
-    /// The chart of that number.
+    /// Returns the chart with this number.
     fn chart(&self, number: usize) -> Result<Chart> {
         self.session.state().chart(number).cloned().ok_or_else(|| {
             Error::NotFound(format!("there is no chart {number}; 'charts' lists them"))
@@ -284,10 +284,10 @@ impl Console {
         if let Some(number) = chart {
             self.chart(number)?;
         }
-        // A chart that is being drawn again has no id yet.
+        // A chart that is being redrawn has no id yet.
         let settled = self.until(|| self.session.is_settled());
         let _ = tokio::time::timeout(self.session.timeout(), settled).await;
-        // The id of a chart differs from page to page.
+        // The id of a chart is different on each page.
         let mut saved = Vec::new();
         for page in self.session.ready_pages() {
             let id = match chart {
@@ -336,28 +336,23 @@ impl Console {
     }
 }
 
-/// The settings of a chart, and the defaults of those that were never set.
+/// Lists the settings of a chart, with the defaults of those that were never set.
 fn show_settings(chart: &Chart, known: &[Setting]) -> Answer {
     let row = |setting: &Setting| {
         let own = chart.settings.get(&setting.id);
         let value = own.unwrap_or(&setting.default);
         let whose = if own.is_some() { "set" } else { "default" };
-        vec![
-            json!(setting.id),
-            json!(written(value)),
-            json!(whose),
-            json!(setting.takes.describe()),
-        ]
+        vec![json!(setting.id), json!(typed(value)), json!(whose), json!(setting.takes.describe())]
     };
     let others = chart.settings.iter().filter(|(key, _)| known.iter().all(|k| k.id != **key));
     let others =
-        others.map(|(key, value)| vec![json!(key), json!(written(value)), json!("set"), json!("")]);
+        others.map(|(key, value)| vec![json!(key), json!(typed(value)), json!("set"), json!("")]);
     let rows = known.iter().map(row).chain(others).collect();
     Answer::table(&["setting", "value", "", "takes"], rows, "it has no settings")
 }
 
-/// A value as it is typed.
-fn written(value: &Value) -> String {
+/// Formats a value as a user types it.
+fn typed(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

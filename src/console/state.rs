@@ -1,24 +1,24 @@
-//! The state of one console: what its user has chosen, and where its answers go.
+//! The state of one console: its user's choices, and where its answers go.
 
 use super::answer::Answer;
 use crate::session::{Session, Topic};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Receives the answers that come while a command is still running.
+/// Receives answers while a command is still running.
 pub type Say = Box<dyn Fn(Answer) + Send + Sync>;
 
 /// Runs the commands of one user, script or program.
 pub struct Console {
     /// The session whose pages it controls.
     pub session: Arc<Session>,
-    /// The unnamed session, which knows all others.
+    /// The unnamed session, which has the list of all sessions.
     pub(super) root: Arc<Session>,
-    /// The only page that navigation and page commands apply to; all if none.
+    /// The page that navigation and page commands apply to; `None` means all.
     pub(super) page: Option<u64>,
     /// Whether a script stops at its first error.
     pub(super) strict: bool,
-    /// How many scripts are running inside each other.
+    /// The nesting depth of running scripts.
     pub(super) depth: usize,
     /// Whether `quit` was the last command.
     pub(super) quit: bool,
@@ -27,19 +27,19 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console for `session`; `root` is the unnamed session behind it.
+    /// Creates a console for `session`; `root` is the unnamed session.
     pub fn new(root: Arc<Session>, session: Arc<Session>, say: Say) -> Self {
         let topics = watch::Sender::new(Vec::new());
         Console { session, root, page: None, strict: true, depth: 0, quit: false, say, topics }
     }
 
-    /// The same console; with `keep_going`, scripts continue after an error.
+    /// Sets whether scripts continue after an error.
     #[must_use]
     pub fn keep_going(self, keep_going: bool) -> Self {
         Console { strict: !keep_going, ..self }
     }
 
-    /// The topics subscribed to.
+    /// Returns the subscribed topics, as they change.
     pub fn topics(&self) -> watch::Receiver<Vec<Topic>> {
         self.topics.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Commands about workspaces.
+//! Commands for workspaces.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -97,7 +97,7 @@ impl Console {
             if force {
                 return std::fs::write(path, workspace);
             }
-            // An existing file is not overwritten by mistake.
+            // Does not overwrite an existing file.
             std::fs::File::create_new(path)?.write_all(workspace.as_bytes())
         });
         written.await.map_err(|error| match error {
@@ -130,7 +130,7 @@ impl Console {
     }
 }
 
-/// Runs work on a file on a thread that may block.
+/// Runs work on a file in a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(
     file: &Path,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

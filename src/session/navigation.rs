@@ -54,7 +54,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::ask`].
-    pub async fn whereabouts(&self, only: Option<u64>) -> Result<Vec<(u64, Option<Region>)>> {
+    pub async fn locations(&self, only: Option<u64>) -> Result<Vec<(u64, Option<Region>)>> {
         let answers = self.ask(only, || GetCurrentLocation {}).await?;
         Ok(answers.into_iter().map(|(page, place)| (page, place.region())).collect())
     }
@@ -67,7 +67,7 @@ impl Session {
         let pages = self.ready_pages();
         let first = only.or_else(|| pages.first().map(Page::id));
         let place = match first {
-            Some(page) => self.whereabouts(Some(page)).await?.pop().and_then(|(_, place)| place),
+            Some(page) => self.locations(Some(page)).await?.pop().and_then(|(_, place)| place),
             None => self.state().place.and_then(|place| place.region()),
         };
         match (place, first) {
@@ -113,10 +113,10 @@ impl Session {
     /// follows another.
     ///
     /// # Errors
-    /// As [`Session::whereabouts`].
+    /// As [`Session::locations`].
     pub async fn follow(&self, page: Option<u64>) -> Result<()> {
         let place = match page {
-            Some(_) => self.whereabouts(page).await?.pop().and_then(|(_, place)| place),
+            Some(_) => self.locations(page).await?.pop().and_then(|(_, place)| place),
             None => None,
         };
         self.live().followed = page;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 impl Session {
     /// Tells those who follow the data.
-    pub fn tell_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
+    pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
         let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
         let data = Map::from_iter([
             ("what".to_owned(), what.into()),
@@ -70,14 +70,14 @@ impl Session {
                     if now.iter().all(|m| m.source.building().is_none()) {
                         tracing::info!("{ids}: read to the end");
                     }
-                    self.tell_data("finished", &now);
+                    self.publish_data("finished", &now);
                 }
                 Err(error) => {
                     tracing::error!("{ids}: served no longer: {error}");
                     for session in self.all() {
                         session.retract(&before).await;
                     }
-                    self.tell_data("failed", &before);
+                    self.publish_data("failed", &before);
                 }
             }
         }

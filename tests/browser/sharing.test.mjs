@@ -163,7 +163,7 @@ test('pages go where the page goes that they follow, until they no longer do', {
   const at = await leader.inputValue('#place');
   await other.waitForFunction(wanted => document.getElementById('place').value === wanted, at);
   own.type('follow off');
-  await own.says(/no page follows another/);
+  await own.says(/the pages do not follow each other/);
   await leader.keyboard.press('+');
   await calm(leader);
   assert.equal(await other.inputValue('#place'), at);

@@ -175,7 +175,7 @@ fn a_second_signal_ends_it_at_once() {
     run.signal("-TERM");
     let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines();
     // It waits for the peers from here on.
-    assert!(lines.any(|line| line.unwrap().contains("a second signal ends it at once")));
+    assert!(lines.any(|line| line.unwrap().contains("a second signal stops the program at once")));
     run.signal("-TERM");
     assert_eq!(wait(&mut run.child).code(), Some(143));
 }
@@ -402,7 +402,7 @@ fn standard_input_is_a_source() {
     let (done, text) = told(&["query", "-", "second"]);
     assert!(done && text.ends_with("chr1\t30\t40\t*\t1\tsecond\n"), "{text}");
     let (done, text) = told(&["inspect", "-", "-"]);
-    assert!(!done && text.contains("only one of the sources"), "{text}");
+    assert!(!done && text.contains("only one source"), "{text}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ async fn values_are_checked_with_and_without_a_page() {
     console.does("plot py_column with title=2024 yMin=0").await;
     let refused = [
         ("set 1 yMax=abc", "yMax=abc: yMax takes a number"),
-        ("set 1 yMin=5 yMax=1", "yMin=5 is not below yMax=1"),
+        ("set 1 yMin=5 yMax=1", "yMin=5 must be less than yMax=1"),
         ("set 1 stpe=2", "did you mean 'step'?"),
         ("set 9 step=2", "there is no chart 9"),
         ("colors 1 #12345", "'#12345' is not a colour"),
@@ -204,7 +204,7 @@ async fn several_files_come_and_all_go() {
     let error = console.fails(&both).await;
     assert!(error.contains("none.bed") && error.ends_with("serving three"), "{error}");
     assert_eq!(console.does("unload all").await, "unloaded all datasources; removed 1 chart");
-    assert!(console.does("measurements").await.contains("nothing is served"));
+    assert!(console.does("measurements").await.contains("no data are served"));
     assert!(endpoint.session.charts().is_empty());
 }
 

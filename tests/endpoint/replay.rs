@@ -221,7 +221,7 @@ async fn an_answer_that_comes_twice_or_late_counts_once() {
     endpoint.settled(2).await;
     let error = endpoint.plot("c").await.unwrap_err();
     assert!(error.contains("did not answer about chart 3 within 0.3 s"), "{error}");
-    endpoint.session.whereabouts(None).await.unwrap();
+    endpoint.session.locations(None).await.unwrap();
     let shown = late.until(|shown| titles(shown).len() == 2).await;
     assert_eq!(titles(&shown), ["b", "c"]);
     endpoint.settled(2).await;
@@ -245,7 +245,7 @@ async fn what_a_user_chooses_reaches_the_other_pages_without_loops() {
     endpoint.settled(2).await;
     // A loop would go on; a question that each page answers comes behind everything sent.
     for _ in 0..3 {
-        endpoint.session.whereabouts(None).await.unwrap();
+        endpoint.session.locations(None).await.unwrap();
     }
     let pushes = |page: &FakePage| {
         page.now().asked.iter().filter(|action| *action == "setChartSettings").count()

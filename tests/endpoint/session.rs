@@ -245,7 +245,7 @@ async fn without_a_page_the_console_says_so() {
     let endpoint = Endpoint::start().await;
     // A place is kept for the page that comes.
     endpoint.session.go(&Region::new("chr1", 0, 10), None).await.unwrap();
-    let error = endpoint.session.whereabouts(None).await.unwrap_err();
+    let error = endpoint.session.locations(None).await.unwrap_err();
     assert!(error.to_string().contains("no page is connected"));
 }
 
