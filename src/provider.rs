@@ -3,7 +3,6 @@
 mod handler;
 mod in_view;
 mod placeholder;
-mod stateless_level;
 mod view;
 
 pub use handler::{Provider, wire_measurement};

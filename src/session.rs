@@ -25,11 +25,11 @@ pub use page::{broken, serve};
 pub use registry::SessionConfig;
 pub use state::{Chart, State};
 
+use crate::catalog::Resolution;
 use crate::error::{Error, PageError, Result};
 use crate::genome::Region;
 use crate::protocol::{Action, PageAnswer, Reply, Request};
 use crate::provider::Provider;
-use crate::source::Level;
 use charts::chart_message;
 use page_state::Refusal;
 use serde_json::value::RawValue;
@@ -225,15 +225,15 @@ impl Session {
         self.ready_pages().iter().all(|page| page.info.settled.borrow().revision >= revision)
     }
 
-    /// Answers a request, through whichever door it came, with the whole message. `level` is as in
-    /// [`Provider::answer`].
+    /// Answers a request, through whichever door it came, with the whole message. `resolution` is as
+    /// in [`Provider::answer`].
     pub async fn reply_to(
         self: &Arc<Self>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
     ) -> String {
-        self.reply(None, id, request, level, None).await
+        self.reply(None, id, request, resolution, None).await
     }
 
     /// As [`Session::reply_to`], to a page.
@@ -242,11 +242,11 @@ impl Session {
         page: Option<&Page>,
         id: &RawValue,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> String {
         let started = Instant::now();
-        let reply = self.answer(page, request, level, placeholder).await;
+        let reply = self.answer(page, request, resolution, placeholder).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
@@ -266,7 +266,7 @@ impl Session {
         self: &Arc<Self>,
         page: Option<&Page>,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
         match request {
@@ -294,7 +294,7 @@ impl Session {
             | Request::DeleteWorkspace { .. } => {
                 self.answer_workspaces(page.is_some(), request).await
             }
-            _ => self.provider.answer_with(request, level, placeholder).await,
+            _ => self.provider.answer_with(request, resolution, placeholder).await,
         }
     }
 

@@ -24,6 +24,9 @@ pub enum Resolution {
     /// The finest at which the region holds at most so many rows; the coarsest if all hold more.
     /// The rows of its sequence are counted first, so that it follows from the data alone.
     AtMost(u64),
+    /// The finest at which the whole sequence holds at most so many rows; the coarsest if all hold
+    /// more. Whatever is asked on a sequence, in whatever order, is answered at this one level.
+    AtMostInSequence(u64),
 }
 
 /// What is to be read.
@@ -147,22 +150,6 @@ impl Snapshot {
         }
     }
 
-    /// The level that [`Snapshot::read`] would choose.
-    ///
-    /// # Errors
-    /// As [`crate::source::Source::count_rows`].
-    pub async fn level(
-        &self,
-        datasource: &Arc<Datasource>,
-        region: &Region,
-        resolution: Resolution,
-    ) -> Result<Level> {
-        let (datasource, region, listing) =
-            (datasource.clone(), region.clone(), self.listing.clone());
-        let level = move || listing.level(&datasource, &region, resolution);
-        self.reading.pool.run(level).await
-    }
-
     /// Blocks.
     fn answer(&self, query: &Query) -> Result<QueryResult> {
         let Query { datasource, region, measurements, metadata, resolution } = query;
@@ -223,24 +210,28 @@ impl Listing {
         resolution: Resolution,
     ) -> Result<Level> {
         let shape = datasource.shape;
-        // Bins of one grid are counted without a file, and a whole sequence of reads is not for a
-        // view that shows none.
-        let counts = match resolution {
-            Resolution::At(level) => !shape.hides(level),
-            Resolution::AtMost(_) => shape.suits(Level::Records, region),
+        // Not a whole sequence of reads, for a view that shows none.
+        let count = |is_read: bool| {
+            if is_read { datasource.count_rows(self, region) } else { Ok(()) }
         };
-        if counts && shape != Shape::Dense {
-            datasource.count_rows(self, region)?;
-        }
-        let most = match resolution {
-            Resolution::At(level) => return Ok(level),
-            Resolution::AtMost(most) => most,
+        let (most, view) = match resolution {
+            Resolution::At(level) => return count(!shape.hides(level)).map(|()| level),
+            Resolution::AtMost(most) => (most, region.clone()),
+            Resolution::AtMostInSequence(most) => (most, self.whole(region)),
         };
+        count(shape.suits(Level::Records, &view))?;
         let mut levels = shape.levels();
         let fits = |level: &Level| {
-            shape.suits(*level, region) && datasource.count(self, region, *level) <= most
+            shape.suits(*level, &view) && datasource.count(self, &view, *level) <= most
         };
         Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
+    }
+
+    /// The whole sequence that a region lies on.
+    fn whole(&self, region: &Region) -> Region {
+        let sequence = self.sequences().get(&region.sequence);
+        let end = sequence.map_or(region.end, |sequence| sequence.length);
+        Region::new(region.sequence.clone(), 0, end)
     }
 }
 

@@ -67,13 +67,13 @@ impl Provider {
         })
     }
 
-    /// Answers a request. `level` is the one that the page's group is on; without one, the request's
-    /// region is the view.
+    /// Answers a request. Rows and values come at `resolution`; without one, the request's region is
+    /// the view.
     ///
     /// There always is an answer. A range that cannot be read is answered with no rows, since a
     /// page never asks again for one that failed; the reason goes to the log.
-    pub async fn answer(&self, request: &Request, level: Option<Level>) -> Reply {
-        self.answer_with(request, level, None).await
+    pub async fn answer(&self, request: &Request, resolution: Option<Resolution>) -> Reply {
+        self.answer_with(request, resolution, None).await
     }
 
     /// As [`Provider::answer`], with a row that is none at a place without rows; see
@@ -81,7 +81,7 @@ impl Provider {
     pub async fn answer_with(
         &self,
         request: &Request,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
         if let Some(reply) = too_many_names(request) {
@@ -95,11 +95,11 @@ impl Provider {
                 Reply::SeqInfos(self.seq_infos(Dialect::of(version.as_deref())))
             }
             Request::GetRows(range) => {
-                let read = self.rows(range, level, placeholder).await;
+                let read = self.rows(range, resolution, placeholder).await;
                 Reply::Rows(self.or_empty(read, range, &range.metadata))
             }
             Request::GetValues(range) => {
-                let read = self.values(range, level, placeholder).await;
+                let read = self.values(range, resolution, placeholder).await;
                 let column = range.measurement.clone().unwrap_or_default();
                 Reply::Values(self.or_empty(read, range, &[column]), range.dialect())
             }
@@ -170,7 +170,7 @@ impl Provider {
     async fn rows(
         &self,
         range: &RangeRequest,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
@@ -187,7 +187,7 @@ impl Provider {
             region: region.clone(),
             measurements: Vec::new(),
             metadata,
-            resolution: self.resolution(level),
+            resolution: resolution.unwrap_or_else(|| self.for_view()),
         });
         let mut table = answer.await?.table;
         if !is_whole {
@@ -196,14 +196,16 @@ impl Provider {
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
         }
-        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        let (Some(at), Some(Resolution::At(level))) = (placeholder, resolution) else {
+            return Ok(Some(table));
+        };
         with_placeholder(&snapshot, datasource, &region, level, table, at).await.map(Some)
     }
 
     async fn values(
         &self,
         range: &RangeRequest,
-        level: Option<Level>,
+        resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
@@ -218,10 +220,12 @@ impl Provider {
             region: region.clone(),
             measurements: vec![measurement],
             metadata: Vec::new(),
-            resolution: self.resolution(level),
+            resolution: resolution.unwrap_or_else(|| self.for_view()),
         };
         let mut table = snapshot.read(query).await?.table;
-        let Some((at, level)) = placeholder.zip(level) else { return Ok(Some(table)) };
+        let (Some(at), Some(Resolution::At(level))) = (placeholder, resolution) else {
+            return Ok(Some(table));
+        };
         if table.is_empty() {
             table.columns = vec![Column::new(id, Data::Doubles(Vec::new()))];
         }
@@ -291,14 +295,14 @@ impl Provider {
             region: region.clone(),
             measurements,
             metadata: metadata.to_vec(),
-            resolution: self.resolution(None),
+            resolution: self.for_view(),
         });
         (WantedPart { name, ids, unknown, is_known: true, table }, query)
     }
 
-    /// That level, or else the one that suits the region as a view.
-    pub(super) fn resolution(&self, level: Option<Level>) -> Resolution {
-        level.map_or(Resolution::AtMost(View::most_rows(self.page_rows)), Resolution::At)
+    /// The resolution that suits a region as a view.
+    pub(super) fn for_view(&self) -> Resolution {
+        Resolution::AtMost(View::most_rows(self.page_rows))
     }
 
     /// The rows read, or none: for what lies nowhere, and for what could not be read.

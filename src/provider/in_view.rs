@@ -1,7 +1,7 @@
 //! What a page at rest shows of its measurements.
 
 use super::{Provider, View};
-use crate::catalog::{Listing, Measurement, Query, QueryResult, numbers};
+use crate::catalog::{Listing, Measurement, Query, QueryResult, Resolution, numbers};
 use crate::error::Result;
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -40,7 +40,7 @@ impl Provider {
                     region: view.clone(),
                     measurements: vec![measurement.clone()],
                     metadata: Vec::new(),
-                    resolution: self.resolution(level(&datasource.group)),
+                    resolution: level(&datasource.group).map_or(self.for_view(), Resolution::At),
                 })
             })
             .collect();

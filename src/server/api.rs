@@ -1,11 +1,12 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
 //! The messages and the handler are those of the socket. The difference is that the endpoint cannot
-//! send anything on its own, so such pages are always answered at the same level (see `provider/stateless_level.rs`).
+//! send anything on its own: see [`STATELESS`].
 
 use super::arguments;
 use super::state::{AppState, Connection};
 use super::table_response::{BodyFormat, respond};
+use crate::catalog::{MAX_ROWS, Resolution};
 use crate::protocol::{Frame, Reply, Request, parse};
 use crate::session::{Limit, Metrics};
 use axum::body::{Bytes, to_bytes};
@@ -17,6 +18,12 @@ use std::time::{Duration, Instant};
 
 /// The largest request body, in bytes; workspaces are the largest, at some hundred kilobytes.
 const LARGEST_BODY: usize = 4 << 20;
+
+/// A page over HTTP keeps rows as a page over a WebSocket does, but nobody can clear its cache, and
+/// nothing tells two such pages apart. So all rows of a sequence come at one level, the finest that
+/// can never exceed what one answer may hold. It may differ between sequences, since a page that
+/// changes to another drops what it holds.
+const STATELESS: Resolution = Resolution::AtMostInSequence(MAX_ROWS);
 
 /// Answers a request of a page.
 pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
@@ -53,8 +60,7 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
             (StatusCode::METHOD_NOT_ALLOWED, headers, json).into_response()
         }
         Ok(Frame::Request(id, request)) => {
-            let level = state.session.provider.stateless_level(&request).await;
-            let json = state.session.reply_to(&id, &request, level).await;
+            let json = state.session.reply_to(&id, &request, Some(STATELESS)).await;
             respond(&parts.headers, BodyFormat::Json, json)
         }
         Ok(Frame::Unusable(id, why)) => refused(&state, &id, why, started.elapsed()),

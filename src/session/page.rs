@@ -9,6 +9,7 @@ use super::fit::AtRest;
 use super::handle::{Page, PageCall, Stage, Waiting, Write};
 use super::reconcile::reconcile;
 use super::{Chart, Session, refused};
+use crate::catalog::Resolution;
 use crate::error::PageError;
 use crate::genome::Region;
 use crate::protocol::{
@@ -273,7 +274,7 @@ impl Actor {
             self.held.push(Held { id, request, group: group.clone() });
             return;
         }
-        let level = ticket.as_ref().map(|ticket| ticket.level);
+        let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
@@ -283,7 +284,7 @@ impl Actor {
         let task = self.answers.spawn(async move {
             let at = placeholder.as_ref();
             match done {
-                Ok(()) => session.reply(Some(&page), &echoed, &request, level, at).await,
+                Ok(()) => session.reply(Some(&page), &echoed, &request, resolution, at).await,
                 Err(error) => session.refuse(&echoed, &request, &error),
             }
         });

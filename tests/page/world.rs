@@ -3,7 +3,7 @@
 
 use crate::data::{SEQUENCES, Track, mixed, tracks};
 use crate::ui::{Measurement, PageRow, Range, Ui};
-use epivizrs::catalog::{Catalog, Kind};
+use epivizrs::catalog::{Catalog, Kind, Resolution};
 use epivizrs::genome::Region;
 use epivizrs::protocol::{Reply, Request};
 use epivizrs::provider::{Clear, Order, Provider, Ticket, View};
@@ -276,11 +276,11 @@ impl<'a> World<'a> {
             }
             Event::Ready(page, id, request, ticket) => {
                 self.busy = now;
-                let level = ticket.as_ref().map(|ticket| ticket.level);
+                let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
                 let at = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
                 let reply = house.runtime.block_on(house.provider.answer_with(
                     &request,
-                    level,
+                    resolution,
                     at.as_ref(),
                 ));
                 let json = to_json(&reply, id);
