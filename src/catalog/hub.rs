@@ -1,6 +1,6 @@
 //! A UCSC track hub on this machine: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
 //! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
-//! composites and super tracks as in the browser, and gets their names as annotations.
+//! composites and super tracks as in the UCSC browser, and gets their names as annotations.
 
 use crate::error::{Error, Result};
 use crate::source::Spec;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// The most bytes looked at to recognise a hub.
+/// How many bytes are read to recognise a hub.
 const HEAD: u64 = 4096;
 
 /// A track hub.
@@ -18,11 +18,11 @@ pub struct Hub {
     pub assembly: String,
     /// The tracks that have a file on this machine.
     pub tracks: Vec<Spec>,
-    /// The tracks that cannot be served, and why.
+    /// The errors of tracks that cannot be served.
     pub errors: Vec<Error>,
 }
 
-/// Whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
+/// Returns whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
 pub fn is_hub(path: &Path) -> bool {
     if path.extension().is_none_or(|ending| ending != "txt") {
         return false;
@@ -36,7 +36,7 @@ pub fn is_hub(path: &Path) -> bool {
     first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='))
 }
 
-/// A block of lines: settings by name, and the line where it begins.
+/// A block of lines: settings by name, and the number of its first line.
 struct Stanza {
     line: usize,
     settings: HashMap<String, String>,
@@ -49,10 +49,10 @@ impl Stanza {
 }
 
 impl Hub {
-    /// Reads a hub; of several genomes, the first.
+    /// Reads a hub; if it has several genomes, the first.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Data`] for its files; what is wrong with one track is in
+    /// [`Error::Io`] and [`Error::Data`] for its files; errors in single tracks go to
     /// [`Hub::errors`].
     pub fn read(path: &Path) -> Result<Self> {
         read(path, &load(path)?)
@@ -82,7 +82,7 @@ fn load(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| Error::io(path, error))
 }
 
-/// The file that a setting names.
+/// Returns the file that a setting names.
 fn file(path: &Path, stanza: &Stanza, key: &str) -> Result<PathBuf> {
     let place = format!("line {}", stanza.line);
     let name = stanza.get(key);
@@ -90,7 +90,7 @@ fn file(path: &Path, stanza: &Stanza, key: &str) -> Result<PathBuf> {
     local(path, &place, name)
 }
 
-/// The path that a setting of a hub's file means.
+/// Resolves a path in one of the hub's files.
 fn local(hub: &Path, place: &str, name: &str) -> Result<PathBuf> {
     let name = name.strip_prefix("file://").unwrap_or(name);
     if name.contains("://") {
@@ -99,7 +99,7 @@ fn local(hub: &Path, place: &str, name: &str) -> Result<PathBuf> {
     Ok(hub.parent().unwrap_or(Path::new("")).join(name))
 }
 
-/// The stanzas of a file: lines of a key and its value, with empty lines between stanzas.
+/// Parses the stanzas of a file: lines with a key and its value; empty lines separate stanzas.
 fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
     let mut stanzas: Vec<Stanza> = Vec::new();
     let mut open = false;
@@ -110,7 +110,7 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
         } else if !content.starts_with('#') {
             let (key, value) = content.split_once(char::is_whitespace).unwrap_or((content, ""));
             if key == "include" {
-                let message = "'include' is not supported; put the lines of that file here";
+                let message = "'include' is not supported; insert the lines of that file here";
                 return Err(Error::data(path, format!("line {line}"), message));
             }
             if !open {
@@ -125,7 +125,7 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
     Ok(stanzas)
 }
 
-/// The tracks of a `trackDb.txt`.
+/// Reads the tracks of a `trackDb.txt`.
 fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
     let named = stanzas.iter().filter_map(|stanza| Some((stanza.get("track")?, stanza)));
     let by_name: HashMap<&str, &Stanza> = named.collect();
@@ -143,7 +143,7 @@ fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
     Ok(hub)
 }
 
-/// The source of a track; none for a container of tracks, and for settings that are no track.
+/// Returns the source of a track; `None` for a container of tracks and for other settings.
 fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Result<Option<Spec>> {
     let Some(name) = stanza.get("track") else { return Ok(None) };
     let error = |message: &str| {
@@ -164,7 +164,7 @@ fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Resu
         .map_err(|_| error(&format!("'{url}' is not a file on this machine")))?;
     let mut above = Vec::new();
     let mut at = stanza;
-    // `parent composite off` and `superTrack parent`: a name, then whether it is shown.
+    // `parent composite off` and `superTrack parent`: a name, then whether the track is shown.
     while let Some(parent) = parent(at).and_then(|name| by_name.get(name)) {
         if above.len() == by_name.len() {
             return Err(error("the track is its own ancestor"));
@@ -202,7 +202,7 @@ fn parent(stanza: &Stanza) -> Option<&str> {
     named?.split_whitespace().next()
 }
 
-/// `31,119,180` as `#1f77b4`.
+/// Converts `31,119,180` to `#1f77b4`.
 fn color(text: &str) -> Option<String> {
     let parts: Vec<u8> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match parts[..] {
@@ -211,7 +211,7 @@ fn color(text: &str) -> Option<String> {
     }
 }
 
-/// `0:50` as numbers.
+/// Parses `0:50`.
 fn limits(text: &str) -> Option<(f64, f64)> {
     let (low, high) = text.split_once(':')?;
     let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
@@ -230,7 +230,7 @@ mod tests {
         track peaks\nbigDataUrl /peaks.bb\ncolor 1,2,3\ntype bigBed 6\n";
 
     #[test]
-    fn a_hub_is_read_as_it_is() {
+    fn a_hub_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_that_cannot_be_served_is_named_and_the_others_are_served() {
+    fn errors_name_the_track_and_the_others_are_served() {
         let path = Path::new("trackDb.txt");
         let text = "track good\nbigDataUrl good.bw\n\n\
             track far\nbigDataUrl http://x/y.bw\n\n\

@@ -63,8 +63,10 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
             let json = state.session.reply_to(&id, &request, Some(STATELESS)).await;
             respond(&parts.headers, BodyFormat::Json, json)
         }
-        Ok(Frame::Unusable(id, why)) => refused(&state, &id, why, started.elapsed()),
-        Ok(Frame::Noise(why)) | Err(why) => refused(&state, RawValue::NULL, why, started.elapsed()),
+        Ok(Frame::Invalid(id, why)) => refused(&state, &id, why, started.elapsed()),
+        Ok(Frame::Unexpected(why)) | Err(why) => {
+            refused(&state, RawValue::NULL, why, started.elapsed())
+        }
         Ok(Frame::Answer(..)) => {
             let why = "this is an answer, and no request waits for one here".into();
             refused(&state, RawValue::NULL, why, started.elapsed())

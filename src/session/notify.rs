@@ -58,7 +58,7 @@ impl Session {
     pub async fn follow_making(self: &Arc<Self>) {
         loop {
             let SourceChange { before, now, changed_sequences } =
-                self.provider.catalog.made().await;
+                self.provider.catalog.next_built().await;
             let ids: Vec<_> = before.iter().map(|m| m.id.as_str()).collect();
             let ids = ids.join(", ");
             match now {

@@ -235,7 +235,7 @@ impl Actor {
     fn take(&mut self, text: &str) {
         match parse(text) {
             Frame::Request(id, request) => self.request(id, request),
-            Frame::Unusable(id, why) => {
+            Frame::Invalid(id, why) => {
                 tracing::warn!("a page asked for what cannot be done: {why}");
                 let reply = Reply::Refused(why).to_json(&id);
                 self.outbox.push_back(Outgoing::Reply(reply, None));
@@ -251,7 +251,7 @@ impl Actor {
                     None => {}
                 }
             }
-            Frame::Noise(why) => tracing::warn!("a page sent {why}"),
+            Frame::Unexpected(why) => tracing::warn!("a page sent {why}"),
         }
     }
 

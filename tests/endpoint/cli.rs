@@ -440,7 +440,7 @@ fn misspelt_options_are_usage_errors() {
     assert!(text.contains("unknown key 'nmae'"), "{text}");
     let (code, text) = fail(&["--assembly", "hg99"]);
     assert_eq!(code, 1);
-    assert!(text.contains("built in are hg38"), "{text}");
+    assert!(text.contains("built-in assemblies are hg38"), "{text}");
 }
 
 #[test]

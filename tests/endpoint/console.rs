@@ -233,10 +233,10 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
     let mut console = endpoint.console();
     console.does("wait page").await;
     for (line, why) in [
-        ("plot genes as line", "a line chart shows values, and 'genes' is rows"),
-        ("plot genes as heatmap", "a heatmap chart shows values, and 'genes' is rows"),
-        ("plot peaks.score as blocks", "a blocks chart shows rows, and 'peaks.score' is values"),
-        ("plot peaks as genes", "a genes chart shows exons, and 'peaks' has none"),
+        ("plot genes as line", "a line chart shows values, but 'genes' has rows"),
+        ("plot genes as heatmap", "a heatmap chart shows values, but 'genes' has rows"),
+        ("plot peaks.score as blocks", "a blocks chart shows rows, but 'peaks.score' has values"),
+        ("plot peaks as genes", "a genes chart shows exons, but 'peaks' has none"),
         (
             "plot peaks.score peaks.score as scatter",
             "a scatter chart needs at least 2 different measurements",
@@ -247,7 +247,7 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
         ),
         (
             "plot py_column peaks.score as scatter",
-            "a scatter chart compares values row by row, and 'py_column' and 'peaks.score' have \
+            "a scatter chart compares values row by row, but 'py_column' and 'peaks.score' have \
              different rows",
         ),
     ] {
@@ -256,7 +256,7 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
     assert!(page.now().charts.is_empty());
     console.does("plot py_column peaks.score as line; plot peaks genes as blocks").await;
     console.does("plot peaks").await;
-    assert!(console.fails("revisualize 3 as line").await.contains("'peaks' is rows"));
+    assert!(console.fails("revisualize 3 as line").await.contains("'peaks' has rows"));
     assert_eq!(page.now().charts[2].kind, "BlocksTrack");
 }
 

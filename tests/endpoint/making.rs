@@ -167,7 +167,7 @@ async fn the_assembly_is_that_of_the_whole_file_and_the_order_stays() {
     catalog.load(vec![old, other]).await;
     assert_eq!(catalog.listing().assembly(), "hg38");
     drop(held);
-    let changes = [catalog.made().await, catalog.made().await];
+    let changes = [catalog.next_built().await, catalog.next_built().await];
     assert!(changes.iter().all(|change| change.now.is_ok()));
     assert!(changes.iter().any(|change| change.changed_sequences.contains(&"chr1".to_owned())));
     let listing = catalog.listing();
