@@ -6,7 +6,7 @@ mod datasource;
 mod find;
 mod hub;
 mod listing;
-mod parallel;
+mod side_by_side;
 mod selection;
 mod snapshot;
 mod value_range;

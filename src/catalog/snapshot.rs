@@ -4,7 +4,7 @@
 //! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
 
 use super::blocking_pool::BlockingPool;
-use super::parallel::Helpers;
+use super::side_by_side::Helpers;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
 use crate::error::{Error, Result};
 use crate::genome::Region;

@@ -1,28 +1,28 @@
-//! Spreads work over the cores with scoped threads.
+//! Work spread over the cores by threads that end with it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// How many helper threads are free. Callers never wait for one: if none is free, a caller does all
-/// of its work itself, so there can be no deadlock.
+/// How many threads may help those that have work. Nobody waits for one: whoever finds none does
+/// all of its work itself, so that none can lock each other out.
 #[derive(Debug)]
 pub(super) struct Helpers(AtomicUsize);
 
 impl Helpers {
-    /// One helper per core, apart from the caller's.
+    /// As many as there are cores beside the one that asks.
     pub(super) fn new() -> Self {
         Helpers(AtomicUsize::new(super::blocking_pool::cores().saturating_sub(1)))
     }
 
-    /// Applies `work` to each item, and returns the results in the order of the items.
+    /// What `work` makes of each item, in the order of the items.
     pub(super) fn map<T: Sync, R: Send>(
         &self,
         items: &[T],
         work: impl Fn(&T) -> R + Sync,
     ) -> Vec<R> {
-        let acquired = self.acquire(items.len().saturating_sub(1));
-        if acquired.0 == 0 {
+        let hired = self.hire(items.len().saturating_sub(1));
+        if hired.0 == 0 {
             return items.iter().map(work).collect();
         }
         let next = AtomicUsize::new(0);
@@ -36,8 +36,8 @@ impl Helpers {
             }
         };
         thread::scope(|scope| {
-            for _ in 0..acquired.0 {
-                // If a thread cannot be spawned, the others do its work.
+            for _ in 0..hired.0 {
+                // Where no thread can be had, those that there are do its work.
                 let _ = thread::Builder::new().spawn_scoped(scope, run);
             }
             run();
@@ -47,17 +47,17 @@ impl Helpers {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn acquire(&self, wanted: usize) -> Acquired<'_> {
+    fn hire(&self, wanted: usize) -> Hired<'_> {
         let take = |spare: usize| Some(spare.saturating_sub(wanted));
         let before = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
-        Acquired(before.unwrap_or_default().min(wanted), self)
+        Hired(before.unwrap_or_default().min(wanted), self)
     }
 }
 
-/// Helpers that are released when the work is done, even if it panics.
-struct Acquired<'h>(usize, &'h Helpers);
+/// Threads that are given back when the work is done, even if it panics.
+struct Hired<'h>(usize, &'h Helpers);
 
-impl Drop for Acquired<'_> {
+impl Drop for Hired<'_> {
     fn drop(&mut self) {
         self.1.0.fetch_add(self.0, Ordering::AcqRel);
     }
@@ -69,7 +69,7 @@ mod tests {
     use std::sync::Barrier;
 
     #[test]
-    fn results_are_in_order_and_helpers_are_released() {
+    fn results_come_in_order_and_helpers_are_given_back() {
         let helpers = Helpers(AtomicUsize::new(3));
         let items: Vec<u32> = (0..1000).collect();
         let squares: Vec<u32> = items.iter().map(|n| n * n).collect();
@@ -81,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn items_are_processed_concurrently_and_nested_work_does_not_wait() {
+    fn items_are_worked_on_at_the_same_time_and_nested_work_does_not_wait() {
         let helpers = Helpers(AtomicUsize::new(1));
-        // Each of the two waits for the other, and has nested work for which no helper is free.
+        // Each of the two waits for the other, and has work of its own for which no helper is left.
         let barrier = Barrier::new(2);
         let sums = helpers.map(&[10, 20], |n| {
             barrier.wait();
