@@ -6,8 +6,8 @@ mod datasource;
 mod find;
 mod hub;
 mod listing;
-mod side_by_side;
 mod selection;
+mod side_by_side;
 mod snapshot;
 mod value_range;
 

@@ -1,4 +1,4 @@
-//! Answers requests: which rows, at which level. Knows no sockets.
+//! Answers requests with rows at a suitable level. Knows nothing about sockets.
 
 mod handler;
 mod in_view;

@@ -174,7 +174,7 @@ impl Console {
     async fn reload(&self, arguments: Arguments) -> Result<Answer> {
         let (old, new) = self.session.provider.catalog.reload(arguments.one()?).await?;
         for session in self.root.all() {
-            session.exchange(&old, &new).await;
+            session.replace_measurements(&old, &new).await;
         }
         self.session.publish_data("reloaded", &new);
         let ids: Vec<_> = new.iter().map(|m| m.id.as_str()).collect();

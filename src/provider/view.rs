@@ -197,7 +197,7 @@ impl View {
         let number = (counted && !held).then(|| {
             self.fetched = true;
             let cache = known.caches.entry(key.to_owned()).or_default();
-            cache.asked(piece, self.place.as_ref())
+            cache.requested(piece, self.place.as_ref())
         });
         Ticket {
             level: known.level,

@@ -32,7 +32,7 @@ pub fn router(
     stop: CancellationToken,
 ) -> Router {
     let (following, until) = (session.clone(), stop.clone());
-    tokio::spawn(async move { until.run_until_cancelled(following.follow_making()).await });
+    tokio::spawn(async move { until.run_until_cancelled(following.follow_builds()).await });
     routes(AppState { session, access, epiviz, stop })
 }
 

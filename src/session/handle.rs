@@ -82,7 +82,7 @@ pub(super) enum PageCall {
     /// Has the page ask anew for the rows of these groups, which have changed.
     Renew(Vec<String>),
     /// Which of these groups have no row that starts at this place, where the page is at rest.
-    Deserts(Region, Vec<(String, bool)>),
+    EmptyViews(Region, Vec<(String, bool)>),
 }
 
 /// Who waits for a page's answer.

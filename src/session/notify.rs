@@ -1,4 +1,4 @@
-//! What pages and programs are told when the data change.
+//! Notifies pages and programs when the data change.
 
 use super::{Event, Session, Topic};
 use crate::catalog::{Measurement, SourceChange};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Session {
-    /// Tells those who follow the data.
+    /// Publishes an event about the data.
     pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
         let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
         let data = Map::from_iter([
@@ -21,32 +21,36 @@ impl Session {
         let _ = self.config.events.send(Event { topic: Topic::Data, session: None, data });
     }
 
-    /// Tells every page, without caring what becomes of it: for news that a page learns by itself
-    /// when it is loaded again.
-    async fn tell_all<A: Action>(&self, action: impl Fn() -> A) {
+    /// Sends an action to all pages and only logs failures: a page that misses it is up to date after
+    /// a reload.
+    async fn notify_pages<A: Action>(&self, action: impl Fn() -> A) {
         match self.ask(None, action).await {
             Ok(_) | Err(Error::NotFound(_)) => {}
             Err(error) => tracing::warn!("{}: {error}", A::NAME),
         }
     }
 
-    /// Lists new measurements, and the sequences they bring, in the menus of every page.
+    /// Adds new measurements and their sequences to the menus of all pages.
     pub async fn announce(&self, measurements: &[Arc<Measurement>]) {
         let sequences = || self.provider.seq_infos(Dialect::Classic);
-        self.tell_all(|| AddSeqInfos { sequences: sequences() }).await;
+        self.notify_pages(|| AddSeqInfos { sequences: sequences() }).await;
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| AddMeasurements { measurements: wire() }).await;
+        self.notify_pages(|| AddMeasurements { measurements: wire() }).await;
         self.pages().iter().for_each(|page| page.known().state.retry());
         self.nudge();
-        // Pages may still show charts of what was served under the same names before.
+        // Pages may still show charts of earlier data with the same ids.
         self.renew(measurements).await;
     }
 
-    /// Lists measurements anew that have changed, draws their charts again, since a page sets a
-    /// chart's axes once, and has their rows asked for anew.
-    pub async fn exchange(&self, before: &[Arc<Measurement>], now: &[Arc<Measurement>]) {
+    /// Replaces measurements that have changed in the menus, redraws their charts, since a page sets
+    /// a chart's axes only once, and makes pages request their rows again.
+    pub async fn replace_measurements(
+        &self,
+        before: &[Arc<Measurement>],
+        now: &[Arc<Measurement>],
+    ) {
         let wire = || before.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
+        self.notify_pages(|| RemoveMeasurements { measurements: wire() }).await;
         for page in self.pages() {
             page.known().state.outdate(|id| before.iter().any(|m| m.id == *id));
         }
@@ -54,8 +58,8 @@ impl Session {
         self.renew(before).await;
     }
 
-    /// Brings to the pages of all sessions what is made in the background, as long as it is polled.
-    pub async fn follow_making(self: &Arc<Self>) {
+    /// Updates the pages of all sessions when sources have been built in the background; never returns.
+    pub async fn follow_builds(self: &Arc<Self>) {
         loop {
             let SourceChange { before, now, changed_sequences } =
                 self.provider.catalog.next_built().await;
@@ -65,15 +69,15 @@ impl Session {
                 Ok(now) => {
                     for session in self.all() {
                         session.forget_sequences(&changed_sequences).await;
-                        session.exchange(&before, &now).await;
+                        session.replace_measurements(&before, &now).await;
                     }
                     if now.iter().all(|m| m.source.building().is_none()) {
-                        tracing::info!("{ids}: read to the end");
+                        tracing::info!("{ids}: completely read");
                     }
                     self.publish_data("finished", &now);
                 }
                 Err(error) => {
-                    tracing::error!("{ids}: served no longer: {error}");
+                    tracing::error!("{ids}: no longer served: {error}");
                     for session in self.all() {
                         session.retract(&before).await;
                     }
@@ -83,15 +87,15 @@ impl Session {
         }
     }
 
-    /// Takes sequences off the menus of every page: a page keeps the length that it was told first.
+    /// Removes sequences from the menus of all pages, since a page keeps the first length that it got.
     async fn forget_sequences(&self, names: &[String]) {
         if !names.is_empty() {
-            self.tell_all(|| RemoveSeqNames { sequences: names.to_vec() }).await;
+            self.notify_pages(|| RemoveSeqNames { sequences: names.to_vec() }).await;
         }
     }
 
-    /// Takes measurements off the menus of every page, their charts away, and their rows out of
-    /// the pages' caches. Returns the numbers of the charts that went.
+    /// Removes measurements from the menus of all pages, with their charts and cached rows. Returns
+    /// the numbers of the removed charts.
     pub async fn retract(&self, measurements: &[Arc<Measurement>]) -> Vec<usize> {
         let gone = |id: &String| measurements.iter().any(|m| m.id == *id);
         let (charts, revision) = self.change(|state| {
@@ -101,17 +105,17 @@ impl Session {
             state.charts = stay;
             go.iter().map(|chart| chart.number).collect()
         });
-        // Charts go before what they show: a page fails that draws what it has no rows of.
+        // Charts are removed first: a page fails if it draws a chart without rows.
         if let Err(why) = self.settle(revision).await {
             tracing::warn!("{why}");
         }
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
+        self.notify_pages(|| RemoveMeasurements { measurements: wire() }).await;
         self.renew(measurements).await;
         charts
     }
 
-    /// Has every page ask anew for the rows behind these measurements.
+    /// Makes all pages request the rows of these measurements again.
     pub async fn renew(&self, measurements: &[Arc<Measurement>]) {
         let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
         for page in self.connections() {

@@ -278,7 +278,7 @@ impl Actor {
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
-            Request::ReportChange { change: Some(change) } => session.take_over(&page, change),
+            Request::ReportChange { change: Some(change) } => session.apply_report(&page, change),
             _ => Ok(()),
         };
         let task = self.answers.spawn(async move {
@@ -348,13 +348,13 @@ impl Actor {
                 groups.iter().for_each(|group| self.view.renew(group, self.now()));
             }
             // The page may have gone on since.
-            PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
-                for (group, is_desert) in groups {
-                    let desert = Some(&place).filter(|_| is_desert);
-                    self.view.set_placeholder(&group, desert, self.now());
+            PageCall::EmptyViews(place, groups) if self.view.resting_place() == Some(&place) => {
+                for (group, is_empty_view) in groups {
+                    let empty = Some(&place).filter(|_| is_empty_view);
+                    self.view.set_placeholder(&group, empty, self.now());
                 }
             }
-            PageCall::Deserts(..) => {}
+            PageCall::EmptyViews(..) => {}
         }
     }
 

@@ -139,5 +139,5 @@ fn it_goes_on_where_it_was() {
     child.stdin.take().unwrap().write_all(b"echo a").unwrap();
     child.stderr.take().unwrap().read_to_string(&mut unread).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(unread.contains("are not kept"), "{unread}");
+    assert!(unread.contains("are not saved"), "{unread}");
 }
