@@ -12,6 +12,7 @@ mod help;
 mod log;
 mod navigation;
 mod pages;
+mod plot;
 mod prompt;
 mod remote;
 mod run;

@@ -2,9 +2,11 @@
 
 mod handler;
 mod in_view;
+mod menus;
 mod placeholder;
 mod view;
 
-pub use handler::{Provider, wire_measurement};
+pub use handler::Provider;
 pub use in_view::Shown;
+pub use menus::wire_measurement;
 pub use view::{Clear, Order, Ticket, View};

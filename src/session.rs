@@ -15,15 +15,17 @@ mod page_state;
 mod reconcile;
 mod registry;
 mod state;
+mod summaries;
 mod workspaces;
 
-pub use autoscale::AUTOSCALE;
+pub use autoscale::{AUTOSCALE, has_autoscale};
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
 pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
 pub use state::{Chart, State};
+pub use summaries::{SUMMARIES, SUMMARY};
 
 use crate::catalog::Resolution;
 use crate::error::{Error, PageError, Result};

@@ -78,7 +78,7 @@ impl ChartType {
     /// The reason why pages cannot draw them.
     pub fn draws(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
-        let of_rows = matches!(self, ChartType::Blocks | ChartType::Genes);
+        let of_rows = self.shows_rows();
         let wanted = if of_rows { Kind::Range } else { Kind::Feature };
         if let Some(other) = measurements.iter().find(|m| m.kind != wanted) {
             return Err(if of_rows {
@@ -105,6 +105,16 @@ impl ChartType {
         Ok(())
     }
 
+    /// Returns whether it shows rows rather than values.
+    pub fn shows_rows(self) -> bool {
+        matches!(self, ChartType::Blocks | ChartType::Genes)
+    }
+
+    /// Returns whether it draws each measurement with its own rows, without comparing them.
+    pub fn has_own_rows(self) -> bool {
+        matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line)
+    }
+
     /// Checks that EpiViz can compare the measurements, which must pass [`ChartType::draws`]: it
     /// compares values row by row, so they must have the same rows. The built-in page compares the
     /// rows that cover the same positions.
@@ -113,9 +123,8 @@ impl ChartType {
     /// The names of two that have different rows.
     pub fn compares(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
-        let has_own_rows = matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line);
         match measurements.iter().find(|m| m.group != measurements[0].group) {
-            Some(other) if !has_own_rows => Err(format!(
+            Some(other) if !self.has_own_rows() => Err(format!(
                 "a {word} chart compares values row by row, but '{}' and '{}' have different rows",
                 measurements[0].id, other.id
             )),

@@ -3,7 +3,7 @@
 use super::state::Console;
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
-use crate::session::AUTOSCALE;
+use crate::session::{AUTOSCALE, SUMMARIES, SUMMARY, has_autoscale};
 use crate::source::suggestion;
 use serde_json::{Map, Value, json};
 
@@ -141,6 +141,16 @@ fn autoscale() -> Setting {
     }
 }
 
+/// Returns the setting that selects the summary that the bins of signals show.
+fn summary() -> Setting {
+    Setting {
+        id: SUMMARY.to_owned(),
+        takes: Takes::OneOf(SUMMARIES.map(|(word, _)| word.to_owned()).into()),
+        default: Value::from("mean"),
+        label: "what a bin of a signal shows".to_owned(),
+    }
+}
+
 /// Parses a setting from a page's `registerChartTypes`.
 fn announced(setting: &Value) -> Option<Setting> {
     let choice = items(&setting["possibleValues"]).into_iter().filter_map(Value::as_str);
@@ -186,8 +196,11 @@ impl Console {
             Some(items(&found["customSettings"]).into_iter().filter_map(announced).collect())
         });
         let mut settings: Vec<Setting> = of_page.unwrap_or_else(|| built_in(kind));
-        if matches!(kind, ChartType::Line | ChartType::LinePlot | ChartType::Scatter) {
+        if has_autoscale(kind) {
             settings.push(autoscale());
+        }
+        if !kind.shows_rows() {
+            settings.push(summary());
         }
         settings
     }

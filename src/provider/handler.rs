@@ -6,11 +6,8 @@ use crate::catalog::{
     Catalog, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot,
 };
 use crate::error::{Error, Result};
-use crate::genome::{Region, Sequence};
-use crate::protocol::{
-    Combined, CombinedPart, Dialect, MeasurementTable, MetadataNames, RangeRequest, Reply, Request,
-    SearchHit, SeqInfo, WireMeasurement,
-};
+use crate::genome::Region;
+use crate::protocol::{Combined, CombinedPart, Dialect, RangeRequest, Reply, Request, SearchHit};
 use crate::source::{Hit, Level, Shape};
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
@@ -135,36 +132,6 @@ impl Provider {
             }
             other => Reply::Refused(format!("{} has no rows", other.name())),
         }
-    }
-
-    /// The measurements as `getMeasurements` answers.
-    pub fn measurements(&self, dialect: Dialect) -> MeasurementTable {
-        let mut table = MeasurementTable::default();
-        for measurement in self.catalog.listing().measurements() {
-            let wire = wire_measurement(measurement);
-            table.id.push(wire.id);
-            table.name.push(wire.name);
-            table.r#type.push(wire.r#type);
-            table.datasource_id.push(wire.datasource_id);
-            table.datasource_group.push(wire.datasource_group);
-            table.default_chart_type.push(wire.default_chart_type);
-            table.annotation.push(wire.annotation);
-            table.min_value.push(wire.min_value);
-            table.max_value.push(wire.max_value);
-            table.metadata.push(match dialect {
-                Dialect::Classic => MetadataNames::List(wire.metadata),
-                Dialect::Five => MetadataNames::Text(wire.metadata),
-            });
-        }
-        table
-    }
-
-    /// The sequences as `getSeqInfos` answers.
-    pub fn seq_infos(&self, dialect: Dialect) -> Vec<SeqInfo> {
-        let listing = self.catalog.listing();
-        let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
-        let info = |s: &Sequence| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
-        listing.sequences().iter().map(info).collect()
     }
 
     async fn rows(
@@ -432,24 +399,5 @@ fn wire_hit(hit: &Hit) -> SearchHit {
         seq_name: hit.region.sequence.to_string(),
         start: hit.region.start + 1,
         end: hit.region.end,
-    }
-}
-
-/// A measurement as pages read it.
-pub fn wire_measurement(measurement: &Measurement) -> WireMeasurement {
-    WireMeasurement {
-        id: measurement.id.clone(),
-        name: measurement.name.clone(),
-        r#type: match measurement.kind {
-            Kind::Range => "range",
-            Kind::Feature => "feature",
-        },
-        datasource_id: measurement.datasource.clone(),
-        datasource_group: measurement.group.clone(),
-        default_chart_type: measurement.chart.page_name().to_owned(),
-        annotation: measurement.annotation.clone(),
-        min_value: measurement.range.get().map(|(low, _)| low),
-        max_value: measurement.range.get().map(|(_, high)| high),
-        metadata: measurement.metadata.iter().map(ToString::to_string).collect(),
     }
 }

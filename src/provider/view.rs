@@ -10,20 +10,18 @@
 //! Pure: events in, [`Order`]s out. Time comes in as a value, so tests need no clock.
 
 mod cache;
+mod group;
 mod poll;
 
 use crate::genome::Region;
 use crate::source::{Level, Shape};
-use cache::{Cache, neighbourhood};
+use cache::Cache;
+pub use group::RowCounts;
+use group::{Group, HYSTERESIS, WINDOWS, finest, ideal, level_around};
 use poll::Poll;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How many rows a view may hold before its level is too fine, as a multiple of the target; a half
-/// is the least.
-const HYSTERESIS: u64 = 2;
-/// The windows that a page asks for: the view, and as much on either side.
-const WINDOWS: u64 = 3;
 /// How many rows a page may hold of a group, as a multiple of the target: what each window may have
 /// before the level changes. A request that would add more is held until it is known where the page
 /// looks; the page then forgets what it holds and asks again.
@@ -33,14 +31,6 @@ const HOLD: Duration = Duration::from_secs(1);
 
 /// The key under which a page keeps the rows of a group; other keys are its measurements.
 pub(super) const ROWS: &str = "rows";
-
-/// What the view must know of the data.
-pub trait RowCounts {
-    /// The shape of a group's datasource; none if it is gone.
-    fn shape(&self, group: &str) -> Option<Shape>;
-    /// Rows in a region at a level, perhaps estimated.
-    fn rows(&self, group: &str, region: &Region, level: Level) -> u64;
-}
 
 /// What the page is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,23 +92,6 @@ pub struct View {
     redraw: bool,
     /// Groups whose held requests are to be answered with nothing.
     dismissed: Vec<String>,
-}
-
-/// What is known of one group's cache in the page, since its last clear.
-#[derive(Debug)]
-struct Group {
-    level: Level,
-    /// Counts clears: the page drops the answer to a request from before one.
-    epoch: u64,
-    /// The last clear that the page has confirmed, and when the last was ordered.
-    confirmed: u64,
-    ordered: Duration,
-    /// What the page holds of each thing it asks: the rows, each measurement's values.
-    caches: HashMap<String, Cache>,
-    /// Since when requests are held, and the region that they span.
-    held: Option<(Duration, Region)>,
-    /// Where the page was given a row that is none.
-    placeholder: Option<Region>,
 }
 
 impl View {
@@ -288,8 +261,7 @@ impl View {
             orders.push(Order::Redraw);
         }
         orders.extend(self.dismissed.drain(..).map(Order::Dismiss));
-        let holds = self.groups.values().any(|group| group.held.is_some());
-        let wanted = holds || self.fetched || self.has_levels(counts);
+        let wanted = self.depends_on_place(counts);
         if self.poll.ask(wanted, now) {
             orders.push(Order::Locate);
         }
@@ -354,6 +326,26 @@ impl View {
         known.map(|known| known.level)
     }
 
+    /// Whether what the page is told depends on where it looks: a level, whether a request is held,
+    /// or whether a line has to be wiped away because no row is left in view.
+    pub fn depends_on_place(&self, counts: &impl RowCounts) -> bool {
+        let holds = self.groups.values().any(|group| group.held.is_some());
+        holds || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
+    }
+
+    /// The page is to be asked where it looks at once, though nothing happened that is known of: its
+    /// user may have moved within what it holds.
+    pub fn wonder(&mut self, now: Duration) {
+        self.poll.hurry(now);
+    }
+
+    /// Whether the page may draw a group as a line in views that have no row of it. All rows of a
+    /// small file are held, so the page asks for nothing when its user pans there.
+    fn has_lines_that_end(&self, counts: &impl RowCounts) -> bool {
+        let mut valued = self.groups_with_values();
+        valued.any(|(name, _)| counts.shape(name).is_some_and(|shape| shape != Shape::Dense))
+    }
+
     fn is_waiting(&self) -> bool {
         self.groups.values().flat_map(|group| group.caches.values()).any(Cache::is_waiting)
     }
@@ -371,83 +363,6 @@ impl View {
             })
         })
     }
-}
-
-impl Group {
-    fn new() -> Self {
-        Group {
-            level: Level::Records,
-            epoch: 0,
-            confirmed: 0,
-            ordered: Duration::ZERO,
-            caches: HashMap::new(),
-            held: None,
-            placeholder: None,
-        }
-    }
-
-    /// Whether the page has done the last clear. One that does not say so is trusted in time.
-    fn is_clear(&self, now: Duration) -> bool {
-        self.confirmed == self.epoch || now >= self.ordered + CONFIRMED
-    }
-
-    /// Whether the page holds values beyond the rows they belong to. When it trims its cache it
-    /// drops them, but still takes itself to have them, and what it then joins lies at wrong places.
-    fn is_uneven(&self) -> bool {
-        let rows = self.caches.get(ROWS);
-        rows.is_some_and(|rows| self.caches.values().any(|values| values.reaches_beyond(rows)))
-    }
-
-    /// The level for that place: the present one while it holds a sensible number of rows.
-    fn level_at(
-        &self,
-        target_rows: u64,
-        counts: &impl RowCounts,
-        name: &str,
-        place: &Region,
-    ) -> Level {
-        let rows = |level| counts.rows(name, place, level);
-        let around = counts.rows(name, &neighbourhood(place), self.level);
-        let suits = counts.shape(name).is_none_or(|shape| shape.suits(self.level, place));
-        let too_many = !suits
-            || rows(self.level) > target_rows * HYSTERESIS
-            || around > target_rows * WINDOWS * HYSTERESIS;
-        let too_few = rows(self.level) < target_rows / HYSTERESIS;
-        match (too_many, too_few) {
-            (true, _) => level_around(target_rows, counts, name, place),
-            (_, true) => level_around(target_rows, counts, name, place).min(self.level),
-            _ => self.level,
-        }
-    }
-}
-
-/// When a clear that the page has not confirmed is taken for done.
-const CONFIRMED: Duration = Duration::from_secs(5);
-
-/// Rows in view that are as far as can be from the next change of level.
-fn ideal(target_rows: u64) -> u64 {
-    target_rows + target_rows / 2
-}
-
-/// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
-fn level_around(target_rows: u64, counts: &impl RowCounts, group: &str, place: &Region) -> Level {
-    let around = neighbourhood(place);
-    finest(counts, group, place, |level| {
-        counts.rows(group, place, level) <= ideal(target_rows)
-            && counts.rows(group, &around, level) <= WINDOWS * ideal(target_rows)
-    })
-}
-
-fn finest(
-    counts: &impl RowCounts,
-    group: &str,
-    view: &Region,
-    fits: impl Fn(Level) -> bool,
-) -> Level {
-    let shape = counts.shape(group).unwrap_or(Shape::Features);
-    let mut levels = shape.levels();
-    let coarsest = levels.clone().next_back().unwrap_or(Level::Records);
-    levels.find(|level| shape.suits(*level, view) && fits(*level)).unwrap_or(coarsest)
 }
 
 #[cfg(test)]

@@ -6,24 +6,27 @@
 //! follow from the values in view alone, not from how the page came there, belong to one page, and
 //! are saved nowhere. A chart whose user chose an axis keeps that.
 
-use super::state::Chart;
+use super::state::{AXES, Chart};
 use crate::catalog::{ChartType, extent};
 use serde_json::{Map, Value};
 
-/// The settings of a chart's axes.
-pub(super) const AXES: [&str; 4] = ["xMin", "xMax", "yMin", "yMax"];
 /// Our own setting, which pages do not know: `off` leaves the axes as they are.
 pub const AUTOSCALE: &str = "autoscale";
 /// What a value may exceed its axis by, as a part of it: single precision is not exact.
 const TOLERANCE: f64 = 1e-6;
 
+/// Whether charts of that kind have axes, or colours, that can be set from outside.
+pub fn has_autoscale(kind: ChartType) -> bool {
+    use ChartType::{Heatmap, Line, LinePlot, Scatter};
+    matches!(kind, Line | LinePlot | Scatter | Heatmap)
+}
+
 /// Whether the chart's axes are to fit what is in view.
 pub(super) fn applies(chart: &Chart) -> bool {
-    let is_line = matches!(chart.kind, ChartType::Line | ChartType::LinePlot);
-    let chosen = AXES.iter().any(|axis| chart.settings.contains_key(*axis));
+    let is_chosen = |axis: &&str| chart.settings.get(*axis).is_some_and(|end| end != "default");
+    let chosen = AXES.iter().any(is_chosen);
     let off = chart.settings.get(AUTOSCALE).is_some_and(|value| value == "off");
-    let other = matches!(chart.kind, ChartType::Scatter | ChartType::Heatmap);
-    (is_line || other) && !chosen && !off
+    has_autoscale(chart.kind) && !chosen && !off
 }
 
 /// The settings that fit a chart's axes to the values of its measurements, in their order; none for
@@ -131,7 +134,7 @@ mod tests {
         };
         assert!(applies(&chart(json!({"title": "t", "autoscale": "on"}))));
         assert!(!applies(&chart(json!({"yMax": 7}))));
-        assert!(!applies(&chart(json!({"yMin": "default"}))), "the range of the file was chosen");
+        assert!(applies(&chart(json!({"yMin": "default"}))), "of a session from before");
         assert!(!applies(&chart(json!({"autoscale": "off"}))));
         assert!(!applies(&Chart::new(1, ChartType::StackedLine, &[])), "it scales itself");
     }

@@ -1,7 +1,7 @@
 //! Charts: added, changed, removed; the pages follow.
 
 use super::state::{Chart, State, usual_settings};
-use super::{Session, Topic};
+use super::{Page, Session, Topic, refused_by};
 use crate::catalog::{ChartType, Listing, Measurement};
 use crate::error::{Error, PageError, Result};
 use crate::protocol::AddChart;
@@ -66,7 +66,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Input`] without measurements, or if these cannot be drawn that way;
-    /// [`Error::Pages`] if a page refused. The chart stays unless all did.
+    /// [`Error::Pages`] if no page drew it; unless all refused, the chart stays, for a page may be
+    /// slow. Which pages refused what others draw, [`Session::undrawn`] tells.
     pub async fn plot(
         &self,
         measurements: &[Arc<Measurement>],
@@ -84,18 +85,31 @@ impl Session {
         let (chart, revision) = self.change(|state| {
             let mut chart = Chart::new(state.next_number(), kind, measurements);
             chart.tint(place_of(&listing, first));
-            chart.settings.extend(settings);
+            chart.choose(settings);
             chart.recolor(colors);
             state.charts.push(chart.clone());
             chart
         });
         self.charts_event("added", &chart);
         let drawn = self.settle(revision).await;
-        let undrawn = self.pages().iter().all(|page| page.known().state.is_refused(chart.number));
-        if drawn.is_err() && undrawn {
+        let pages = self.pages();
+        if drawn.is_ok() || pages.iter().any(|page| page.chart_id(chart.number).is_some()) {
+            return Ok(chart);
+        }
+        if pages.iter().all(|page| page.known().state.is_refused(chart.number)) {
             self.change(|state| state.charts.retain(|known| known.number != chart.number));
         }
         drawn.map(|()| chart)
+    }
+
+    /// Which pages do not draw a chart, and why, in a sentence each.
+    pub fn undrawn(&self, number: usize) -> Vec<String> {
+        let of_page = |page: &Page| {
+            let refusals = page.info.settled.borrow().refusals.clone();
+            let concerned = refusals.iter().filter(|refusal| refusal.chart == Some(number));
+            concerned.map(|refusal| refused_by(page.id(), refusal)).collect::<Vec<_>>()
+        };
+        self.ready_pages().iter().flat_map(of_page).collect()
     }
 
     /// Whether a page, of those that are connected or may yet be, can draw the measurements so.
@@ -181,7 +195,7 @@ impl Session {
         let (changed, _) = self.change(|state| {
             let chart = find(state, number).ok()?;
             let before = chart.clone();
-            chart.settings.extend(settings);
+            chart.choose(settings);
             if let Some(colors) = colors.filter(|colors| !colors.is_empty()) {
                 chart.colors = colors.to_vec();
             }

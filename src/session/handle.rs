@@ -79,6 +79,8 @@ pub(super) enum PageCall {
     /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
     /// answer.
     Act(Write, Option<Waiting>),
+    /// The same, right after the page was told to forget the rows of these groups.
+    ActAfresh(Vec<String>, Write, Option<Waiting>),
     /// Has the page ask anew for the rows of these groups, which have changed.
     Renew(Vec<String>),
     /// Which of these groups have no row that starts at this place, where the page is at rest.
@@ -138,6 +140,12 @@ impl Page {
     /// Whether it can be told settings and colours: pages of version 2 never answer that.
     pub(super) fn has_settings(&self) -> bool {
         !self.known().version.as_deref().is_some_and(|version| version.starts_with('2'))
+    }
+
+    /// Whether it draws charts as soon as it has a part of their measurements, and then cannot draw
+    /// plots that compare them: pages of version 5 do, unless they have none of them.
+    pub(super) fn draws_too_early(&self) -> bool {
+        self.known().version.as_deref().is_some_and(|version| version.starts_with('5'))
     }
 
     /// Takes note of what fits its view, by chart; charts that are not named keep what they have.
@@ -208,21 +216,28 @@ impl Page {
         action: A,
         timeout: Duration,
     ) -> Result<A::Answer, PageError> {
-        let answer = self.start(action).await?;
+        let answer = self.start(action, Vec::new()).await?;
         match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(PageError::TimedOut(timeout)),
         }
     }
 
-    /// Asks the page for an action; what is returned waits for its answer, for ever if none comes.
+    /// Asks the page for an action, after it has forgotten the rows of the groups `afresh`; what is
+    /// returned waits for its answer, for ever if none comes.
     pub(super) async fn start<A: Action>(
         &self,
         action: A,
+        afresh: Vec<String>,
     ) -> Result<impl Future<Output = Result<A::Answer, PageError>> + Send + use<A>, PageError> {
         let (sender, receiver) = oneshot::channel();
         let write: Write = Box::new(move |id| action.to_json(id));
-        let call = PageCall::Act(write, A::ANSWERED.then_some(Waiting::Caller(sender)));
+        let answer = A::ANSWERED.then_some(Waiting::Caller(sender));
+        let call = if afresh.is_empty() {
+            PageCall::Act(write, answer)
+        } else {
+            PageCall::ActAfresh(afresh, write, answer)
+        };
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
         Ok(async move {

@@ -1,12 +1,15 @@
 //! What a page is told of a chart's settings: the user's, what fits its view, and the title, which
 //! is composed here alone; and which of the settings that a page tells are its user's.
 
-use super::autoscale::{self, AUTOSCALE, AXES};
-use super::state::Chart;
+use super::autoscale::{self, AUTOSCALE};
+use super::state::{AXES, Chart};
+use super::summaries::SUMMARY;
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
 const TITLE: &str = "title";
+/// Settings that the endpoint itself follows.
+const OWN: [&str; 2] = [AUTOSCALE, SUMMARY];
 /// Values that were sent and may come back, of one chart.
 const REMEMBERED: usize = 64;
 
@@ -49,7 +52,7 @@ pub(super) fn compose(
     has: &Map<String, Value>,
 ) -> Map<String, Value> {
     let mut settings = chart.settings.clone();
-    settings.remove(AUTOSCALE);
+    OWN.iter().for_each(|own| drop(settings.remove(*own)));
     if let Some(fit) = fit.filter(|_| autoscale::applies(chart)) {
         settings.extend(fit.axes.clone());
     }
@@ -137,8 +140,11 @@ mod tests {
     #[test]
     fn a_view_fits_the_axes_and_the_title_alone() {
         let has = Map::new();
-        let settings =
-            compose(&chart(&json!({"step": 1, "autoscale": "on"})), Some(&fit(None)), &has);
+        let settings = compose(
+            &chart(&json!({"step": 1, "autoscale": "on", "summary": "max"})),
+            Some(&fit(None)),
+            &has,
+        );
         assert_eq!(Value::Object(settings.clone()), json!({"step": 1, "yMin": 0.0, "yMax": 0.5}));
         // Turned off, the page gets its own axes back; a title that was ours goes.
         let has = object(&json!({"yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));

@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Map;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -212,10 +213,16 @@ async fn add(
         page.known().state.charts.insert(chart.number, shown);
     };
     note(Status::Refused);
+    session.restore_summary(&chart).await;
     let is_built_in = page.known().state.is_built_in;
     let message = chart_message(&session.provider, &chart, is_built_in)?;
     note(Status::Asked);
-    let mut answer = Box::pin(page.start(message).await?);
+    let afresh = if page.draws_too_early() && !chart.kind.has_own_rows() {
+        message.measurements.iter().map(|m| m.datasource_group.clone()).collect::<BTreeSet<_>>()
+    } else {
+        BTreeSet::new()
+    };
+    let mut answer = Box::pin(page.start(message, afresh.into_iter().collect()).await?);
     match tokio::time::timeout(session.timeout(), &mut answer).await {
         Ok(answer) => {
             let id = answer.inspect_err(|_| note(Status::Refused))?.id;

@@ -12,6 +12,8 @@ const COLORS: [&str; 10] = [
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
     "#bcbd22", "#17becf",
 ];
+/// The settings of a chart's axes.
+pub(super) const AXES: [&str; 4] = ["xMin", "xMax", "yMin", "yMax"];
 /// Places that `back` can return to.
 const TRAIL: usize = 100;
 
@@ -87,6 +89,17 @@ impl Chart {
         }
     }
 
+    /// Takes over settings that a user chose. `default` for the end of an axis takes a choice back.
+    pub fn choose(&mut self, settings: Map<String, Value>) {
+        for (key, value) in settings {
+            if AXES.contains(&key.as_str()) && value == "default" {
+                self.settings.remove(&key);
+            } else {
+                self.settings.insert(key, value);
+            }
+        }
+    }
+
     /// Puts `colors` first; the others follow as before.
     pub fn recolor(&mut self, colors: Vec<String>) {
         let rest = self.colors.drain(..).skip(colors.len()).collect::<Vec<_>>();
@@ -148,6 +161,23 @@ mod tests {
         chosen.recolor(vec!["#123456".into()]);
         chosen.tint(3);
         assert_eq!(chosen.colors[0], "#123456");
+    }
+
+    #[test]
+    fn a_default_takes_the_choice_of_an_axis_back() {
+        let mut chart = Chart::new(1, ChartType::Line, &[]);
+        let own = chart.settings.clone();
+        let settings = |value: Value| value.as_object().cloned().unwrap();
+        chart.choose(settings(json!({"yMin": 0, "yMax": 50, "title": "default"})));
+        chart.choose(settings(json!({"yMax": "default"})));
+        assert_eq!(
+            (chart.settings.get("yMin"), chart.settings.get("yMax")),
+            (Some(&json!(0)), None)
+        );
+        assert_eq!(chart.settings["title"], "default", "any title may be chosen");
+        chart.choose(settings(json!({"yMin": "default", "title": ""})));
+        chart.settings.remove("title");
+        assert_eq!(chart.settings, own);
     }
 
     #[test]

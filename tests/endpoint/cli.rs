@@ -300,8 +300,8 @@ fn files_of_two_assemblies_are_told() {
         run.end().1
     };
     let text = said(&[&one, &other]);
-    let warning = text.lines().find(|line| line.contains("is of another assembly")).unwrap();
-    let expected = ["b.vcf", "chr1 has 248956422 bases in it", "249250621 in "];
+    let warning = text.lines().find(|line| line.contains("belongs to another assembly")).unwrap();
+    let expected = ["b.vcf", "chr1 has 248956422 bases here", "249250621 in "];
     assert!(expected.iter().all(|part| warning.contains(part)), "{warning}");
     assert!(!said(&[&one, &revised]).contains("another assembly"));
     assert!(said(&[&one, "--assembly", "hg38"]).contains("248956422 in hg38"));
@@ -365,7 +365,7 @@ fn folders_hubs_and_bad_records_are_served_as_far_as_they_go() {
     };
     let (served, text) = ids(&[data.to_str().unwrap()]);
     assert_eq!(served, ["a"]);
-    assert!(text.contains("left out") && text.contains("notes.md"), "{text}");
+    assert!(text.contains("skipped") && text.contains("notes.md"), "{text}");
     assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
     let (code, text) = fail(&[&hub]);
     assert_eq!(code, 1);

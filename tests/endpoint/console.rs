@@ -1,5 +1,7 @@
 //! The console: every command on a page, scripts, and consoles elsewhere.
 
+mod charts;
+
 use crate::fake_page::{FakePage, Manner, obedient, when};
 use epivizrs::catalog::Catalog;
 use epivizrs::console::{Answer, Console, Ending};

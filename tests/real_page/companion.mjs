@@ -173,7 +173,7 @@ checks += 2;
 const genes = await offered(page, 'track-menu-add-genes');
 if (!is(genes, ['genes'])) wrong.push({ what: 'menu of genes', genes });
 const blocks = (await offered(page, 'track-menu-add-blocks')).sort();
-if (!is(blocks, ['genes', 'peaks'])) wrong.push({ what: 'menu of blocks', blocks });
+if (!is(blocks, ['gaps', 'genes', 'peaks'])) wrong.push({ what: 'menu of blocks', blocks });
 
 // Twelve reloads.
 const whole = now => shows(five)(now) && isSet(now.charts[3]) && now.charts[3].color === '#00aa00';

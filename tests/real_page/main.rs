@@ -12,12 +12,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Charts: their type and measurements, as the console is told.
-const CHARTS: [(&str, &[&str]); 5] = [
+const CHARTS: [(&str, &[&str]); 6] = [
     ("line", &["cover"]),
     ("line", &["points"]),
     ("blocks", &["many"]),
     ("scatter", &["cover", "other"]),
     ("line", &["many.score"]),
+    ("line", &["few.score"]),
 ];
 
 struct Endpoint(Child);
@@ -80,7 +81,10 @@ fn epiviz_draws_what_is_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let tracks: Vec<_> = tracks()
         .into_iter()
-        .filter(|t| CHARTS.iter().any(|(_, ids)| ids.contains(&t.id)))
+        .filter(|t| {
+            let is_of_it = |id: &&str| id.split('.').next() == Some(t.id);
+            CHARTS.iter().any(|(_, ids)| ids.iter().any(is_of_it))
+        })
         .collect();
     let specs: Vec<_> = tracks.iter().map(|track| text(track, folder.path())).collect();
     let truth = folder.path().join("truth.json");
@@ -99,6 +103,21 @@ fn epiviz_draws_what_is_in_the_files() {
         option("seed", "EPIVIZ_SEED", "1"),
     ];
     script("walk.mjs", &ui, &address, &options);
+}
+
+#[test]
+fn no_line_is_left_where_there_are_no_rows() {
+    let Some(ui) = epiviz() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sites = folder.path().join("sites.bed");
+    let starts = (0..10).chain(30..40).chain([300]).map(|i| 1_000_000 + i * 10_000);
+    let row = |start: u32| format!("chr11\t{start}\t{}\tsite\t{}\n", start + 10, start % 70_000);
+    std::fs::write(&sites, starts.map(row).collect::<String>()).unwrap();
+    let specs = [sites.display().to_string()];
+    let (_endpoint, address) = Endpoint::start(&ui, &folder.path().join("state"), &specs);
+    let mut options = vec![format!("--bin={}", env!("CARGO_BIN_EXE_epivizrs"))];
+    options.extend(std::env::var("EPIVIZ_SHOTS").map(|shots| format!("--shots={shots}")));
+    script("desert.mjs", &ui, &address, &options);
 }
 
 #[test]

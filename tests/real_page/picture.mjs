@@ -97,7 +97,8 @@ function judgeLines(chart) {
   const y = value => height - (value - low) / (high - low) * height;
   chart.series.forEach(({ id, rows }, i) => {
     // A line that slid in goes on beyond the edge.
-    const drawn = chart.lines[i].filter(([at]) => at >= -0.01 && at <= width + 0.01), shown = rows.filter(([from]) => from >= start && from <= end);
+    const drawn = chart.lines[i].filter(([at]) => at >= x(start - 0.5) && at <= x(end + 0.5));
+    const shown = rows.filter(([from]) => from >= start && from <= end);
     if (drawn.some(([, at]) => !(at >= -0.51 && at <= height + 0.51))) {
       const worst = Math.max(...drawn.map(([, at]) => Math.max(-at, at - height)));
       faults.push(`${id}: its line lies ${Math.round(worst)} px outside the axis ${chart.axis}`);

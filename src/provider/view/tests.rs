@@ -1,5 +1,6 @@
 //! Orders of single situations. Whole walks are in `tests/page`.
 
+use super::group::CONFIRMED;
 use super::*;
 
 /// A dense signal.
@@ -145,4 +146,39 @@ fn a_desert_gets_a_row_that_is_none_until_the_page_leaves_it() {
     view.set_placeholder("signals", None, now);
     assert!(matches!(&view.orders(&Dense, now)[..], [Order::Clear(_), Order::Redraw, ..]));
     assert_eq!(view.request("signals", "rows", &desert, &Dense, now).placeholder, None);
+}
+
+/// Three rows in all: the page holds them, and asks for nothing when its user pans to where there
+/// are none.
+struct Few;
+
+impl RowCounts for Few {
+    fn shape(&self, _: &str) -> Option<Shape> {
+        Some(Shape::Sparse)
+    }
+
+    fn rows(&self, _: &str, _: &Region, _: Level) -> u64 {
+        3
+    }
+}
+
+#[test]
+fn a_line_that_may_end_has_the_page_asked_where_it_looks() {
+    let asked_again = |key: &str| {
+        let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+        let place = place(10_000, 11_000);
+        let ticket = view.request("sites", key, &place, &Few, now);
+        view.answered(&ticket, now);
+        let mut questions = 0;
+        for _ in 0..8 {
+            if view.orders(&Few, now).contains(&Order::Locate) {
+                questions += 1;
+                view.located(Some(place.clone()), &Few, now);
+            }
+            now = view.next();
+        }
+        questions > 2
+    };
+    assert!(asked_again("score"), "its line may be stale");
+    assert!(!asked_again(ROWS), "blocks go by themselves");
 }

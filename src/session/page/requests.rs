@@ -1,0 +1,123 @@
+//! A page's requests: each is answered by a task of its own, held, or refused.
+
+use super::{Actor, Outgoing};
+use crate::catalog::Resolution;
+use crate::protocol::{Reply, Request};
+use crate::provider::Ticket;
+use crate::session::Stage;
+use serde_json::value::RawValue;
+use tokio::task;
+use tokio::time::Instant;
+
+/// A request that is being answered.
+pub(super) struct Due {
+    task: task::Id,
+    id: Box<RawValue>,
+    group: Option<String>,
+    ticket: Option<Ticket>,
+    reply: Option<String>,
+    /// Whether the page does not start without the answer.
+    greeting: bool,
+}
+
+/// A request that is not answered before it is known where the page looks.
+pub(super) struct Held {
+    id: Box<RawValue>,
+    request: Request,
+    group: String,
+}
+
+impl Actor {
+    pub(super) fn request(&mut self, id: Box<RawValue>, request: Request) {
+        let greeting = self.learn(&request);
+        if let Request::GetCombined(range) = &request {
+            self.fitting.asked(range.region(), Instant::now());
+        }
+        let (session, page) = (self.session.clone(), self.page.clone());
+        let provider = &session.provider;
+        let target = provider.target(&request);
+        let group = target.as_ref().map(|target| target.group.clone());
+        let ticket = target.map(|target| {
+            let listing = provider.catalog.listing();
+            self.view.request(&target.group, &target.key, &target.piece, &*listing, self.now())
+        });
+        if let (Some(_), Some(group)) = (ticket.as_ref().filter(|t| t.is_held()), &group) {
+            tracing::debug!(group, "held: the page would get too many rows");
+            self.held.push(Held { id, request, group: group.clone() });
+            return;
+        }
+        let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
+        let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
+        let echoed = id.clone();
+        let done = match &request {
+            Request::ReportChange { change: Some(change) } => session.apply_report(&page, change),
+            _ => Ok(()),
+        };
+        let task = self.answers.spawn(async move {
+            let at = placeholder.as_ref();
+            match done {
+                Ok(()) => session.reply(Some(&page), &echoed, &request, resolution, at).await,
+                Err(error) => session.refuse(&echoed, &request, &error),
+            }
+        });
+        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, greeting });
+    }
+
+    /// Takes note of what a request says about the page; tells whether it is one of those whose
+    /// answers the page needs to start.
+    fn learn(&mut self, request: &Request) -> bool {
+        self.page.known().last_request = Instant::now();
+        match request {
+            Request::GetMeasurements { version } | Request::GetSeqInfos { version } => {
+                self.page.known().version.clone_from(version);
+                self.page.reach(Stage::Starting);
+                true
+            }
+            // A page's connection for workspaces registers nothing.
+            Request::RegisterChartTypes { data, page } if data.is_object() || data.is_array() => {
+                self.page.known().chart_types.clone_from(data);
+                self.page.known().state.is_built_in = page.as_deref() == Some("epivizrs");
+                self.registered = true;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes an answer, and lets go those for which none of the same group is still due.
+    pub(super) fn answered(&mut self, answer: Result<(task::Id, String), task::JoinError>) {
+        let task = answer.as_ref().map_or_else(task::JoinError::id, |(task, _)| *task);
+        let Some(due) = self.due.iter_mut().find(|due| due.task == task) else { return };
+        due.reply = Some(match answer {
+            Ok((_, json)) => json,
+            Err(error) => {
+                tracing::error!("a request could not be answered: {error}");
+                Reply::Refused("internal error".into()).to_json(&due.id)
+            }
+        });
+        let mut held: Vec<String> = Vec::new();
+        for mut due in std::mem::take(&mut self.due) {
+            let blocked = due.group.as_ref().is_some_and(|group| held.contains(group));
+            match due.reply.take() {
+                Some(json) if !blocked => self.outbox.push_back(Outgoing::Reply(json, due.ticket)),
+                reply => {
+                    held.extend(due.group.clone());
+                    self.due.push_back(Due { reply, ..due });
+                }
+            }
+        }
+        // What is asked of the page from now on leaves behind the answers that it needs to start.
+        let greeted = !self.due.iter().any(|due| due.greeting);
+        if self.registered && greeted && self.page.stage() == Stage::Starting {
+            self.page.reach(Stage::Ready);
+        }
+    }
+
+    /// Answers what is held of a group with no rows.
+    pub(super) fn dismiss(&mut self, group: &str) {
+        for held in self.held.extract_if(.., |held| held.group == group) {
+            let reply = self.session.provider.nothing(&held.request).to_json(&held.id);
+            self.outbox.push_back(Outgoing::Reply(reply, None));
+        }
+    }
+}
