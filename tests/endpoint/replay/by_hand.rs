@@ -90,7 +90,7 @@ async fn what_no_session_can_draw_is_refused_in_words() {
         (unknown, "the measurement 'computed' is not served at present"),
         (
             added("b", "Sunburst"),
-            "there are no charts of the type 'epiviz.plugins.charts.Sunburst'",
+            "there is no chart type 'epiviz.plugins.charts.Sunburst'",
         ),
         (added("c", "BlocksTrack"), "a blocks chart shows rows"),
         (json!({"action": "reportChange"}), "reportChange takes a 'change'"),
