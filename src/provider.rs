@@ -7,6 +7,6 @@ mod placeholder;
 mod view;
 
 pub use handler::Provider;
-pub use in_view::Shown;
+pub use in_view::Visibility;
 pub use menus::wire_measurement;
 pub use view::{Clear, Order, Ticket, View};

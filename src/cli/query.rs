@@ -69,7 +69,7 @@ impl QueryOptions {
         let snapshot = catalog.snapshot();
         let resolution = match self.level {
             Some(width) => Resolution::At(level(first.source.shape(), width)?),
-            None => Resolution::AtMost(View::most_rows(PAGE_ROWS)),
+            None => Resolution::AtMost(View::max_rows(PAGE_ROWS)),
         };
         let (part, level) = read(&snapshot, &first.datasource, &region, resolution).await?;
         Ok(if self.json {

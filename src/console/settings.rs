@@ -147,7 +147,7 @@ fn summary() -> Setting {
         id: SUMMARY.to_owned(),
         takes: Takes::OneOf(SUMMARIES.map(|(word, _)| word.to_owned()).into()),
         default: Value::from("mean"),
-        label: "what a bin of a signal shows".to_owned(),
+        label: "summary of a signal in each bin".to_owned(),
     }
 }
 

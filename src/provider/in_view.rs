@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// How many of the rows in view a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Visibility {
     /// All of them, or a summary of all.
     All,
     /// The most important one in each bin.
@@ -63,21 +63,21 @@ impl Provider {
 
     /// Returns how many of a group's rows a page shows in `view`; `level` as for
     /// [`Provider::values_in_view`].
-    pub fn shown(
+    pub fn visibility(
         &self,
         listing: &Listing,
         group: &str,
         view: &Region,
         level: Option<Level>,
-    ) -> Shown {
+    ) -> Visibility {
         let shape = listing.datasources().iter().find(|d| d.group == group).map(|d| d.shape);
         let level = level.unwrap_or_else(|| View::level_for(self.page_rows, listing, group, view));
         match shape {
-            Some(shape) if shape.hides(level) => Shown::None,
+            Some(shape) if shape.hides(level) => Visibility::None,
             Some(Shape::Features | Shape::Genes | Shape::Reads) if level != Level::Records => {
-                Shown::Part
+                Visibility::Part
             }
-            _ => Shown::All,
+            _ => Visibility::All,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! numbers and saves reported charts, and adds them to the other pages.
 
 use super::charts::find_served;
-use super::state::{Chart, State, usual_settings};
+use super::state::{Chart, State, default_settings};
 use super::{Page, Session};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
@@ -102,7 +102,7 @@ impl Session {
             let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
             kind.draws(&all).map_err(Error::Input)?;
             chart.kind = kind;
-            for (key, value) in usual_settings(kind) {
+            for (key, value) in default_settings(kind) {
                 chart.settings.entry(key).or_insert(value);
             }
             known.state.retyped(number, kind);

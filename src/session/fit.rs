@@ -7,7 +7,7 @@ use super::{Page, Session};
 use crate::catalog::{Listing, Measurement};
 use crate::genome::Region;
 use crate::genome::thousands;
-use crate::provider::Shown;
+use crate::provider::Visibility;
 use crate::source::{CLOSE, Level, Shape};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,17 +97,17 @@ impl Session {
         rest: &AtRest,
     ) -> Option<String> {
         let shown = measurements.iter().map(|m| {
-            let shown = self.provider.shown(listing, &m.group, place, rest.level(&m.group));
+            let shown = self.provider.visibility(listing, &m.group, place, rest.level(&m.group));
             (m, shown)
         });
         let (measurement, shown) = shown.max_by_key(|(_, shown)| match shown {
-            Shown::All => 0,
-            Shown::Part => 1,
-            Shown::None => 2,
+            Visibility::All => 0,
+            Visibility::Part => 1,
+            Visibility::None => 2,
         })?;
         match (shown, measurement.source.shape()) {
-            (Shown::All, _) => None,
-            (Shown::None, Shape::Reads) => {
+            (Visibility::All, _) => None,
+            (Visibility::None, Shape::Reads) => {
                 Some(format!("zoom in below {} bases for reads", thousands(CLOSE.into())))
             }
             _ => Some("the most important rows; zoom in for all".into()),

@@ -39,7 +39,7 @@ impl Session {
         self.pages().iter().for_each(|page| page.known().state.retry());
         self.nudge();
         // Pages may still show charts of earlier data with the same ids.
-        self.renew(measurements).await;
+        self.invalidate(measurements).await;
     }
 
     /// Replaces measurements that have changed in the menus, redraws their charts, since a page sets
@@ -55,7 +55,7 @@ impl Session {
             page.known().state.outdate(|id| before.iter().any(|m| m.id == *id));
         }
         self.announce(now).await;
-        self.renew(before).await;
+        self.invalidate(before).await;
     }
 
     /// Updates the pages of all sessions when sources have been built in the background; never returns.
@@ -111,15 +111,15 @@ impl Session {
         }
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
         self.notify_pages(|| RemoveMeasurements { measurements: wire() }).await;
-        self.renew(measurements).await;
+        self.invalidate(measurements).await;
         charts
     }
 
     /// Makes all pages request the rows of these measurements again.
-    pub async fn renew(&self, measurements: &[Arc<Measurement>]) {
+    pub async fn invalidate(&self, measurements: &[Arc<Measurement>]) {
         let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
         for page in self.connections() {
-            page.renew(groups.iter().map(ToString::to_string).collect()).await;
+            page.invalidate(groups.iter().map(ToString::to_string).collect()).await;
         }
     }
 }

@@ -80,9 +80,9 @@ impl PageChart {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Status {
     /// The page draws the chart, with this id.
-    There(String),
+    Drawn(String),
     /// The page has not answered yet.
-    Asked,
+    Requested,
     /// The page refused the chart.
     Refused,
 }
@@ -103,7 +103,7 @@ impl PageState {
     /// Returns the page's id of a chart, if the page shows it.
     pub(super) fn id(&self, number: usize) -> Option<String> {
         match &self.charts.get(&number)?.status {
-            Status::There(id) => Some(id.clone()),
+            Status::Drawn(id) => Some(id.clone()),
             _ => None,
         }
     }
@@ -127,7 +127,7 @@ impl PageState {
         let (number, shown) = self
             .charts
             .iter_mut()
-            .find(|(_, shown)| matches!(&shown.status, Status::There(known) if known == id))?;
+            .find(|(_, shown)| matches!(&shown.status, Status::Drawn(known) if known == id))?;
         let fit = self.fits.get(number);
         let initial = initial(shown.chart.kind);
         let chosen = look::chosen(settings, &shown.chart.settings, &shown.sent, fit, &initial);
@@ -174,7 +174,7 @@ impl PageState {
                 (chart.kind, &chart.measurements) == (shown.chart.kind, &shown.chart.measurements)
             };
             match &shown.status {
-                Status::There(id) if !wanted.is_some_and(same) => {
+                Status::Drawn(id) if !wanted.is_some_and(same) => {
                     Some(Change::Remove(*number, id.clone()))
                 }
                 _ => None,
@@ -207,7 +207,7 @@ impl PageState {
             let settings = look::compose(chart, fit, &shown.chart.settings);
             let same = (&shown.chart.settings, &shown.chart.colors) == (&settings, &chart.colors);
             match &shown.status {
-                Status::There(id) if !same => {
+                Status::Drawn(id) if !same => {
                     Some(Change::Look(id.clone(), Chart { settings, ..chart.clone() }))
                 }
                 _ => None,
@@ -248,7 +248,7 @@ mod tests {
                 }
                 Change::Add(chart) => {
                     let bare = Chart { settings: Map::new(), colors: vec![], ..chart.clone() };
-                    let status = Status::There(format!("id{}", chart.number));
+                    let status = Status::Drawn(format!("id{}", chart.number));
                     shown.charts.insert(chart.number, PageChart::new(status, bare));
                     taken.push(format!("add {}", chart.number));
                 }
@@ -366,7 +366,7 @@ mod tests {
         let wanted = state(&[1]);
         let mut shown = PageState::default();
         let chart = wanted.charts[0].clone();
-        shown.charts.insert(1, PageChart::new(Status::Asked, chart));
+        shown.charts.insert(1, PageChart::new(Status::Requested, chart));
         assert!(bring(&mut shown, &wanted, 0).is_empty());
     }
 }

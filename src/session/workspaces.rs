@@ -1,7 +1,7 @@
 //! Workspaces: sessions in EpiViz's own format.
 
 use super::charts::MODULE;
-use super::state::{Chart, State, usual_settings};
+use super::state::{Chart, State, default_settings};
 use super::{Session, Topic};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
@@ -221,7 +221,7 @@ impl Session {
             match (kind, ids) {
                 (Some(kind), Some(ids)) if !ids.is_empty() && found.len() == ids.len() => {
                     let mut chart = Chart::new(0, kind, &found);
-                    chart.settings = usual_settings(kind);
+                    chart.settings = default_settings(kind);
                     chart.settings.extend(saved.properties.custom_settings.clone());
                     chart.recolor(colors(&saved.properties.colors));
                     charts.push(chart);

@@ -193,7 +193,7 @@ impl<'a> World<'a> {
         let group = self.house.toggle(id);
         self.busy = self.now;
         for page in 0..self.peers.len() {
-            self.peers[page].view.renew(&group, self.now);
+            self.peers[page].view.invalidate(&group, self.now);
             self.obey(page);
         }
     }

@@ -10,14 +10,14 @@ impl PageState {
     /// still to be sent.
     pub(in crate::session) fn drawn(&mut self, chart: &Chart, id: &str) {
         let bare = Chart { settings: Map::new(), colors: Vec::new(), ..chart.clone() };
-        let shown = PageChart::new(Status::There(id.to_owned()), bare);
+        let shown = PageChart::new(Status::Drawn(id.to_owned()), bare);
         self.charts.insert(chart.number, shown);
     }
 
     /// Returns the number of the chart with this page id, if it belongs to the session.
     pub(in crate::session) fn number(&self, id: &str) -> Option<usize> {
-        let there = |shown: &PageChart| matches!(&shown.status, Status::There(own) if own == id);
-        self.charts.iter().find(|(_, shown)| there(shown)).map(|(number, _)| *number)
+        let has_id = |shown: &PageChart| matches!(&shown.status, Status::Drawn(own) if own == id);
+        self.charts.iter().find(|(_, shown)| has_id(shown)).map(|(number, _)| *number)
     }
 
     /// Records that the page has the charts in this order.
@@ -48,12 +48,12 @@ impl PageState {
     /// Forgets the charts of a page that is about to report those that it shows. Pending charts are
     /// kept: the page has them before it reads the answer to its report.
     pub(in crate::session) fn forget(&mut self) {
-        self.charts.retain(|_, shown| shown.status == Status::Asked);
+        self.charts.retain(|_, shown| shown.status == Status::Requested);
     }
 
     /// Returns whether the page has been asked to add the chart and has not answered yet.
     pub(in crate::session) fn is_asked(&self, number: usize) -> bool {
-        self.charts.get(&number).is_some_and(|shown| shown.status == Status::Asked)
+        self.charts.get(&number).is_some_and(|shown| shown.status == Status::Requested)
     }
 
     /// Records that the user closed the chart while the page was not connected.

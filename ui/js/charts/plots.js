@@ -1,4 +1,4 @@
-// Measurements compared: a heat map or line plot of many, a scatter plot of two.
+// Plots that compare measurements: heat maps and line plots of many, scatter plots of two.
 
 import { across, axisOf, plotAxes } from './axis.js';
 import { matched, pile, readAt, readRow, valuesIn } from './lines.js';
@@ -7,12 +7,13 @@ import { extentOf, short } from '../scale.js';
 import { mixed } from '../theme.js';
 
 const [TOP, BOTTOM, STEPS] = [4, 18, 24];
-/** Strengths of a heat map's colour that are told apart. */
+/** The number of shades of a heat map. */
 const SHADES = 64;
 
 /**
- * Plans measurements one under another, values as strength of one colour, each row where it lies on
- * the sequence; where rows share a pixel, the highest value. Without a value the ground shows.
+ * Plans a heat map: one band per measurement, values as intensity of one colour, each row at its
+ * position on the sequence. If rows share a pixel, the highest value is shown. Pixels without a value
+ * show the background.
  */
 export function planHeatmap(frame) {
   const { series, width, height } = frame;
@@ -34,7 +35,7 @@ export function planHeatmap(frame) {
   } };
 }
 
-/** The shade of each pixel of a band, from 1; 0 without a value. On whole pixels, or seams show. */
+/** Returns the shade of each pixel of a band, from 1; 0 without a value. Whole pixels avoid visible seams. */
 function shadesOf(band, x, width, [low, high]) {
   const shades = new Uint8Array(Math.ceil(width));
   for (const { start, end, rows, list, layers: [{ tops }] } of band) {
@@ -67,7 +68,7 @@ function paintBand(pen, shades, color, top, tall) {
   for (const [shade, flat] of boxes) pen.rects(flat, mixed(color, pen.palette.back, strengthOf(shade)), 1);
 }
 
-/** Which strength means which value. */
+/** Draws the colour key. */
 function paintKey(pen, { series, width, height }, [low, high]) {
   for (let i = 0; i < STEPS; i += 1) {
     const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
@@ -77,7 +78,7 @@ function paintKey(pen, { series, width, height }, [low, high]) {
   pen.text(width - 30, height - 4, short(high), { size: 10 });
 }
 
-/** Plans a dot a row: the first measurement to the right, the second upward. */
+/** Plans a scatter plot: one dot per row, the first measurement to the right, the second upward. */
 export function planScatter(frame) {
   const [first, second] = frame.series;
   const rows = first.newest;
@@ -101,7 +102,7 @@ export function planScatter(frame) {
   } };
 }
 
-/** Plans a line a row over the measurements; stacked, each from where the one before ends. */
+/** Plans one line per row, across the measurements; stacked, each starts where the previous one ends. */
 export function planLinePlot(frame) {
   const { series, view, kind: { stacked } } = frame;
   const rows = series[0].newest;
