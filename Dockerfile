@@ -17,4 +17,4 @@ RUN useradd --system --uid 10001 --create-home epivizrs
 USER 10001
 WORKDIR /data
 EXPOSE 8888
-ENTRYPOINT ["epivizrs", "--host", "0.0.0.0", "--no-prompt"]
+ENTRYPOINT ["epivizrs", "--host", "0.0.0.0", "--plain-http", "--no-prompt"]

@@ -1,5 +1,7 @@
 //! The command line and its subcommands.
 
+mod access;
+mod access_options;
 mod arguments;
 mod assembly;
 mod attach;

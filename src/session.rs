@@ -1,5 +1,6 @@
 //! Pages and the state that they share.
 
+mod audit;
 mod autoscale;
 mod by_hand;
 mod charts;
@@ -14,18 +15,25 @@ mod page;
 mod page_state;
 mod reconcile;
 mod registry;
+mod rules;
 mod state;
 mod summaries;
+mod visitor;
 mod workspaces;
 
+pub use audit::Audit;
 pub use autoscale::{AUTOSCALE, has_autoscale};
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
 pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
+#[cfg(feature = "internals")]
+pub use rules::RULES;
+pub use rules::{Kind, needed};
 pub use state::{Chart, State};
 pub use summaries::{SUMMARIES, SUMMARY};
+pub use visitor::{Role, Visitor};
 
 use crate::catalog::Resolution;
 use crate::error::{Error, PageError, Result};
@@ -38,7 +46,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
@@ -61,6 +69,10 @@ pub struct Session {
     save_is_due: AtomicBool,
     /// The named sessions; only the unnamed session has any.
     named: Mutex<BTreeMap<String, Arc<Session>>>,
+    /// Whether it is the copy of another, which is saved nowhere.
+    is_copy: bool,
+    /// Those of this session, each for one visitor who may only look.
+    copies: Mutex<Vec<Weak<Session>>>,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +108,8 @@ impl Session {
             revision: watch::Sender::new(0),
             save_is_due: AtomicBool::new(false),
             named: Mutex::default(),
+            is_copy: false,
+            copies: Mutex::default(),
         })
     }
 
@@ -136,7 +150,7 @@ impl Session {
     fn enter(&self, page: &Page) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page.id(), page.clone());
         let info = page.info();
-        let data = json!({"what": "connected", "page": info.id, "address": info.address});
+        let data = json!({"what": "connected", "page": info.id, "address": info.visitor.address});
         self.tell(Topic::Pages, data);
     }
 
@@ -261,6 +275,26 @@ impl Session {
         let json = Reply::Refused(error.for_page()).to_json(id);
         self.metrics.record(request.name(), true, json.len(), Duration::ZERO);
         json
+    }
+
+    /// Checks that a visitor may ask this, and writes down what changes something.
+    ///
+    /// # Errors
+    /// As [`Visitor::may_ask`].
+    pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
+        let permitted = visitor.may_ask(request);
+        // What a copy is changed to concerns nobody else.
+        if permitted.is_err() || (rules::changes(request) && visitor.role > Role::View) {
+            self.audit(visitor, request.name(), permitted.as_ref().err());
+        }
+        permitted
+    }
+
+    /// Writes down what a visitor did, or was refused, if that is wanted.
+    pub fn audit(&self, visitor: &Visitor, action: &str, refused: Option<&Error>) {
+        if let Some(audit) = &self.config.audit {
+            audit.record(visitor, action, refused.map(ToString::to_string).as_deref());
+        }
     }
 
     async fn answer(

@@ -47,7 +47,7 @@ impl Input {
             .map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase())
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.path().file_name().unwrap_or_default().to_string_lossy();
         [".gz", ".bgz"]
             .iter()

@@ -28,6 +28,7 @@ impl Cli {
             .map_err(|error| anyhow!("{}: {}", path.display(), first_line(&error.to_string())))?;
         if let Some(options) = cli.options_mut() {
             options.sources.splice(0..0, config.sources);
+            options.configured = config.access;
             let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
             if !options.keep_going && !errors.is_empty() {
                 bail!("{}", errors.join("\nepivizrs: "));

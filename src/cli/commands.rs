@@ -36,7 +36,7 @@ pub(super) async fn command(
         }
     } else if prompts(options) {
         let runtime = tokio::runtime::Handle::current();
-        let complete = move |line: &str| runtime.block_on(console::complete(&session, line));
+        let complete = move |line: &str| runtime.block_on(console::complete(&session, line, true));
         let follower = tokio::spawn(follow(console.topics(), console.session.clone()));
         tokio::select! {
             () = console::prompt(TerminalConsole { console, json }, Box::new(complete), history_file()) => {}

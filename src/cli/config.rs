@@ -1,8 +1,10 @@
 //! `--config`: options and sources in a file, in one of three formats: our own TOML,
 //! epivizFileServer's JSON, or a UCSC track hub on this machine.
 
+mod access;
 mod file_server;
 
+use super::access_options::AccessConfig;
 use super::options::ServeOptions;
 use crate::catalog::{Hub, is_hub};
 use crate::error::{Error, Result};
@@ -19,6 +21,7 @@ pub(super) struct Config {
     /// Options as on the command line.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
+    pub(super) access: AccessConfig,
     /// Errors in single sources; the others can be served.
     pub(super) errors: Vec<Error>,
 }
@@ -35,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     } else if is_hub(path) {
         let Hub { assembly, tracks, errors } = Hub::read(path)?;
         let arguments = vec![format!("--assembly={assembly}")];
-        Ok(Config { arguments, sources: tracks, errors })
+        Ok(Config { arguments, sources: tracks, errors, ..Config::default() })
     } else {
         Toml { path, text: &text }.read()
     }
@@ -79,6 +82,7 @@ impl Toml<'_> {
                         }
                     }
                 }
+                ("access", _) => config.access = self.access(value)?,
                 ("source", _) => {
                     return Err(self.error(key.span().start, "write each source as [[source]]"));
                 }
@@ -94,7 +98,7 @@ impl Toml<'_> {
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
         let known = names().find(|arg| arg.get_long() == Some(name));
         let Some(known) = known else {
-            let names = names().filter_map(Arg::get_long).chain(["source"]);
+            let names = names().filter_map(Arg::get_long).chain(["source", "access"]);
             return Err(self.error(key.span().start, unknown("option", name, names)));
         };
         let at = value.span().start;

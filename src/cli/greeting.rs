@@ -20,31 +20,41 @@ const WIDTH: usize = 80;
 const MAX_FILES: usize = 40;
 
 /// Returns the served files, the addresses to open, and commands to try. `own_epiviz` means that a
-/// copy of EpiViz is served too.
+/// copy of EpiViz is served too; `token` is part of the addresses.
 pub(super) async fn greeting(
     catalog: &Catalog,
     address: SocketAddr,
     options: &ServeOptions,
     own_epiviz: bool,
+    token: Option<&str>,
 ) -> String {
     let (listing, view) = (catalog.listing(), catalog.first_view().await);
     let mut text = sources_table(&listing).await;
     let host = format!("localhost:{}{}", address.port(), options.base_path);
     let wire = view.as_ref().map(WireRegion::from);
     let own = own_page(address, &options.base_path);
+    let argument = argument(token);
     let epiviz = if own_epiviz {
-        format!("{own}epiviz/")
+        format!("{own}epiviz/{argument}")
     } else {
-        epiviz_link(&options.page_url, &host, wire.as_ref())
+        epiviz_link(&options.page_url, &host, token, wire.as_ref())
     };
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "  open:     {own}\n  endpoint: ws://{host}/ws\n  EpiViz:   {epiviz}");
+    let _ = writeln!(
+        text,
+        "  open:     {own}{argument}\n  endpoint: ws://{host}/ws{argument}\n  EpiViz:   {epiviz}"
+    );
     if prompts(options) {
         let first = listing.measurements().next().map_or("NAME", |m| m.id.as_str());
         let place = view.map_or("chr1:1-1m".into(), |view| view.grouped());
         let _ = writeln!(text, "  try:      plot {first}   go {place}   help");
     }
     text
+}
+
+/// Returns the query of an address with a token.
+pub(super) fn argument(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!("?token={token}"))
 }
 
 /// Returns a line for each file: its id, format, number of rows, assembly and first region.

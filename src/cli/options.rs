@@ -1,5 +1,6 @@
 //! The options of the command line.
 
+use super::access_options::{AccessConfig, AccessOptions};
 use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
@@ -82,6 +83,13 @@ pub struct AttachOptions {
     /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
+    /// Token, if the endpoint asks for one; other users can see it in the list of processes, so
+    /// rather use --token-file, or the variable EPIVIZRS_TOKEN
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// File that holds this token
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Run a command, or several separated by ';', and exit; may be repeated
     #[arg(short, long, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -134,6 +142,9 @@ pub struct ServeOptions {
     /// Errors in single sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,
+    /// The table [access] of the configuration file.
+    #[arg(skip)]
+    pub configured: AccessConfig,
     /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
     /// a UCSC track hub on this machine; command-line options take precedence
     #[arg(long, value_name = "FILE")]
@@ -194,6 +205,9 @@ pub struct ServeOptions {
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
+    /// Who is let in
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Limits on clients
     #[command(flatten)]
     pub limits: LimitOptions,

@@ -1,10 +1,11 @@
 //! `epivizrs serve`: opens the files, listens, prints a summary, prompts, and shuts down.
 
+use super::access::{audit, check_reach, entry};
 use super::assembly::assembly;
 use super::browser::open;
 use super::commands::{command, prompts};
 use super::demo;
-use super::greeting::{greeting, own_page};
+use super::greeting::{argument, greeting, own_page};
 use super::install;
 use super::options::ServeOptions;
 use super::progress::Bars;
@@ -18,7 +19,7 @@ use crate::server::{self, Access, Epiviz};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A file that cannot be served (unless `--keep-going`), or a port that is taken.
-pub(super) async fn serve(options: ServeOptions) -> Result<()> {
+pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let stop = CancellationToken::new();
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
@@ -39,6 +40,9 @@ pub(super) async fn serve(options: ServeOptions) -> Result<()> {
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
+    check_reach(&options, address)?;
+    let entry = entry(&mut options, address, &selection)?;
+    let audit = audit(&options)?;
     let bars = Bars::at_terminal();
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
     let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars));
@@ -50,7 +54,9 @@ pub(super) async fn serve(options: ServeOptions) -> Result<()> {
         loaded = load(&catalog, &options, selection) => loaded?,
         () = stop.cancelled() => return Ok(()),
     }
-    let access = Access::new(address, &options.page_url, &options.allow_origin);
+    let access = Access::new(address, &options.page_url, &options.allow_origin)
+        .with_keys(entry.keys)
+        .with_open_files(entry.open);
     let epiviz = epiviz(options.ui.as_deref())?;
     let provider = Provider { catalog, page_rows: options.page_rows };
     let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {
@@ -60,7 +66,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<()> {
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
-        config.with_page_address(own_page(address, &options.base_path)),
+        config.with_page_address(own_page(address, &options.base_path)).with_audit(audit),
     )?;
 
     // The listener already queues connections, so clients can connect from now on.
@@ -70,11 +76,20 @@ pub(super) async fn serve(options: ServeOptions) -> Result<()> {
         bars.end();
     }
     if !options.quiet {
-        let greeting = greeting(&session.provider.catalog, address, &options, epiviz.is_some());
+        let token = entry.token.as_deref().filter(|_| std::io::stderr().is_terminal());
+        let greeting =
+            greeting(&session.provider.catalog, address, &options, epiviz.is_some(), token);
         eprint!("{}", greeting.await);
     }
+    match (&entry.token, &entry.kept) {
+        (Some(_), Some(path)) => {
+            tracing::info!("addresses need the token in {}: ADDRESS?token=...", path.display());
+        }
+        (Some(_), None) => tracing::info!("addresses need the token: ADDRESS?token=..."),
+        (None, _) => {}
+    }
     if options.open {
-        open(own_page(address, &options.base_path));
+        open(own_page(address, &options.base_path) + &argument(entry.token.as_deref()));
     }
     let serving = async {
         let router = server::router(session.clone(), access, epiviz, stop.clone());

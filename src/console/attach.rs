@@ -12,7 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 /// How long completion waits for the endpoint.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,6 +38,8 @@ pub struct Attach {
     pub keep_going: bool,
     /// The file in which typed lines are saved.
     pub history: Option<PathBuf>,
+    /// The token that lets in, if one is needed.
+    pub token: Option<String>,
 }
 
 /// Runs commands on an endpoint in another process.
@@ -43,7 +48,7 @@ pub struct Attach {
 /// [`Error::Input`] for an invalid address, [`Error::Io`] if the connection fails, or the error of
 /// the first command that failed.
 pub async fn attach(what: Attach) -> Result<()> {
-    let mut line = AttachedPrompt::connect(&what.url, what.json).await?;
+    let mut line = AttachedPrompt::connect(&what.url, what.token.as_deref(), what.json).await?;
     if let Some((text, name)) = &what.script {
         for (number, command) in text.lines().enumerate() {
             let ended = line.command(command.to_owned()).await;
@@ -148,12 +153,13 @@ impl Endpoint {
 }
 
 impl AttachedPrompt {
-    async fn connect(url: &str, json: bool) -> Result<Self> {
+    async fn connect(url: &str, token: Option<&str>, json: bool) -> Result<Self> {
         let (host, url) = address(url)?;
+        let request = request(&url, token)?;
         let stream = connect(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
-        let (socket, _) = tokio_tungstenite::client_async(&url, stream).await.map_err(|error| {
-            Error::Input(format!("{url}: cannot connect to the console: {error}"))
-        })?;
+        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .map_err(|error| Error::Input(format!("{url}: {}", reason(error))))?;
         let (send, mut queue) = mpsc::unbounded_channel::<String>();
         let (pending, gone) = (Mutex::default(), tokio::sync::Notify::new());
         let endpoint = Arc::new(Endpoint { url, send, pending, gone });
@@ -249,6 +255,35 @@ impl LineRunner for AttachedPrompt {
                 !gone
             }
         }
+    }
+}
+
+/// Returns the request for a console. The token is sent in a header, since addresses may be logged.
+fn request(url: &str, token: Option<&str>) -> Result<Request<()>> {
+    let invalid = |error: &dyn std::fmt::Display| Error::Input(format!("{url}: {error}"));
+    let mut request = url.into_client_request().map_err(|error| invalid(&error))?;
+    if let Some(token) = token {
+        let value = HeaderValue::from_str(&format!("Bearer {token}"));
+        let value = value
+            .map_err(|_| Error::Input("the token has characters that tokens cannot have".into()))?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+/// Returns the reason why there is no console: the endpoint's message, if there is one.
+fn reason(error: WsError) -> String {
+    match error {
+        WsError::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(body).trim().to_owned();
+            if text.is_empty() {
+                format!("cannot connect to the console: {}", response.status())
+            } else {
+                text
+            }
+        }
+        error => format!("cannot connect to the console: {error}"),
     }
 }
 

@@ -13,8 +13,9 @@ const MAX_CANDIDATES: usize = 200;
 /// Maximum number of genes among them, of which there may be thousands.
 const MAX_GENES: usize = 20;
 
-/// Completes the last word of `line`: returns its byte offset and the candidates.
-pub async fn complete(session: &Session, line: &str) -> (usize, Vec<String>) {
+/// Completes the last word of `line`: returns its byte offset and the candidates. File names are
+/// completed only for the owner.
+pub async fn complete(session: &Session, line: &str, is_owner: bool) -> (usize, Vec<String>) {
     let command = if line.trim_end().ends_with(';') {
         ""
     } else {
@@ -31,6 +32,7 @@ pub async fn complete(session: &Session, line: &str) -> (usize, Vec<String>) {
             Ok(command) => {
                 let last = command.arguments.len().saturating_sub(1);
                 match command.arguments.get(before.len().min(last)) {
+                    Some(Arg::File | Arg::Source) if !is_owner => Vec::new(),
                     Some(kind) => candidates(session, *kind, before, &word).await,
                     None => Vec::new(),
                 }
@@ -156,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a b.bed"), "").unwrap();
         std::fs::create_dir(folder.path().join("abc")).unwrap();
-        let offered = async |line: &str| complete(&session, line).await;
+        let offered = async |line: &str| complete(&session, line, true).await;
         assert_eq!(offered("pl").await, (0, vec!["plot".to_owned()]));
         assert_eq!(offered("plot ").await, (5, vec!["py_column".to_owned()]));
         assert_eq!(offered("wait page; plot PY").await, (16, vec!["py_column".to_owned()]));

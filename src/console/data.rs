@@ -119,8 +119,10 @@ impl Console {
         } else {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
         };
+        let named = self.files.sources(named)?;
         let selected = tokio::task::spawn_blocking(move || select(named)).await;
         let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
+        self.files.check(&selection.specs)?;
         let (added, failed) = self.session.provider.catalog.load(selection.specs).await;
         if !added.is_empty() {
             self.announce("loaded", &added).await;
@@ -139,7 +141,7 @@ impl Console {
         if errors.is_empty() {
             return Ok(Answer::say(served).with(json!({"measurements": ids})));
         }
-        let mut lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let mut lines: Vec<_> = errors.iter().map(|error| self.words(error)).collect();
         if !added.is_empty() {
             lines.push(served);
         }
@@ -247,7 +249,8 @@ impl Console {
             let mut files: Vec<(String, u64, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
-                    Some(spec) => spec.input.path().display().to_string(),
+                    Some(spec) if self.visitor.is_owner => spec.input.path().display().to_string(),
+                    Some(spec) => spec.input.name(),
                     None => "(generated)".to_owned(),
                 };
                 match files.iter_mut().find(|(known, ..)| *known == file) {

@@ -213,7 +213,7 @@ impl Console {
             [file, count] => (Path::new(file), arguments.number(count)?),
             _ => return Err(arguments.misuse()),
         };
-        let input = Input::File(file.to_owned());
+        let input = Input::File(self.files.readable(file)?);
         let read = tokio::task::spawn_blocking(move || bed_regions(&input, count));
         let slides = read.await.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         let many = slides.len();

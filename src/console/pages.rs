@@ -5,7 +5,7 @@ use super::command::{Arg, Arguments, Command};
 use super::state::Console;
 use crate::error::{Error, Result};
 use crate::protocol::{ClearDatasourceGroupCache, FlushCache, Redraw, WriteMsg};
-use crate::session::Stage;
+use crate::session::{Stage, Visitor};
 use futures_util::FutureExt;
 use serde_json::json;
 use std::time::{Duration, SystemTime};
@@ -54,6 +54,20 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |console, arguments| console.clear(arguments).boxed(),
     },
     Command {
+        usage: "whoami",
+        about: "tell as whom you are known here, and what you may do",
+        examples: &["whoami"],
+        arguments: &[Arg::Free],
+        run: |console, arguments| console.whoami(arguments).boxed(),
+    },
+    Command {
+        usage: "kick PAGE",
+        about: "close the connection of a page",
+        examples: &["kick 3"],
+        arguments: &[Arg::Page],
+        run: |console, arguments| console.kick(arguments).boxed(),
+    },
+    Command {
         usage: "say TEXT",
         about: "show a message on the pages that can show one (version 2)",
         examples: &["say back in five minutes"],
@@ -65,7 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
 impl Console {
     async fn pages(&self, arguments: Arguments) -> Result<Answer> {
         arguments.none()?;
-        let rows = self.session.pages().into_iter().map(|page| {
+        let rows = self.session.all_pages().into_iter().map(|page| {
             let (info, stage) = (page.info(), page.stage());
             let charts = self.session.charts();
             let drawn = charts.iter().filter(|chart| page.chart_id(chart.number).is_some());
@@ -85,12 +99,33 @@ impl Console {
                 json!(drawn.count()),
                 json!(since(info.since)),
                 json!(delay),
-                json!(info.address),
+                json!(info.visitor.address),
+                json!(info.visitor.name),
+                json!(info.visitor.role.to_string()),
                 json!(used.then_some("in use")),
             ]
         });
-        let columns = ["page", "EpiViz", "region", "charts", "since", "ms", "address", ""];
+        let columns =
+            ["page", "EpiViz", "region", "charts", "since", "ms", "address", "who", "role", ""];
         Ok(Answer::table(&columns, rows.collect(), &self.session.no_page()))
+    }
+
+    async fn whoami(&self, arguments: Arguments) -> Result<Answer> {
+        arguments.none()?;
+        let Visitor { name, role, address, .. } = &self.visitor;
+        let text = format!("{name}, with the role {role}, from {address}");
+        let data = json!({"name": name, "role": role.to_string(), "address": address});
+        Ok(Answer::say(text).with(data))
+    }
+
+    async fn kick(&self, arguments: Arguments) -> Result<Answer> {
+        let id: u64 = arguments.number(arguments.one()?)?;
+        let pages = self.root.all().into_iter().flat_map(|session| session.pages());
+        let page = pages.into_iter().find(|page| page.id() == id).ok_or_else(|| {
+            Error::NotFound(format!("page {id} is not connected; 'pages' lists those that are"))
+        })?;
+        page.send_away().await;
+        Ok(Answer::say(format!("page {id} was sent away")))
     }
 
     async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {

@@ -2,11 +2,12 @@
 
 use super::answer::{Answer, to_json};
 use super::complete::complete;
+use super::files::OpenFiles;
 use super::log;
 use super::run::Ending;
 use super::state::Console;
 use crate::error::{Error, Result};
-use crate::session::{self, Session, Topic};
+use crate::session::{self, Session, Topic, Visitor};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde::Deserialize;
@@ -46,13 +47,17 @@ pub async fn serve<S>(
     mut socket: S,
     root: Arc<Session>,
     session: Arc<Session>,
+    visitor: Visitor,
+    open: Arc<OpenFiles>,
     stop: CancellationToken,
 ) where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,
 {
     // Answers sent while a command is still running.
     let (say, mut said) = mpsc::unbounded_channel();
+    let is_owner = visitor.is_owner;
     let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
+    let console = console.of(visitor, open);
     let topics = console.topics();
     let console = Arc::new(Mutex::new(console));
     let (mut events, mut lines) = (session.events(), log::follow());
@@ -117,7 +122,7 @@ pub async fn serve<S>(
                         None
                     }
                     Ok(CommandRequest { id, complete: Some(line), .. }) => {
-                        let (start, found) = complete(&session, &line).await;
+                        let (start, found) = complete(&session, &line, is_owner).await;
                         Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
                     }
                     Ok(CommandRequest { id, .. }) => Some(answer_message(&id, Err(invalid("it has no command")))),

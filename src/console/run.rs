@@ -6,6 +6,7 @@ use super::commands::find;
 use super::state::Console;
 use super::tokenizer::{commands, words};
 use crate::error::{Error, Result};
+use crate::session::{Kind, Role, needed};
 use std::path::Path;
 
 /// How a line or a script ended.
@@ -39,7 +40,19 @@ impl Console {
     async fn command(&mut self, text: &str) -> Result<Answer> {
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let command = find(name)?;
-        (command.run)(self, Arguments::new(words(rest), rest, command.usage)).await
+        let permitted = self.visitor.may(Kind::Command, command.name());
+        let refused = permitted.as_ref().err();
+        if refused.is_some() || needed(Kind::Command, command.name()) > Role::View {
+            self.session.audit(&self.visitor, text, refused);
+        }
+        permitted?;
+        let ran = (command.run)(self, Arguments::new(words(rest), rest, command.usage)).await;
+        ran.map_err(|error| match error {
+            Error::Data { .. } | Error::Io { .. } | Error::Bug(_) if !self.visitor.is_owner => {
+                Error::Input(error.for_page())
+            }
+            error => error,
+        })
     }
 
     /// Runs a script; its answers go to [`super::state::Say`]. Errors name its file, `name`.

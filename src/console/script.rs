@@ -70,7 +70,7 @@ impl Console {
             let message = "scripts are nested too deeply; does one run itself?";
             return Err(Error::data(file, "", message));
         }
-        let path = file.to_owned();
+        let path = self.files.readable(file)?;
         let text = blocking(file, move || std::fs::read_to_string(path)).await?;
         let nested = NestedScript::enter(self);
         // A recursive future needs a box.
@@ -133,8 +133,12 @@ impl Console {
         let topics = match words[..] {
             [] => return Err(arguments.misuse()),
             ["none"] => Vec::new(),
-            _ => words.iter().map(|word| topic(word)).collect::<Result<_>>()?,
+            _ => words.iter().map(|word| topic(word)).collect::<Result<Vec<_>>>()?,
         };
+        if topics.contains(&Topic::Log) && !self.visitor.is_owner {
+            let why = "the log names users and folders; only the owner may follow it";
+            return Err(Error::Input(why.into()));
+        }
         self.topics.send_replace(topics);
         Ok(Answer::say(format!("subscribed to {}", words.join(", "))))
     }

@@ -1,7 +1,9 @@
 //! The state of one console: its user's choices, and where its answers go.
 
 use super::answer::Answer;
-use crate::session::{Session, Topic};
+use super::files::{Files, OpenFiles};
+use crate::error::Error;
+use crate::session::{Session, Topic, Visitor};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -23,14 +25,41 @@ pub struct Console {
     /// Whether `quit` was the last command.
     pub(super) quit: bool,
     pub(super) say: Say,
+    /// Whose commands these are.
+    pub(super) visitor: Visitor,
+    pub(super) files: Files,
     pub(super) topics: watch::Sender<Vec<Topic>>,
 }
 
 impl Console {
-    /// Creates a console for `session`; `root` is the unnamed session.
+    /// Creates the owner's console for `session`; `root` is the unnamed session.
     pub fn new(root: Arc<Session>, session: Arc<Session>, say: Say) -> Self {
         let topics = watch::Sender::new(Vec::new());
-        Console { session, root, page: None, strict: true, depth: 0, quit: false, say, topics }
+        Console {
+            session,
+            root,
+            page: None,
+            strict: true,
+            depth: 0,
+            quit: false,
+            say,
+            visitor: Visitor::owner(),
+            files: Files::All,
+            topics,
+        }
+    }
+
+    /// The same console in the hands of a visitor, who may use the `open` files if it is not the
+    /// owner.
+    #[must_use]
+    pub fn of(self, visitor: Visitor, open: Arc<OpenFiles>) -> Self {
+        let files = if visitor.is_owner { Files::All } else { Files::Open(open) };
+        Console { visitor, files, ..self }
+    }
+
+    /// An error in words; only the owner is told the folders of files.
+    pub(super) fn words(&self, error: &Error) -> String {
+        if self.visitor.is_owner { error.to_string() } else { error.for_page() }
     }
 
     /// Sets whether scripts continue after an error.

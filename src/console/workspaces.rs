@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
 use super::state::Console;
 use crate::error::{Error, Result};
+use crate::private;
 use futures_util::FutureExt;
 use serde_json::json;
 use std::io::ErrorKind;
@@ -91,14 +92,13 @@ impl Console {
             None => (Path::new(text), false),
         };
         let workspace = format!("{:#}\n", self.session.export());
-        let path = file.to_owned();
+        let path = self.files.writable(file)?;
         let written = blocking(file, move || {
             use std::io::Write;
-            if force {
-                return std::fs::write(path, workspace);
-            }
-            // Does not overwrite an existing file.
-            std::fs::File::create_new(path)?.write_all(workspace.as_bytes())
+            let mut options = private::options();
+            // Without --force, an existing file is not overwritten.
+            let options = options.write(true).create(true).truncate(true).create_new(!force);
+            options.open(path)?.write_all(workspace.as_bytes())
         });
         written.await.map_err(|error| match error {
             Error::Io { path, source } if source.kind() == ErrorKind::AlreadyExists => {
@@ -112,7 +112,7 @@ impl Console {
 
     async fn import(&self, arguments: Arguments) -> Result<Answer> {
         let file = Path::new(arguments.needed_text()?);
-        let path = file.to_owned();
+        let path = self.files.readable(file)?;
         let text = blocking(file, move || std::fs::read_to_string(path)).await?;
         self.session.import(&text).await?;
         Ok(self.opened(&file.display().to_string()))

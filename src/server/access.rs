@@ -3,9 +3,12 @@
 //! Any web page that a user visits can try `ws://localhost:8888`. The browser names the page's
 //! origin in the `Origin` header, which the page cannot change (RFC 6455, section 10.2).
 
+use super::keys::Keys;
+use crate::console::OpenFiles;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-/// The origins from which pages may connect.
+/// The origins from which pages may connect, and who is let in beside the owner.
 #[derive(Clone, Debug)]
 pub struct Access {
     allowed: Vec<String>,
@@ -14,11 +17,14 @@ pub struct Access {
     /// trusted as much as its programs.
     loopback: bool,
     page_url: String,
+    pub(super) keys: Arc<Keys>,
+    pub(super) open_files: Arc<OpenFiles>,
 }
 
 impl Access {
     /// Allows pages of the endpoint's own address, of `page_url`, and of the origins in `more`:
-    /// `http://lab.example:8080`, `null` for pages from files, `*` for all.
+    /// `http://lab.example:8080`, `null` for pages from files, `*` for all. Nobody but the owner's
+    /// programs on this machine is let in, which [`crate::serve`] tells apart where the system can.
     pub fn new(own: SocketAddr, page_url: &str, more: &[String]) -> Self {
         let port = own.port();
         let names = ["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into(), own_host(own)];
@@ -29,7 +35,21 @@ impl Access {
             any: more.iter().any(|origin| origin == "*"),
             loopback: own.ip().is_loopback(),
             page_url: page_url.to_owned(),
+            keys: Arc::default(),
+            open_files: Arc::default(),
         }
+    }
+
+    /// The same, with others who are let in too.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Access { keys: Arc::new(keys), ..self }
+    }
+
+    /// The same, with the files that others than the owner may use.
+    #[must_use]
+    pub fn with_open_files(self, open: OpenFiles) -> Self {
+        Access { open_files: Arc::new(open), ..self }
     }
 
     /// The EpiViz page that links lead to.

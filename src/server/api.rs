@@ -8,7 +8,7 @@ use super::state::{AppState, Connection};
 use super::table_response::{BodyFormat, respond};
 use crate::catalog::{MAX_ROWS, Resolution};
 use crate::protocol::{Frame, Reply, Request, parse};
-use crate::session::{Limit, Metrics};
+use crate::session::{Limit, Metrics, Visitor};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{self, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -60,6 +60,13 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
             (StatusCode::METHOD_NOT_ALLOWED, headers, json).into_response()
         }
         Ok(Frame::Request(id, request)) => {
+            if let Some(visitor) = parts.extensions.get::<Visitor>()
+                && let Err(error) = state.session.permit(visitor, &request)
+            {
+                let json = refusal(&state, &id, error.for_page(), started.elapsed());
+                let kind = [(header::CONTENT_TYPE, BodyFormat::Json.content_type())];
+                return (StatusCode::FORBIDDEN, kind, json).into_response();
+            }
             let json = state.session.reply_to(&id, &request, Some(STATELESS)).await;
             respond(&parts.headers, BodyFormat::Json, json)
         }

@@ -7,6 +7,7 @@
 use super::epiviz_copy::{Epiviz, PAGE, SETTINGS};
 use super::state::AppState;
 use crate::genome::Region;
+use crate::session::Visitor;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -41,7 +42,11 @@ async fn serve(state: &AppState, path: &str, request: Request) -> Response {
     let response = match (path, found) {
         (_, None) => StatusCode::NOT_FOUND.into_response(),
         (SETTINGS, Some(file)) => match tokio::fs::read_to_string(file).await {
-            Ok(text) => settings(state, text).await,
+            Ok(text) => {
+                // Scripts are asked for without the page's token: the page asks for the place.
+                let is_known = request.extensions().get::<Visitor>().is_some();
+                settings(state, text, is_known).await
+            }
             Err(error) => {
                 tracing::error!("EpiViz's settings cannot be read: {error}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -85,9 +90,9 @@ fn guarded(mut response: Response, path: &str) -> Response {
     response
 }
 
-async fn settings(state: &AppState, mut text: String) -> Response {
-    let view = state.session.provider.catalog.first_view().await;
-    let shared = serde_json::json!({ "view": arguments(view.as_ref()) });
+async fn settings(state: &AppState, mut text: String, is_known: bool) -> Response {
+    let view = if is_known { state.session.provider.catalog.first_view().await } else { None };
+    let shared = serde_json::json!({ "view": is_known.then(|| arguments(view.as_ref())) });
     text.push_str(&format!("\n;const epivizrs = {shared};\n"));
     COMPANION.iter().for_each(|file| text.push_str(file));
     let headers = [

@@ -2,10 +2,14 @@
 //! by which browsers let a page read the answer (CORS).
 
 use super::state::AppState;
-use axum::extract::{Request, State};
+use super::visitors::visitor;
+use crate::error::Error;
+use crate::session::{Role, Visitor};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
 
 /// Lets through what the access rules allow, and adds the CORS headers to the answer.
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -19,19 +23,65 @@ pub(super) async fn guard(State(state): State<AppState>, request: Request, next:
         ));
     }
     let origin = origin.or_else(|| is_cross_site(&request).then(|| "null".to_owned()));
-    let Some(origin) = origin else { return next.run(request).await };
+    let Some(origin) = origin else { return admit(&state, request, next).await };
     if !is_own(&origin, host.as_deref()) && !state.access.allows(Some(&origin)) {
         return forbidden(&format!(
             "requests of pages from {origin} are refused; to allow them, start epivizrs with \
              --allow-origin '{origin}'"
         ));
     }
-    let mut response = if is_preflight(&request) { preflight() } else { next.run(request).await };
+    let mut response =
+        if is_preflight(&request) { preflight() } else { admit(&state, request, next).await };
     if let Ok(origin) = HeaderValue::from_str(&origin) {
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     response
+}
+
+/// Answers who is known; others only with what is no data, or if they are to say who they are in
+/// their first message.
+async fn admit(state: &AppState, mut request: Request, next: Next) -> Response {
+    match visitor(&state.access.keys, &mut request) {
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor);
+        }
+        Err(_) if is_open(request.uri().path()) || will_say_hello(&request) => {}
+        Err(why) => return unknown(state, &request, &why),
+    }
+    next.run(request).await
+}
+
+/// Lets through who is known, under whatever host name.
+pub(super) async fn known(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    admit(&state, request, next).await
+}
+
+/// Whether what lies at a path is the same for every endpoint: the files of the built-in page and of
+/// the copy of EpiViz.
+fn is_open(path: &str) -> bool {
+    path.starts_with("/ui/") || path.strip_prefix("/epiviz/").is_some_and(|file| !file.is_empty())
+}
+
+/// Whether a WebSocket asks to bring its token in its first message.
+fn will_say_hello(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_socket = ["/ws", "/console"].iter().any(|socket| {
+        path.strip_prefix(socket).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    let query = request.uri().query().unwrap_or_default();
+    is_socket && query.split('&').any(|word| word.split('=').next() == Some("hello"))
+}
+
+fn unknown(state: &AppState, request: &Request, why: &str) -> Response {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
+    tracing::warn!("{address} was not let in: {why}");
+    let nobody = Visitor { name: "nobody".into(), role: Role::View, is_owner: false, address };
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    state.session.audit(&nobody, &asked, Some(&Error::Input(why.to_owned())));
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"epivizrs\"")];
+    (StatusCode::UNAUTHORIZED, challenge, format!("{why}\n")).into_response()
 }
 
 /// Whether a page of another site asks without naming its origin, as browsers let it do with the
@@ -66,7 +116,7 @@ fn is_preflight(request: &Request) -> bool {
 fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
         // Chromium asks whether a public page may send requests to a private network.
         (HeaderName::from_static("access-control-allow-private-network"), "true"),

@@ -17,8 +17,8 @@ use tower_http::compression::CompressionLayer;
 
 /// The whole endpoint as a router of [axum] 0.8, to be served by [`crate::serve`] or mounted in an
 /// application of one's own, at any path: `app.nest_service("/genomes", router)`. There the
-/// application's server must be started with `into_make_service_with_connect_info::<SocketAddr>()`
-/// for consoles to be allowed: without the peer's address nobody is known to be on this machine.
+/// application decides who may ask; whoever it lets in may see and change what is shown (the role
+/// `drive`), but load no files.
 ///
 /// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task brings to the pages
 /// what is built in the background; then each WebSocket is closed.
@@ -39,6 +39,7 @@ pub fn router(
 /// The paths. Pages connect to `/ws`, or to a session of their own at `/ws/NAME`; those of epivizr
 /// to the root or `/websocket`.
 fn routes(state: AppState) -> Router {
+    let known = from_fn_with_state(state.clone(), guard::known);
     Router::new()
         .route("/", get(root))
         .route("/s/{name}", get(ui::index_named))
@@ -61,7 +62,7 @@ fn routes(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::guard))
         // Monitoring may use any host name.
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics::answer))
+        .route("/metrics", get(metrics::answer).layer(known))
         .with_state(state)
 }
 

@@ -50,7 +50,7 @@ async fn info_of(state: AppState, session: Arc<Session>, request: Request) -> Re
         // Whether it never had charts, so that a page may propose some.
         "isNew": session.state().last_chart == 0,
         "pages": session.pages().len(),
-        "epiviz": epiviz_link(state.access.page_url(), &host, view.as_ref()),
+        "epiviz": epiviz_link(state.access.page_url(), &host, None, view.as_ref()),
         // Relative to the page, so that it is right behind any proxy.
         "ownEpiviz": state.epiviz.as_ref().map(|_| "epiviz/"),
     });
@@ -77,11 +77,18 @@ fn answer(json: &Value) -> Response {
 }
 
 /// The address that shows this endpoint's data in the EpiViz page at `page_url`. `host` is the
-/// endpoint's host and port, followed by its base path if it has one.
-pub fn epiviz_link(page_url: &str, host: &str, view: Option<&WireRegion>) -> String {
+/// endpoint's host and port, followed by its base path if it has one; `token` lets the page in.
+pub fn epiviz_link(
+    page_url: &str,
+    host: &str,
+    token: Option<&str>,
+    view: Option<&WireRegion>,
+) -> String {
     let place = view.and_then(|view| {
         let (start, end) = (view.start?, view.end?);
         Some(format!("seqName={}&start={start}&end={end}&", view.sequence))
     });
-    format!("{page_url}?websocket-host[]=ws://{host}/ws&{}", place.unwrap_or_default())
+    // Percent-encoded, or the page would take the token for an argument of its own.
+    let token = token.map_or_else(String::new, |token| format!("%3Ftoken%3D{token}"));
+    format!("{page_url}?websocket-host[]=ws://{host}/ws{token}&{}", place.unwrap_or_default())
 }

@@ -4,6 +4,7 @@ use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::http::router;
 use super::limits::{Connected, Limits};
+use super::peer::Peer;
 use super::state::Connection;
 use crate::error::{Error, Result};
 use crate::session::{Metrics, Session};
@@ -94,7 +95,11 @@ pub async fn serve_limited(
         match accepted {
             Ok((stream, peer)) => {
                 let place = connected.place(peer.ip(), &limits, &metrics).map(Arc::new);
-                let connection = Connection { tasks: tasks.clone(), limits, place };
+                // Asked before anything is read: what has left by then is nobody.
+                let own = stream.local_addr();
+                let from = own.map_or(Peer::Away, |own| Peer::of(peer, own));
+                let connection =
+                    Connection { tasks: tasks.clone(), limits, place, peer: Some(from) };
                 let (peer, stop) = (ConnectInfo(peer), stop.clone());
                 if connection.place.is_some() {
                     tasks.spawn(converse(stream, peer, connection, router.clone(), stop));

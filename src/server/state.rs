@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::limits::{ConnectionSlot, Limits};
+use super::peer::Peer;
 use crate::session::Session;
 use axum::http::Extensions;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) limits: Limits,
     /// Held as long as the connection is there; none in an application of somebody else.
     pub(super) place: Option<Arc<ConnectionSlot>>,
+    /// Where it comes from; none in an application of somebody else.
+    pub(super) peer: Option<Peer>,
 }
 
 impl Connection {

@@ -1,9 +1,10 @@
 //! The WebSocket upgrade, done here because axum's own is tied to an older tungstenite.
 
+use super::hello::hello;
 use super::keep_alive::KeepAlive;
 use super::state::{AppState, Connection};
 use crate::console;
-use crate::session::{self, Session};
+use crate::session::{self, Session, Visitor};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -39,7 +40,7 @@ pub(super) async fn upgrade_named(
 /// Serves a page on the connection.
 pub(super) async fn upgrade(State(state): State<AppState>, request: Request) -> Response {
     let session = state.session.clone();
-    accept(state, request, |socket, address, stop| session::serve(socket, address, session, stop))
+    accept(state, request, |socket, visitor, stop| session::serve(socket, visitor, session, stop))
 }
 
 /// Serves a console on the connection.
@@ -60,35 +61,17 @@ pub(super) async fn console_named(
     }
 }
 
-/// A console can read and write files, so it is for programs of this machine. Refused are browsers,
-/// which send an origin, other machines, and requests that a proxy forwards for them.
+/// A console can read and write files, so it is for programs: browsers, which send an origin, are
+/// refused whatever the origin.
 fn console_of(state: AppState, session: Arc<Session>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let near = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    if !near || request.headers().contains_key(header::ORIGIN) || is_forwarded(request.headers()) {
-        let text = "the console is open only to programs on the machine that epivizrs runs on, \
-                    not to web pages; from another machine, log in there first (ssh)\n";
+    if request.headers().contains_key(header::ORIGIN) {
+        let text = "the console is open only to programs, not to web pages\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
-    let root = state.session.clone();
-    accept(state, request, |socket, _, stop| console::serve(socket, root, session, stop))
-}
-
-/// Whether a proxy forwards the request, for a client that may be anywhere.
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    const HEADERS: [&str; 8] = [
-        "forwarded",
-        "via",
-        "x-real-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "true-client-ip",
-        "cf-connecting-ip",
-        "x-original-forwarded-for",
-    ];
-    headers
-        .keys()
-        .any(|name| HEADERS.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"))
+    let (root, open) = (state.session.clone(), state.access.open_files.clone());
+    accept(state, request, |socket, visitor, stop| {
+        console::serve(socket, root, session, visitor, open, stop)
+    })
 }
 
 type Socket = KeepAlive<WebSocketStream<TokioIo<Upgraded>>>;
@@ -97,7 +80,7 @@ type Socket = KeepAlive<WebSocketStream<TokioIo<Upgraded>>>;
 fn accept<F: Future<Output = ()> + Send>(
     state: AppState,
     mut request: Request,
-    serve: impl FnOnce(Socket, String, CancellationToken) -> F + Send + 'static,
+    serve: impl FnOnce(Socket, Visitor, CancellationToken) -> F + Send + 'static,
 ) -> Response {
     let accept = match accepted_key(&request) {
         Ok(key) => derive_accept_key(key),
@@ -111,6 +94,7 @@ fn accept<F: Future<Output = ()> + Send>(
             return (status, headers, why).into_response();
         }
     };
+    let known = request.extensions().get::<Visitor>().cloned();
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);
@@ -124,8 +108,21 @@ fn accept<F: Future<Output = ()> + Send>(
                     .max_frame_size(Some(LARGEST_MESSAGE));
                 let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                let socket = KeepAlive::new(socket, connection.limits.ping_interval);
-                serve(socket, address, state.stop).await;
+                let mut socket = KeepAlive::new(socket, connection.limits.ping_interval);
+                let visitor = match known {
+                    Some(visitor) => Some(visitor),
+                    None => {
+                        let (keys, limits) = (&state.access.keys, connection.limits);
+                        hello(&mut socket, keys, limits.request_time).await
+                    }
+                };
+                match visitor {
+                    Some(visitor) if visitor.address.is_empty() => {
+                        serve(socket, visitor.at(address), state.stop).await;
+                    }
+                    Some(visitor) => serve(socket, visitor, state.stop).await,
+                    None => tracing::warn!("{address} did not say who it is"),
+                }
                 // The connection has its place until here.
                 drop(connection);
             }

@@ -2,6 +2,7 @@
 
 use super::look::Fit;
 use super::page_state::{PageState, Settled};
+use super::visitor::Visitor;
 use crate::catalog::ChartType;
 use crate::error::PageError;
 use crate::genome::Region;
@@ -27,8 +28,8 @@ pub struct Page {
 pub struct PageInfo {
     /// Its number, counted from 1 since the endpoint started.
     pub id: u64,
-    /// Its address on the network.
-    pub address: String,
+    /// Whose page it is.
+    pub visitor: Visitor,
     /// When it connected.
     pub since: SystemTime,
     /// Its stage.
@@ -85,6 +86,8 @@ pub(super) enum PageCall {
     /// Reports, for the view in which the page is at rest, which of these groups have no row that
     /// starts there.
     EmptyViews(Region, Vec<(String, bool)>),
+    /// Closes the page's connection.
+    Leave,
 }
 
 /// The receiver of a page's answer.
@@ -100,7 +103,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, address: String, calls: mpsc::Sender<PageCall>) -> Self {
+    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<PageCall>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -111,7 +114,7 @@ impl Page {
         };
         let info = PageInfo {
             id,
-            address,
+            visitor,
             since: SystemTime::now(),
             stage: watch::Sender::new(Stage::Connected),
             settled: watch::Sender::new(Settled::default()),
@@ -221,6 +224,12 @@ impl Page {
             Ok(answer) => answer,
             Err(_) => Err(PageError::TimedOut(timeout)),
         }
+    }
+
+    /// Closes the page's connection.
+    pub async fn send_away(&self) {
+        // The page may have left already.
+        let _ = self.calls.send(PageCall::Leave).await;
     }
 
     /// Sends an action to the page, after it has dropped the rows of the groups `to_clear`. Returns a

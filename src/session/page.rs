@@ -10,7 +10,7 @@ mod requests;
 
 use super::handle::{Page, PageCall, Waiting, Write};
 use super::reconcile::reconcile;
-use super::{Session, refused};
+use super::{Role, Session, Visitor, refused};
 use crate::protocol::{
     Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, parse,
 };
@@ -41,15 +41,18 @@ const MAX_HELD: usize = 1000;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves a page until it leaves or `stop` is cancelled.
-pub async fn serve<S>(socket: S, address: String, session: Arc<Session>, stop: CancellationToken)
+pub async fn serve<S>(socket: S, visitor: Visitor, session: Arc<Session>, stop: CancellationToken)
 where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + 'static,
 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let (calls, calls_in) = mpsc::channel(16);
-    let page = Page::new(id, address, calls);
-    tracing::info!("page {id} connected from {}", page.info.address);
+    // What those change who may only look, nobody else sees.
+    let session = if visitor.role > Role::View { session } else { session.copy() };
+    let page = Page::new(id, visitor, calls);
+    let visitor = &page.info.visitor;
+    tracing::info!("page {id} of {} connected from {}", visitor.name, visitor.address);
     session.enter(&page);
     let reconciler = tokio::spawn(reconcile(session.clone(), page.clone()));
 
@@ -168,7 +171,10 @@ impl Actor {
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
                 }
-                Some(call) = calls.recv() => self.call(call),
+                Some(call) = calls.recv() => match call {
+                    PageCall::Leave => return close(CloseCode::Policy, "you were sent away"),
+                    call => self.call(call),
+                },
                 () = tokio::time::sleep_until(wake) => {}
             }
             self.send_orders(None);
@@ -236,7 +242,7 @@ impl Actor {
                     self.view.set_placeholder(&group, empty, self.now());
                 }
             }
-            PageCall::EmptyViews(..) => {}
+            PageCall::EmptyViews(..) | PageCall::Leave => {}
         }
     }
 

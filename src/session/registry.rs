@@ -1,6 +1,6 @@
 //! Sessions by name, and their configuration.
 
-use super::{Event, Metrics, Session, State};
+use super::{Audit, Event, Metrics, Page, Session, State};
 use crate::error::{Error, Result};
 use crate::provider::Provider;
 use crate::store::Store;
@@ -28,6 +28,8 @@ pub struct SessionConfig {
     pub timeout: Duration,
     /// The address at which users open a page.
     pub page_address: Option<String>,
+    /// Where it is written down who did what.
+    pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -40,6 +42,7 @@ impl SessionConfig {
             data,
             timeout,
             page_address: None,
+            audit: None,
             events: broadcast::Sender::new(MAX_LAG),
             metrics: Arc::default(),
         }
@@ -49,6 +52,12 @@ impl SessionConfig {
     #[must_use]
     pub fn with_page_address(self, address: String) -> Self {
         SessionConfig { page_address: Some(address), ..self }
+    }
+
+    /// The same, with a file to which is added who did what.
+    #[must_use]
+    pub fn with_audit(self, audit: Option<Audit>) -> Self {
+        SessionConfig { audit, ..self }
     }
 }
 
@@ -113,11 +122,43 @@ impl Session {
     /// Returns this session and all sessions that it contains.
     pub fn all(self: &Arc<Self>) -> Vec<Arc<Session>> {
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::once(self).chain(named.values()).cloned().collect()
+        let own = std::iter::once(self).chain(named.values());
+        own.flat_map(|session| std::iter::once(session.clone()).chain(session.copies())).collect()
+    }
+
+    /// A session that begins as this one is now, for a visitor who may only look: what is changed
+    /// there is not seen here, and is gone with the visitor.
+    pub fn copy(&self) -> Arc<Session> {
+        let (provider, config) = (self.provider.clone(), self.config.clone());
+        let mut copy = Session::with(&self.name, provider, config, self.state());
+        if let Some(fresh) = Arc::get_mut(&mut copy) {
+            fresh.is_copy = true;
+        }
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        copies.retain(|copy| copy.strong_count() > 0);
+        copies.push(Arc::downgrade(&copy));
+        copy
+    }
+
+    /// The copies of this session that somebody looks at.
+    pub(super) fn copies(&self) -> Vec<Arc<Session>> {
+        let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        copies.iter().filter_map(std::sync::Weak::upgrade).collect()
+    }
+
+    /// The pages of this session and of its copies, in the order in which they came.
+    pub fn all_pages(&self) -> Vec<Page> {
+        let mut pages = self.pages();
+        pages.extend(self.copies().iter().flat_map(|copy| copy.pages()));
+        pages.sort_by_key(Page::id);
+        pages
     }
 
     /// Saves the state in the store, if there is one.
     pub async fn save(&self) {
+        if self.is_copy {
+            return;
+        }
         let (config, live, name) = (self.config.clone(), self.live.clone(), self.name.clone());
         let saved = tokio::task::spawn_blocking(move || {
             let Some(store) = &config.store else { return Ok(()) };
@@ -135,7 +176,10 @@ impl Session {
 
     /// Saves the state soon, so that frequent changes are not saved each time.
     pub(super) fn save_soon(self: &Arc<Self>) {
-        if self.config.store.is_none() || self.save_is_due.swap(true, Ordering::AcqRel) {
+        if self.is_copy
+            || self.config.store.is_none()
+            || self.save_is_due.swap(true, Ordering::AcqRel)
+        {
             return;
         }
         let session = self.clone();

@@ -114,6 +114,89 @@ fn it_can_be_served_below_a_path() {
 }
 
 #[test]
+fn it_listens_beyond_the_machine_only_if_that_is_meant() {
+    let (code, text) = fail(&["--host", "0.0.0.0", "--mock"]);
+    assert_eq!(code, 1);
+    for remedy in ["--behind-proxy", "--plain-http", "ssh -L"] {
+        assert!(text.contains(remedy), "{text}");
+    }
+    let (code, text) = fail(&["--behind-proxy", "127.0.0.1"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("www-data@127.0.0.1"), "{text}");
+}
+
+#[test]
+fn beyond_the_machine_everybody_needs_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let mut run = Run::start(&["--host", "0.0.0.0", "--plain-http", "--mock", "--state", &state]);
+    let port = run.address().rsplit(':').next().unwrap().to_owned();
+    let token = std::fs::read_to_string(folder.path().join("state/token")).unwrap();
+    let token = token.trim().to_owned();
+    let private = |name: &str| {
+        let found = std::fs::metadata(folder.path().join("state").join(name)).unwrap();
+        std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777
+    };
+    assert_eq!((private("token"), private("admin-token")), (0o600, 0o600));
+    // The address of a network card of this machine, which is not loopback; no packet is sent.
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let own = probe.connect("192.0.2.1:9").and_then(|()| probe.local_addr());
+    run.listening = format!("listening on ws://127.0.0.1:{port}/ws\n");
+    assert!(run.get("/info").starts_with("HTTP/1.0 200"), "the owner, on this machine");
+    match own {
+        Ok(own) => {
+            run.listening = format!("listening on ws://{}:{port}/ws\n", own.ip());
+            let far = run;
+            let refused = far.get("/info");
+            assert!(
+                refused.starts_with("HTTP/1.0 401") && refused.contains("need a token"),
+                "{refused}"
+            );
+            assert!(far.get(&format!("/info?token={token}")).starts_with("HTTP/1.0 200"));
+            let attach = |more: &[&str]| {
+                let mut attach = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+                attach.args(["attach", "-c", "whoami", far.address()]).args(more);
+                attach.env_remove("EPIVIZRS_TOKEN").output().unwrap()
+            };
+            let error = String::from_utf8(attach(&[]).stderr).unwrap();
+            assert!(error.contains("need a token") && error.lines().count() == 1, "{error}");
+            let file = folder.path().join("state/admin-token").display().to_string();
+            let said = String::from_utf8(attach(&["--token-file", &file]).stdout).unwrap();
+            assert!(said.starts_with("token admin-token, with the role admin"), "{said}");
+            far.signal("-TERM");
+            let (_, log) = far.end();
+            assert!(log.contains("state/token") && !log.contains(&token), "{log}");
+        }
+        Err(error) => eprintln!("SKIPPED: this machine has no network: {error}"),
+    }
+}
+
+#[test]
+fn a_configuration_says_who_is_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        "lab.toml",
+        b"mock = true\n[access]\nusers = { root = 'view' }\n\
+          [[access.tokens]]\nname = 'lab'\nrole = 'view'\ntoken = 'view-0123456789abcdef'\n",
+    );
+    let run = Run::start(&["--config", &config]);
+    let attach = |token: &str| {
+        let mut attach = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+        attach.args(["attach", "-c", "whoami", run.address()]);
+        let output = attach.env("EPIVIZRS_TOKEN", token).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(attach("view-0123456789abcdef").starts_with("token lab, with the role view"));
+    assert!(attach("").starts_with("the owner, with the role admin"));
+    // A token that is not known does not close the door to the owner.
+    assert!(attach("something-else-entirely").starts_with("the owner, with the role admin"));
+    let bad = write(folder.path(), "bad.toml", b"[access]\nusers = { root = 'boss' }\n");
+    let (code, text) = fail(&["--config", &bad]);
+    assert!(code == 1 && text.contains("bad.toml, line 2: 'boss' is no role"), "{text}");
+}
+
+#[test]
 fn both_signals_end_it_cleanly() {
     for signal in ["-TERM", "-INT"] {
         let run = Run::start(&["--mock"]);

@@ -11,4 +11,5 @@ mod replay;
 mod script;
 mod session;
 mod support;
+mod visitors;
 mod wire;

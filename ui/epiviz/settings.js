@@ -10,7 +10,10 @@
   'use strict';
 
   const base = location.pathname.replace(/epiviz\/[^/]*$/, '');
-  const socket = `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}${base}ws`;
+  // Where the endpoint asks for a token, the page's address holds it.
+  const token = new URLSearchParams(location.search).get('token');
+  const key = token === null ? '' : `?token=${encodeURIComponent(token)}`;
+  const socket = `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}${base}ws${key}`;
   const settings = epiviz.Config.SETTINGS;
   const charts = 'epiviz.plugins.charts.';
 
@@ -46,13 +49,23 @@
     return main.apply(epiviz, arguments);
   };
 
+  /** Where to look first, of an endpoint that tells it only to those who have the token. */
+  function firstView() {
+    const request = new XMLHttpRequest();
+    // EpiViz reads its arguments before anything else happens.
+    request.open('GET', `${base}info${key}`, false);
+    request.send();
+    const view = request.status === 200 ? JSON.parse(request.responseText).firstView : null;
+    return view ? { seqName: view.seqName, start: String(view.start), end: String(view.end) } : {};
+  }
+
   const web = epiviz.ui.WebArgsManager;
   const read = web.extractWindowLocationArgs;
   web.extractWindowLocationArgs = function () {
     const given = read.call(web);
     // Without a cookie, the page does not add its earlier charts to those of the session.
     return {
-      ...(given.seqName ? {} : epivizrs.view), useCookie: 'false', ...given, 'websocket-host': [socket],
+      ...(given.seqName ? {} : epivizrs.view ?? firstView()), useCookie: 'false', ...given, 'websocket-host': [socket],
     };
   };
 })(epivizrs);

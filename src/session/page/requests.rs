@@ -29,6 +29,11 @@ pub(super) struct Held {
 
 impl Actor {
     pub(super) fn request(&mut self, id: Box<RawValue>, request: Request) {
+        if let Err(error) = self.session.permit(&self.page.info.visitor, &request) {
+            let reply = self.session.refuse(&id, &request, &error);
+            self.outbox.push_back(Outgoing::Reply(reply, None));
+            return;
+        }
         let is_first = self.note_request(&request);
         if let Request::GetCombined(range) = &request {
             self.fitting.requested(range.region(), Instant::now());

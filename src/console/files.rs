@@ -1,0 +1,210 @@
+//! Which files commands may read and write.
+//!
+//! The owner's commands may use any file that the owner may. Those that others send over a
+//! connection may use what lies below `--root`, and read what was served from the start.
+
+use crate::catalog::is_hub;
+use crate::error::{Error, Result};
+use crate::source::Spec;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// The files that are open to visitors who are not the owner.
+#[derive(Clone, Debug, Default)]
+pub struct OpenFiles {
+    roots: Vec<PathBuf>,
+    named: HashSet<PathBuf>,
+}
+
+impl OpenFiles {
+    /// What lies below `roots`, and the files `named` at the start.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a root that is not there, [`Error::Input`] for one that is no folder.
+    pub fn new(roots: &[PathBuf], named: impl Iterator<Item = PathBuf>) -> Result<Self> {
+        let root = |path: &PathBuf| {
+            let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
+            if real.is_dir() {
+                Ok(real)
+            } else {
+                Err(Error::Input(format!("--root {}: it is not a folder", path.display())))
+            }
+        };
+        let roots = roots.iter().map(root).collect::<Result<_>>()?;
+        Ok(OpenFiles { roots, named: named.filter_map(|path| path.canonicalize().ok()).collect() })
+    }
+
+    fn holds(&self, real: &Path) -> bool {
+        self.named.contains(real) || self.roots.iter().any(|root| real.starts_with(root))
+    }
+
+    /// The path as it is written, or below a root, whichever is open.
+    fn find(&self, path: &Path, real: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
+        let below = self.roots.iter().map(|root| root.join(path));
+        let mut all = std::iter::once(path.to_owned()).chain(below);
+        all.find(|path| real(path).is_some_and(|real| self.holds(&real)))
+    }
+}
+
+/// The files that the commands of one console may use.
+#[derive(Clone, Debug)]
+pub(super) enum Files {
+    /// Those that the owner may use.
+    All,
+    /// Those that are open to others.
+    Open(Arc<OpenFiles>),
+}
+
+impl Files {
+    /// The path of a file, or a folder, that may be read. Symbolic links are followed first, so
+    /// that none leads out of a root.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it may not be read; the same if it is not there, which is not told.
+    pub(super) fn readable(&self, path: &Path) -> Result<PathBuf> {
+        let Files::Open(open) = self else { return Ok(path.to_owned()) };
+        open.find(path, |path| path.canonicalize().ok()).ok_or_else(|| closed(path))
+    }
+
+    /// The path of a file that may be written; it need not be there.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it may not be written.
+    pub(super) fn writable(&self, path: &Path) -> Result<PathBuf> {
+        let Files::Open(open) = self else { return Ok(path.to_owned()) };
+        let real = |path: &Path| {
+            let name = path.file_name()?;
+            let parent = path.parent().filter(|parent| *parent != Path::new(""));
+            let folder = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            // What is there is not a link to somewhere else.
+            let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+            (!is_link).then(|| folder.join(name))
+        };
+        let found = open.find(path, real).ok_or_else(|| closed(path))?;
+        // What is served is read, not written.
+        if open.named.contains(&real(&found).unwrap_or_default()) {
+            Err(closed(path))
+        } else {
+            Ok(found)
+        }
+    }
+
+    /// Sources with the paths under which they may be read, before folders and patterns among them
+    /// are looked through.
+    ///
+    /// # Errors
+    /// As [`Files::readable`], and for the hub.txt of a track hub: it may name any file.
+    pub(super) fn sources(&self, specs: Vec<Spec>) -> Result<Vec<Spec>> {
+        if matches!(self, Files::All) {
+            return Ok(specs);
+        }
+        specs.into_iter().map(|spec| self.source(spec)).collect()
+    }
+
+    fn source(&self, mut spec: Spec) -> Result<Spec> {
+        let path = spec.input.path().to_owned();
+        if is_hub(&path) || path.components().any(|part| part == Component::ParentDir) {
+            return Err(closed(&path));
+        }
+        let is_pattern =
+            |part: &Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+        let front: PathBuf = path.components().take_while(|part| !is_pattern(part)).collect();
+        let rest: PathBuf = path.components().skip_while(|part| !is_pattern(part)).collect();
+        let whole = rest.as_os_str().is_empty();
+        let front = self.readable(if front == Path::new("") { Path::new(".") } else { &front })?;
+        let found = if whole { front } else { front.join(rest) };
+        if found != path {
+            spec.input = crate::bytes::Input::File(found);
+        }
+        let beside = [&mut spec.options.samples, &mut spec.options.reference];
+        for path in beside.into_iter().flatten() {
+            *path = self.readable(path)?;
+        }
+        Ok(spec)
+    }
+
+    /// Checks what folders and patterns came to: a link among the files may lead elsewhere.
+    ///
+    /// # Errors
+    /// As [`Files::readable`].
+    pub(super) fn check(&self, specs: &[Spec]) -> Result<()> {
+        specs.iter().try_for_each(|spec| self.readable(spec.input.path()).map(drop))
+    }
+}
+
+fn closed(path: &Path) -> Error {
+    let name = path.file_name().unwrap_or(OsStr::new("this")).to_string_lossy().into_owned();
+    Error::Input(format!(
+        "{name} is not among the files that may be used over a connection; the owner opens a \
+         folder with --root"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn nothing_leads_out_of_a_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("open/inner")).unwrap();
+        for name in ["open/a.bed", "open/inner/b.bed", "secret.bed", "served.bed", "hub.txt"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        symlink(at("secret.bed"), at("open/link.bed")).unwrap();
+        symlink(folder.path(), at("open/out")).unwrap();
+        symlink(at("open/new"), at("open/to-new")).unwrap();
+        let roots = [at("open")];
+        let open = OpenFiles::new(&roots, std::iter::once(at("served.bed"))).unwrap();
+        let files = Files::Open(Arc::new(open));
+        let read = |path: PathBuf| files.readable(&path);
+        assert_eq!(read("a.bed".into()).unwrap(), roots[0].canonicalize().unwrap().join("a.bed"));
+        for name in ["open/a.bed", "open/inner/b.bed", "open/inner/../a.bed", "served.bed", "open"]
+        {
+            assert!(read(at(name)).is_ok(), "{name}");
+        }
+        let refused = read(at("secret.bed")).unwrap_err().to_string();
+        assert!(refused.starts_with("secret.bed is not among"), "{refused}");
+        for name in [
+            "secret.bed",
+            "open/link.bed",
+            "open/../secret.bed",
+            "open/out/secret.bed",
+            "none",
+            "open/none",
+            "",
+        ] {
+            let error = read(at(name)).unwrap_err().to_string();
+            assert!(!error.contains('/') && error.contains("--root"), "{name}: {error}");
+        }
+        let write = |name: &str| files.writable(&at(name));
+        assert!(write("open/new.json").is_ok() && write("open/a.bed").is_ok());
+        for name in [
+            "new.json",
+            "open/../new.json",
+            "open/link.bed",
+            "open/out/x",
+            "open/to-new",
+            "served.bed",
+        ] {
+            assert!(write(name).is_err(), "{name}");
+        }
+        let source = |text: String| files.sources(vec![text.parse().unwrap()]);
+        let spec = |name: &str| at(name).display().to_string();
+        assert!(source(spec("open/*.bed")).is_ok() && source("*.bed".into()).is_ok());
+        for text in [
+            spec("*.bed"),
+            spec("open/*/../../secret.bed"),
+            spec("hub.txt"),
+            spec("open/a.bed") + ",samples=" + &spec("secret.bed"),
+        ] {
+            assert!(source(text.clone()).is_err(), "{text}");
+        }
+        let linked: Spec = spec("open/link.bed").parse().unwrap();
+        assert!(files.check(&[linked]).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! `--audit`: who did what, a line of JSON each.
+
+use super::Visitor;
+use crate::error::{Error, Result};
+use crate::private;
+use serde_json::json;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// The file to which is added what visitors change and what they are refused.
+#[derive(Debug)]
+pub struct Audit(Mutex<File>);
+
+impl Audit {
+    /// Opens the file, or makes it for its owner alone.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = private::options().append(true).create(true).open(path);
+        Ok(Audit(Mutex::new(file.map_err(|error| Error::io(path, error))?)))
+    }
+
+    /// Adds a line. `action` is a command, or the name of a request; `why` says why it was refused.
+    pub(super) fn record(&self, visitor: &Visitor, action: &str, why: Option<&str>) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let line = json!({
+            "time": now.as_secs(),
+            "who": visitor.name,
+            "role": visitor.role.to_string(),
+            "address": visitor.address,
+            "action": action,
+            "refused": why,
+        });
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // In one write, so that lines of several programs do not mix.
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            tracing::error!("the audit file cannot be written: {error}");
+        }
+    }
+}
