@@ -69,9 +69,9 @@ pub struct Session {
     save_is_due: AtomicBool,
     /// The named sessions; only the unnamed session has any.
     named: Mutex<BTreeMap<String, Arc<Session>>>,
-    /// Whether it is the copy of another, which is saved nowhere.
+    /// Whether it is a copy of another session, which is not saved.
     is_copy: bool,
-    /// Those of this session, each for one visitor who may only look.
+    /// The copies of this session, each for a visitor with the role `view`.
     copies: Mutex<Vec<Weak<Session>>>,
 }
 
@@ -277,20 +277,20 @@ impl Session {
         json
     }
 
-    /// Checks that a visitor may ask this, and writes down what changes something.
+    /// Checks that a visitor may send a request, and logs it if it changes something.
     ///
     /// # Errors
     /// As [`Visitor::may_ask`].
     pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
         let permitted = visitor.may_ask(request);
-        // What a copy is changed to concerns nobody else.
+        // Changes to a copy concern nobody else.
         if permitted.is_err() || (rules::changes(request) && visitor.role > Role::View) {
             self.audit(visitor, request.name(), permitted.as_ref().err());
         }
         permitted
     }
 
-    /// Writes down what a visitor did, or was refused, if that is wanted.
+    /// Writes an action or a refusal to the audit file, if there is one.
     pub fn audit(&self, visitor: &Visitor, action: &str, refused: Option<&Error>) {
         if let Some(audit) = &self.config.audit {
             audit.record(visitor, action, refused.map(ToString::to_string).as_deref());

@@ -205,7 +205,7 @@ pub struct ServeOptions {
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
-    /// Who is let in
+    /// Access control
     #[command(flatten)]
     pub access: AccessOptions,
     /// Limits on clients

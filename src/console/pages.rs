@@ -55,7 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "whoami",
-        about: "tell as whom you are known here, and what you may do",
+        about: "show your name and role at this endpoint",
         examples: &["whoami"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.whoami(arguments).boxed(),
@@ -124,8 +124,8 @@ impl Console {
         let page = pages.into_iter().find(|page| page.id() == id).ok_or_else(|| {
             Error::NotFound(format!("page {id} is not connected; 'pages' lists those that are"))
         })?;
-        page.send_away().await;
-        Ok(Answer::say(format!("page {id} was sent away")))
+        page.disconnect().await;
+        Ok(Answer::say(format!("disconnected page {id}")))
     }
 
     async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {

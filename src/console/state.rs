@@ -25,7 +25,7 @@ pub struct Console {
     /// Whether `quit` was the last command.
     pub(super) quit: bool,
     pub(super) say: Say,
-    /// Whose commands these are.
+    /// The visitor who sends the commands.
     pub(super) visitor: Visitor,
     pub(super) files: Files,
     pub(super) topics: watch::Sender<Vec<Topic>>,
@@ -49,15 +49,14 @@ impl Console {
         }
     }
 
-    /// The same console in the hands of a visitor, who may use the `open` files if it is not the
-    /// owner.
+    /// Sets the visitor, who may use only the `open` files unless it is the owner.
     #[must_use]
     pub fn of(self, visitor: Visitor, open: Arc<OpenFiles>) -> Self {
         let files = if visitor.is_owner { Files::All } else { Files::Open(open) };
         Console { visitor, files, ..self }
     }
 
-    /// An error in words; only the owner is told the folders of files.
+    /// Formats an error; only the owner sees the folders of files.
     pub(super) fn words(&self, error: &Error) -> String {
         if self.visitor.is_owner { error.to_string() } else { error.for_page() }
     }

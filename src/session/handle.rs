@@ -227,7 +227,7 @@ impl Page {
     }
 
     /// Closes the page's connection.
-    pub async fn send_away(&self) {
+    pub async fn disconnect(&self) {
         // The page may have left already.
         let _ = self.calls.send(PageCall::Leave).await;
     }

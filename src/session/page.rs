@@ -172,7 +172,7 @@ impl Actor {
                     self.answered(answer);
                 }
                 Some(call) = calls.recv() => match call {
-                    PageCall::Leave => return close(CloseCode::Policy, "you were sent away"),
+                    PageCall::Leave => return close(CloseCode::Policy, "disconnected by the endpoint"),
                     call => self.call(call),
                 },
                 () = tokio::time::sleep_until(wake) => {}

@@ -28,7 +28,7 @@ pub struct SessionConfig {
     pub timeout: Duration,
     /// The address at which users open a page.
     pub page_address: Option<String>,
-    /// Where it is written down who did what.
+    /// The audit file.
     pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
@@ -54,7 +54,7 @@ impl SessionConfig {
         SessionConfig { page_address: Some(address), ..self }
     }
 
-    /// The same, with a file to which is added who did what.
+    /// Sets the audit file.
     #[must_use]
     pub fn with_audit(self, audit: Option<Audit>) -> Self {
         SessionConfig { audit, ..self }
@@ -126,8 +126,8 @@ impl Session {
         own.flat_map(|session| std::iter::once(session.clone()).chain(session.copies())).collect()
     }
 
-    /// A session that begins as this one is now, for a visitor who may only look: what is changed
-    /// there is not seen here, and is gone with the visitor.
+    /// Creates a copy of this session for a visitor with the role `view`: its changes are not visible
+    /// here, and are lost when the visitor leaves.
     pub fn copy(&self) -> Arc<Session> {
         let (provider, config) = (self.provider.clone(), self.config.clone());
         let mut copy = Session::with(&self.name, provider, config, self.state());
@@ -140,13 +140,13 @@ impl Session {
         copy
     }
 
-    /// The copies of this session that somebody looks at.
+    /// Returns the copies of this session that are in use.
     pub(super) fn copies(&self) -> Vec<Arc<Session>> {
         let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         copies.iter().filter_map(std::sync::Weak::upgrade).collect()
     }
 
-    /// The pages of this session and of its copies, in the order in which they came.
+    /// Returns the pages of this session and of its copies, in the order of their connection.
     pub fn all_pages(&self) -> Vec<Page> {
         let mut pages = self.pages();
         pages.extend(self.copies().iter().flat_map(|copy| copy.pages()));

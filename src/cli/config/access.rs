@@ -1,4 +1,4 @@
-//! `[access]`: users of this machine, users whom a proxy names, and named tokens.
+//! `[access]`: users of this machine, users named by a proxy, and named tokens.
 
 use super::{Toml, local};
 use crate::cli::access_options::AccessConfig;
@@ -58,7 +58,7 @@ impl Toml<'_> {
         Ok(access)
     }
 
-    /// Names, their roles, and where they stand.
+    /// Returns names, their roles, and their positions.
     fn roles(&self, users: &DeTable<'_>) -> Result<Vec<(String, Role, usize)>> {
         let role = |(name, role): super::TomlEntry<'_>| {
             let at = role.span().start;

@@ -51,7 +51,7 @@ async fn a_chart_shows_another_summary_of_its_signal() {
     for (line, why) in [
         ("set 1 summary=median", "summary takes mean, min, max"),
         ("set 2 summary=max", "a blocks chart has no setting 'summary'"),
-        ("plot peaks.score with summary=max", "'peaks.score' is none"),
+        ("plot peaks.score with summary=max", "'peaks.score' is not a signal"),
     ] {
         assert!(console.fails(line).await.contains(why), "{line}");
     }

@@ -87,7 +87,7 @@ async fn what_no_session_can_draw_is_refused_in_words() {
     let mut unknown = added("a", "LineTrack");
     unknown["change"]["addChart"]["measurements"] = json!(["computed"]);
     for (change, why) in [
-        (unknown, "the measurement 'computed' is not served at present"),
+        (unknown, "the measurement 'computed' is currently not served"),
         (added("b", "Sunburst"), "there is no chart type 'epiviz.plugins.charts.Sunburst'"),
         (added("c", "BlocksTrack"), "a blocks chart shows rows"),
         (json!({"action": "reportChange"}), "reportChange takes a 'change'"),
