@@ -4,16 +4,19 @@ pub(crate) mod bgzf;
 mod blob;
 pub(crate) mod block_cache;
 mod cursor;
+pub(crate) mod helpers;
 mod input;
 mod open_files;
+mod packing;
 pub(crate) mod pool;
 mod progress;
 
 pub(crate) use blob::{Blob, BlobReader};
 pub(crate) use cursor::Cursor;
 pub use input::Input;
-pub(crate) use input::{mark, unreadable};
+pub(crate) use input::{ReadSeek, mark, unreadable};
 pub(crate) use open_files::raise_limit;
 #[cfg(any(test, feature = "internals"))]
 pub use open_files::{open_files, set_most_open_files};
+pub use packing::Packing;
 pub use progress::Progress;

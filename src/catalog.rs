@@ -7,7 +7,6 @@ mod find;
 mod hub;
 mod listing;
 mod selection;
-mod side_by_side;
 mod snapshot;
 mod value_range;
 
@@ -119,6 +118,19 @@ impl Catalog {
         self.watch_builds(&added);
         self.sample_ranges(&added).await;
         (added, errors)
+    }
+
+    /// Starts to collect the names of these measurements' rows in the background, so that the first
+    /// search does not wait until files are read.
+    pub fn collect_names(&self, measurements: &[Arc<Measurement>]) {
+        for measurement in measurements.iter().filter(|m| m.companion.is_none()) {
+            let (pool, source) = (self.search_pool.clone(), measurement.source.clone());
+            let collect = move || {
+                source.search("names", 0);
+                Ok(())
+            };
+            tokio::spawn(async move { pool.run(collect).await });
+        }
     }
 
     /// Estimates the ranges of values that files do not state: a page draws values beyond a

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod arguments;
 mod base_path;
+mod encoding;
 mod epiviz;
 mod epiviz_copy;
 mod guard;

@@ -18,6 +18,7 @@ mod level;
 mod mock;
 pub mod rows;
 pub mod signals;
+mod skipped;
 mod spec;
 
 pub use build_handle::BuildHandle;
@@ -27,6 +28,7 @@ pub use hit::{Closeness, Hit};
 pub(crate) use level::FINEST_THINNED;
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
+pub use skipped::Skipped;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};
 
 use crate::bytes::Input;

@@ -1,8 +1,7 @@
 //! Where the bytes of a source are: a file, or memory for what is built in.
 
-use super::Progress;
+use super::{Packing, Progress};
 use crate::error::{Error, Result};
-use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -20,7 +19,6 @@ pub enum Input {
 pub(crate) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 const HEAD: u64 = 64 * 1024;
 
 impl Input {
@@ -49,11 +47,7 @@ impl Input {
 
     pub(crate) fn name(&self) -> String {
         let name = self.path().file_name().unwrap_or_default().to_string_lossy();
-        [".gz", ".bgz"]
-            .iter()
-            .find_map(|packed| name.strip_suffix(packed))
-            .unwrap_or(&name)
-            .to_owned()
+        Packing::without_ending(&name).to_owned()
     }
 
     /// How many bytes there are.
@@ -82,15 +76,15 @@ impl Input {
         endings.iter().flat_map(with).find(|path| path.is_file())
     }
 
-    /// Whether the file is gzip or bgzip.
+    /// How the file is compressed; none if it is not.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
-    pub fn is_packed(&self) -> Result<bool> {
+    pub fn packing(&self) -> Result<Option<Packing>> {
         let mut start = Vec::new();
-        let read = self.open()?.take(2).read_to_end(&mut start);
+        let read = self.open()?.take(Packing::TELLING).read_to_end(&mut start);
         read.map_err(|error| Error::io(self.path(), error))?;
-        Ok(start == GZIP)
+        Ok(Packing::of(&start))
     }
 
     /// Opens the bytes for reading anywhere.
@@ -109,7 +103,7 @@ impl Input {
         }
     }
 
-    /// Opens the bytes for reading from the start, unpacked if they are gzip or bgzip.
+    /// Opens the bytes for reading from the start, unpacked if they are [packed](Packing).
     pub(crate) fn unpacked(&self) -> Result<Box<dyn BufRead + Send>> {
         self.unpack(self.open()?)
     }
@@ -124,11 +118,12 @@ impl Input {
     fn unpack(&self, bytes: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>> {
         let mut reader = BufReader::with_capacity(256 * 1024, bytes);
         let start = reader.fill_buf().map_err(|error| Error::io(self.path(), error))?;
-        Ok(if start.starts_with(&GZIP) {
-            Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(reader)))
-        } else {
-            Box::new(reader)
-        })
+        match Packing::of(start) {
+            Some(packing) => {
+                packing.unpack(reader).map_err(|error| unreadable(self.path(), "", error))
+            }
+            None => Ok(Box::new(reader)),
+        }
     }
 
     /// The first bytes, unpacked: enough to know the format by. A file damaged further in still
@@ -186,7 +181,7 @@ pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Err
         InvalidData | InvalidInput => {
             let message = format!(
                 "the compressed data are damaged ({error}); copy the file again, \
-                 'gzip -t' tells whether it is whole"
+                 'gzip -t' (zstd, bzip2, xz) tells whether it is whole"
             );
             Error::data(path, place, message)
         }
@@ -197,6 +192,14 @@ pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    const XZ: [u8; 68] = [
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4, 0xe6, 0xd6, 0xb4, 0x46, 2, 0, 0x21, 1, 0x16, 0, 0,
+        0, 0x74, 0x2f, 0xe5, 0xa3, 1, 0, 0x0a, 0x63, 0x68, 0x72, 0x31, 9, 0x31, 0x30, 9, 0x32,
+        0x30, 0x0a, 0, 0, 0xbe, 0x62, 0xfc, 0xa5, 1, 0xc7, 0x17, 0xd3, 0, 1, 0x23, 0x0b, 0xc2,
+        0x1b, 0xfd, 9, 0x1f, 0xb6, 0xf3, 0x7d, 1, 0, 0, 0, 0, 4, 0x59, 0x5a,
+    ];
 
     #[test]
     fn names_lose_folders_and_endings() {
@@ -207,6 +210,34 @@ mod tests {
         assert_eq!(named("H3K4me3.rep1.bigWig").ending(), "bigwig");
         assert_eq!(named(".hidden").stem(), ".hidden");
         assert_eq!(named("plain").ending(), "");
+        assert_eq!(named("a/peaks.bed.zst").stem(), "peaks");
+        assert_eq!(named("a/peaks.bed.xz").ending(), "bed");
+    }
+
+    #[test]
+    fn every_packing_is_read() {
+        let text = "chr1\t10\t20\n".repeat(50_000);
+        let folder = tempfile::tempdir().unwrap();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(text.as_bytes()).unwrap();
+        let packed = [
+            (Packing::Zstd, zstd::encode_all(text.as_bytes(), 1).unwrap()),
+            (Packing::Bzip2, bzip2.finish().unwrap()),
+            // `printf 'chr1\t10\t20\n' | xz`
+            (Packing::Xz, XZ.to_vec()),
+        ];
+        for (packing, bytes) in packed {
+            let path = folder.path().join("x.bed");
+            std::fs::write(&path, &bytes).unwrap();
+            let input = Input::File(path.clone());
+            assert_eq!(input.packing().unwrap(), Some(packing));
+            let mut read = String::new();
+            input.unpacked().unwrap().read_to_string(&mut read).unwrap();
+            assert!(read == text || (packing == Packing::Xz && read == text[..11]), "{packing:?}");
+            std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
+            let cut = input.unpacked().unwrap().read_to_end(&mut Vec::new());
+            assert!(cut.is_err(), "{packing:?}: a copy that broke off");
+        }
     }
 
     #[test]

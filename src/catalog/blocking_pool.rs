@@ -1,5 +1,6 @@
 //! Runs blocking code, such as parsers, from asynchronous code.
 
+use crate::bytes::helpers::cores;
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -41,8 +42,4 @@ impl BlockingPool {
             Err(stopped) => Err(Error::Bug(stopped.to_string())),
         }
     }
-}
-
-pub(super) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(4, usize::from)
 }

@@ -10,6 +10,9 @@ use std::path::{Component, Path, PathBuf};
 /// Endings of indexes, which are read together with the file that they belong to.
 const INDEXES: &[&str] = &["tbi", "csi", "bai", "crai", "fai", "gzi"];
 
+/// Files of single-cell counts. Their folder is one source, which is named after the folder.
+const MATRICES: [&str; 2] = ["matrix.mtx", "matrix.mtx.gz"];
+
 /// Sources to open.
 #[derive(Debug, Default)]
 pub struct Selection {
@@ -46,9 +49,16 @@ pub fn select(named: Vec<Spec>) -> Selection {
             };
             match files {
                 Ok(files) => {
-                    selection.specs.extend(files.into_iter().map(|file| Spec {
-                        input: Input::File(file),
-                        options: spec.options.clone(),
+                    selection.specs.extend(files.into_iter().map(|file| {
+                        let mut options = spec.options.for_another_file();
+                        let name = file.file_name().and_then(|name| name.to_str());
+                        let folder = file.parent().and_then(|folder| folder.file_name());
+                        // All these files have the same name.
+                        if name.is_some_and(|name| MATRICES.contains(&name)) {
+                            let folder = folder.map(|name| name.to_string_lossy().into_owned());
+                            options.name = options.name.or(folder);
+                        }
+                        Spec { input: Input::File(file), options }
                     }));
                 }
                 Err(error) => selection.errors.push(error),
@@ -82,8 +92,9 @@ fn is_hidden(name: &str) -> bool {
 
 /// Returns the files of known formats in a folder, sorted by name; or the folder if it is one source.
 fn files_of_folder(folder: &Path) -> Result<Vec<PathBuf>> {
-    if ["matrix.mtx", "matrix.mtx.gz"].iter().any(|name| folder.join(name).is_file()) {
-        return Ok(vec![folder.to_owned()]);
+    if let Some(matrix) = MATRICES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+    {
+        return Ok(vec![matrix]);
     }
     let endings: Vec<&str> = FORMATS.iter().flat_map(|format| format.extensions).copied().collect();
     let (mut files, mut others) = (Vec::new(), Vec::new());

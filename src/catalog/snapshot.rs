@@ -4,8 +4,8 @@
 //! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
 
 use super::blocking_pool::BlockingPool;
-use super::side_by_side::Helpers;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
+use crate::bytes::helpers::HELPERS;
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -63,7 +63,6 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
-    helpers: Helpers,
     failures: Failures,
 }
 
@@ -77,7 +76,7 @@ pub(super) struct Failures {
 
 impl ReadContext {
     pub(super) fn new(pool: BlockingPool) -> Self {
-        ReadContext { pool, helpers: Helpers::new(), failures: Failures::default() }
+        ReadContext { pool, failures: Failures::default() }
     }
 
     /// Returns the number of failed reads since the start.
@@ -129,8 +128,8 @@ impl Snapshot {
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
         let trip = move || {
-            let (helpers, failures) = (&snapshot.reading.helpers, &snapshot.reading.failures);
-            Ok(helpers.map(&queries, |query| {
+            let failures = &snapshot.reading.failures;
+            Ok(HELPERS.map(&queries, |query| {
                 let answer = snapshot.answer(query);
                 if answer.is_err() {
                     failures.count.fetch_add(1, Ordering::Relaxed);
@@ -183,7 +182,7 @@ impl Snapshot {
         }
         let mut table = self.listing.grid(region, level);
         let rows = table.len();
-        let columns = self.reading.helpers.map(measurements, |measurement| {
+        let columns = HELPERS.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
                 // One damaged file must not prevent the others of its group from being shown.
                 Err(error) if measurements.len() > 1 => {

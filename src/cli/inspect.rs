@@ -41,7 +41,7 @@ impl Inspect {
 
 fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -> Result<String> {
     let path = spec.input.path();
-    let compressed = if spec.input.is_packed()? { ", compressed" } else { "" };
+    let compressed = if spec.input.packing()?.is_some() { ", compressed" } else { "" };
     let format = format_of(spec)?.name;
     let mut lines = vec![("format", format!("{format}{compressed}"))];
     if measurements.is_empty() {

@@ -153,7 +153,8 @@ fn shows_demo(options: &ServeOptions) -> bool {
 
 /// Opens all sources. Each error is reported on a separate line.
 async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -> Result<()> {
-    let (_, errors) = catalog.load(selection.specs).await;
+    let (added, errors) = catalog.load(selection.specs).await;
+    catalog.collect_names(&added);
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);
     }

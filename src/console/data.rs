@@ -123,7 +123,9 @@ impl Console {
         let selected = tokio::task::spawn_blocking(move || select(named)).await;
         let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
         self.files.check(&selection.specs)?;
-        let (added, failed) = self.session.provider.catalog.load(selection.specs).await;
+        let catalog = &self.session.provider.catalog;
+        let (added, failed) = catalog.load(selection.specs).await;
+        catalog.collect_names(&added);
         if !added.is_empty() {
             self.announce("loaded", &added).await;
         }

@@ -3,12 +3,12 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::state::AppState;
-use super::{api, epiviz, guard, info, metrics, rest, ui, ws};
+use super::{api, encoding, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use std::sync::Arc;
@@ -58,6 +58,7 @@ fn routes(state: AppState) -> Router {
         .route("/epiviz/{*path}", get(epiviz::file))
         .fallback(nothing)
         .layer(CompressionLayer::new())
+        .layer(from_fn(encoding::prefer_zstd))
         .layer(from_fn_with_state(state.clone(), guard::guard))
         // Monitoring may use any host name.
         .route("/healthz", get(|| async { "ok\n" }))

@@ -121,7 +121,10 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
     let name = query.needed("datasource")?;
     let datasource = listing.datasource(name).ok_or_else(|| {
         let known: Vec<_> = listing.datasources().iter().map(|d| d.id.as_str()).collect();
-        Error::NotFound(format!("no datasource is called '{name}'; the datasources are {}", known.join(", ")))
+        Error::NotFound(format!(
+            "no datasource is called '{name}'; the datasources are {}",
+            known.join(", ")
+        ))
     })?;
     let (mut chosen, mut metadata) = all_columns(datasource);
     if let Some(wanted) = query.list("columns") {

@@ -83,9 +83,9 @@ impl TableQuery {
         match self.get("format") {
             Some("tsv") => Ok(BodyFormat::Tsv),
             Some("json") => Ok(BodyFormat::Json),
-            Some(other) => {
-                Err(Error::Input(format!("format={other} is unknown; the formats are json and tsv")))
-            }
+            Some(other) => Err(Error::Input(format!(
+                "format={other} is unknown; the formats are json and tsv"
+            ))),
             None if self.accept.contains("text/tab-separated-values") => Ok(BodyFormat::Tsv),
             None => Ok(BodyFormat::Json),
         }

@@ -81,7 +81,9 @@ fn refusal(peer: Peer, is_trusted: bool, is_forwarded: bool) -> String {
              --behind-proxy)",
             super::keys::user_name(user)
         ),
-        Peer::Here(None) => format!("this system does not report the user of the connection; {TOKEN}"),
+        Peer::Here(None) => {
+            format!("this system does not report the user of the connection; {TOKEN}")
+        }
         Peer::Away => format!("requests from other machines need a token: {TOKEN}"),
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod alignment;
 pub(crate) mod bam;
 pub(crate) mod coverage;
 pub(crate) mod cram;
+pub(crate) mod sam;

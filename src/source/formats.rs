@@ -1,21 +1,26 @@
 //! Every file format, how the format of a file is found out, and how a file is opened.
 
+mod foreign;
+
 pub use super::features::bed::regions as bed_regions;
 use super::{ColumnInfo, Context, Format, Options, Part, Source, Spec, unknown_column};
 use crate::bytes::Input;
 use crate::bytes::bgzf;
 use crate::error::{Error, Result};
-use crate::source::alignments::{bam, cram};
+use crate::source::alignments::{bam, cram, sam};
 use crate::source::features::{
-    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, junctions, matrix, methylation, seg, ucsc,
-    vcf,
+    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, gwas, junctions, maf, matrix, methylation,
+    mtx, seg, ucsc, vcf,
 };
 use crate::source::signals::density::Density;
-use crate::source::signals::{bigwig, wig};
+use crate::source::signals::{bigwig, gc, wig};
 
 /// The formats whose files are served as another one too.
-const COMPANIONS: &[(&str, &Format)] =
-    &[(bam::COVERAGE.name, &bam::READS), (cram::COVERAGE.name, &bam::READS)];
+const COMPANIONS: &[(&str, &Format)] = &[
+    (bam::COVERAGE.name, &bam::READS),
+    (cram::COVERAGE.name, &bam::READS),
+    (sam::COVERAGE.name, &bam::READS),
+];
 
 /// Every format, in the order in which contents are tried: the most telling first.
 pub const FORMATS: &[Format] = &[
@@ -25,7 +30,11 @@ pub const FORMATS: &[Format] = &[
     vcf::BCF,
     bam::COVERAGE,
     cram::COVERAGE,
+    sam::COVERAGE,
     bam::READS,
+    gc::TWO_BIT,
+    gc::FASTA,
+    mtx::FORMAT,
     wig::WIG,
     gff::GFF3,
     gff::GTF,
@@ -38,6 +47,8 @@ pub const FORMATS: &[Format] = &[
     bed12::FORMAT,
     ucsc::FORMAT,
     seg::FORMAT,
+    maf::FORMAT,
+    gwas::FORMAT,
     matrix::FORMAT,
     wig::BEDGRAPH,
     bed::FORMAT,
@@ -106,8 +117,11 @@ fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
 /// # Errors
 /// As [`open_all`].
 pub fn needs_genes(spec: &Spec) -> Result<bool> {
-    let format = format_of(spec)?;
-    Ok(format.name == matrix::FORMAT.name && matrix::needs_genes(&spec.input)?)
+    match format_of(spec)?.name {
+        name if name == matrix::FORMAT.name => matrix::needs_genes(&spec.input),
+        name if name == mtx::FORMAT.name => mtx::needs_genes(&spec.input),
+        _ => Ok(false),
+    }
 }
 
 /// The format of a source: the one its options say, else the one its file shows.
@@ -117,7 +131,10 @@ pub fn needs_genes(spec: &Spec) -> Result<bool> {
 pub fn format_of(spec: &Spec) -> Result<&'static Format> {
     match &spec.options.format {
         Some(name) => format_named(name),
-        None => detect(&spec.input),
+        None => {
+            foreign::refuse(&spec.input)?;
+            detect(&spec.input)
+        }
     }
 }
 
@@ -134,8 +151,16 @@ pub fn detect(input: &Input) -> Result<&'static Format> {
     let fitting = fitting(input)?;
     let ending = input.ending();
     let named = |format: &&Format| format.extensions.contains(&ending.as_str());
-    let by_content = fitting.iter().copied().find(named).or(fitting.first().copied());
+    // One that is not sorted looks like BED with numbers for names.
+    let unsorted = || {
+        Some(&wig::BEDGRAPH).filter(|f| named(f) && input.head().is_ok_and(|h| wig::is_graph(&h)))
+    };
+    let by_content = fitting.iter().copied().find(named).or_else(unsorted);
+    let by_content = by_content.or(fitting.first().copied());
     by_content.or_else(|| FORMATS.iter().find(named)).ok_or_else(|| {
+        if matches!(input.size(), Ok(0)) {
+            return Error::data(input.path(), "", "is empty; is the copy complete?");
+        }
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         let message = format!(
             "neither its content nor its name shows a known format ({}); \
@@ -150,6 +175,13 @@ pub fn detect(input: &Input) -> Result<&'static Format> {
 fn fitting(input: &Input) -> Result<Vec<&'static Format>> {
     let head = input.head()?;
     Ok(FORMATS.iter().filter(|format| (format.sniff)(&head)).collect())
+}
+
+/// Whether files of that format are read by offset, with what they hold in binary.
+fn is_read_by_offset(format: &Format) -> bool {
+    [bigwig::FORMAT, bigbed::FORMAT, bam::COVERAGE, cram::COVERAGE]
+        .iter()
+        .any(|known| known.name == format.name)
 }
 
 /// Says how a file was read that could be read in two ways.

@@ -3,5 +3,6 @@
 pub(crate) mod bigwig;
 pub(crate) mod bins;
 pub mod density;
+pub(crate) mod gc;
 pub(crate) mod summary;
 pub(crate) mod wig;

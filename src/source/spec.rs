@@ -1,6 +1,6 @@
 //! Which source to open, and how, as a user writes it: `PATH[,key=value]...`.
 
-use super::GeneLoci;
+use super::{GeneLoci, Skipped};
 use crate::bytes::Input;
 use crate::color::check_color;
 use crate::error::{Error, Result};
@@ -34,6 +34,8 @@ pub struct Options {
     pub columns: Option<Vec<String>>,
     /// Keys of a VCF's INFO to serve as columns; default: none.
     pub info: Option<Vec<String>>,
+    /// Samples of a VCF whose genotypes are served as columns; of an empty list, all. Default: none.
+    pub genotypes: Option<Vec<String>>,
     /// What the rows of genes are.
     pub rows: Unit,
     /// A table that describes the samples of a matrix.
@@ -47,6 +49,8 @@ pub struct Options {
     /// The loci of the genes that are the rows of a matrix without coordinates; known once the gene
     /// annotations served with it have been opened.
     pub gene_loci: GeneLoci,
+    /// Whether lines with errors are left out, and what was counted of them.
+    pub skip: Option<Skipped>,
     /// The colour of its charts, as CSS writes it (`#1f77b4`).
     pub color: Option<String>,
     /// The smallest and largest value that charts show; default: those of the file.
@@ -101,6 +105,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("missing", "zero or gap: what a base without data means in a signal"),
     ("columns", "columns to serve, separated by ':'"),
     ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
+    ("genotypes", "yes, or samples of a VCF separated by ':', whose genotypes are columns"),
     ("rows", "genes or transcripts: what a row of a gene annotation is"),
     ("samples", "a table that describes the samples of a matrix, first column their names"),
     ("reference", "the FASTA of a CRAM's reference: not needed, but checked if given"),
@@ -108,6 +113,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "base",
         "0 or 1: how a table counts bases if its format does not say (0-based half-open, or 1-based)",
     ),
+    ("skip", "errors: damaged lines of a text file are left out and counted"),
     ("color", "colour of its charts, like #1f77b4"),
     ("range", "LOW:HIGH, the values that charts show"),
 ];
@@ -151,6 +157,12 @@ impl Spec {
 }
 
 impl Options {
+    /// The same options for another file, whose damaged lines are counted by themselves.
+    #[must_use]
+    pub fn for_another_file(&self) -> Self {
+        Options { skip: self.skip.as_ref().map(|_| Skipped::default()), ..self.clone() }
+    }
+
     /// Sets the option `key`, one of `KEYS`, from its text.
     ///
     /// # Errors
@@ -177,6 +189,13 @@ impl Options {
                 self.info =
                     Some(text()?.iter().flat_map(|t| t.split(':')).map(str::to_owned).collect());
             }
+            "genotypes" => {
+                self.genotypes = Some(match value {
+                    "" => return Err(bad("yes, or names of samples separated by ':'")),
+                    "yes" => Vec::new(),
+                    names => names.split(':').map(str::to_owned).collect(),
+                });
+            }
             "summary" => {
                 self.summary = match value {
                     "mean" => Summary::Mean,
@@ -201,6 +220,12 @@ impl Options {
                     "0" => Some(0),
                     "1" => Some(1),
                     _ => return Err(bad("0 or 1")),
+                }
+            }
+            "skip" => {
+                self.skip = match value {
+                    "errors" => Some(Skipped::default()),
+                    _ => return Err(bad("errors")),
                 }
             }
             "rows" => {
@@ -280,6 +305,7 @@ mod tests {
                 "base" => "1",
                 "color" => "steelblue",
                 "range" => "-1.5:50",
+                "skip" => "errors",
                 "rows" => "transcripts",
                 _ => "x",
             };

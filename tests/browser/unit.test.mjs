@@ -147,6 +147,25 @@ test('blocks stay in their lanes while the view is dragged', async () => {
   }
 });
 
+test('a block has the colour that its row asks for, else that of its chart', () => {
+  const kind = kindNamed('BlocksTrack');
+  const view = { seq: 'chr1', start: 0, end: 1000 };
+  const asked = ["255,0,0", "'0,128,255'", '#00ff00', '0,0,0', '.', '300,0,0', null];
+  const rows = readPart({
+    rows: { start: asked.map((_, i) => 100 * i + 1), end: asked.map((_, i) => 100 * i + 50), metadata: { color: asked } },
+  });
+  const series = [{ measurement: MEASUREMENTS[0], color: '#1f77b4', pieces: [{ ...view, rows }], newest: rows }];
+  const drawn = palette => {
+    const frame = { view, width: WIDTH, height: kind.height, room: kind.most, series, kind, settings: {}, memory: {}, palette };
+    const pen = new SvgPen(PALETTE);
+    kind.plan(frame).paint(pen);
+    return [...pen.parts.join('').matchAll(/fill="(#[0-9a-f]{6})"/g)].map(([, color]) => color);
+  };
+  assert.deepEqual(new Set(drawn(PALETTE)), new Set(['#ff0000', '#0080ff', '#00ff00', '#1f77b4']));
+  const lifted = drawn({ ...PALETTE, dark: true });
+  assert.ok(!lifted.includes('#ff0000') && lifted.includes('#1f77b4'), `${lifted}`);
+});
+
 test('an axis reaches the next of 1, 2, 5 that holds the values, and there is none without values', () => {
   for (const [low, high, range] of [[0, 0.3, [0, 0.5]], [3, 140, [0, 200]], [-12, 4, [-20, 5]], [7, 10, [0, 10]], [-3, -1, [-5, 0]], [0, 0, [0, 1]], [0.1, 0.1000001, [0, 0.2]]]) {
     assert.deepEqual(axisRange({}, [low, high]), range);

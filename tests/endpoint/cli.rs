@@ -110,7 +110,7 @@ fn it_can_be_served_below_a_path() {
     }
     let (code, text) = fail(&["--base-path", "lab"]);
     assert_eq!(code, 2);
-    assert!(text.contains("write it like /genomes"), "{text}");
+    assert!(text.contains("expected a path such as /genomes"), "{text}");
 }
 
 #[test]

@@ -501,16 +501,16 @@ async fn bad_questions_of_scripts_are_told_why_in_one_line() {
     for (path, status, why) in [
         ("rows?region=chr1", 400, "'datasource=' is missing"),
         ("rows?datasource=peaks", 400, "'region=' is missing"),
-        ("rows?datasource=x&region=chr1", 404, "known are genes, peaks"),
+        ("rows?datasource=x&region=chr1", 404, "the datasources are genes, peaks"),
         ("rows?datasource=peaks&region=chr9", 404, "no sequence, gene or feature is called 'chr9'"),
         ("rows?datasource=peaks&region=chr1:9-1", 400, "write it like"),
-        ("rows?datasource=peaks&region=chr1&columns=x", 404, "known are name, score"),
+        ("rows?datasource=peaks&region=chr1&columns=x", 404, "the columns are name, score"),
         ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
         ("rows?datasource=peaks&region=chr1&bins=0", 400, "above 0"),
-        ("rows?datasource=peaks&region=chr1&format=xls", 400, "known are json, tsv"),
+        ("rows?datasource=peaks&region=chr1&format=xls", 400, "the formats are json and tsv"),
         ("values?region=chr1", 400, "'measurement=' is missing"),
         ("values?measurement=x&region=chr1", 404, "lists them"),
-        ("values?measurement=peaks.score,py_column&region=chr1", 400, "do not share"),
+        ("values?measurement=peaks.score,py_column&region=chr1", 400, "have different rows"),
         ("search", 400, "'q=' is missing"),
     ] {
         let answer = get(endpoint.address, &format!("/api/v1/{path}")).await;
@@ -541,7 +541,8 @@ async fn bodies_are_compressed_and_known_again() {
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut text).unwrap();
     assert_eq!(text, plain.body);
-    let zstd = get_with(endpoint.address, path, "accept-encoding: zstd\r\n").await;
+    let zstd = "accept-encoding: zstd, br, gzip\r\n";
+    let zstd = get_with(endpoint.address, path, zstd).await;
     assert_eq!(zstd.headers["content-encoding"], "zstd");
     assert_eq!(zstd.body[..4], [0x28, 0xb5, 0x2f, 0xfd]);
     let held = format!("if-none-match: \"x\", {}\r\n", packed.headers["etag"]);

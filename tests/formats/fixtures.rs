@@ -71,6 +71,12 @@ impl Fixture {
         }
     }
 
+    /// With another file beside it.
+    fn beside(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+        self
+    }
+
     /// With an index beside it.
     fn indexed(self, ending: &str, index: &[u8]) -> Self {
         let mut path = self.spec.input.path().as_os_str().to_owned();
@@ -220,16 +226,22 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "ucsc" => intervals::ucsc(),
         "matrix" => intervals::matrix(),
         "seg" => intervals::seg(),
+        "maf" => intervals::maf(),
+        "gwas" => intervals::gwas(),
         "methylation" => intervals::methylation(),
         "junctions" => intervals::junctions(),
         "bigwig" => signals::bigwig(),
         "bigbed" => intervals::bigbed(),
+        "fasta" => signals::fasta(),
+        "2bit" => signals::two_bit(),
+        "mtx" => intervals::mtx(),
         "bedgraph" => signals::bedgraph(),
         "wig" => signals::wig(),
         "vcf" => variants::vcf(),
         "bcf" => variants::bcf(),
         "bam" => alignments::bam(),
         "cram" => alignments::cram(),
+        "sam" => alignments::sam(),
         "reads" => alignments::reads(),
         _ => Vec::new(),
     }

@@ -1,7 +1,9 @@
 //! Files that are not what they claim: each is refused with its name, the line, and what is wrong.
 
+use epivizrs::catalog::Catalog;
+use epivizrs::genome::Region;
 use epivizrs::source::formats::open;
-use epivizrs::source::{Context, Options, Spec};
+use epivizrs::source::{Context, Options, Skipped, Source, Spec};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,11 +20,14 @@ const VARIANT: &str =
     "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\nchr1\t11\t.\tA\t<DEL>\t.\tPASS\tEND=20\n";
 const SEGMENT: &str =
     "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\nS1\tchr1\t11\t20\t5\t0.5\n";
+const MUTATION: &str =
+    "Hugo_Symbol\tChromosome\tStart_Position\tEnd_Position\tt_depth\nTP53\tchr1\t11\t20\t5\n";
+const ASSOCIATION: &str = "rsid\tchromosome\tpos\tp_value\nrs1\tchr1\t11\t0.5\n";
 const MATRIX: &str = "gene\tchr\tstart\tend\ts1\nE1\tchr1\t11\t20\t0.5\n";
 
 /// Of each text format: its name, a good beginning, and the start and end of a row in it, which
 /// are made wrong.
-const FORMATS: [(&str, &str, &str, &str); 14] = [
+const FORMATS: [(&str, &str, &str, &str); 16] = [
     ("bed", "chr1\t10\t20\ta\n", "10", "20"),
     ("bed12", TWELVE, "10", "20"),
     ("bedmethyl", CALL, "10", "11"),
@@ -34,6 +39,8 @@ const FORMATS: [(&str, &str, &str, &str); 14] = [
     ("gff3", PART, "11", "20"),
     ("matrix", MATRIX, "11", "20"),
     ("seg", SEGMENT, "11", "20"),
+    ("maf", MUTATION, "11", "20"),
+    ("gwas", ASSOCIATION, "11", "11"),
     ("vcf", VARIANT, "11", "20"),
     ("bedgraph", "chr1\t10\t20\t0.5\n", "10", "20"),
     ("wig", "chr1\t10\t20\t0.5\n", "10", "20"),
@@ -100,8 +107,9 @@ fn wrong_places_are_said_with_their_line() {
     ];
     for (format, good, start, end) in FORMATS {
         for (place, what) in wrong {
-            // Fields of these lie between any blanks: an empty one is none.
-            if place.is_empty() && ["bedmethyl", "bedgraph", "wig"].contains(&format) {
+            // Fields of these lie between any blanks: an empty one is none; an association
+            // without a place is no row.
+            if place.is_empty() && ["bedmethyl", "bedgraph", "wig", "gwas"].contains(&format) {
                 continue;
             }
             let start_of = start.split('\t').next().unwrap();
@@ -116,6 +124,10 @@ fn wrong_places_are_said_with_their_line() {
             let said = error(format, text.as_bytes());
             let expected = format!("FILE, line {line}: ");
             assert!(said.starts_with(&expected) && said.contains(what), "{format} {place}: {said}");
+        }
+        // A position has no end.
+        if format == "gwas" {
+            continue;
         }
         let (text, line) = with_last_line(good, |row| row.replacen(&format!("\t{end}"), "\t3", 1));
         let said = error(format, text.as_bytes());
@@ -135,6 +147,65 @@ fn lost_columns_are_said_with_their_line() {
         let said = error(format, text.as_bytes());
         assert!(said.starts_with(&format!("FILE, line {line}: ")), "{format}: {said}");
         assert!(said.contains("columns"), "{format}: {said}");
+    }
+}
+
+/// The rows of a source, place by place.
+fn places(source: &dyn Source) -> Vec<(u32, u32)> {
+    let level = source.shape().levels().next().unwrap();
+    let table = source.read(&Region::new("chr1", 0, 1000), level, &[]).unwrap();
+    table.start.iter().copied().zip(table.end.iter().copied()).collect()
+}
+
+#[test]
+fn damaged_lines_are_left_out_and_counted_on_request() {
+    for (format, good, ..) in FORMATS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.txt");
+        let lost = |row: &str| row.split('\t').take(2).collect::<Vec<_>>().join("\t");
+        let (text, line) = with_last_line(good, lost);
+        let opened = |text: &str, in_memory, skip: Option<Skipped>| {
+            std::fs::write(&path, text).unwrap();
+            let options = Options { format: Some(format.into()), skip, ..Options::default() };
+            let cache = folder.path().join("cache");
+            let context = Context { cache, in_memory, ..Context::default() };
+            open(&Spec { options, ..Spec::file(&path) }, &context)
+        };
+        let truth = places(&*opened(good, 1 << 20, None).unwrap());
+        assert!(!truth.is_empty(), "{format}");
+        // In memory, copied, and with the copy that is there.
+        for in_memory in [1 << 20, 0, 0] {
+            assert!(opened(&text, in_memory, None).is_err(), "{format}");
+            let skip = Skipped::default();
+            let source = opened(&text, in_memory, Some(skip.clone())).unwrap();
+            assert_eq!(places(&*source), truth, "{format}");
+            let summary = skip.summary().unwrap_or_default();
+            let expected = format!("1 line, the first is line {line}: ");
+            assert!(summary.starts_with(&expected), "{format}: {summary}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_out_is_an_annotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.gtf");
+    let strand = EXON.replace("\t+\t", "\tx\t");
+    let quote = EXON.replace("\"a\";", "\"a; exon_number \"1\";");
+    let id = EXON.replace("gene_id", "gene");
+    let negative = EXON.replace("\t11\t", "\t-1\t");
+    let open_at_end = EXON.replace("\"a\";", "\"a");
+    std::fs::write(&path, [EXON, &strand, &quote, &id, &negative, &open_at_end].concat()).unwrap();
+    let spec: Spec = format!("{},skip=errors", path.display()).parse().unwrap();
+    let (listed, errors) = Catalog::new(None).load(vec![spec]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let told = &listed[0].annotation["left out"];
+    assert_eq!(told, "5 lines, the first is line 2: 'x' is no strand: +, - or .");
+    for bad in [&quote, &open_at_end] {
+        std::fs::write(&path, [EXON, bad].concat()).unwrap();
+        let (_, errors) = Catalog::new(None).load(vec![Spec::file(&path)]).await;
+        let error = errors[0].to_string();
+        assert!(error.contains("line 2: a quote among its attributes (column 9) is not closed"));
     }
 }
 

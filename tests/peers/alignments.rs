@@ -84,26 +84,33 @@ fn coverage_and_reads_are_those_of_samtools() {
         let sort = ["sort", "--reference", "x.fa", "-O", options, "-o", file, "x.sam"];
         folder.run("samtools", &sort);
         folder.run("samtools", &["index", file]);
-        let view = ["view", "-F", "4", "-T", "x.fa", file];
-        for (name, first, last) in regions(6) {
-            let (region, bases) = (format!("{name}:{first}-{last}"), (first - 1, last));
-            let view = folder.run("samtools", &[&view[..], &[&region]].concat());
-            let ours = folder.query(&format!("{file},format=reads"), &region, "0");
-            let ours = ours.lines(bases, &["name", "flags", "mapq", "cigar"]);
-            assert_eq!(ours, columns(&view, &[0, 1, 4, 5]), "{file} {region}");
-
-            let last = last.min(first + 3_000);
-            let region = format!("{name}:{first}-{last}");
-            let depth = ["depth", "-a", "--reference", "x.fa", "-r", &region, file];
-            let depth = folder.run("samtools", &depth);
-            let truth = sorted(depth.lines().map(|line| {
-                let fields: Vec<&str> = line.split('\t').collect();
-                format!("{}\t{}", fields[1].parse::<u32>().unwrap() - 1, fields[2])
-            }));
-            let (id, _) = file.split_once('.').unwrap();
-            let ours = folder.query(file, &region, "1").lines((first - 1, last), &["start", id]);
-            assert_eq!(ours, truth, "{file} {region}");
-        }
+        compare(&folder, file, file);
     }
+    // Samtools takes no regions of text, and no unsorted one.
+    compare(&folder, "x.sam", "x.bam");
     assert!(folder.folder().join("cache").is_dir(), "the user's own cache is left alone");
+}
+
+/// Asks for regions of a file, and samtools for those of an indexed one of the same reads.
+fn compare(folder: &Folder, file: &str, indexed: &str) {
+    let view = ["view", "-F", "4", "-T", "x.fa", indexed];
+    for (name, first, last) in regions(6) {
+        let (region, bases) = (format!("{name}:{first}-{last}"), (first - 1, last));
+        let view = folder.run("samtools", &[&view[..], &[&region]].concat());
+        let ours = folder.query(&format!("{file},format=reads"), &region, "0");
+        let ours = ours.lines(bases, &["name", "flags", "mapq", "cigar"]);
+        assert_eq!(ours, columns(&view, &[0, 1, 4, 5]), "{file} {region}");
+
+        let last = last.min(first + 3_000);
+        let region = format!("{name}:{first}-{last}");
+        let depth = ["depth", "-a", "--reference", "x.fa", "-r", &region, indexed];
+        let depth = folder.run("samtools", &depth);
+        let truth = sorted(depth.lines().map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            format!("{}\t{}", fields[1].parse::<u32>().unwrap() - 1, fields[2])
+        }));
+        let (id, _) = file.split_once('.').unwrap();
+        let ours = folder.query(file, &region, "1").lines((first - 1, last), &["start", id]);
+        assert_eq!(ours, truth, "{file} {region}");
+    }
 }

@@ -268,6 +268,7 @@ fn variants_are_those_of_bcftools() {
         ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"x\">\n\
         ##INFO=<ID=AF,Number=A,Type=Float,Description=\"x\">\n\
         ##INFO=<ID=END,Number=1,Type=Integer,Description=\"x\">\n\
+        ##FORMAT=<ID=GT,Number=1,Type=String,Description=\"x\">\n\
         ##FORMAT=<ID=DP,Number=1,Type=Integer,Description=\"x\">\n";
     let contig = |name: &str| format!("##contig=<ID={name},length={LENGTH}>\n");
     let names = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n";
@@ -281,8 +282,14 @@ fn variants_are_those_of_bcftools() {
         let frequencies = if alt == "A,G" { "0.125,0.5" } else { "." };
         let filter = ["PASS", "low", "."][*n as usize % 3];
         let qual = if n.is_multiple_of(7) { ".".to_owned() } else { format!("{}.5", n % 500) };
+        let genotypes = ["0/1\t1|1", "./.\t0|1", "0\t.", "1/0\t0/0"][*n as usize % 4];
+        let samples = match n % 5 {
+            // Some lines have no genotypes.
+            0 => format!("DP\t{n}\t."),
+            _ => format!("GT:DP\t{}", genotypes.replace('\t', &format!(":{n}\t")) + ":."),
+        };
         format!(
-            "{name}\t{}\tid{n}\t{reference}\t{alt}\t{qual}\t{filter}\tDP={dp};AF={frequencies}{more}\tDP\t{n}\t.",
+            "{name}\t{}\tid{n}\t{reference}\t{alt}\t{qual}\t{filter}\tDP={dp};AF={frequencies}{more}\t{samples}",
             start + 1
         )
     };
@@ -296,15 +303,20 @@ fn variants_are_those_of_bcftools() {
     folder.run("bcftools", &["view", "-Ob", "-o", "x.bcf", "x.vcf"]);
     folder.run("bcftools", &["view", "-Ob", "-o", "alone.bcf", "x.vcf"]);
     folder.run("bcftools", &["index", "x.bcf"]);
-    let format = "%POS0\t%END\t%ID\t%REF\t%ALT\t%QUAL\t%FILTER\t%INFO/DP\n";
-    let shown = ["start", "end", "id", "ref", "alt", "qual", "filter", "DP"];
+    let format = "%POS0\t%END\t%ID\t%REF\t%ALT\t%QUAL\t%FILTER\t%INFO/DP[\t%GT]\n";
+    let shown = ["start", "end", "id", "ref", "alt", "qual", "filter", "DP", "a", "b"];
     for (name, first, last) in regions(5) {
         let region = format!("{name}:{first}-{last}");
         let truth = folder.run("bcftools", &["query", "-r", &region, "-f", format, "x.bcf"]);
-        let truth = columns(&truth, &[0, 1, 2, 3, 4, 5, 6, 7]);
+        let truth = columns(&truth, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        // What a line lacks is "." for bcftools, and nothing here.
+        let dot = |cell: &str| if cell.is_empty() { ".".to_owned() } else { cell.to_owned() };
+        let dotted = |line: String| line.split('\t').map(dot).collect::<Vec<_>>().join("\t");
         for file in ["x.vcf", "x.vcf.gz", "x.bcf", "alone.bcf"] {
-            let ours = folder.query(&format!("{file},info=DP:AF"), &region, "0");
-            assert_eq!(ours.lines((first - 1, last), &shown), truth, "{file} {region}");
+            let source = format!("{file},info=DP:AF,genotypes=a:b");
+            let ours = folder.query(&source, &region, "0").lines((first - 1, last), &shown);
+            let ours = sorted(ours.into_iter().map(dotted));
+            assert_eq!(ours, truth, "{file} {region}");
         }
     }
 }

@@ -122,7 +122,7 @@ export class Chart {
       newest: data.answers(measurement, view)[0]?.rows ?? NOTHING,
     }));
     const room = this.chosenHeight ?? kind.most;
-    return kind.plan({ view, width, height: this.chosenHeight ?? kind.height, room, series, kind, settings, memory, moving });
+    return kind.plan({ view, width, height: this.chosenHeight ?? kind.height, room, series, kind, settings, memory, moving, palette });
   }
 
   /** Plans a picture for saving, with all lanes up to the maximum height. */

@@ -30,6 +30,17 @@ export function hex(color) {
 const levelsOf = color => (/^#(..)(..)(..)$/.exec(color) ?? []).slice(1).map(level => parseInt(level, 16));
 const lightness = ([red, green, blue]) => red * 0.3 + green * 0.59 + blue * 0.11;
 
+/**
+ * Returns the colour of a row, which BED writes as `255,0,0` and interact as `#ff0000`, in the form
+ * #1f77b4. Returns '' if there is none; programs write black for rows without a colour.
+ */
+export function ownColor(text) {
+  const bare = String(text ?? '').replaceAll(/['"\s]/g, '').toLowerCase();
+  const levels = /^\d{1,3},\d{1,3},\d{1,3}$/.test(bare) ? bare.split(',').map(Number) : levelsOf(bare);
+  if (levels.length !== 3 || levels.some(level => !(level <= 255)) || levels.every(level => level === 0)) return '';
+  return `#${levels.map(level => level.toString(16).padStart(2, '0')).join('')}`;
+}
+
 /** Returns a visible colour: dark ones are lightened on a dark screen. */
 export function visible(color, palette) {
   const levels = levelsOf(color);

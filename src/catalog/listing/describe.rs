@@ -3,12 +3,14 @@
 use super::{Listing, row_summary};
 use crate::catalog::value_range::rounded;
 use crate::catalog::{ChartType, Datasource, Kind, Measurement, ValueRange};
-use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Source, Spec};
+use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Skipped, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The default group of dense signals.
 const SIGNALS: &str = "signals";
+/// The annotation that says which lines `skip=errors` skipped.
+const LEFT_OUT: &str = "left out";
 
 impl Listing {
     /// Returns the measurements of a source: its rows if they are features, then each numeric column.
@@ -30,6 +32,8 @@ impl Listing {
         let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
         let summary = row_summary::summary(&**source);
+        let skipped = options.skip.as_ref().and_then(Skipped::summary);
+        let skipped = skipped.map(|summary| (LEFT_OUT.to_owned(), summary));
         let measurement = |id: String, name: String, kind, chart| Measurement {
             id,
             name,
@@ -42,6 +46,7 @@ impl Listing {
             color: options.color.clone(),
             annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
                 .chain(summary.clone())
+                .chain(skipped.clone())
                 .chain(options.annotation.clone())
                 .collect(),
             source: source.clone(),

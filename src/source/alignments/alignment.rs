@@ -42,6 +42,10 @@ pub(crate) trait Alignment {
         self.flags() & UNMAPPED == 0
     }
 
+    fn is_reverse(&self) -> bool {
+        self.flags() & REVERSE != 0
+    }
+
     fn is_mapped(&self) -> bool {
         self.says_mapped() && self.sequence().is_some() && self.start().is_some()
     }
@@ -86,10 +90,7 @@ pub(crate) trait Alignment {
     /// for one that has a base in `bases` or, having none, stands there.
     fn row<'t>(&self, bases: &Range<u32>, text: &'t mut String) -> Option<Row<'t>> {
         let (start, end) = (self.start().filter(|_| self.is_mapped())?, self.end());
-        let strand = match self.flags() & REVERSE {
-            0 => Strand::Forward,
-            _ => Strand::Reverse,
-        };
+        let strand = if self.is_reverse() { Strand::Reverse } else { Strand::Forward };
         text.clear();
         if start < bases.end && end.max(start + 1) > bases.start {
             let name = String::from_utf8_lossy(self.name());

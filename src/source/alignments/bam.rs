@@ -5,7 +5,8 @@
 mod reads;
 mod record;
 
-use super::cram;
+use super::alignment::Alignments;
+use super::{coverage, cram, sam};
 use crate::source::Format;
 use record::Stream;
 
@@ -14,17 +15,24 @@ pub(crate) const COVERAGE: Format = Format {
     extensions: &["bam"],
     about: "coverage as samtools depth counts it, made once and kept in the cache; beside it the reads, with an index",
     sniff: |head| head.starts_with(b"BAM\x01"),
-    open: |input, options, context| super::coverage::open(input, options, context, Stream::open),
+    open: |input, options, context| {
+        let file = input.clone();
+        let sequences = || Ok(Stream::open(input)?.sequences().clone());
+        coverage::open(input, options, context, sequences, move |_| Stream::open(&file))
+    },
 };
 
 pub(crate) const READS: Format = Format {
     name: "reads",
     extensions: &[],
-    about: "with format=reads: only the reads of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
+    about: "with format=reads: only the reads of a SAM, or of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
     sniff: |_| false,
     open: |input, options, context| {
-        if input.head()?.starts_with(cram::MAGIC) {
+        let head = input.head()?;
+        if head.starts_with(cram::MAGIC) {
             cram::reads(input, options, context)
+        } else if sam::sniff(&head) {
+            sam::reads(input, options, context)
         } else {
             reads::open(input, options, context)
         }

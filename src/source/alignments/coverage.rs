@@ -7,6 +7,7 @@
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
+use crate::genome::Sequences;
 use crate::source::alignments::alignment::{Alignment, Alignments};
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
@@ -18,17 +19,20 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 
-/// The entry in the cache.
+/// The entry in the cache; and the one without what `skip=errors` leaves out.
 const ENTRY: &str = "coverage.bw";
+const GOOD_ENTRY: &str = "good.coverage.bw";
 /// Records between two reports of how far the reading has come.
 const REPORT: u64 = 1 << 14;
 
-/// The coverage of a file, whose reads `reads` gives.
-pub(crate) fn open<A: Alignments + 'static>(
+/// The coverage of a file, whose reads `reads` gives in the order of their places; what the file
+/// lists as its sequences, `sequences` gives.
+pub(crate) fn open<A: Alignments>(
     input: &Input,
     options: &Options,
     context: &Context,
-    reads: fn(&Input) -> Result<A>,
+    sequences: impl FnOnce() -> Result<Sequences>,
+    reads: impl FnOnce(&Context) -> Result<A> + Send + 'static,
 ) -> Result<Box<dyn Source>> {
     // Where no read lies, the coverage is 0.
     let missing = match options.missing {
@@ -36,20 +40,21 @@ pub(crate) fn open<A: Alignments + 'static>(
         asked => asked,
     };
     let preview = || {
-        let sequences = reads(input)?.sequences().clone();
+        let sequences = sequences()?;
         Ok(Preview { sequences, knows_lengths: true, ..bigwig::First::default().preview(missing) })
     };
+    let ending = if options.skip.is_some() { GOOD_ENTRY } else { ENTRY };
     let (file, asked) = (input.clone(), Options { missing, ..options.clone() });
     open_in_background(input, context, preview, move |context| {
         let saved = Saved::of(&file, context)?;
         if !saved.is_there() {
             // One reading makes both.
-            let _ = fs::remove_file(cache::path(&file, context, ENTRY)?);
+            let _ = fs::remove_file(cache::path(&file, context, ending)?);
         }
         // The ranks are saved first: where there is a coverage, they are there.
-        let make = |out| write(reads(&file)?, &file, context, &saved, out);
-        let entry = cache::entry(&file, context, ENTRY, make)?;
-        bigwig::open(&Input::File(entry), &asked)
+        let make = |out| write(reads(context)?, &file, context, &saved, out);
+        let entry = cache::entry(&file, context, ending, make)?;
+        bigwig::open(&Input::File(entry), &asked, context)
     })
 }
 

@@ -9,6 +9,7 @@ mod reads;
 mod record;
 mod reference;
 
+use super::alignment::Alignments;
 use super::coverage;
 use crate::source::Format;
 use container::Cram;
@@ -27,6 +28,8 @@ pub(crate) const COVERAGE: Format = Format {
         if let Some(given) = &options.reference {
             reference::check(given, input.path(), &Cram::open(input)?.sequences)?;
         }
-        coverage::open(input, options, context, Stream::open)
+        let file = input.clone();
+        let sequences = || Ok(Stream::open(input)?.sequences().clone());
+        coverage::open(input, options, context, sequences, move |_| Stream::open(&file))
     },
 };

@@ -5,7 +5,7 @@
 //! Coordinates are 0-based and half-open in both formats.
 
 use crate::error::Result;
-use crate::genome::{Region, Strand};
+use crate::genome::{MAX_POSITION, Region, Strand};
 use crate::source::Format;
 use crate::source::io::delimited::{Separator, is_position, is_strand, most_rows, strand};
 use crate::source::io::lines::Line;
@@ -17,6 +17,9 @@ pub(crate) const BEDPE: Format = Format {
     extensions: &["bedpe"],
     about: "blocks: both ends of a pair, each with the place of the other",
     sniff: |head| {
+        if is_fithic(head) {
+            return true;
+        }
         let any = Cell::new(false);
         let fits = |fields: &[&str]| {
             any.set(any.get() || is_pair(fields));
@@ -27,7 +30,12 @@ pub(crate) const BEDPE: Format = Format {
     open: |input, options, context| {
         // What cannot be read is told with its line when the rows are read.
         let head = input.head().unwrap_or_default();
-        open(if has_bedpe_columns(&head) { &PAIRS } else { &LOOPS }, input, options, context)
+        let how = match () {
+            () if is_fithic(&head) => &FITHIC,
+            () if has_bedpe_columns(&head) => &PAIRS,
+            () => &LOOPS,
+        };
+        open(how, input, options, context)
     },
 };
 
@@ -213,6 +221,39 @@ const LOOPS: Rewrite = Rewrite {
         let ends = ends(line, fields, "", ["", ""])?;
         let shared = fields.iter().skip(6).copied().collect();
         add_rows(line, &Pair { ends, shared, own: None }, add)
+    },
+};
+
+/// Whether it begins with the header of FitHiC.
+fn is_fithic(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let line = text.lines().next().unwrap_or_default();
+    is_fithic_header(&Separator::of(line).split(line))
+}
+
+fn is_fithic_header(fields: &[&str]) -> bool {
+    matches!(fields, [_, first, _, second, ..] if *first == "fragmentMid1" && *second == "fragmentMid2")
+}
+
+/// The significant contacts of FitHiC: `chr1 fragmentMid1 chr2 fragmentMid2 contactCount p-value
+/// q-value ...`, each end a single base in the middle of its bin or fragment.
+const FITHIC: Rewrite = Rewrite {
+    ending: "fithic.bgz",
+    is_header: is_fithic_header,
+    columns: |header, width| {
+        NAMES.map(str::to_owned).into_iter().chain(further(header, 4, width)).collect()
+    },
+    lines: |line, fields, add| {
+        if fields.len() < 5 {
+            return Err(line.error("expected at least 5 columns: two sequences with a base each"));
+        }
+        let end = |at: usize| -> Result<_> {
+            let start = line.position(fields[at + 1], format!("the middle (column {})", at + 2))?;
+            let end = start.saturating_add(1).min(MAX_POSITION);
+            Ok(Some(End { sequence: fields[at], start, end, name: "", strand: Strand::Both }))
+        };
+        let shared = fields.iter().skip(4).copied().collect();
+        add_rows(line, &Pair { ends: [end(0)?, end(2)?], shared, own: None }, add)
     },
 };
 

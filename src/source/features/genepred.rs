@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::source::io::delimited::{Separator, first_row, is_comment, is_position, strand};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::collector::Budget;
-use crate::source::rows::format::RowFormat;
+use crate::source::rows::format::{RowFormat, each_good_line};
 use crate::source::rows::genes::{self, Gene, Genes, records};
 use crate::source::rows::indexed::About;
 use crate::source::rows::open::open as open_rows;
@@ -75,12 +75,14 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     }
     // The transcripts of a gene may stand anywhere in the file.
     let (mut transcripts, budget) = (Vec::new(), Budget::default());
-    table.each_line(input, &context.progress, &mut |line| {
+    let skip = options.skip.as_ref();
+    each_good_line(&table, input, &context.progress, skip, &mut |line| {
         let transcript = transcript(line, table, Unit::Genes)?;
         budget.take(line, transcript.memory())?;
         transcripts.push(transcript);
         Ok(true)
     })?;
+    skip.into_iter().for_each(|skip| skip.tell(input.path()));
     transcripts.sort_by(|a, b| (&a.sequence, a.start).cmp(&(&b.sequence, b.start)));
     let mut genes = Genes::default();
     transcripts.into_iter().for_each(|transcript| genes.append(transcript));

@@ -14,7 +14,7 @@ use crate::source::io::delimited::{strand, unescaped};
 use crate::source::io::lines::{Line, LineBlock, in_parallel};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, records};
-use crate::source::{Context, Format, Options, Source};
+use crate::source::{Context, Format, Options, Skipped, Source};
 
 pub(crate) const GTF: Format = Format {
     name: "gtf",
@@ -47,18 +47,30 @@ fn columns_of(head: &[u8]) -> Option<(String, bool)> {
     (fields.len() == 9 && number(3) && number(4)).then(|| (fields[8].to_owned(), version_3))
 }
 
+/// How a file is read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    input: &'a Input,
+    unit: Unit,
+    budget: &'a Budget,
+    /// Counts the lines that are left out; none if a damaged one is an error.
+    skip: Option<&'a Skipped>,
+}
+
 /// Opens a file: its blocks are parsed side by side, what they hold is made genes in its order.
 fn open<T: Send>(
     input: &Input,
     options: &Options,
     context: &Context,
-    parse: impl Fn(&LineBlock, Unit, &Budget) -> Result<T> + Sync,
-    genes: impl FnOnce(Vec<T>, Unit, &Input) -> Result<Vec<Gene>>,
+    parse: impl Fn(&LineBlock, Reading<'_>) -> Result<T> + Sync,
+    genes: impl FnOnce(Vec<T>, Reading<'_>) -> Result<Vec<Gene>>,
 ) -> Result<Box<dyn Source>> {
-    let unit = options.rows;
-    let budget = Budget::default();
-    let parts = in_parallel(input, &context.progress, |block| parse(block, unit, &budget))?;
-    let genes = genes(parts, unit, input)?;
+    let (unit, skip) = (options.rows, options.skip.as_ref());
+    let reading = Reading { input, unit, budget: &Budget::default(), skip };
+    skip.into_iter().for_each(Skipped::restart);
+    let parts = in_parallel(input, &context.progress, |block| parse(block, reading))?;
+    let genes = genes(parts, reading)?;
+    skip.into_iter().for_each(|skip| skip.tell(input.path()));
     if genes.is_empty() {
         return Err(Error::data(input.path(), "", "holds no genes"));
     }
@@ -122,7 +134,16 @@ fn part(kind: &str) -> FeatureKind {
     }
 }
 
-/// The value of the first of `keys` that the attributes have.
+/// What stands before the quote that closes a value; none if it is not closed, or the quote that
+/// seems to close it opens the next value.
+fn closed(quoted: &str) -> Option<&str> {
+    let (value, after) = quoted.split_once('"')?;
+    let ends = after.is_empty() || after.starts_with(|c: char| c == ';' || c.is_whitespace());
+    ends.then_some(value.trim())
+}
+
+/// The value of the first of `keys` that the attributes have. One of GTF whose quote is not closed
+/// still begins with it.
 fn attribute<'a>(attributes: &'a str, dialect: GffVersion, keys: &[&str]) -> Option<&'a str> {
     keys.iter().find_map(|key| {
         let mut rest = attributes;
@@ -134,9 +155,10 @@ fn attribute<'a>(attributes: &'a str, dialect: GffVersion, keys: &[&str]) -> Opt
             match (starts, dialect) {
                 (true, GffVersion::Gtf) if after.starts_with([' ', '=']) => {
                     let value = after[1..].trim_start();
-                    let (value, stop) =
-                        value.strip_prefix('"').map_or((value, ';'), |quoted| (quoted, '"'));
-                    return Some(value.split(stop).next().unwrap_or(value).trim());
+                    return Some(match value.strip_prefix('"') {
+                        Some(quoted) => closed(quoted).unwrap_or(value),
+                        None => value.split(';').next().unwrap_or(value).trim(),
+                    });
                 }
                 (true, GffVersion::Gff3) if after.starts_with('=') => {
                     return Some(after[1..].split(';').next().unwrap_or(after).trim());
@@ -202,6 +224,34 @@ mod tests {
         let circle =
             [line("gene", "ID=g"), line("mRNA", "ID=a;Parent=a"), line("exon", "Parent=a")];
         assert_eq!(genes_of("x.gff3", &circle.concat()).unwrap().len(), 1, "g alone");
+    }
+
+    #[test]
+    fn a_file_without_genes_is_served_as_what_it_holds() {
+        let line = |kind: &str, start: u32, end: u32, rest: &str| {
+            format!("8\tx\t{kind}\t{start}\t{end}\t.\t+\t.\t{rest}\n")
+        };
+        let named = |rows: Vec<Vec<String>>| -> Vec<String> {
+            rows.into_iter()
+                .map(|row| [&row[0], &row[1], &row[3], &row[4]].map(String::as_str).join(" "))
+                .collect()
+        };
+        let transcripts = [
+            line("mRNA", 11, 90, "ID=t1;Parent=g1;Name=T1"),
+            line("exon", 11, 20, "Parent=t1"),
+            line("exon", 81, 90, "Parent=t1"),
+        ];
+        let truth = ["10-90+ T1 11,81 20,90"];
+        assert_eq!(named(genes_of("x.gff3", &transcripts.concat()).unwrap()), truth);
+        let exons = [line("exon", 11, 20, "Parent=t1"), line("exon", 81, 90, "Parent=t1")];
+        let truth = ["10-90+ t1 11,81 20,90"];
+        assert_eq!(named(genes_of("x.gff3", &exons.concat()).unwrap()), truth);
+        let plain = [line("exon", 11, 20, "ID=e1"), line("enhancer", 31, 40, "Name=E")];
+        let truth = ["10-20+ e1 11 20", "30-40+ E 31 40"];
+        assert_eq!(named(genes_of("x.gff3", &plain.concat()).unwrap()), truth);
+        let regions = [line("region", 1, 900, "ID=r1"), line("region", 51, 60, "ID=r2")];
+        let truth = ["0-900+ r1 1 900", "50-60+ r2 51 60"];
+        assert_eq!(named(genes_of("x.gff3", &regions.concat()).unwrap()), truth);
     }
 
     #[test]
@@ -315,9 +365,10 @@ mod tests {
         let quiet = crate::bytes::Progress::default();
         let read = |bytes: u64| {
             let budget = Budget::of(bytes);
-            let gtf = in_parallel(&input, &quiet, |b| gtf::parse(b, Unit::Genes, &budget));
+            let of = |budget| Reading { input: &input, unit: Unit::Genes, budget, skip: None };
+            let gtf = in_parallel(&input, &quiet, |b| gtf::parse(b, of(&budget)));
             let budget = Budget::of(bytes);
-            let gff3 = in_parallel(&input, &quiet, |b| gff3::parse(b, Unit::Genes, &budget));
+            let gff3 = in_parallel(&input, &quiet, |b| gff3::parse(b, of(&budget)));
             [gtf.err(), gff3.err()].map(|error| error.map(|error| error.to_string()))
         };
         assert_eq!(read(1 << 20), [None, None]);

@@ -1,7 +1,7 @@
-//! Splice junctions as STAR writes them (`SJ.out.tab`; STAR manual, "Splice junctions"): one row an
-//! intron, with the reads that cross it.
-//!
-//! The file gives the first and the last base of the intron, counted from 1.
+//! Splice junctions: one row an intron, with the reads that cross it. STAR (`SJ.out.tab`; STAR manual,
+//! "Splice junctions") gives the first and the last base of the intron, counted from 1. regtools and
+//! TopHat write BED12 of two blocks, the stretches on either side that reads cover; the intron lies
+//! between them.
 
 use crate::source::Format;
 use crate::source::io::delimited::{is_position, most_rows};
@@ -11,15 +11,55 @@ use crate::source::rows::rewritten::{Rewrite, open};
 pub(crate) const FORMAT: Format = Format {
     name: "junctions",
     extensions: &[],
-    about: "blocks: introns with the reads that cross them, as STAR counts them",
-    sniff: |head| {
-        most_rows(head, |fields| {
-            matches!(fields, [_, start, end, "0" | "1" | "2", motif, "0" | "1", rest @ ..]
+    about: "blocks: introns with the reads that cross them, of STAR, regtools or TopHat",
+    sniff: |head| is_star(head) || is_regtools(head),
+    open: |input, options, context| {
+        // What cannot be read is told with its line when the rows are read.
+        let head = input.head().unwrap_or_default();
+        open(if is_regtools(&head) { &ANCHORED } else { &INTRONS }, input, options, context)
+    },
+};
+
+fn is_star(head: &[u8]) -> bool {
+    most_rows(head, |fields| {
+        matches!(fields, [_, start, end, "0" | "1" | "2", motif, "0" | "1", rest @ ..]
                 if rest.len() == 3 && [start, end].into_iter().chain(rest).all(|field| is_position(field))
                     && matches!(*motif, "0" | "1" | "2" | "3" | "4" | "5" | "6"))
-        })
+    })
+}
+
+fn is_regtools(head: &[u8]) -> bool {
+    most_rows(head, |fields| {
+        matches!(fields, [_, start, end, name, reads, _, _, _, _, "2", sizes, _]
+            if name.starts_with("JUNC") && [start, end, reads].into_iter().all(|f| is_position(f))
+                && anchors(sizes).is_some())
+    })
+}
+
+/// The lengths of two blocks.
+fn anchors(sizes: &str) -> Option<[u32; 2]> {
+    let sizes: Vec<u32> = sizes.split_terminator(',').flat_map(str::parse).collect();
+    <[u32; 2]>::try_from(sizes).ok()
+}
+
+const ANCHORED: Rewrite = Rewrite {
+    ending: "anchored.bgz",
+    is_header: |_| false,
+    columns: |_, _| ["name", "reads"].map(str::to_owned).into(),
+    lines: |line, fields, add| {
+        let &[sequence, start, end, name, reads, strand, _, _, _, "2", sizes, _] = fields else {
+            return Err(line.error("expected the 12 columns of BED12 with 2 blocks (column 10)"));
+        };
+        let (start, end) =
+            line.interval((start, "start (column 2)"), (end, "end (column 3)"), 0)?;
+        let place = anchors(sizes).and_then(|[before, after]| {
+            let (start, end) = (start.checked_add(before)?, end.checked_sub(after)?);
+            (start < end).then_some((start, end))
+        });
+        let (start, end) = place
+            .ok_or_else(|| line.error("the two blocks (column 11) leave no intron between them"))?;
+        add(&format!("{sequence}\t{start}\t{end}\t{strand}\t{name}\t{reads}"))
     },
-    open: |input, options, context| open(&INTRONS, input, options, context),
 };
 
 /// What the codes of the fifth column stand for.
@@ -66,6 +106,30 @@ mod tests {
     use crate::genome::{Region, Strand};
     use crate::source::formats::detect;
     use crate::source::{Context, Level, Options};
+
+    #[test]
+    fn what_reads_cover_is_taken_from_those_of_regtools() {
+        let text =
+            "chr1\t14729\t15000\tJUNC00000001\t7\t-\t14729\t15000\t255,0,0\t2\t100,31\t0,240\n";
+        let opened = |text: &str| {
+            let file = tempfile::Builder::new().suffix(".bed").tempfile().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let input = Input::File(file.path().into());
+            assert_eq!(detect(&input).unwrap().name, "junctions");
+            (FORMAT.open)(&input, &Options::default(), &Context::default())
+        };
+        let source = opened(text).unwrap();
+        let region = Region::new("chr1", 0, 20_000);
+        let table = source.read(&region, Level::Records, &["reads"]).unwrap();
+        assert_eq!(
+            (table.start[0], table.end[0], table.strand[0]),
+            (14_829, 14_969, Strand::Reverse)
+        );
+        assert_eq!(table.columns[0].data.number(0), 7.0);
+        let bad = text.replace("\t100,31\t", "\t240,31\t");
+        let error = opened(&(text.repeat(9) + &bad)).err().unwrap().to_string();
+        assert!(error.contains("line 10: the two blocks (column 11) leave no intron"), "{error}");
+    }
 
     #[test]
     fn introns_lie_where_star_says() {

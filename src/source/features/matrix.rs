@@ -9,11 +9,12 @@ mod samples;
 
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
+use crate::genome::Strand;
 use crate::source::io::delimited::{is_comment, number, strand, unquoted};
 use crate::source::io::lines::{Line, Lines, shortened};
 use crate::source::rows::collector::{self, Collector, inferred};
 use crate::source::rows::column_stats::ColumnStats;
-use crate::source::rows::format::{RowFormat, TabixRows};
+use crate::source::rows::format::{RowFormat, TabixRows, each_good_line};
 use crate::source::rows::indexed::{About, Indexed};
 use crate::source::rows::open::open as open_rows;
 use crate::source::rows::records::Records;
@@ -21,6 +22,7 @@ use crate::source::rows::row::{Emit, Row};
 use crate::source::rows::tabix::IndexHint;
 use crate::source::{ColumnInfo, Context, Format, GeneLoci, Options, Source};
 use header::Header;
+pub(super) use header::region;
 use samples::Annotations;
 use std::path::Path;
 
@@ -30,7 +32,8 @@ pub(crate) const FORMAT: Format = Format {
     about: "blocks; each sample's values can be plotted and compared",
     sniff: |head| {
         // Tables of methylation have a header and numbers too.
-        if (super::methylation::FORMAT.sniff)(head) {
+        let telling = [super::methylation::FORMAT, super::maf::FORMAT, super::gwas::FORMAT];
+        if telling.iter().any(|format| (format.sniff)(head)) {
             return false;
         }
         let text = String::from_utf8_lossy(head);
@@ -44,8 +47,15 @@ pub(crate) const FORMAT: Format = Format {
 /// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
 pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
     let mut lines = Lines::open(input)?;
-    let header = Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
-    Ok(header.layout.is_none())
+    let mut header =
+        Header::read(input.path(), || Ok(lines.next()?.map(|line| line.text.to_owned())))?;
+    while let Some(line) = lines.next()? {
+        if !is_comment(line.text) {
+            header.suit(line.text);
+            break;
+        }
+    }
+    Ok(header.layout.is_none() && header.regions.is_none())
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
@@ -75,7 +85,8 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         layout.first = options.base.unwrap_or(own);
         layout.header_lines = header_lines;
     }
-    if header.layout.is_none() && options.gene_loci.is_empty() {
+    let placed = header.layout.is_some() || header.regions.is_some();
+    if !placed && options.gene_loci.is_empty() {
         let message = "its rows have no coordinates (columns chr, start, end); \
             serve a gene annotation beside it, whose genes they are";
         return Err(Error::data(input.path(), "", message));
@@ -85,13 +96,15 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     }
     let stats = vec![ColumnStats::default(); header.names.len()];
     let genes = options.gene_loci.clone();
-    let matrix = Matrix { header, header_lines, genes, annotations, stats };
-    if matrix.header.layout.is_some() && matrix.header.rows.is_none() {
+    let base = options.base.unwrap_or(1);
+    let matrix = Matrix { header, header_lines, genes, base, annotations, stats };
+    if placed && matrix.header.rows.is_none() {
         return open_rows(matrix, input, options, context);
     }
     // Where its rows lie only the genes tell that are served now; and how many there are must be
     // checked.
     let all = matrix.in_memory(input, options, &context.progress, usize::MAX)?;
+    options.skip.iter().for_each(|skip| skip.tell(input.path()));
     Ok(Box::new(all))
 }
 
@@ -102,6 +115,8 @@ struct Matrix {
     header_lines: usize,
     /// Where rows without coordinates lie.
     genes: GeneLoci,
+    /// The number of the first base in regions.
+    base: u32,
     annotations: Annotations,
     /// What all fields hold.
     stats: Vec<ColumnStats>,
@@ -112,7 +127,11 @@ impl RowFormat for Matrix {
     const INFERRED: bool = true;
 
     fn cache_ending(&self) -> &'static str {
-        "matrix.bgz"
+        // Copies of rows that lie elsewhere are others.
+        match self.header.layout.as_ref().map_or(self.base, |layout| layout.first) {
+            0 => "matrix0.bgz",
+            _ => "matrix.bgz",
+        }
     }
 
     fn about(&self) -> About {
@@ -124,7 +143,8 @@ impl RowFormat for Matrix {
     }
 
     fn has_strand(&self) -> bool {
-        self.header.layout.as_ref().is_none_or(|layout| layout.strand.is_some())
+        let layout = self.header.layout.as_ref();
+        self.header.regions.is_none() && layout.is_none_or(|layout| layout.strand.is_some())
     }
 
     fn header_lines(&self) -> usize {
@@ -134,6 +154,16 @@ impl RowFormat for Matrix {
     /// Of a row that is none of the genes, nothing.
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let mut fields = self.header.fields(line)?;
+        if let Some(at) = self.header.regions {
+            let text = unquoted(fields[at]);
+            let is = |what| format!("{what} of the region (column {})", at + 1);
+            let [sequence, start, end] = region(text).ok_or_else(|| {
+                line.error(format!("'{}' (column {}) is no region", shortened(text), at + 1))
+            })?;
+            let (start, end) =
+                line.interval((start, is("the start")), (end, is("the end")), self.base)?;
+            return emit(sequence, Row { start, end, strand: Strand::Both, text: line.text });
+        }
         let Some(layout) = &self.header.layout else {
             let mut names = self.header.texts(&fields);
             let Some(locus) = names.find_map(|name| self.genes.find(name)) else { return Ok(()) };
@@ -201,7 +231,7 @@ impl RowFormat for Matrix {
     fn in_memory(
         &self,
         input: &Input,
-        _: &Options,
+        options: &Options,
         progress: &Progress,
         most: usize,
     ) -> Result<Records> {
@@ -211,7 +241,7 @@ impl RowFormat for Matrix {
         let mut rows = Collector::new(&columns);
         // How many rows there are, and the first that is no gene.
         let (mut count, mut unplaced) = (0, None);
-        self.each_line(input, progress, &mut |line| {
+        each_good_line(self, input, progress, options.skip.as_ref(), &mut |line| {
             count += 1;
             let before = rows.len();
             self.parse(line, &mut |sequence, row| {
@@ -223,7 +253,8 @@ impl RowFormat for Matrix {
             }
             Ok(rows.len() < most)
         })?;
-        if most == usize::MAX {
+        // Of a file whose damaged lines are left out, the number of rows is not what it promises.
+        if most == usize::MAX && options.skip.is_none() {
             self.check(input, count, unplaced.map(|name| (name, count - rows.len() as u64)))?;
         }
         let mut records = inferred(rows.finish(self.has_strand()));
@@ -278,7 +309,6 @@ fn span<'a>(fields: &[&'a str], [sequence, start, end]: [usize; 3]) -> Option<[&
 mod tests {
     use super::*;
     use crate::genome::Region;
-    use crate::genome::Strand;
     use crate::source::formats::detect;
     use crate::source::{GeneLocus, Level};
 
@@ -321,6 +351,25 @@ mod tests {
         let cpgs = "chr\tpos\ts1\ts2\nchr1\t101\t0.5\t0.25\n";
         let source = matrix("m.tsv", cpgs, &Options::default()).unwrap();
         assert_eq!(rows(&*source), [(100, 101, 0.25)]);
+    }
+
+    #[test]
+    fn regions_in_the_first_column_place_the_rows() {
+        let first = [
+            "peak\ts1\ts2\nchr1:101-200\t1\t2.5\nchr1:301-301\t1\t7\n",
+            "\ts1\ts2\nchr1-101-200\t1\t2.5\nchr1-301-301\t1\t7\n",
+            "id,location,s2\na,chr1:101-200,2.5\nb,chr1:301,7\n",
+        ];
+        for text in first {
+            let source = matrix("x.tsv", text, &Options::default()).unwrap();
+            assert_eq!(rows(&*source), [(100, 200, 2.5), (300, 301, 7.0)], "{text}");
+        }
+        let from_0 = Options { base: Some(0), ..Options::default() };
+        let source = matrix("x.tsv", first[0], &from_0).unwrap();
+        assert_eq!(rows(&*source)[0], (101, 200, 2.5));
+        let bad = first[0].to_owned() + "chr1:x\t1\t2\n";
+        let error = matrix("x.tsv", &bad, &Options::default()).err().unwrap().to_string();
+        assert!(error.contains("line 4: 'chr1:x' (column 1) is no region"), "{error}");
     }
 
     fn with_genes() -> Options {

@@ -29,7 +29,8 @@ fn layout(head: &[u8]) -> Option<Layout> {
         // Where the first columns are the place, it is a BED file with a header.
         Some(layout) if layout.sequence > 0 => {
             let homer = layout.names[0].starts_with("PeakID");
-            Some(Layout { first: u32::from(homer), ..layout })
+            // So do tables with a position instead of a start and an end.
+            Some(Layout { first: u32::from(homer || layout.start == layout.end), ..layout })
         }
         Some(_) => None,
         None => TABLES.iter().find_map(|table| table.layout(head)),

@@ -19,12 +19,12 @@ use crate::source::rows::row::{Emit, Row};
 use crate::source::rows::tabix::{self, IndexHint};
 use crate::source::{ColumnInfo, ColumnKind, Context, Format, Options, Shape, Source};
 pub(crate) use bcf::FORMAT as BCF;
-use header::Header;
+use header::{BEFORE_SAMPLES, Header};
 
 pub(crate) const FORMAT: Format = Format {
     name: "vcf",
     extensions: &["vcf"],
-    about: "blocks: id, ref, alt, qual, filter, and the INFO keys of info=",
+    about: "blocks: id, ref, alt, qual, filter, the INFO keys of info=, the genotypes of genotypes=",
     sniff: |head| head.starts_with(b"##fileformat=VCF"),
     open,
 };
@@ -39,6 +39,8 @@ const QUALITY: &str = "qual";
 struct Variants {
     header: Header,
     info: Vec<header::Info>,
+    /// The samples whose genotypes are columns behind those, and their places in a line.
+    samples: Vec<(String, usize)>,
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
@@ -47,13 +49,23 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 
 impl Variants {
     fn new(header: Header, input: &Input, options: &Options) -> Result<Self> {
-        Ok(Variants { info: header.chosen(input, options.info.as_deref())?, header })
+        let info = header.chosen(input, options.info.as_deref())?;
+        let mut samples = header.chosen_samples(input, options.genotypes.as_deref())?;
+        // A sample may be called as a column is.
+        let taken = |name: &str| {
+            FIXED.iter().any(|(known, _)| *known == name) || info.iter().any(|i| i.key == name)
+        };
+        for (name, _) in samples.iter_mut().filter(|(name, _)| taken(name)) {
+            name.push_str(".GT");
+        }
+        Ok(Variants { header, info, samples })
     }
 
     /// Name and kind of each column; whether it holds numbers.
     fn columns(&self) -> impl Iterator<Item = (&str, bool)> {
         let fixed = FIXED.iter().map(|(name, _)| (*name, *name == QUALITY));
-        fixed.chain(self.info.iter().map(|info| (info.key.as_str(), info.number)))
+        let info = self.info.iter().map(|info| (info.key.as_str(), info.number));
+        fixed.chain(info).chain(self.samples.iter().map(|(name, _)| (name.as_str(), false)))
     }
 }
 
@@ -81,16 +93,32 @@ impl RowFormat for Variants {
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let (name, row) = variant(line)?;
+        if let Some(last) = self.samples.iter().map(|(_, at)| at + BEFORE_SAMPLES).max() {
+            let columns = split(line.text, b'\t').count();
+            if columns <= last {
+                let what = format!("has {columns} columns, fewer than the header has samples");
+                return Err(line.error(what));
+            }
+        }
         emit(name, row)
     }
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        // What stands behind, of samples, is not split.
+        // What stands behind, of samples, is split only if it is asked for.
         let fields = first_fields::<{ INFO + 1 }>(row.text);
+        let first_sample = FIXED.len() + self.info.len();
+        let genotypes = if columns.iter().any(|column| *column >= first_sample) {
+            Genotypes::of(row.text)
+        } else {
+            Genotypes::default()
+        };
         for column in columns {
             put(match FIXED.get(*column) {
                 Some((_, index)) => fields[*index],
-                None => self.info[column - FIXED.len()].value(fields[INFO]),
+                None if *column < first_sample => {
+                    self.info[column - FIXED.len()].value(fields[INFO])
+                }
+                None => genotypes.get(self.samples[column - first_sample].1),
             });
         }
     }
@@ -124,6 +152,28 @@ impl RowFormat for Variants {
 
     fn copied(self, _: &str) -> Option<Self> {
         Some(self)
+    }
+}
+
+/// What a line says of its samples.
+#[derive(Default)]
+struct Genotypes<'l> {
+    /// Where in a sample's column the genotype stands, if the line has them.
+    at: Option<usize>,
+    samples: Vec<&'l str>,
+}
+
+impl<'l> Genotypes<'l> {
+    fn of(line: &'l str) -> Self {
+        let mut fields = split(line, b'\t').skip(BEFORE_SAMPLES - 1);
+        let keys = fields.next().unwrap_or_default();
+        Genotypes { at: keys.split(':').position(|key| key == "GT"), samples: fields.collect() }
+    }
+
+    /// The genotype of a sample; empty if the line has none.
+    fn get(&self, sample: usize) -> &'l str {
+        let value = |at| self.samples.get(sample)?.split(':').nth(at);
+        self.at.and_then(value).unwrap_or_default()
     }
 }
 
@@ -165,6 +215,9 @@ fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::genome::Region;
+    use crate::source::Level;
+    use crate::table::Data;
 
     fn place(line: &str) -> Result<(u32, u32)> {
         let line = Line::of_record(line, 1, "x".as_ref());
@@ -198,6 +251,38 @@ mod tests {
         assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS (column 2) is not a whole number"));
         assert!(error("1\t2147483647\t.\tAAA\tG\t.\t.\t.").contains("beyond"));
         assert!(error("1\t5\t.\tA\tG\t.\t.\tEND=x").contains("END"));
+    }
+
+    #[test]
+    fn genotypes_are_columns_on_request() {
+        let text = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tid\n\
+            1\t5\t.\tA\tG\t.\t.\t.\tGT:DP\t0/1:7\t1|1:.\n1\t6\t.\tA\tG\t.\t.\t.\tDP:GT\t7:./.\t9\n\
+            1\t7\t.\tA\tG\t.\t.\t.\tDP\t7\t9\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.vcf");
+        let opened = |text: &str, names: &[&str]| {
+            std::fs::write(&path, text).unwrap();
+            let genotypes = Some(names.iter().map(|name| (*name).to_owned()).collect());
+            let options = Options { genotypes, ..Options::default() };
+            super::open(&Input::File(path.clone()), &options, &Context::default())
+        };
+        let source = opened(text, &[]).unwrap();
+        let region = Region::new("1", 0, 10);
+        let table = source.read(&region, Level::Records, &["a", "id.GT"]).unwrap();
+        let column = |name: &str| match table.column(name) {
+            Some(Data::Text(texts)) => texts.iter().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!((column("a"), column("id.GT")), (vec!["0/1", "./.", ""], vec!["1|1", "", ""]));
+        let columns = opened(text, &["a"]).unwrap().columns().len();
+        assert_eq!(columns, FIXED.len() + 1);
+        let error = |text: &str, names: &[&str]| opened(text, names).err().unwrap().to_string();
+        assert!(error(text, &["b"]).contains("no sample is called 'b'; it has a, id"));
+        let lost = text.replace("\t1|1:.", "");
+        assert!(error(&lost, &[]).contains("line 3: has 10 columns, fewer than the header"));
+        let many: String = (0..300).map(|n| format!("\ts{n}")).collect();
+        let error = error(&text.replace("\ta\tid", &many), &[]);
+        assert!(error.contains("300 samples") && error.contains("genotypes=s0:..."), "{error}");
     }
 
     #[test]

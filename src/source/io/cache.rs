@@ -14,10 +14,11 @@ use crate::source::Context;
 use fnv::Fnv;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// Entries of another version are not read; to be raised when what is written changes.
@@ -70,6 +71,49 @@ fn hold(path: &Path) -> io::Result<File> {
             _ => {}
         }
     }
+}
+
+/// Writes a small entry as a whole, over one that may be there. Two that do so at once both succeed.
+pub(crate) fn write_aside(entry: &Path, bytes: &[u8]) -> io::Result<()> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let folder = entry.parent().unwrap_or(Path::new("."));
+    private::create_folder(folder)?;
+    let mut name = entry.as_os_str().to_owned();
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}-{number}.part", std::process::id()));
+    let aside = PathBuf::from(name);
+    let written = private::options().create(true).truncate(true).write(true).open(&aside);
+    let written = written.and_then(|mut file| file.write_all(bytes));
+    let written = written.and_then(|()| fs::rename(&aside, entry));
+    written.inspect_err(|_| drop(fs::remove_file(&aside)))
+}
+
+/// Removes what was made of `input` as it was before it changed, and the oldest entries with that
+/// ending, of any file, until those that are left have at most so many bytes.
+pub(crate) fn make_room(
+    input: &Input,
+    context: &Context,
+    ending: &str,
+    most: u64,
+) -> io::Result<()> {
+    forget_others(input, context).map_err(io::Error::other)?;
+    let mut entries: Vec<_> = fs::read_dir(&context.cache)?
+        .flatten()
+        .filter(|file| Path::new(&file.file_name()).extension().is_some_and(|end| end == ending))
+        .filter_map(|file| {
+            file.metadata().ok().map(|about| (about.modified().ok(), about.len(), file.path()))
+        })
+        .collect();
+    let mut bytes: u64 = entries.iter().map(|(_, length, _)| length).sum();
+    entries.sort_unstable();
+    for (_, length, path) in entries {
+        if bytes <= most {
+            break;
+        }
+        let _ = fs::remove_file(path);
+        bytes -= length;
+    }
+    Ok(())
 }
 
 /// Removes what was made of `input` as it was before it changed, and by version 0.1.0. Whoever still
@@ -140,7 +184,6 @@ fn key(input: &Input) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn context(folder: &Path) -> Context {
         Context { cache: folder.join("cache"), ..Context::default() }

@@ -9,7 +9,7 @@ use crate::bytes::{mark, unreadable};
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
 use memchr::{memchr, memchr_iter, memrchr};
-use std::fmt::Display;
+use std::fmt::{Display, Formatter};
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -220,6 +220,16 @@ enum At {
     Record(u64),
 }
 
+impl Display for At {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            At::Line(number) => write!(f, "line {number}"),
+            At::Offset(offset) => write!(f, "virtual offset {offset}"),
+            At::Record(number) => write!(f, "record {number}"),
+        }
+    }
+}
+
 impl<'a> Line<'a> {
     /// A line that was read at that virtual offset.
     pub(crate) fn at_offset(text: &'a str, offset: u64, path: &'a Path) -> Self {
@@ -243,12 +253,20 @@ impl<'a> Line<'a> {
 impl Line<'_> {
     /// An error at this line.
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
-        let place = match self.at {
-            At::Line(number) => format!("line {number}"),
-            At::Offset(offset) => format!("virtual offset {offset}"),
-            At::Record(number) => format!("record {number}"),
-        };
-        Error::data(self.path, place, message)
+        Error::data(self.path, self.at.to_string(), message)
+    }
+
+    /// An error of the whole file that shows at this line: leaving out the line is no remedy.
+    pub(crate) fn error_of_file(&self, message: &str) -> Error {
+        Error::data(self.path, "", format!("{}: {message}", self.at))
+    }
+
+    /// The number of the line, from 1 on; 0 if that is not known.
+    pub(crate) fn number(&self) -> u64 {
+        match self.at {
+            At::Line(number) | At::Record(number) => number,
+            At::Offset(_) => 0,
+        }
     }
 
     /// A coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.

@@ -18,15 +18,43 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MEMORY: u64 = 4 << 30;
 
 /// The columns by which rows are found, the best first.
-const NAMES: &[&str] =
-    &["name", "Name", "gene_name", "gene", "symbol", "repName", "id", "ID", "gene_id", "Geneid"];
+const NAMES: &[&str] = &[
+    "name",
+    "Name",
+    "gene_name",
+    "gene",
+    "symbol",
+    "repName",
+    "Hugo_Symbol",
+    "hm_rsid",
+    "rsid",
+    "rs_id",
+    "SNP",
+    "snp",
+    "variant_id",
+    "MarkerName",
+    "SNPID",
+    "id",
+    "ID",
+    "gene_id",
+    "Geneid",
+    "peak",
+];
 /// The columns that say which rows to show when there is no room for all, the best first.
-const WEIGHTS: &[&str] = &["score", "swScore", "5mC_coverage", "coverage", "unique_reads"];
+const WEIGHTS: &[&str] =
+    &["neg_log10_p", "score", "swScore", "5mC_coverage", "coverage", "unique_reads", "reads"];
+
+/// Columns that are text, even if all that they hold are numbers.
+const TEXTS: &[&str] = &["color", "itemRgb"];
+
+fn is_text(name: &str) -> bool {
+    NAMES.contains(&name) || TEXTS.contains(&name)
+}
 
 /// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
 /// what rows are found by is text, if every row should be called by a number.
 fn typed(name: &str, texts: Texts) -> Data {
-    if NAMES.contains(&name) {
+    if is_text(name) {
         return Data::Text(texts);
     }
     match texts.iter().map(number).collect::<Option<Vec<_>>>() {
@@ -107,7 +135,7 @@ impl Budget {
         let less = |left: u64| left.checked_sub(bytes as u64);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
             Ok(_) => Ok(()),
-            Err(_) => Err(line.error(
+            Err(_) => Err(line.error_of_file(
                 "the rows up to here take more memory than a file may; \
                  sort them, pack them with bgzip and index them with tabix",
             )),
@@ -132,7 +160,7 @@ pub(crate) fn inferred(mut rows: Rows) -> Records {
 
 /// The kind of a column of that name, by what it holds: as [`typed`].
 pub(crate) fn kind(name: &str, stats: &ColumnStats) -> ColumnKind {
-    if NAMES.contains(&name) { ColumnKind::Text } else { stats.kind() }
+    if is_text(name) { ColumnKind::Text } else { stats.kind() }
 }
 
 /// What columns hold, as a sorted copy notes it.

@@ -27,8 +27,19 @@ pub(crate) struct Delimited {
 
 impl Delimited {
     pub(crate) fn new(layout: Layout) -> Self {
+        Self::serving(layout, |_| true)
+    }
+
+    /// A table of which only the columns of `wanted` names are served.
+    pub(crate) fn serving(layout: Layout, wanted: impl Fn(&str) -> bool) -> Self {
         let stats = vec![ColumnStats::default(); layout.names.len()];
-        Delimited { served: layout.served().collect(), stats, layout }
+        let served = layout.served().filter(|field| wanted(&layout.names[*field])).collect();
+        Delimited { served, stats, layout }
+    }
+
+    /// The fields of a line.
+    pub(crate) fn split<'l>(&self, line: &'l str) -> Vec<&'l str> {
+        self.layout.separator.split(line)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::source::rows::indexed_file::sequences_of;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::{Emit, Flow, Row};
 use crate::source::rows::tabix::{IndexHint, Tabix};
-use crate::source::{ColumnInfo, ColumnKind, Options, Source};
+use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
 use std::ops::Range;
 use std::path::Path;
 
@@ -176,13 +176,34 @@ pub(crate) fn collect<F: RowFormat>(
     }
     let indexes: Vec<usize> = (0..columns.len()).collect();
     let mut rows = Collector::new(&columns);
-    format.each_line(input, progress, &mut |line| {
+    each_good_line(format, input, progress, options.skip.as_ref(), &mut |line| {
         format.parse(line, &mut |sequence, row| {
             rows.push(line, sequence, &row, |put| format.cells(&row, &indexes, put))
         })?;
         Ok(rows.len() < most)
     })?;
     Ok(rows.finish(format.has_strand()))
+}
+
+/// Gives `take` each line that holds rows, until it says that these are enough. With `skip`, lines
+/// of which something is wrong are left out and counted: those whose rows cannot be read, and those
+/// that `take` refuses, of which it must not have taken a part.
+pub(crate) fn each_good_line<F: RowFormat>(
+    format: &F,
+    input: &Input,
+    progress: &Progress,
+    skip: Option<&Skipped>,
+    take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
+) -> Result<()> {
+    let Some(skip) = skip else { return format.each_line(input, progress, take) };
+    skip.restart();
+    let mut learning = format.clone();
+    format.each_line(input, progress, &mut |line| {
+        // All rows of a line are taken or none, so they are looked at first.
+        let looked =
+            format.parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));
+        looked.and_then(|()| take(line)).or_else(|error| skip.count(error).map(|()| true))
+    })
 }
 
 /// A text file with its index, or a copy of one, as rows of a format.

@@ -39,10 +39,13 @@ impl Names {
             return Vec::new();
         }
         let finder = Finder::new(&wanted);
-        let (mut found, mut at) = (Vec::new(), 0);
+        let (mut found, mut at, mut row) = (Vec::new(), 0, 0);
         while let Some(offset) = finder.find(&self.folded.as_bytes()[at..]) {
             let offset = at + offset;
-            let row = self.ends.partition_point(|end| *end <= offset);
+            // A letter is in most names: their ends are passed one by one.
+            while self.ends[row] <= offset {
+                row += 1;
+            }
             let start = if row == 0 { 0 } else { self.ends[row - 1] };
             let closeness = match (offset == start, offset + wanted.len() + 1 == self.ends[row]) {
                 (true, true) => Closeness::Exact,

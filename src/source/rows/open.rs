@@ -1,6 +1,7 @@
 //! How every file of lines is opened: the one way from a line to a source.
 //!
-//! 1. An index that lies beside the file reads it by region.
+//! 1. An index that lies beside the file reads it by region; but not if damaged lines are to be left
+//!    out, since it lists them too.
 //! 2. Else a file within the memory limit is held in memory.
 //! 3. Of a larger one a sorted copy with an index is made in the background, which is read by
 //!    region. Until it is there, the first rows show what will be served.
@@ -24,22 +25,27 @@ pub(crate) fn open<F: RowFormat>(
     context: &Context,
 ) -> Result<Box<dyn Source>> {
     let small = context.holds(input)?;
-    if !(small && F::MEMORY_FIRST)
+    let skip = options.skip.clone();
+    if skip.is_none()
+        && !(small && F::MEMORY_FIRST)
         && let Some(source) = format.indexed(input, options)?
     {
         return Ok(source);
     }
     if small {
         let all = format.in_memory(input, options, &context.progress, usize::MAX)?;
+        skip.iter().for_each(|skip| skip.tell(input.path()));
         return Ok(Box::new(all));
     }
     let (file, wanted, first) = (input.clone(), options.clone(), format.clone());
     let preview = || {
+        let options = &options.for_another_file();
         let rows = first.in_memory(input, options, &Progress::default(), PREVIEW_ROWS)?;
         Ok(Preview::of(&rows))
     };
     open_in_background(input, context, preview, move |context| {
-        let copy = sorted_copy::copy(&file, context, &format)?;
+        let copy = sorted_copy::copy(&file, context, &format, skip.as_ref())?;
+        skip.iter().for_each(|skip| skip.tell(file.path()));
         let rows = TabixRows::of_copy(&file, &copy, format)?;
         let about = rows.about()?;
         RowFormat::by_region(rows, about, &wanted)

@@ -8,18 +8,28 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use crate::source::Context;
 use crate::source::io::bgzf_writer::BgzfWriter;
 use crate::source::io::cache;
 use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
-use crate::source::rows::format::RowFormat;
+use crate::source::rows::format::{RowFormat, each_good_line};
+use crate::source::{Context, Skipped};
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 
-/// The copy of a file's rows, with its index beside it.
-pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) -> Result<Input> {
+/// The copy of a file's rows, with its index beside it; with `skip`, of those lines that are good.
+pub(crate) fn copy(
+    input: &Input,
+    context: &Context,
+    format: &impl RowFormat,
+    skip: Option<&Skipped>,
+) -> Result<Input> {
     let (ending, index_hint) = (format.cache_ending(), format.index_hint(input));
+    let ending = &*skip.map_or(ending.to_owned(), |_| format!("good.{ending}"));
     let path = cache::path(input, context, ending)?;
+    let skipped = cache::path(input, context, &format!("{ending}.skipped"))?;
+    if path.is_file() && skip.is_some_and(|skip| skip.load(&skipped).is_none()) {
+        let _ = fs::remove_file(&path);
+    }
     let index = cache::path(input, context, &format!("{ending}.csi"))?;
     // In this order: whoever makes the copy gives it its name when its index is there.
     if path.is_file() && !index.is_file() {
@@ -35,7 +45,7 @@ pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) ->
             ),
             None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
         }
-        let mut rows = Copying { input, context, format: format.for_copy() };
+        let mut rows = Copying { input, context, format: format.for_copy(), skip };
         let bytes = match rows.in_order(&mut out)? {
             Some(bytes) => bytes,
             None => {
@@ -51,7 +61,8 @@ pub(crate) fn copy(input: &Input, context: &Context, format: &impl RowFormat) ->
         // Before the copy has its name: where there is a copy, there is its index.
         let written = File::create(&index).and_then(|mut file| {
             file.write_all(&bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            skip.map_or(Ok(()), |skip| skip.save(&skipped))
         });
         written.map_err(|error| cache::unwritable(context, &error))
     })?;
@@ -64,6 +75,8 @@ struct Copying<'a, F> {
     context: &'a Context,
     /// Learns what the rows hold; of rows that are read twice, the same again.
     format: F,
+    /// Counts the lines that are left out; none if a damaged one is an error.
+    skip: Option<&'a Skipped>,
 }
 
 impl<F: RowFormat> Copying<'_, F> {
@@ -75,7 +88,8 @@ impl<F: RowFormat> Copying<'_, F> {
     ) -> Result<Sequences> {
         let (mut sequences, mut last) = (Sequences::default(), None);
         let format = self.format.clone();
-        format.each_line(self.input, &self.context.progress, &mut |line| {
+        let (input, progress) = (self.input, &self.context.progress);
+        each_good_line(&format, input, progress, self.skip, &mut |line| {
             let mut more = true;
             format.parse(line, &mut |name, row| {
                 // Of a line that becomes several rows, the first may be enough.

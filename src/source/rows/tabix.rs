@@ -1,7 +1,7 @@
 //! Text that bgzip packed and tabix indexed: lines of a region, read by region.
 
-use crate::bytes::Input;
 use crate::bytes::bgzf::packs;
+use crate::bytes::{Input, Packing};
 use crate::error::{Error, Result};
 use crate::source::io::delimited::is_comment;
 use crate::source::io::lines::{LONGEST_LINE, Line};
@@ -21,10 +21,16 @@ pub(crate) struct IndexHint {
 /// The commands that index a file of that layout, in the words of tabix's options.
 pub(crate) fn commands(input: &Input, layout: &str) -> String {
     let path = input.path().display().to_string();
-    match path.strip_suffix(".gz") {
+    let packing = input.packing().ok().flatten();
+    match (path.strip_suffix(".gz"), packing) {
         _ if packs(input).unwrap_or(false) => format!("tabix {layout} {path}"),
-        Some(plain) => format!("gunzip {path} && bgzip {plain} && tabix {layout} {path}"),
-        None => format!("bgzip {path} && tabix {layout} {path}.gz"),
+        (Some(plain), _) => format!("gunzip {path} && bgzip {plain} && tabix {layout} {path}"),
+        (None, Some(packing)) => {
+            let plain = input.path().with_extension("");
+            let (plain, unpack) = (plain.display(), packing.command());
+            format!("{unpack} {path} | bgzip > {plain}.gz && tabix {layout} {plain}.gz")
+        }
+        (None, None) => format!("bgzip {path} && tabix {layout} {path}.gz"),
     }
 }
 
@@ -37,7 +43,7 @@ pub(crate) fn index_hint(
     layout: &str,
 ) -> IndexHint {
     let path = input.path().display();
-    let read = if input.is_packed().unwrap_or(false) { "gunzip -c" } else { "cat" };
+    let read = input.packing().ok().flatten().map_or("cat", Packing::command);
     let sorted = format!("{}.sorted.{}.gz", input.stem(), input.ending());
     let sorted = input.path().with_file_name(sorted).display().to_string();
     let keys = format!("-k{sequence},{sequence} -k{start},{start}n");
@@ -158,6 +164,8 @@ mod tests {
         assert_eq!(said("x.bed", b"chr1\t1\t2\n"), "bgzip x.bed && tabix -p bed x.bed.gz");
         let gzip = said("y.bed.gz", &[0x1f, 0x8b, 8, 0, 0]);
         assert_eq!(gzip, "gunzip y.bed.gz && bgzip y.bed && tabix -p bed y.bed.gz");
+        let zstd = said("v.bed.zst", b"\x28\xb5\x2f\xfd");
+        assert_eq!(zstd, "zstd -dc v.bed.zst | bgzip > v.bed.gz && tabix -p bed v.bed.gz");
         assert_eq!(said("z.bed.gz", &crate::bytes::bgzf::END), "tabix -p bed z.bed.gz");
     }
 }

@@ -12,14 +12,15 @@ use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
 use crate::source::io::bbi::Bbi;
 use crate::source::signals::bins::{Bin, Bins};
-use crate::source::signals::summary::{COARSE, SignalSummary};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
 use crate::source::{
-    ColumnInfo, ColumnKind, Format, Level, Missing, Options, Shape, Source, Summary, unknown_column,
+    ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source, Summary,
+    unknown_column,
 };
 use crate::table::{Column, Data, Table};
 pub(crate) use first::First;
 use first::Stretches;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bigwig",
@@ -28,7 +29,7 @@ pub(crate) const FORMAT: Format = Format {
     sniff: |head| {
         head.starts_with(&[0x26, 0xfc, 0x8f, 0x88]) || head.starts_with(&[0x88, 0x8f, 0xfc, 0x26])
     },
-    open: |input, options, _| open(input, options),
+    open,
 };
 
 /// The name of a signal's one column.
@@ -49,20 +50,24 @@ struct BigWig {
     shape: Shape,
     summary: Summary,
     missing: Missing,
-    /// Share of the bases that have data; the estimate of rows before a scan counts them.
+    /// Share of the bases that have data; the estimate of rows before a summary counts them.
     covered: f64,
-    scans: Vec<Mutex<Option<Arc<SignalSummary>>>>,
+    summaries: Summaries,
     knows_lengths: bool,
 }
 
 /// Opens a bigWig.
-pub(crate) fn open(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
-    Ok(Box::new(BigWig::open(input, options)?))
+pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig::open(input, options, context)?))
 }
 
 /// A bigWig made from a file that does not say how long its sequences are.
-pub(crate) fn derived(input: &Input, options: &Options) -> Result<Box<dyn Source>> {
-    Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options)? }))
+pub(crate) fn derived(
+    input: &Input,
+    options: &Options,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
+    Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options, context)? }))
 }
 
 /// A value and the bases that have it.
@@ -73,7 +78,7 @@ struct ValueRecord {
 }
 
 impl BigWig {
-    fn open(input: &Input, options: &Options) -> Result<Self> {
+    fn open(input: &Input, options: &Options, context: &Context) -> Result<Self> {
         let file = Bbi::open(input, MAGIC)?;
         let totals = file.totals()?.filter(|totals| totals.covered > 0);
         let bases: f64 = file.sequences().iter().map(|s| f64::from(s.length)).sum();
@@ -88,7 +93,7 @@ impl BigWig {
             summary: options.summary,
             missing: options.missing,
             covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
-            scans: file.sequences().iter().map(|_| Mutex::new(None)).collect(),
+            summaries: Summaries::new(input, context, Shape::Dense, file.sequences().len()),
             file,
             knows_lengths: true,
         };
@@ -98,6 +103,8 @@ impl BigWig {
         };
         if gaps {
             signal.shape = Shape::Sparse;
+            signal.summaries =
+                Summaries::new(input, context, Shape::Sparse, signal.file.sequences().len());
         }
         Ok(signal)
     }
@@ -132,6 +139,7 @@ impl BigWig {
         mut take: impl FnMut(ValueRecord) -> bool,
     ) -> Result<()> {
         let length = self.file.sequences().get(&region.sequence).map_or(0, |s| s.length);
+        let mut last_end = 0;
         self.file.each_block(region, |fields, offset, id| {
             let damaged = || self.file.damaged(offset, "a block of data is damaged");
             let (block_id, records) = records(fields).ok_or_else(damaged)?;
@@ -141,6 +149,12 @@ impl BigWig {
             for record in records {
                 let record = record.filter(|r| r.start < r.end && r.start < length);
                 let mut record = record.ok_or_else(damaged)?;
+                if record.start < last_end {
+                    let message = "records overlap or are not sorted; write the file again, for \
+                                   instance with bedGraphToBigWig";
+                    return Err(Error::data(self.file.path(), &*region.sequence, message));
+                }
+                last_end = record.end;
                 // Some writers let the last record run over the end of its sequence.
                 record.end = record.end.min(length);
                 if record.start >= region.end {
@@ -155,33 +169,18 @@ impl BigWig {
         })
     }
 
-    /// The scan of a sequence, made by the first who asks while others wait.
-    fn scan(&self, index: usize) -> Result<Arc<SignalSummary>> {
-        let mut slot = self.scans[index].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scan) = &*slot {
-            return Ok(scan.clone());
-        }
-        let sequence = self.sequence(index);
-        let mut scan = SignalSummary::new(sequence.length, self.shape);
-        let mut sorted = true;
-        self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
-            sorted = scan.add(record.start, record.end, record.value);
-            sorted
-        })?;
-        if !sorted {
-            let message = "records overlap or are not sorted; write the file again, for instance \
-                           with bedGraphToBigWig";
-            return Err(Error::data(self.file.path(), &*sequence.name, message));
-        }
-        let scan = Arc::new(scan);
-        *slot = Some(scan.clone());
-        Ok(scan)
-    }
-
-    /// The scan of a sequence if there is one already.
-    fn scanned(&self, index: usize) -> Option<Arc<SignalSummary>> {
-        // A scan under way holds the lock: as good as none.
-        self.scans[index].try_lock().ok().and_then(|slot| slot.clone())
+    /// The summary of a sequence.
+    fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
+        let Sequence { name, length, .. } = self.sequence(index);
+        self.summaries.get(index, *length, || {
+            SignalSummary::read(*length, self.shape, |stretch, take| {
+                let region = Region::new(name.clone(), stretch.start, stretch.end);
+                self.each_record(&region, |record| {
+                    take(record.start, record.end, record.value);
+                    true
+                })
+            })
+        })
     }
 
     fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
@@ -190,7 +189,7 @@ impl BigWig {
         bin.value(self.summary, self.missing, width)
     }
 
-    /// The sums of the bins `first..last`, whose width is below a scan's.
+    /// The sums of the bins `first..last`, narrower than those of a summary.
     fn fine(&self, region: &Region, shift: u8, first: u32, last: u32) -> Result<Bins> {
         let mut bins = Bins::new(shift, first, last - first);
         let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
@@ -207,10 +206,10 @@ impl BigWig {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
         let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
-        let sums = if shift < COARSE {
+        let sums = if shift < FINEST_SUMS {
             self.fine(&whole, shift, first, last)?.bins
         } else {
-            self.scan(index)?.coarse(shift).bins[first as usize..last as usize].to_vec()
+            self.summary_of(index)?.sums(shift, first..last)
         };
         let values = (first..last)
             .zip(&sums)
@@ -222,14 +221,14 @@ impl BigWig {
     /// The bins that overlap the region and hold data, ranked among all such bins.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
-        let scan = self.scan(index)?;
+        let summary = self.summary_of(index)?;
         let (first, last) = grid::bins(region, shift);
-        let (rank, from, sums) = if shift < COARSE {
-            let (rank, from) = scan.sample_before(Level::Bins { shift }, first);
+        let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
+        let sums = if shift < FINEST_SUMS {
             let whole = Region::new(sequence.name.clone(), 0, sequence.length);
-            (rank, from, self.fine(&whole, shift, from, last)?.bins)
+            self.fine(&whole, shift, from, last)?.bins
         } else {
-            (0, 0, scan.coarse(shift).bins[..last as usize].to_vec())
+            summary.sums(shift, from..last)
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
@@ -245,8 +244,8 @@ impl BigWig {
 
     /// The records that overlap the region, whole.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let scan = self.scan(index)?;
-        let (rank, from) = scan.sample_before(Level::Records, region.start);
+        let summary = self.summary_of(index)?;
+        let (rank, from) = summary.sample_before(Level::Records, region.start);
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
         let counted = Region::new(region.sequence.clone(), from, region.end);
@@ -337,9 +336,9 @@ impl Source for BigWig {
         let end = region.end.min(self.sequence(index).length);
         let region = Region::new(region.sequence.clone(), region.start.min(end), end);
         let bins = u64::from(region.len().div_ceil(level.width()));
-        match (self.shape, self.scanned(index)) {
+        match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
             (Shape::Dense, _) => bins,
-            (_, Some(scan)) => scan.rows(&region, level),
+            (_, Some(summary)) => summary.rows(&region, level),
             // Points spread evenly, each in a bin of its own unless the bins run out.
             (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
         }
@@ -347,7 +346,7 @@ impl Source for BigWig {
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match (self.shape, self.file.sequences().position(sequence)) {
-            (Shape::Sparse, Some(index)) => self.scan(index).map(drop),
+            (Shape::Sparse, Some(index)) => self.summary_of(index).map(drop),
             _ => Ok(()),
         }
     }

@@ -2,6 +2,7 @@
 //! sequence's first base.
 
 use crate::source::{Missing, Summary};
+use std::ops::Range;
 
 /// What is known of the values in one bin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +61,7 @@ impl Bin {
 }
 
 /// A run of neighbouring bins, filled record by record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bins {
     shift: u8,
     first: u32,
@@ -71,6 +72,11 @@ impl Bins {
     /// Bins `first .. first + count` of width 2^`shift`, without data.
     pub(crate) fn new(shift: u8, first: u32, count: u32) -> Self {
         Bins { shift, first, bins: vec![Bin::EMPTY; count as usize] }
+    }
+
+    /// Those bins, which begin at the sequence's first base.
+    pub(crate) fn of(shift: u8, bins: Vec<Bin>) -> Self {
+        Bins { shift, first: 0, bins }
     }
 
     /// Adds a record; what lies outside the run is left out.
@@ -87,15 +93,22 @@ impl Bins {
         }
     }
 
-    /// Wider bins from these, which must begin at the sequence's first base.
-    pub(crate) fn widen(&self, shift: u8) -> Bins {
-        let narrow = 1usize << (shift - self.shift);
+    /// Width (log2) of the bins.
+    pub(crate) fn shift(&self) -> u8 {
+        self.shift
+    }
+
+    /// Bins of width 2^`shift`, no narrower, from these, which must begin at the sequence's first
+    /// base; those with the numbers `wanted`.
+    pub(crate) fn widen(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
+        let more = shift - self.shift;
+        let at = |bin: u32| ((bin as usize) << more).min(self.bins.len());
         let join = |bins: &[Bin]| {
             let mut joined = Bin::EMPTY;
             bins.iter().for_each(|bin| joined.merge(bin));
             joined
         };
-        Bins { shift, first: 0, bins: self.bins.chunks(narrow).map(join).collect() }
+        self.bins[at(wanted.start)..at(wanted.end)].chunks(1 << more).map(join).collect()
     }
 }
 

@@ -1,79 +1,169 @@
 //! One reading of a whole sequence, kept small: what wide bins hold, and where ranks fall.
 
+mod by_sequence;
+mod saved;
+
+use crate::bytes::helpers::HELPERS;
+use crate::error::Result;
 use crate::genome::Region;
-use crate::source::signals::bins::Bins;
+use crate::source::signals::bins::{Bin, Bins};
 use crate::source::{Level, Shape};
+pub(crate) use by_sequence::Summaries;
+use std::ops::Range;
 
-/// Width (log2) of the bins that a scan keeps: 8192 bases, 9 MB for a human genome. Narrower bins
-/// are summed from the records of the region, at most some ten thousand for a view of a page.
-pub(crate) const COARSE: u8 = 13;
-/// A sparse scan remembers every such row.
+/// Widths (log2) of the bins whose sums a summary holds: 2,048 bases, 3 MB for human chromosome 1,
+/// and 8,192. Narrower bins are summed from the records of the region, at most some thousands for
+/// a view of a page.
+const SUMS: [u8; 2] = [11, 13];
+/// Width (log2) of the narrowest bins whose sums a summary holds.
+pub(crate) const FINEST_SUMS: u8 = SUMS[0];
+/// Rows of the levels below this width (log2) are ranked by samples, those above by counting bins.
+const RANKED: u8 = SUMS[1];
+/// Every such row of a level is a sample.
 const EVERY: u64 = 16;
+/// Width (log2) of the stretches of a sequence that are read side by side: 16 Mb.
+const STRETCH: u8 = 24;
 
-/// What a scan of a sequence found.
-#[derive(Debug)]
+/// What was found in a sequence.
+#[derive(Debug, PartialEq)]
 pub(crate) struct SignalSummary {
-    coarse: Bins,
-    /// For sparse signals: where rows begin, for records and then for each width below a scan's.
+    /// For each width of [`SUMS`].
+    sums: Vec<Bins>,
+    /// For sparse signals: where rows begin, for records and then for each width below [`RANKED`].
     ranks: Vec<LevelRanks>,
-    last_end: u32,
 }
 
-/// The rows of one level: how many there are, and where each 16th begins.
-#[derive(Debug, Default)]
+/// The rows of one level: how many there are, and where some of them begin.
+#[derive(Debug, Default, PartialEq)]
 struct LevelRanks {
     count: u64,
-    /// For records the first base, for bins the bin's number.
-    samples: Vec<u32>,
+    samples: Vec<RowSample>,
     last: Option<u32>,
+}
+
+/// A row and its rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RowSample {
+    /// For records the first base, for bins the bin's number.
+    row: u32,
+    rank: u32,
 }
 
 impl LevelRanks {
     fn add(&mut self, row: u32) {
         if self.last != Some(row) {
             if self.count.is_multiple_of(EVERY) {
-                self.samples.push(row);
+                self.samples.push(RowSample { row, rank: self.count as u32 });
             }
             self.count += 1;
             self.last = Some(row);
         }
     }
 
-    /// Rank and place of the last sample at or before `row`; the first if all lie behind it.
-    fn before(&self, row: u32) -> (u64, u32) {
-        let index = self.samples.partition_point(|sample| *sample <= row).saturating_sub(1);
-        (index as u64 * EVERY, self.samples.get(index).copied().unwrap_or(row).min(row))
+    /// Adds the rows of the next stretch.
+    fn append(&mut self, next: &LevelRanks) {
+        let before = self.count as u32;
+        let moved =
+            next.samples.iter().map(|sample| RowSample { rank: before + sample.rank, ..*sample });
+        self.samples.extend(moved);
+        self.count += next.count;
+    }
+
+    /// The last sample at or before `row`; the first row if all samples lie behind it.
+    fn before(&self, row: u32) -> RowSample {
+        let index = self.samples.partition_point(|sample| sample.row <= row).saturating_sub(1);
+        let first = RowSample { row, rank: 0 };
+        self.samples
+            .get(index)
+            .map_or(first, |sample| RowSample { row: sample.row.min(row), ..*sample })
+    }
+
+    /// How many rows lie before `row`, at most [`EVERY`] too many.
+    fn rank(&self, row: u32) -> u64 {
+        let index = self.samples.partition_point(|sample| sample.row < row);
+        self.samples.get(index).map_or(self.count, |sample| sample.rank.into())
     }
 }
 
 impl SignalSummary {
-    pub(crate) fn new(length: u32, shape: Shape) -> Self {
-        let bins = (u64::from(length)).div_ceil(1 << COARSE) as u32;
-        let levels = if shape == Shape::Sparse { COARSE } else { 0 };
+    fn empty(shape: Shape) -> Self {
+        let levels = if shape == Shape::Sparse { RANKED } else { 0 };
         SignalSummary {
-            coarse: Bins::new(COARSE, 0, bins),
+            sums: Vec::new(),
             ranks: (0..levels).map(|_| LevelRanks::default()).collect(),
-            last_end: 0,
         }
     }
 
-    /// Takes the next record; says whether it lies behind the last one, as it must.
-    pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) -> bool {
-        self.coarse.add(start, end, value);
-        if let Some((records, bins)) = self.ranks.split_first_mut() {
-            records.add(start);
+    /// Reads a sequence of that length, its stretches side by side. `each` gives the records that
+    /// overlap a stretch, in order: start, end, value.
+    ///
+    /// # Errors
+    /// Those of `each`, the first in the order of the sequence.
+    pub(crate) fn read(
+        length: u32,
+        shape: Shape,
+        each: impl Fn(Range<u32>, &mut dyn FnMut(u32, u32, f32)) -> Result<()> + Sync,
+    ) -> Result<Self> {
+        let end = |stretch: u32| ((u64::from(stretch) + 1) << STRETCH).min(length.into()) as u32;
+        let stretches: Vec<Range<u32>> =
+            (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect();
+        let parts = HELPERS.map(&stretches, |stretch| Self::of(stretch, shape, &each));
+        let mut whole = Self::empty(shape);
+        let mut finest = Bins::new(FINEST_SUMS, 0, 0);
+        for part in parts {
+            let part = part?;
+            part.sums.into_iter().for_each(|mut sums| finest.bins.append(&mut sums.bins));
+            whole.ranks.iter_mut().zip(&part.ranks).for_each(|(all, next)| all.append(next));
+        }
+        whole.sums = Self::widened(finest);
+        Ok(whole)
+    }
+
+    /// The sums of all widths, from those of the narrowest.
+    fn widened(finest: Bins) -> Vec<Bins> {
+        let wider = SUMS[1..].iter().map(|shift| {
+            let count = (finest.bins.len() as u32).div_ceil(1 << (shift - FINEST_SUMS));
+            Bins::of(*shift, finest.widen(*shift, 0..count))
+        });
+        let wider: Vec<_> = wider.collect();
+        [finest].into_iter().chain(wider).collect()
+    }
+
+    /// One stretch, with sums of the narrowest bins only.
+    fn of(
+        stretch: &Range<u32>,
+        shape: Shape,
+        each: &impl Fn(Range<u32>, &mut dyn FnMut(u32, u32, f32)) -> Result<()>,
+    ) -> Result<Self> {
+        let mut part = Self::empty(shape);
+        let count = (stretch.end - stretch.start).div_ceil(1 << FINEST_SUMS);
+        let mut sums = Bins::new(FINEST_SUMS, stretch.start >> FINEST_SUMS, count);
+        each(stretch.clone(), &mut |start, end, value| {
+            sums.add(start, end, value);
+            let Some((records, bins)) = part.ranks.split_first_mut() else { return };
+            // A record that begins in the stretch before is ranked there.
+            if start >= stretch.start {
+                records.add(start);
+            }
+            let (start, end) = (start.max(stretch.start), end.min(stretch.end));
             for (ranks, shift) in bins.iter_mut().zip(1u8..) {
                 (start >> shift..=(end - 1) >> shift).for_each(|bin| ranks.add(bin));
             }
-        }
-        let sorted = start >= self.last_end;
-        self.last_end = end;
-        sorted
+        })?;
+        part.sums = vec![sums];
+        Ok(part)
     }
 
-    /// The whole sequence in bins at least as wide as a scan's.
-    pub(crate) fn coarse(&self, shift: u8) -> Bins {
-        self.coarse.widen(shift)
+    /// The bytes that it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let sums: usize = self.sums.iter().map(|sums| size_of_val(&sums.bins[..])).sum();
+        sums + self.ranks.iter().map(|ranks| size_of_val(&ranks.samples[..])).sum::<usize>()
+    }
+
+    /// The sums of bins by their numbers; they are no narrower than [`FINEST_SUMS`].
+    pub(crate) fn sums(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
+        let widest = self.sums.iter().rfind(|sums| sums.shift() <= shift);
+        widest.map_or_else(Vec::new, |sums| sums.widen(shift, wanted))
     }
 
     fn ranks(&self, level: Level) -> Option<&LevelRanks> {
@@ -83,30 +173,78 @@ impl SignalSummary {
         }
     }
 
-    /// Rank and place (first base, or bin number) of a row not behind `row`, at most 16 before it.
+    /// Rank and place (first base, or bin number) of a row not behind `row` from which on rows are
+    /// to be counted: of one at most 16 before it, or of the first of all.
     pub(crate) fn sample_before(&self, level: Level, row: u32) -> (u64, u32) {
-        self.ranks(level).map_or((0, 0), |ranks| ranks.before(row))
+        let ranked = self.ranks(level).map(|ranks| ranks.before(row));
+        ranked.map_or((0, 0), |sample| (sample.rank.into(), sample.row))
     }
 
     /// About how many rows overlap the region: exact to 16.
     pub(crate) fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Level::Bins { shift } = level else {
-            return self.between(level, region.start, region.end);
+        let (first, last) = match level {
+            Level::Records => (region.start, region.end),
+            Level::Bins { shift } => crate::source::grid::bins(region, shift),
         };
-        let (first, last) = crate::source::grid::bins(region, shift);
-        if shift < COARSE {
-            return self.between(level, first, last);
+        match (self.ranks(level), level) {
+            (Some(ranks), _) => ranks.rank(last).saturating_sub(ranks.rank(first)),
+            (None, Level::Bins { shift }) => {
+                self.sums(shift, first..last).iter().filter(|bin| bin.covered > 0).count() as u64
+            }
+            (None, Level::Records) => 0,
         }
-        let bins = self.coarse(shift).bins;
-        let last = (last as usize).min(bins.len());
-        let with_data = bins.get(first as usize..last).unwrap_or_default().iter();
-        with_data.filter(|bin| bin.covered > 0).count() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Points from about one end of a sequence to the other, in order.
+    fn points() -> impl Strategy<Value = Vec<(u32, u32, f32)>> {
+        proptest::collection::vec((1u32..900_000, 1u32..3), 1..300).prop_map(|steps| {
+            let mut at = 0;
+            let point = |(step, length): (u32, u32)| {
+                at += step + 2;
+                (at, at + length, 1.0)
+            };
+            steps.into_iter().map(point).collect()
+        })
     }
 
-    fn between(&self, level: Level, first: u32, last: u32) -> u64 {
-        self.ranks(level).map_or(0, |ranks| {
-            let sampled = |row| ranks.samples.partition_point(|sample| *sample < row) as u64;
-            (sampled(last) - sampled(first)) * EVERY
-        })
+    proptest! {
+        /// Against a count of all rows: stretches that are read side by side join without a seam.
+        #[test]
+        fn ranks_and_sums_are_those_of_one_reading(points in points(), asked in 0u32..300_000_000) {
+            let length = 280_000_000;
+            let each = |stretch: Range<u32>, take: &mut dyn FnMut(u32, u32, f32)| {
+                for (start, end, value) in &points {
+                    if *start < stretch.end && *end > stretch.start {
+                        take(*start, *end, *value);
+                    }
+                }
+                Ok(())
+            };
+            let summary = SignalSummary::read(length, Shape::Sparse, each).unwrap();
+            for shift in [None, Some(3u8), Some(12)] {
+                let (level, row) = shift.map_or((Level::Records, asked), |shift| {
+                    (Level::Bins { shift }, asked >> shift)
+                });
+                let mut rows: Vec<u32> = points.iter().flat_map(|(start, end, _)| match shift {
+                    None => *start..=*start,
+                    Some(shift) => start >> shift..=(end - 1) >> shift,
+                }).collect();
+                rows.dedup();
+                let (rank, from) = summary.sample_before(level, row);
+                let before = rows.iter().filter(|row| **row < from).count() as u64;
+                prop_assert_eq!(rank, before, "{:?} from {}", level, from);
+                let skipped = rows.iter().filter(|other| (from..row).contains(other)).count();
+                prop_assert!(from <= row && skipped <= EVERY as usize, "{skipped}");
+            }
+            let bases: u32 = points.iter().map(|(start, end, _)| end - start).sum();
+            let wide = summary.sums(20, 0..length.div_ceil(1 << 20));
+            prop_assert_eq!(wide.iter().map(|bin| bin.covered).sum::<u32>(), bases);
+        }
     }
 }

@@ -6,16 +6,18 @@
 use super::bigwig;
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::genome::MAX_POSITION;
+use crate::genome::{MAX_POSITION, Region, Sequences};
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
 use crate::source::io::delimited::{is_comment, is_position, most_lines};
 use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::background::{Preview, open_in_background};
-use crate::source::{Context, Format, Options, Source};
+use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
+use crate::source::{Context, Format, Options, Skipped, Source};
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, Write};
+use std::ops::Range;
 
 pub(crate) const WIG: Format = Format {
     name: "wig",
@@ -33,7 +35,7 @@ pub(crate) const BEDGRAPH: Format = Format {
     name: "bedgraph",
     extensions: &["bedgraph", "bdg", "bg", "wig"],
     about: "as bigWig, made from the text once and kept in the cache",
-    sniff: |head| track_type(head, "bedGraph") || is_signal(head),
+    sniff: |head| track_type(head, "bedGraph") || is_signal(head) || is_fractional(head),
     open,
 };
 
@@ -54,11 +56,20 @@ fn is_signal(head: &[u8]) -> bool {
     })
 }
 
-/// Whether the rows are a signal whose values are no whole numbers, and so no names or scores
-/// either.
+/// Whether the rows are intervals with one number each, in any order. A BED file with numbers for
+/// names is that too: only the name of the file tells which it is.
+pub(crate) fn is_graph(head: &[u8]) -> bool {
+    most_lines(head, |row| {
+        let fields: Vec<_> = row.split_ascii_whitespace().collect();
+        let [_, start, end, value] = fields[..] else { return false };
+        is_position(start) && is_position(end) && value.parse::<f32>().is_ok()
+    })
+}
+
+/// Whether the numbers of such rows are not all whole ones, and so no names or scores.
 pub(crate) fn is_fractional(head: &[u8]) -> bool {
     let whole = |row: &str| row.split_ascii_whitespace().nth(3).is_some_and(is_position);
-    is_signal(head) && !most_lines(head, whole)
+    is_graph(head) && !most_lines(head, whole)
 }
 
 /// Lines that are looked at before the others are read.
@@ -85,8 +96,22 @@ fn track_type(head: &[u8], kind: &str) -> bool {
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let (file, asked) = (input.clone(), options.clone());
     let make = move |context: &Context| {
-        let entry = cache::entry(&file, context, "bw", |out| convert(&file, context, out))?;
-        bigwig::derived(&Input::File(entry), &asked)
+        let skip = asked.skip.as_ref();
+        let ending = if skip.is_some() { "good.bw" } else { "bw" };
+        let skipped = cache::path(&file, context, &format!("{ending}.skipped"))?;
+        if let Some(skip) = skip
+            && skip.load(&skipped).is_none()
+        {
+            let _ = fs::remove_file(cache::path(&file, context, ending)?);
+        }
+        let make = |out| {
+            Conversion { input: &file, context, skip }.write(out)?;
+            let saved = skip.map_or(Ok(()), |skip| skip.save(&skipped));
+            saved.map_err(|error| cache::unwritable(context, &error))
+        };
+        let entry = cache::entry(&file, context, ending, make)?;
+        skip.into_iter().for_each(|skip| skip.tell(file.path()));
+        bigwig::derived(&Input::File(entry), &asked, context)
     };
     open_in_background(input, context, || preview(input, options), make)
 }
@@ -97,38 +122,148 @@ fn preview(input: &Input, options: &Options) -> Result<Preview> {
     let mut first = bigwig::First::default();
     for _ in 0..PREVIEW_ROWS {
         let Some(line) = lines.next()? else { break };
-        if !is_comment(line.text)
-            && let Some((start, end, _)) = section.record(&line)?
-        {
-            first.add(&section.sequence, start, end);
+        if is_comment(line.text) {
+            continue;
+        }
+        match section.record(&line) {
+            Ok(Some((start, end, _))) => first.add(&section.sequence, start, end),
+            Err(error) if options.skip.is_none() => return Err(error),
+            Ok(None) | Err(_) => {}
         }
     }
     Ok(first.preview(options.missing))
 }
 
-/// Writes the records of the text.
-fn convert(input: &Input, context: &Context, out: BufWriter<File>) -> Result<()> {
-    let unwritable = |error| cache::unwritable(context, &error);
-    let mut writer = Writer::new(out).map_err(unwritable)?;
-    let mut lines = Lines::watched(input, &context.progress)?;
-    let mut section = Section::default();
-    while let Some(line) = lines.next()? {
-        if is_comment(line.text) {
-            continue;
+/// A text that becomes a bigWig.
+struct Conversion<'a> {
+    input: &'a Input,
+    context: &'a Context,
+    /// Counts the lines that are left out; none if a damaged one is an error.
+    skip: Option<&'a Skipped>,
+}
+
+/// A record: its sequence, its place, its value and its line.
+type Record<'a, 'l> = (&'a str, Range<u32>, f32, &'a Line<'l>);
+
+impl Conversion<'_> {
+    /// Writes the records of the text in their order; sorts them first if that is none.
+    fn write(&self, out: BufWriter<File>) -> Result<()> {
+        let again = out.get_ref().try_clone();
+        let mut again = again.map_err(|error| self.unwritable(&error))?;
+        if !self.in_order(out)? {
+            let name = self.input.path().display();
+            tracing::info!("{name} is not sorted, which takes longer");
+            let empty = again.rewind().and_then(|()| again.set_len(0));
+            empty.map_err(|error| self.unwritable(&error))?;
+            self.sorted(BufWriter::new(again))?;
         }
-        let Some((start, end, value)) = section.record(&line)? else { continue };
-        writer.add(&section.sequence, start, end, value).map_err(|refused| match refused {
-            Refused::Order => line.error(
-                "the record begins before the last one ends, or its sequence was left before; \
-                 sort a bedGraph with sort -k1,1 -k2,2n, and the sections of a wig by their start",
-            ),
-            Refused::Io(error) => unwritable(error),
+        Ok(())
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Error {
+        cache::unwritable(self.context, error)
+    }
+
+    /// Gives `take` each record until it wants no more.
+    fn each(&self, mut take: impl FnMut(Record<'_, '_>) -> Result<bool>) -> Result<()> {
+        self.skip.into_iter().for_each(Skipped::restart);
+        let mut lines = Lines::watched(self.input, &self.context.progress)?;
+        let (mut section, mut any) = (Section::default(), false);
+        while let Some(line) = lines.next()? {
+            if is_comment(line.text) {
+                continue;
+            }
+            let (start, end, value) = match (section.record(&line), self.skip) {
+                (Ok(Some(record)), _) => record,
+                (Ok(None), _) => continue,
+                (Err(error), Some(skip)) => {
+                    skip.count(error)?;
+                    continue;
+                }
+                (Err(error), None) => return Err(error),
+            };
+            any = true;
+            if !take((&section.sequence, start..end, value, &line))? {
+                return Ok(());
+            }
+        }
+        if any {
+            return Ok(());
+        }
+        Err(Error::data(self.input.path(), "", "there are no records in it"))
+    }
+
+    /// Writes the records as they come; false if they are not sorted.
+    fn in_order(&self, out: BufWriter<File>) -> Result<bool> {
+        let mut writer = Writer::new(out).map_err(|error| self.unwritable(&error))?;
+        let mut sorted = true;
+        self.each(|(sequence, place, value, _)| {
+            match writer.add(sequence, place.start, place.end, value) {
+                Ok(()) => {}
+                Err(Refused::Order) => sorted = false,
+                Err(Refused::Io(error)) => return Err(self.unwritable(&error)),
+            }
+            Ok(sorted)
         })?;
+        if sorted {
+            let written = writer.finish().and_then(|mut out| out.flush());
+            written.map_err(|error| self.unwritable(&error))?;
+        }
+        Ok(sorted)
     }
-    if section.sequence.is_empty() {
-        return Err(Error::data(input.path(), "", "there are no records in it"));
+
+    /// Writes the records sorted: as many as may be held in memory are sorted at a time and put
+    /// aside, then they are merged.
+    fn sorted(&self, out: BufWriter<File>) -> Result<()> {
+        let aside = cache::path(self.input, self.context, "bw.runs.part")?;
+        let mut runs = SortedRuns::create(aside).map_err(|error| self.unwritable(&error))?;
+        let (mut rows, mut sequences) = (SortBuffer::default(), Sequences::default());
+        self.each(|(sequence, place, value, line)| {
+            let sequence = sequences.index_or_add(sequence) as u32;
+            let key = SortKey { sequence, start: place.start, end: place.end };
+            rows.push(key, &format!("{value} {}", line.number()));
+            if rows.size() > self.context.in_memory {
+                runs.add(&mut rows).map_err(|error| self.unwritable(&error))?;
+            }
+            Ok(true)
+        })?;
+        let path = self.input.path();
+        let mut wrong = None;
+        let merge = || {
+            let mut writer = Writer::new(out)?;
+            runs.add(&mut rows)?;
+            runs.merge(|key, text, part| {
+                part.into_iter().for_each(|part| self.context.progress.tell(path, part));
+                let text = String::from_utf8_lossy(text);
+                let (value, line) = text.split_once(' ').unwrap_or_default();
+                let sequence = &sequences.at(key.sequence as usize).name;
+                match writer.add(sequence, key.start, key.end, value.parse().unwrap_or(f32::NAN)) {
+                    Ok(()) => Ok(()),
+                    Err(Refused::Io(error)) => Err(error),
+                    Err(Refused::Order) => {
+                        let region = Region::new(sequence.clone(), key.start, key.end);
+                        let what = format!("{region} overlaps another record, also when sorted");
+                        let error = Error::data(path, format!("line {line}"), what);
+                        let counted = match self.skip {
+                            Some(skip) => skip.count(error),
+                            None => Err(error),
+                        };
+                        counted.map_err(|error| {
+                            wrong = Some(error);
+                            io::Error::other("records overlap")
+                        })
+                    }
+                }
+            })?;
+            writer.finish()?.flush()
+        };
+        let merged = merge();
+        self.context.progress.done(path);
+        match wrong {
+            Some(error) => Err(error),
+            None => merged.map_err(|error| self.unwritable(&error)),
+        }
     }
-    writer.finish().and_then(|mut out| out.flush()).map_err(unwritable)
 }
 
 /// What the last declaration said, and where its records have come to.
@@ -206,6 +341,8 @@ impl Section {
     fn declare(&mut self, kind: Declaration, line: &Line<'_>) -> Result<()> {
         let mut declared = Section { kind, step: 1, span: 1, ..Section::default() };
         let mut start = None;
+        // What follows a declaration that is refused belongs to none.
+        *self = Section::default();
         for word in line.text.split_ascii_whitespace().skip(1) {
             match word.split_once('=') {
                 Some(("chrom", name)) => declared.sequence = name.to_owned(),
@@ -266,10 +403,42 @@ mod tests {
     }
 
     #[test]
+    fn records_in_any_order_are_sorted() {
+        let text = "c 400 500 6\nd 7 8 1\nc 0 5 1\nvariableStep chrom=c\n11 2.5\nc 9 10 0.1\n";
+        let truth = [(0, 5, 1.0), (9, 10, f64::from(0.1f32)), (10, 11, 2.5), (400, 500, 6.0)];
+        assert_eq!(records(text), truth);
+    }
+
+    #[test]
+    fn damaged_lines_are_left_out_and_counted_on_request() {
+        let text = "c 0 5 1\nc 5 x 1\nfixedStep chrom=c start=0\n7\nc 3 9 2\nc 20 30 4\n";
+        let skip = Skipped::default();
+        let (skipping, missing) = (Some(skip.clone()), Missing::Zero);
+        let options = Options { skip: skipping, missing, ..Options::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wig");
+        std::fs::write(&path, text).unwrap();
+        let context = Context { cache: folder.path().into(), ..Context::default() };
+        for _ in 0..2 {
+            let source = open(&Input::File(path.clone()), &options, &context).unwrap();
+            let region = Region::new("c", 0, 30);
+            let table = source.read(&region, Level::Bins { shift: 0 }, &["value"]).unwrap();
+            let value = |base| table.columns[0].data.number(base);
+            assert_eq!([value(4), value(5), value(6), value(29)], [1.0, 0.0, 0.0, 4.0]);
+            let summary = skip.summary().unwrap();
+            assert!(
+                summary.starts_with("4 lines, the first is line 2: end (column 3)"),
+                "{summary}"
+            );
+            // The second time what was made is there.
+            skip.restart();
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_line() {
         let error = |text| opened("x.wig", text).err().unwrap().to_string();
-        assert!(error("c 0 5 1\nc 4 9 1\n").contains("line 2: the record begins before"));
-        assert!(error("c 0 5 1\nd 0 5 1\nc 9 10 1\n").contains("line 3: "));
+        assert!(error("c 0 5 1\nc 4 9 1\n").contains("line 2: c:5-9 overlaps another record"));
         assert!(error("c 5 5 1\n").contains("line 1: the end (5) is not behind the start (5)"));
         assert!(error("c 5 6 x\n").contains("line 1: the value is not a number: 'x'"));
         assert!(error("1.5\n").contains("neither a record nor a declaration"));

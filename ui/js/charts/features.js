@@ -5,7 +5,7 @@ import { heldLanes, pack, rememberLanes } from './lanes.js';
 import { nameOf, rowsIn } from '../data.js';
 import { textWidth } from '../pen.js';
 import { written } from '../region.js';
-import { contrast } from '../theme.js';
+import { contrast, ownColor, visible } from '../theme.js';
 
 const TOP = 4;
 /** Pixels between lanes of blocks, and of genes with and without names. */
@@ -128,7 +128,7 @@ function exonsOf(gene) {
  * Returns the features in view with their pixels, sorted by start, each only once even if answers
  * overlap. Properties that do not change while the view moves are cached with the rows.
  */
-function features({ view, width, series, memory }) {
+function features({ view, width, series, memory, palette = {} }) {
   const x = across({ view, width });
   memory.features ??= new WeakMap();
   const list = [];
@@ -149,7 +149,7 @@ function features({ view, width, series, memory }) {
           if (found.has(key)) continue;
           found.add(key);
         }
-        one.color = color;
+        one.color = one.own ? visible(one.own, palette) : color;
         one.x0 = x(one.start);
         one.x1 = Math.max(x(one.end), one.x0 + 1);
         list.push(one);
@@ -169,6 +169,7 @@ class Feature {
     this.end = rows.end[row];
     this.name = nameOf(rows, row);
     this.strand = rows.strand(row);
+    this.own = ownColor(rows.metadata.color?.[row]);
     this.color = '';
     this.lane = this.x0 = this.x1 = 0;
   }

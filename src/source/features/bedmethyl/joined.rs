@@ -10,7 +10,7 @@ use crate::source::io::lines::Line;
 use crate::source::rows::background::PREVIEW_ROWS;
 use crate::source::rows::collector;
 use crate::source::rows::column_stats::ColumnStats;
-use crate::source::rows::format::{RowFormat, TabixRows};
+use crate::source::rows::format::{RowFormat, TabixRows, each_good_line};
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
 use crate::source::rows::records::Records;
 use crate::source::rows::row::{Emit, Flow, Row};
@@ -122,12 +122,12 @@ impl RowFormat for Calls {
     fn in_memory(
         &self,
         input: &Input,
-        _: &Options,
+        options: &Options,
         progress: &Progress,
         most: usize,
     ) -> Result<Records> {
         let (mut bases, mut count) = (Bases::default(), 0);
-        self.each_line(input, progress, &mut |line| {
+        each_good_line(self, input, progress, options.skip.as_ref(), &mut |line| {
             count += 1;
             bases.push(line).map(|()| count < most)
         })?;

@@ -1,8 +1,8 @@
 //! GFF3: lines name their parents, which may stand behind them.
 
-use super::{Feature, FeatureKind, GffVersion, attribute, entrez, feature, unescaped};
-use crate::bytes::Input;
+use super::{Feature, FeatureKind, GffVersion, Reading, attribute, entrez, feature, unescaped};
 use crate::error::{Error, Result};
+use crate::genome::Strand;
 use crate::source::Unit;
 use crate::source::io::lines::{Line, LineBlock};
 use crate::source::rows::collector::Budget;
@@ -13,24 +13,28 @@ use crate::source::rows::genes::{Gene, Genes, PART};
 pub(super) struct Parsed {
     /// Everything that can have parts. A feature of several lines (one ID) is there for each.
     features: Vec<Gene>,
+    /// Sequences that stand there as features of their own.
+    landmarks: Vec<Gene>,
     /// Exons and coding parts.
     pieces: Vec<Piece>,
     /// Sequences begin in this block: there is no feature behind it.
     ended: bool,
-    /// A line that is no feature, which is right if the sequences have begun before.
-    stray: Option<Error>,
+    /// What is wrong with the first line that is no feature, and how many there are. They are right
+    /// if the sequences have begun before.
+    stray: Option<(Error, u64)>,
 }
 
 struct Piece {
     sequence: String,
     parents: String,
+    strand: Strand,
     coding: bool,
     start: u32,
     end: u32,
 }
 
 /// The features and parts of a block.
-pub(super) fn parse(block: &LineBlock, _: Unit, budget: &Budget) -> Result<Parsed> {
+pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     for line in block.lines() {
         if line.text.starts_with("##FASTA") || line.text.starts_with('>') {
@@ -38,11 +42,13 @@ pub(super) fn parse(block: &LineBlock, _: Unit, budget: &Budget) -> Result<Parse
             break;
         }
         match feature(&line) {
-            Ok(Some(feature)) => add(&mut parsed, &line, &feature, budget)?,
+            Ok(Some(feature)) => add(&mut parsed, &line, &feature, how.budget)?,
             Ok(None) => {}
             Err(error) => {
-                parsed.stray = Some(error);
-                break;
+                parsed.stray.get_or_insert((error, 0)).1 += 1;
+                if how.skip.is_none() {
+                    break;
+                }
             }
         }
     }
@@ -56,20 +62,13 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
     if !parents.is_empty() && matches!(part, FeatureKind::Exon | FeatureKind::Coding) {
         let (sequence, parents) = (sequence.to_owned(), parents.to_owned());
         budget.take(line, size_of::<Piece>() + sequence.len() + parents.len() + PART)?;
-        parsed.pieces.push(Piece {
-            sequence,
-            parents,
-            coding: part == FeatureKind::Coding,
-            start,
-            end,
-        });
+        let coding = part == FeatureKind::Coding;
+        parsed.pieces.push(Piece { sequence, parents, strand, coding, start, end });
         return Ok(());
     }
     // A landmark is the sequence itself, not something on it.
     let landmark = ["region", "chromosome", "contig", "scaffold", "supercontig"];
-    if parents.is_empty() && landmark.contains(&kind) {
-        return Ok(());
-    }
+    let is_landmark = parents.is_empty() && landmark.contains(&kind);
     let id = value(&["ID"]).map_or_else(|| format!("{sequence}:{}", start + 1), str::to_owned);
     let biotype = value(&["biotype", "gene_biotype", "gene_type", "transcript_type"]);
     let feature = Gene {
@@ -90,28 +89,38 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
         ..Gene::default()
     };
     budget.take(line, feature.memory())?;
-    parsed.features.push(feature);
+    let list = if is_landmark { &mut parsed.landmarks } else { &mut parsed.features };
+    list.push(feature);
     Ok(())
 }
 
 /// The genes of all blocks, or their transcripts.
-pub(super) fn genes(blocks: Vec<Parsed>, unit: Unit, input: &Input) -> Result<Vec<Gene>> {
-    let mut tree = Tree::default();
-    let mut pieces = Vec::new();
+pub(super) fn genes(blocks: Vec<Parsed>, how: Reading<'_>) -> Result<Vec<Gene>> {
+    let (mut tree, unit) = (Tree::default(), how.unit);
+    let (mut pieces, mut landmarks) = (Vec::new(), Vec::new());
     for block in blocks {
         block.features.into_iter().for_each(|feature| tree.features.append(feature));
         pieces.extend(block.pieces);
-        if let Some(error) = block.stray {
-            return Err(error);
+        landmarks.extend(block.landmarks);
+        match (block.stray, how.skip) {
+            (Some((error, lines)), Some(skip)) => skip.count_many(lines, error)?,
+            (Some((error, _)), None) => return Err(error),
+            (None, _) => {}
         }
         if block.ended {
             break;
         }
     }
+    if tree.features.list.is_empty() && pieces.is_empty() {
+        landmarks.into_iter().for_each(|landmark| tree.features.append(landmark));
+    }
+    if !tree.features.list.iter().any(|feature| feature.placed) {
+        tree.adopt(&pieces);
+    }
     tree.has_parts = vec![false; tree.features.list.len()];
     let orphans = pieces.iter().filter(|piece| !tree.attach(piece, unit)).count();
     if orphans > 0 {
-        let path = input.path().display();
+        let path = how.input.path().display();
         tracing::warn!(
             "{path}: {orphans} exons have no parent in the file that is a gene's; not shown"
         );
@@ -130,6 +139,30 @@ struct Tree {
 }
 
 impl Tree {
+    /// In a file without genes, makes a transcript of the exons whose parent is not in the file.
+    fn adopt(&mut self, pieces: &[Piece]) {
+        // Those that are in the file say themselves where they lie.
+        let first = self.features.list.len();
+        for piece in pieces {
+            for parent in piece.parents.split(',') {
+                let known = self.features.find(&piece.sequence, parent);
+                let index = known.unwrap_or_else(|| {
+                    self.features.push(Gene {
+                        sequence: piece.sequence.clone(),
+                        id: parent.to_owned(),
+                        strand: piece.strand,
+                        biotype: "transcript".to_owned(),
+                        headless: true,
+                        ..Gene::default()
+                    })
+                });
+                if index >= first {
+                    self.features.list[index].span(piece.start, piece.end);
+                }
+            }
+        }
+    }
+
     /// Gives an exon to the features it is a part of; tells whether there was one.
     fn attach(&mut self, piece: &Piece, unit: Unit) -> bool {
         let mut owners = Vec::new();
@@ -159,10 +192,8 @@ impl Tree {
         while let Some(&index) = seen.get(next) {
             next += 1;
             let feature = &self.features.list[index];
-            let above = feature.parents.split(',').filter(|parent| !parent.is_empty());
-            let above = above.filter_map(|parent| self.features.find(&feature.sequence, parent));
             let mut is_root = true;
-            for parent in above {
+            for parent in self.above(feature) {
                 is_root = false;
                 if seen.len() < MOST_ABOVE && !seen.contains(&parent) {
                     seen.push(parent);
@@ -173,12 +204,19 @@ impl Tree {
         found
     }
 
+    /// The features that the line of a feature names as its parents, as far as they are there.
+    fn above<'t>(&'t self, feature: &'t Gene) -> impl Iterator<Item = usize> + 't {
+        let above = feature.parents.split(',').filter(|parent| !parent.is_empty());
+        above.filter_map(|parent| self.features.find(&feature.sequence, parent))
+    }
+
     fn rows(self, unit: Unit) -> Vec<Gene> {
         let any_gene = self.features.list.iter().any(|feature| feature.placed);
         let is_row = |index: usize, feature: &Gene| match unit {
             // Beside genes stand alignments, enhancers and the like, which are none.
             Unit::Genes => {
-                let top = feature.parents.is_empty();
+                // What its line names as parent may not be in the file.
+                let top = self.above(feature).next().is_none();
                 top && (feature.placed || self.has_parts[index] || !any_gene)
             }
             Unit::Transcripts => self.has_parts[index],

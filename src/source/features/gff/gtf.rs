@@ -1,26 +1,30 @@
 //! GTF: each line names its gene and its transcript.
 
-use super::{Feature, FeatureKind, GffVersion, attribute, entrez, feature};
-use crate::bytes::Input;
+use super::{Feature, FeatureKind, GffVersion, Reading, attribute, entrez, feature};
 use crate::error::Result;
 use crate::source::Unit;
-use crate::source::io::lines::{Line, LineBlock};
+use crate::source::io::lines::{Line, LineBlock, shortened};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
 /// The genes of a block: those at its ends may have parts in its neighbours.
-pub(super) fn parse(block: &LineBlock, unit: Unit, budget: &Budget) -> Result<Vec<Gene>> {
+pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     for line in block.lines() {
-        if let Some(feature) = feature(&line)? {
-            add(&mut genes, &line, &feature, unit, budget)?;
+        let mut take = || match feature(&line)? {
+            Some(feature) => add(&mut genes, &line, &feature, how.unit, how.budget),
+            None => Ok(()),
+        };
+        match (take(), how.skip) {
+            (Err(error), Some(skip)) => skip.count(error)?,
+            (taken, _) => taken?,
         }
     }
     Ok(genes.list)
 }
 
 /// The genes of all blocks.
-pub(super) fn genes(parts: Vec<Vec<Gene>>, _: Unit, _: &Input) -> Result<Vec<Gene>> {
+pub(super) fn genes(parts: Vec<Vec<Gene>>, _: Reading<'_>) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     parts.into_iter().flatten().for_each(|gene| genes.append(gene));
     Ok(genes.joined())
@@ -48,6 +52,12 @@ fn add(
         }
         return Err(line.error(format!("has no {} among its attributes (column 9)", key[0])));
     };
+    const NAMES: [&str; 3] = ["gene_name", "gene", "gene_id"];
+    if let Some(open) = [Some(id), value(&NAMES)].into_iter().flatten().find(|v| v.starts_with('"'))
+    {
+        let what = "a quote among its attributes (column 9) is not closed: ";
+        return Err(line.error(format!("{what}{}", shortened(open))));
+    }
     let is_head = part == head;
     // A gene has several transcripts: one that lies elsewhere is of another gene of that id, if
     // no line says how far the gene goes.
@@ -69,7 +79,7 @@ fn add(
     if found.is_none() || is_head {
         let text = |keys: &[&str]| value(keys).unwrap_or_default().to_owned();
         gene.strand = feature.strand;
-        gene.name = text(&["gene_name", "gene", "gene_id"]);
+        gene.name = text(&NAMES);
         gene.biotype = match unit {
             Unit::Genes => text(&["gene_biotype", "gene_type"]),
             Unit::Transcripts => {

@@ -6,6 +6,26 @@ use crate::source::io::lines::Line;
 use crate::source::rows::delimited::Layout;
 use std::path::Path;
 
+/// What columns of regions are called, in lower case; the first column may have any name.
+const REGIONS: &[&str] =
+    &["region", "location", "locus", "interval", "peak", "coordinates", "coord", "position"];
+
+/// Sequence, first and last base of a region as people and programs write it: `chr1:101-200`,
+/// `chr1-101-200`, `chr1_101_200`, `chr1:101`. Without a colon the sequence must look like a
+/// chromosome: names of genes have dashes and numbers too.
+pub(in crate::source::features) fn region(text: &str) -> Option<[&str; 3]> {
+    let (rest, end) = text.rsplit_once(['-', '_', ':'])?;
+    let parted = rest.rsplit_once([':', '-', '_']).filter(|(_, start)| is_position(start));
+    let [sequence, start] = match parted {
+        Some((sequence, start)) => [sequence, start],
+        None if text.ends_with(&format!(":{end}")) => [rest, end],
+        None => return None,
+    };
+    let is_chromosome = text.contains(':') || sequence.len() <= 2 || sequence.starts_with("chr");
+    let is_region = is_position(end) && !sequence.is_empty() && is_chromosome;
+    is_region.then_some([sequence, start, end])
+}
+
 /// What the first lines of a matrix say.
 #[derive(Clone)]
 pub(super) struct Header {
@@ -14,6 +34,8 @@ pub(super) struct Header {
     pub(super) names: Vec<String>,
     /// Where rows lie, if coordinates are among the columns.
     pub(super) layout: Option<Layout>,
+    /// Without coordinates: the column that holds regions (`chr1:101-200`), if one does.
+    pub(super) regions: Option<usize>,
     /// GCT: the number of rows.
     pub(super) rows: Option<u64>,
     /// GCT 1.3: how many lines that describe samples come before the rows.
@@ -51,7 +73,7 @@ impl Header {
         let names =
             separator.split(&line).into_iter().map(|name| unquoted(name).to_owned()).collect();
         let layout = Layout::from_header(&line, separator);
-        Ok(Header { separator, names, layout, rows, sample_lines })
+        Ok(Header { separator, names, layout, regions: None, rows, sample_lines })
     }
 
     /// Whether a line can be the first row: as many columns, the last of them a number under a
@@ -79,11 +101,22 @@ impl Header {
         self.layout.is_none() && fields.len() == self.names.len() + 1
     }
 
-    /// Names the first column of the rows if it has no name, as R writes it.
+    /// Takes from the first row what the header does not say: the name of the first column, which R
+    /// leaves out, and whether a column holds regions.
     pub(super) fn suit(&mut self, row: &str) {
         if self.is_short(&self.split(row)) {
             self.names.insert(0, "id".to_owned());
         }
+        let fields = self.split(row);
+        let is_region = |column: &usize| {
+            let name = self.names[*column].to_ascii_lowercase();
+            let named = *column == 0 || REGIONS.contains(&&*name);
+            named && fields.get(*column).is_some_and(|field| region(unquoted(field)).is_some())
+        };
+        self.regions = match self.layout {
+            None => (0..self.names.len()).find(is_region),
+            Some(_) => None,
+        };
     }
 
     /// Whether tabs separate the columns.

@@ -34,6 +34,8 @@ const MAGIC: [&[u8]; 2] = [b"BCF\x02\x02", b"BCF\x02\x01"];
 /// Longest header, and longest part of a record that describes its site, in bytes.
 const LARGEST_HEADER: usize = 256 << 20;
 const LARGEST_SITE: usize = 16 << 20;
+/// Longest part of a record that describes its samples, if they are served.
+const LARGEST_SAMPLES: usize = 256 << 20;
 /// What is skipped is read in pieces of so many bytes.
 const PIECE: usize = 1 << 16;
 
@@ -76,11 +78,13 @@ impl BcfStream {
         reader: &record::RecordReader,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let (mut bytes, mut text, mut more) = (Vec::new(), String::new(), true);
-        while more && site(self, &mut bytes)? {
+        let (mut record, mut text, mut more) = (Record::default(), String::new(), true);
+        record.with_samples = reader.genotypes;
+        while more && record.read(self)? {
             self.records += 1;
             let line = |text| Line::of_record(text, self.records, &self.path);
-            reader.line(&bytes, &mut text).map_err(|what| line("").error(what))?;
+            let written = reader.line(&record.site, &record.samples, &mut text);
+            written.map_err(|what| line("").error(what))?;
             more = take(&line(&text))?;
         }
         Ok(())
@@ -122,41 +126,57 @@ fn header(file: &mut impl Bytes) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Reads what the next record says of its site; false at the end of the file. What it says of
-/// samples is passed over.
-fn site(file: &mut impl Bytes, bytes: &mut Vec<u8>) -> Result<bool> {
-    bytes.clear();
-    if !file.take(bytes, 8)? {
-        return Ok(false);
-    }
-    let mut lengths = Cursor::new(bytes);
-    let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
-    let (site, mut samples) = (site as usize, samples as usize);
-    if site > LARGEST_SITE {
-        return Err(file.damaged("a record has an impossible size"));
-    }
-    bytes.clear();
-    let mut take = |bytes: &mut _, count| {
-        if file.take(bytes, count)? {
-            return Ok(());
+/// A record as it stands in the file.
+#[derive(Default)]
+struct Record {
+    /// What it says of its site.
+    site: Vec<u8>,
+    /// What it says of samples, if that is wanted.
+    samples: Vec<u8>,
+    with_samples: bool,
+}
+
+impl Record {
+    /// Reads the next record; false at the end of the file. What it says of samples is passed over
+    /// if it is not wanted.
+    fn read(&mut self, file: &mut impl Bytes) -> Result<bool> {
+        self.site.clear();
+        self.samples.clear();
+        if !file.take(&mut self.site, 8)? {
+            return Ok(false);
         }
-        Err(file.damaged("the file ends within a record; is the copy complete?"))
-    };
-    take(bytes, site)?;
-    while samples > 0 {
-        let piece = samples.min(PIECE);
-        take(bytes, piece)?;
-        bytes.truncate(site);
-        samples -= piece;
+        let mut lengths = Cursor::new(&self.site);
+        let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
+        let (site, mut samples) = (site as usize, samples as usize);
+        if site > LARGEST_SITE || (self.with_samples && samples > LARGEST_SAMPLES) {
+            return Err(file.damaged("a record has an impossible size"));
+        }
+        self.site.clear();
+        let mut take = |bytes: &mut _, count| {
+            if file.take(bytes, count)? {
+                return Ok(());
+            }
+            Err(file.damaged("the file ends within a record; is the copy complete?"))
+        };
+        take(&mut self.site, site)?;
+        while samples > 0 {
+            let piece = samples.min(PIECE);
+            take(&mut self.samples, piece)?;
+            if !self.with_samples {
+                self.samples.clear();
+            }
+            samples -= piece;
+        }
+        Ok(true)
     }
-    Ok(true)
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut whole = BcfStream::open(input, &Progress::default())?;
     let text: Arc<str> = header(&mut whole)?.into();
     let variants = Variants::new(Header::parse(&text), input, options)?;
-    let reader = Arc::new(record::RecordReader::new(&text, &variants.info));
+    let genotypes = !variants.samples.is_empty();
+    let reader = Arc::new(record::RecordReader::new(&text, &variants.info, genotypes));
     open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
@@ -173,7 +193,7 @@ impl RowFormat for Sites {
     type Copied = Variants;
 
     fn cache_ending(&self) -> &'static str {
-        "bcf.bgz"
+        if self.reader.genotypes { "genotypes.bcf.bgz" } else { "bcf.bgz" }
     }
 
     fn about(&self) -> About {
@@ -202,7 +222,8 @@ impl RowFormat for Sites {
 
     /// With all keys of INFO: which are served may change.
     fn for_copy(&self) -> Self {
-        let reader = record::RecordReader::new(&self.text, self.variants.header.all());
+        let genotypes = self.reader.genotypes;
+        let reader = record::RecordReader::new(&self.text, self.variants.header.all(), genotypes);
         Sites { reader: Arc::new(reader), ..self.clone() }
     }
 
@@ -259,15 +280,16 @@ impl ByRegion for Bcf {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let (mut bytes, mut text) = (Vec::new(), String::new());
+        let (mut record, mut text) = (Record::default(), String::new());
+        record.with_samples = self.sites.reader.genotypes;
         let contig = self.contigs[sequence];
         self.file.each(contig, bases, take, |reader, offer| {
             let at = reader.position();
-            if !site(reader, &mut bytes)? {
+            if !record.read(reader)? {
                 return Err(self.file.misfit("it leads behind the end of the file"));
             }
             let line = |text| Line::at_offset(text, at, self.path());
-            let found = self.sites.reader.line(&bytes, &mut text);
+            let found = self.sites.reader.line(&record.site, &record.samples, &mut text);
             if found.map_err(|what| line("").error(what))? != contig {
                 return Err(self.file.misfit("records of another sequence lie where it leads"));
             }

@@ -13,7 +13,14 @@ pub(super) struct Header {
     /// The sequences it lists, with their lengths as far as it says.
     pub(super) sequences: Sequences,
     info: Vec<Info>,
+    /// The names of its samples, in the order of their columns.
+    samples: Vec<String>,
 }
+
+/// The most samples whose genotypes are served: each is a column, which every answer has.
+const MOST_SAMPLES: usize = 200;
+/// The columns before those of samples.
+pub(super) const BEFORE_SAMPLES: usize = 9;
 
 /// A key of INFO.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +50,10 @@ impl Header {
         while let Some(line) = lines.next()? {
             match line.text.strip_prefix("##") {
                 Some(meta) => header.note(meta),
-                None if line.text.starts_with("#CHROM\t") => return Ok(header),
+                None if line.text.starts_with("#CHROM\t") => {
+                    header.note_samples(line.text);
+                    return Ok(header);
+                }
                 None => break,
             }
         }
@@ -54,8 +64,51 @@ impl Header {
     /// The header in the text of a BCF file.
     pub(super) fn parse(text: &str) -> Self {
         let mut header = Header::default();
-        text.lines().filter_map(|line| line.strip_prefix("##")).for_each(|meta| header.note(meta));
+        for line in text.lines() {
+            match line.strip_prefix("##") {
+                Some(meta) => header.note(meta),
+                None => header.note_samples(line),
+            }
+        }
         header
+    }
+
+    /// Takes the line that names the columns.
+    fn note_samples(&mut self, line: &str) {
+        let names = line.split('\t').skip(BEFORE_SAMPLES);
+        self.samples = names.map(|name| name.trim_end().to_owned()).collect();
+    }
+
+    /// The samples whose genotypes are asked for: their names, and their places among all.
+    pub(super) fn chosen_samples(
+        &self,
+        input: &Input,
+        names: Option<&[String]>,
+    ) -> Result<Vec<(String, usize)>> {
+        let Some(names) = names else { return Ok(Vec::new()) };
+        let path = input.path().display();
+        let first =
+            || self.samples.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let find = |name: &String| {
+            let at = self.samples.iter().position(|known| known == name);
+            let missing = || {
+                let message = format!("{path}: no sample is called '{name}'; it has {}", first());
+                Error::NotFound(message)
+            };
+            at.map(|at| (name.clone(), at)).ok_or_else(missing)
+        };
+        let all = || self.samples.iter().cloned().zip(0..).collect();
+        let chosen: Vec<_> =
+            if names.is_empty() { all() } else { names.iter().map(find).collect::<Result<_>>()? };
+        match chosen.len() {
+            0 => Err(Error::NotFound(format!("{path}: it has no samples, so no genotypes"))),
+            1..=MOST_SAMPLES => Ok(chosen),
+            many => Err(Error::Input(format!(
+                "{path}: the genotypes of {many} samples are more than the {MOST_SAMPLES} that can \
+                 be served; name them: genotypes={}:...",
+                self.samples[0]
+            ))),
+        }
     }
 
     /// Takes a line, without its `##`.

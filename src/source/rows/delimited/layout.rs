@@ -24,8 +24,18 @@ pub(crate) struct Layout {
     pub(crate) header_lines: usize,
 }
 
-const SEQUENCE: &[&str] =
-    &["chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "genoname", "tname", "contig"];
+const SEQUENCE: &[&str] = &[
+    "chrom",
+    "chr",
+    "chromosome",
+    "seqnames",
+    "seqname",
+    "seqid",
+    "genoname",
+    "tname",
+    "contig",
+    "hm_chrom",
+];
 const START: &[&str] = &[
     "chromstart",
     "start",
@@ -37,11 +47,13 @@ const START: &[&str] = &[
     "position",
     "bp",
     "base_pair_location",
+    "genpos",
+    "hm_pos",
 ];
 /// Starts that count from 0: those of UCSC's tables.
 const FROM_0: &[&str] = &["chromstart", "genostart", "txstart", "tstart"];
 /// What names one base, not a start.
-const SINGLE: &[&str] = &["pos", "position", "bp", "base_pair_location"];
+const SINGLE: &[&str] = &["pos", "position", "bp", "base_pair_location", "genpos", "hm_pos"];
 const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop", "end_position"];
 
 impl Layout {

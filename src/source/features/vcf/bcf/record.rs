@@ -10,6 +10,8 @@ pub(super) struct RecordReader {
     /// The keys of FILTER, INFO and FORMAT; empty where there is none of that number.
     keys: Vec<DictionaryKey>,
     contigs: Vec<String>,
+    /// Whether lines have the genotypes of all samples.
+    pub(super) genotypes: bool,
 }
 
 #[derive(Clone, Default)]
@@ -23,9 +25,9 @@ struct DictionaryKey {
 
 impl RecordReader {
     /// By the text of a header; of INFO, lines have `wanted` and what tells the end.
-    pub(super) fn new(header: &str, wanted: &[Info]) -> Self {
+    pub(super) fn new(header: &str, wanted: &[Info], genotypes: bool) -> Self {
         let pass = DictionaryKey { name: "PASS".to_owned(), ..DictionaryKey::default() };
-        let mut reader = RecordReader { keys: vec![pass], contigs: Vec::new() };
+        let mut reader = RecordReader { keys: vec![pass], contigs: Vec::new(), genotypes };
         for meta in header.lines().filter_map(|line| line.strip_prefix("##")) {
             let of = |kind| structured(meta, kind);
             if let Some(contig) = of("contig") {
@@ -58,13 +60,19 @@ impl RecordReader {
         self.contigs.get(number).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// Writes the line of a record; gives the number of its contig.
-    pub(super) fn line(&self, site: &[u8], line: &mut String) -> Result<usize, String> {
+    /// Writes the line of a record, by what it says of its site and of its samples; gives the number
+    /// of its contig.
+    pub(super) fn line(
+        &self,
+        site: &[u8],
+        of_samples: &[u8],
+        line: &mut String,
+    ) -> Result<usize, String> {
         line.clear();
         let mut fields = Cursor::new(site);
         let mut next = || fields.u32().ok_or("a record ends early");
         let (contig, position, _length, quality) = (next()?, next()?, next()?, next()?);
-        let (counts, _samples) = (next()?, next()?);
+        let (counts, samples) = (next()?, next()?);
         let contig = contig as usize;
         let name = self.contig(contig);
         let name = name.ok_or_else(|| format!("the header has no contig of number {contig}"))?;
@@ -83,7 +91,55 @@ impl RecordReader {
         self.filters(&Value::read(&mut fields)?, line)?;
         line.push('\t');
         self.info(&mut fields, counts & 0xffff, line)?;
+        if self.genotypes {
+            let samples = (samples as usize & 0xff_ffff, samples as usize >> 24);
+            self.genotypes(&mut Cursor::new(of_samples), samples, line)?;
+        }
         Ok(contig)
+    }
+
+    /// Writes FORMAT, and the genotype of each sample; there are so many of them, with so many keys.
+    fn genotypes(
+        &self,
+        fields: &mut Cursor<'_>,
+        (samples, keys): (usize, usize),
+        line: &mut String,
+    ) -> Result<(), String> {
+        let damaged = || "what the record says of its samples is damaged".to_owned();
+        for _ in 0..keys {
+            let key = self.key(Value::read(fields)?.integers()?.next().flatten())?;
+            let (kind, count) = Value::head(fields).ok_or_else(damaged)?;
+            let size =
+                width(kind).and_then(|width| width.checked_mul(count)).ok_or_else(damaged)?;
+            let bytes = size.checked_mul(samples).and_then(|all| fields.take(all));
+            let bytes = bytes.ok_or_else(damaged)?;
+            if key.name != "GT" {
+                continue;
+            }
+            line.push_str("\tGT");
+            for bytes in bytes.chunks_exact(size.max(1)) {
+                line.push('\t');
+                let start = line.len();
+                for allele in (Value { kind, bytes }).integers()? {
+                    // Twice the number of the allele and 2, plus 1 if it is phased; 0 is missing.
+                    let allele = allele.unwrap_or(0);
+                    if line.len() > start {
+                        line.push(if allele & 1 == 1 { '|' } else { '/' });
+                    }
+                    match allele >> 1 {
+                        ..=0 => line.push('.'),
+                        number => drop(write!(line, "{}", number - 1)),
+                    }
+                }
+                if line.len() == start {
+                    line.push('.');
+                }
+            }
+            return Ok(());
+        }
+        line.push_str("\t.");
+        (0..samples).for_each(|_| line.push_str("\t."));
+        Ok(())
     }
 
     fn key(&self, number: Option<i32>) -> Result<&DictionaryKey, String> {
@@ -158,7 +214,8 @@ impl<'a> Value<'a> {
         Self::typed(fields).ok_or_else(|| "a value of the record is damaged".to_owned())
     }
 
-    fn typed(fields: &mut Cursor<'a>) -> Option<Self> {
+    /// The type of a value, and how many numbers or letters it has.
+    fn head(fields: &mut Cursor<'a>) -> Option<(u8, usize)> {
         let head = fields.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == 15 {
@@ -168,7 +225,11 @@ impl<'a> Value<'a> {
             let number = Value { kind: kind & 15, bytes }.integers().ok()?.next()??;
             count = usize::try_from(number).ok()?;
         }
-        let kind = head & 15;
+        Some((head & 15, count))
+    }
+
+    fn typed(fields: &mut Cursor<'a>) -> Option<Self> {
+        let (kind, count) = Self::head(fields)?;
         Some(Value { kind, bytes: fields.take(count.checked_mul(width(kind)?)?)? })
     }
 
@@ -267,7 +328,7 @@ mod tests {
         }
         site.extend(tail);
         let mut line = String::new();
-        RecordReader::new(HEADER, &wanted).line(&site, &mut line).map(|_| line)
+        RecordReader::new(HEADER, &wanted, false).line(&site, &[], &mut line).map(|_| line)
     }
 
     #[test]
@@ -280,6 +341,32 @@ mod tests {
         assert_eq!(line(&tail).unwrap(), "b\t10\t.\tA\t.\t.\tq10\tAF=0.5,.,1e-9;DB");
         for cut in 0..tail.len() {
             assert!(line(&tail[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn genotypes_are_those_of_vcf() {
+        let header =
+            "##contig=<ID=a>\n##FORMAT=<ID=DP,Type=Integer>\n##FORMAT=<ID=GT,Type=String>\n";
+        let written = |of_samples: &[u8], keys: u32| {
+            let mut site = Vec::new();
+            for number in [0u32, 9, 1, 0x7f80_0001, 1 << 16, keys << 24 | 4] {
+                site.extend(number.to_le_bytes());
+            }
+            // No id, one allele, no filter.
+            site.extend([0x07, 0x17, b'A', 0x00]);
+            let mut line = String::new();
+            RecordReader::new(header, &[], true).line(&site, of_samples, &mut line).map(|_| line)
+        };
+        // DP of four samples; then 0/1, 1|2, a haploid 0, and a missing one.
+        let depth = [0x11, 1, 0x11, 7, 8, 9, 10];
+        let genotypes = [0x11, 2, 0x21, 2, 4, 4, 7, 2, 0x81, 0, 0];
+        let all = [&depth[..], &genotypes].concat();
+        let line = written(&all, 2).unwrap();
+        assert!(line.ends_with("\tGT\t0/1\t1|2\t0\t./."), "{line}");
+        assert!(written(&depth, 1).unwrap().ends_with("\t.\t.\t.\t.\t."));
+        for cut in 0..all.len() {
+            assert!(written(&all[..cut], 2).is_err(), "cut at {cut}");
         }
     }
 

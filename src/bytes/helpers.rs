@@ -1,22 +1,28 @@
 //! Work spread over the cores by threads that end with it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
+
+/// Shared by all work of the process.
+pub(crate) static HELPERS: LazyLock<Helpers> = LazyLock::new(|| {
+    // As many as there are cores beside the one that asks.
+    Helpers(AtomicUsize::new(cores().saturating_sub(1)))
+});
+
+/// The number of cores that this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// How many threads may help those that have work. Nobody waits for one: whoever finds none does
 /// all of its work itself, so that none can lock each other out.
 #[derive(Debug)]
-pub(super) struct Helpers(AtomicUsize);
+pub(crate) struct Helpers(AtomicUsize);
 
 impl Helpers {
-    /// As many as there are cores beside the one that asks.
-    pub(super) fn new() -> Self {
-        Helpers(AtomicUsize::new(super::blocking_pool::cores().saturating_sub(1)))
-    }
-
     /// What `work` makes of each item, in the order of the items.
-    pub(super) fn map<T: Sync, R: Send>(
+    pub(crate) fn map<T: Sync, R: Send>(
         &self,
         items: &[T],
         work: impl Fn(&T) -> R + Sync,

@@ -1,0 +1,269 @@
+//! Asks a running endpoint for rows as pages do, checks the answers, and prints how long they took:
+//! `cargo run --release --example load -- --help`.
+//!
+//! The generator shares the machine with the endpoint unless it runs on another one: what it prints
+//! is what a page would see there, not what the endpoint could do alone.
+
+use clap::{Parser, ValueEnum};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::Message;
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Clone, Parser)]
+struct Options {
+    /// The endpoint
+    #[arg(default_value = "ws://localhost:8888/ws")]
+    address: String,
+    /// Measurements to ask for, by id; default: the first of its signals
+    #[arg(long, value_delimiter = ',')]
+    measurements: Vec<String>,
+    /// Pages at once
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Requests of each page that wait for an answer at once
+    #[arg(long, default_value_t = 1)]
+    depth: usize,
+    /// How long to ask, in seconds
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Which views
+    #[arg(long, value_enum, default_value_t = Mix::Mixed)]
+    mix: Mix,
+    /// Width of the views with '--mix fixed', in bases
+    #[arg(long, default_value_t = 100_000)]
+    width: u64,
+    /// The same seed gives the same views
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mix {
+    /// Widths from 1 kb to whole sequences, anywhere
+    Mixed,
+    /// One width, anywhere
+    Fixed,
+    /// One user: pan by half a view, zoom in and out by two, sometimes jump
+    Walk,
+}
+
+/// What to ask for: a datasource, measurements of it, and sequences with their lengths.
+#[derive(Clone)]
+struct Target {
+    datasource: String,
+    measurements: Vec<String>,
+    sequences: Vec<(String, u64)>,
+}
+
+/// Numbers that look random (xorshift64*, Marsaglia 2003).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) % most.max(1)
+    }
+}
+
+/// The views that a page goes through: sequence, first base, end.
+struct Views {
+    random: Random,
+    mix: Mix,
+    width: u64,
+    last: Option<(String, u64, u64)>,
+}
+
+impl Views {
+    fn next(&mut self, target: &Target) -> (String, u64, u64) {
+        let at = self.random.below(target.sequences.len() as u64) as usize;
+        let (sequence, length) = target.sequences[at].clone();
+        let anywhere = |random: &mut Random, width: u64| {
+            let width = width.min(length);
+            let start = random.below(length - width + 1);
+            (sequence.clone(), start, start + width)
+        };
+        let view = match (self.mix, self.last.take()) {
+            (Mix::Fixed, _) => anywhere(&mut self.random, self.width),
+            (Mix::Mixed, _) => {
+                let width = 1000 * 10u64.pow(self.random.below(6) as u32);
+                anywhere(&mut self.random, width)
+            }
+            (Mix::Walk, None) => anywhere(&mut self.random, 1_000_000),
+            (Mix::Walk, Some((same, start, end))) => {
+                let (width, length) = (end - start, length_of(target, &same));
+                let (start, width) = match self.random.below(10) {
+                    0..=2 => (start.saturating_sub(width / 2), width),
+                    3..=5 => (start + width / 2, width),
+                    6 | 7 => (start + width / 4, (width / 2).max(500)),
+                    8 => (start.saturating_sub(width / 2), width * 2),
+                    _ => (self.random.below(length), width),
+                };
+                let width = width.min(length);
+                let start = start.min(length - width);
+                (same, start, start + width)
+            }
+        };
+        self.last = Some(view.clone());
+        view
+    }
+}
+
+fn length_of(target: &Target, name: &str) -> u64 {
+    target.sequences.iter().find(|(known, _)| known == name).map_or(1, |(_, length)| *length)
+}
+
+/// What one page saw.
+#[derive(Default)]
+struct Seen {
+    millis: Vec<f64>,
+    bytes: usize,
+    rows: usize,
+    wrong: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), AnyError> {
+    let options = Options::parse();
+    let target = target(&options).await?;
+    let begin = Instant::now();
+    let pages: Vec<_> = (0..options.connections)
+        .map(|number| tokio::spawn(page(options.clone(), target.clone(), number as u64)))
+        .collect();
+    let mut all = Seen::default();
+    for page in pages {
+        let seen = page.await??;
+        all.millis.extend(seen.millis);
+        all.wrong.extend(seen.wrong);
+        all.bytes += seen.bytes;
+        all.rows += seen.rows;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    all.millis.sort_by(f64::total_cmp);
+    let percentile = |part: f64| {
+        let at =
+            ((all.millis.len() as f64 * part) as usize).min(all.millis.len().saturating_sub(1));
+        all.millis.get(at).map(|millis| (millis * 1000.0).round() / 1000.0)
+    };
+    let result = json!({
+        "datasource": target.datasource, "measurements": target.measurements,
+        "connections": options.connections, "depth": options.depth, "seconds": seconds,
+        "answers": all.millis.len(), "perSecond": all.millis.len() as f64 / seconds,
+        "millis": {"p50": percentile(0.5), "p90": percentile(0.9), "p99": percentile(0.99),
+            "worst": percentile(1.0)},
+        "bytes": all.bytes, "rows": all.rows,
+        "wrong": all.wrong.len(), "firstWrong": all.wrong.first(),
+    });
+    println!("{result:#}");
+    if all.wrong.is_empty() { Ok(()) } else { Err("some answers were wrong".into()) }
+}
+
+/// Asks the endpoint what it serves.
+async fn target(options: &Options) -> Result<Target, AnyError> {
+    let (mut socket, _) = tokio_tungstenite::connect_async(&options.address).await?;
+    let mut answers = Vec::new();
+    for (id, action) in (1..).zip(["getMeasurements", "getSeqInfos"]) {
+        let message = json!({"requestId": id, "type": "request", "data": {"action": action}});
+        socket.send(Message::text(message.to_string())).await?;
+        answers.push(loop {
+            let Some(message) = socket.next().await else { return Err("no answer".into()) };
+            let message: Value = serde_json::from_str(message?.to_text()?)?;
+            if message["type"] == "response" && message["requestId"] == id {
+                break message["data"].clone();
+            }
+        });
+    }
+    let texts = |name: &str| -> Vec<String> {
+        let values = answers[0][name].as_array().into_iter().flatten();
+        values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    };
+    let (ids, kinds, datasources) = (texts("id"), texts("type"), texts("datasourceId"));
+    let wanted = |at: &usize| match options.measurements.first() {
+        Some(first) => ids[*at] == *first,
+        None => kinds[*at] == "feature",
+    };
+    let first = (0..ids.len()).find(wanted).ok_or("the endpoint has no such measurement")?;
+    let named = &options.measurements;
+    let measurements = if named.is_empty() { vec![ids[first].clone()] } else { named.clone() };
+    let sequences = answers[1]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|info| Some((info[0].as_str()?.to_owned(), info[2].as_u64()?)));
+    // Scaffolds are rarely looked at.
+    let mut sequences: Vec<_> = sequences.collect();
+    sequences.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+    sequences.truncate(24);
+    Ok(Target { datasource: datasources[first].clone(), measurements, sequences })
+}
+
+/// One page: asks, checks, and asks again until the time is over.
+async fn page(options: Options, target: Target, number: u64) -> Result<Seen, AnyError> {
+    let (mut socket, _) = tokio_tungstenite::connect_async(&options.address).await?;
+    let random = Random(options.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut views = Views { random, mix: options.mix, width: options.width, last: None };
+    let (mut seen, mut waiting) = (Seen::default(), HashMap::new());
+    let (begin, length) = (Instant::now(), Duration::from_secs_f64(options.seconds));
+    let mut id = 0u64;
+    loop {
+        while waiting.len() < options.depth && begin.elapsed() < length {
+            id += 1;
+            let (sequence, start, end) = views.next(&target);
+            let message = json!({"requestId": id, "type": "request", "data": {
+                "action": "getCombined", "seqName": sequence, "start": start + 1, "end": end,
+                "measurements": {&target.datasource: target.measurements}}});
+            waiting.insert(id, (Instant::now(), start, end));
+            socket.send(Message::text(message.to_string())).await?;
+        }
+        if waiting.is_empty() {
+            return Ok(seen);
+        }
+        let Some(message) = socket.next().await else { return Err("the connection ended".into()) };
+        let message = message?;
+        let Ok(text) = message.to_text() else { continue };
+        let Ok(answer) = serde_json::from_str::<Value>(text) else { continue };
+        let asked = answer["requestId"].as_u64().filter(|_| answer["type"] == "response");
+        let Some((at, start, end)) = asked.and_then(|id| waiting.remove(&id)) else { continue };
+        seen.millis.push(at.elapsed().as_secs_f64() * 1000.0);
+        seen.bytes += text.len();
+        match rows(&answer["data"][&target.datasource], &target, start, end) {
+            Ok(rows) => seen.rows += rows,
+            Err(what) => seen.wrong.push(what),
+        }
+    }
+}
+
+/// The number of rows of an answer.
+///
+/// # Errors
+/// What is wrong with it: columns of different length, rows out of order or outside of the view.
+fn rows(part: &Value, target: &Target, start: u64, end: u64) -> Result<usize, String> {
+    let view = format!("at {start}-{end}");
+    let numbers = |name: &str| -> Option<Vec<u64>> {
+        part["rows"][name].as_array()?.iter().map(Value::as_u64).collect()
+    };
+    let (Some(starts), Some(ends)) = (numbers("start"), numbers("end")) else {
+        return Err(format!(
+            "{view}: no rows in {}",
+            part.to_string().chars().take(200).collect::<String>()
+        ));
+    };
+    let sorted = starts.is_sorted() && starts.len() == ends.len();
+    let inside = starts.iter().zip(&ends).all(|(first, last)| *first <= end && *last > start);
+    let whole = target
+        .measurements
+        .iter()
+        .all(|id| part["cols"][id].as_array().is_some_and(|values| values.len() == starts.len()));
+    if sorted && inside && whole {
+        Ok(starts.len())
+    } else {
+        Err(format!(
+            "{view}: rows are sorted: {sorted}, inside: {inside}, with all values: {whole}"
+        ))
+    }
+}

@@ -1,0 +1,223 @@
+//! The summaries of a signal's sequences: made once, kept in the cache folder, and in memory as long
+//! as they are used.
+
+use super::SignalSummary;
+use crate::bytes::Input;
+use crate::error::Result;
+use crate::source::io::cache;
+use crate::source::{Context, Shape};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+/// Bytes of summaries that stay in memory though nobody reads them, over all signals.
+const IN_MEMORY: usize = 128 << 20;
+/// Bytes of summaries in the cache folder, over all signals; the oldest go first.
+const IN_CACHE: u64 = 2 << 30;
+/// Shorter sequences, in bases, are read again after a restart: that takes a few milliseconds.
+const WORTH_SAVING: u32 = 4 << 20;
+
+/// The summaries of one signal, by the number of their sequence.
+pub(crate) struct Summaries {
+    slots: Vec<Mutex<Slot>>,
+    cache: Option<Cache>,
+}
+
+struct Cache {
+    /// Where they lie, but for the sequence's number and ending.
+    place: PathBuf,
+    ending: &'static str,
+    input: Input,
+    context: Context,
+}
+
+enum Slot {
+    /// Nobody has asked.
+    Unknown,
+    /// In the cache folder, and perhaps in memory.
+    Saved(Weak<SignalSummary>),
+    /// In memory only.
+    Unsaved(Arc<SignalSummary>),
+}
+
+impl Summaries {
+    pub(crate) fn new(input: &Input, context: &Context, shape: Shape, sequences: usize) -> Self {
+        let ending = if shape == Shape::Sparse { "points" } else { "sums" };
+        let cached =
+            |place| Cache { place, ending, input: input.clone(), context: context.clone() };
+        // What is built in is small.
+        let place = cache::path(input, context, ending).ok();
+        let place = place.filter(|_| !matches!(input, Input::Memory(..)));
+        Summaries {
+            slots: (0..sequences).map(|_| Mutex::new(Slot::Unknown)).collect(),
+            cache: place.map(cached),
+        }
+    }
+
+    /// The summary of the sequence with that number and length. If nobody has asked for it yet, and
+    /// it is not in the cache folder, it is made by the first who asks, while others wait.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn get(
+        &self,
+        sequence: usize,
+        length: u32,
+        make: impl FnOnce() -> Result<SignalSummary>,
+    ) -> Result<Arc<SignalSummary>> {
+        let mut slot = self.slots[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(summary) = self.load(sequence, length, &mut slot) {
+            return Ok(summary);
+        }
+        let summary = Arc::new(make()?);
+        let cache = self.cache.as_ref().filter(|_| length >= WORTH_SAVING);
+        let saved = cache.is_some_and(|cache| cache.save(sequence, &summary));
+        *slot = if saved {
+            RECENT.hold(&summary);
+            Slot::Saved(Arc::downgrade(&summary))
+        } else {
+            Slot::Unsaved(summary.clone())
+        };
+        Ok(summary)
+    }
+
+    /// The summary of a sequence if somebody has asked for it before.
+    pub(crate) fn known(&self, sequence: usize, length: u32) -> Option<Arc<SignalSummary>> {
+        // Whoever makes one holds the lock: as good as none.
+        let mut slot = self.slots[sequence].try_lock().ok()?;
+        if matches!(*slot, Slot::Unknown) {
+            return None;
+        }
+        self.load(sequence, length, &mut slot)
+    }
+
+    fn load(&self, sequence: usize, length: u32, slot: &mut Slot) -> Option<Arc<SignalSummary>> {
+        match slot {
+            Slot::Unsaved(summary) => return Some(summary.clone()),
+            Slot::Saved(summary) => {
+                if let Some(summary) = summary.upgrade() {
+                    RECENT.hold(&summary);
+                    return Some(summary);
+                }
+            }
+            Slot::Unknown => {}
+        }
+        let cache = self.cache.as_ref().filter(|_| length >= WORTH_SAVING)?;
+        let bytes = std::fs::read(cache.file(sequence)).ok()?;
+        // What is damaged is made again, and written over.
+        let summary = Arc::new(SignalSummary::from_bytes(&bytes)?);
+        RECENT.hold(&summary);
+        *slot = Slot::Saved(Arc::downgrade(&summary));
+        Some(summary)
+    }
+}
+
+impl Cache {
+    fn file(&self, sequence: usize) -> PathBuf {
+        self.place.with_extension(format!("{sequence}.{}", self.ending))
+    }
+
+    /// Whether a summary is in the cache folder from now on.
+    fn save(&self, sequence: usize, summary: &SignalSummary) -> bool {
+        let file = self.file(sequence);
+        let saved = cache::write_aside(&file, &summary.to_bytes())
+            .and_then(|()| cache::make_room(&self.input, &self.context, self.ending, IN_CACHE));
+        if let Err(error) = &saved {
+            tracing::debug!("{} was not saved: {error}", file.display());
+        }
+        saved.is_ok()
+    }
+}
+
+/// The summaries that were used last.
+static RECENT: LazyLock<Recent> = LazyLock::new(Recent::default);
+
+#[derive(Default)]
+struct Recent(Mutex<Used>);
+
+#[derive(Default)]
+struct Used {
+    /// Each by its address, with the time of its last use.
+    summaries: HashMap<usize, (u64, Arc<SignalSummary>)>,
+    bytes: usize,
+    now: u64,
+}
+
+impl Recent {
+    /// Keeps a summary in memory until others that are used later take its room.
+    fn hold(&self, summary: &Arc<SignalSummary>) {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.now += 1;
+        let now = used.now;
+        let address = Arc::as_ptr(summary).addr();
+        match used.summaries.get_mut(&address) {
+            Some((last, _)) => *last = now,
+            None => {
+                used.summaries.insert(address, (now, summary.clone()));
+                used.bytes += summary.size();
+            }
+        }
+        while used.bytes > IN_MEMORY && used.summaries.len() > 1 {
+            let oldest = used.summaries.iter().min_by_key(|(_, (last, _))| *last);
+            let Some(oldest) = oldest.map(|(address, _)| *address) else { break };
+            if let Some((_, summary)) = used.summaries.remove(&oldest) {
+                used.bytes -= summary.size();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(value: f32) -> Result<SignalSummary> {
+        let length = WORTH_SAVING;
+        SignalSummary::read(length, Shape::Dense, |_, take| {
+            take(0, 10, value);
+            Ok(())
+        })
+    }
+
+    fn value(summary: &SignalSummary) -> f32 {
+        summary.sums(13, 0..1)[0].max
+    }
+
+    #[test]
+    fn a_sequence_is_read_once_and_found_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.bw");
+        std::fs::write(&file, "content").unwrap();
+        let (input, cache) = (Input::File(file.clone()), folder.path().join("cache"));
+        let context = Context { cache: cache.clone(), ..Context::default() };
+        let open = || Summaries::new(&input, &context, Shape::Dense, 2);
+        let never = || panic!("it is known");
+        let first = open();
+        assert!(first.known(1, WORTH_SAVING).is_none());
+        assert_eq!(value(&first.get(1, WORTH_SAVING, || made(7.0)).unwrap()), 7.0);
+        assert_eq!(value(&first.get(1, WORTH_SAVING, never).unwrap()), 7.0);
+        let second = open();
+        assert_eq!(value(&second.get(1, WORTH_SAVING, never).unwrap()), 7.0);
+        assert_eq!(value(&second.known(1, WORTH_SAVING).unwrap()), 7.0);
+        // Another sequence, and another version of the file.
+        assert_eq!(value(&second.get(0, WORTH_SAVING, || made(8.0)).unwrap()), 8.0);
+        std::fs::write(&file, "other content").unwrap();
+        let third = open();
+        assert_eq!(value(&third.get(1, WORTH_SAVING, || made(9.0)).unwrap()), 9.0);
+        // Of the version before, nothing is left.
+        assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_nothing_can_be_saved_it_stays_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.bw");
+        std::fs::write(&file, "content").unwrap();
+        // The cache would lie in a file.
+        let context = Context { cache: file.join("cache"), ..Context::default() };
+        let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense, 1);
+        assert_eq!(value(&summaries.get(0, WORTH_SAVING, || made(7.0)).unwrap()), 7.0);
+        let again = summaries.get(0, WORTH_SAVING, || panic!("it is known")).unwrap();
+        assert_eq!(value(&again), 7.0);
+    }
+}
