@@ -174,7 +174,7 @@ mod tests {
         let user = error("user = {}");
         assert!(user.contains("line 2: unknown key 'user'"), "{user}");
         assert!(user.ends_with("did you mean 'users'?"), "{user}");
-        assert!(error("users = { root = 'boss' }").contains("line 2: 'boss' is no role"));
+        assert!(error("users = { root = 'boss' }").contains("line 2: 'boss' is not a role"));
         assert!(error("users = { no-such-user-here = 'view' }").contains("has no user"));
         assert!(error("users = 3").contains("must be a table"));
         assert!(error("tokens = 3").contains("[[access.tokens]]"));
