@@ -10,6 +10,7 @@ mod open_files;
 mod packing;
 pub(crate) mod pool;
 mod progress;
+mod version;
 
 pub(crate) use blob::{Blob, BlobReader};
 pub(crate) use cursor::Cursor;
@@ -20,3 +21,4 @@ pub(crate) use open_files::raise_limit;
 pub use open_files::{open_files, set_most_open_files};
 pub use packing::Packing;
 pub use progress::Progress;
+pub(crate) use version::Version;

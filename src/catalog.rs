@@ -9,6 +9,7 @@ mod listing;
 mod selection;
 mod snapshot;
 mod value_range;
+mod watch;
 
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
@@ -17,6 +18,7 @@ pub use listing::Listing;
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
+pub use watch::FileChange;
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -25,8 +27,12 @@ use crate::source::signals::density::{DENSITY, Density};
 use crate::source::{self, Context, GeneLoci, Hit, Mock, Options, Part, Source, Spec};
 use blocking_pool::BlockingPool;
 use snapshot::ReadContext;
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
+use watch::{Health, versions};
 
 /// The sources of a file, and the specification that they were opened by.
 type OpenedFile = (Vec<Part>, Spec);
@@ -57,6 +63,7 @@ pub struct Catalog {
     search_pool: BlockingPool,
     reading: Arc<ReadContext>,
     context: Arc<Context>,
+    health: Arc<Health>,
     building: mpsc::UnboundedSender<BuiltSource>,
     built: Mutex<mpsc::UnboundedReceiver<BuiltSource>>,
 }
@@ -67,12 +74,14 @@ impl Catalog {
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, built) = mpsc::unbounded_channel();
         let pool = BlockingPool::new();
+        let health = Arc::new(Health::default());
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            reading: Arc::new(ReadContext::new(pool.clone())),
+            reading: Arc::new(ReadContext::new(pool.clone(), health.clone())),
             pool,
             search_pool: BlockingPool::for_names(),
             context: Arc::default(),
+            health,
             building,
             built: Mutex::new(built),
         }
@@ -214,13 +223,7 @@ impl Catalog {
                     Err(error)
                 }
             };
-            let is = self.listing();
-            let differs = |s: &&Sequence| {
-                is.sequences().get(&s.name).is_none_or(|now| now.length != s.length)
-            };
-            let changed_sequences =
-                was.sequences().iter().filter(differs).map(|s| s.name.to_string());
-            return SourceChange { before, now, changed_sequences: changed_sequences.collect() };
+            return SourceChange { before, now, changed_sequences: self.changed_sequences(&was) };
         }
     }
 
@@ -246,26 +249,112 @@ impl Catalog {
         if specs.is_empty() {
             return Err(Error::Input(format!("'{id}' has no file that could be reopened")));
         }
+        self.open_again(&specs).await
+    }
+
+    /// Reopens sources, and replaces their old entries in the listing.
+    async fn open_again(
+        &self,
+        specs: &[Arc<Spec>],
+    ) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
         let (opened, errors) = self.open(specs.iter().map(|spec| (**spec).clone()).collect()).await;
         if let Some(error) = errors.into_iter().next() {
             return Err(error);
         }
         let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
-        let old = listing.measurements().filter(of_file).cloned().collect();
-        let new = self.change(|listing| listing.replace(&specs, opened));
+        let old = self.listing().measurements().filter(of_file).cloned().collect();
+        let new = self.change(|listing| listing.replace(specs, opened));
         self.watch_builds(&new);
         self.sample_ranges(&new).await;
         Ok((old, new))
     }
 
+    /// Returns the names of sequences of an earlier listing that were removed or whose length has
+    /// changed.
+    fn changed_sequences(&self, was: &Listing) -> Vec<String> {
+        let is = self.listing();
+        let differs =
+            |s: &&Sequence| is.sequences().get(&s.name).is_none_or(|now| now.length != s.length);
+        was.sequences().iter().filter(differs).map(|s| s.name.to_string()).collect()
+    }
+
+    /// Returns how often to check whether files have changed; `None` for never.
+    pub fn watches(&self) -> Option<Duration> {
+        self.context.watch
+    }
+
+    /// Checks whether files have changed on disk, and reopens those that are completely written.
+    pub async fn look_at_files(&self) -> Vec<FileChange> {
+        let mut served: HashMap<PathBuf, Vec<Arc<Spec>>> = HashMap::new();
+        for spec in self.listing().measurements().filter_map(|m| m.spec.clone()) {
+            let specs = served.entry(spec.input.path().to_owned()).or_default();
+            if !specs.iter().any(|known| Arc::ptr_eq(known, &spec)) {
+                specs.push(spec);
+            }
+        }
+        let (looking, health) = (served.clone(), self.health.clone());
+        // Not in the pool of readers: a drive that hangs must not delay other requests.
+        let due = tokio::task::spawn_blocking(move || {
+            let now = looking
+                .iter()
+                .filter_map(|(path, specs)| Some((path.clone(), versions(specs.first()?))));
+            health.look(&now.collect())
+        });
+        let mut changes = Vec::new();
+        for path in due.await.unwrap_or_default() {
+            let specs = served.remove(&path).unwrap_or_default();
+            let was = self.listing();
+            let (before, now) = match self.open_again(&specs).await {
+                Ok((before, now)) => {
+                    self.health.opened_again();
+                    (before, Ok(now))
+                }
+                Err(error) => {
+                    self.health.not_opened(&path, &error);
+                    let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
+                    (was.measurements().filter(of_file).cloned().collect(), Err(error))
+                }
+            };
+            let changed_sequences = self.changed_sequences(&was);
+            changes.push(FileChange { path, before, now, changed_sequences });
+        }
+        changes
+    }
+
+    /// Returns the problem of a measurement: its file was deleted, has changed, or cannot be read.
+    /// Files are named without their folders.
+    pub fn trouble(&self, measurement: &Measurement) -> Option<String> {
+        self.health.trouble(measurement)
+    }
+
+    /// Returns how often the result of [`Catalog::trouble`] has changed.
+    pub fn trouble_revision(&self) -> u64 {
+        self.health.revision()
+    }
+
+    /// Returns the number of files that were deleted, or have changed and are not reopened yet.
+    pub fn troubled_files(&self) -> usize {
+        self.health.troubled()
+    }
+
+    /// Returns the number of files that were reopened because they had changed.
+    pub fn reopened_files(&self) -> u64 {
+        self.health.reopened()
+    }
+
     /// Opens sources in parallel.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
-            let context = self.context.clone();
+            let (context, health) = (self.context.clone(), self.health.clone());
             self.pool.run(move || {
+                // Taken before opening, so that later changes are noticed.
+                let versions = versions(&spec);
                 let later = source::formats::needs_genes(&spec)?;
                 let parts =
                     if later { Vec::new() } else { source::formats::open_all(&spec, &context)? };
+                if !versions.is_empty() {
+                    health.opened(spec.input.path(), versions);
+                }
                 Ok((parts, spec))
             })
         });

@@ -1,8 +1,9 @@
 //! Files that are open: fewer than the system allows, however many are served.
 
+use super::version::Version;
 use crate::error::{Error, Result};
-use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -53,20 +54,10 @@ pub(super) struct OpenFiles {
 #[derive(Debug)]
 pub(super) struct SharedFile {
     path: PathBuf,
-    identity: Identity,
+    version: Version,
     handle: Mutex<Option<Arc<File>>>,
     last_used: AtomicU64,
     files: &'static OpenFiles,
-}
-
-/// What tells that the file at a path is still the one that was opened: device and number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity(u64, u64);
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Identity(metadata.dev(), metadata.ino())
-    }
 }
 
 impl OpenFiles {
@@ -95,7 +86,7 @@ impl OpenFiles {
         self.open.fetch_add(1, Ordering::Relaxed);
         let file = Arc::new(SharedFile {
             path: path.to_owned(),
-            identity: Identity::of(&metadata),
+            version: Version::of(&metadata),
             handle: Mutex::new(Some(Arc::new(file))),
             last_used: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
             files: self,
@@ -131,13 +122,16 @@ impl OpenFiles {
 }
 
 impl SharedFile {
-    /// Reads from `offset` on; the number of bytes read, none only at the end of the file.
+    /// Reads from `offset` on; the number of bytes read, none only at the end of the file. It is an
+    /// error if the file is no longer as it was when it was opened: what was read of it before, and
+    /// its index, would not fit what is there now.
     pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let handle = self.handle()?;
         loop {
             match handle.read_at(buffer, offset) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                read => return read.map_err(|error| Error::io(&self.path, error)),
+                Ok(read) => return self.check(&handle).map(|()| read),
+                Err(error) => return Err(Error::io(&self.path, error)),
             }
         }
     }
@@ -156,12 +150,19 @@ impl SharedFile {
         }
         let io = |error| Error::io(&self.path, error);
         let file = File::open(&self.path).map_err(io)?;
-        if Identity::of(&file.metadata().map_err(io)?) != self.identity {
-            let what = "another file was put in its place since it was opened; load it again";
-            return Err(Error::data(&self.path, "", what));
-        }
+        self.check(&file)?;
         self.files.open.fetch_add(1, Ordering::Relaxed);
         Ok(slot.insert(Arc::new(file)).clone())
+    }
+
+    /// Checks that a file is still the version that was opened.
+    fn check(&self, file: &File) -> Result<()> {
+        let metadata = file.metadata().map_err(|error| Error::io(&self.path, error))?;
+        if Version::of(&metadata) == self.version {
+            return Ok(());
+        }
+        let what = "it has changed since it was opened; it must be opened again (reload)";
+        Err(Error::data(&self.path, "", what))
     }
 
     fn close(&self) {
@@ -230,8 +231,12 @@ mod tests {
         assert_eq!(&bytes, b"first", "the handle is still that of the first");
         let again = files.open(&one).unwrap().0;
         let error = first.read_at(0, &mut bytes).unwrap_err().to_string();
-        assert!(error.contains("load it again"), "{error}");
+        assert!(error.contains("opened again"), "{error}");
         again.read_at(0, &mut bytes).unwrap();
         assert_eq!(&bytes, b"other");
+        // The same file with other bytes is not taken for what it was either.
+        std::fs::write(&one, "third, which is longer").unwrap();
+        let error = again.read_at(0, &mut bytes).unwrap_err().to_string();
+        assert!(error.contains("has changed since it was opened"), "{error}");
     }
 }

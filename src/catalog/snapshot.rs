@@ -4,16 +4,16 @@
 //! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
 
 use super::blocking_pool::BlockingPool;
+use super::watch::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
 use crate::bytes::helpers::HELPERS;
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
 use crate::table::Table;
-use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The level at which to read rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +70,12 @@ pub(super) struct ReadContext {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     count: AtomicU64,
-    /// The measurements that were omitted from an answer, with the error logged for each.
-    omitted: Mutex<HashMap<String, String>>,
+    health: Arc<Health>,
 }
 
 impl ReadContext {
-    pub(super) fn new(pool: BlockingPool) -> Self {
-        ReadContext { pool, failures: Failures::default() }
+    pub(super) fn new(pool: BlockingPool, health: Arc<Health>) -> Self {
+        ReadContext { pool, failures: Failures { count: AtomicU64::new(0), health } }
     }
 
     /// Returns the number of failed reads since the start.
@@ -90,14 +89,30 @@ impl Failures {
     /// logged once, not at each of the many requests of a page that shows it.
     fn omitted(&self, measurement: &Measurement, error: &Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let text = error.to_string();
-        let mut known = self.omitted.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&measurement.id) != Some(&text) {
+        if !self.health.failed(&[&measurement.id], error).is_empty() {
             tracing::error!(
-                "'{}' cannot be read, so pages show no values for it: {text}",
+                "'{}' cannot be read, so pages show no values for it: {error}",
                 measurement.id
             );
-            known.insert(measurement.id.clone(), text);
+        }
+    }
+
+    /// Records the outcome of a query. Only errors of data and files count as failures.
+    fn answered(&self, query: &Query, answer: &Result<QueryResult>) {
+        let Err(error) = answer else { return self.all_read(query) };
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if matches!(error, Error::Data { .. } | Error::Io { .. } | Error::Bug(_)) {
+            let asked = [&query.measurements, &query.datasource.measurements];
+            let asked = asked.into_iter().find(|some| !some.is_empty());
+            let ids: Vec<_> = asked.into_iter().flatten().map(|m| m.id.as_str()).collect();
+            self.health.failed(&ids, error);
+        }
+    }
+
+    fn all_read(&self, query: &Query) {
+        // Each signal is recorded where it is read, since one of them may have been omitted.
+        if query.datasource.shape != Shape::Dense {
+            query.datasource.measurements.iter().for_each(|m| self.health.read(&m.id));
         }
     }
 }
@@ -131,9 +146,7 @@ impl Snapshot {
             let failures = &snapshot.reading.failures;
             Ok(HELPERS.map(&queries, |query| {
                 let answer = snapshot.answer(query);
-                if answer.is_err() {
-                    failures.count.fetch_add(1, Ordering::Relaxed);
-                }
+                failures.answered(query, &answer);
                 answer
             }))
         };
@@ -189,7 +202,12 @@ impl Snapshot {
                     self.reading.failures.omitted(measurement, &error);
                     Ok(measurement.bins(vec![f32::NAN; rows]))
                 }
-                column => column,
+                column => {
+                    if column.is_ok() {
+                        self.reading.failures.health.read(&measurement.id);
+                    }
+                    column
+                }
             }
         });
         table.columns = columns.into_iter().collect::<Result<_>>()?;
@@ -319,12 +337,12 @@ mod tests {
             assert_eq!((values(0), values(2)), ([32.0, 48.0], [64.0, 96.0]));
             assert!(values(1).iter().all(|value| value.is_nan()));
             assert_eq!(catalog.failed_reads(), count);
-            // Logged once, no matter how often it is requested.
-            let logged = snapshot.reading.failures.omitted.lock().unwrap();
-            assert_eq!(
-                logged.iter().collect::<Vec<_>>(),
-                [(&"bad".into(), &"bad.bw, offset 7: is damaged".into())]
-            );
+            // Reported once, no matter how often it is requested.
+            let listing = catalog.listing();
+            let trouble =
+                |id: &str| catalog.trouble(listing.measurements().find(|m| m.id == id).unwrap());
+            assert_eq!(trouble("bad").unwrap(), "bad.bw, offset 7: is damaged");
+            assert_eq!((trouble("one"), catalog.trouble_revision()), (None, 1));
         }
         // It is an error if it is requested alone.
         let bad = snapshot.datasources()[0].measurements[1..2].to_vec();

@@ -202,6 +202,10 @@ pub struct ServeOptions {
     /// save nothing; default: the user's data folder
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
+    /// How often to check whether files have changed on disk, in seconds; 0 for never. Changed files
+    /// are reopened, and redrawn on all pages
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
+    pub watch: f64,
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,

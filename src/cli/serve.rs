@@ -45,7 +45,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let audit = audit(&options)?;
     let bars = Bars::at_terminal();
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars));
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars)?);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
@@ -116,10 +116,13 @@ fn served(options: &ServeOptions) -> String {
 }
 
 /// Returns the folders and limits that the options set.
-fn context(options: &ServeOptions, bars: &Bars) -> Context {
+fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
     let defaults = Context::default();
     let cache = options.cache_dir.clone().unwrap_or(defaults.cache);
-    Context { cache, timeout: Some(OPEN_TIMEOUT), progress: bars.progress(), ..defaults }
+    let watch = Duration::try_from_secs_f64(options.watch)
+        .map_err(|_| anyhow!("--watch {}: expected seconds, 0 or more", options.watch))?;
+    let watch = Some(watch).filter(|period| !period.is_zero());
+    Ok(Context { cache, timeout: Some(OPEN_TIMEOUT), progress: bars.progress(), watch, ..defaults })
 }
 
 /// Opens the copy of EpiViz of `--ui`, or the installed one.

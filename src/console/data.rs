@@ -248,7 +248,8 @@ impl Console {
                 Shape::Genes => "genes",
                 Shape::Reads => "reads",
             };
-            let mut files: Vec<(String, u64, Value)> = Vec::new();
+            let catalog = &self.session.provider.catalog;
+            let mut files: Vec<(String, u64, Option<String>, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
                     Some(spec) if self.visitor.is_owner => spec.input.path().display().to_string(),
@@ -256,15 +257,26 @@ impl Console {
                     None => "(generated)".to_owned(),
                 };
                 match files.iter_mut().find(|(known, ..)| *known == file) {
-                    Some((_, count, _)) => *count += 1,
-                    None => files.push((file, 1, read(m))),
+                    Some((_, count, trouble, _)) => {
+                        *count += 1;
+                        *trouble = trouble.take().or_else(|| catalog.trouble(m));
+                    }
+                    None => files.push((file, 1, catalog.trouble(m), read(m))),
                 }
             }
-            rows.extend(files.into_iter().map(|(file, count, read)| {
-                vec![json!(datasource.id), json!(kind), json!(count), json!(file), read]
+            rows.extend(files.into_iter().map(|(file, count, trouble, read)| {
+                let state = trouble.unwrap_or_else(|| "ok".to_owned());
+                vec![
+                    json!(datasource.id),
+                    json!(kind),
+                    json!(count),
+                    json!(file),
+                    json!(state),
+                    read,
+                ]
             }));
         }
-        let columns = ["datasource", "kind", "measurements", "file", "read"];
+        let columns = ["datasource", "kind", "measurements", "file", "state", "read"];
         Ok(with_read(&columns, rows, "no data are served; 'load' serves a file"))
     }
 

@@ -31,7 +31,10 @@ pub fn router(
     stop: CancellationToken,
 ) -> Router {
     let (following, until) = (session.clone(), stop.clone());
-    tokio::spawn(async move { until.run_until_cancelled(following.follow_builds()).await });
+    tokio::spawn(async move {
+        let following = async { tokio::join!(following.follow_builds(), following.follow_files()) };
+        until.run_until_cancelled(following).await
+    });
     routes(AppState { session, access, epiviz, stop })
 }
 

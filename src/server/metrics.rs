@@ -31,6 +31,18 @@ fn text(session: &Session) -> String {
     line(&mut text, "pages", "", session.pages().len());
     head(&mut text, "failed_reads_total", "counter", "failed reads of files");
     line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
+    let catalog = &session.provider.catalog;
+    let about =
+        "files that were deleted, cannot be opened, or have changed and are not reopened yet";
+    head(&mut text, "files_in_trouble", "gauge", about);
+    line(&mut text, "files_in_trouble", "", catalog.troubled_files());
+    head(
+        &mut text,
+        "files_reopened_total",
+        "counter",
+        "how often files were reopened because they had changed",
+    );
+    line(&mut text, "files_reopened_total", "", catalog.reopened_files());
     let (name, about) = ("limits_reached_total", "how often clients reached a limit");
     head(&mut text, name, "counter", about);
     for limit in Limit::ALL {

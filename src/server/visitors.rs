@@ -221,7 +221,7 @@ mod tests {
         assert_eq!((found.unwrap().role, uri.as_str()), (Role::Drive, "/api?a=1&b=2"));
         let (found, uri) = ask("192.0.2.8", Peer::Away, "/ws?token=wrong", &[]);
         let why = found.unwrap_err();
-        assert!(why.starts_with("this token is not known") && !why.contains("wrong"), "{why}");
+        assert!(why.starts_with("this token is unknown") && !why.contains("wrong"), "{why}");
         assert_eq!(uri, "/ws");
     }
 
@@ -234,7 +234,7 @@ mod tests {
         assert!(
             why(Peer::Here(Some(own_user() + 1)), &[]).contains("another user of this machine")
         );
-        assert!(why(Peer::Here(None), &[]).contains("does not tell which user"));
+        assert!(why(Peer::Here(None), &[]).contains("does not report the user"));
         assert!(why(Peer::Away, &[]).contains("need a token"));
     }
 

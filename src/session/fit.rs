@@ -20,6 +20,8 @@ pub(super) struct AtRest {
     pub(super) levels: Option<BTreeMap<String, Level>>,
     /// The groups of which a page with a cache has values, which it may draw as lines.
     pub(super) valued: Vec<(String, Level)>,
+    /// The state of what cannot be read, see [`crate::Catalog::trouble_revision`].
+    pub(super) troubles: u64,
 }
 
 impl AtRest {
@@ -96,6 +98,9 @@ impl Session {
         place: &Region,
         rest: &AtRest,
     ) -> Option<String> {
+        if let Some(why) = measurements.iter().find_map(|m| self.provider.catalog.trouble(m)) {
+            return Some(why);
+        }
         let shown = measurements.iter().map(|m| {
             let shown = self.provider.visibility(listing, &m.group, place, rest.level(&m.group));
             (m, shown)

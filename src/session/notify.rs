@@ -1,7 +1,7 @@
 //! Notifies pages and programs when the data change.
 
 use super::{Event, Session, Topic};
-use crate::catalog::{Measurement, SourceChange};
+use crate::catalog::{FileChange, Measurement, SourceChange};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
@@ -84,6 +84,35 @@ impl Session {
                     self.publish_data("failed", &before);
                 }
             }
+        }
+    }
+
+    /// Reopens files that have changed on disk, and updates the pages of all sessions. Runs as long as
+    /// it is polled.
+    pub async fn follow_files(self: &Arc<Self>) {
+        let Some(period) = self.provider.catalog.watches() else { return };
+        loop {
+            tokio::time::sleep(period).await;
+            for change in self.provider.catalog.look_at_files().await {
+                self.apply_file_change(change).await;
+            }
+        }
+    }
+
+    /// Updates the pages of all sessions after a file has changed.
+    async fn apply_file_change(self: &Arc<Self>, change: FileChange) {
+        let FileChange { path, before, now, changed_sequences } = change;
+        match now {
+            Ok(now) => {
+                for session in self.all() {
+                    session.forget_sequences(&changed_sequences).await;
+                    session.replace_measurements(&before, &now).await;
+                }
+                tracing::info!("{} has changed on disk and was reopened", path.display());
+                self.publish_data("reloaded", &now);
+            }
+            // It has already been logged.
+            Err(_) => self.publish_data("failed", &before),
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Text files up to this many bytes are held in memory, packed as they are.
 const IN_MEMORY: u64 = 64 << 20;
+/// How often files are looked at.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// Where sources may put what they derive, and how much they may hold.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Context {
     /// How long opening waits for what is made from a file once; what takes longer goes on in the
     /// background, see [`Source::building`](super::Source::building). None: as long as it takes.
     pub timeout: Option<Duration>,
+    /// How often to look whether files have changed on disk; never if none.
+    pub watch: Option<Duration>,
     /// Told how far long readings have come.
     pub progress: Progress,
 }
@@ -37,6 +41,7 @@ impl Default for Context {
             cache: cache_folder(|name| std::env::var_os(name)),
             in_memory: IN_MEMORY,
             timeout: None,
+            watch: Some(WATCH),
             progress: Progress::default(),
         }
     }

@@ -11,5 +11,9 @@ mod replay;
 mod script;
 mod session;
 mod support;
+#[path = "../formats/tabix.rs"]
+#[allow(dead_code)]
+mod tabix;
 mod visitors;
+mod watch;
 mod wire;

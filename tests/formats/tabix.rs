@@ -76,6 +76,9 @@ fn bin(start: u32, end: u32, min_shift: u32, depth: u32) -> u32 {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Tabix,
+    /// Of a BED file.
+    #[allow(dead_code, reason = "only the tests of the endpoint use it")]
+    TabixBed,
     /// With its smallest shift and its depth.
     Csi(u32, u32),
     Bai,
@@ -87,7 +90,8 @@ pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
     names.dedup();
     let mut layout = Vec::new();
     // VCF: sequence in column 1, position in column 2, comments begin with '#'.
-    for number in [2u32, 1, 2, 0, u32::from(b'#'), 0] {
+    let columns = if kind == Kind::TabixBed { [0x10000u32, 1, 2, 3] } else { [2, 1, 2, 0] };
+    for number in columns.into_iter().chain([u32::from(b'#'), 0]) {
         layout.extend(number.to_le_bytes());
     }
     let joined: Vec<u8> = names.iter().flat_map(|name| name.bytes().chain([0])).collect();
@@ -105,7 +109,7 @@ pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
             out.extend(b"BAI\x01");
             put(&mut out, names.len());
         }
-        Kind::Tabix => {
+        Kind::Tabix | Kind::TabixBed => {
             out.extend(b"TBI\x01");
             put(&mut out, names.len());
             out.extend(layout);

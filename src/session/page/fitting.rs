@@ -85,7 +85,7 @@ impl Actor {
         let Some(place) = self.view.resting_place().cloned() else { return };
         let valued = self.view.groups_with_values();
         let valued = valued.map(|(group, level)| (group.to_owned(), level)).collect();
-        self.fit(AtRest { place, levels: Some(self.levels()), valued });
+        self.fit(AtRest { place, levels: Some(self.levels()), valued, troubles: 0 });
     }
 
     /// Returns the level of each datasource group of which the page has rows.
@@ -105,18 +105,20 @@ impl Actor {
         };
         let levels = self.levels();
         let levels = (!self.fitting.combines).then_some(levels);
-        self.fit(AtRest { place, levels, valued: Vec::new() });
+        self.fit(AtRest { place, levels, valued: Vec::new(), troubles: 0 });
     }
 
     /// Fits the charts of a page without a cache once it has had time to draw.
     pub(super) fn fit_drawn(&mut self) {
         if let Some(place) = self.fitting.take_drawn(self.due.is_empty(), Instant::now()) {
-            self.fit(AtRest { place, levels: None, valued: Vec::new() });
+            self.fit(AtRest { place, levels: None, valued: Vec::new(), troubles: 0 });
         }
     }
 
     /// Fits the charts to the page's view, unless both are unchanged.
     fn fit(&mut self, rest: AtRest) {
+        let troubles = self.session.provider.catalog.trouble_revision();
+        let rest = AtRest { troubles, ..rest };
         let charts = self.session.charts();
         let there = |chart: &Chart| self.page.chart_id(chart.number).is_some();
         let charts: Vec<_> = charts.into_iter().filter(there).collect();
