@@ -10,9 +10,10 @@ mod open_files;
 mod packing;
 pub(crate) mod pool;
 mod progress;
+pub mod remote;
 mod version;
 
-pub(crate) use blob::{Blob, BlobReader};
+pub(crate) use blob::{Blob, BlobReader, near};
 pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{ReadSeek, mark, unreadable};

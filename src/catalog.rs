@@ -60,6 +60,7 @@ pub struct SourceChange {
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
     pool: BlockingPool,
+    remote_pool: BlockingPool,
     search_pool: BlockingPool,
     reading: Arc<ReadContext>,
     context: Arc<Context>,
@@ -73,12 +74,13 @@ impl Catalog {
     /// sequences are served; otherwise those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, built) = mpsc::unbounded_channel();
-        let pool = BlockingPool::new();
+        let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         let health = Arc::new(Health::default());
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            reading: Arc::new(ReadContext::new(pool.clone(), health.clone())),
+            reading: Arc::new(ReadContext::new(pool.clone(), remote_pool.clone(), health.clone())),
             pool,
+            remote_pool,
             search_pool: BlockingPool::for_names(),
             context: Arc::default(),
             health,
@@ -132,7 +134,7 @@ impl Catalog {
     /// Starts to collect the names of these measurements' rows in the background, so that the first
     /// search does not wait until files are read.
     pub fn collect_names(&self, measurements: &[Arc<Measurement>]) {
-        for measurement in measurements.iter().filter(|m| m.companion.is_none()) {
+        for measurement in measurements.iter().filter(|m| m.companion.is_none() && !m.is_far()) {
             let (pool, source) = (self.search_pool.clone(), measurement.source.clone());
             let collect = move || {
                 source.search("names", 0);
@@ -155,7 +157,8 @@ impl Catalog {
             let density = measurement.companion == Some(DENSITY);
             let of = measurements.iter().find(own).filter(|_| density).map(|m| m.source.clone());
             let measurement = measurement.clone();
-            self.pool.run(move || {
+            let pool = measurement.spec.as_deref().map_or(&self.pool, |spec| self.pool_of(spec));
+            pool.run(move || {
                 let column = measurement.column.as_deref().unwrap_or_default();
                 let values = match of {
                     Some(features) => value_range::densities(&*features),
@@ -249,6 +252,7 @@ impl Catalog {
         if specs.is_empty() {
             return Err(Error::Input(format!("'{id}' has no file that could be reopened")));
         }
+        specs.iter().for_each(|spec| spec.input.forget());
         self.open_again(&specs).await
     }
 
@@ -267,6 +271,11 @@ impl Catalog {
         self.watch_builds(&new);
         self.sample_ranges(&new).await;
         Ok((old, new))
+    }
+
+    /// Returns the pool that reads the files of a source.
+    fn pool_of(&self, spec: &Spec) -> &BlockingPool {
+        if spec.input.is_remote() { &self.remote_pool } else { &self.pool }
     }
 
     /// Returns the names of sequences of an earlier listing that were removed or whose length has
@@ -346,7 +355,7 @@ impl Catalog {
     async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let (context, health) = (self.context.clone(), self.health.clone());
-            self.pool.run(move || {
+            self.pool_of(&spec).run(move || {
                 // Taken before opening, so that later changes are noticed.
                 let versions = versions(&spec);
                 let later = source::formats::needs_genes(&spec)?;
@@ -388,8 +397,9 @@ impl Catalog {
                 let mut spec = spec.clone();
                 spec.options.gene_loci = loci.clone();
                 let context = self.context.clone();
+                let pool = self.pool_of(&spec);
                 let open = move || Ok((source::formats::open_all(&spec, &context)?, spec));
-                *result = self.pool.run(open).await;
+                *result = pool.run(open).await;
             }
         }
     }

@@ -19,6 +19,7 @@ mod oneshot;
 mod options;
 mod progress;
 mod query;
+mod remote_options;
 mod script;
 mod serve;
 mod signals;

@@ -2,13 +2,15 @@
 
 use super::Input;
 use super::open_files::{FILES, SharedFile};
+use super::remote::{Failure, RemoteFile};
 use crate::error::{Error, Result};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bytes of a file, or of memory, as they were when they were opened. Cheap to clone.
+/// The bytes of a file, here or on another machine, or of memory, as they were when they were opened. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Blob {
     path: Arc<PathBuf>,
@@ -21,6 +23,14 @@ pub(crate) struct Blob {
 enum Place {
     File(Arc<SharedFile>),
     Memory(&'static [u8]),
+    Remote(Arc<RemoteFile>),
+}
+
+// It says no more of itself than where it is.
+impl std::fmt::Debug for RemoteFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RemoteFile({} bytes)", self.size())
+    }
 }
 
 impl Blob {
@@ -32,6 +42,11 @@ impl Blob {
             Input::File(path) => {
                 let (file, size) = FILES.open(path)?;
                 (Place::File(file), size)
+            }
+            Input::Remote(remote) => {
+                let file = remote.file()?;
+                let size = file.size();
+                (Place::Remote(file), size)
             }
         };
         let path = Arc::new(input.path().to_owned());
@@ -64,6 +79,10 @@ impl Blob {
                     let at = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
                     (&bytes[at..]).read(rest).map_err(|error| Error::io(&self.path, error))?
                 }
+                Place::Remote(file) => {
+                    let failed = |failure: Failure| Error::io(&self.path, failure.into());
+                    file.read_at(at, rest).map_err(failed)?
+                }
             };
             if read == 0 {
                 break;
@@ -73,10 +92,37 @@ impl Blob {
         Ok(filled)
     }
 
+    /// Says which bytes will be read next, so that they come from another machine with few requests;
+    /// of many, only the first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be read.
+    pub(crate) fn expect(&self, bytes: Range<u64>) -> Result<()> {
+        match &self.place {
+            Place::Remote(file) => {
+                file.expect(bytes).map_err(|failure| Error::io(&self.path, failure.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A reader of its own, from the first byte on.
     pub(crate) fn reader(&self) -> BlobReader {
         BlobReader { blob: self.clone(), at: 0 }
     }
+}
+
+/// From the first of some places up to the last that follows without a large gap: what is worth one
+/// request.
+pub(crate) fn near(mut places: impl Iterator<Item = Range<u64>>) -> Range<u64> {
+    const LARGE: u64 = 256 * 1024;
+    let Some(first) = places.next() else { return 0..0 };
+    let follow = |known: Range<u64>, next: Range<u64>| {
+        let follows = next.start >= known.start && next.start <= known.end + LARGE;
+        if follows { Ok(known.start..known.end.max(next.end)) } else { Err(known) }
+    };
+    let (Ok(near) | Err(near)) = places.try_fold(first, follow);
+    near
 }
 
 /// Reads a blob from a place that moves on.

@@ -64,7 +64,7 @@ impl CacheEntry {
 }
 
 impl BlockCache {
-    const fn new(bytes: usize) -> Self {
+    pub(crate) const fn new(bytes: usize) -> Self {
         BlockCache { shards: [const { Mutex::new(None) }; SHARDS], bytes }
     }
 

@@ -10,6 +10,11 @@ pub(crate) static HELPERS: LazyLock<Helpers> = LazyLock::new(|| {
     Helpers(AtomicUsize::new(cores().saturating_sub(1)))
 });
 
+/// How many may wait for other machines at once.
+pub(crate) const REMOTE: usize = 32;
+/// For reading from other machines: those who wait for a server need no core.
+pub(crate) static REMOTE_HELPERS: Helpers = Helpers(AtomicUsize::new(REMOTE));
+
 /// The number of cores that this process may use.
 pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)

@@ -1,6 +1,8 @@
-//! Where the bytes of a source are: a file, or memory for what is built in.
+//! Where the bytes of a source are: a file, here or on another machine, or memory for what is built
+//! in.
 
-use super::{Packing, Progress};
+use super::remote::{Address, Remote};
+use super::{Blob, Packing, Progress};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
@@ -13,6 +15,8 @@ pub enum Input {
     File(PathBuf),
     /// Bytes that are part of the program, under the name they go by.
     Memory(PathBuf, &'static [u8]),
+    /// A file on another machine.
+    Remote(Remote),
 }
 
 /// Bytes that can be read from any place.
@@ -22,10 +26,71 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 const HEAD: u64 = 64 * 1024;
 
 impl Input {
-    /// The path, for messages and for what its name tells.
+    /// The file that a text names: an address, or else a path.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an address that cannot be read.
+    pub fn named(text: &str) -> Result<Self> {
+        let address = Address::parse(text)?;
+        let path = || Input::File(text.strip_prefix("file://").unwrap_or(text).into());
+        Ok(address.map_or_else(path, |address| Input::Remote(Remote::new(address))))
+    }
+
+    /// The file that a text in this file names: relative to its folder, or whole.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an address that cannot be read, or for a path in a file of another
+    /// machine that leads to files of that machine.
+    pub fn join(&self, text: &str) -> Result<Self> {
+        if let Input::Remote(remote) = self {
+            return Ok(Input::Remote(Remote::new(remote.address().join(text)?)));
+        }
+        Ok(match Input::named(text)? {
+            Input::File(path) => {
+                Input::File(self.path().parent().unwrap_or(Path::new("")).join(path))
+            }
+            other => other,
+        })
+    }
+
+    /// The path, or the address as it may be shown; for messages and for what its name tells.
     pub fn path(&self) -> &Path {
         match self {
             Input::File(path) | Input::Memory(path, _) => path,
+            Input::Remote(remote) => remote.shown(),
+        }
+    }
+
+    /// Whether it is on another machine.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Input::Remote(_))
+    }
+
+    /// The same file on another machine, its index at that address if there is one.
+    #[must_use]
+    pub(crate) fn with_index(self, index: Option<Input>) -> Self {
+        match (self, index) {
+            (Input::Remote(remote), Some(Input::Remote(index))) => {
+                Input::Remote(remote.with_index(index))
+            }
+            (input, _) => input,
+        }
+    }
+
+    /// The same file, named by somebody at the other end of a socket: its address must be allowed,
+    /// and may lead to public machines only.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an address that nobody allowed.
+    pub(crate) fn for_stranger(self) -> Result<Self> {
+        let Input::Remote(remote) = self else { return Ok(self) };
+        Ok(Input::Remote(remote.for_stranger()?))
+    }
+
+    /// Has a file on another machine opened anew when it is next read: it may have changed.
+    pub(crate) fn forget(&self) {
+        if let Input::Remote(remote) = self {
+            remote.forget();
         }
     }
 
@@ -58,22 +123,45 @@ impl Input {
                 let metadata = std::fs::metadata(path);
                 metadata.map(|metadata| metadata.len()).map_err(|error| Error::io(path, error))
             }
+            Input::Remote(remote) => Ok(remote.file()?.size()),
         }
     }
 
     /// The index that lies beside the file, if one does: `x.bed.gz.tbi` for `x.bed.gz`.
     pub fn index(&self) -> Option<PathBuf> {
-        self.beside(&["tbi", "csi", "bai", "crai"])
+        // One that cannot be read was told of when the file was opened.
+        let found = self.beside(&["tbi", "csi", "bai", "crai"]).ok().flatten();
+        found.map(|index| index.path().to_owned())
     }
 
     /// The file of one of those endings that lies beside it: `x.bam.bai` or `x.bai` for `x.bam`.
-    pub(crate) fn beside(&self, endings: &[&str]) -> Option<PathBuf> {
-        let Input::File(path) = self else { return None };
+    ///
+    /// # Errors
+    /// [`Error::Io`] if another machine does not tell whether there is one.
+    pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Input>> {
+        let path = match self {
+            Input::Memory(..) => return Ok(None),
+            Input::File(path) => path,
+            Input::Remote(remote) => {
+                if let Some(index) = remote.given_index() {
+                    return Ok(Some(Input::Remote(index.clone())));
+                }
+                // Each look is a request, so only what may have an index is looked for.
+                let mut start = [0; 4];
+                Blob::open(self)?.read_at(0, &mut start)?;
+                let fits = |ending: &&&str| match **ending {
+                    "crai" => start == *b"CRAM",
+                    _ => Packing::of(&start) == Some(Packing::Gzip),
+                };
+                let endings: Vec<_> = endings.iter().filter(fits).copied().collect();
+                return Ok(remote.beside(&endings)?.map(Input::Remote));
+            }
+        };
         let with = |ending: &&str| {
             let appended = PathBuf::from(format!("{}.{ending}", path.display()));
             [appended, path.with_extension(ending)]
         };
-        endings.iter().flat_map(with).find(|path| path.is_file())
+        Ok(endings.iter().flat_map(with).find(|path| path.is_file()).map(Input::File))
     }
 
     /// How the file is compressed; none if it is not.
@@ -91,6 +179,7 @@ impl Input {
     pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
         match self {
             Input::Memory(_, bytes) => Ok(Box::new(Cursor::new(*bytes))),
+            Input::Remote(_) => Ok(Box::new(Blob::open(self)?.reader())),
             Input::File(path) => {
                 let file = File::open(path).map_err(|error| Error::io(path, error))?;
                 let metadata = file.metadata().map_err(|error| Error::io(path, error))?;

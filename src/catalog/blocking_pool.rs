@@ -1,6 +1,6 @@
 //! Runs blocking code, such as parsers, from asynchronous code.
 
-use crate::bytes::helpers::cores;
+use crate::bytes::helpers::{REMOTE, cores};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -24,6 +24,12 @@ impl BlockingPool {
     /// names of a file have been collected must not delay reads of rows.
     pub(super) fn for_names() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(cores())) }
+    }
+
+    /// Creates a pool for files on other machines, so that slow servers do not delay reads of local
+    /// files.
+    pub(super) fn for_remote() -> Self {
+        BlockingPool { permits: Arc::new(Semaphore::new(REMOTE)) }
     }
 
     /// Runs `work` in a thread that may block.

@@ -63,6 +63,13 @@ impl Measurement {
     pub(super) fn is_of(&self, spec: &Arc<Spec>) -> bool {
         self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
     }
+
+    /// Whether its file is on another machine, and too large to read all of it for its names.
+    pub(super) fn is_far(&self) -> bool {
+        const LARGE: u64 = 64 << 20;
+        let spec = self.spec.as_ref().filter(|spec| spec.input.is_remote());
+        spec.is_some_and(|spec| spec.input.size().map_or(true, |size| size > LARGE))
+    }
 }
 
 impl std::fmt::Debug for Measurement {
@@ -81,6 +88,12 @@ pub enum Kind {
 }
 
 impl Datasource {
+    /// Returns whether one of its files is on another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        let mut specs = self.measurements.iter().filter_map(|m| m.spec.as_ref());
+        specs.any(|spec| spec.input.is_remote())
+    }
+
     /// Returns the number of rows that overlap the region, which may be an estimate until a
     /// [`Snapshot`](super::Snapshot) has counted the sequence; reads no file.
     pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {

@@ -1,34 +1,37 @@
-//! A UCSC track hub on this machine: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
+//! A UCSC track hub, on this machine or another: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
 //! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
 //! composites and super tracks as in the UCSC browser, and gets their names as annotations.
 
+use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::Spec;
+use crate::source::{Options, Spec};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 /// How many bytes are read to recognise a hub.
 const HEAD: u64 = 4096;
+/// The files of a hub are no larger.
+const LARGEST: u64 = 64 << 20;
 
 /// A track hub.
 #[derive(Debug)]
 pub struct Hub {
     /// Its genome, such as `hg38`.
     pub assembly: String,
-    /// The tracks that have a file on this machine.
+    /// The tracks that have a file.
     pub tracks: Vec<Spec>,
     /// The errors of tracks that cannot be served.
     pub errors: Vec<Error>,
 }
 
 /// Returns whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
-pub fn is_hub(path: &Path) -> bool {
-    if path.extension().is_none_or(|ending| ending != "txt") {
+pub fn is_hub(input: &Input) -> bool {
+    if input.path().extension().is_none_or(|ending| ending != "txt") {
         return false;
     }
-    let Ok(file) = std::fs::File::open(path) else { return false };
-    let lines = BufReader::new(std::io::Read::take(file, HEAD)).lines();
+    let Ok(file) = input.open() else { return false };
+    let lines = BufReader::new(file.take(HEAD)).lines();
     let first = lines.map_while(Result::ok).find(|line| {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#')
@@ -54,49 +57,44 @@ impl Hub {
     /// # Errors
     /// [`Error::Io`] and [`Error::Data`] for its files; errors in single tracks go to
     /// [`Hub::errors`].
-    pub fn read(path: &Path) -> Result<Self> {
-        read(path, &load(path)?)
+    pub fn read(input: &Input) -> Result<Self> {
+        read(input, &load(input)?)
     }
 }
 
-fn read(path: &Path, text: &str) -> Result<Hub> {
+fn read(input: &Input, text: &str) -> Result<Hub> {
+    let path = input.path();
     let hub = stanzas(path, text)?;
     let needs = |key: &str| Error::data(path, "", format!("the hub has no {key}"));
     let first = hub.first().ok_or_else(|| needs("hub"))?;
     if first.get("useOneFile") == Some("on") {
         let genome = hub.iter().find_map(|stanza| stanza.get("genome"));
-        return tracks(path, &hub, genome.ok_or_else(|| needs("genome"))?);
+        return tracks(input, &hub, genome.ok_or_else(|| needs("genome"))?);
     }
-    let genomes = file(path, first, "genomesFile")?;
-    let listed = stanzas(&genomes, &load(&genomes)?)?;
+    let genomes = file(input, first, "genomesFile")?;
+    let listed = stanzas(genomes.path(), &load(&genomes)?)?;
     let chosen = listed.iter().find_map(|stanza| Some((stanza.get("genome")?, stanza)));
-    let (genome, stanza) = chosen.ok_or_else(|| Error::data(&genomes, "", "lists no genome"))?;
+    let (genome, stanza) =
+        chosen.ok_or_else(|| Error::data(genomes.path(), "", "lists no genome"))?;
     if listed.len() > 1 {
-        tracing::warn!("{}: only {genome}, the first genome, is served", genomes.display());
+        tracing::warn!("{}: only {genome}, the first genome, is served", genomes.path().display());
     }
     let database = file(&genomes, stanza, "trackDb")?;
-    tracks(&database, &stanzas(&database, &load(&database)?)?, genome)
+    tracks(&database, &stanzas(database.path(), &load(&database)?)?, genome)
 }
 
-fn load(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| Error::io(path, error))
+fn load(input: &Input) -> Result<String> {
+    let (path, mut text) = (input.path(), String::new());
+    let read = input.open()?.take(LARGEST).read_to_string(&mut text);
+    read.map_err(|error| Error::io(path, error))?;
+    Ok(text)
 }
 
 /// Returns the file that a setting names.
-fn file(path: &Path, stanza: &Stanza, key: &str) -> Result<PathBuf> {
-    let place = format!("line {}", stanza.line);
-    let name = stanza.get(key);
-    let name = name.ok_or_else(|| Error::data(path, place.clone(), format!("has no {key}")))?;
-    local(path, &place, name)
-}
-
-/// Resolves a path in one of the hub's files.
-fn local(hub: &Path, place: &str, name: &str) -> Result<PathBuf> {
-    let name = name.strip_prefix("file://").unwrap_or(name);
-    if name.contains("://") {
-        return Err(Error::data(hub, place, format!("'{name}' is not a file on this machine")));
-    }
-    Ok(hub.parent().unwrap_or(Path::new("")).join(name))
+fn file(hub: &Input, stanza: &Stanza, key: &str) -> Result<Input> {
+    let wrong = |what: String| Error::data(hub.path(), format!("line {}", stanza.line), what);
+    let name = stanza.get(key).ok_or_else(|| wrong(format!("has no {key}")))?;
+    hub.join(name).map_err(|error| wrong(error.to_string()))
 }
 
 /// Parses the stanzas of a file: lines with a key and its value; empty lines separate stanzas.
@@ -126,29 +124,29 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
 }
 
 /// Reads the tracks of a `trackDb.txt`.
-fn tracks(path: &Path, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
+fn tracks(input: &Input, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
     let named = stanzas.iter().filter_map(|stanza| Some((stanza.get("track")?, stanza)));
     let by_name: HashMap<&str, &Stanza> = named.collect();
     let mut hub = Hub { assembly: genome.to_owned(), tracks: Vec::new(), errors: Vec::new() };
     for stanza in stanzas {
-        match track(path, stanza, &by_name) {
+        match track(input, stanza, &by_name) {
             Ok(Some(spec)) => hub.tracks.push(spec),
             Ok(None) => {}
             Err(error) => hub.errors.push(error),
         }
     }
     if hub.tracks.is_empty() && hub.errors.is_empty() {
-        return Err(Error::data(path, "", "has no track with a bigDataUrl"));
+        return Err(Error::data(input.path(), "", "has no track with a bigDataUrl"));
     }
     Ok(hub)
 }
 
 /// Returns the source of a track; `None` for a container of tracks and for other settings.
-fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Result<Option<Spec>> {
+fn track(hub: &Input, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Result<Option<Spec>> {
     let Some(name) = stanza.get("track") else { return Ok(None) };
     let error = |message: &str| {
         let place = format!("line {}", stanza.line);
-        Error::data(path, place, format!("track '{name}': {message}"))
+        Error::data(hub.path(), place, format!("track '{name}': {message}"))
     };
     let is_container =
         ["compositeTrack", "container", "view"].iter().any(|key| stanza.get(key).is_some())
@@ -160,8 +158,11 @@ fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Resu
         }
         return Err(error("it has no bigDataUrl"));
     };
-    let file = local(path, "", url)
-        .map_err(|_| error(&format!("'{url}' is not a file on this machine")))?;
+    let input = hub.join(url).map_err(|wrong| error(&wrong.to_string()))?;
+    // `bigDataIndex` of UCSC: where the index of a file lies that is not beside it.
+    let index = stanza.get("bigDataIndex").filter(|_| input.is_remote());
+    let index = index.map(|index| hub.join(index)).transpose();
+    let index = index.map_err(|wrong| error(&wrong.to_string()))?;
     let mut above = Vec::new();
     let mut at = stanza;
     // `parent composite off` and `superTrack parent`: a name, then whether the track is shown.
@@ -174,7 +175,7 @@ fn track(path: &Path, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Resu
     }
     let inherited =
         |key: &str| std::iter::once(&stanza).chain(&above).find_map(|stanza| stanza.get(key));
-    let mut spec = Spec::file(file);
+    let mut spec = Spec { input: input.with_index(index), options: Options::default() };
     let options = &mut spec.options;
     options.name = stanza.get("shortLabel").or(stanza.get("track")).map(str::to_owned);
     options.color = inherited("color").and_then(color);
@@ -221,7 +222,7 @@ fn limits(text: &str) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::Input;
+    use crate::bytes::remote::Reach;
 
     const TRACKS: &str = "track all\nsuperTrack on show\nshortLabel Everything\n\n\
         track marks\nparent all\ncompositeTrack on\nshortLabel Marks\ncolor 31,119,180\nviewLimits 0:50\n\n\
@@ -236,13 +237,13 @@ mod tests {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, text).unwrap();
-            path
+            Input::File(path)
         };
         let text = "hub myHub\nshortLabel x\ngenomesFile genomes.txt\nemail a@b.c\n";
         let hub = write("hub.txt", text);
         write("genomes.txt", "genome hg38\ntrackDb hg38/trackDb.txt\n");
         write("hg38/trackDb.txt", TRACKS);
-        assert!(is_hub(&hub) && !is_hub(&folder.path().join("genomes.txt")));
+        assert!(is_hub(&hub) && !is_hub(&hub.join("genomes.txt").unwrap()));
         let hub = Hub::read(&hub).unwrap();
         assert_eq!((hub.assembly.as_str(), hub.errors.len()), ("hg38", 0));
         let [k4, peaks] = &hub.tracks[..] else { panic!("{:?}", hub.tracks) };
@@ -263,23 +264,40 @@ mod tests {
     }
 
     #[test]
+    fn a_hub_of_a_server_leads_to_its_own_files_and_to_public_machines() {
+        let hub = Input::named("https://lab.example/hubs/trackDb.txt?token=T").unwrap();
+        let text = "track near\nbigDataUrl k4.bw\n\n\
+            track far\nbigDataUrl http://127.0.0.1:8888/x.bam\nbigDataIndex x.bai\n\n\
+            track secret\nbigDataUrl file:///etc/passwd\n";
+        let stanzas = stanzas(hub.path(), text).unwrap();
+        let hub = tracks(&hub, &stanzas, "hg38").unwrap();
+        let [near, far] = &hub.tracks[..] else { panic!("{:?}", hub.tracks) };
+        assert_eq!(near.input.path(), Path::new("https://lab.example/hubs/k4.bw"));
+        assert_eq!(far.input.index(), Some("https://lab.example/hubs/x.bai".into()));
+        let Input::Remote(far) = &far.input else { panic!() };
+        assert_eq!(far.address().reach(), Reach::Public, "the user did not name it");
+        assert_eq!(hub.errors.len(), 1, "no file of this machine: {:?}", hub.errors);
+    }
+
+    #[test]
     fn errors_name_the_track_and_the_others_are_served() {
-        let path = Path::new("trackDb.txt");
+        let (path, input) = (Path::new("trackDb.txt"), Input::File("trackDb.txt".into()));
         let text = "track good\nbigDataUrl good.bw\n\n\
-            track far\nbigDataUrl http://x/y.bw\n\n\
+            track far\nbigDataUrl gopher://x/y.bw\n\n\
             track empty\ntype bigWig\n\n\
             track a\nparent b\nbigDataUrl x\n\ntrack b\nparent a\n";
-        let hub = tracks(path, &stanzas(path, text).unwrap(), "hg38").unwrap();
+        let hub = tracks(&input, &stanzas(path, text).unwrap(), "hg38").unwrap();
         assert_eq!(hub.tracks.len(), 1);
         let errors: Vec<_> = hub.errors.iter().map(ToString::to_string).collect();
         let expected = [
-            "trackDb.txt, line 4: track 'far': 'http://x/y.bw' is not a file on this machine",
+            "trackDb.txt, line 4: track 'far': 'gopher://' is no kind of address that is read; known \
+             are http://, https://, s3://, gs:// and az://",
             "trackDb.txt, line 7: track 'empty': it has no bigDataUrl",
             "trackDb.txt, line 10: track 'a': the track is its own ancestor",
         ];
         assert_eq!(errors, expected);
         let error = |text: &str| {
-            let read = stanzas(path, text).and_then(|stanzas| tracks(path, &stanzas, "hg38"));
+            let read = stanzas(path, text).and_then(|stanzas| tracks(&input, &stanzas, "hg38"));
             read.unwrap_err().to_string()
         };
         assert!(error("track a\n\ninclude x.txt\n").contains("line 3: 'include' is not supported"));

@@ -137,7 +137,8 @@ impl Listing {
         let mut hits: Vec<(usize, Hit)> = Vec::new();
         for datasource in &self.datasources {
             // The measurements of a datasource of features share one source.
-            let Some(first) = datasource.measurements.first() else { continue };
+            let first = datasource.measurements.first().filter(|first| !first.is_far());
+            let Some(first) = first else { continue };
             for mut hit in first.source.search(text, limit) {
                 let at = self.sequences.position(&hit.region.sequence);
                 if let Some(at) = at {

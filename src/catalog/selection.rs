@@ -32,12 +32,14 @@ pub fn select(named: Vec<Spec>) -> Selection {
     let many = named.len() > 1;
     for spec in named {
         let path = spec.input.path().to_owned();
-        if matches!(spec.input, Input::Memory(..)) || (path.is_file() && !is_hub(&path)) {
+        let is_one =
+            spec.input.is_remote() || matches!(spec.input, Input::Memory(..)) || path.is_file();
+        if is_one && is_hub(&spec.input) {
+            selection.add_hub(&spec.input);
+        } else if is_one {
             if !(many && is_index(&path)) {
                 selection.specs.push(spec);
             }
-        } else if path.is_file() {
-            selection.add_hub(&path);
         } else {
             let files = if path.is_dir() {
                 files_of_folder(&path)
@@ -69,8 +71,8 @@ pub fn select(named: Vec<Spec>) -> Selection {
 }
 
 impl Selection {
-    fn add_hub(&mut self, path: &Path) {
-        match Hub::read(path) {
+    fn add_hub(&mut self, input: &Input) {
+        match Hub::read(input) {
             Ok(hub) => {
                 self.specs.extend(hub.tracks);
                 self.errors.extend(hub.errors);

@@ -6,7 +6,7 @@
 use super::blocking_pool::BlockingPool;
 use super::watch::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
-use crate::bytes::helpers::HELPERS;
+use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};
 use crate::genome::Region;
 use crate::source::{Level, Shape};
@@ -63,6 +63,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
+    remote_pool: BlockingPool,
     failures: Failures,
 }
 
@@ -74,8 +75,13 @@ pub(super) struct Failures {
 }
 
 impl ReadContext {
-    pub(super) fn new(pool: BlockingPool, health: Arc<Health>) -> Self {
-        ReadContext { pool, failures: Failures { count: AtomicU64::new(0), health } }
+    pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool, health: Arc<Health>) -> Self {
+        ReadContext { pool, remote_pool, failures: Failures { count: AtomicU64::new(0), health } }
+    }
+
+    /// Where rows are read, of files on other machines or only of this one.
+    fn ways(&self, is_remote: bool) -> (&BlockingPool, &'static Helpers) {
+        if is_remote { (&self.remote_pool, &REMOTE_HELPERS) } else { (&self.pool, &HELPERS) }
     }
 
     /// Returns the number of failed reads since the start.
@@ -142,15 +148,17 @@ impl Snapshot {
     /// Reads the rows of several queries, in their order; errors as in [`Snapshot::read`].
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
+        let is_remote = queries.iter().any(|query| query.datasource.is_remote());
         let trip = move || {
+            let (_, helpers) = snapshot.reading.ways(is_remote);
             let failures = &snapshot.reading.failures;
-            Ok(HELPERS.map(&queries, |query| {
+            Ok(helpers.map(&queries, |query| {
                 let answer = snapshot.answer(query);
                 failures.answered(query, &answer);
                 answer
             }))
         };
-        match self.reading.pool.run(trip).await {
+        match self.reading.ways(is_remote).0.run(trip).await {
             Ok(answers) => answers,
             // A panic.
             Err(error) => {
@@ -195,7 +203,8 @@ impl Snapshot {
         }
         let mut table = self.listing.grid(region, level);
         let rows = table.len();
-        let columns = HELPERS.map(measurements, |measurement| {
+        let (_, helpers) = self.reading.ways(datasource.is_remote());
+        let columns = helpers.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
                 // One damaged file must not prevent the others of its group from being shown.
                 Err(error) if measurements.len() > 1 => {

@@ -6,6 +6,7 @@ mod file_server;
 
 use super::access_options::AccessConfig;
 use super::options::ServeOptions;
+use crate::bytes::Input;
 use crate::catalog::{Hub, is_hub};
 use crate::error::{Error, Result};
 use crate::source::{KEYS, Spec, unknown};
@@ -35,8 +36,8 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
         file_server::read(path, &text)
-    } else if is_hub(path) {
-        let Hub { assembly, tracks, errors } = Hub::read(path)?;
+    } else if is_hub(&Input::File(path.into())) {
+        let Hub { assembly, tracks, errors } = Hub::read(&Input::File(path.into()))?;
         let arguments = vec![format!("--assembly={assembly}")];
         Ok(Config { arguments, sources: tracks, errors, ..Config::default() })
     } else {
@@ -44,16 +45,27 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     }
 }
 
-/// Resolves a path in a configuration file.
+/// Resolves a file or address in a configuration file.
+///
+/// # Errors
+/// [`Error::Data`] for an invalid address.
+fn named(config: &Path, place: String, name: &str) -> Result<Input> {
+    let input = Input::File(config.into()).join(name);
+    input.map_err(|error| Error::data(config, place, error.to_string()))
+}
+
+/// Resolves a path on this machine in a configuration file.
 ///
 /// # Errors
 /// [`Error::Data`] for an address on another machine.
 fn local(config: &Path, place: String, name: &str) -> Result<PathBuf> {
-    let name = name.strip_prefix("file://").unwrap_or(name);
-    if name.contains("://") {
-        return Err(Error::data(config, place, format!("'{name}' is not a file on this machine")));
+    match named(config, place.clone(), name)? {
+        Input::File(path) => Ok(path),
+        other => {
+            let what = format!("{} is not a file on this machine", other.path().display());
+            Err(Error::data(config, place, what))
+        }
     }
-    Ok(config.parent().unwrap_or(Path::new("")).join(name))
 }
 
 /// A file in our own format: options by their names, and a `[[source]]` for each source.
@@ -134,14 +146,14 @@ impl Toml<'_> {
         let DeValue::Table(table) = source.get_ref() else {
             return Err(self.error(start, "write each source as [[source]]"));
         };
-        let mut spec: Option<Spec> = None;
+        let mut input = None;
         let mut options = crate::source::Options::default();
         for (key, value) in table {
             let (key_at, at) = (key.span().start, value.span().start);
             match (&**key.get_ref(), value.get_ref()) {
                 ("file", value) => {
                     let file = self.text_of(at, value)?;
-                    spec = Some(Spec::file(local(self.path, self.line(at), &file)?));
+                    input = Some(named(self.path, self.line(at), &file)?);
                 }
                 ("annotation", DeValue::Table(table)) => {
                     for (key, value) in table {
@@ -184,8 +196,9 @@ impl Toml<'_> {
                 }
             }
         }
-        let spec = spec.ok_or_else(|| self.error(start, "the source has no file"))?;
-        Ok(Spec { options, ..spec })
+        let input = input.ok_or_else(|| self.error(start, "the source has no file"))?;
+        let spec = Spec { input, options }.indexed();
+        spec.map_err(|error| self.error(start, error.to_string()))
     }
 
     fn texts_of(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, String>> {
@@ -220,7 +233,6 @@ impl Toml<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::Input;
 
     fn toml(text: &str) -> Result<Config> {
         Toml { path: Path::new("/data/tracks.toml"), text }.read()
@@ -233,7 +245,8 @@ mod tests {
              allow-origin = ['https://a.example', 'null']\n\
              [[source]]\nfile = 'signal.bw'\nname = 'H3K4me3'\nrange = [0, 50.5]\ncolor = '#1f77b4'\n\
              annotation = { tissue = 'colon', value = { unit = 'reads' } }\n\
-             [[source]]\nfile = '/peaks.bed'\ncolumns = ['score', 'name']\n",
+             [[source]]\nfile = '/peaks.bed'\ncolumns = ['score', 'name']\n\
+             [[source]]\nfile = 'https://lab.example/x.bam?t=S'\nindex = 'https://other/x.bai'\n",
         )
         .unwrap();
         let mut arguments = config.arguments;
@@ -246,13 +259,15 @@ mod tests {
             "--port=9000",
         ];
         assert_eq!(arguments, expected);
-        let [signal, peaks] = &config.sources[..] else { panic!("{:?}", config.sources) };
+        let [signal, peaks, reads] = &config.sources[..] else { panic!("{:?}", config.sources) };
         assert_eq!(signal.input, Input::File("/data/signal.bw".into()));
         assert_eq!(signal.options.range, Some((0.0, 50.5)));
         assert_eq!(signal.options.annotation["tissue"], "colon");
         assert_eq!(signal.options.of_columns["value"]["unit"], "reads");
         assert_eq!(peaks.input, Input::File("/peaks.bed".into()));
         assert_eq!(peaks.options.columns, Some(vec!["score".into(), "name".into()]));
+        assert_eq!(reads.input.path(), Path::new("https://lab.example/x.bam"));
+        assert_eq!(reads.input.index(), Some("https://other/x.bai".into()));
     }
 
     #[test]
@@ -284,8 +299,8 @@ mod tests {
         assert!(error("port = \n").contains("line 1: "));
         assert!(error("[[source]]\nfile='a'\nrange = [5, 1]\n").contains("line 3: range=5:1"));
         assert!(error("mock = 3\n").contains("mock must be true or false"));
-        assert!(
-            error("[[source]]\nfile='https://a/b.bw'\n").contains("not a file on this machine")
-        );
+        assert!(error("[[source]]\nfile='ftp://a/b.bw'\n").contains("line 2: 'ftp://' is no kind"));
+        let reference = error("[[source]]\nfile='a.cram'\nreference='https://a/b.fa'\n");
+        assert!(reference.ends_with("https://a/b.fa is not a file on this machine"), "{reference}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::assembly::assembly;
 use super::progress::Bars;
+use super::remote_options::RemoteOptions;
 use super::stdin::read_standard_input;
 use crate::catalog::{Catalog, Measurement, select};
 use crate::source::{Context, Spec};
@@ -19,34 +20,40 @@ pub(super) struct FileOptions {
     /// Annotation that gives the positions of the genes of a matrix without coordinates
     #[arg(long, value_name = "SOURCE")]
     genes: Vec<Spec>,
-    /// Folder for sorted copies and other files derived from large files, as for 'serve'
+    /// Folder for sorted copies and other derived files, as for 'serve'
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
-}
-
-/// Resolves the given sources, including standard input.
-///
-/// # Errors
-/// A source names no file, or standard input cannot be read.
-pub(super) fn selected(mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
-    read_standard_input(&mut specs)?;
-    let selection = select(specs);
-    match selection.errors.into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(selection.specs),
-    }
+    #[command(flatten)]
+    remote: RemoteOptions,
 }
 
 impl FileOptions {
+    /// Resolves the given sources, including standard input.
+    ///
+    /// # Errors
+    /// A source names no file, or standard input cannot be read.
+    pub(super) fn selected(&self, mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
+        self.remote.apply(&self.cache(), &[])?;
+        read_standard_input(&mut specs)?;
+        let selection = select(specs);
+        match selection.errors.into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok(selection.specs),
+        }
+    }
+
+    /// Returns the folder for derived files, and for blocks read from other machines.
+    fn cache(&self) -> PathBuf {
+        self.cache_dir.clone().unwrap_or_else(|| Context::default().cache)
+    }
+
     /// Opens a source; returns a catalog with it, and its measurements.
     ///
     /// # Errors
     /// The source, the assembly or the annotation cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
         let progress = Bars::at_terminal().progress();
-        let defaults = Context::default();
-        let cache = self.cache_dir.clone().unwrap_or_else(|| defaults.cache.clone());
-        let context = Context { cache, progress, ..defaults };
+        let context = Context { cache: self.cache(), progress, ..Context::default() };
         let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {

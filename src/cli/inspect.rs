@@ -1,6 +1,6 @@
 //! `epivizrs inspect`: describes a file and how it would be served.
 
-use super::file_options::{FileOptions, selected};
+use super::file_options::FileOptions;
 use crate::catalog::{Kind, Listing, Measurement};
 use crate::genome::{Region, Sequence, thousands};
 use crate::source::formats::format_of;
@@ -28,7 +28,7 @@ impl Inspect {
     /// A source that cannot be opened.
     pub async fn run(self) -> Result<String> {
         let mut text = String::new();
-        for spec in &selected(self.sources)? {
+        for spec in &self.file.selected(self.sources)? {
             let (catalog, measurements) = self.file.open(spec).await?;
             if !text.is_empty() {
                 text.push('\n');

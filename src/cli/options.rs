@@ -5,6 +5,8 @@ use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
 use super::query::QueryOptions;
+use super::remote_options::RemoteOptions;
+use crate::bytes::remote::Pattern;
 use crate::console::two_columns;
 use crate::server::BasePath;
 use crate::source::{KEYS, Spec};
@@ -26,7 +28,7 @@ pub struct Cli {
 fn after_help() -> String {
     let keys = KEYS.iter().map(|(key, takes)| two_columns(key, takes, 14));
     let keys: String = keys.collect();
-    let about = "A SOURCE is a file, with options after commas:";
+    let about = "A SOURCE is a file or its address, with options after commas:";
     format!("{about}\n  signal.bw,name=H3K4me3,color=#d62728\n{}", keys.trim_end())
 }
 
@@ -135,8 +137,9 @@ impl Cli {
 /// The options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Files to serve, folders of files, the hub.txt of a track hub, '-' for standard input; default:
-    /// demonstration data and the mock data of EpiViz's tutorial
+    /// Files to serve or their addresses (https, s3, gs, az), folders of files, the hub.txt of a
+    /// track hub, '-' for standard input; default: demonstration data and the mock data of EpiViz's
+    /// tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
     /// Errors in single sources of the configuration file.
@@ -165,10 +168,17 @@ pub struct ServeOptions {
     /// default: the one that the files fit, else hg38
     #[arg(long, value_name = "NAME|FILE")]
     pub assembly: Option<String>,
-    /// Folder for sorted copies and other files derived from large files; default: your platform's
-    /// cache folder
+    /// Folder for sorted copies and other files derived from large files, and for what was read from
+    /// other machines; default: your platform's cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
+    /// Files on other machines
+    #[command(flatten)]
+    pub remote: RemoteOptions,
+    /// Let consoles in other terminals and programs load files from these addresses, such as
+    /// <https://data.example/tracks/*>; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub allow_url: Vec<Pattern>,
     /// Also serve the mock data of EpiViz's WebSocket tutorial
     #[arg(long)]
     pub mock: bool,

@@ -1,6 +1,6 @@
 //! `epivizrs query`: prints the rows that a page would get for a region.
 
-use super::file_options::{FileOptions, selected};
+use super::file_options::FileOptions;
 use crate::catalog::{self, Kind, MAX_ROWS, QueryResult, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
 use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
@@ -48,7 +48,7 @@ impl QueryOptions {
     /// # Errors
     /// The source cannot be opened or read, or the region is invalid.
     pub async fn run(self) -> Result<String> {
-        let specs = selected(vec![self.source])?;
+        let specs = self.file.selected(vec![self.source])?;
         let [source] = &specs[..] else {
             bail!("query reads one file, but the source stands for {}", specs.len());
         };

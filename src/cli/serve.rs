@@ -37,15 +37,17 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let at_prompt = prompts(&options);
     signals::watch(stop.clone(), at_prompt)?;
 
+    let bars = Bars::at_terminal();
+    let context = context(&options, &bars)?;
+    options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
     check_reach(&options, address)?;
     let entry = entry(&mut options, address, &selection)?;
     let audit = audit(&options)?;
-    let bars = Bars::at_terminal();
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context(&options, &bars)?);
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,

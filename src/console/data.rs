@@ -120,8 +120,20 @@ impl Console {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
         };
         let named = self.files.sources(named)?;
-        let selected = tokio::task::spawn_blocking(move || select(named)).await;
-        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))?;
+        let over_socket = self.over_socket;
+        let selected = tokio::task::spawn_blocking(move || {
+            if !over_socket {
+                return Ok::<_, Error>(select(named));
+            }
+            let named = named.into_iter().map(Spec::for_stranger).collect::<Result<_>>()?;
+            // A hub may name what its reader may not.
+            let mut selection = select(named);
+            let tracks = selection.specs.into_iter().map(Spec::for_stranger);
+            selection.specs = tracks.collect::<Result<_>>()?;
+            Ok(selection)
+        });
+        let selected = selected.await;
+        let selection = selected.map_err(|stopped| Error::Bug(stopped.to_string()))??;
         self.files.check(&selection.specs)?;
         let catalog = &self.session.provider.catalog;
         let (added, failed) = catalog.load(selection.specs).await;

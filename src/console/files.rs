@@ -105,8 +105,15 @@ impl Files {
 
     fn source(&self, mut spec: Spec) -> Result<Spec> {
         let path = spec.input.path().to_owned();
-        if is_hub(&path) || path.components().any(|part| part == Component::ParentDir) {
+        if !spec.input.is_remote()
+            && (is_hub(&spec.input) || path.components().any(|part| part == Component::ParentDir))
+        {
             return Err(closed(&path));
+        }
+        self.open_companions(&mut spec)?;
+        // Which addresses may be loaded does not depend on folders.
+        if spec.input.is_remote() {
+            return Ok(spec);
         }
         let is_pattern =
             |part: &Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
@@ -118,11 +125,16 @@ impl Files {
         if found != path {
             spec.input = crate::bytes::Input::File(found);
         }
+        Ok(spec)
+    }
+
+    /// Gives the files that a source names beside its own the paths under which they may be read.
+    fn open_companions(&self, spec: &mut Spec) -> Result<()> {
         let beside = [&mut spec.options.samples, &mut spec.options.reference];
         for path in beside.into_iter().flatten() {
             *path = self.readable(path)?;
         }
-        Ok(spec)
+        Ok(())
     }
 
     /// Checks the files from folders and patterns, which may be links to other places.
@@ -130,7 +142,8 @@ impl Files {
     /// # Errors
     /// As [`Files::readable`].
     pub(super) fn check(&self, specs: &[Spec]) -> Result<()> {
-        specs.iter().try_for_each(|spec| self.readable(spec.input.path()).map(drop))
+        let mut files = specs.iter().filter(|spec| !spec.input.is_remote());
+        files.try_for_each(|spec| self.readable(spec.input.path()).map(drop))
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Console {
     pub(super) strict: bool,
     /// The nesting depth of running scripts.
     pub(super) depth: usize,
+    /// Whether its user is at the other end of a socket, and may load only what `--allow-url` names
+    /// of other machines.
+    pub(super) over_socket: bool,
     /// Whether `quit` was the last command.
     pub(super) quit: bool,
     pub(super) say: Say,
@@ -41,6 +44,7 @@ impl Console {
             page: None,
             strict: true,
             depth: 0,
+            over_socket: false,
             quit: false,
             say,
             visitor: Visitor::owner(),
@@ -53,7 +57,7 @@ impl Console {
     #[must_use]
     pub fn of(self, visitor: Visitor, open: Arc<OpenFiles>) -> Self {
         let files = if visitor.is_owner { Files::All } else { Files::Open(open) };
-        Console { visitor, files, ..self }
+        Console { visitor, files, over_socket: true, ..self }
     }
 
     /// Formats an error; only the owner sees the folders of files.

@@ -1,6 +1,7 @@
 //! `/metrics`: counts in the text format of Prometheus, written without a library.
 
 use super::state::AppState;
+use crate::bytes::remote::{self, ServerCounts};
 use crate::session::{ActionCounts, Limit, Session};
 use axum::extract::State;
 use axum::http::header;
@@ -20,6 +21,20 @@ const COUNTERS: [Counter; 3] = [
     ("requests_total", "requests answered", ActionCounts::answered),
     ("request_errors_total", "requests refused", ActionCounts::refused),
     ("response_bytes_total", "bytes of answers, before compression", ActionCounts::bytes),
+];
+
+/// A counter per server from which files are read.
+type OfServer = (&'static str, &'static str, fn(&ServerCounts) -> f64);
+
+const OF_SERVERS: [OfServer; 4] = [
+    ("remote_requests_total", "requests to servers of files", |counts| counts.requests as f64),
+    ("remote_failures_total", "requests to servers of files that brought nothing", |counts| {
+        counts.failures as f64
+    }),
+    ("remote_bytes_total", "bytes of files that servers sent", |counts| counts.bytes as f64),
+    ("remote_seconds_total", "time that requests to servers of files took", |counts| {
+        counts.seconds
+    }),
 ];
 
 fn text(session: &Session) -> String {
@@ -56,6 +71,13 @@ fn text(session: &Session) -> String {
         }
     }
     histogram(&mut text, session);
+    let servers = remote::server_counts();
+    for (name, about, count) in OF_SERVERS.iter().filter(|_| !servers.is_empty()) {
+        head(&mut text, name, "counter", about);
+        for (server, counts) in &servers {
+            line(&mut text, name, &format!("server=\"{server}\""), count(counts));
+        }
+    }
     text
 }
 

@@ -74,6 +74,7 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
 pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
     tell_of_another(spec, format)?;
+    let format = far(spec, format, context)?;
     let own = open_as(format, spec, context)?;
     let mut parts = vec![Part { companion: None, source: own.into() }];
     let others = COMPANIONS.iter().filter(|(name, _)| *name == format.name);
@@ -89,6 +90,22 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let known: Vec<_> = parts.iter().flat_map(|part| part.source.columns()).cloned().collect();
     check_columns(spec, &known)?;
     Ok(parts)
+}
+
+/// The format as which a file is served: of a large one on another machine, not the coverage, which
+/// takes a reading of all of it, but what else it is served as. `format=` asks for the coverage.
+fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'static Format> {
+    let companion = COMPANIONS.iter().find(|(name, _)| *name == format.name);
+    let (Some((_, companion)), None) = (companion, &spec.options.format) else { return Ok(format) };
+    if !spec.input.is_remote() || context.holds(&spec.input)? {
+        return Ok(format);
+    }
+    let (name, format) = (spec.input.path().display(), format.name);
+    tracing::warn!(
+        "{name}: its coverage is not served, since that takes reading all of it from its server; \
+         ',format={format}' does so once, or download it"
+    );
+    Ok(companion)
 }
 
 fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {

@@ -38,6 +38,9 @@ pub struct Options {
     pub genotypes: Option<Vec<String>>,
     /// What the rows of genes are.
     pub rows: Unit,
+    /// The address of the index of a file on another machine; known to its [`Input`] once that is
+    /// there.
+    pub index: Option<String>,
     /// A table that describes the samples of a matrix.
     pub samples: Option<PathBuf>,
     /// The FASTA of the reference against which a CRAM was compressed. It is not needed, but checked
@@ -107,6 +110,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("info", "keys of a VCF's INFO to serve as columns, separated by ':'"),
     ("genotypes", "yes, or samples of a VCF separated by ':', whose genotypes are columns"),
     ("rows", "genes or transcripts: what a row of a gene annotation is"),
+    ("index", "the address of the index of a file on another machine, if not beside it"),
     ("samples", "a table that describes the samples of a matrix, first column their names"),
     ("reference", "the FASTA of a CRAM's reference: not needed, but checked if given"),
     (
@@ -126,12 +130,18 @@ impl FromStr for Spec {
         if text.is_empty() || Path::new(text).exists() {
             return Ok(Spec::file(text));
         }
+        let is_address = text.contains("://");
         let mut parts = text.split(',');
         let mut path = parts.next().unwrap_or_default().to_owned();
         let mut options = Options::default();
         let mut in_path = true;
         for part in parts {
             match part.split_once('=') {
+                // So may the query of an address, with what looks like an option.
+                Some((key, _)) if in_path && is_address && path.contains('?') && !is_key(key) => {
+                    path.push(',');
+                    path.push_str(part);
+                }
                 Some((key, value)) => {
                     options.set(key.trim(), value.trim())?;
                     in_path = false;
@@ -141,18 +151,56 @@ impl FromStr for Spec {
                     path.push_str(part);
                 }
                 None => {
-                    return Err(Error::Input(format!("'{part}' in '{text}' is not key=value")));
+                    let shown = if is_address { "what follows the address" } else { text };
+                    return Err(Error::Input(format!("'{part}' in '{shown}' is not key=value")));
                 }
             }
         }
-        Ok(Spec { options, ..Spec::file(path) })
+        Spec::named(&path, options)
     }
+}
+
+fn is_key(key: &str) -> bool {
+    KEYS.iter().any(|(known, _)| *known == key.trim())
 }
 
 impl Spec {
     /// A file with the default options.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Spec { input: Input::File(path.into()), options: Options::default() }
+    }
+
+    /// The file that a text names, an address or a path, with those options.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an address that cannot be read.
+    pub fn named(text: &str, options: Options) -> Result<Self> {
+        let input = Input::named(text)?;
+        Spec { input, options }.indexed()
+    }
+
+    /// The same source, asked for by somebody at the other end of a socket.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is at an address that nobody allowed.
+    pub(crate) fn for_stranger(self) -> Result<Self> {
+        Ok(Spec { input: self.input.for_stranger()?, options: self.options })
+    }
+
+    /// The same source, its index where the options say.
+    pub(crate) fn indexed(mut self) -> Result<Self> {
+        if let Some(index) = &self.options.index {
+            let index = Input::named(index)?;
+            if !(self.input.is_remote() && index.is_remote()) {
+                let what = "index= is the address of the index of a file on another machine; the \
+                            index of a file on this machine lies beside it";
+                return Err(Error::Input(what.into()));
+            }
+            self.input = self.input.with_index(Some(index));
+            // It may hold a secret, and is known to the file now.
+            self.options.index = None;
+        }
+        Ok(self)
     }
 }
 
@@ -213,6 +261,7 @@ impl Options {
                     _ => return Err(bad("two numbers, the smaller first: 0:50")),
                 }
             }
+            "index" => self.index = text()?,
             "samples" => self.samples = text()?.map(PathBuf::from),
             "reference" => self.reference = text()?.map(PathBuf::from),
             "base" => {

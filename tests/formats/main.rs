@@ -16,6 +16,7 @@ mod handles;
 mod large;
 mod malformed;
 mod ranks;
+mod remote;
 mod tabix;
 
 use epivizrs::genome::Region;

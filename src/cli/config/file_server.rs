@@ -1,9 +1,9 @@
 //! epivizFileServer's description of files: a list of records with `url file_type name datatype
 //! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the content.
 
-use super::{Config, local};
+use super::{Config, named};
 use crate::error::{Error, Result};
-use crate::source::Spec;
+use crate::source::{Options, Spec};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ fn source(path: &Path, number: usize, record: Value) -> Result<(Spec, Option<Str
     let place = format!("record {number}");
     let record: FileEntry = serde_json::from_value(record)
         .map_err(|error| Error::data(path, place.clone(), error.to_string()))?;
-    let mut spec = Spec::file(local(path, place, &record.url)?);
+    let mut spec = Spec { input: named(path, place, &record.url)?, options: Options::default() };
     spec.options.name = record.name;
     let annotation = record.annotation.unwrap_or_default().into_iter();
     spec.options.annotation = annotation.map(|(key, value)| (key, plain(&value))).collect();
@@ -75,12 +75,13 @@ mod tests {
         assert_eq!(config.sources[1].input, Input::File("/b.bb".into()));
         let error = read(Path::new("x.json"), "[{\n\"name\": 1}").unwrap_err().to_string();
         assert!(error.contains("x.json, line 2: expected a list of records"), "{error}");
-        let text = r#"[{"name": 1}, {"url": "a.bw"}, {"url": "http://x/b.bw"}]"#;
+        let text =
+            r#"[{"name": 1}, {"url": "a.bw"}, {"url": "http://x/b.bw"}, {"url": "ftp://x/y"}]"#;
         let config = read(Path::new("x.json"), text).unwrap();
-        assert_eq!(config.sources.len(), 1);
+        assert_eq!(config.sources.len(), 2);
+        assert_eq!(config.sources[1].input.path(), Path::new("http://x/b.bw"));
         let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
         assert!(errors[0].starts_with("x.json, record 1: "), "{errors:?}");
-        let far = "x.json, record 3: 'http://x/b.bw' is not a file on this machine";
-        assert_eq!(errors[1..], [far]);
+        assert!(errors[1].starts_with("x.json, record 4: 'ftp://' is no kind"), "{errors:?}");
     }
 }

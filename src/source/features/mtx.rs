@@ -53,6 +53,11 @@ struct Features {
 
 /// The file of one of those names beside the matrix, plain or packed.
 fn beside(input: &Input, names: &[&str]) -> Result<Input> {
+    if input.is_remote() {
+        let what = "such a matrix is read together with the files beside it, from this machine only; \
+                    download their folder";
+        return Err(Error::data(input.path(), "", what));
+    }
     let folder = input.path().parent().unwrap_or(Path::new(""));
     // As geo_x_matrix.mtx.gz has geo_x_features.tsv.gz beside it.
     let own = input.path().file_name().unwrap_or_default().to_string_lossy().into_owned();

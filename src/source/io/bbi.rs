@@ -10,7 +10,7 @@ pub(crate) mod write;
 
 use crate::bytes::block_cache::{BLOCKS, CachedBlock};
 use crate::bytes::pool::Pool;
-use crate::bytes::{Blob, Cursor, Input};
+use crate::bytes::{Blob, Cursor, Input, near};
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -169,6 +169,8 @@ impl Bbi {
         let id = self.ids[sequence];
         // Who reads a whole sequence keeps what it says, and seldom comes again.
         let keep = region.len() < self.sequences.at(sequence).length;
+        let blocks = index.overlapping(id, region.start, region.end);
+        self.blob.expect(near(blocks.map(|block| block.offset..block.offset + block.size)))?;
         self.lend(|reader| {
             for block in index.overlapping(id, region.start, region.end) {
                 let key = (self.blob.id(), block.offset);

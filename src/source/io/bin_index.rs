@@ -52,8 +52,8 @@ impl Index {
     /// The index that lies beside a file: `x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`; none if none does.
     /// One that is older than the file is read with a warning.
     pub(crate) fn beside(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
-        let Some(found) = index_beside(input, endings) else { return Ok(None) };
-        Ok(Some((Self::read(&Input::File(found.clone()))?, found)))
+        let Some(found) = index_beside(input, endings)? else { return Ok(None) };
+        Ok(Some((Self::read(&found)?, found.path().to_owned())))
     }
 
     fn read(input: &Input) -> Result<Self> {
@@ -159,13 +159,17 @@ impl Index {
 }
 
 /// Where the index lies that is beside a file; with a warning if it is older than that.
-pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Option<PathBuf> {
-    let Input::File(path) = input else { return None };
+///
+/// # Errors
+/// As [`Input::beside`].
+pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Result<Option<Input>> {
     let found = input.beside(endings)?;
-    if let Some(warning) = older(&found, path) {
+    if let (Input::File(path), Some(Input::File(index))) = (input, &found)
+        && let Some(warning) = older(index, path)
+    {
         tracing::warn!("{warning}");
     }
-    Some(found)
+    Ok(found)
 }
 
 /// What to say of an index that is older than its file: copies keep no order of times, so it is

@@ -155,6 +155,8 @@ fn whole_path(input: &Input) -> Result<PathBuf> {
     match input {
         Input::Memory(path, _) => Ok(path.clone()),
         Input::File(path) => fs::canonicalize(path).map_err(|error| Error::io(path, error)),
+        // Its query may be a secret, and another one each time.
+        Input::Remote(_) => Ok(input.path().to_owned()),
     }
 }
 
@@ -175,6 +177,10 @@ fn key(input: &Input) -> Result<u64> {
             // A time before that is as good as any, as long as it is always the same.
             let since = since.unwrap_or_else(|before| before.duration());
             (metadata.len(), since.as_nanos())
+        }
+        Input::Remote(remote) => {
+            let file = remote.file()?;
+            (file.size(), Fnv::new().add(file.version_text().as_bytes()).finish())
         }
     };
     let hash = Fnv::new().add(&VERSION.to_le_bytes()).add(&length.to_le_bytes());

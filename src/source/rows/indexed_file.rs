@@ -2,7 +2,7 @@
 
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::pool::Pool;
-use crate::bytes::{Blob, Input};
+use crate::bytes::{Blob, Input, near};
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::io::bin_index::Index;
@@ -15,6 +15,11 @@ const LONGEST_NOTE: usize = 16 << 20;
 /// Damage leaves a hole or two in an index. One with more of them than this is of a writer that has
 /// each block's end for one, and looking at all of them would take long.
 const MOST_GAPS: usize = 64;
+
+/// So many bytes are read from another machine at most to answer one question.
+const MOST_REMOTE: u64 = 512 << 20;
+/// No block of BGZF has more bytes.
+const BLOCK: u64 = 1 << 16;
 
 /// A file and its index.
 pub(crate) struct IndexedFile {
@@ -105,7 +110,9 @@ impl IndexedFile {
         let mut offer = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
         // A row without bases is found where it stands: the bin of the base before.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
+        self.check_distance(&chunks)?;
         let open = || Ok(Bgzf::of(self.blob.clone()));
+        self.blob.expect(near(chunks.iter().map(|c| c.start >> 16..(c.end >> 16) + BLOCK)))?;
         self.readers.lend(open, |reader| {
             for chunk in chunks {
                 reader.seek(chunk.start)?;
@@ -134,6 +141,20 @@ impl IndexedFile {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses to read more from another machine than anybody would wait for.
+    fn check_distance(&self, chunks: &[Range<u64>]) -> Result<()> {
+        let bytes: u64 = chunks.iter().map(|chunk| (chunk.end >> 16) - (chunk.start >> 16)).sum();
+        if !self.input.is_remote() || bytes <= MOST_REMOTE {
+            return Ok(());
+        }
+        let what = format!(
+            "to show its rows, those of their sequence are counted first, which means to read {} MB \
+             from its server; download it, or load a part of it as a file of its own",
+            bytes.div_ceil(1_000_000)
+        );
+        Err(Error::data(self.input.path(), "", what))
     }
 
     /// Whether the index says how many rows each sequence has.

@@ -29,9 +29,9 @@ pub(super) struct SliceIndex {
 
 impl SliceIndex {
     /// Reads an index for a file of so many sequences.
-    pub(super) fn read(path: &Path, file: &Path, sequences: usize) -> Result<Self> {
-        let mut text = String::new();
-        let mut bytes = Input::File(path.into()).unpacked()?.take(LARGEST);
+    pub(super) fn read(index: &Input, file: &Path, sequences: usize) -> Result<Self> {
+        let (path, mut text) = (index.path(), String::new());
+        let mut bytes = index.unpacked()?.take(LARGEST);
         let read = bytes.read_to_string(&mut text);
         read.map_err(|error| unreadable(path, "", error))?;
         let mut index = SliceIndex { sequences: vec![Vec::new(); sequences] };

@@ -34,13 +34,13 @@ struct CachedReader {
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut file = Cram::open(input)?;
     let sequences = file.sequences.clone();
-    let Some(path) = index_beside(input, &["crai"]) else {
+    let Some(index) = index_beside(input, &["crai"])? else {
         let name = input.path().display();
         let what =
             format!("reads are shown by region only, which takes an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
-    let index = SliceIndex::read(&path, input.path(), sequences.len())?;
+    let index = SliceIndex::read(&index, input.path(), sequences.len())?;
     // The first container tells how many bytes a record takes.
     let a_record = match file.container()? {
         Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),

@@ -1,0 +1,214 @@
+//! Files on other machines: their addresses, and how parts of them are read.
+
+mod address;
+mod client;
+mod disk;
+mod failure;
+mod file;
+mod guard;
+mod servers;
+mod settings;
+mod storage;
+mod version;
+
+pub use address::Address;
+pub(crate) use address::Reach;
+pub(crate) use failure::Failure;
+pub(crate) use file::RemoteFile;
+pub use guard::Pattern;
+pub use servers::ServerCounts;
+pub use settings::{Header, Settings};
+
+use crate::error::{Error, Result};
+use client::Client;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// With what all files on other machines are read.
+static CLIENT: RwLock<Option<Arc<Client>>> = RwLock::new(None);
+
+/// Sets how files on other machines are read from now on.
+///
+/// # Errors
+/// A file of certificates cannot be read.
+pub fn configure(settings: Settings) -> Result<()> {
+    let client = Arc::new(Client::new(settings)?);
+    *CLIENT.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
+    Ok(())
+}
+
+fn client() -> Result<Arc<Client>> {
+    if let Some(client) = &*CLIENT.read().unwrap_or_else(PoisonError::into_inner) {
+        return Ok(client.clone());
+    }
+    let mut slot = CLIENT.write().unwrap_or_else(PoisonError::into_inner);
+    let client = match slot.take() {
+        Some(client) => client,
+        None => Arc::new(Client::new(Settings::default())?),
+    };
+    Ok(slot.insert(client).clone())
+}
+
+/// What was asked of each server since the start.
+pub fn server_counts() -> Vec<(String, ServerCounts)> {
+    client().map(|client| client.servers.counts()).unwrap_or_default()
+}
+
+/// A file on another machine. Those that are cloned from each other share what was read.
+#[derive(Clone)]
+pub struct Remote(Arc<Inner>);
+
+struct Inner {
+    address: Address,
+    /// Where its index lies, if the user says so.
+    index: Option<Remote>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    file: Option<Arc<RemoteFile>>,
+    /// Why it could not be opened, where asking again would not help.
+    refused: Option<Failure>,
+    /// The files that were looked for beside it, and whether they are there.
+    beside: HashMap<String, Option<Remote>>,
+}
+
+impl PartialEq for Remote {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.address == other.0.address && self.0.index == other.0.index
+    }
+}
+
+impl Eq for Remote {}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.address.fmt(f)
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(address: Address) -> Self {
+        Remote(Arc::new(Inner { address, index: None, state: Mutex::default() }))
+    }
+
+    /// The same file, its index at that address.
+    pub(crate) fn with_index(&self, index: Remote) -> Self {
+        let address = self.0.address.clone();
+        Remote(Arc::new(Inner { address, index: Some(index), state: Mutex::default() }))
+    }
+
+    /// The same file, named by somebody at the other end of a socket.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if no pattern of `--allow-url` holds its address, or that of its index.
+    pub(crate) fn for_stranger(&self) -> Result<Self> {
+        check_allowed(&self.0.address)?;
+        let index = self.0.index.as_ref().map(Remote::for_stranger).transpose()?;
+        let address = self.0.address.with_reach(Reach::Public);
+        Ok(Remote(Arc::new(Inner { address, index, state: Mutex::default() })))
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    /// Its index, if the user says where that is.
+    pub(crate) fn given_index(&self) -> Option<&Remote> {
+        self.0.index.as_ref()
+    }
+
+    /// Its address as it may be shown.
+    pub(crate) fn shown(&self) -> &Path {
+        self.0.address.shown()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file, opened once.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read.
+    pub(crate) fn file(&self) -> Result<Arc<RemoteFile>> {
+        self.open().map_err(|failure| Error::io(self.shown(), failure.into()))
+    }
+
+    fn open(&self) -> Result<Arc<RemoteFile>, Failure> {
+        let mut state = self.state();
+        if let Some(file) = &state.file {
+            return Ok(file.clone());
+        }
+        if let Some(failure) = &state.refused {
+            return Err(failure.clone());
+        }
+        let client = client().map_err(|error| Failure::Settings(error.to_string()))?;
+        match RemoteFile::open(&client, &self.0.address) {
+            Ok(file) => Ok(state.file.insert(Arc::new(file)).clone()),
+            Err(failure) => {
+                state.refused = Some(failure.clone()).filter(|failure| !failure.may_pass());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Has the file opened anew when it is next needed: it may have changed.
+    pub(crate) fn forget(&self) {
+        *self.state() = State::default();
+        self.0.index.iter().for_each(Remote::forget);
+    }
+
+    /// The file of one of those endings that lies beside it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the server does not tell whether there is one.
+    pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Remote>> {
+        let appended =
+            endings.iter().map(|ending| self.0.address.with_suffix(&format!(".{ending}")));
+        // Only the indexes of alignments go by such names.
+        let replaced = endings.iter().filter(|ending| matches!(**ending, "bai" | "crai"));
+        let replaced = replaced.filter_map(|ending| self.0.address.with_ending(ending));
+        for address in appended.chain(replaced) {
+            let name = address.shown().display().to_string();
+            let known = self.state().beside.get(&name).cloned();
+            let found = match known {
+                Some(found) => found,
+                None => {
+                    let candidate = Remote::new(address);
+                    let found = match candidate.open() {
+                        Ok(_) => Some(candidate),
+                        Err(failure) if failure.is_missing() => None,
+                        Err(failure) => return Err(Error::io(candidate.shown(), failure.into())),
+                    };
+                    self.state().beside.insert(name, found.clone());
+                    found
+                }
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether an address may be loaded over a socket.
+///
+/// # Errors
+/// [`Error::Input`] if no pattern of `--allow-url` holds it.
+fn check_allowed(address: &Address) -> Result<()> {
+    let client = client()?;
+    if client.settings.allowed.iter().any(|pattern| pattern.holds(address)) {
+        return Ok(());
+    }
+    let what = format!(
+        "{} may not be loaded from here; whoever starts epivizrs can allow it with --allow-url",
+        address.shown().display()
+    );
+    Err(Error::Input(what))
+}

@@ -1,0 +1,397 @@
+//! A file on a server, read in blocks that are kept.
+
+use super::address::Address;
+use super::client::{Answer, Asked, Client};
+use super::disk::Disk;
+use super::failure::Failure;
+use super::version::{Version, WHOLE, content_range};
+use crate::bytes::block_cache::{BlockCache, CachedBlock};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Files are read in blocks of so many bytes.
+pub(super) const BLOCK: u64 = 64 * 1024;
+/// Who reads on and on is given up to so many blocks with one request.
+const MOST_AHEAD: u64 = 64;
+/// No request asks for more blocks than this.
+const MOST_AT_ONCE: u64 = 256;
+/// Blocks between others that are wanted are read again, rather than to make two requests.
+const SMALL_GAP: u64 = 4;
+/// How many readings that go on and on are told from each other.
+const STREAMS: usize = 16;
+/// Of an index, which is read as a whole, so much is asked for at first.
+const INDEX: u64 = 16 << 20;
+const INDEXES: &[&str] = &["tbi", "csi", "bai", "crai", "fai"];
+
+/// The blocks of all files, packed as they are.
+static BLOCKS: BlockCache = BlockCache::new(128 << 20);
+
+/// A file on a server, as it was when it was opened.
+pub(crate) struct RemoteFile {
+    client: Arc<Client>,
+    address: Address,
+    version: Version,
+    /// The number of its blocks among those of all files: the same for the same version.
+    id: u64,
+    disk: Option<Disk>,
+    /// All bytes, where the server gives no parts.
+    whole: Option<Vec<u8>>,
+    /// Where the server sent the last time, which spares a request.
+    moved: Mutex<Option<Address>>,
+    /// Whether the server compares versions by itself.
+    compares: AtomicBool,
+    reading: Mutex<Reading>,
+    read: Condvar,
+}
+
+#[derive(Default)]
+struct Reading {
+    /// Blocks that somebody has asked for.
+    asked: HashSet<u64>,
+    /// Where readings ended, and how many blocks they were given.
+    streams: VecDeque<(u64, u64)>,
+}
+
+/// Blocks that follow each other.
+struct Run {
+    first: u64,
+    blocks: Vec<Arc<CachedBlock>>,
+}
+
+impl Run {
+    fn get(&self, number: u64) -> Option<&Arc<CachedBlock>> {
+        self.blocks.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+}
+
+impl RemoteFile {
+    /// Opens a file: its first bytes tell how large it is, and which version.
+    pub(super) fn open(client: &Arc<Client>, address: &Address) -> Result<Self, Failure> {
+        let ending = address.path().rsplit_once('.').map_or("", |(_, ending)| ending);
+        let first = if INDEXES.contains(&ending) { INDEX } else { BLOCK };
+        let asked = Asked { bytes: 0..first, if_match: None };
+        let answer = client.get(address, &asked, WHOLE + 1)?;
+        let (version, whole) = opened(&answer)?;
+        super::version::check_kind(address, &answer, whole.is_some())?;
+        let whole = match whole {
+            Some(()) => Some(super::version::unpacked(address, &answer)?),
+            None => None,
+        };
+        let version = match &whole {
+            Some(bytes) => version.with_size(bytes.len() as u64),
+            None => version,
+        };
+        let name = version.name(address);
+        let folder =
+            client.settings.cache.as_deref().filter(|_| version.is_certain() && whole.is_none());
+        let file = RemoteFile {
+            client: client.clone(),
+            address: address.clone(),
+            id: name.number(),
+            disk: folder.and_then(|folder| Disk::open(folder, &name.text())),
+            version,
+            whole,
+            moved: Mutex::new(answer.from),
+            compares: AtomicBool::new(true),
+            reading: Mutex::default(),
+            read: Condvar::new(),
+        };
+        if file.whole.is_none() {
+            file.keep(0, answer.body);
+        }
+        Ok(file)
+    }
+
+    /// What stands for its content: another text for another version, as far as the server tells.
+    pub(crate) fn version_text(&self) -> String {
+        self.version.text()
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.version.size
+    }
+
+    /// Reads from `offset` on until the buffer is full or the file ends; the number of bytes read.
+    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let end = offset.saturating_add(buffer.len() as u64).min(self.size());
+        if offset >= end {
+            return Ok(0);
+        }
+        let wanted = (end - offset) as usize;
+        if let Some(whole) = &self.whole {
+            buffer[..wanted].copy_from_slice(&whole[offset as usize..end as usize]);
+            return Ok(wanted);
+        }
+        let (mut filled, mut run) = (0, Run { first: 0, blocks: Vec::new() });
+        let last = (end - 1) / BLOCK;
+        while filled < wanted {
+            let at = offset + filled as u64;
+            let number = at / BLOCK;
+            let block = match run.get(number) {
+                Some(block) => block.clone(),
+                None => self.block(number, last, &mut run)?,
+            };
+            let from = (at % BLOCK) as usize;
+            let count = block.bytes.len().saturating_sub(from).min(wanted - filled);
+            if count == 0 {
+                return Err(Failure::Cut);
+            }
+            buffer[filled..filled + count].copy_from_slice(&block.bytes[from..from + count]);
+            filled += count;
+        }
+        Ok(wanted)
+    }
+
+    /// Has bytes read with few requests that will be asked for soon.
+    pub(crate) fn expect(&self, bytes: std::ops::Range<u64>) -> Result<(), Failure> {
+        let end = bytes.end.min(self.size()).min(bytes.start.saturating_add(MOST_AHEAD * BLOCK));
+        if self.whole.is_some() || bytes.start >= end {
+            return Ok(());
+        }
+        let last = (end - 1) / BLOCK;
+        let mut run = Run { first: 0, blocks: Vec::new() };
+        for number in bytes.start / BLOCK..=last {
+            if run.get(number).is_none() && self.known(number).is_none() {
+                self.block(number, last, &mut run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A block; if it is not here yet, those up to `last` are read with it, and left in `run`.
+    fn block(&self, number: u64, last: u64, run: &mut Run) -> Result<Arc<CachedBlock>, Failure> {
+        let mut reading = self.lock();
+        loop {
+            if let Some(block) = self.known(number) {
+                return Ok(block);
+            }
+            if !reading.asked.contains(&number) {
+                break;
+            }
+            // Somebody else reads it.
+            reading = self.read.wait(reading).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wanted = self.plan(&mut reading, number, last);
+        reading.asked.extend(wanted.clone());
+        drop(reading);
+        let result = self.fetch(wanted.clone());
+        let mut reading = self.lock();
+        for number in wanted {
+            reading.asked.remove(&number);
+        }
+        drop(reading);
+        self.read.notify_all();
+        *run = result?;
+        run.get(number).cloned().ok_or(Failure::Cut)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A block that is in memory or on disk.
+    fn known(&self, number: u64) -> Option<Arc<CachedBlock>> {
+        if let Some(block) = BLOCKS.get((self.id, number)) {
+            return Some(block);
+        }
+        let bytes = self.disk.as_ref()?.read(number)?;
+        let expected = BLOCK.min(self.size() - number * BLOCK);
+        let block = Arc::new(CachedBlock { bytes, next: 0 });
+        (block.bytes.len() as u64 == expected).then(|| BLOCKS.insert((self.id, number), &block))?;
+        Some(block)
+    }
+
+    /// The blocks to ask for with one request: `first` is missing, those up to `last` are wanted.
+    fn plan(&self, reading: &mut Reading, first: u64, last: u64) -> std::ops::Range<u64> {
+        let file_end = self.size().div_ceil(BLOCK);
+        let last = last.clamp(first, first + MOST_AT_ONCE - 1);
+        let (mut end, mut gap) = (first + 1, 0);
+        for number in first + 1..=last {
+            if reading.asked.contains(&number) {
+                break;
+            }
+            if self.known(number).is_some() {
+                gap += 1;
+                if gap > SMALL_GAP {
+                    break;
+                }
+            } else {
+                (end, gap) = (number + 1, 0);
+            }
+        }
+        // Who has read up to here reads on: more comes each time.
+        let goes_on = |(ended, _): &(u64, u64)| (*ended..=*ended + 1).contains(&first);
+        let known =
+            reading.streams.iter().position(goes_on).and_then(|at| reading.streams.remove(at));
+        let ahead = known.map_or(0, |(_, given)| (given * 2).min(MOST_AHEAD));
+        let ahead_end = (first + ahead).min(file_end);
+        let free = (end..ahead_end).take_while(|number| !reading.asked.contains(number));
+        let end = free.last().map_or(end, |number| number + 1);
+        reading.streams.push_front((end, end - first));
+        reading.streams.truncate(STREAMS);
+        first..end
+    }
+
+    /// Asks the server for blocks, and keeps them.
+    fn fetch(&self, wanted: std::ops::Range<u64>) -> Result<Run, Failure> {
+        let end = (wanted.end * BLOCK).min(self.size());
+        let mut bytes = Vec::with_capacity((end - wanted.start * BLOCK) as usize);
+        // A server may give less than it was asked for.
+        while wanted.start * BLOCK + (bytes.len() as u64) < end {
+            let start = wanted.start * BLOCK + bytes.len() as u64;
+            let more = self.part(start..end)?;
+            if more.is_empty() {
+                return Err(Failure::Cut);
+            }
+            bytes.extend(more);
+        }
+        Ok(self.keep(wanted.start, bytes))
+    }
+
+    /// Bytes of the version that was opened.
+    fn part(&self, bytes: std::ops::Range<u64>) -> Result<Vec<u8>, Failure> {
+        let compares = self.compares.load(Ordering::Relaxed);
+        let tag = self.version.strong_tag().filter(|_| compares);
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = match self.ask(moved.as_ref(), &bytes, tag) {
+            // Where it was sent to may hold for a while only.
+            Err(Failure::Status { .. } | Failure::NoSuchHost(_)) if moved.is_some() => {
+                self.ask(None, &bytes, tag)?
+            }
+            answer => answer?,
+        };
+        let answer = if answer.status == 412 && tag.is_some() {
+            // Changed, or a server that does not understand what was asked: without it, the answer
+            // itself shows which version it is of.
+            let answer = self.ask(None, &bytes, None)?;
+            self.check(&answer, &bytes)?;
+            self.compares.store(false, Ordering::Relaxed);
+            answer
+        } else {
+            answer
+        };
+        self.check(&answer, &bytes)?;
+        let mut body = answer.body;
+        body.truncate((bytes.end - bytes.start) as usize);
+        Ok(body)
+    }
+
+    fn ask(
+        &self,
+        moved: Option<&Address>,
+        bytes: &std::ops::Range<u64>,
+        tag: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let asked = Asked { bytes: bytes.clone(), if_match: tag };
+        let answer =
+            self.client.get(moved.unwrap_or(&self.address), &asked, bytes.end - bytes.start)?;
+        if let Some(from) = &answer.from {
+            *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
+        }
+        Ok(answer)
+    }
+
+    /// Whether an answer holds those bytes, of the version that was opened.
+    fn check(&self, answer: &Answer, bytes: &std::ops::Range<u64>) -> Result<(), Failure> {
+        match answer.status {
+            412 => return Err(Failure::Changed),
+            // Shorter than it was.
+            416 => return Err(Failure::Changed),
+            200 => {
+                let now = Version::of(&answer.headers, None);
+                let same = now.is_none_or(|now| self.version.may_be(&now));
+                let what = "the server stopped to give parts of files; try again later";
+                return Err(if same { Failure::Strange(what.into()) } else { Failure::Changed });
+            }
+            _ => {}
+        }
+        let range = content_range(&answer.headers);
+        let Some((given, size)) = range else {
+            let what =
+                "the server sends a part of the file, but does not say which; ask who runs it";
+            return Err(Failure::Strange(what.into()));
+        };
+        let now = Version::of(&answer.headers, Some(size.unwrap_or(self.size())));
+        if now.is_some_and(|now| !self.version.may_be(&now)) {
+            return Err(Failure::Changed);
+        }
+        let length = answer.body.len() as u64;
+        if given.start != bytes.start
+            || given.end < given.start + length.min(bytes.end - bytes.start)
+        {
+            let what =
+                "the server sends other parts of the file than it is asked for; ask who runs it";
+            return Err(Failure::Strange(what.into()));
+        }
+        Ok(())
+    }
+
+    /// Keeps what was read from block `first` on, but for a last block that is not whole.
+    fn keep(&self, first: u64, bytes: Vec<u8>) -> Run {
+        let whole_end = self.size() - first * BLOCK;
+        let is_whole = |at: usize, part: &[u8]| {
+            part.len() as u64 == BLOCK || at as u64 * BLOCK + part.len() as u64 == whole_end
+        };
+        let parts =
+            bytes.chunks(BLOCK as usize).enumerate().filter(|(at, part)| is_whole(*at, part));
+        let blocks = parts.map(|(at, part)| {
+            let number = first + at as u64;
+            let block = Arc::new(CachedBlock { bytes: part.to_vec(), next: 0 });
+            BLOCKS.insert((self.id, number), &block);
+            if let Some(disk) = &self.disk {
+                disk.write(number, part);
+            }
+            block
+        });
+        Run { first, blocks: blocks.collect() }
+    }
+}
+
+/// What the first answer tells of a file; whether it is the whole file, for want of parts.
+fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
+    let strange = |what: &str| Failure::Strange(what.to_owned());
+    match answer.status {
+        206 => {
+            let range = content_range(&answer.headers);
+            let Some((given, size)) = range else {
+                return Err(strange(
+                    "the server sends a part of the file, but does not say which; ask who runs it",
+                ));
+            };
+            if given.start != 0 {
+                return Err(strange(
+                    "the server sends other parts of the file than it is asked for; ask who runs it",
+                ));
+            }
+            let Some(size) = size else {
+                return Err(strange("the server does not say how large the file is; download it"));
+            };
+            let version = Version::of(&answer.headers, Some(size)).unwrap_or_default();
+            if (answer.body.len() as u64) < size.min(BLOCK) {
+                return Err(Failure::Cut);
+            }
+            Ok((version, None))
+        }
+        // There is no first byte: the file is empty.
+        416 => match content_range(&answer.headers) {
+            Some((_, Some(0))) | None => Ok((Version::default(), Some(()))),
+            Some(_) => Err(Failure::Status {
+                number: 416,
+                word: String::new(),
+                again: None,
+                asked_with_credentials: false,
+            }),
+        },
+        200 => {
+            let length = answer.headers.get("content-length").and_then(|text| text.to_str().ok());
+            let length = length.and_then(|text| text.parse().ok());
+            let size = length.unwrap_or(answer.body.len() as u64);
+            if size > WHOLE {
+                return Err(Failure::NoParts(length));
+            }
+            Ok((Version::of(&answer.headers, Some(size)).unwrap_or_default(), Some(())))
+        }
+        number => Err(strange(&format!("the server answers with {number} instead of the file"))),
+    }
+}

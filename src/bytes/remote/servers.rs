@@ -1,0 +1,129 @@
+//! How the servers fare from which files are read.
+
+use super::address::Address;
+use super::failure::Failure;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a server that failed is left alone: at first, and at most.
+const SHORTEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The servers that were asked, by their names.
+#[derive(Default)]
+pub(super) struct Servers(Mutex<HashMap<String, Arc<Server>>>);
+
+/// A server, as those who ask it know it.
+#[derive(Default)]
+pub(super) struct Server(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    counts: ServerCounts,
+    /// Until when it is not asked, and what was wrong with it.
+    down: Option<(Instant, Failure)>,
+    rest: Duration,
+}
+
+/// What was asked of a server, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ServerCounts {
+    /// Requests, with those that failed.
+    pub requests: u64,
+    /// Requests that brought nothing.
+    pub failures: u64,
+    /// Bytes of files that came.
+    pub bytes: u64,
+    /// How long all requests took together, in seconds.
+    pub seconds: f64,
+}
+
+impl Servers {
+    /// The server of an address.
+    pub(super) fn of(&self, address: &Address) -> Arc<Server> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(address.host().to_owned()).or_default().clone()
+    }
+
+    /// What was asked of each server.
+    pub(super) fn counts(&self) -> Vec<(String, ServerCounts)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> =
+            known.iter().map(|(name, server)| (name.clone(), server.state(|s| s.counts))).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+}
+
+impl Server {
+    fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Refuses at once what a server that is down would refuse slowly: whoever waits for it keeps
+    /// others waiting.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.state(|state| match &state.down {
+            Some((until, failure)) if Instant::now() < *until => Err(failure.clone()),
+            Some((_, failure)) => {
+                // One asks again; the others wait for what it finds.
+                let failure = failure.clone();
+                state.down = Some((Instant::now() + state.rest, failure));
+                Ok(())
+            }
+            None => Ok(()),
+        })
+    }
+
+    /// Whether it was down when it was last asked.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.state(|state| state.down.is_some())
+    }
+
+    pub(super) fn answered(&self) {
+        self.state(|state| (state.down, state.rest) = (None, Duration::ZERO));
+    }
+
+    pub(super) fn failed(&self, failure: &Failure) {
+        self.state(|state| {
+            state.rest = (state.rest * 2).clamp(SHORTEST, LONGEST);
+            state.down = Some((Instant::now() + state.rest, failure.clone()));
+        });
+    }
+
+    pub(super) fn count(&self, bytes: u64, took: Duration, failed: bool) {
+        self.state(|state| {
+            state.counts.requests += 1;
+            state.counts.failures += u64::from(failed);
+            state.counts.bytes += bytes;
+            state.counts.seconds += took.as_secs_f64();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_down_is_left_alone_until_it_answers() {
+        let address = Address::parse("https://lab.example/x").unwrap().unwrap();
+        let servers = Servers::default();
+        let server = servers.of(&address);
+        assert_eq!(server.check(), Ok(()));
+        server.count(0, Duration::from_secs(1), true);
+        server.failed(&Failure::TooSlow);
+        assert_eq!(servers.of(&address).check(), Err(Failure::TooSlow));
+        // As if the time had passed.
+        server.state(|state| state.down = Some((Instant::now(), Failure::TooSlow)));
+        assert_eq!(server.check(), Ok(()), "one asks again");
+        assert!(server.is_doubtful());
+        assert_eq!(server.check(), Err(Failure::TooSlow), "the others do not");
+        server.answered();
+        assert_eq!(server.check(), Ok(()));
+        assert!(!server.is_doubtful());
+        let counts = servers.counts();
+        assert_eq!((counts.len(), counts[0].1.requests, counts[0].1.failures), (1, 1, 1));
+    }
+}

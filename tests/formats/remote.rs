@@ -1,0 +1,61 @@
+//! Files on other machines: each is read as the same file on this machine is.
+
+mod answers;
+mod program;
+pub(crate) mod server;
+
+use crate::fixtures::{self, Fixture};
+use crate::{levels, read, rows, whole};
+use epivizrs::bytes::Input;
+use epivizrs::source::formats::FORMATS;
+use epivizrs::source::{Level, Source, Spec};
+use server::Server;
+
+/// Puts a fixture on a server; the same source there.
+fn put(server: &Server, fixture: &Fixture, folder: &str) -> Spec {
+    let path = fixture.spec.input.path();
+    let mut address = String::new();
+    for file in [Some(path.to_owned()), fixture.spec.input.index()].into_iter().flatten() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        server.put(&format!("/{folder}/{name}"), &std::fs::read(&file).unwrap(), Some("1"));
+        if file == path {
+            address = server.url(&format!("/{folder}/{name}?token=SECRET"));
+        }
+    }
+    Spec { input: Input::named(&address).unwrap(), ..fixture.spec.clone() }
+}
+
+fn all_rows(source: &dyn Source, level: Level) -> Vec<String> {
+    let tables = source.sequences().iter().map(|s| read(source, &whole(source, &s.name), level));
+    tables.flat_map(|table| rows(&table)).collect()
+}
+
+#[test]
+fn every_format_is_read_from_an_address_as_from_a_file() {
+    let server = Server::start();
+    let all = FORMATS.iter().flat_map(|format| fixtures::of(format.name));
+    let mut read = 0;
+    // A matrix of single cells has files beside it.
+    let all = all.filter(|fixture| !fixture.name.starts_with("mtx"));
+    for (number, fixture) in all.filter(|fixture| fixture.spec.input.path().is_file()).enumerate() {
+        let near = fixture.open(&fixture.spec).unwrap();
+        let spec = put(&server, &fixture, &number.to_string());
+        let far = fixture.open(&spec).unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
+        assert_eq!(far.shape(), near.shape(), "{}", fixture.name);
+        assert_eq!(far.columns(), near.columns(), "{}", fixture.name);
+        let names = |source: &dyn Source| {
+            source.sequences().iter().map(|s| (s.name.to_string(), s.length)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&*far), names(&*near), "{}", fixture.name);
+        // Some of the levels: of a dense signal, the finest has hundreds of thousands of rows.
+        for level in levels(near.shape()).into_iter().rev().step_by(4) {
+            assert_eq!(all_rows(&*far, level), all_rows(&*near, level), "{} {level}", fixture.name);
+        }
+        assert_eq!(spec.input.stem(), fixture.spec.input.stem());
+        read += 1;
+    }
+    assert!(read >= FORMATS.len() - 1);
+    let asked = server.asked();
+    assert!(asked.iter().all(|asked| asked.path.ends_with("?token=SECRET")), "the query is sent");
+    assert!(asked.iter().all(|asked| asked.range().is_some()), "only parts are asked for");
+}

@@ -1,0 +1,326 @@
+//! What servers answer, rightly and wrongly, and what becomes of it.
+
+use super::server::{Server, status, whole};
+use crate::fixtures::writer::{File, Records, Variant};
+use crate::read;
+use epivizrs::genome::Region;
+use epivizrs::source::formats::open;
+use epivizrs::source::{Level, Source};
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The sequence of the signals, and a piece of it in the middle of their files.
+const LENGTH: u32 = 3_000_000;
+const MIDDLE: (u32, u32) = (1_400_000, 1_500_000);
+const WIDE: Level = Level::Bins { shift: 10 };
+const BED: &[u8] = b"chr1\t10\t20\ta\nchr1\t30\t40\tb\n";
+
+fn opened(address: &str) -> Result<Box<dyn Source>, String> {
+    let spec = address.parse().map_err(|error: epivizrs::Error| error.to_string())?;
+    open(&spec, &crate::context()).map_err(|error| error.to_string())
+}
+
+fn count(source: &dyn Source) -> usize {
+    read(source, &Region::new("chr1", 0, 1000), Level::Records).len()
+}
+
+/// A bigWig of some two million bytes, which begin with its header and end with its index.
+fn signal(value: f32) -> Vec<u8> {
+    let block = |first: u32| (first..first + 1000).map(|n| (n * 20, n * 20 + 10, value)).collect();
+    let blocks = (0..150).map(|n| (0, Records::Graph(block(n * 1000)))).collect();
+    let file = File { sequences: vec![("chr1", LENGTH)], blocks, ..File::default() };
+    file.write(Variant { big_endian: false, packed: false, sequences_last: false })
+}
+
+fn middle() -> Region {
+    Region::new("chr1", MIDDLE.0, MIDDLE.1)
+}
+
+/// A server with one file, and its address with a secret in it.
+fn bed() -> (Server, String) {
+    let server = Server::start();
+    server.put("/x.bed", BED, Some("1"));
+    let address = server.url("/x.bed?sig=SECRET");
+    (server, address)
+}
+
+/// The reason why the file cannot be opened, without its address.
+fn refused(server: &Server, address: &str) -> String {
+    let error = opened(address).err().expect("it is refused");
+    assert!(!error.contains("SECRET"), "{error}");
+    let shown = server.url("/x.bed: ");
+    error.strip_prefix(&shown).unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+#[test]
+fn what_a_server_refuses_is_said_with_the_remedy() {
+    for (answer, said) in [
+        ("401 Unauthorized", "asks who you are (401); give --header"),
+        ("403 Forbidden", "does not let you read it (403)"),
+        ("404 Not Found", "has no such file (404); check the address"),
+        ("410 Gone", "has no such file (410)"),
+        ("418 Teapot", "answers with 418 instead of the file"),
+        ("416 Range Not Satisfiable", ""),
+    ] {
+        let (server, address) = bed();
+        let headers = if said.is_empty() { "Content-Range: bytes */26\r\n" } else { "" };
+        server.answer(move |_| Some(status(answer, headers)));
+        let error = refused(&server, &address);
+        assert!(error.contains(if said.is_empty() { "416" } else { said }), "{error}");
+        assert_eq!(server.asked().len(), 1, "asking again would not help: {answer}");
+    }
+}
+
+#[test]
+fn the_word_of_a_storage_server_is_passed_on() {
+    let (server, address) = bed();
+    let body = b"<Error><Code>SignatureDoesNotMatch</Code><Key>SECRET</Key></Error>";
+    server.answer(move |_| {
+        let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n", body.len());
+        Some([head.as_bytes(), body].concat())
+    });
+    assert!(refused(&server, &address).contains("(403 SignatureDoesNotMatch)"));
+}
+
+#[test]
+fn a_server_that_is_overloaded_is_asked_again() {
+    let (server, address) = bed();
+    let asked = AtomicUsize::new(0);
+    server.answer(move |_| {
+        let first = asked.fetch_add(1, Ordering::Relaxed) < 2;
+        first.then(|| status("503 Service Unavailable", "Retry-After: 0\r\n"))
+    });
+    assert_eq!(count(&*opened(&address).unwrap()), 2);
+    assert_eq!(server.asked().len(), 3);
+    // One that stays so is left alone for a while, so that it keeps nobody waiting.
+    let (server, address) = bed();
+    server.answer(|_| Some(status("503 Service Unavailable", "")));
+    assert!(refused(&server, &address).contains("fails or is overloaded (503); try again later"));
+    let asked = server.asked().len();
+    assert!(refused(&server, &address).contains("(503)"));
+    assert_eq!((asked, server.asked().len()), (4, 0));
+}
+
+#[test]
+fn an_answer_that_is_cut_short_is_asked_for_again() {
+    let (server, address) = bed();
+    let asked = AtomicUsize::new(0);
+    server.answer(move |_| {
+        let cut = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-25/26\r\nContent-Length: 26\r\n\r\nchr1";
+        (asked.fetch_add(1, Ordering::Relaxed) == 0).then(|| cut.into())
+    });
+    assert_eq!(count(&*opened(&address).unwrap()), 2);
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_server_that_lies_about_ranges_is_not_believed() {
+    for (range, said) in [
+        ("Content-Range: bytes 5-30/26\r\n", "sends other parts of the file"),
+        ("", "does not say which"),
+        ("Content-Range: bytes 0-25/*\r\n", "does not say how large the file is"),
+    ] {
+        let (server, address) = bed();
+        server.answer(move |_| {
+            let head = format!("HTTP/1.1 206 Partial Content\r\n{range}Content-Length: 26\r\n\r\n");
+            Some([head.as_bytes(), BED].concat())
+        });
+        let error = refused(&server, &address);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_server_without_ranges_gives_small_files_and_no_large_ones() {
+    let (server, address) = bed();
+    server.answer(|_| Some(whole(BED, "")));
+    assert_eq!(count(&*opened(&address).unwrap()), 2);
+    assert_eq!(server.asked().len(), 1);
+    // It does not even say how much there is.
+    server.answer(|_| {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+        Some([head.as_bytes(), BED].concat())
+    });
+    assert_eq!(count(&*opened(&address).unwrap()), 2);
+    server.answer(|_| Some(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\nchr1".to_vec()));
+    let error = refused(&server, &address);
+    assert!(
+        error.contains("sends only whole files, and this one has 5000 MB; download it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_empty_file_is_empty() {
+    let server = Server::start();
+    server.put("/x.bed", b"", Some("1"));
+    assert_eq!(opened(&server.url("/x.bed")).unwrap().sequences().len(), 0);
+}
+
+#[test]
+fn what_is_packed_on_its_way_is_unpacked_or_refused() {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(BED).unwrap();
+    let packed = packer.finish().unwrap();
+    let (server, address) = bed();
+    let bytes = packed.clone();
+    server.answer(move |_| Some(whole(&bytes, "Content-Encoding: gzip\r\n")));
+    assert_eq!(count(&*opened(&address).unwrap()), 2);
+    let (bytes, size) = (packed.clone(), packed.len());
+    server.answer(move |_| {
+        let last = size - 1;
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\nContent-Encoding: gzip\r\n\
+             Content-Range: bytes 0-{last}/{size}\r\nContent-Length: {size}\r\n\r\n"
+        );
+        Some([head.as_bytes(), &bytes].concat())
+    });
+    assert!(
+        refused(&server, &address).contains("packs the file on its way (Content-Encoding: gzip)")
+    );
+    // A server that takes the file's own packing for one that it made.
+    server.put("/x.bed.gz", &packed, None);
+    server.answer(move |asked| {
+        (asked.path == "/x.bed.gz").then(|| whole(&packed, "Content-Encoding: x-gzip\r\n"))
+    });
+    assert_eq!(count(&*opened(&server.url("/x.bed.gz")).unwrap()), 2);
+}
+
+#[test]
+fn a_web_page_is_no_file() {
+    let (server, address) = bed();
+    server.answer(|_| Some(whole(b"\n<!DOCTYPE html><html>Log in</html>", "")));
+    assert!(refused(&server, &address).contains("sends a web page instead of a file"));
+}
+
+#[test]
+fn redirects_are_followed_and_remembered() {
+    let server = Server::start();
+    server.put("/store", &signal(1.0), Some("1"));
+    let valid = Arc::new(AtomicUsize::new(1));
+    let now = valid.clone();
+    server.answer(move |asked| {
+        let token = now.load(Ordering::Relaxed);
+        if asked.path == "/x.bw" {
+            return Some(status("302 Found", &format!("Location: /store?token={token}\r\n")));
+        }
+        let old = asked.path != format!("/store?token={token}");
+        old.then(|| status("403 Forbidden", ""))
+    });
+    let source = opened(&server.url("/x.bw")).unwrap();
+    let near = read(&*source, &middle(), WIDE);
+    let paths = |server: &Server| server.asked().into_iter().map(|a| a.path).collect::<Vec<_>>();
+    let asked = paths(&server);
+    assert_eq!(asked.iter().filter(|path| *path == "/x.bw").count(), 1, "{asked:?}");
+    // The address to which it led holds no longer.
+    valid.store(2, Ordering::Relaxed);
+    let far = read(&*source, &Region::new("chr1", 2_000_000, 2_100_000), WIDE);
+    assert_eq!((far.len(), near.len()), (98, 98));
+    assert_eq!(paths(&server), ["/store?token=1", "/x.bw", "/store?token=2"]);
+    let (server, address) = bed();
+    server.answer(|asked| {
+        Some(status("307 Temporary Redirect", &format!("Location: {}\r\n", asked.path)))
+    });
+    assert!(refused(&server, &address).contains("sends in a circle"));
+    server.answer(|_| Some(status("302 Found", "")));
+    assert!(refused(&server, &address).contains("does not say where"));
+    server.answer(|_| Some(status("302 Found", "Location: file:///etc/passwd\r\n")));
+    assert!(refused(&server, &address).contains("cannot be read"));
+}
+
+#[test]
+fn a_file_that_changes_is_noticed_and_never_mixed() {
+    let (old, new) = (signal(1.0), signal(2.0));
+    let server = Server::start();
+    let failed =
+        |source: &dyn Source| source.read(&middle(), WIDE, &["value"]).unwrap_err().to_string();
+    // By its tag, which the server compares; by a tag that it does not compare; by its size.
+    server.put("/a.bw", &old, Some("1"));
+    let source = opened(&server.url("/a.bw")).unwrap();
+    server.put("/a.bw", &new, Some("2"));
+    let error = failed(&*source);
+    assert!(
+        error.ends_with(
+            "has changed on the server since it was opened; open it again with 'reload'"
+        ),
+        "{error}"
+    );
+    server.put("/b.bw", &old, Some("1"));
+    let source = opened(&server.url("/b.bw")).unwrap();
+    let (bytes, size) = (new.clone(), new.len());
+    server.answer(move |asked| {
+        let range = asked.range()?;
+        let end = range.end.min(size);
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\nETag: \"2\"\r\nContent-Range: bytes {}-{}/{size}\r\n\
+             Content-Length: {}\r\n\r\n",
+            range.start,
+            end - 1,
+            end - range.start
+        );
+        Some([head.as_bytes(), &bytes[range.start..end]].concat())
+    });
+    assert!(failed(&*source).contains("has changed on the server"));
+    server.answer(|_| None);
+    server.put("/c.bw", &old, None);
+    let source = opened(&server.url("/c.bw")).unwrap();
+    server.put("/c.bw", &old[..old.len() - 1], None);
+    assert!(failed(&*source).contains("has changed on the server"));
+    server.put("/d.bw", &old, None);
+    let source = opened(&server.url("/d.bw")).unwrap();
+    server.put("/d.bw", &old[..100], None);
+    assert!(failed(&*source).contains("has changed on the server"), "it is shorter now");
+}
+
+#[test]
+fn a_server_that_cannot_compare_versions_is_not_asked_to() {
+    let server = Server::start();
+    server.put("/x.bw", &signal(1.0), Some("1"));
+    server.answer(|asked| {
+        let asks = asked.header("if-match").is_some();
+        asks.then(|| status("412 Precondition Failed", ""))
+    });
+    let source = opened(&server.url("/x.bw")).unwrap();
+    read(&*source, &middle(), WIDE);
+    let compared = server.asked().iter().filter(|a| a.header("if-match").is_some()).count();
+    assert_eq!(compared, 1);
+}
+
+#[test]
+fn those_who_want_the_same_wait_for_one_request() {
+    let server = Server::start();
+    server.put("/x.bw", &signal(1.0), Some("1"));
+    let source = opened(&server.url("/x.bw")).unwrap();
+    server.asked();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let source = &*source;
+            scope.spawn(|| read(source, &middle(), WIDE));
+        }
+    });
+    let mut asked: Vec<_> = server.asked().iter().filter_map(|asked| asked.range()).collect();
+    let all = asked.len();
+    asked.sort_by_key(|range| range.start);
+    asked.dedup();
+    assert!(all > 0 && asked.len() == all, "no part is asked for twice: {asked:?}");
+    // Another opening of the same version finds what was read.
+    let again = opened(&server.url("/x.bw")).unwrap();
+    read(&*again, &middle(), WIDE);
+    assert_eq!(server.asked().len(), 1, "one request tells that it is the same version");
+}
+
+#[test]
+fn addresses_that_cannot_be_asked_are_said() {
+    // Nothing listens there any more.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = opened(&format!("http://127.0.0.1:{port}/x.bed")).err().unwrap();
+    assert!(error.contains("cannot be reached (nothing listens there)"), "{error}");
+    let error = opened("https://no-such-host.invalid/x.bed").err().unwrap();
+    assert!(error.contains("no server is called 'no-such-host.invalid'"), "{error}");
+    // No TLS is spoken there.
+    let (server, _) = bed();
+    let error = opened(&format!("https://127.0.0.1:{}/x.bed", server.port)).err().unwrap();
+    assert!(error.starts_with(&format!("https://127.0.0.1:{}/x.bed: ", server.port)), "{error}");
+}
