@@ -19,6 +19,16 @@ pub struct AccessOptions {
     /// this machine with the user that it runs as, such as www-data@127.0.0.1; may be repeated
     #[arg(long, value_name = "[USER@]ADDRESS")]
     pub behind_proxy: Vec<Proxy>,
+    /// PEM file with the TLS certificate, followed by its intermediate certificates; reloaded when it
+    /// changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the key of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Also listen on a Unix socket at this path, for programs of the same user: 'attach unix:PATH'
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Listen beyond this machine without TLS: others on the network can read tokens and data
     #[arg(long)]
     pub plain_http: bool,

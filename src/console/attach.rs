@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
@@ -24,7 +25,7 @@ const DEFAULT_PORT: u16 = 8888;
 /// The endpoint to attach to, and what to run there.
 #[derive(Debug, Default)]
 pub struct Attach {
-    /// The endpoint: `HOST:PORT`, or a `ws:` or `http:` address of it.
+    /// The endpoint: `HOST:PORT`, a `ws:` or `http:` address of it, or `unix:PATH`.
     pub url: String,
     /// Commands to run; if empty and there is no script, a prompt opens.
     pub commands: Vec<String>,
@@ -154,9 +155,22 @@ impl Endpoint {
 
 impl AttachedPrompt {
     async fn connect(url: &str, token: Option<&str>, json: bool) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("unix:") {
+            let path = Path::new(path);
+            let stream = UnixStream::connect(path).await.map_err(|error| Error::io(path, error))?;
+            return Self::over(stream, "ws://localhost/console".into(), token, json).await;
+        }
         let (host, url) = address(url)?;
-        let request = request(&url, token)?;
         let stream = connect(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
+        Self::over(stream, url, token, json).await
+    }
+
+    /// Attaches over an open connection.
+    async fn over<S>(stream: S, url: String, token: Option<&str>, json: bool) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let request = request(&url, token)?;
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .map_err(|error| Error::Input(format!("{url}: {}", reason(error))))?;

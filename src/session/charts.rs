@@ -1,5 +1,6 @@
 //! Adding, changing and removing charts on all pages.
 
+use super::page_state::Refusal;
 use super::state::{Chart, State, default_settings};
 use super::{Page, Session, Topic, refused_by};
 use crate::catalog::{ChartType, Listing, Measurement};
@@ -67,8 +68,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Input`] without measurements, or if they cannot be drawn with this chart type;
-    /// [`Error::Pages`] if no page drew it; the chart stays unless all pages refused it, since a page
-    /// may be slow. [`Session::undrawn`] returns the pages that refused it if others drew it.
+    /// [`Error::Pages`] if no page drew it, or one did not answer. The chart stays unless all pages
+    /// refused it; [`Session::undrawn`] returns the pages that refused it if others drew it.
     pub async fn plot(
         &self,
         measurements: &[Arc<Measurement>],
@@ -94,7 +95,12 @@ impl Session {
         self.charts_event("added", &chart);
         let drawn = self.settle(revision).await;
         let pages = self.pages();
-        if drawn.is_ok() || pages.iter().any(|page| page.chart_id(chart.number).is_some()) {
+        let is_there = |page: &Page| page.chart_id(chart.number).is_some();
+        let refused = |refusal: &Refusal| {
+            refusal.chart == Some(chart.number) && matches!(refusal.error, PageError::Refused(_))
+        };
+        let only_refused = |page: &Page| page.info.settled.borrow().refusals.iter().all(refused);
+        if drawn.is_ok() || (pages.iter().any(is_there) && pages.iter().all(only_refused)) {
             return Ok(chart);
         }
         if pages.iter().all(|page| page.known().state.is_refused(chart.number)) {

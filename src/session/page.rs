@@ -242,7 +242,8 @@ impl Actor {
                     self.view.set_placeholder(&group, empty, self.now());
                 }
             }
-            PageCall::EmptyViews(..) | PageCall::Leave => {}
+            PageCall::EmptyViews(..) => self.fitting.forget(),
+            PageCall::Leave => {}
         }
     }
 
@@ -275,6 +276,7 @@ impl Actor {
             match order {
                 Order::Clear(clear) => {
                     tracing::debug!(group = clear.group, "cleared");
+                    self.fitting.forget();
                     let action = ClearDatasourceGroupCache { group: clear.group.clone() };
                     self.act(action, Some(Waiting::Clear(clear)));
                 }

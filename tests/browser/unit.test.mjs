@@ -9,6 +9,7 @@ const { kindNamed } = await ui('charts/list.js');
 const { SvgPen } = await ui('pen.js');
 const { axisRange, counted, extentOf } = await ui('scale.js');
 const { nearestData } = await ui('nearest.js');
+const { strengths } = await ui('charts/plots.js');
 const { runs } = await ui('charts/lines.js');
 const { clamped, fromWire, toWire, whole } = await ui('region.js');
 
@@ -215,4 +216,16 @@ test('the nearest data are found by widening the view, then narrowing it', async
 
 test('counts are written with their nouns', () => {
   assert.deepEqual([0, 1, 2, 1234].map(count => counted(count, 'chart')), ['0 charts', '1 chart', '2 charts', '1,234 charts']);
+});
+
+test('a heat map goes by logarithms where values span decades', () => {
+  const of = (tops, settings) => strengths({ settings }, extentOf([tops]), [Float64Array.from(tops)]);
+  const decades = of([0, NaN, 1, 10, 100, 1000]);
+  assert.ok(decades.isLog);
+  assert.deepEqual([0, 1, 1000].map(decades.of), [0, 0, 1]);
+  assert.ok(Math.abs(decades.of(10) - 1 / 3) < 1e-9);
+  assert.ok(!of([1, 10, 100]).isLog);
+  assert.ok(!of([-1, 1, 1e6]).isLog, 'below zero there are none');
+  assert.ok(!of([1, 1e6], { yMax: 10 }).isLog, 'its user chose');
+  assert.equal(of([0, 50, 100]).of(50), 0.5);
 });

@@ -261,6 +261,8 @@ await tell('go chr11:101,150,001-101,300,000');
 await check('a gap is a gap', drawn, now =>
   now.pieces === 2 && now.vertices === 100 && !now.bad && now.points.length > 20 && Math.min(...now.points) > 10);
 await shot(page, 'gap');
+await tell('go chr11:101,550,001-102,250,000');
+await check('and so is a desert between rows', drawn, now => now.pieces === 2 && now.vertices === 100);
 await tell('go chr11:101,700,001-102,100,000');
 await check('nothing is left in an empty view', drawn, now => now.vertices === 0);
 await shot(page, 'empty');

@@ -21,8 +21,17 @@
     }
   };
 
-  // Line tracks: bases without data are a gap, not zero; in a view without rows, the previous line is
-  // removed.
+  /** Returns the rows after a gap: ten times as wide as the median distance, and visible. */
+  const afterGaps = (series, indices, range) => {
+    const start = j => series.get(j).rowItem.start();
+    const apart = indices.slice(1).map((j, k) => start(j) - start(indices[k]));
+    const usual = [...apart].sort((a, b) => a - b)[apart.length >> 1];
+    const widest = Math.max(10 * usual, (range.end() - range.start()) / 50);
+    return new Set(indices.slice(1).filter((_, k) => apart[k] > widest));
+  };
+
+  // Line tracks: bases without data are a gap, not zero, and so are long stretches between points; in a
+  // view without rows, the previous line is removed.
   const line = charts.LineTrack.prototype;
   const drawLines = line._drawLines;
   line._drawLines = function (range, data, ...rest) {
@@ -36,13 +45,15 @@
     });
     const watched = withMembers(data, {
       foreach: each => data.foreach((measurement, series, i) => {
-        current = series;
+        current = [series, i];
         return each(measurement, series, i);
       }),
     });
+    const lines = [];
     d3.svg.line = () => {
-      const series = current;
-      return newLine().defined(j => !isMissing(series.get(j)));
+      const [series, i] = current;
+      lines[i] = newLine().defined(j => !isMissing(series.get(j)));
+      return lines[i];
     };
     let items;
     try {
@@ -50,6 +61,18 @@
     } finally {
       d3.svg.line = newLine;
     }
+    data.foreach((measurement, series, i) => {
+      const path = svg.select(`.line-series-index-${i}`).select('path');
+      if (!lines[i] || path.empty()) return;
+      const breaks = afterGaps(series, path.datum(), range);
+      if (breaks.size === 0) return;
+      const runs = [];
+      for (const j of path.datum()) {
+        if (runs.length === 0 || breaks.has(j)) runs.push([]);
+        runs.at(-1).push(j);
+      }
+      path.attr('d', runs.map(run => lines[i](run) ?? '').join(''));
+    });
     // A bin with data between two bins without data is a dot.
     svg.selectAll('.lines path').style('stroke-linecap', 'round');
     data.foreach((measurement, series, i) => {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The default group of dense signals.
 const SIGNALS: &str = "signals";
 /// The annotation that says which lines `skip=errors` skipped.
-const LEFT_OUT: &str = "left out";
+pub(crate) const LEFT_OUT: &str = "left out";
 
 impl Listing {
     /// Returns the measurements of a source: its rows if they are features, then each numeric column.

@@ -46,6 +46,19 @@ impl Fitting {
         self.drawn.as_ref().filter(|_| is_answered).map(|(_, at)| *at)
     }
 
+    /// Makes the next fit take place even if the view has not changed, since the data may have.
+    pub(super) fn forget(&mut self) {
+        self.last = None;
+    }
+
+    /// Returns whether charts still have to be fitted to this view, and records them as fitted.
+    fn begins(&mut self, rest: &AtRest, charts: Vec<Chart>) -> bool {
+        let now = Some((rest.clone(), charts));
+        let is_new = self.last != now;
+        self.last = now;
+        is_new
+    }
+
     /// Returns the view that a page without a cache has drawn by now, once.
     fn take_drawn(&mut self, is_answered: bool, now: Instant) -> Option<Region> {
         let is_drawn = self.next(is_answered).is_some_and(|at| now >= at);
@@ -122,12 +135,10 @@ impl Actor {
         let charts = self.session.charts();
         let there = |chart: &Chart| self.page.chart_id(chart.number).is_some();
         let charts: Vec<_> = charts.into_iter().filter(there).collect();
-        let now = (rest, charts);
-        if self.fitting.last.as_ref() == Some(&now) {
+        if !self.fitting.begins(&rest, charts) {
             return;
         }
-        let (session, page, rest) = (self.session.clone(), self.page.clone(), now.0.clone());
-        self.fitting.last = Some(now);
+        let (session, page) = (self.session.clone(), self.page.clone());
         let task = tokio::spawn(async move { session.fit(&page, &rest).await });
         // The previous task fits a view that is no longer shown.
         self.fitting.task.replace(task.abort_handle()).into_iter().for_each(|old| old.abort());
@@ -167,5 +178,18 @@ mod tests {
         );
         assert_eq!(fitting.take_drawn(true, late), Some(view));
         assert_eq!(fitting.next(true), None, "once");
+    }
+
+    /// A clear takes the row that is none out of a view without rows: whether it is still wanted must
+    /// be found out again, though the page looks where it looked.
+    #[test]
+    fn after_a_clear_charts_are_fitted_again() {
+        let place = Region::new("chr1", 0, 100);
+        let rest = AtRest { place, levels: None, valued: Vec::new(), troubles: 0 };
+        let mut fitting = Fitting::default();
+        assert!(fitting.begins(&rest, Vec::new()));
+        assert!(!fitting.begins(&rest, Vec::new()));
+        fitting.forget();
+        assert!(fitting.begins(&rest, Vec::new()));
     }
 }

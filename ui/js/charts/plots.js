@@ -9,6 +9,8 @@ import { mixed } from '../theme.js';
 const [TOP, BOTTOM, STEPS] = [4, 18, 24];
 /** The number of shades of a heat map. */
 const SHADES = 64;
+/** From the lowest values to the highest, for a scale of logarithms. */
+const DECADES = 1000;
 
 /**
  * Plans a heat map: one band per measurement, values as intensity of one colour, each row at its
@@ -21,13 +23,14 @@ export function planHeatmap(frame) {
   const bands = series.map(one => one.pieces.map(piece => pile([one], piece)));
   const tops = bands.flat().map(({ layers }) => layers[0].tops);
   const range = axisOf(frame, extentOf(tops));
+  const strength = range && strengths(frame, range, tops);
   const tall = (height - TOP - BOTTOM) / series.length;
   const paint = pen => {
-    if (range) bands.forEach((band, i) => paintBand(pen, shadesOf(band, x, width, range), series[0].color, TOP + i * tall, tall - 1));
+    if (range) bands.forEach((band, i) => paintBand(pen, shadesOf(band, x, width, strength.of), series[0].color, TOP + i * tall, tall - 1));
     series.forEach(({ measurement }, i) => {
       pen.text(4, TOP + i * tall + Math.min(tall / 2 + 4, tall - 2), measurement.name, { size: Math.min(11, tall), fill: pen.palette.ink, halo: true });
     });
-    if (range) paintKey(pen, frame, range);
+    if (range) paintKey(pen, frame, strength);
   };
   return { range, shown: tops.reduce((sum, list) => sum + valuesIn(list), 0), paint, at: ([px, py]) => {
     const band = Math.floor((py - TOP) / tall);
@@ -35,15 +38,29 @@ export function planHeatmap(frame) {
   } };
 }
 
+/**
+ * Returns the scale of colours: its limits, and `of(value)` from 0 to 1. It is logarithmic if the values
+ * span orders of magnitude (expression, read counts), since a linear one would show only the highest.
+ */
+export function strengths({ settings = {} }, [low, high], tops) {
+  const isSet = [settings.yMin, settings.yMax].some(end => end !== undefined && end !== 'default');
+  const positive = tops.flatMap(list => Array.from(list).filter(value => value > 0)).sort((a, b) => a - b);
+  const least = positive[Math.floor(positive.length / 20)];
+  if (isSet || low < 0 || !(high / least >= DECADES)) {
+    return { low, high, isLog: false, of: value => Math.min(Math.max((value - low) / (high - low), 0), 1) };
+  }
+  const whole = Math.log(high / least);
+  return { low: least, high, isLog: true, of: value => (value > least ? Math.min(Math.log(value / least) / whole, 1) : 0) };
+}
+
 /** Returns the shade of each pixel of a band, from 1; 0 without a value. Whole pixels avoid visible seams. */
-function shadesOf(band, x, width, [low, high]) {
+function shadesOf(band, x, width, strength) {
   const shades = new Uint8Array(Math.ceil(width));
   for (const { start, end, rows, list, layers: [{ tops }] } of band) {
     const [left, right] = [Math.max(Math.floor(x(start)), 0), Math.min(Math.ceil(x(end)), shades.length)];
     for (let i = 0; i < list.length; i += 1) {
       if (tops[i] !== tops[i]) continue;
-      const part = Math.min(Math.max((tops[i] - low) / (high - low), 0), 1);
-      const shade = 1 + Math.round(part * (SHADES - 1));
+      const shade = 1 + Math.round(strength(tops[i]) * (SHADES - 1));
       const from = Math.floor(x(rows.start[list[i]]));
       const to = Math.max(Math.floor(x(rows.end[list[i]])), from + 1);
       for (let at = Math.max(from, left); at < to && at < right; at += 1) if (shades[at] < shade) shades[at] = shade;
@@ -69,13 +86,13 @@ function paintBand(pen, shades, color, top, tall) {
 }
 
 /** Draws the colour key. */
-function paintKey(pen, { series, width, height }, [low, high]) {
+function paintKey(pen, { series, width, height }, { low, high, isLog }) {
   for (let i = 0; i < STEPS; i += 1) {
     const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
-    pen.rect(width - 130 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
+    pen.rect(width - 145 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
   }
-  pen.text(width - 134, height - 4, short(low), { size: 10, anchor: 'end' });
-  pen.text(width - 30, height - 4, short(high), { size: 10 });
+  pen.text(width - 149, height - 4, `${isLog ? 'log ' : ''}${short(low)}`, { size: 10, anchor: 'end' });
+  pen.text(width - 45, height - 4, short(high), { size: 10 });
 }
 
 /** Plans a scatter plot: one dot per row, the first measurement to the right, the second upward. */
