@@ -1,4 +1,4 @@
-//! The datasources by id, and the one way to blocking work.
+//! The served datasources, and the only way to call blocking code.
 
 mod blocking_pool;
 mod chart;
@@ -35,28 +35,28 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use watch::{Health, versions};
 
-/// What a file is served as, and how that was asked for.
+/// The sources of a file, and the specification that they were opened by.
 type OpenedFile = (Vec<Part>, Spec);
 
-/// The most rows that one answer may hold.
+/// Maximum number of rows in one answer.
 pub const MAX_ROWS: u64 = 100_000;
 
-/// A source that was listed before it was whole: how it was asked for, and what it has become.
-type Made = (Arc<Spec>, Result<Box<dyn Source>>);
+/// The result of building a source in the background, and its specification.
+type BuiltSource = (Arc<Spec>, Result<Box<dyn Source>>);
 
-/// What became of a source that was listed before it was whole.
+/// The change when a source has been built in the background.
 #[derive(Debug)]
 pub struct SourceChange {
-    /// Its measurements as they were.
+    /// Its measurements before.
     pub before: Vec<Arc<Measurement>>,
-    /// Its measurements as they are, or why there are none.
+    /// Its measurements now, or the error.
     pub now: Result<Vec<Arc<Measurement>>>,
-    /// Names of the sequences that are gone, or have another length now.
+    /// The names of sequences that were removed or whose length has changed.
     pub changed_sequences: Vec<String>,
 }
 
-/// Everything that is served. Cheap to share; what is listed is replaced as a whole, so whoever
-/// looks sees one consistent state.
+/// Everything that is served. The listing is replaced as a whole, so every reader sees a consistent
+/// state.
 #[derive(Debug)]
 pub struct Catalog {
     listing: RwLock<Arc<Listing>>,
@@ -66,16 +66,15 @@ pub struct Catalog {
     reading: Arc<ReadContext>,
     context: Arc<Context>,
     health: Arc<Health>,
-    building: mpsc::UnboundedSender<Made>,
-    made: Mutex<mpsc::UnboundedReceiver<Made>>,
+    building: mpsc::UnboundedSender<BuiltSource>,
+    built: Mutex<mpsc::UnboundedReceiver<BuiltSource>>,
 }
 
 impl Catalog {
-    /// A catalog of no datasources. With an assembly (its name and sequences), exactly those
-    /// sequences are served; without,
-    /// those that the files name.
+    /// Creates a catalog without datasources. With an assembly (its name and sequences), exactly its
+    /// sequences are served; otherwise those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
-        let (building, made) = mpsc::unbounded_channel();
+        let (building, built) = mpsc::unbounded_channel();
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         let health = Arc::new(Health::default());
         Catalog {
@@ -87,29 +86,29 @@ impl Catalog {
             context: Arc::default(),
             health,
             building,
-            made: Mutex::new(made),
+            built: Mutex::new(built),
         }
     }
 
-    /// The same catalog, its sources opened with these places and limits.
+    /// Sets the folders and limits for opening sources.
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
         Catalog { context: Arc::new(context), ..self }
     }
 
-    /// The same catalog, with these other names of sequences.
+    /// Adds aliases of sequences.
     #[must_use]
     pub fn with_aliases(self, aliases: Aliases) -> Self {
-        self.change(|listing| listing.learn(aliases));
+        self.change(|listing| listing.set_aliases(aliases));
         self
     }
 
-    /// What is served now.
+    /// Returns the current listing.
     pub fn listing(&self) -> Arc<Listing> {
         self.listing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is served now, and the way to its rows: one for each request.
+    /// Returns the current state for reading rows; each request takes one snapshot.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.listing(), self.reading.clone())
     }
@@ -122,18 +121,18 @@ impl Catalog {
         result
     }
 
-    /// Opens sources side by side and lists those that could be opened, in the order given.
+    /// Opens sources in parallel and lists those that could be opened, in the given order.
     ///
-    /// Returns the measurements that are new, and the error of each source that failed.
+    /// Returns the new measurements, and the error of each source that failed.
     pub async fn load(&self, specs: Vec<Spec>) -> (Vec<Arc<Measurement>>, Vec<Error>) {
         let (opened, errors) = self.open(specs).await;
         let added = self.change(|listing| listing.add(opened));
-        self.await_building(&added);
+        self.watch_builds(&added);
         self.sample_ranges(&added).await;
         (added, errors)
     }
 
-    /// Has the names of these measurements' rows collected in the background, so that the first
+    /// Starts to collect the names of these measurements' rows in the background, so that the first
     /// search does not wait until files are read.
     pub fn collect_names(&self, measurements: &[Arc<Measurement>]) {
         for measurement in measurements.iter().filter(|m| m.companion.is_none() && !m.is_far()) {
@@ -146,8 +145,8 @@ impl Catalog {
         }
     }
 
-    /// Guesses the ranges of values that files do not state: a page draws what lies outside the
-    /// range that it was told outside its chart.
+    /// Estimates the ranges of values that files do not state: a page draws values beyond a
+    /// measurement's range outside its chart.
     async fn sample_ranges(&self, measurements: &[Arc<Measurement>]) {
         let unknown = |m: &&Arc<Measurement>| {
             m.column.is_some() && m.range.get().is_none() && m.source.building().is_none()
@@ -166,39 +165,39 @@ impl Catalog {
                     Some(features) => value_range::densities(&*features),
                     None => value_range::sample(&*measurement.source, column)?,
                 };
-                measurement.range.saw(values.into_iter());
+                measurement.range.observe(values.into_iter());
                 Ok(())
             })
         });
         for sampled in futures_util::future::join_all(samples).await {
-            // Whoever reads there is told what is wrong with the file.
+            // Reading the file reports the error.
             sampled.unwrap_or_else(|error| tracing::debug!("no range of values: {error}"));
         }
     }
 
-    /// Has those that are still being built handed to [`Catalog::made`].
-    fn await_building(&self, measurements: &[Arc<Measurement>]) {
+    /// Has sources that are still being built sent to [`Catalog::next_built`].
+    fn watch_builds(&self, measurements: &[Arc<Measurement>]) {
         for measurement in measurements {
             if let (Some(building), Some(spec)) = (measurement.source.building(), &measurement.spec)
             {
-                let (made, spec) = (self.building.clone(), spec.clone());
-                // Whoever could receive it ends only together with the catalog.
-                building.then(move |source| drop(made.send((spec, source))));
+                let (built, spec) = (self.building.clone(), spec.clone());
+                // The receiver lives as long as the catalog.
+                building.then(move |source| drop(built.send((spec, source))));
             }
         }
     }
 
-    /// Waits until a source that was listed before it was whole is made, and lists what it has
-    /// become; one that failed is listed no longer.
-    pub async fn made(&self) -> SourceChange {
-        let mut made = self.made.lock().await;
+    /// Waits until a source has been built in the background, and lists it in place of its
+    /// placeholder; if it failed, removes the placeholder.
+    pub async fn next_built(&self) -> SourceChange {
+        let mut built = self.built.lock().await;
         loop {
-            // The catalog holds a sender itself, so there always is one.
-            let Some((spec, source)) = made.recv().await else { std::future::pending().await };
+            // The catalog has a sender itself, so the channel is never closed.
+            let Some((spec, source)) = built.recv().await else { std::future::pending().await };
             let was = self.listing();
             let mut before: Vec<_> =
                 was.measurements().filter(|m| m.is_of(&spec)).cloned().collect();
-            // Nobody wants it any more.
+            // It has been unloaded.
             if before.is_empty() {
                 continue;
             }
@@ -215,9 +214,9 @@ impl Catalog {
                     parts.extend(Density::companion(&parts[0].source));
                     let opened = vec![(parts, Spec::clone(&spec))];
                     let mut now = self.change(|listing| listing.replace(&[spec], opened));
-                    self.await_building(&now);
+                    self.watch_builds(&now);
                     self.sample_ranges(&now).await;
-                    // What stands beside it stays as it was.
+                    // Companions that were listed before are unchanged.
                     let stays = |m: &Measurement| m.companion.is_some();
                     now.retain(|m| !before.iter().any(|b| stays(b) && b.id == m.id));
                     before.retain(|m| !stays(m));
@@ -232,11 +231,11 @@ impl Catalog {
         }
     }
 
-    /// Opens the files of a datasource, or of a measurement, again. Returns its measurements as
-    /// they were and as they are. If a file fails, all stays as it was.
+    /// Reopens the files of a datasource or a measurement. Returns its measurements before and now.
+    /// If a file fails, nothing changes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that id, [`Error::Input`] if it has no files;
+    /// [`Error::NotFound`] if there is no such id, [`Error::Input`] if it has no files;
     /// otherwise as `open_all`.
     pub async fn reload(&self, id: &str) -> Result<(Vec<Arc<Measurement>>, Vec<Arc<Measurement>>)> {
         let listing = self.listing();
@@ -252,13 +251,13 @@ impl Catalog {
             return Err(Error::NotFound(message));
         }
         if specs.is_empty() {
-            return Err(Error::Input(format!("'{id}' has no file that could be opened again")));
+            return Err(Error::Input(format!("'{id}' has no file that could be reopened")));
         }
         specs.iter().for_each(|spec| spec.input.forget());
         self.open_again(&specs).await
     }
 
-    /// Opens sources again, and lists what they are now instead of what they were.
+    /// Reopens sources, and replaces their old entries in the listing.
     async fn open_again(
         &self,
         specs: &[Arc<Spec>],
@@ -270,17 +269,18 @@ impl Catalog {
         let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
         let old = self.listing().measurements().filter(of_file).cloned().collect();
         let new = self.change(|listing| listing.replace(specs, opened));
-        self.await_building(&new);
+        self.watch_builds(&new);
         self.sample_ranges(&new).await;
         Ok((old, new))
     }
 
-    /// Where the file of a source is read.
+    /// Returns the pool that reads the files of a source.
     fn pool_of(&self, spec: &Spec) -> &BlockingPool {
         if spec.input.is_remote() { &self.remote_pool } else { &self.pool }
     }
 
-    /// Names of the sequences that are gone since a listing, or have another length now.
+    /// Returns the names of sequences of an earlier listing that were removed or whose length has
+    /// changed.
     fn changed_sequences(&self, was: &Listing) -> Vec<String> {
         let is = self.listing();
         let differs =
@@ -288,12 +288,12 @@ impl Catalog {
         was.sequences().iter().filter(differs).map(|s| s.name.to_string()).collect()
     }
 
-    /// How often files are to be looked at, if they are.
+    /// Returns how often to check whether files have changed; `None` for never.
     pub fn watches(&self) -> Option<Duration> {
         self.context.watch
     }
 
-    /// Looks whether files have changed on disk, and opens those again that are completely written.
+    /// Checks whether files have changed on disk, and reopens those that are completely written.
     pub async fn look_at_files(&self) -> Vec<FileChange> {
         let mut served: HashMap<PathBuf, Vec<Arc<Spec>>> = HashMap::new();
         for spec in self.listing().measurements().filter_map(|m| m.spec.clone()) {
@@ -303,7 +303,7 @@ impl Catalog {
             }
         }
         let (looking, health) = (served.clone(), self.health.clone());
-        // Not in the pool of those who read: a drive that hangs must not keep others waiting.
+        // Not in the pool of readers: a drive that hangs must not delay other requests.
         let due = tokio::task::spawn_blocking(move || {
             let now = looking
                 .iter()
@@ -331,33 +331,33 @@ impl Catalog {
         changes
     }
 
-    /// What is wrong with a measurement: its file is gone, has changed, or cannot be read. Files are
-    /// named without their folders.
+    /// Returns the problem of a measurement: its file was deleted, has changed, or cannot be read.
+    /// Files are named without their folders.
     pub fn trouble(&self, measurement: &Measurement) -> Option<String> {
         self.health.trouble(measurement)
     }
 
-    /// Counts how often the answer of [`Catalog::trouble`] has changed.
+    /// Returns how often the result of [`Catalog::trouble`] has changed.
     pub fn trouble_revision(&self) -> u64 {
         self.health.revision()
     }
 
-    /// How many files are gone, or have changed and are not opened again yet.
+    /// Returns the number of files that were deleted, or have changed and are not reopened yet.
     pub fn troubled_files(&self) -> usize {
         self.health.troubled()
     }
 
-    /// How many files were opened again because they had changed.
+    /// Returns the number of files that were reopened because they had changed.
     pub fn reopened_files(&self) -> u64 {
         self.health.reopened()
     }
 
-    /// Opens sources side by side.
+    /// Opens sources in parallel.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
         let opening = specs.into_iter().map(|spec| {
             let (context, health) = (self.context.clone(), self.health.clone());
             self.pool_of(&spec).run(move || {
-                // Before it is opened: what changes meanwhile is noticed.
+                // Taken before opening, so that later changes are noticed.
                 let versions = versions(&spec);
                 let later = source::formats::needs_genes(&spec)?;
                 let parts =
@@ -380,8 +380,8 @@ impl Catalog {
         (opened, errors)
     }
 
-    /// Opens the sources whose rows lie where the genes of others do, now that those are known:
-    /// they have no parts yet.
+    /// Opens the sources whose rows are placed by the genes of other sources, which are known now.
+    /// These sources have no parts yet.
     async fn open_by_gene_loci(&self, results: &mut [Result<OpenedFile>]) {
         if !results.iter().flatten().any(|(parts, _)| parts.is_empty()) {
             return;
@@ -405,46 +405,45 @@ impl Catalog {
         }
     }
 
-    /// Lists a source of the caller's own under that name; returns its measurements.
+    /// Adds a source under a name; returns its measurements.
     pub fn add(&self, name: &str, source: impl Source) -> Vec<Arc<Measurement>> {
         let spec = Spec { input: Input::Memory(name.into(), &[]), options: Options::default() };
         let own = Part { companion: None, source: Arc::new(source) };
         self.change(|listing| listing.add(vec![(vec![own], spec)]))
     }
 
-    /// Lists the tutorial's mock.
+    /// Adds the mock data of EpiViz's tutorial.
     pub fn add_mock(&self, seed: u64) {
         self.change(|listing| listing.add_mock(Arc::new(Mock::new(seed))));
     }
 
-    /// Removes a datasource or a measurement, and what stands beside it; returns the measurements
-    /// that went.
+    /// Removes a datasource or a measurement with its companions; returns the removed measurements.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that id.
+    /// [`Error::NotFound`] if there is no such id.
     pub fn unload(&self, id: &str) -> Result<Vec<Arc<Measurement>>> {
         self.change(|listing| listing.remove(id))
     }
 
-    /// Names that contain `text`, best first: exact, then prefix, then inside, then by position.
+    /// Finds names that contain `text`, best first: exact matches, prefixes, others; then by position.
     ///
     /// # Errors
-    /// [`Error::Bug`] if a source panics; one whose names cannot be read has none, and says why in
-    /// the log.
+    /// [`Error::Bug`] if a source panics. A source whose names cannot be read has no hits; the
+    /// reason is logged.
     pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Hit>> {
         let (listing, text) = (self.listing(), text.to_owned());
         self.search_pool.run(move || Ok(listing.search(&text, limit))).await
     }
 
-    /// A region that has data, to be shown first: on the sequence that most datasources have, of
-    /// features if there are any.
+    /// Returns a region that has data, to be shown first: on the sequence that most datasources
+    /// have, of features if there are any.
     pub async fn first_view(&self) -> Option<Region> {
         let listing = self.listing();
         let view = self.pool.run(move || Ok(listing.first_view())).await;
         view.inspect_err(|error| tracing::error!("no first view: {error}")).ok().flatten()
     }
 
-    /// A region in which the measurement of that id has data; none if it has none, or there is no such
+    /// Returns a region in which a measurement has data; `None` if it has none or there is no such
     /// measurement.
     pub async fn first_view_of(&self, id: &str) -> Option<Region> {
         let listing = self.listing();
@@ -454,7 +453,7 @@ impl Catalog {
         view.inspect_err(|error| tracing::error!("no first view of {id}: {error}")).ok().flatten()
     }
 
-    /// How many reads have failed since the start, for whatever reason.
+    /// Returns the number of failed reads since the start.
     pub fn failed_reads(&self) -> u64 {
         self.reading.failed()
     }

@@ -1,4 +1,4 @@
-//! The command line, and the programs behind its words.
+//! The command line and its subcommands.
 
 mod access;
 mod access_options;
@@ -33,8 +33,8 @@ use std::process::ExitCode;
 
 /// Runs the program with its arguments; errors go to standard error.
 ///
-/// The program is in the library because futures are compiled where they are awaited: in `main.rs`
-/// that would be after the library instead of in parallel with its parts.
+/// This is part of the library because futures are compiled where they are awaited: in `main.rs`
+/// they would be compiled after the library instead of in parallel with it.
 pub fn run() -> ExitCode {
     crate::bytes::raise_limit();
     let task = match Cli::read(std::env::args_os().collect()) {

@@ -1,4 +1,4 @@
-//! Colours as CSS writes them.
+//! CSS colours.
 
 use crate::error::{Error, Result};
 
@@ -21,11 +21,11 @@ const NAMES: &str = "aliceblue antiquewhite aqua aquamarine azure beige bisque b
     seashell sienna silver skyblue slateblue slategray slategrey snow springgreen steelblue tan \
     teal thistle tomato turquoise violet wheat white whitesmoke yellow yellowgreen";
 
-/// Checks that a text is a colour that every page can draw: `#d62728`, `#f00`, a CSS name, or
+/// Checks that a text is a colour that all pages support: `#d62728`, `#f00`, a CSS name, or
 /// `rgb(214, 39, 40)`.
 ///
 /// # Errors
-/// [`Error::Input`] that shows how colours are written.
+/// [`Error::Input`] with examples of colours.
 pub fn check_color(text: &str) -> Result<()> {
     let lower = text.to_ascii_lowercase();
     let is_color = match (lower.strip_prefix('#'), lower.strip_prefix("rgb(")) {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colors_are_written_as_in_css() {
+    fn css_colors_are_accepted() {
         for text in ["#f00", "#D62728", "red", "SteelBlue", "rebeccapurple", "rgb(1, 22,255)"] {
             assert!(check_color(text).is_ok(), "{text}");
         }

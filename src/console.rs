@@ -1,4 +1,4 @@
-//! Commands: at the prompt, from scripts, and from other terminals.
+//! Commands, from the prompt, from scripts and from other terminals.
 
 mod answer;
 mod attach;

@@ -1,32 +1,32 @@
 //! A genomic data provider for the EpiViz browser.
 //!
-//! As a program it is `epivizrs`; as a library it serves sources of your own: implement
-//! [`Source`], list it in a [`Catalog`], and [`run`] a server with it, or mount its [`router`] in an axum
-//! application at any path. `examples/own_source.rs` does both in seventy lines.
+//! The program is `epivizrs`. The library serves your own sources: implement [`Source`], add it to a
+//! [`Catalog`], and [`run`] a server with it, or mount its [`router`] in an axum application at any
+//! path. `examples/own_source.rs` does both in seventy lines.
 //!
-//! The modules, each importing only from those below it:
+//! The modules; each imports only from those below it:
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
 //! | `cli` | the command line |
 //! | `server` | sockets and HTTP |
-//! | `console` | commands: at the prompt, from scripts, from other terminals |
-//! | `session` | connected pages and what they share |
-//! | `store` | what is saved on disk: workspaces, sessions |
-//! | `provider` | requests to replies, and the level each page is on |
-//! | `catalog` | datasources by id, the one way to blocking work |
-//! | `protocol` | the pages' language: types and JSON |
+//! | `console` | commands from the prompt, scripts and other terminals |
+//! | `session` | connected pages and the state that they share |
+//! | `store` | workspaces and sessions on disk |
+//! | `provider` | answers requests; the level of each page |
+//! | `catalog` | the served datasources; the only way to call blocking code |
+//! | `protocol` | the protocol of pages: types and JSON |
 //! | `source` | files and generators that yield rows |
-//! | `bytes` | where bytes are and how they are read |
+//! | `bytes` | locations of bytes, and reading them |
 //! | `genome`, `table`, `color`, `error` | sequences and regions, columns, colours, errors |
-//! | `private` | files that only their owner reads |
+//! | `private` | files that only their owner can read |
 //!
-//! They are private, so that the compiler finds what is not used. Tests and benches of this
-//! package see them through the feature `internals`; nothing else should turn it on.
+//! They are private, so that the compiler finds unused code. Tests and benches of this package access
+//! them with the feature `internals`, which nothing else should enable.
 
 mod color;
 
-// Modules are listed twice because an attribute cannot choose a visibility.
+// Modules are listed twice because an attribute cannot change the visibility.
 #[cfg(not(feature = "internals"))]
 mod bytes;
 #[cfg(not(feature = "internals"))]

@@ -1,8 +1,8 @@
-//! The language of EpiViz pages: types and their JSON, nothing else.
+//! The protocol of EpiViz pages: types and their JSON, nothing else.
 //!
-//! Rows on the wire are 1-based with both ends included; this module and the format readers are
-//! the only places that convert. The facts behind it were found by experiment with the page's
-//! branches `epiviz-2`, `master` (version 4), `epiviz-4.1` and `epiviz-5-devel`.
+//! Rows on the wire are 1-based with both ends included; only this module and the format readers
+//! convert coordinates. `docs/protocol.md` describes the protocol, as observed on the page's branches
+//! `epiviz-2`, `master` (version 4), `epiviz-4.1` and `epiviz-5-devel`.
 
 mod action;
 mod frame;

@@ -1,4 +1,4 @@
-//! Answers requests: which rows, at which level. Knows no sockets.
+//! Answers requests with rows at a suitable level. Knows nothing about sockets.
 
 mod handler;
 mod in_view;
@@ -7,6 +7,6 @@ mod placeholder;
 mod view;
 
 pub use handler::Provider;
-pub use in_view::Shown;
+pub use in_view::Visibility;
 pub use menus::wire_measurement;
 pub use view::{Clear, Order, Ticket, View};

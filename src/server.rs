@@ -1,4 +1,4 @@
-//! Sockets and HTTP; no other module knows them.
+//! Sockets and HTTP; no other module deals with them.
 
 mod access;
 mod api;

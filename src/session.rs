@@ -1,4 +1,4 @@
-//! Pages and what they share.
+//! Pages and the state that they share.
 
 mod audit;
 mod autoscale;
@@ -50,28 +50,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
-/// How long a page may take to do what it is asked, if nothing else is said.
+/// The default time limit for a page to answer.
 pub const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What all pages of one address share: the charts that the endpoint added, places, and the data.
+/// The state that all pages of one address share: charts, regions and data.
 #[derive(Debug)]
 pub struct Session {
     /// Its name, as in `/ws/NAME`; empty for `/ws`.
     pub name: String,
     /// Answers the pages' requests.
     pub provider: Arc<Provider>,
-    /// What has been counted since the start, in all sessions.
+    /// Counts since the start, of all sessions.
     pub metrics: Arc<Metrics>,
     config: Arc<SessionConfig>,
     pages: Mutex<BTreeMap<u64, Page>>,
     live: Arc<Mutex<Live>>,
     revision: watch::Sender<u64>,
     save_is_due: AtomicBool,
-    /// The sessions of other names; only the unnamed one has any.
+    /// The named sessions; only the unnamed session has any.
     named: Mutex<BTreeMap<String, Arc<Session>>>,
-    /// Whether it is the copy of another, which is saved nowhere.
+    /// Whether it is a copy of another session, which is not saved.
     is_copy: bool,
-    /// Those of this session, each for one visitor who may only look.
+    /// The copies of this session, each for a visitor with the role `view`.
     copies: Mutex<Vec<Weak<Session>>>,
 }
 
@@ -79,14 +79,14 @@ pub struct Session {
 struct Live {
     state: State,
     revision: u64,
-    /// Counts the times that the pages were sent somewhere.
+    /// The number of navigations.
     navigation_id: u64,
     /// The page that the others follow.
     followed: Option<u64>,
 }
 
 impl Session {
-    /// A session without pages that is saved nowhere.
+    /// Creates a session without pages that is not saved.
     pub fn new(provider: Provider) -> Arc<Self> {
         let config = Arc::new(SessionConfig::new(None, String::new(), PAGE_TIMEOUT));
         Session::with("", Arc::new(provider), config, State::default())
@@ -113,36 +113,36 @@ impl Session {
         })
     }
 
-    /// The pages that are connected, in the order in which they came.
+    /// Returns the connected pages, in the order of their connection.
     pub fn pages(&self) -> Vec<Page> {
         let mut pages = self.connections();
         pages.retain(|page| page.stage() > Stage::Connected);
         pages
     }
 
-    /// Whatever is connected where pages connect: some are programs.
+    /// Returns all connections, some of which are programs.
     fn connections(&self) -> Vec<Page> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// The pages that can be asked for actions.
+    /// Returns the pages that accept actions.
     pub fn ready_pages(&self) -> Vec<Page> {
         let mut pages = self.pages();
         pages.retain(|page| page.stage() == Stage::Ready);
         pages
     }
 
-    /// What happens, from now on, in all sessions of the endpoint.
+    /// Subscribes to the events of all sessions of the endpoint.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.config.events.subscribe()
     }
 
-    /// How long a page may take to do what it is asked.
+    /// Returns the time limit for a page to answer.
     pub fn timeout(&self) -> Duration {
         self.config.timeout
     }
 
-    /// What the session remembers.
+    /// Returns a copy of the session's state.
     pub fn state(&self) -> State {
         self.live().state.clone()
     }
@@ -164,10 +164,10 @@ impl Session {
         self.tell(Topic::Pages, json!({"what": "left", "page": page.id()}));
     }
 
-    /// Tells those who follow the topic.
+    /// Publishes an event.
     fn tell(&self, topic: Topic, data: Value) {
         let Value::Object(data) = data else { return };
-        // Nobody may be listening.
+        // There may be no subscriber.
         let session = Some(self.name.clone());
         let _ = self.config.events.send(Event { topic, session, data });
     }
@@ -176,13 +176,13 @@ impl Session {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state, the number of its last navigation, and its revision.
+    /// Returns the state, the number of its last navigation, and its revision.
     fn snapshot(&self) -> (State, u64, u64) {
         let live = self.live();
         (live.state.clone(), live.navigation_id, live.revision)
     }
 
-    /// Changes the state; the pages follow by themselves. Returns the revision to wait for.
+    /// Changes the state, which the pages then follow. Returns the revision to wait for.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, u64) {
         let mut live = self.live();
         let before = live.state.clone();
@@ -195,13 +195,13 @@ impl Session {
         (result, revision)
     }
 
-    /// As [`Session::change`], for changes that can fail; they must then have changed nothing.
+    /// As [`Session::change`], for changes that can fail, which must then leave the state unchanged.
     fn try_change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<(T, u64)> {
         let (result, revision) = self.change(change);
         result.map(|result| (result, revision))
     }
 
-    /// The pages have something to follow from here on.
+    /// Starts a new revision, which the pages then follow.
     fn step(&self, mut live: MutexGuard<'_, Live>, navigation_id: u64) -> u64 {
         live.navigation_id = navigation_id;
         live.revision += 1;
@@ -211,7 +211,7 @@ impl Session {
         revision
     }
 
-    /// Has the pages look again whether something differs.
+    /// Makes the pages compare their state with the session's again.
     fn nudge(&self) {
         let live = self.live();
         let navigation_id = live.navigation_id;
@@ -221,7 +221,7 @@ impl Session {
     /// Waits until the state is saved and every page has followed to `revision`.
     ///
     /// # Errors
-    /// [`Error::Pages`] that names each page and what it would not do.
+    /// [`Error::Pages`] that names each page and what it refused.
     async fn settle(&self, revision: u64) -> Result<()> {
         self.save().await;
         let pages = self.ready_pages();
@@ -235,14 +235,13 @@ impl Session {
         if lines.is_empty() { Ok(()) } else { Err(Error::Pages(lines.join("; "))) }
     }
 
-    /// Whether every page has followed to the present state.
+    /// Returns whether all pages have reached the current state.
     pub fn is_settled(&self) -> bool {
         let revision = self.live().revision;
         self.ready_pages().iter().all(|page| page.info.settled.borrow().revision >= revision)
     }
 
-    /// Answers a request, through whichever door it came, with the whole message. `resolution` is as
-    /// in [`Provider::answer`].
+    /// Answers a request with the whole message. `resolution` is as in [`Provider::answer`].
     pub async fn reply_to(
         self: &Arc<Self>,
         id: &RawValue,
@@ -252,7 +251,7 @@ impl Session {
         self.reply(None, id, request, resolution, None).await
     }
 
-    /// As [`Session::reply_to`], to a page.
+    /// As [`Session::reply_to`], for a page.
     async fn reply(
         self: &Arc<Self>,
         page: Option<&Page>,
@@ -271,27 +270,27 @@ impl Session {
         json
     }
 
-    /// The answer to a request that cannot be done.
+    /// Returns the answer to a request that failed.
     fn refuse(&self, id: &RawValue, request: &Request, error: &Error) -> String {
         let json = Reply::Refused(error.for_page()).to_json(id);
         self.metrics.record(request.name(), true, json.len(), Duration::ZERO);
         json
     }
 
-    /// Checks that a visitor may ask this, and writes down what changes something.
+    /// Checks that a visitor may send a request, and logs it if it changes something.
     ///
     /// # Errors
     /// [`Error::Input`] that names the role that is needed.
     pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
         let permitted = visitor.may_ask(request);
-        // What a copy is changed to concerns nobody else.
+        // Changes to a copy concern nobody else.
         if permitted.is_err() || (rules::changes(request) && visitor.role > Role::View) {
             self.audit(visitor, request.name(), permitted.as_ref().err());
         }
         permitted
     }
 
-    /// Writes down what a visitor did, or was refused, if that is wanted.
+    /// Writes an action or a refusal to the audit file, if there is one.
     pub fn audit(&self, visitor: &Visitor, action: &str, refused: Option<&Error>) {
         if let Some(audit) = &self.config.audit {
             audit.record(visitor, action, refused.map(ToString::to_string).as_deref());
@@ -334,11 +333,10 @@ impl Session {
         }
     }
 
-    /// Asks pages for an action, those of `only` or all, and waits for the answers.
+    /// Sends an action to all pages, or to the page `only`, and waits for the answers.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no page is connected, [`Error::Pages`] that names each page that did
-    /// not do it.
+    /// [`Error::NotFound`] if no page is connected, [`Error::Pages`] that names each page that failed.
     pub async fn ask<A: Action>(
         &self,
         only: Option<u64>,
@@ -360,7 +358,7 @@ impl Session {
         if lines.is_empty() { Ok(answers) } else { Err(Error::Pages(lines.join("; "))) }
     }
 
-    /// The error where the page `only`, or any page, is needed and not connected.
+    /// Returns the error that the page `only`, or any page, is not connected.
     fn needs_page(&self, only: Option<u64>) -> Error {
         Error::NotFound(match only {
             Some(page) => format!("page {page} is not connected; 'pages' lists those that are"),
@@ -369,7 +367,7 @@ impl Session {
     }
 }
 
-/// What the page would not do on the way to `revision`, once it is there or gone.
+/// Waits until the page has reached `revision` or is gone; returns what it refused.
 async fn settled(page: &Page, revision: u64) -> Arc<[Refusal]> {
     let mut settled = page.info.settled.subscribe();
     let mut stage = page.info.stage.subscribe();
@@ -381,7 +379,7 @@ async fn settled(page: &Page, revision: u64) -> Arc<[Refusal]> {
     }
 }
 
-/// A refusal in a sentence that names the page.
+/// Formats a refusal as a sentence that names the page.
 fn refused_by(page: u64, Refusal { chart, error }: &Refusal) -> String {
     let what = chart.map_or(String::new(), |number| format!(" chart {number}"));
     match error {
@@ -394,9 +392,9 @@ fn refused_by(page: u64, Refusal { chart, error }: &Refusal) -> String {
     }
 }
 
-/// A page's answer to an action, as our result.
+/// Returns the error in a page's answer, if there is one.
 fn refused(answer: &PageAnswer) -> Option<PageError> {
-    // Pages of version 5 answer null to some actions that they did.
+    // Pages of version 5 answer null to some successful actions.
     (answer.success == Some(false)).then(|| {
         let message = answer.message.as_str().filter(|message| !message.is_empty());
         PageError::Refused(message.unwrap_or("it gave no reason").to_owned())

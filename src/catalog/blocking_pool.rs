@@ -1,38 +1,38 @@
-//! The one way between the asynchronous world and parsers that block.
+//! Runs blocking code, such as parsers, from asynchronous code.
 
 use crate::bytes::helpers::{REMOTE, cores};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Lets a bounded number of blocking calls run at once; a panic inside is an error outside.
+/// Runs a bounded number of blocking calls at a time; a panic becomes an error.
 #[derive(Clone, Debug)]
 pub(super) struct BlockingPool {
     permits: Arc<Semaphore>,
 }
 
-/// Waiting for a disk leaves a core idle, so there are more permits than cores.
+/// A call that waits for a disk leaves its core idle, so there are more permits than cores.
 const PER_CORE: usize = 4;
 
 impl BlockingPool {
-    /// For reading rows.
+    /// Creates a pool for reading rows.
     pub(super) fn new() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(cores() * PER_CORE)) }
     }
 
-    /// For searching names, which is work for a core. Those who wait until the names of a file are
-    /// collected must not stand in the way of those who read rows.
+    /// Creates a pool for searching names, which keeps a core busy. Searches that wait until the
+    /// names of a file have been collected must not delay reads of rows.
     pub(super) fn for_names() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(cores())) }
     }
 
-    /// For reading from other machines: those who wait for a slow server must not stand in the way
-    /// of those who read files of this machine.
+    /// Creates a pool for files on other machines, so that slow servers do not delay reads of local
+    /// files.
     pub(super) fn for_remote() -> Self {
         BlockingPool { permits: Arc::new(Semaphore::new(REMOTE)) }
     }
 
-    /// Runs `work` where it may block.
+    /// Runs `work` in a thread that may block.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Chart types: what pages can draw, and of what.
+//! Chart types, and the measurements that they can draw.
 
 use super::{Kind, Measurement};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub enum ChartType {
 }
 
 impl ChartType {
-    /// Every chart type: the word on the console, the page's name for it, and what it shows.
+    /// Every chart type: its name at the console, its name in pages, and what it shows.
     pub const ALL: &[(ChartType, &str, &str, &str)] = &[
         (ChartType::Line, "line", "LineTrack", "a line along the sequence"),
         (ChartType::StackedLine, "stacked-line", "StackedLineTrack", "lines stacked on each other"),
@@ -35,66 +35,69 @@ impl ChartType {
         (ChartType::Genes, "genes", "GenesTrack", "genes with exons and strand"),
         (ChartType::Scatter, "scatter", "ScatterPlot", "one measurement against another"),
         (ChartType::Heatmap, "heatmap", "HeatmapPlot", "measurements by rows, as colours"),
-        (ChartType::LinePlot, "line-plot", "LinePlot", "a line a row over the measurements"),
+        (ChartType::LinePlot, "line-plot", "LinePlot", "one line per row, across the measurements"),
         (
             ChartType::StackedLinePlot,
             "stacked-line-plot",
             "StackedLinePlot",
-            "rows stacked over the measurements",
+            "rows stacked, across the measurements",
         ),
     ];
 
     fn entry(self) -> &'static (ChartType, &'static str, &'static str, &'static str) {
-        // ALL has each variant, as its test shows.
+        // A test checks that ALL contains each variant.
         Self::ALL.iter().find(|entry| entry.0 == self).unwrap_or(&Self::ALL[0])
     }
 
-    /// The word on the console.
+    /// Returns the name at the console.
     pub fn word(self) -> &'static str {
         self.entry().1
     }
 
-    /// The page's name for it, without its module.
+    /// Returns the name in pages, without its module.
     pub fn page_name(self) -> &'static str {
         self.entry().2
     }
 
-    /// The chart type of that word or page name, in any case.
+    /// Returns the chart type with this name, ignoring case.
     pub fn from_word(word: &str) -> Option<Self> {
         let fits = |name: &str| name.eq_ignore_ascii_case(word);
         Self::ALL.iter().find(|entry| fits(entry.1) || fits(entry.2)).map(|entry| entry.0)
     }
 
-    /// Whether it draws lines, whose settings need care (`docs/protocol.md`, 5.2).
+    /// Returns whether it is a line track, which needs special settings (`docs/protocol.md`, 5.2).
     pub fn is_line_track(self) -> bool {
         matches!(self, ChartType::Line | ChartType::StackedLine)
     }
 
-    /// Whether pages can draw these measurements that way; why not otherwise. The page itself takes
-    /// what it cannot draw, fails in the middle of drawing, and from then on ignores every
-    /// navigation (`docs/protocol.md`, 6.4); in its own menus it offers what passes here.
+    /// Checks that pages can draw these measurements with this chart type. A page accepts any
+    /// measurements, fails while drawing, and from then on ignores every navigation
+    /// (`docs/protocol.md`, 6.4). Its own menus offer what passes this check.
+    ///
+    /// # Errors
+    /// The reason why pages cannot draw them.
     pub fn draws(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
         let of_rows = self.shows_rows();
         let wanted = if of_rows { Kind::Range } else { Kind::Feature };
         if let Some(other) = measurements.iter().find(|m| m.kind != wanted) {
             return Err(if of_rows {
-                format!("a {word} chart shows rows, and '{}' is values", other.id)
+                format!("a {word} chart shows rows, but '{}' has values", other.id)
             } else {
-                format!("a {word} chart shows values, and '{}' is rows", other.id)
+                format!("a {word} chart shows values, but '{}' has rows", other.id)
             });
         }
         let has_exons = |m: &&Measurement| m.metadata.iter().any(|name| &**name == "exon_starts");
         if self == ChartType::Genes
             && let Some(other) = measurements.iter().find(|m| !has_exons(m))
         {
-            return Err(format!("a genes chart shows exons, and '{}' has none", other.id));
+            return Err(format!("a genes chart shows exons, but '{}' has none", other.id));
         }
         let least = match self {
             ChartType::Scatter | ChartType::LinePlot | ChartType::StackedLinePlot => 2,
             _ => 1,
         };
-        // The page drops those that come twice.
+        // The page drops repeated measurements.
         let different: BTreeSet<&str> = measurements.iter().map(|m| m.id.as_str()).collect();
         if different.len() < least {
             return Err(format!("a {word} chart needs at least {least} different measurements"));
@@ -102,27 +105,27 @@ impl ChartType {
         Ok(())
     }
 
-    /// Whether it shows rows rather than values.
+    /// Returns whether it shows rows rather than values.
     pub fn shows_rows(self) -> bool {
         matches!(self, ChartType::Blocks | ChartType::Genes)
     }
 
-    /// Whether it draws each measurement by its own rows, without comparing them.
+    /// Returns whether it draws each measurement with its own rows, without comparing them.
     pub fn has_own_rows(self) -> bool {
         matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line)
     }
 
-    /// Whether EpiViz can draw the measurements, all of which [are of a kind](Self::draws) that this
-    /// chart shows: it compares values row by row, so they must share their rows. The built-in page
-    /// compares the rows that cover the same place.
+    /// Checks that EpiViz can compare the measurements, which must pass [`ChartType::draws`]: it
+    /// compares values row by row, so they must have the same rows. The built-in page compares the
+    /// rows that cover the same positions.
     ///
     /// # Errors
-    /// Which two have different rows.
+    /// The names of two that have different rows.
     pub fn compares(self, measurements: &[&Measurement]) -> Result<(), String> {
         let word = self.word();
         match measurements.iter().find(|m| m.group != measurements[0].group) {
             Some(other) if !self.has_own_rows() => Err(format!(
-                "a {word} chart compares values row by row, and '{}' and '{}' have different rows",
+                "a {word} chart compares values row by row, but '{}' and '{}' have different rows",
                 measurements[0].id, other.id
             )),
             _ => Ok(()),
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_chart_type_is_found_by_both_of_its_names() {
+    fn every_chart_type_is_found_by_both_names() {
         for (chart, word, page_name, _) in ChartType::ALL {
             assert_eq!((chart.word(), chart.page_name()), (*word, *page_name));
             assert_eq!(ChartType::from_word(word), Some(*chart));

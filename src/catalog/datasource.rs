@@ -1,4 +1,4 @@
-//! Datasources and measurements: what a page sees of the sources.
+//! Datasources and measurements: how pages see sources.
 
 use super::{ChartType, Listing, ValueRange};
 use crate::error::{Error, Result};
@@ -8,16 +8,16 @@ use crate::table::{Column, Data, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One set of rows under an id, and the measurements that hang on it.
+/// One set of rows with an id, and its measurements.
 ///
-/// A dense signal is a measurement of the datasource that all signals of its group share: their
-/// rows are the same bins, so they are sent once and can be compared in plots.
+/// All dense signals of a group are measurements of one datasource: their rows are the same bins, so
+/// these are sent once and plots can compare the signals.
 #[derive(Clone, Debug)]
 pub struct Datasource {
-    /// The id by which pages ask for rows.
+    /// The id by which pages request rows.
     pub id: String,
-    /// The page's cache key: all datasources of one group share one row array there, so each
-    /// datasource has a group of its own.
+    /// The page's cache key: datasources of one group share one row array there, so each datasource
+    /// has a separate group.
     pub group: String,
     /// How its rows are served.
     pub shape: Shape,
@@ -25,41 +25,41 @@ pub struct Datasource {
     pub measurements: Vec<Arc<Measurement>>,
 }
 
-/// A named column of a datasource: what a chart draws.
+/// A named column of a datasource, or its rows, as a chart draws them.
 pub struct Measurement {
     /// The id; unique among all measurements.
     pub id: String,
-    /// What people see.
+    /// The name shown to users.
     pub name: String,
-    /// The id of its datasource. A range measurement has the same id, since pages ask for its
+    /// The id of its datasource. A range measurement has the same id, since pages request its
     /// rows by the measurement (`docs/protocol.md`, 4.2).
     pub datasource: String,
     /// The group of its datasource.
     pub group: String,
     /// Whether it is rows or values.
     pub kind: Kind,
-    /// Columns of text that belong to its rows.
+    /// The text columns of its rows.
     pub metadata: Vec<Arc<str>>,
-    /// Smallest and largest value.
+    /// The smallest and the largest value.
     pub range: ValueRange,
-    /// The chart that shows it best.
+    /// The default chart type.
     pub chart: ChartType,
     /// Its colour, if the user chose one.
     pub color: Option<String>,
-    /// What else is known of it.
+    /// Further information.
     pub annotation: BTreeMap<String, String>,
-    /// Where its rows and values come from.
+    /// The source of its rows and values.
     pub source: Arc<dyn Source>,
-    /// How it was asked for; none for what is made up.
+    /// How it was opened; `None` for generated data.
     pub spec: Option<Arc<Spec>>,
-    /// The source's column that it shows; none for a range measurement.
+    /// The source's column that it shows; `None` for a range measurement.
     pub column: Option<Arc<str>>,
-    /// What it shows beside the file's own rows or values; none for those.
+    /// The kind of companion, such as reads; `None` for the file's own rows or values.
     pub companion: Option<&'static str>,
 }
 
 impl Measurement {
-    /// Whether it was asked for by that very `spec`.
+    /// Returns whether it was opened by this very `spec`.
     pub(super) fn is_of(&self, spec: &Arc<Spec>) -> bool {
         self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
     }
@@ -81,21 +81,21 @@ impl std::fmt::Debug for Measurement {
 /// The two kinds of measurement that a page knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Rows are the data: blocks, genes.
+    /// The rows themselves are the data: blocks, genes.
     Range,
     /// Each row has a value.
     Feature,
 }
 
 impl Datasource {
-    /// Whether a file of it is on another machine.
+    /// Returns whether one of its files is on another machine.
     pub(super) fn is_remote(&self) -> bool {
         let mut specs = self.measurements.iter().filter_map(|m| m.spec.as_ref());
         specs.any(|spec| spec.input.is_remote())
     }
 
-    /// Number of rows that overlap the region, perhaps estimated until the sequence has been
-    /// counted (by a [`Snapshot`](super::Snapshot)); reads no file.
+    /// Returns the number of rows that overlap the region, which may be an estimate until a
+    /// [`Snapshot`](super::Snapshot) has counted the sequence; reads no file.
     pub fn count(&self, listing: &Listing, region: &Region, level: Level) -> u64 {
         match (self.shape, self.measurements.first()) {
             (Shape::Dense, _) => u64::from(region.len().div_ceil(level.width())),
@@ -107,7 +107,7 @@ impl Datasource {
         }
     }
 
-    /// Has the rows of the region's sequence counted.
+    /// Counts the rows of the region's sequence.
     pub(super) fn count_rows(&self, listing: &Listing, region: &Region) -> Result<()> {
         // The rows of dense signals follow from the sequence's length.
         let first = self.measurements.first().filter(|_| self.shape != Shape::Dense);
@@ -115,8 +115,8 @@ impl Datasource {
         own.map_or(Ok(()), |(source, region)| source.count_rows(&region.sequence))
     }
 
-    /// The rows that overlap the region, of any but dense signals: a column for each measurement,
-    /// then the metadata.
+    /// Returns the rows that overlap the region, for all shapes but dense signals: a column for each
+    /// measurement, then the metadata.
     pub(super) fn read(
         &self,
         listing: &Listing,
@@ -147,8 +147,8 @@ impl Datasource {
 }
 
 impl Measurement {
-    /// The values of a dense signal in the first `rows` bins of the common grid that overlap the
-    /// region. Where its file's sequence is shorter than the assembly's, the rest has no data.
+    /// Returns the values of a dense signal in the first `rows` bins of the common grid that overlap
+    /// the region. Bins beyond the end of the file's sequence have no data.
     pub(super) fn read_bins(
         &self,
         listing: &Listing,
@@ -167,7 +167,7 @@ impl Measurement {
         Ok(self.bins(values))
     }
 
-    /// A column of its values.
+    /// Returns a column of its values.
     pub(super) fn bins(&self, values: Vec<f32>) -> Column {
         Column::new(self.id.as_str(), Data::Singles(values))
     }
@@ -178,7 +178,7 @@ impl Measurement {
 }
 
 impl Listing {
-    /// The bins of the common grid that overlap the region. The last ends with its sequence.
+    /// Returns the bins of the common grid that overlap the region. The last one ends with its sequence.
     pub(super) fn grid(&self, region: &Region, level: Level) -> Table {
         let width = u64::from(level.width());
         let Some(sequence) = self.sequences().get(&region.sequence) else {

@@ -1,30 +1,30 @@
-//! Finds the region that a text means: the one grammar of regions, for the console, `query` and
-//! HTTP. The built-in page's finder follows it (`ui/js/region.js`).
+//! Finds the region for a text: the grammar of regions for the console, `query` and HTTP. The
+//! built-in page's finder follows it (`ui/js/region.js`).
 
 use super::Catalog;
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Region, Sequences, split_flank};
 
-/// Bases shown on either side of a gene or feature, at least.
-const LEAST_FLANK: u32 = 500;
+/// Minimum number of bases shown on either side of a gene or feature.
+const MIN_FLANK: u32 = 500;
 /// Bases shown on either side of a single base.
 const BASE_FLANK: u32 = 50;
 
-/// The region that a text means.
+/// The region for a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The region.
     pub region: Region,
     /// The gene or feature there, if the text was its name.
     pub name: Option<String>,
-    /// The region to show: as `region`, with room around what is better seen so.
+    /// The region to show: `region`, widened for genes, features and single bases.
     pub view: Region,
 }
 
 impl Catalog {
-    /// Finds the region of `chr11:101m-104m`, `11 101000000 102000000`, `chr1`, `TP53`,
-    /// `TP53 ±5kb` and the like. Sequences are those served and `more`; a text without a sequence,
-    /// `101m-104m`, is on `here`.
+    /// Finds the region for texts such as `chr11:101m-104m`, `11 101000000 102000000`, `chr1`,
+    /// `TP53` and `TP53 ±5kb`. The sequences are those served and `more`; a text without a sequence,
+    /// such as `101m-104m`, refers to `here`.
     ///
     /// # Errors
     /// [`Error::Input`] if the text looks like a region but is not one, [`Error::NotFound`] if
@@ -55,7 +55,7 @@ impl Catalog {
         let region = region.widened(flank.unwrap_or(0), length);
         let room = match (flank, &name) {
             (Some(_), _) => 0,
-            (None, Some(_)) => (region.len() / 2).max(LEAST_FLANK),
+            (None, Some(_)) => (region.len() / 2).max(MIN_FLANK),
             (None, None) if region.len() == 1 => BASE_FLANK,
             (None, None) => 0,
         };
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn genes_and_regions_are_found_and_given_room() {
+    async fn genes_and_regions_are_found_and_widened() {
         let folder = tempfile::tempdir().unwrap();
         let genes = folder.path().join("genes.bed");
         std::fs::write(&genes, "chr1\t50000\t60000\tTP53\nchr1\t999990\t999999\tEND1\n").unwrap();

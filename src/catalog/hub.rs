@@ -1,6 +1,6 @@
 //! A UCSC track hub, on this machine or another: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
 //! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
-//! composites and super tracks as in the browser, and gets their names as annotations.
+//! composites and super tracks as in the UCSC browser, and gets their names as annotations.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The most bytes looked at to recognise a hub.
+/// How many bytes are read to recognise a hub.
 const HEAD: u64 = 4096;
 /// The files of a hub are no larger.
 const LARGEST: u64 = 64 << 20;
@@ -21,11 +21,11 @@ pub struct Hub {
     pub assembly: String,
     /// The tracks that have a file.
     pub tracks: Vec<Spec>,
-    /// The tracks that cannot be served, and why.
+    /// The errors of tracks that cannot be served.
     pub errors: Vec<Error>,
 }
 
-/// Whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
+/// Returns whether a file is a `hub.txt`: text whose first setting is `hub NAME`.
 pub fn is_hub(input: &Input) -> bool {
     if input.path().extension().is_none_or(|ending| ending != "txt") {
         return false;
@@ -39,7 +39,7 @@ pub fn is_hub(input: &Input) -> bool {
     first.is_some_and(|line| line.starts_with("hub ") && !line.contains('='))
 }
 
-/// A block of lines: settings by name, and the line where it begins.
+/// A block of lines: settings by name, and the number of its first line.
 struct Stanza {
     line: usize,
     settings: HashMap<String, String>,
@@ -52,10 +52,10 @@ impl Stanza {
 }
 
 impl Hub {
-    /// Reads a hub; of several genomes, the first.
+    /// Reads a hub; if it has several genomes, the first.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Data`] for its files; what is wrong with one track is in
+    /// [`Error::Io`] and [`Error::Data`] for its files; errors in single tracks go to
     /// [`Hub::errors`].
     pub fn read(input: &Input) -> Result<Self> {
         read(input, &load(input)?)
@@ -90,14 +90,14 @@ fn load(input: &Input) -> Result<String> {
     Ok(text)
 }
 
-/// The file that a setting names.
+/// Returns the file that a setting names.
 fn file(hub: &Input, stanza: &Stanza, key: &str) -> Result<Input> {
     let wrong = |what: String| Error::data(hub.path(), format!("line {}", stanza.line), what);
     let name = stanza.get(key).ok_or_else(|| wrong(format!("has no {key}")))?;
     hub.join(name).map_err(|error| wrong(error.to_string()))
 }
 
-/// The stanzas of a file: lines of a key and its value, with empty lines between stanzas.
+/// Parses the stanzas of a file: lines with a key and its value; empty lines separate stanzas.
 fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
     let mut stanzas: Vec<Stanza> = Vec::new();
     let mut open = false;
@@ -108,7 +108,7 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
         } else if !content.starts_with('#') {
             let (key, value) = content.split_once(char::is_whitespace).unwrap_or((content, ""));
             if key == "include" {
-                let message = "'include' is not supported; put the lines of that file here";
+                let message = "'include' is not supported; insert the lines of that file here";
                 return Err(Error::data(path, format!("line {line}"), message));
             }
             if !open {
@@ -123,7 +123,7 @@ fn stanzas(path: &Path, text: &str) -> Result<Vec<Stanza>> {
     Ok(stanzas)
 }
 
-/// The tracks of a `trackDb.txt`.
+/// Reads the tracks of a `trackDb.txt`.
 fn tracks(input: &Input, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
     let named = stanzas.iter().filter_map(|stanza| Some((stanza.get("track")?, stanza)));
     let by_name: HashMap<&str, &Stanza> = named.collect();
@@ -141,7 +141,7 @@ fn tracks(input: &Input, stanzas: &[Stanza], genome: &str) -> Result<Hub> {
     Ok(hub)
 }
 
-/// The source of a track; none for a container of tracks, and for settings that are no track.
+/// Returns the source of a track; `None` for a container of tracks and for other settings.
 fn track(hub: &Input, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Result<Option<Spec>> {
     let Some(name) = stanza.get("track") else { return Ok(None) };
     let error = |message: &str| {
@@ -165,7 +165,7 @@ fn track(hub: &Input, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Resu
     let index = index.map_err(|wrong| error(&wrong.to_string()))?;
     let mut above = Vec::new();
     let mut at = stanza;
-    // `parent composite off` and `superTrack parent`: a name, then whether it is shown.
+    // `parent composite off` and `superTrack parent`: a name, then whether the track is shown.
     while let Some(parent) = parent(at).and_then(|name| by_name.get(name)) {
         if above.len() == by_name.len() {
             return Err(error("the track is its own ancestor"));
@@ -203,7 +203,7 @@ fn parent(stanza: &Stanza) -> Option<&str> {
     named?.split_whitespace().next()
 }
 
-/// `31,119,180` as `#1f77b4`.
+/// Converts `31,119,180` to `#1f77b4`.
 fn color(text: &str) -> Option<String> {
     let parts: Vec<u8> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match parts[..] {
@@ -212,7 +212,7 @@ fn color(text: &str) -> Option<String> {
     }
 }
 
-/// `0:50` as numbers.
+/// Parses `0:50`.
 fn limits(text: &str) -> Option<(f64, f64)> {
     let (low, high) = text.split_once(':')?;
     let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
@@ -231,7 +231,7 @@ mod tests {
         track peaks\nbigDataUrl /peaks.bb\ncolor 1,2,3\ntype bigBed 6\n";
 
     #[test]
-    fn a_hub_is_read_as_it_is() {
+    fn a_hub_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_that_cannot_be_served_is_named_and_the_others_are_served() {
+    fn errors_name_the_track_and_the_others_are_served() {
         let (path, input) = (Path::new("trackDb.txt"), Input::File("trackDb.txt".into()));
         let text = "track good\nbigDataUrl good.bw\n\n\
             track far\nbigDataUrl gopher://x/y.bw\n\n\

@@ -1,4 +1,4 @@
-//! What is served at one moment: sequences, datasources, measurements, and how they are found.
+//! What is served at one moment: sequences, datasources and measurements, and their lookup.
 
 pub(super) mod describe;
 mod resolve_sequences;
@@ -10,20 +10,20 @@ use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
 use std::sync::Arc;
 
-/// The name of an assembly that is not known.
+/// The name of an unknown assembly.
 const UNKNOWN: &str = "genome";
-/// So many datasources are asked for a place to show first: each may have to be read.
-const MOST_LOOKED_AT: usize = 20;
+/// How many datasources are searched for a first view: each may have to be read.
+const MAX_SEARCHED: usize = 20;
 
 /// Everything served, at one moment.
 #[derive(Clone, Debug)]
 pub struct Listing {
     sequences: Sequences,
-    /// The user chose the assembly: files add no sequences to it.
+    /// Whether the user chose the assembly: then files add no sequences to it.
     fixed: bool,
-    /// Other names of sequences, which the user gave.
+    /// Aliases of sequences, from the user.
     aliases: Arc<Aliases>,
-    /// They are guessed from the beginnings of files that are still being read.
+    /// Whether the sequences are inferred from the beginnings of files that are still being read.
     tentative: bool,
     assembly: String,
     datasources: Vec<Arc<Datasource>>,
@@ -44,8 +44,8 @@ impl Listing {
         }
     }
 
-    /// Other names of sequences, from now on.
-    pub(super) fn learn(&mut self, aliases: Aliases) {
+    /// Sets the aliases of sequences.
+    pub(super) fn set_aliases(&mut self, aliases: Aliases) {
         self.aliases = Arc::new(aliases);
         self.apply_aliases();
     }
@@ -56,7 +56,7 @@ impl Listing {
         }
     }
 
-    /// Adds a sequence, if it is not there by any of its names.
+    /// Adds a sequence unless it is known under one of its names.
     fn add_sequence(&mut self, name: &str, length: u32) {
         let aliases = self.aliases.clone();
         let known = aliases.of(name).find_map(|name| self.sequences.get(name));
@@ -64,41 +64,41 @@ impl Listing {
         self.sequences.add_with_aliases(&name, length, aliases.of(&name));
     }
 
-    /// The sequences that pages may look at.
+    /// Returns the sequences that pages may show.
     pub fn sequences(&self) -> &Sequences {
         &self.sequences
     }
 
-    /// The name of the assembly, as far as it is known; pages of version 5 want one.
+    /// Returns the name of the assembly, or a general one; pages of version 5 need one.
     pub fn assembly(&self) -> &str {
         &self.assembly
     }
 
-    /// Whether the assembly is known: the user named it, or lengths or names fit a built-in one.
+    /// Returns whether the assembly is known: the user named it, or the sequences match a built-in one.
     pub fn knows_assembly(&self) -> bool {
         self.assembly != UNKNOWN
     }
 
-    /// The region by our name for its sequence and cut at that sequence's end; none if nothing of
-    /// it is left.
+    /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None` if
+    /// nothing is left.
     pub fn locate(&self, region: &Region) -> Option<Region> {
         let sequence = self.sequences.get(&region.sequence)?;
         let end = region.end.min(sequence.length);
         (region.start < end).then(|| Region::new(sequence.name.clone(), region.start, end))
     }
 
-    /// All datasources, in the order in which they were added.
+    /// Returns all datasources, in the order in which they were added.
     pub fn datasources(&self) -> &[Arc<Datasource>] {
         &self.datasources
     }
 
-    /// All measurements, datasource by datasource.
+    /// Returns all measurements, datasource by datasource.
     pub fn measurements(&self) -> impl Iterator<Item = &Arc<Measurement>> {
         self.datasources.iter().flat_map(|datasource| &datasource.measurements)
     }
 
-    /// The datasource of that id, or the one that has a measurement of that id: pages name a range
-    /// measurement where they mean its datasource.
+    /// Returns the datasource with this id, or the one with a measurement of this id: pages send the
+    /// id of a range measurement in place of its datasource's.
     pub fn datasource(&self, id: &str) -> Option<&Arc<Datasource>> {
         self.datasources
             .iter()
@@ -106,8 +106,8 @@ impl Listing {
             .or_else(|| self.datasources.iter().find(|d| d.measurements.iter().any(|m| m.id == id)))
     }
 
-    /// The measurement of that id; else the only one whose id or name begins like that, in any
-    /// case.
+    /// Returns the measurement with this id or name; otherwise the only one whose id or name starts
+    /// with it, ignoring case.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none, [`Error::Input`] if there are several.
@@ -127,7 +127,7 @@ impl Listing {
             ))),
             _ => {
                 let ids: Vec<_> = found.iter().take(8).map(|m| m.id.as_str()).collect();
-                Err(Error::Input(format!("'{text}' may mean {}", ids.join(", "))))
+                Err(Error::Input(format!("'{text}' is ambiguous: {}", ids.join(", "))))
             }
         }
     }
@@ -166,7 +166,7 @@ impl Listing {
             .collect();
         sources.sort_by_key(|(order, _)| *order);
         let mut best: Option<(usize, Region)> = None;
-        for (_, source) in sources.iter().take(MOST_LOOKED_AT) {
+        for (_, source) in sources.iter().take(MAX_SEARCHED) {
             let view = source.first_view().and_then(|region| self.locate(&region));
             let Some(region) = view else { continue };
             let has =
@@ -182,7 +182,7 @@ impl Listing {
         best.map(|(_, region)| region)
     }
 
-    /// The same region by the name that the source has for its sequence; none if it has none.
+    /// Returns the region with the source's name of its sequence; `None` if the source lacks it.
     pub(super) fn own_region(&self, source: &dyn Source, region: &Region) -> Option<Region> {
         let own = source.sequences();
         let found = own.position(&region.sequence).or_else(|| {
@@ -192,7 +192,7 @@ impl Listing {
         Some(Region { sequence: own.at(found).name.clone(), ..region.clone() })
     }
 
-    /// Adds what files are served as; returns the measurements.
+    /// Adds the sources of files; returns the measurements.
     pub(super) fn add(&mut self, opened: Vec<(Vec<Part>, Spec)>) -> Vec<Arc<Measurement>> {
         self.resolve_sequences(&opened);
         let mut added = Vec::new();
@@ -202,7 +202,7 @@ impl Listing {
             for part in parts {
                 let (id, name) = match part.companion {
                     Some(what) => {
-                        // The reads of `reads.bam` are no `reads reads`.
+                        // The reads of `reads.bam` are called `reads`, not `reads reads`.
                         let of = if name == what { name.clone() } else { format!("{name} {what}") };
                         (self.free_id(&format!("{own}.{what}")), of)
                     }
@@ -216,7 +216,7 @@ impl Listing {
         added
     }
 
-    /// Adds measurements of one source to the datasource that they name.
+    /// Adds the measurements of one source to their datasource.
     fn list(&mut self, shape: Shape, measurements: Vec<Arc<Measurement>>) {
         let Some(first) = measurements.first() else { return };
         let (id, group) = (first.datasource.clone(), first.group.clone());
@@ -226,8 +226,7 @@ impl Listing {
         }
     }
 
-    /// Puts sources in the place of those that were asked for by `specs`; returns their
-    /// measurements.
+    /// Replaces the sources that were opened by `specs`; returns the new measurements.
     pub(super) fn replace(
         &mut self,
         specs: &[Arc<Spec>],
@@ -238,7 +237,7 @@ impl Listing {
             self.datasources.iter().map(|d| (d.id.clone(), ids(&d.measurements))).collect();
         specs.iter().for_each(|spec| self.remove_spec(spec));
         let added = self.add(opened);
-        // Whoever reads the list finds everything where it was; what is new comes last.
+        // The order stays the same; new entries come last.
         let place = |id: &str| order.iter().position(|known| known.0 == id);
         self.datasources.sort_by_key(|d| place(&d.id).unwrap_or(usize::MAX));
         for datasource in &mut self.datasources {
@@ -252,8 +251,8 @@ impl Listing {
         added
     }
 
-    /// Removes a datasource or a measurement. With the last of a file's own measurements goes what
-    /// stands beside them.
+    /// Removes a datasource or a measurement. If it was the last of a file's own measurements, its
+    /// companions are removed too.
     pub(super) fn remove(&mut self, id: &str) -> Result<Vec<Arc<Measurement>>> {
         let mut removed = self.remove_one(id)?;
         let specs: Vec<_> = removed.iter().filter_map(|m| m.spec.clone()).collect();
@@ -284,7 +283,7 @@ impl Listing {
         Err(Error::NotFound(format!("no datasource is called '{id}'; 'measurements' lists them")))
     }
 
-    /// Removes the measurements that were asked for by `spec`.
+    /// Removes the measurements that were opened by `spec`.
     pub(super) fn remove_spec(&mut self, spec: &Arc<Spec>) {
         for datasource in &mut self.datasources {
             if datasource.measurements.iter().any(|m| m.is_of(spec)) {

@@ -1,4 +1,4 @@
-//! The sources that a user names: files, folders, patterns such as `*.bw`, and track hubs.
+//! Resolves the sources that a user names: files, folders, patterns such as `*.bw`, and track hubs.
 
 use super::hub::{Hub, is_hub};
 use crate::bytes::Input;
@@ -7,26 +7,26 @@ use crate::source::Spec;
 use crate::source::formats::FORMATS;
 use std::path::{Component, Path, PathBuf};
 
-/// Endings of indexes: these files are read with the file that they belong to.
+/// Endings of indexes, which are read together with the file that they belong to.
 const INDEXES: &[&str] = &["tbi", "csi", "bai", "crai", "fai", "gzi"];
 
-/// What a folder is named after that holds the counts of single cells: they are one source.
+/// Files of single-cell counts. Their folder is one source, which is named after the folder.
 const MATRICES: [&str; 2] = ["matrix.mtx", "matrix.mtx.gz"];
 
 /// Sources to open.
 #[derive(Debug, Default)]
 pub struct Selection {
-    /// The sources, in the order in which they were named.
+    /// The sources, in the given order.
     pub specs: Vec<Spec>,
     /// The assembly that a hub states.
     pub assembly: Option<String>,
-    /// What cannot be opened, and why.
+    /// The errors of sources that cannot be opened.
     pub errors: Vec<Error>,
 }
 
-/// Finds the files that `named` sources stand for. A folder stands for the files of known formats
-/// in it, a pattern for the files that match it, `hub.txt` for the tracks of its hub. Indexes among
-/// other files are left out.
+/// Finds the files of the `named` sources. A folder stands for its files of known formats, a pattern
+/// for the files that match it, `hub.txt` for the tracks of its hub. Indexes among other files are
+/// omitted.
 pub fn select(named: Vec<Spec>) -> Selection {
     let mut selection = Selection::default();
     let many = named.len() > 1;
@@ -46,7 +46,7 @@ pub fn select(named: Vec<Spec>) -> Selection {
             } else if is_pattern(&path) {
                 files_of_pattern(&path)
             } else {
-                // Opening it says what is wrong.
+                // Opening it reports what is wrong.
                 Ok(vec![path])
             };
             match files {
@@ -55,7 +55,7 @@ pub fn select(named: Vec<Spec>) -> Selection {
                         let mut options = spec.options.for_another_file();
                         let name = file.file_name().and_then(|name| name.to_str());
                         let folder = file.parent().and_then(|folder| folder.file_name());
-                        // Every such file has the same name.
+                        // All these files have the same name.
                         if name.is_some_and(|name| MATRICES.contains(&name)) {
                             let folder = folder.map(|name| name.to_string_lossy().into_owned());
                             options.name = options.name.or(folder);
@@ -92,7 +92,7 @@ fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
-/// The files of known formats in a folder, by name. A folder that is one source is itself.
+/// Returns the files of known formats in a folder, sorted by name; or the folder if it is one source.
 fn files_of_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     if let Some(matrix) = MATRICES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
     {
@@ -112,16 +112,18 @@ fn files_of_folder(folder: &Path) -> Result<Vec<PathBuf>> {
         let shown = others.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if others.len() > 5 { ", ..." } else { "" };
         let folder = folder.display();
-        tracing::warn!("{folder}: left out files whose names tell no format: {shown}{more}");
+        tracing::warn!(
+            "{folder}: skipped files whose names indicate no known format: {shown}{more}"
+        );
     }
     if files.is_empty() {
-        let message = "the folder holds no file whose name tells a known format";
+        let message = "the folder contains no file whose name indicates a known format";
         return Err(Error::data(folder, "", message));
     }
     Ok(files)
 }
 
-/// The names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let read = || -> std::io::Result<Vec<String>> {
         let mut names = Vec::new();
@@ -138,7 +140,7 @@ fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// The files that match a pattern, in the order of their names.
+/// Returns the files that match a pattern, sorted by name.
 fn files_of_pattern(pattern: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![PathBuf::new()];
     for component in pattern.components() {
@@ -150,7 +152,7 @@ fn files_of_pattern(pattern: &Path) -> Result<Vec<PathBuf>> {
         let mut next = Vec::new();
         for folder in found {
             let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
-            // Of what a pattern finds, not everything is a folder that can be read.
+            // A component may match something that is not a readable folder.
             let names = names(here).unwrap_or_default().into_iter();
             let shown = names.filter(|name| text.starts_with('.') || !is_hidden(name));
             next.extend(shown.filter(|name| matches(&text, name)).map(|name| folder.join(name)));
@@ -165,7 +167,7 @@ fn files_of_pattern(pattern: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a name matches a pattern of `*`, `?`, `[abc]`, `[a-z]` and `[!a]`.
+/// Returns whether a name matches a pattern of `*`, `?`, `[abc]`, `[a-z]` and `[!a]`.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut rest = pattern.chars();
     let Some(first) = rest.next() else { return name.is_empty() };
@@ -190,7 +192,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether `abc` or `a-z` holds a character.
+/// Returns whether a set such as `abc` or `a-z` contains a character.
 fn in_set(set: &str, char: char) -> bool {
     let set: Vec<char> = set.chars().collect();
     let mut at = 0;
@@ -254,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_no_file_is_an_error() {
+    fn sources_without_files_are_errors() {
         let folder = folder();
         let (files, errors) = selected(folder.path(), &["*.vcf", "a.bw"]);
         assert_eq!((files.len(), errors.len()), (1, 1));
         assert_eq!(errors[0], "no file matches '*.vcf'");
         std::fs::create_dir(folder.path().join("empty")).unwrap();
         let (_, errors) = selected(folder.path(), &["empty"]);
-        assert!(errors[0].contains("no file whose name tells a known format"), "{errors:?}");
+        assert!(errors[0].contains("no file whose name indicates a known format"), "{errors:?}");
     }
 
     #[test]

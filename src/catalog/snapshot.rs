@@ -1,8 +1,7 @@
-//! One state of the catalog, and the reading of rows from it.
+//! One state of the catalog, and reading rows from it.
 //!
-//! A request takes one snapshot, so that all it looks up and reads is of the same state, and makes
-//! one trip through the blocking pool: there its rows are counted, its level is chosen, and its
-//! parts are read side by side.
+//! A request takes one snapshot, so that it sees one consistent state, and makes one trip through the
+//! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
 
 use super::blocking_pool::BlockingPool;
 use super::watch::Health;
@@ -16,51 +15,51 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The level at which rows are wanted.
+/// The level at which to read rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// That one.
+    /// This level.
     At(Level),
-    /// The finest at which the region holds at most so many rows; the coarsest if all hold more.
-    /// The rows of its sequence are counted first, so that it follows from the data alone.
+    /// The finest level at which the region has at most this many rows; the coarsest if all have
+    /// more. The rows of the sequence are counted first, so that the level depends only on the data.
     AtMost(u64),
-    /// The finest at which the whole sequence holds at most so many rows; the coarsest if all hold
-    /// more. Whatever is asked on a sequence, in whatever order, is answered at this one level.
+    /// The finest level at which the whole sequence has at most this many rows; the coarsest if all
+    /// have more. All requests on a sequence, in any order, get this level.
     AtMostInSequence(u64),
 }
 
-/// What is to be read.
+/// The rows to read.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Whose rows.
+    /// The datasource.
     pub datasource: Arc<Datasource>,
-    /// Where; the sequence may go by any of its names.
+    /// The region; the sequence may have any of its names.
     pub region: Region,
-    /// The measurements whose values are wanted: a column each, under its id.
+    /// The measurements whose values to read: one column each, named by its id.
     pub measurements: Vec<Arc<Measurement>>,
     /// The metadata columns that follow.
     pub metadata: Vec<Arc<str>>,
-    /// At which level.
+    /// The level.
     pub resolution: Resolution,
 }
 
-/// The rows that a query finds.
+/// The result of a query.
 #[derive(Debug)]
 pub struct QueryResult {
     /// The rows that overlap the region.
     pub table: Table,
-    /// The level that they are of.
+    /// The level of the rows.
     pub level: Level,
 }
 
-/// What is served at one moment, and the way to its rows.
+/// What is served at one moment, with the means to read its rows.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     listing: Arc<Listing>,
     reading: Arc<ReadContext>,
 }
 
-/// What all snapshots of a catalog read with.
+/// Shared by all snapshots of a catalog for reading.
 #[derive(Debug)]
 pub(super) struct ReadContext {
     pool: BlockingPool,
@@ -68,7 +67,7 @@ pub(super) struct ReadContext {
     failures: Failures,
 }
 
-/// What could not be read.
+/// Failed reads.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     count: AtomicU64,
@@ -85,26 +84,26 @@ impl ReadContext {
         if is_remote { (&self.remote_pool, &REMOTE_HELPERS) } else { (&self.pool, &HELPERS) }
     }
 
-    /// How many reads have failed since the start.
+    /// Returns the number of failed reads since the start.
     pub(super) fn failed(&self) -> u64 {
         self.failures.count.load(Ordering::Relaxed)
     }
 }
 
 impl Failures {
-    /// A measurement is left out of an answer whose others can be read. It is logged once, not at
-    /// each of the many requests of a page that looks at it.
-    fn left_out(&self, measurement: &Measurement, error: &Error) {
+    /// Records that a measurement is omitted from an answer because it cannot be read. The error is
+    /// logged once, not at each of the many requests of a page that shows it.
+    fn omitted(&self, measurement: &Measurement, error: &Error) {
         self.count.fetch_add(1, Ordering::Relaxed);
         if !self.health.failed(&[&measurement.id], error).is_empty() {
             tracing::error!(
-                "'{}' cannot be read, so pages show no values of it: {error}",
+                "'{}' cannot be read, so pages show no values for it: {error}",
                 measurement.id
             );
         }
     }
 
-    /// Takes note of what became of a query. What is refused in words is no failure of a file.
+    /// Records the outcome of a query. Only errors of data and files count as failures.
     fn answered(&self, query: &Query, answer: &Result<QueryResult>) {
         let Err(error) = answer else { return self.all_read(query) };
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +116,7 @@ impl Failures {
     }
 
     fn all_read(&self, query: &Query) {
-        // Each signal is noted where it is read: one of them may have been left out.
+        // Each signal is recorded where it is read, since one of them may have been omitted.
         if query.datasource.shape != Shape::Dense {
             query.datasource.measurements.iter().for_each(|m| self.health.read(&m.id));
         }
@@ -137,7 +136,7 @@ impl Snapshot {
         Snapshot { listing, reading }
     }
 
-    /// The rows that a query asks for.
+    /// Reads the rows of a query.
     ///
     /// # Errors
     /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
@@ -146,8 +145,7 @@ impl Snapshot {
         answers.pop().unwrap_or_else(|| Err(Error::Bug("a query has no answer".into())))
     }
 
-    /// The rows that each of several queries asks for, in their order; errors as in
-    /// [`Snapshot::read`].
+    /// Reads the rows of several queries, in their order; errors as in [`Snapshot::read`].
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
         let (snapshot, count) = (self.clone(), queries.len());
         let is_remote = queries.iter().any(|query| query.datasource.is_remote());
@@ -170,15 +168,15 @@ impl Snapshot {
         }
     }
 
-    /// Blocks.
+    /// Answers a query; blocks.
     fn answer(&self, query: &Query) -> Result<QueryResult> {
         let Query { datasource, region, measurements, metadata, resolution } = query;
         let level = self.listing.level(datasource, region, *resolution)?;
         let within = |rows: u64| {
             if rows > MAX_ROWS {
                 return Err(Error::Input(format!(
-                    "{region} holds {rows} rows; at most {MAX_ROWS} are sent: ask for less, or for \
-                     bins"
+                    "{region} has {rows} rows; at most {MAX_ROWS} are sent: choose a smaller region or \
+                     wider bins"
                 )));
             }
             Ok(())
@@ -191,12 +189,12 @@ impl Snapshot {
         };
         within(table.len() as u64)?;
         for (column, measurement) in measurements.iter().enumerate() {
-            measurement.range.saw(numbers(&table, column));
+            measurement.range.observe(numbers(&table, column));
         }
         Ok(QueryResult { table, level })
     }
 
-    /// The bins of the common grid, with the values that each signal has in them.
+    /// Reads the bins of the common grid, with the values of each signal in them.
     fn read_dense(&self, query: &Query, level: Level) -> Result<Table> {
         let Query { datasource, region, measurements, metadata, .. } = query;
         if let Some(name) = metadata.first() {
@@ -208,9 +206,9 @@ impl Snapshot {
         let (_, helpers) = self.reading.ways(datasource.is_remote());
         let columns = helpers.map(measurements, |measurement| {
             match measurement.read_bins(&self.listing, region, level, rows) {
-                // One damaged file must not take the others of its group off the page.
+                // One damaged file must not prevent the others of its group from being shown.
                 Err(error) if measurements.len() > 1 => {
-                    self.reading.failures.left_out(measurement, &error);
+                    self.reading.failures.omitted(measurement, &error);
                     Ok(measurement.bins(vec![f32::NAN; rows]))
                 }
                 column => {
@@ -227,8 +225,8 @@ impl Snapshot {
 }
 
 impl Listing {
-    /// The level at which a query is answered. What is counted here, [`Datasource::count`] knows
-    /// from then on. Blocks.
+    /// Returns the level at which a query is answered. [`Datasource::count`] uses the rows counted
+    /// here. Blocks.
     fn level(
         &self,
         datasource: &Datasource,
@@ -236,7 +234,7 @@ impl Listing {
         resolution: Resolution,
     ) -> Result<Level> {
         let shape = datasource.shape;
-        // Not a whole sequence of reads, for a view that shows none.
+        // The reads of a sequence are not counted for a view that shows none.
         let count = |is_read: bool| {
             if is_read { datasource.count_rows(self, region) } else { Ok(()) }
         };
@@ -253,7 +251,7 @@ impl Listing {
         Ok(levels.clone().find(fits).or(levels.next_back()).unwrap_or(Level::Records))
     }
 
-    /// The whole sequence that a region lies on.
+    /// Returns the whole sequence of a region.
     fn whole(&self, region: &Region) -> Region {
         let sequence = self.sequences().get(&region.sequence);
         let end = sequence.map_or(region.end, |sequence| sequence.length);
@@ -269,7 +267,7 @@ mod tests {
     use crate::source::{ColumnInfo, ColumnKind, Source};
     use crate::table::{Column, Data};
 
-    /// A signal whose value is `times` the bin's start, unless it cannot be read.
+    /// A signal whose values are `times` the bin's start; unreadable if `times` is `None`.
     struct Signal {
         sequences: Sequences,
         columns: [ColumnInfo; 1],
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_signal_that_cannot_be_read_is_counted_and_the_others_are_given() {
+    async fn an_unreadable_signal_is_counted_and_the_others_are_returned() {
         let catalog = Catalog::new(None);
         for (name, times) in [("one", Some(1.0)), ("bad", None), ("two", Some(2.0))] {
             catalog.add(name, Signal::new(times));
@@ -348,14 +346,14 @@ mod tests {
             assert_eq!((values(0), values(2)), ([32.0, 48.0], [64.0, 96.0]));
             assert!(values(1).iter().all(|value| value.is_nan()));
             assert_eq!(catalog.failed_reads(), count);
-            // Told once, however often it is asked for.
+            // Reported once, no matter how often it is requested.
             let listing = catalog.listing();
             let trouble =
                 |id: &str| catalog.trouble(listing.measurements().find(|m| m.id == id).unwrap());
             assert_eq!(trouble("bad").unwrap(), "bad.bw, offset 7: is damaged");
             assert_eq!((trouble("one"), catalog.trouble_revision()), (None, 1));
         }
-        // Alone it is an error.
+        // It is an error if it is requested alone.
         let bad = snapshot.datasources()[0].measurements[1..2].to_vec();
         let alone = Query { measurements: bad, ..query(&snapshot, 32, 64, at) };
         assert!(snapshot.read(alone).await.is_err());
@@ -363,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_come_in_the_order_of_the_queries_at_the_level_that_suits_each() {
+    async fn answers_are_in_the_order_of_the_queries_and_at_fitting_levels() {
         let catalog = Catalog::new(None);
         catalog.add("one", Signal::new(Some(1.0)));
         let snapshot = catalog.snapshot();
@@ -376,10 +374,10 @@ mod tests {
             query(&snapshot, 0, 1000, Resolution::At(Level::Bins { shift: 9 })),
         ];
         let answers = snapshot.read_all(queries).await;
-        let told: Vec<_> = answers
+        let sizes: Vec<_> = answers
             .into_iter()
             .map(|answer| answer.map(|answer| (answer.level.width(), answer.table.len())).ok())
             .collect();
-        assert_eq!(told, [Some((16, 63)), None, Some((1, 50)), Some((512, 2))]);
+        assert_eq!(sizes, [Some((16, 63)), None, Some((1, 50)), Some((512, 2))]);
     }
 }

@@ -1,4 +1,4 @@
-//! The range of a measurement's values: what its charts' axes show unless something else is said.
+//! The range of a measurement's values: the default range of its charts' axes.
 
 use crate::error::Result;
 use crate::genome::Region;
@@ -6,15 +6,15 @@ use crate::source::{Level, Shape, Source};
 use crate::table::Table;
 use std::sync::{PoisonError, RwLock};
 
-/// Rows that are looked at for the range of a column of which nothing is known.
+/// Maximum number of rows in the sample from which an unknown range is estimated.
 const SAMPLE: u64 = 2_000;
-/// The number of bins of a whole sequence, about, that a chart draws.
+/// The approximate number of bins that a chart draws of a whole sequence.
 const BINS: u64 = 1_000;
-/// How many times the mean number of rows in a bin the fullest is taken to have.
+/// The assumed ratio of the number of rows in the fullest bin to the mean.
 const CROWDED: u64 = 5;
 
-/// The smallest and the largest value of a measurement. One that the file does not state is taken
-/// from a sample, and grows with what is read.
+/// The smallest and the largest value of a measurement. If the file does not state them, they come
+/// from a sample and are widened by values that are read later.
 #[derive(Debug, Default)]
 pub struct ValueRange {
     stated: Option<(f64, f64)>,
@@ -22,26 +22,26 @@ pub struct ValueRange {
 }
 
 impl ValueRange {
-    /// A range that is known.
+    /// Creates a known range.
     pub fn stated(range: (f64, f64)) -> Self {
         ValueRange { stated: Some(range), ..ValueRange::default() }
     }
 
-    /// Smallest and largest value, rounded outward; none as long as nothing is known.
+    /// Returns the smallest and the largest value, rounded outward; `None` if nothing is known yet.
     pub fn get(&self) -> Option<(f64, f64)> {
         let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
-        self.stated.or_else(|| seen.map(pleasant))
+        self.stated.or_else(|| seen.map(rounded))
     }
 
-    /// Values that were read; those of a range that is known change nothing.
-    pub fn saw(&self, values: impl Iterator<Item = f64>) {
+    /// Includes values that were read, unless the range is stated.
+    pub fn observe(&self, values: impl Iterator<Item = f64>) {
         let Some((low, high)) = extent(values).filter(|_| self.stated.is_none()) else { return };
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         *seen = Some(seen.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
     }
 }
 
-/// The smallest and the largest of the values that are numbers; none if there are none.
+/// Returns the smallest and the largest finite value; `None` if there is none.
 pub fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let finite = values.filter(|value| value.is_finite());
     finite.fold(None, |known, value| {
@@ -53,14 +53,13 @@ pub fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The numbers of one of a table's columns.
+/// Returns the numbers in a column of a table.
 pub fn numbers(table: &Table, column: usize) -> impl Iterator<Item = f64> {
     let column = table.columns.get(column);
     (0..table.len()).filter_map(move |row| column.map(|column| column.data.number(row)))
 }
 
-/// Values of `column` by which its range can be guessed: those of the place to show first, at a
-/// level that has few enough rows there.
+/// Reads a sample of `column` to estimate its range: the first view, at a level with few enough rows.
 ///
 /// # Errors
 /// As [`Source::read`].
@@ -79,8 +78,8 @@ pub(super) fn sample(source: &dyn Source, column: &str) -> Result<Vec<f64>> {
     Ok(numbers(&table, 0).collect())
 }
 
-/// None, and about as many rows as start in the fullest bin of a view of a whole sequence, by the
-/// ranks of the rows alone.
+/// Returns zero, and an estimate of the number of rows that start in the fullest bin when a whole
+/// sequence is in view, from the ranks of the rows alone.
 pub(super) fn densities(of: &dyn Source) -> Vec<f64> {
     let rows = of.sequences().iter().map(|sequence| {
         let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
@@ -89,9 +88,9 @@ pub(super) fn densities(of: &dyn Source) -> Vec<f64> {
     vec![0.0, (rows.max().unwrap_or(0) * CROWDED).div_ceil(BINS).max(1) as f64]
 }
 
-/// The range widened to round numbers, so that axes have pleasant ends: at most two digits, or
-/// steps of a tenth of its width if it lies far from zero.
-pub(super) fn pleasant((low, high): (f64, f64)) -> (f64, f64) {
+/// Widens a range to round numbers: at most two digits, or steps of a tenth of its width if it is
+/// far from zero.
+pub(super) fn rounded((low, high): (f64, f64)) -> (f64, f64) {
     let width = if high > low { high - low } else { high.abs().max(1.0) };
     let step = 10f64.powf((width / 2.0).log10().floor());
     let (low_step, high_step) = ((low / step).floor(), (high / step).ceil());
@@ -107,34 +106,34 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ranges_become_pleasant() {
-        assert_eq!(pleasant((0.0, 0.97)), (0.0, 1.0));
-        assert_eq!(pleasant((0.12, 55.75)), (0.0, 60.0));
-        assert_eq!(pleasant((-2.2, 1000.0)), (-100.0, 1000.0));
-        assert_eq!(pleasant((5.0, 5.0)), (5.0, 6.0));
-        assert_eq!(pleasant((0.0, 0.0)), (0.0, 0.1));
+    fn ranges_are_rounded() {
+        assert_eq!(rounded((0.0, 0.97)), (0.0, 1.0));
+        assert_eq!(rounded((0.12, 55.75)), (0.0, 60.0));
+        assert_eq!(rounded((-2.2, 1000.0)), (-100.0, 1000.0));
+        assert_eq!(rounded((5.0, 5.0)), (5.0, 6.0));
+        assert_eq!(rounded((0.0, 0.0)), (0.0, 0.1));
     }
 
     #[test]
-    fn what_is_not_stated_grows_with_what_is_read() {
+    fn unknown_ranges_grow_with_the_values_read() {
         let range = ValueRange::default();
         assert_eq!(range.get(), None);
-        range.saw([f64::NAN].into_iter());
+        range.observe([f64::NAN].into_iter());
         assert_eq!(range.get(), None, "no number was seen");
-        range.saw([3.0, f64::NAN, 7.5].into_iter());
+        range.observe([3.0, f64::NAN, 7.5].into_iter());
         assert_eq!(range.get(), Some((3.0, 8.0)));
-        range.saw([41.0].into_iter());
-        range.saw([12.0].into_iter());
+        range.observe([41.0].into_iter());
+        range.observe([12.0].into_iter());
         assert_eq!(range.get(), Some((0.0, 50.0)));
         let stated = ValueRange::stated((0.0, 1.0));
-        stated.saw([9.0].into_iter());
+        stated.observe([9.0].into_iter());
         assert_eq!(stated.get(), Some((0.0, 1.0)));
     }
 
     proptest! {
         #[test]
-        fn a_pleasant_range_holds_the_true_one(a in -1e9f64..1e9, b in -1e9f64..1e9) {
-            let (low, high) = pleasant((a.min(b), a.max(b)));
+        fn a_rounded_range_contains_the_true_one(a in -1e9f64..1e9, b in -1e9f64..1e9) {
+            let (low, high) = rounded((a.min(b), a.max(b)));
             prop_assert!(low <= a.min(b) && a.max(b) <= high && low < high);
         }
     }

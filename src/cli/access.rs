@@ -1,4 +1,4 @@
-//! Who is let in: tokens, roles, open files.
+//! Access control of `serve`: tokens, roles, and files that others may use.
 
 use super::options::ServeOptions;
 use super::state::data_folder;
@@ -12,28 +12,28 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// The variable that may hold a token.
+/// The environment variable for a token.
 const TOKEN_VARIABLE: &str = "EPIVIZRS_TOKEN";
-/// Random bytes of a token that is made.
-const RANDOM: usize = 24;
-/// Files in the state folder, and the role of the token in each.
+/// The number of random bytes in a generated token.
+const TOKEN_BYTES: usize = 24;
+/// Files with tokens in the state folder, and the role of each token.
 const TOKEN_FILES: [(&str, Role); 2] = [("token", Role::Drive), (ADMIN_TOKEN, Role::Admin)];
 const ADMIN_TOKEN: &str = "admin-token";
 
-/// Who is let in, and what the owner is told about it.
+/// The visitors that are admitted, and the token for the owner's addresses.
 pub(super) struct Entry {
     pub(super) keys: Keys,
     pub(super) open: OpenFiles,
-    /// The token of the addresses that are printed, where one is needed to open them.
+    /// The token in the printed addresses, if one is needed.
     pub(super) token: Option<String>,
-    /// Where that token is kept.
+    /// The file of this token.
     pub(super) kept: Option<PathBuf>,
 }
 
-/// Refuses to listen where others can read what is sent, unless that is asked for.
+/// Refuses to listen beyond this machine without protection, unless the user allows it.
 ///
 /// # Errors
-/// What to do, if the endpoint can be reached from beyond this machine.
+/// The remedy, if other machines can reach the endpoint.
 pub(super) fn check_reach(options: &ServeOptions, address: SocketAddr) -> Result<()> {
     let access = &options.access;
     let is_safe = access.tls_cert.is_some() || !access.behind_proxy.is_empty();
@@ -41,17 +41,18 @@ pub(super) fn check_reach(options: &ServeOptions, address: SocketAddr) -> Result
         return Ok(());
     }
     bail!(
-        "--host {}: other machines could read what is sent; use --tls-cert and --tls-key, or --behind-proxy [USER@]ADDRESS for \
+        "--host {}: other machines could read tokens and data; use --tls-cert and --tls-key, or \
+         --behind-proxy [USER@]ADDRESS for \
          a proxy with TLS, or --plain-http if the network is trusted; or listen on 127.0.0.1 and \
          use ssh -L",
         options.host
     )
 }
 
-/// Reads or makes the tokens, and finds the open files.
+/// Reads or creates the tokens, and finds the files that others may use.
 ///
 /// # Errors
-/// A token or a root that cannot be used.
+/// A token or a root is invalid.
 pub(super) fn entry(
     options: &mut ServeOptions,
     address: SocketAddr,
@@ -70,13 +71,13 @@ pub(super) fn entry(
             _ => {
                 let path = folder.as_ref().map(|folder| folder.join(name));
                 let made = path.as_deref().and_then(|path| {
-                    kept_token(path)
-                        .inspect_err(|error| tracing::warn!("no token is kept: {error}"))
+                    saved_token(path)
+                        .inspect_err(|error| tracing::warn!("the token cannot be saved: {error}"))
                         .ok()
                 });
                 if role == Role::Drive {
                     kept = path.filter(|_| made.is_some());
-                    // Without a folder it is good for as long as the program runs.
+                    // Without a folder, the token is valid while the program runs.
                     made.or_else(|| random_token().ok())
                 } else {
                     made
@@ -91,7 +92,7 @@ pub(super) fn entry(
     let needs_token = !address.ip().is_loopback() || !knows_users();
     if needs_token && address.ip().is_loopback() {
         tracing::warn!(
-            "this system does not tell which user asks, so every address needs a token, also yours"
+            "this system does not report the users of connections, so every visitor needs a token, including you"
         );
     }
     if needs_token && token.is_none() && access.behind_proxy.is_empty() {
@@ -109,10 +110,10 @@ pub(super) fn entry(
     Ok(Entry { keys, open, token, kept: kept.filter(|_| !is_given) })
 }
 
-/// The certificate and key.
+/// Opens the certificate and the key.
 ///
 /// # Errors
-/// They cannot be used.
+/// They are invalid.
 pub(super) fn tls(options: &ServeOptions) -> Result<Option<Tls>> {
     match (&options.access.tls_cert, &options.access.tls_key) {
         (Some(certificate), Some(key)) => Ok(Some(Tls::open(certificate, key)?)),
@@ -120,7 +121,7 @@ pub(super) fn tls(options: &ServeOptions) -> Result<Option<Tls>> {
     }
 }
 
-/// The file of `--audit`.
+/// Opens the file of `--audit`.
 ///
 /// # Errors
 /// It cannot be written.
@@ -128,7 +129,7 @@ pub(super) fn audit(options: &ServeOptions) -> Result<Option<Audit>> {
     Ok(options.access.audit.as_deref().map(Audit::open).transpose()?)
 }
 
-/// The token of the command line, of a file, or of the environment.
+/// Returns the token from the command line, a file, or the environment.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -144,7 +145,7 @@ pub(super) fn given_token(token: Option<&str>, file: Option<&Path>) -> Result<Op
     Ok(std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()))
 }
 
-/// The owner's own token in the state folder, for a console where the system does not tell users.
+/// Reads the owner's token in the state folder, for systems that do not report users.
 pub(super) fn own_token() -> Option<String> {
     let path = data_folder()?.join(ADMIN_TOKEN);
     std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
@@ -158,31 +159,31 @@ fn state_folder(state: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
-/// The token in a file; if the file is not there, one that is made and written there.
-fn kept_token(path: &Path) -> Result<String> {
-    let said = |error: std::io::Error| anyhow!("{}: {error}", path.display());
+/// Reads the token in a file; creates the file with a new token if it does not exist.
+fn saved_token(path: &Path) -> Result<String> {
+    let fail = |error: std::io::Error| anyhow!("{}: {error}", path.display());
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok(text.trim().to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(said(error)),
+        Err(error) => return Err(fail(error)),
     }
     if let Some(folder) = path.parent() {
-        private::create_folder(folder).map_err(said)?;
+        private::create_folder(folder).map_err(fail)?;
     }
-    let token = random_token().map_err(said)?;
+    let token = random_token().map_err(fail)?;
     match private::options().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(format!("{token}\n").as_bytes()).map_err(said)?,
-        // Another start was faster.
+        Ok(mut file) => file.write_all(format!("{token}\n").as_bytes()).map_err(fail)?,
+        // Another process was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Ok(std::fs::read_to_string(path).map_err(said)?.trim().to_owned());
+            return Ok(std::fs::read_to_string(path).map_err(fail)?.trim().to_owned());
         }
-        Err(error) => return Err(said(error)),
+        Err(error) => return Err(fail(error)),
     }
     Ok(token)
 }
 
 fn random_token() -> std::io::Result<String> {
-    let mut bytes = [0; RANDOM];
+    let mut bytes = [0; TOKEN_BYTES];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -193,12 +194,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_token_is_made_once_and_read_by_its_owner_alone() {
+    fn a_token_is_created_once_and_readable_by_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/token");
-        let token = kept_token(&path).unwrap();
-        assert_eq!(token.len(), 2 * RANDOM);
-        assert_eq!(kept_token(&path).unwrap(), token);
+        let token = saved_token(&path).unwrap();
+        assert_eq!(token.len(), 2 * TOKEN_BYTES);
+        assert_eq!(saved_token(&path).unwrap(), token);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_ne!(random_token().unwrap(), token);

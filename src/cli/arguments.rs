@@ -1,27 +1,27 @@
-//! Reads the command line, together with the configuration file that it names.
+//! Parses the command line, and reads the configuration file that it names.
 
 use super::config;
 use super::options::{Cli, ServeOptions, Subcommands};
-use super::stdin::MARK;
+use super::stdin::STDIN_NAME;
 use crate::source::nearest;
 use anyhow::{Result, anyhow, bail};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 
 impl Cli {
-    /// Reads the command line, and the configuration file that it names.
+    /// Parses the command line, and reads the configuration file that it names.
     ///
     /// # Errors
-    /// The configuration file cannot be read, or holds an option that does not exist.
+    /// The configuration file cannot be read, or contains an unknown option.
     pub fn read(mut line: Vec<OsString>) -> Result<Self> {
-        line.iter_mut().for_each(mark_standard_input);
+        line.iter_mut().for_each(rename_standard_input);
         let mut cli = Cli::parse_from(&line);
         cli.check_first_word()?;
         let Some(path) = cli.options_mut().and_then(|options| options.config.take()) else {
             return Ok(cli);
         };
         let config = config::read(&path)?;
-        // The last one counts, so the file's options go before those of the command line.
+        // Clap uses the last value, so the file's options are inserted before those of the command line.
         let first = if line.get(1).is_some_and(|word| word == "serve") { 2 } else { 1 };
         line.splice(first..first, config.arguments.into_iter().map(OsString::from));
         let mut cli = Cli::try_parse_from(&line)
@@ -38,7 +38,7 @@ impl Cli {
         Ok(cli)
     }
 
-    /// A misspelled command would be taken for a file: `epivizrs inpsect x.bed`.
+    /// Reports a misspelled command, such as `epivizrs inpsect x.bed`, instead of taking it for a file.
     fn check_first_word(&self) -> Result<()> {
         let (None, Some(first)) = (&self.command, self.serve.sources.first()) else {
             return Ok(());
@@ -64,14 +64,14 @@ impl Cli {
     }
 }
 
-/// `-,format=bed` is a source, but looks like an option.
-fn mark_standard_input(word: &mut OsString) {
+/// Replaces `-` in sources such as `-,format=bed`, which would be parsed as an option.
+fn rename_standard_input(word: &mut OsString) {
     if let Some(options) = word.to_str().and_then(|word| word.strip_prefix("-,")) {
-        *word = format!("{MARK},{options}").into();
+        *word = format!("{STDIN_NAME},{options}").into();
     }
 }
 
-/// The reason in clap's message, without the hints after it.
+/// Returns the reason from clap's message, without the hints after it.
 fn first_line(message: &str) -> &str {
     let line = message.lines().next().unwrap_or(message);
     line.strip_prefix("error: ").unwrap_or(line)

@@ -4,10 +4,10 @@ use crate::genome::{Sequences, built_in, built_in_names};
 use anyhow::{Result, bail};
 use std::path::Path;
 
-/// The name and sequences of an assembly: a built-in one, or a file of sequence lengths.
+/// Returns the name and sequences of an assembly: a built-in one, or a file of sequence lengths.
 ///
 /// # Errors
-/// The name is neither; the file cannot be read.
+/// The name is neither, or the file cannot be read.
 pub(super) fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>> {
     let Some(name) = name else { return Ok(None) };
     if let Some(sequences) = built_in(name) {
@@ -17,8 +17,8 @@ pub(super) fn assembly(name: Option<&str>) -> Result<Option<(String, Sequences)>
     if !path.exists() {
         let known: Vec<_> = built_in_names().collect();
         bail!(
-            "--assembly {name}: there is no such file, and no built-in assembly of that name; \
-             built in are {}",
+            "--assembly {name}: neither a file nor a built-in assembly; \
+             the built-in assemblies are {}",
             known.join(", ")
         );
     }

@@ -12,17 +12,19 @@ use anyhow::{Result, bail};
 /// Runs the commands, or prompts for them at a terminal.
 ///
 /// # Errors
-/// [`ScriptFailed`] with the first command that failed; nothing answers at the address.
+/// [`ScriptFailed`] with the first command that failed, or the connection fails.
 pub(super) async fn attach(options: AttachOptions) -> Result<()> {
     let script = match &options.script.script {
         Some(path) => Some(read_script(path).await?),
         None => None,
     };
     if script.is_none() && options.command.is_empty() && !on_terminal() {
-        bail!("no commands; give them with -c, or with --script FILE ('-' for standard input)");
+        bail!(
+            "there are no commands to run; give them with -c or --script FILE ('-' for standard input)"
+        );
     }
     let given = given_token(options.token.as_deref(), options.token_file.as_deref())?;
-    // To an endpoint of another machine, or where the system tells who asks, it is not sent.
+    // It is not sent to other machines, nor if the system reports the users of connections.
     let token = given.or_else(|| is_near(&options.url).then(own_token).flatten());
     let attached = console::attach(Attach {
         url: options.url,
@@ -40,7 +42,7 @@ pub(super) async fn attach(options: AttachOptions) -> Result<()> {
     })
 }
 
-/// Whether an address is one of this machine, on a system that does not tell the endpoint who asks.
+/// Returns whether an address is on this machine, on a system that does not report users.
 fn is_near(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['/', '?']).next().unwrap_or_default();

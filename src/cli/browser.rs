@@ -1,4 +1,4 @@
-//! `--open`: shows the built-in page in the desktop's browser.
+//! `--open`: opens the built-in page in the desktop's browser.
 
 use std::process::{Command, Stdio};
 
@@ -10,9 +10,9 @@ const OPENERS: &[&str] = if cfg!(target_os = "macos") {
     &["xdg-open", "wslview"]
 };
 
-/// Opens an address in the browser; if that fails, the log asks the user to.
+/// Opens an address in the browser; if that fails, a warning asks the user to open it.
 pub(super) fn open(url: String) {
-    // Some of these programs end only with the browser, so a thread waits for them.
+    // Some of these programs exit only with the browser, so a thread waits for them.
     std::thread::spawn(move || {
         let opened = OPENERS.iter().any(|opener| {
             let mut command = Command::new(opener);

@@ -1,4 +1,4 @@
-//! The commands of a running endpoint: from a script, or from the terminal.
+//! Runs the commands of a script or of the terminal on the endpoint of this process.
 
 use super::options::ServeOptions;
 use super::script::{ScriptFailed, on_terminal, read_script};
@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the script, or prompts at a terminal; then stops the endpoint, unless it is to stay.
+/// Runs the script or the prompt, then stops the endpoint. With `--stay`, or without either, waits
+/// until it is stopped.
 pub(super) async fn command(
     session: Arc<Session>,
     options: &ServeOptions,
@@ -35,10 +36,10 @@ pub(super) async fn command(
         }
     } else if prompts(options) {
         let runtime = tokio::runtime::Handle::current();
-        let offer = move |line: &str| runtime.block_on(console::complete(&session, line, true));
+        let complete = move |line: &str| runtime.block_on(console::complete(&session, line, true));
         let follower = tokio::spawn(follow(console.topics(), console.session.clone()));
         tokio::select! {
-            () = console::prompt(Typed { console, json }, Box::new(offer), history_file()) => {}
+            () = console::prompt(TerminalConsole { console, json }, Box::new(complete), history_file()) => {}
             () = stop.cancelled() => {}
         }
         follower.abort();
@@ -54,18 +55,18 @@ async fn script(console: &mut Console, path: &Path) -> Result<Ending> {
     Ok(console.script(&text, &name).await.map_err(ScriptFailed)?)
 }
 
-/// Whether to prompt for commands. Standard input is read only if it is a terminal.
+/// Returns whether to prompt for commands. Standard input is read only if it is a terminal.
 pub(super) fn prompts(options: &ServeOptions) -> bool {
     !options.no_prompt && options.script.script.is_none() && on_terminal()
 }
 
-/// The console of the endpoint's own terminal.
-struct Typed {
+/// The console at the endpoint's own terminal.
+struct TerminalConsole {
     console: Console,
     json: bool,
 }
 
-impl LineRunner for Typed {
+impl LineRunner for TerminalConsole {
     async fn run(&mut self, line: String) -> bool {
         match self.console.line(&line).await {
             Ok(Ending::Done(answer)) => show(self.json, &Ok(answer)),

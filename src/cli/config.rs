@@ -1,5 +1,5 @@
-//! `--config`: options and sources in a file. Three formats are read: our own TOML,
-//! epivizFileServer's JSON, and UCSC track hubs on this machine.
+//! `--config`: options and sources in a file, in one of three formats: our own TOML,
+//! epivizFileServer's JSON, or a UCSC track hub on this machine.
 
 mod access;
 mod file_server;
@@ -19,19 +19,19 @@ use toml::de::{DeTable, DeValue};
 /// The content of a configuration file.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    /// Options as they would be typed.
+    /// Options as on the command line.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
     pub(super) access: AccessConfig,
-    /// What is wrong with single sources; the others can be served.
+    /// Errors in single sources; the others can be served.
     pub(super) errors: Vec<Error>,
 }
 
-/// Reads a configuration file; its paths are relative to its folder.
+/// Reads a configuration file; paths in it are relative to its folder.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Data`] for a mistake in it, with the line; a mistake
-/// in a single source is in [`Config::errors`].
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] with the line of an error in it. An error in
+/// a single source goes to [`Config::errors`].
 pub(super) fn read(path: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
@@ -45,16 +45,16 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     }
 }
 
-/// The file that a configuration file names.
+/// Resolves a file or address in a configuration file.
 ///
 /// # Errors
-/// [`Error::Data`] for an address that cannot be read.
+/// [`Error::Data`] for an invalid address.
 fn named(config: &Path, place: String, name: &str) -> Result<Input> {
     let input = Input::File(config.into()).join(name);
     input.map_err(|error| Error::data(config, place, error.to_string()))
 }
 
-/// The file on this machine that a configuration file names.
+/// Resolves a path on this machine in a configuration file.
 ///
 /// # Errors
 /// [`Error::Data`] for an address on another machine.
@@ -68,7 +68,7 @@ fn local(config: &Path, place: String, name: &str) -> Result<PathBuf> {
     }
 }
 
-/// A file of our own format: options by their names, and a `[[source]]` for each source.
+/// A file in our own format: options by their names, and a `[[source]]` for each source.
 struct Toml<'a> {
     path: &'a Path,
     text: &'a str,
@@ -104,7 +104,7 @@ impl Toml<'_> {
         Ok(config)
     }
 
-    /// An option, as it would be typed.
+    /// Converts an option to command-line arguments.
     fn argument(&self, command: &Command, (key, value): TomlEntry<'_>) -> Result<Vec<String>> {
         let name = &**key.get_ref();
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
@@ -134,11 +134,11 @@ impl Toml<'_> {
         }
     }
 
-    /// A text; if it is the path of a file relative to the configuration, that path.
+    /// Returns a string value; if it names a file relative to the configuration, the path of that file.
     fn file_or_text(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let text = self.text_of(value.span().start, value.get_ref())?;
-        let beside = self.path.parent().unwrap_or(Path::new("")).join(&text);
-        if beside.is_file() { Ok(beside.to_string_lossy().into_owned()) } else { Ok(text) }
+        let path = self.path.parent().unwrap_or(Path::new("")).join(&text);
+        if path.is_file() { Ok(path.to_string_lossy().into_owned()) } else { Ok(text) }
     }
 
     fn source(&self, source: &Spanned<DeValue<'_>>) -> Result<Spec> {
@@ -208,7 +208,7 @@ impl Toml<'_> {
         table.iter().map(pair).collect()
     }
 
-    /// A single value as text.
+    /// Formats a single value as text.
     fn text_of(&self, at: usize, value: &DeValue<'_>) -> Result<String> {
         match value {
             DeValue::String(text) => Ok(text.to_string()),
@@ -216,7 +216,7 @@ impl Toml<'_> {
             DeValue::Float(number) => Ok(number.to_string()),
             DeValue::Boolean(on) => Ok(on.to_string()),
             DeValue::Datetime(time) => Ok(time.to_string()),
-            _ => Err(self.error(at, "expected a text, number, date or boolean")),
+            _ => Err(self.error(at, "expected a string, number, date or boolean")),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_the_command_line_can() {
+    fn a_file_holds_options_and_sources() {
         let config = toml(
             "assembly = 'hg38'\nport = 9000\nmock = true\nkeep-going = false\n\
              allow-origin = ['https://a.example', 'null']\n\
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_misspelt_is_said_with_its_line_and_the_nearest_name() {
+    fn errors_name_the_line_and_the_nearest_name() {
         let error = |text: &str| match toml(text) {
             Ok(config) => config.errors[0].to_string(),
             Err(error) => error.to_string(),

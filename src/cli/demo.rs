@@ -1,4 +1,4 @@
-//! The demonstration data that are built into the program: synthetic, see `data/README.md`.
+//! The built-in demonstration data, which are synthetic; see `data/README.md`.
 
 use crate::bytes::Input;
 use crate::source::{Options, Spec};
@@ -10,7 +10,7 @@ const FILES: &[(&str, &[u8], &str, &str)] = &[
     ("methylation.bw", include_bytes!("../../data/methylation.bw"), "methylation", "#2ca02c"),
 ];
 
-/// The demonstration set as sources.
+/// Returns the demonstration data as sources.
 pub(super) fn specs() -> Vec<Spec> {
     let spec = |(file, bytes, name, color): &(&str, &'static [u8], &str, &str)| Spec {
         input: Input::Memory((*file).into(), bytes),

@@ -1,4 +1,4 @@
-//! The options that `inspect` and `query` share, and the catalog that they open with them.
+//! The options that `inspect` and `query` share, and the catalog that they open.
 
 use super::assembly::assembly;
 use super::progress::Bars;
@@ -11,7 +11,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How to open a file.
+/// Options for opening a file.
 #[derive(Debug, Default, Args)]
 pub(super) struct FileOptions {
     /// Assembly, as for 'serve'
@@ -28,10 +28,10 @@ pub(super) struct FileOptions {
 }
 
 impl FileOptions {
-    /// The sources that are named, standard input among them.
+    /// Resolves the given sources, including standard input.
     ///
     /// # Errors
-    /// What is named stands for no file, or standard input cannot be read.
+    /// A source names no file, or standard input cannot be read.
     pub(super) fn selected(&self, mut specs: Vec<Spec>) -> Result<Vec<Spec>> {
         self.remote.apply(&self.cache(), &[])?;
         read_standard_input(&mut specs)?;
@@ -42,12 +42,12 @@ impl FileOptions {
         }
     }
 
-    /// The folder for what is derived, and for what was read from other machines.
+    /// Returns the folder for derived files, and for blocks read from other machines.
     fn cache(&self) -> PathBuf {
         self.cache_dir.clone().unwrap_or_else(|| Context::default().cache)
     }
 
-    /// A catalog of the source, and its measurements.
+    /// Opens a source; returns a catalog with it, and its measurements.
     ///
     /// # Errors
     /// The source, the assembly or the annotation cannot be opened.

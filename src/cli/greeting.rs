@@ -1,4 +1,4 @@
-//! What the program prints when it starts: the files that it serves, and the addresses to open.
+//! The summary at startup: the files that are served, and the addresses to open.
 
 use super::commands::prompts;
 use super::options::ServeOptions;
@@ -14,13 +14,13 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The width of lines where there is no terminal.
+/// The width of lines without a terminal.
 const WIDTH: usize = 80;
-/// The most files that are listed: the first region of each may have to be read.
-const MOST: usize = 40;
+/// Maximum number of files that are listed: the first region of each may have to be read.
+const MAX_FILES: usize = 40;
 
-/// What is served, the addresses to open, and what to type first. `own_epiviz` tells that a copy
-/// of EpiViz is served too; `token` is part of the addresses.
+/// Returns the served files, the addresses to open, and commands to try. `own_epiviz` means that a
+/// copy of EpiViz is served too; `token` is part of the addresses.
 pub(super) async fn greeting(
     catalog: &Catalog,
     address: SocketAddr,
@@ -54,13 +54,12 @@ pub(super) async fn greeting(
     text
 }
 
-/// The part of an address that holds a token.
+/// Returns the query of an address with a token.
 pub(super) fn argument(token: Option<&str>) -> String {
     token.map_or_else(String::new, |token| format!("?token={token}"))
 }
 
-/// A line for each file: what it is called, its format, how many rows, their assembly and the
-/// first region.
+/// Returns a line for each file: its id, format, number of rows, assembly and first region.
 async fn sources_table(listing: &Arc<Listing>) -> String {
     let of_table = listing.clone();
     let rows = tokio::task::spawn_blocking(move || source_rows(&of_table)).await;
@@ -68,7 +67,7 @@ async fn sources_table(listing: &Arc<Listing>) -> String {
     let columns = ["served", "format", "rows", "assembly", "first region"];
     let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| width.0.into());
     let table =
-        Answer::table(&columns, rows, "nothing is served").show(width.saturating_sub(2), false);
+        Answer::table(&columns, rows, "no data are served").show(width.saturating_sub(2), false);
     table.lines().map(|line| format!("  {line}\n")).collect()
 }
 
@@ -84,11 +83,11 @@ fn source_rows(listing: &Listing) -> Vec<Vec<Value>> {
             continue;
         }
         seen.push(spec);
-        if seen.len() > MOST {
+        if seen.len() > MAX_FILES {
             continue;
         }
         let source = &*measurement.source;
-        let rows_of_it = match (source.building(), source.shape()) {
+        let amount = match (source.building(), source.shape()) {
             (Some(building), _) => format!("{}% read", building.percent()),
             (None, Shape::Dense | Shape::Sparse) => "signal".to_owned(),
             (None, _) => thousands(total(source)),
@@ -97,17 +96,17 @@ fn source_rows(listing: &Listing) -> Vec<Vec<Value>> {
         let view = source.first_view().and_then(|view| listing.locate(&view));
         let view = view.map_or(String::new(), |view| view.grouped());
         let assembly = if listing.knows_assembly() { listing.assembly() } else { "unknown" };
-        let cells = [&*measurement.id, format, &rows_of_it, assembly, &view];
+        let cells = [&*measurement.id, format, &amount, assembly, &view];
         rows.push(cells.map(Value::from).to_vec());
     }
-    if seen.len() > MOST {
-        let more = format!("... {} more", seen.len() - MOST);
+    if seen.len() > MAX_FILES {
+        let more = format!("... {} more", seen.len() - MAX_FILES);
         rows.push([more.as_str(), "", "", "", ""].map(Value::from).to_vec());
     }
     rows
 }
 
-/// The built-in page's address for a browser on this machine.
+/// Returns the built-in page's address for a browser on this machine.
 pub(super) fn own_page(address: SocketAddr, options: &ServeOptions) -> String {
     let base = &options.base_path;
     let scheme = if options.access.tls_cert.is_some() { "https" } else { "http" };

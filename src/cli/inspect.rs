@@ -1,4 +1,4 @@
-//! `epivizrs inspect`: what is in a file, and how it would be served.
+//! `epivizrs inspect`: describes a file and how it would be served.
 
 use super::file_options::FileOptions;
 use crate::catalog::{Kind, LEFT_OUT, Listing, Measurement};
@@ -23,7 +23,7 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    /// The text to print: a block of lines for each source.
+    /// Returns the text to print: a block of lines for each source.
     ///
     /// # Errors
     /// A source that cannot be opened.
@@ -46,7 +46,7 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     let format = format_of(spec)?.name;
     let mut lines = vec![("format", format!("{format}{compressed}"))];
     if measurements.is_empty() {
-        return Ok(format!("{}\n  it holds nothing that can be served\n", path.display()));
+        return Ok(format!("{}\n  it contains nothing that can be served\n", path.display()));
     }
     lines.push(("index", index(spec, format, &*measurements[0].source)));
     for part in measurements.chunk_by(|a, b| a.companion == b.companion) {
@@ -64,7 +64,7 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
     Ok(text)
 }
 
-/// The index by which regions are found, if one is needed.
+/// Describes the index by which regions are found, if one is needed.
 fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
     match spec.input.index().map(|path| path.display().to_string()) {
         _ if matches!(format, "bigwig" | "bigbed") => "in the file".to_owned(),
@@ -75,7 +75,7 @@ fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
     }
 }
 
-/// The lines about the measurements of one source.
+/// Describes the measurements of one source.
 fn describe_part(
     measurements: &[Arc<Measurement>],
     listing: &Listing,
@@ -103,7 +103,7 @@ fn describe_part(
         lines.push(("metadata", texts.join(", ")));
     }
     lines.push(("levels", levels(source.shape())));
-    // A companion made from the rows of the file is in memory where those are.
+    // A companion that is computed from the rows of the file is in memory if they are.
     if first.companion.is_none() {
         lines.push(("in memory", bytes(source.memory())));
     }
@@ -123,7 +123,7 @@ fn served_as(shape: Shape) -> &'static str {
     }
 }
 
-/// Counts all rows where only an estimate is known.
+/// Counts all rows if only an estimate is known.
 fn count(source: &dyn Source) -> Result<()> {
     if !source.is_counted() {
         for sequence in source.sequences() {
@@ -134,8 +134,8 @@ fn count(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-/// Reads what a page shows first: what is printed about a file must hold for its rows, not just
-/// for its header and its index.
+/// Reads the first view of a page: the description of a file must be true for its rows, not just for
+/// its header and its index.
 fn read_first(source: &dyn Source) -> Result<()> {
     let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
     // A source whose rows cannot be read has no first view; reading them gives the reason.
@@ -149,7 +149,7 @@ fn read_first(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-/// The source's sequences by its own names, those with the most rows first, and their assembly.
+/// Lists the source's sequences by its own names, those with the most rows first, and their assembly.
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
     let is_signal = matches!(source.shape(), Shape::Dense | Shape::Sparse);
@@ -166,31 +166,32 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
             (false, _) => format!("{name} ({number} rows)"),
         }
     };
-    // There may be millions.
+    // There may be millions of sequences.
     let mut all: Vec<_> = own.iter().map(|s| Reverse(weight(s))).zip(0..).collect();
     all.sort_unstable();
     let most: Vec<_> = all.iter().take(4).map(described).collect();
     let more = if all.len() > most.len() { ", ..." } else { "" };
     let count = thousands(all.len() as u64);
-    format!("{count}, {}: {}{more}", belongs(source, listing), most.join(", "))
+    format!("{count}, {}: {}{more}", assembly_of(source, listing), most.join(", "))
 }
 
-/// The assembly of the sequences, and how it is known.
-fn belongs(source: &dyn Source, listing: &Listing) -> String {
+/// Describes the assembly of the sequences, and how it was determined.
+fn assembly_of(source: &dyn Source, listing: &Listing) -> String {
     let known = listing.sequences();
-    let states = |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
+    let has_its_length =
+        |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
     let name = listing.assembly();
     if !listing.knows_assembly() {
         "of no built-in assembly".to_owned()
-    } else if source.knows_lengths() && source.sequences().iter().any(states) {
+    } else if source.knows_lengths() && source.sequences().iter().any(has_its_length) {
         format!("with the lengths of {name}")
     } else {
         format!("assumed to be of {name}")
     }
 }
 
-/// The amount of data: bases with data, or rows. What a bigWig says of itself is not counted again,
-/// but must be possible.
+/// Returns the amount of data: bases with data, or rows. The number in a bigWig header is not
+/// recounted, but checked for plausibility.
 fn amount(source: &dyn Source, format: &str) -> (&'static str, String) {
     if !matches!(source.shape(), Shape::Dense | Shape::Sparse) {
         return ("rows", thousands(total(source)));
@@ -211,8 +212,8 @@ fn amount(source: &dyn Source, format: &str) -> (&'static str, String) {
     ("bases", text)
 }
 
-/// A measurement with those of its annotations that were not `said` before.
-fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) -> String {
+/// Describes a measurement, with those of its annotations that are not in `known`.
+fn measurement_line(measurement: &Measurement, known: &BTreeMap<String, String>) -> String {
     let kind = match measurement.kind {
         Kind::Range => measurement.chart.word().to_owned(),
         Kind::Feature => match measurement.range.get() {
@@ -220,9 +221,9 @@ fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) 
             None => "values".to_owned(),
         },
     };
-    let told = ["file", LEFT_OUT];
+    let reported = ["file", LEFT_OUT];
     let new = |(key, value): &(&String, &String)| {
-        !told.contains(&key.as_str()) && said.get(*key) != Some(value)
+        !reported.contains(&key.as_str()) && known.get(*key) != Some(value)
     };
     let annotation = measurement.annotation.iter().filter(new);
     let annotation: String = annotation.map(|(key, value)| format!(", {key}: {value}")).collect();
@@ -244,7 +245,7 @@ fn levels(shape: Shape) -> String {
 
 fn bytes(number: u64) -> String {
     match number {
-        0 => "nothing: rows are read from the file when needed".to_owned(),
+        0 => "none: rows are read from the file when needed".to_owned(),
         1..1_000_000 => format!("{} kB", number.div_ceil(1000)),
         _ => format!("{:.1} MB", number as f64 / 1e6),
     }
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bed_file_is_told_truly() {
+    async fn a_bed_file_is_described() {
         let text = "chr1\t10\t20\ta\t5\t-\nchr1\t30\t40\tb\t7\t+\nchr2\t1\t2\tc\t0\t+\n";
         let lines = inspected("peaks.bed", text).await;
         let expected = [
@@ -290,16 +291,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lengths_that_a_file_states_are_told_from_those_that_are_guessed() {
+    async fn stated_lengths_are_distinguished_from_assumed_ones() {
         let signal = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
         let inspect = Inspect { sources: vec![Spec::file(signal)], file: FileOptions::default() };
         let text = inspect.run().await.unwrap();
         assert!(text.contains("with the lengths of hg38: chr11 (135,086,622 bases)"), "{text}");
         assert!(text.contains("  index        in the file\n"), "{text}");
-        assert!(text.contains("  in memory    nothing: rows are read from the file"), "{text}");
+        assert!(text.contains("  in memory    none: rows are read from the file"), "{text}");
         let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
-        let told = "  sequences    1, of no built-in assembly: scaffold (1 row)";
-        assert!(lines.iter().any(|line| line == told), "{lines:?}");
+        let expected = "  sequences    1, of no built-in assembly: scaffold (1 row)";
+        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
     }
 
     #[tokio::test]

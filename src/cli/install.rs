@@ -1,4 +1,4 @@
-//! `epivizrs ui install`: a copy of EpiViz in the user's data folder.
+//! `epivizrs ui install`: installs a copy of EpiViz in the user's data folder.
 
 use super::state::data_folder;
 use crate::error::Error;
@@ -9,22 +9,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Where EpiViz is developed, and the branch that works best.
+/// EpiViz's public repository, and the branch that works best.
 const PUBLIC: (&str, &str) = ("https://github.com/epiviz/epiviz", "master");
 
 /// The options of `ui install`.
 #[derive(Debug, Args)]
 pub struct Install {
-    /// A git repository, or a folder with a copy; default: the public repository
+    /// Git repository, or folder with a copy; default: the public repository
     #[arg(long, value_name = "URL|DIR")]
     from: Option<String>,
-    /// The branch or tag to take; default: master of the public repository, else the
-    /// repository's own choice
+    /// Branch or tag; default: master of the public repository, else the
+    /// repository's default branch
     #[arg(long = "ref", value_name = "NAME")]
     reference: Option<String>,
 }
 
-/// Where an installed copy lies; none if the user has no home.
+/// Returns the folder of the installed copy; `None` if the user has no home.
 pub(super) fn folder() -> Option<PathBuf> {
     Some(data_folder()?.join("epiviz"))
 }
@@ -57,7 +57,7 @@ impl Install {
         ))
     }
 
-    /// Puts a copy into `new`; returns its origin.
+    /// Fetches a copy into `new`; returns its origin.
     fn fetch(&self, new: &Path) -> Result<String> {
         let from = self.from.as_deref().unwrap_or(PUBLIC.0);
         let reference = match (&self.reference, &self.from) {
@@ -73,7 +73,7 @@ impl Install {
                 copy(path, new)?;
             }
             (true, Some(name)) => {
-                bail!("{from} is not a git repository, so it has no '{name}'; leave out --ref")
+                bail!("{from} is not a git repository, so it has no '{name}'; omit --ref")
             }
         }
         Ok(reference.map_or(from.to_owned(), |name| format!("{from} ({name})")))
@@ -89,13 +89,14 @@ fn clone(from: &str, reference: Option<&str>, to: &Path) -> Result<()> {
     git.args(["clone", "--quiet", "--depth=1"]);
     git.args(reference.map(|name| format!("--branch={name}")));
     git.arg("--").arg(from).arg(to);
-    // There may be nobody to type a password, and large files of its manual are not needed.
+    // Nobody may be there to type a password, and the manual's large files are not needed.
     git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_LFS_SKIP_SMUDGE", "1").stdin(Stdio::null());
-    let output = git.output().context("git could not be run; it is needed to fetch EpiViz")?;
+    let output = git.output().context("git is needed to fetch EpiViz, but could not be run")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        bail!("git could not fetch {from}: {}", said.join("; "));
+        let messages = String::from_utf8_lossy(&output.stderr);
+        let messages: Vec<_> =
+            messages.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        bail!("git could not fetch {from}: {}", messages.join("; "));
     }
     remove(&to.join(".git"))
 }
@@ -119,7 +120,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the path to an error of the system.
+/// Adds the path to a system error.
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::io(path, error)
 }

@@ -1,23 +1,23 @@
-//! Options that limit what clients may take.
+//! Options that limit the resources that clients may use.
 
 use crate::server::Limits;
 use clap::{Args, value_parser};
 use std::time::Duration;
 
-/// The options.
+/// Options that limit the resources that clients may use.
 #[derive(Debug, Args)]
 pub struct LimitOptions {
-    /// Most connections at a time
+    /// Maximum number of concurrent connections
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub max_connections: usize,
-    /// Most connections at a time from one address; addresses of this machine have no such limit
+    /// Maximum number of concurrent connections from one address other than this machine's
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub max_connections_per_address: usize,
     /// How long a client may take to send the head of an HTTP request, and again for its body, in
     /// seconds
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
     pub request_timeout: u64,
-    /// How long a WebSocket may be silent before its client is pinged, in seconds; it is closed if
+    /// How long a WebSocket may be idle before its client is pinged, in seconds; it is closed if
     /// two pings are not answered
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
     pub ping_interval: u64,

@@ -8,7 +8,7 @@ use tracing_subscriber::prelude::*;
 
 impl ServeOptions {
     /// Sends log lines to standard error. The environment variable `EPIVIZRS_LOG` overrides
-    /// `-v` and `-q`: a level, or several `part=level` separated by commas.
+    /// `-v` and `-q`: a level, or several `module=level` separated by commas.
     pub(super) fn set_up_logging(&self) {
         let (own, others) = match (self.quiet, self.verbose) {
             (true, _) => (Level::ERROR, Level::ERROR),
@@ -16,8 +16,8 @@ impl ServeOptions {
             (_, 1) => (Level::DEBUG, Level::INFO),
             _ => (Level::TRACE, Level::TRACE),
         };
-        let wanted = std::env::var("EPIVIZRS_LOG").ok();
-        let filter = wanted.and_then(|wanted| wanted.parse::<Targets>().ok());
+        let setting = std::env::var("EPIVIZRS_LOG").ok();
+        let filter = setting.and_then(|setting| setting.parse::<Targets>().ok());
         let filter = filter
             .unwrap_or_else(|| Targets::new().with_target("epivizrs", own).with_default(others));
         let color = std::io::IsTerminal::is_terminal(&std::io::stderr())

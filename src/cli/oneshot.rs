@@ -1,4 +1,4 @@
-//! Tasks that end by themselves: everything but `serve` and `attach`.
+//! Tasks that finish by themselves: all but `serve` and `attach`.
 
 use super::options::{Cli, Task};
 use anyhow::Result;
@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Write};
 const NAME: &str = env!("CARGO_PKG_NAME");
 
 impl Task {
-    /// Runs a task that ends by itself.
+    /// Runs the task. `serve` and `attach` are run elsewhere and do nothing here.
     ///
     /// # Errors
     /// A source cannot be read, EpiViz cannot be installed, or standard output is closed.
@@ -27,14 +27,14 @@ impl Task {
             Task::Man => manual(&mut text)?,
         }
         match std::io::stdout().write_all(&text) {
-            // A closed pipe (`| head`) is no error.
+            // A closed pipe (`| head`) is not an error.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),
         }
     }
 }
 
-/// The manual, on one page.
+/// Writes the manual as one page.
 fn manual(page: &mut Vec<u8>) -> io::Result<()> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
@@ -50,7 +50,7 @@ fn manual(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_version_section(page)
 }
 
-/// The subcommands of a command, each with its options.
+/// Writes the subcommands of a command, each with its options.
 fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     for one in command.get_subcommands() {
         let usage = one.clone().render_usage().to_string();
@@ -74,7 +74,7 @@ fn commands(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs a future to its end; warnings go to standard error.
+/// Runs a future to completion; warnings go to standard error.
 fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

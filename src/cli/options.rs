@@ -24,7 +24,7 @@ pub struct Cli {
     pub(super) serve: ServeOptions,
 }
 
-/// How sources are written, for the end of the help.
+/// Describes the syntax of sources, for the end of the help.
 fn after_help() -> String {
     let keys = KEYS.iter().map(|(key, takes)| two_columns(key, takes, 14));
     let keys: String = keys.collect();
@@ -34,11 +34,11 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
-    /// Serve files (also without this word)
+    /// Serve files; the default command
     Serve(ServeOptions),
     /// Run commands on an epivizrs that is already running
     Attach(AttachOptions),
-    /// Describe a file: what it holds and how it would be served
+    /// Describe a file: its contents and how it would be served
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
     Query(QueryOptions),
@@ -60,7 +60,7 @@ pub(super) enum Ui {
     Install(Install),
 }
 
-/// A task that the command line asks for.
+/// A task from the command line.
 #[derive(Debug)]
 pub enum Task {
     /// Serve files.
@@ -82,7 +82,7 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Its address, such as lab:9000; with /ws/NAME, the session of that name; or unix:PATH of its
+    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name; or unix:PATH of its
     /// --socket
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
@@ -120,7 +120,7 @@ pub struct ScriptOptions {
 }
 
 impl Cli {
-    /// The task that the arguments ask for.
+    /// Returns the task that the arguments select.
     pub fn task(self) -> Task {
         match self.command {
             Some(Subcommands::Serve(options)) => Task::Serve(Box::new(options)),
@@ -143,7 +143,7 @@ pub struct ServeOptions {
     /// tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
-    /// What is wrong with sources of the configuration file.
+    /// Errors in single sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,
     /// The table [access] of the configuration file.
@@ -162,7 +162,7 @@ pub struct ServeOptions {
     /// Port to listen on; 0 for any free port
     #[arg(long, default_value_t = 8888, value_name = "PORT")]
     pub port: u16,
-    /// Path to serve below, such as /genomes, for a proxy that passes it on
+    /// Path prefix to serve under, such as /genomes, for a proxy that does not remove it
     #[arg(long, default_value = "/", value_name = "PATH")]
     pub base_path: BasePath,
     /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
@@ -189,7 +189,7 @@ pub struct ServeOptions {
     /// Serve the files that can be opened even if others cannot
     #[arg(long)]
     pub keep_going: bool,
-    /// EpiViz page for the address that is printed
+    /// EpiViz page for the printed address
     #[arg(long, default_value = "http://epiviz.cbcb.umd.edu/4/index.php", value_name = "URL")]
     pub page_url: String,
     /// Folder with a copy of EpiViz to serve at /epiviz/; default: the one that 'epivizrs ui
@@ -200,7 +200,7 @@ pub struct ServeOptions {
     /// files, '*' for all
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
-    /// Number of rows to aim for in a view; half to twice as many are drawn
+    /// Target number of rows in a view; half to twice as many are drawn
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(50..=20_000))]
     pub page_rows: u64,
     /// Open the built-in page in the browser
@@ -210,17 +210,17 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub script: ScriptOptions,
     /// Folder for workspaces and sessions, so that the next start continues with them; 'none' to
-    /// keep nothing; default: the user's data folder
+    /// save nothing; default: the user's data folder
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
-    /// How often to look whether files have changed on disk, in seconds; 0 for never. A changed file
-    /// is opened again, and pages show what is there now
+    /// How often to check whether files have changed on disk, in seconds; 0 for never. Changed files
+    /// are reopened, and redrawn on all pages
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     pub watch: f64,
     /// How long a page may take to answer, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     pub page_timeout: f64,
-    /// Who is let in
+    /// Access control
     #[command(flatten)]
     pub access: AccessOptions,
     /// Limits on clients
@@ -232,7 +232,7 @@ pub struct ServeOptions {
     /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Log only errors, and print no summary at the start
+    /// Log only errors, and print no summary at startup
     #[arg(short, long)]
     pub quiet: bool,
     /// Format of log lines
@@ -243,9 +243,9 @@ pub struct ServeOptions {
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -255,7 +255,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Cli::command().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! Progress bars at the terminal, one for each file that takes long to read.
+//! Progress bars on the terminal, one for each file that takes long to read.
 
 use crate::bytes::Progress;
 use crate::console;
@@ -9,30 +9,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Files that are read in less time get no bar.
-const LONG: Duration = Duration::from_millis(500);
-/// The length of a bar, in thousandths of its file.
-const WHOLE: u64 = 1000;
+/// A bar appears if reading a file takes longer than this.
+const BAR_DELAY: Duration = Duration::from_millis(500);
+/// The length of a bar; its unit is a thousandth of the file.
+const BAR_LENGTH: u64 = 1000;
 
-/// The bars on standard error; none if that is not a terminal.
+/// The bars on standard error, shown only if it is a terminal.
 #[derive(Clone, Debug)]
 pub(super) struct Bars {
     all: MultiProgress,
 }
 
-/// A file that is being read.
+/// The progress of a file that is being read.
 struct FileProgress {
     since: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl Bars {
-    /// Bars that log lines do not disturb.
+    /// Creates the bars, and prints log lines above them.
     pub(super) fn at_terminal() -> Self {
         let bars = Bars { all: MultiProgress::new() };
         if io::stderr().is_terminal() {
             let all = bars.all.clone();
-            // If standard error is closed, nobody can be told.
+            // If standard error is closed, the text is lost.
             let print = move |text: String| {
                 let _ = all.suspend(|| io::stderr().lock().write_all(text.as_bytes()));
             };
@@ -41,7 +41,7 @@ impl Bars {
         bars
     }
 
-    /// Reports to these bars.
+    /// Returns a [`Progress`] that draws these bars.
     pub(super) fn progress(&self) -> Progress {
         let all = self.all.clone();
         let readings: Mutex<HashMap<PathBuf, FileProgress>> = Mutex::default();
@@ -56,14 +56,14 @@ impl Bars {
             };
             let begin = || FileProgress { since: Instant::now(), bar: None };
             let reading = readings.entry(file.into()).or_insert_with(begin);
-            if reading.since.elapsed() >= LONG {
+            if reading.since.elapsed() >= BAR_DELAY {
                 let bar = reading.bar.get_or_insert_with(|| all.add(bar(file)));
-                bar.set_position((part * WHOLE as f64) as u64);
+                bar.set_position((part * BAR_LENGTH as f64) as u64);
             }
         })
     }
 
-    /// Removes the bars and draws no more: the prompt needs the terminal.
+    /// Removes the bars for good, because the prompt needs the terminal.
     pub(super) fn end(&self) {
         // A closed terminal needs no clearing.
         let _ = self.all.clear();
@@ -73,7 +73,7 @@ impl Bars {
 
 fn bar(file: &Path) -> ProgressBar {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bar = ProgressBar::new(WHOLE).with_message(name);
+    let bar = ProgressBar::new(BAR_LENGTH).with_message(name);
     match ProgressStyle::with_template("{msg} [{bar:30}] {percent:>3}%, {eta} left") {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,

@@ -1,4 +1,4 @@
-//! `epivizrs query`: the rows that a page would get for a region.
+//! `epivizrs query`: prints the rows that a page would get for a region.
 
 use super::file_options::FileOptions;
 use crate::catalog::{self, Kind, MAX_ROWS, QueryResult, Resolution, Snapshot};
@@ -43,14 +43,14 @@ pub struct QueryOptions {
 }
 
 impl QueryOptions {
-    /// The text to print.
+    /// Returns the text to print.
     ///
     /// # Errors
     /// The source cannot be opened or read, or the region is invalid.
     pub async fn run(self) -> Result<String> {
         let specs = self.file.selected(vec![self.source])?;
         let [source] = &specs[..] else {
-            bail!("query reads one file; the source named stands for {}", specs.len());
+            bail!("query reads one file, but the source stands for {}", specs.len());
         };
         let (catalog, added) = self.file.open(source).await?;
         let first = match &self.of {
@@ -62,14 +62,14 @@ impl QueryOptions {
             let path = source.input.path().display();
             match self.of {
                 Some(of) => bail!("{path} has no '{of}'; it has {}", known.join(", ")),
-                None => bail!("{path}: it holds nothing that can be served"),
+                None => bail!("{path}: it contains nothing that can be served"),
             }
         };
         let region = catalog.find(&self.region, &Sequences::default(), None).await?.region;
         let snapshot = catalog.snapshot();
         let resolution = match self.level {
             Some(width) => Resolution::At(level(first.source.shape(), width)?),
-            None => Resolution::AtMost(View::most_rows(PAGE_ROWS)),
+            None => Resolution::AtMost(View::max_rows(PAGE_ROWS)),
         };
         let (part, level) = read(&snapshot, &first.datasource, &region, resolution).await?;
         Ok(if self.json {
@@ -77,14 +77,16 @@ impl QueryOptions {
             serde_json::to_string(&reply)? + "\n"
         } else if first.source.shape().hides(level) {
             let widest = thousands(CLOSE.into());
-            format!("# no rows of {region}: they are shown in views of at most {widest} bases\n")
+            format!(
+                "# no rows of {region}: they are shown only in views of at most {widest} bases\n"
+            )
         } else {
             tsv(&region, level, &part)
         })
     }
 }
 
-/// The level with bins of that width.
+/// Returns the level with bins of this width.
 fn level(shape: Shape, width: u32) -> Result<Level> {
     let wanted = match width {
         0 => Some(Level::Records),
@@ -96,12 +98,12 @@ fn level(shape: Shape, width: u32) -> Result<Level> {
     match wanted.filter(|wanted| shape.levels().any(|level| level == *wanted)) {
         Some(level) => Ok(level),
         None => {
-            let finest = match shape.levels().next() {
-                Some(Level::Bins { shift }) => thousands(1 << shift),
-                _ => "16, or 0 for records".to_owned(),
+            let (finest, records) = match shape.levels().next() {
+                Some(Level::Bins { shift }) => (thousands(1 << shift), ""),
+                _ => ("16".to_owned(), ", or 0 for every record"),
             };
             let widest = thousands(1 << WIDEST);
-            bail!("--level {width}: expected a power of two up to {widest}, at least {finest}")
+            bail!("--level {width}: expected a power of two from {finest} to {widest}{records}")
         }
     }
 }
@@ -119,7 +121,7 @@ async fn read(
         && datasource.count(snapshot, region, level) > MAX_ROWS
     {
         bail!(
-            "{region} holds more than {} rows; give a smaller region, or wider bins with --level",
+            "{region} has more than {} rows; choose a smaller region, or wider bins with --level",
             thousands(MAX_ROWS)
         );
     }
@@ -135,7 +137,7 @@ async fn read(
     Ok((CombinedPart { datasource: id, table, measurements: names }, level))
 }
 
-/// A header line, then a line for each row.
+/// Formats a header and a line for each row.
 fn tsv(region: &Region, level: Level, part: &CombinedPart) -> String {
     let Table { first_rank, start, end, strand, columns } = &part.table;
     let rows = if start.len() == 1 { "row" } else { "rows" };
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn levels_are_those_that_there_are() {
+    async fn regions_and_levels_are_checked() {
         let of_feature = run(BED, &["c"]).await.unwrap();
         assert!(of_feature.ends_with("\nchr1\t30\t40\t+\t2\t7\tc\n"), "{of_feature}");
         let around = run(BED, &["c +-15"]).await.unwrap();

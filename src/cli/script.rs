@@ -1,11 +1,11 @@
-//! Scripts: where they are read from, and how the program ends if one fails.
+//! Reads scripts; the error and exit code of a failed one.
 
 use crate::error::Error;
 use anyhow::Result;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-/// A command of a script failed: the exit code differs from that of a failed start.
+/// A command of a script has failed; its exit code differs from that of a failed start.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct ScriptFailed(#[source] pub(super) Error);
@@ -15,12 +15,12 @@ impl ScriptFailed {
     pub(super) const CODE: u8 = 3;
 }
 
-/// Whether standard input is a terminal.
+/// Returns whether standard input is a terminal.
 pub(super) fn on_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// The text of a script, and its name for messages; `-` is standard input.
+/// Reads a script; returns its text and its name for messages. `-` is standard input.
 pub(super) async fn read_script(path: &Path) -> Result<(String, PathBuf)> {
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {

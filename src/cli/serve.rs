@@ -1,4 +1,4 @@
-//! `epivizrs serve`: open the files, listen, greet, prompt, end.
+//! `epivizrs serve`: opens the files, listens, prints a summary, prompts, and shuts down.
 
 use super::access::{audit, check_reach, entry, tls};
 use super::assembly::assembly;
@@ -24,9 +24,9 @@ use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long files may take to open before the endpoint starts without them; an error found by then
-/// ends the program.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long files may take to open before the endpoint starts without them; an error within this
+/// time ends the program.
+const OPEN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves until Ctrl-C, SIGTERM or `quit`.
 ///
@@ -77,7 +77,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         config.with_page_address(own_page(address, &options)).with_audit(audit),
     )?;
 
-    // Connections wait in the listener from here on, so the line holds.
+    // The listener already queues connections, so clients can connect from now on.
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     println!("listening on {scheme}://{address}{}/ws", options.base_path);
     std::io::stdout().flush()?;
@@ -120,7 +120,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     commanded
 }
 
-/// A key for what is served: sessions are kept apart by it in the store.
+/// Returns a key for the served files, under which the store saves their sessions.
 fn served(options: &ServeOptions) -> String {
     let path = |spec: &Spec| {
         let path = spec.input.path();
@@ -130,17 +130,17 @@ fn served(options: &ServeOptions) -> String {
     format!("{}|{}", options.assembly.as_deref().unwrap_or_default(), paths.join("|"))
 }
 
-/// The folders and limits that the options set.
+/// Returns the folders and limits that the options set.
 fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
-    let usual = Context::default();
-    let cache = options.cache_dir.clone().unwrap_or(usual.cache);
+    let defaults = Context::default();
+    let cache = options.cache_dir.clone().unwrap_or(defaults.cache);
     let watch = Duration::try_from_secs_f64(options.watch)
         .map_err(|_| anyhow!("--watch {}: expected seconds, 0 or more", options.watch))?;
     let watch = Some(watch).filter(|period| !period.is_zero());
-    Ok(Context { cache, timeout: Some(PATIENCE), progress: bars.progress(), watch, ..usual })
+    Ok(Context { cache, timeout: Some(OPEN_TIMEOUT), progress: bars.progress(), watch, ..defaults })
 }
 
-/// The copy of EpiViz of `--ui`, or the one installed.
+/// Opens the copy of EpiViz of `--ui`, or the installed one.
 fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
     if let Some(folder) = folder {
         return Ok(Some(Epiviz::open(folder)?));
@@ -150,7 +150,7 @@ fn epiviz(folder: Option<&Path>) -> Result<Option<Epiviz>> {
     Ok(Epiviz::open(&folder).inspect_err(|error| tracing::warn!("{error}")).ok())
 }
 
-/// The sources that are named; the demonstration data if none is.
+/// Returns the given sources, or the demonstration data if there are none.
 fn selection(options: &ServeOptions) -> Result<Selection> {
     if shows_demo(options) {
         return Ok(Selection { specs: demo::specs(), ..Selection::default() });
@@ -164,12 +164,12 @@ fn selection(options: &ServeOptions) -> Result<Selection> {
     Ok(select(specs))
 }
 
-/// Whether nothing is named to serve.
+/// Returns whether no source is given.
 fn shows_demo(options: &ServeOptions) -> bool {
     options.sources.is_empty() && options.refused.is_empty() && !options.mock
 }
 
-/// Opens all sources. Each error is reported on a line of its own.
+/// Opens all sources. Each error is reported on a separate line.
 async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -> Result<()> {
     let (added, errors) = catalog.load(selection.specs).await;
     catalog.collect_names(&added);

@@ -7,17 +7,17 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long the end may take: replies that are being sent, close frames, and saving what changed
-/// last. Whatever still runs then is left.
-const LONGEST_END: Duration = Duration::from_secs(20);
+/// How long the shutdown may take: finishing replies, sending close frames, and saving the last
+/// changes. Then the process exits.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Cancels `stop` at the first SIGTERM or SIGINT, and ends the process at the second. At a prompt
-/// Ctrl-C ends the running command and not the endpoint, so `at_prompt` leaves SIGINT alone.
+/// Cancels `stop` at the first SIGTERM or SIGINT, and ends the process at the second. With
+/// `at_prompt`, SIGINT is ignored: there, Ctrl-C cancels the running command, not the endpoint.
 ///
-/// The signals are awaited on a thread of their own: no work elsewhere can keep them waiting.
+/// The signals are awaited in a separate thread, so that no other work can delay them.
 ///
 /// # Errors
-/// The system refuses a thread or a handler for the signals.
+/// The thread or a signal handler cannot be created.
 pub(super) fn watch(stop: CancellationToken, at_prompt: bool) -> io::Result<()> {
     let (ready, is_ready) = mpsc::channel();
     std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -30,23 +30,23 @@ pub(super) fn watch(stop: CancellationToken, at_prompt: bool) -> io::Result<()> 
             Ok(watched) => watched,
             Err(error) => return drop(ready.send(Err(error))),
         };
-        // Whoever asked for the watch waits for this.
+        // The caller waits for this message.
         let _ = ready.send(Ok(()));
         runtime.block_on(async {
             signals.next().await;
-            tracing::info!("ending; a second signal ends it at once");
+            tracing::info!("shutting down; a second signal stops the program at once");
             stop.cancel();
-            match tokio::time::timeout(LONGEST_END, signals.next()).await {
-                // As a shell sees a process that the signal has ended.
+            match tokio::time::timeout(SHUTDOWN_TIMEOUT, signals.next()).await {
+                // The exit code that a shell reports for a process killed by this signal.
                 Ok(number) => exit(128 + number),
                 Err(_) => {
-                    tracing::warn!("not everything has ended in time");
+                    tracing::warn!("the shutdown has not finished in time");
                     exit(0)
                 }
             }
         });
     })?;
-    is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("the signals cannot be awaited")))
+    is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("cannot wait for signals")))
 }
 
 struct Signals {
@@ -61,7 +61,7 @@ impl Signals {
         Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())?, at_prompt })
     }
 
-    /// The number of the next signal.
+    /// Waits for the next signal and returns its number.
     async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),

@@ -5,8 +5,8 @@ use crate::store::Store;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// The store of `--state`. Without the option it is in the user's data folder; if that cannot be
-/// used, nothing is kept.
+/// Opens the store of `--state`. Without the option it is in the user's data folder; if that cannot
+/// be used, nothing is saved.
 pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
     match (state, data_folder()) {
         (Some(path), _) if path == Path::new("none") => Ok(None),
@@ -14,28 +14,28 @@ pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
         (None, None) => Ok(None),
         (None, Some(folder)) => Ok(Store::open(&folder)
             .inspect_err(|error| {
-                tracing::warn!("sessions and workspaces are not kept: {error}; choose another folder with --state");
+                tracing::warn!("sessions and workspaces are not saved: {error}; choose another folder with --state");
             })
             .ok()),
     }
 }
 
-/// The file in which the lines typed at prompts are kept.
+/// Returns the path of the prompt's history.
 pub(super) fn history_file() -> Option<PathBuf> {
     let folder = data_folder()?;
-    // Without the folder the prompt works all the same.
+    // Without the folder, the prompt works without a history.
     private::create_folder(&folder).ok()?;
     Some(folder.join("history"))
 }
 
-/// The program's folder in the user's data folder; none if the user has no home.
+/// Returns the program's folder in the user's data folder; `None` if the user has no home.
 pub(super) fn data_folder() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
-    let usual =
+    let default =
         if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
     let data = match folder("XDG_DATA_HOME") {
         Some(path) => PathBuf::from(path),
-        None => PathBuf::from(folder("HOME")?).join(usual),
+        None => PathBuf::from(folder("HOME")?).join(default),
     };
     Some(data.join("epivizrs"))
 }

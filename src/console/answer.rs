@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The answer to a command. On the wire and with `--json` it is its own JSON.
+/// The answer to a command. Remote consoles and `--json` use its JSON form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// A sentence, or several lines.
+    /// A sentence or several lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The column names of a table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// Its rows: texts and numbers.
+    /// Its rows: strings and numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Vec<Vec<Value>>>,
-    /// The content of the sentence, for programs.
+    /// The content of the sentence in machine-readable form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
 
 impl Answer {
-    /// A sentence.
+    /// Creates an answer from a sentence.
     pub fn say(text: impl Into<String>) -> Self {
         Answer { text: Some(text.into()), ..Answer::default() }
     }
 
-    /// The same, with what it says for programs.
+    /// Adds the content in machine-readable form.
     pub fn with(self, data: Value) -> Self {
         Answer { data: Some(data), ..self }
     }
 
-    /// A table; `empty` is said if it has no rows.
+    /// Creates a table; `empty` is the text if it has no rows.
     pub fn table(columns: &[&str], rows: Vec<Vec<Value>>, empty: &str) -> Self {
         let text = rows.is_empty().then(|| empty.to_owned());
         let columns = columns.iter().map(ToString::to_string).collect();
         Answer { text, columns, rows: Some(rows), data: None }
     }
 
-    /// The text for people; lines of tables have at most `width` characters if possible.
+    /// Formats the answer for a terminal; lines of tables have at most `width` characters if possible.
     pub fn show(&self, width: usize, bold: bool) -> String {
         match (&self.text, &self.rows) {
             (Some(text), _) => text.clone(),
@@ -51,7 +51,7 @@ impl Answer {
     }
 }
 
-/// The answer or the error as one line of JSON.
+/// Returns the answer or the error as JSON.
 pub fn to_json(result: &Result<Answer>) -> Value {
     match result {
         Ok(answer) => {
@@ -65,7 +65,7 @@ pub fn to_json(result: &Result<Answer>) -> Value {
     }
 }
 
-/// Aligned columns, numbers to the right. Where lines are too long, the widest columns are cut.
+/// Aligns columns, numbers to the right. If lines are too long, the widest columns are truncated.
 fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> String {
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>()).collect();
@@ -76,7 +76,7 @@ fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> S
     let mut widths: Vec<usize> = (0..columns.len()).map(longest).collect();
     while widths.iter().map(|w| w + 2).sum::<usize>() > width + 2 {
         match widths.iter_mut().max() {
-            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            Some(widest) if *widest > MIN_WIDTH => *widest -= 1,
             _ => break,
         }
     }
@@ -102,10 +102,10 @@ fn table(columns: &[String], rows: &[Vec<Value>], width: usize, bold: bool) -> S
     std::iter::once(head).chain(cells.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
 }
 
-/// Columns are not cut below this width.
-const NARROWEST: usize = 8;
+/// Columns are not truncated below this width.
+const MIN_WIDTH: usize = 8;
 
-/// A cell as people read it: whole numbers and regions have separators.
+/// Formats a cell for users: whole numbers and regions get thousands separators.
 fn cell(value: &Value) -> String {
     match (value, value.as_u64()) {
         (Value::Null, _) => String::new(),
@@ -115,7 +115,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// `chr1:1001-2000` as `chr1:1,001-2,000`.
+/// Formats `chr1:1001-2000` as `chr1:1,001-2,000`.
 fn grouped(text: &str) -> Option<String> {
     let (name, interval) = text.rsplit_once(':')?;
     let (first, last) = interval.split_once('-')?;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn json_holds_what_the_text_says() {
+    fn answers_and_errors_have_a_json_form() {
         let said = Answer::say("showing chr1").with(json!({"region": "chr1"}));
         assert_eq!(
             to_json(&Ok(said)).to_string(),

@@ -1,4 +1,4 @@
-//! `epivizrs attach`: the console of an endpoint that runs in another process.
+//! `epivizrs attach`: a console for an endpoint in another process.
 
 use super::answer::Answer;
 use super::log;
@@ -18,26 +18,26 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-/// How long Tab waits for the endpoint.
-const TAB: Duration = Duration::from_secs(2);
+/// How long completion waits for the endpoint.
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_PORT: u16 = 8888;
 
-/// What to attach to, and what to run there.
+/// The endpoint to attach to, and what to run there.
 #[derive(Debug, Default)]
 pub struct Attach {
     /// The endpoint: `HOST:PORT`, a `ws:` or `http:` address of it, or `unix:PATH`.
     pub url: String,
-    /// Commands to run; none for a prompt.
+    /// Commands to run; if empty and there is no script, a prompt opens.
     pub commands: Vec<String>,
-    /// A script, with its name for messages.
+    /// A script, and its name for messages.
     pub script: Option<(String, PathBuf)>,
     /// Whether to print lines of JSON.
     pub json: bool,
-    /// Whether to stay after the commands and print events.
+    /// Whether to stay connected after the commands and print events.
     pub stay: bool,
     /// Whether to continue after errors.
     pub keep_going: bool,
-    /// The file in which typed lines are kept.
+    /// The file in which typed lines are saved.
     pub history: Option<PathBuf>,
     /// The token that lets in, if one is needed.
     pub token: Option<String>,
@@ -46,43 +46,45 @@ pub struct Attach {
 /// Runs commands on an endpoint in another process.
 ///
 /// # Errors
-/// [`Error::Input`] for an invalid address, [`Error::Io`] if nothing answers there, and the error
-/// of the first command that failed.
+/// [`Error::Input`] for an invalid address, [`Error::Io`] if the connection fails, or the error of
+/// the first command that failed.
 pub async fn attach(what: Attach) -> Result<()> {
     let mut line = AttachedPrompt::connect(&what.url, what.token.as_deref(), what.json).await?;
     if let Some((text, name)) = &what.script {
         for (number, command) in text.lines().enumerate() {
             let ended = line.command(command.to_owned()).await;
             let place = || format!("line {}", number + 1);
-            if !may_go_on(ended, what.keep_going, |e| Error::data(name, place(), e.to_string()))? {
+            if !may_continue(ended, what.keep_going, |e| Error::data(name, place(), e.to_string()))?
+            {
                 return Ok(());
             }
         }
     }
     for command in &what.commands {
         let ended = line.command(command.clone()).await;
-        if !may_go_on(ended, what.keep_going, |error| error)? {
+        if !may_continue(ended, what.keep_going, |error| error)? {
             return Ok(());
         }
     }
     if what.commands.is_empty() && what.script.is_none() {
         let (endpoint, runtime) = (line.endpoint.clone(), tokio::runtime::Handle::current());
-        let offer = move |text: &str| {
-            let asked = tokio::time::timeout(TAB, endpoint.ask(json!({"complete": text})));
-            let answer = runtime.block_on(asked).ok().flatten().unwrap_or_default();
+        let complete = move |text: &str| {
+            let pending =
+                tokio::time::timeout(COMPLETION_TIMEOUT, endpoint.ask(json!({"complete": text})));
+            let answer = runtime.block_on(pending).ok().flatten().unwrap_or_default();
             let found = answer["candidates"].as_array().into_iter().flatten();
             let found = found.filter_map(|word| word.as_str().map(str::to_owned)).collect();
             (answer["start"].as_u64().unwrap_or(0) as usize, found)
         };
-        prompt(line, Box::new(offer), what.history).await;
+        prompt(line, Box::new(complete), what.history).await;
     } else if what.stay {
         line.endpoint.gone.notified().await;
     }
     Ok(())
 }
 
-/// Whether to continue after a command; its error, with its place added by `place`, if not.
-fn may_go_on(
+/// Returns whether to continue after a command, or its error with its place added by `place`.
+fn may_continue(
     ended: Result<bool>,
     keep_going: bool,
     place: impl Fn(Error) -> Error,
@@ -96,11 +98,11 @@ fn may_go_on(
     }
 }
 
-/// The connection, and the calls that wait for an answer.
+/// The connection and its pending calls.
 struct Endpoint {
     url: String,
     send: mpsc::UnboundedSender<String>,
-    asked: Mutex<PendingAnswers>,
+    pending: Mutex<PendingAnswers>,
     gone: tokio::sync::Notify,
 }
 
@@ -119,29 +121,29 @@ struct AttachedPrompt {
 impl Endpoint {
     fn start(&self, mut message: Value) -> mpsc::UnboundedReceiver<Value> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.last += 1;
-        message["id"] = asked.last.into();
-        let id = asked.last;
-        // Without a sender, the receiver ends at once: there is no connection.
-        if !asked.closed && self.send.send(message.to_string()).is_ok() {
-            asked.waiting.insert(id, sender);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.last += 1;
+        message["id"] = pending.last.into();
+        let id = pending.last;
+        // Without a connection, the dropped sender ends the receiver at once.
+        if !pending.closed && self.send.send(message.to_string()).is_ok() {
+            pending.waiting.insert(id, sender);
         }
         receiver
     }
 
-    /// The only answer to a message; none if the connection is lost.
+    /// Sends a message and returns its only answer; `None` if the connection is lost.
     async fn ask(&self, message: Value) -> Option<Value> {
         self.start(message).recv().await
     }
 
-    fn heard(&self, message: Value) {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+    fn receive(&self, message: Value) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let id = message["id"].as_u64();
-        match id.and_then(|id| asked.waiting.get(&id).cloned()) {
+        match id.and_then(|id| pending.waiting.get(&id).cloned()) {
             Some(waiting) => {
                 if message["more"] != true {
-                    id.map(|id| asked.waiting.remove(&id));
+                    id.map(|id| pending.waiting.remove(&id));
                 }
                 // The waiting call may have been cancelled.
                 let _ = waiting.send(message);
@@ -159,11 +161,11 @@ impl AttachedPrompt {
             return Self::over(stream, "ws://localhost/console".into(), token, json).await;
         }
         let (host, url) = address(url)?;
-        let stream = dial(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
+        let stream = connect(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
         Self::over(stream, url, token, json).await
     }
 
-    /// The same over a connection that is there.
+    /// Attaches over an open connection.
     async fn over<S>(stream: S, url: String, token: Option<&str>, json: bool) -> Result<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -171,11 +173,11 @@ impl AttachedPrompt {
         let request = request(&url, token)?;
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
-            .map_err(|error| Error::Input(format!("{url}: {}", why(error))))?;
+            .map_err(|error| Error::Input(format!("{url}: {}", reason(error))))?;
         let (send, mut queue) = mpsc::unbounded_channel::<String>();
-        let (asked, gone) = (Mutex::default(), tokio::sync::Notify::new());
-        let endpoint = Arc::new(Endpoint { url, send, asked, gone });
-        let heard = endpoint.clone();
+        let (pending, gone) = (Mutex::default(), tokio::sync::Notify::new());
+        let endpoint = Arc::new(Endpoint { url, send, pending, gone });
+        let receiver = endpoint.clone();
         tokio::spawn(async move {
             let (mut sink, mut stream) = socket.split();
             let write = async {
@@ -190,7 +192,7 @@ impl AttachedPrompt {
                     if let Message::Text(text) = message
                         && let Ok(message) = serde_json::from_str(&text)
                     {
-                        heard.heard(message);
+                        receiver.receive(message);
                     }
                 }
             };
@@ -198,15 +200,15 @@ impl AttachedPrompt {
                 () = write => {}
                 () = read => {}
             }
-            let mut asked = heard.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            asked.closed = true;
-            asked.waiting.clear();
-            heard.gone.notify_waiters();
+            let mut pending = receiver.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.closed = true;
+            pending.waiting.clear();
+            receiver.gone.notify_waiters();
         });
         Ok(AttachedPrompt { endpoint, json })
     }
 
-    /// Runs commands there and prints their answers here. Returns false after `quit`.
+    /// Runs commands on the endpoint and prints their answers. Returns false after `quit`.
     async fn command(&mut self, line: String) -> Result<bool> {
         let mut cancel = Cancel { endpoint: &self.endpoint, armed: true };
         let mut answers = self.endpoint.start(json!({"command": line}));
@@ -241,7 +243,7 @@ impl AttachedPrompt {
     }
 }
 
-/// Cancels the command there when nothing waits for it here any longer.
+/// Cancels the remote command when it is dropped.
 struct Cancel<'a> {
     endpoint: &'a Endpoint,
     armed: bool,
@@ -250,7 +252,7 @@ struct Cancel<'a> {
 impl Drop for Cancel<'_> {
     fn drop(&mut self) {
         if self.armed {
-            // If the endpoint has gone, so has the command.
+            // If the endpoint is gone, so is the command.
             let _ = self.endpoint.send.send(json!({"cancel": true}).to_string());
         }
     }
@@ -259,7 +261,7 @@ impl Drop for Cancel<'_> {
 impl LineRunner for AttachedPrompt {
     async fn run(&mut self, line: String) -> bool {
         let ended = self.command(line).await;
-        let gone = self.endpoint.asked.lock().unwrap_or_else(PoisonError::into_inner).closed;
+        let gone = self.endpoint.pending.lock().unwrap_or_else(PoisonError::into_inner).closed;
         match ended {
             Ok(more) => more && !gone,
             Err(error) => {
@@ -270,43 +272,44 @@ impl LineRunner for AttachedPrompt {
     }
 }
 
-/// The request for a console. The token goes into a header: addresses may be logged.
+/// Returns the request for a console. The token is sent in a header, since addresses may be logged.
 fn request(url: &str, token: Option<&str>) -> Result<Request<()>> {
-    let no_address = |error: &dyn std::fmt::Display| Error::Input(format!("{url}: {error}"));
-    let mut request = url.into_client_request().map_err(|error| no_address(&error))?;
+    let invalid = |error: &dyn std::fmt::Display| Error::Input(format!("{url}: {error}"));
+    let mut request = url.into_client_request().map_err(|error| invalid(&error))?;
     if let Some(token) = token {
         let value = HeaderValue::from_str(&format!("Bearer {token}"));
-        let value = value.map_err(|_| Error::Input("the token holds what no token can".into()))?;
+        let value = value
+            .map_err(|_| Error::Input("the token has characters that tokens cannot have".into()))?;
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     Ok(request)
 }
 
-/// Why there is no console, in the endpoint's words if it has said why.
-fn why(error: WsError) -> String {
+/// Returns the reason why there is no console: the endpoint's message, if there is one.
+fn reason(error: WsError) -> String {
     match error {
         WsError::Http(response) => {
             let body = response.body().as_deref().unwrap_or_default();
             let text = String::from_utf8_lossy(body).trim().to_owned();
             if text.is_empty() {
-                format!("no console answers here: {}", response.status())
+                format!("cannot connect to the console: {}", response.status())
             } else {
                 text
             }
         }
-        error => format!("no console answers here: {error}"),
+        error => format!("cannot connect to the console: {error}"),
     }
 }
 
-/// A connection on which small messages are sent at once: Nagle's algorithm would have the second
-/// of two wait for the first's acknowledgement, which takes 40 ms.
-async fn dial(host: &str) -> std::io::Result<TcpStream> {
+/// Connects with Nagle's algorithm disabled: otherwise the second of two small messages waits for
+/// the acknowledgement of the first, which takes 40 ms.
+async fn connect(host: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(host).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// Host and port, and the full address, of `lab:8888`, `http://lab:8888/ws/NAME` and the like.
+/// Parses addresses such as `lab:8888` and `http://lab:8888/ws/NAME` into host with port, and URL.
 fn address(text: &str) -> Result<(String, String)> {
     let rest = match text.split_once("://") {
         Some(("ws" | "http", rest)) => rest,
@@ -322,7 +325,7 @@ fn address(text: &str) -> Result<(String, String)> {
     };
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let host = if is_number(host) {
-        // A port alone.
+        // Only a port.
         let port: u16 = host.parse().map_err(|_| no_port(host))?;
         format!("localhost:{port}")
     } else {
@@ -343,8 +346,8 @@ fn address(text: &str) -> Result<(String, String)> {
     Ok((host, url))
 }
 
-/// The path of the console that goes with a path where pages connect. `ws` and `console` end it,
-/// perhaps with the name of a session; what comes before is the endpoint's base path.
+/// Converts the path to which pages connect to the path of the console. It ends in `ws` or
+/// `console`, perhaps followed by a session's name; anything before is the endpoint's base path.
 fn console_path(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_socket = |part: &&str| ["ws", "console"].contains(part);
@@ -363,11 +366,11 @@ mod tests {
     async fn small_messages_are_sent_at_once() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        assert!(dial(&address).await.unwrap().nodelay().unwrap());
+        assert!(connect(&address).await.unwrap().nodelay().unwrap());
     }
 
     #[test]
-    fn addresses_are_written_in_many_ways() {
+    fn addresses_have_many_forms() {
         let to = |text: &str| address(text).map(|(_, url)| url).unwrap_or_default();
         assert_eq!(to("localhost"), "ws://localhost:8888/console");
         assert_eq!(to("lab:9000"), "ws://lab:9000/console");

@@ -1,4 +1,4 @@
-//! Commands about charts.
+//! Commands for charts.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -41,7 +41,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "set CHART [KEY=VALUE...]",
-        about: "change settings of a chart, or show them; 'set -e' and 'set +e': whether a script \
+        about: "change or show the settings of a chart; 'set -e' and 'set +e': whether a script \
                 stops at its first error",
         examples: &["set 2", "set 2 yMin=0 yMax=50", "set 2 title='H3K4me3, colon'", "set +e"],
         arguments: &[Arg::Chart, Arg::Setting],
@@ -49,7 +49,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "colors CHART [COLOR...]",
-        about: "change the colours of a chart, first to last, or show them",
+        about: "change or show the colours of a chart, in the order of its measurements",
         examples: &["colors 2", "colors 2 #d62728 steelblue"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.colors(arguments).boxed(),
@@ -63,14 +63,14 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "revisualize CHART as TYPE",
-        about: "draw what a chart shows as another chart type",
+        about: "change the type of a chart",
         examples: &["revisualize 2 as stacked-line"],
         arguments: &[Arg::Chart, Arg::Words(&["as"]), Arg::ChartType],
         run: |console, arguments| console.revisualize(arguments).boxed(),
     },
     Command {
         usage: "print [CHART] FILE.pdf|FILE.png",
-        about: "have the browser save the page, or one chart, as a picture in its downloads",
+        about: "save the page, or one chart, as a picture in the browser's downloads",
         examples: &["print figure.pdf", "print 2 figure.png"],
         arguments: &[Arg::Chart, Arg::Free],
         run: |console, arguments| console.print(arguments).boxed(),
@@ -82,7 +82,7 @@ impl Console {
         arguments.none()?;
         let rows = self.session.charts().into_iter().map(|chart| {
             let settings =
-                chart.settings.iter().map(|(key, value)| format!("{key}={}", written(value)));
+                chart.settings.iter().map(|(key, value)| format!("{key}={}", typed(value)));
             vec![
                 json!(chart.number),
                 json!(chart.kind.word()),
@@ -158,7 +158,7 @@ impl Console {
         Ok(Answer::say(text))
     }
 
-    /// The chart of that number.
+    /// Returns the chart with this number.
     fn chart(&self, number: usize) -> Result<Chart> {
         self.session.state().chart(number).cloned().ok_or_else(|| {
             Error::NotFound(format!("there is no chart {number}; 'charts' lists them"))
@@ -188,10 +188,10 @@ impl Console {
         if let Some(number) = chart {
             self.chart(number)?;
         }
-        // A chart that is being drawn again has no id yet.
+        // A chart that is being redrawn has no id yet.
         let settled = self.until(|| self.session.is_settled());
         let _ = tokio::time::timeout(self.session.timeout(), settled).await;
-        // The id of a chart differs from page to page.
+        // The id of a chart is different on each page.
         let mut saved = Vec::new();
         for page in self.session.ready_pages() {
             let id = match chart {
@@ -240,28 +240,23 @@ impl Console {
     }
 }
 
-/// The settings of a chart, and the defaults of those that were never set.
+/// Lists the settings of a chart, with the defaults of those that were never set.
 fn show_settings(chart: &Chart, known: &[Setting]) -> Answer {
     let row = |setting: &Setting| {
         let own = chart.settings.get(&setting.id);
         let value = own.unwrap_or(&setting.default);
         let whose = if own.is_some() { "set" } else { "default" };
-        vec![
-            json!(setting.id),
-            json!(written(value)),
-            json!(whose),
-            json!(setting.takes.describe()),
-        ]
+        vec![json!(setting.id), json!(typed(value)), json!(whose), json!(setting.takes.describe())]
     };
     let others = chart.settings.iter().filter(|(key, _)| known.iter().all(|k| k.id != **key));
     let others =
-        others.map(|(key, value)| vec![json!(key), json!(written(value)), json!("set"), json!("")]);
+        others.map(|(key, value)| vec![json!(key), json!(typed(value)), json!("set"), json!("")]);
     let rows = known.iter().map(row).chain(others).collect();
     Answer::table(&["setting", "value", "", "takes"], rows, "it has no settings")
 }
 
-/// A value as it is typed.
-fn written(value: &Value) -> String {
+/// Formats a value as a user types it.
+fn typed(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -1,11 +1,11 @@
-//! What a command is: how it is written, what it does, and the function that runs it.
+//! The type of a command: its usage, its description and the function that runs it.
 
 use super::answer::Answer;
 use super::state::Console;
 use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
 
-/// The work of a command.
+/// The future of a running command.
 pub(super) type Running<'c> = BoxFuture<'c, Result<Answer>>;
 
 /// A command. The prompt, scripts, Tab completion, `help` and the documentation all use this entry.
@@ -14,16 +14,16 @@ pub struct Command {
     pub usage: &'static str,
     /// What it does.
     pub about: &'static str,
-    /// How it is used; `help COMMAND` shows these.
+    /// Examples, shown by `help COMMAND`.
     pub examples: &'static [&'static str],
-    /// The kinds of its arguments; the last one holds for all that follow.
+    /// The kinds of its arguments; the last one applies to all further arguments.
     pub arguments: &'static [Arg],
     /// Runs it.
     pub(super) run: for<'c> fn(&'c mut Console, Arguments) -> Running<'c>,
 }
 
 impl Command {
-    /// The word that the command begins with.
+    /// Returns the command's name, the first word of its usage.
     pub fn name(&self) -> &'static str {
         self.usage.split(' ').next().unwrap_or_default()
     }
@@ -50,7 +50,7 @@ pub enum Arg {
     File,
     /// A file to serve, with `key=value` after commas.
     Source,
-    /// `KEY=VALUE`, a setting of the chart before it.
+    /// `KEY=VALUE`, a setting of the chart named before it.
     Setting,
     /// The number of a page.
     Page,
@@ -68,7 +68,7 @@ pub enum Arg {
     Free,
 }
 
-/// The words that follow a command's name.
+/// The words after a command's name.
 pub(super) struct Arguments {
     words: Vec<String>,
     text: String,
@@ -76,9 +76,9 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// The `words` of `text` (everything after the name), for the command written like `usage`.
+    /// Holds the `words` of `text` (everything after the name), and the command's usage.
     pub(super) fn new(words: Vec<String>, text: &str, usage: &'static str) -> Self {
-        // An argument that takes all of the text may be quoted too.
+        // An argument that takes the whole text may be quoted too.
         let text = match &words[..] {
             [only] => only.clone(),
             _ => text.trim().to_owned(),
@@ -86,22 +86,22 @@ impl Arguments {
         Arguments { words, text, usage }
     }
 
-    /// The words.
+    /// Returns the words.
     pub(super) fn words(&self) -> Vec<&str> {
         self.words.iter().map(String::as_str).collect()
     }
 
-    /// The words as they were typed, in one piece; may be empty.
+    /// Returns the text as it was typed; may be empty.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// As [`Arguments::text`], for commands that need some.
+    /// Returns the text; fails if there is none.
     pub(super) fn needed_text(&self) -> Result<&str> {
         if self.words.is_empty() { Err(self.misuse()) } else { Ok(&self.text) }
     }
 
-    /// The only word.
+    /// Returns the only word; fails if there is none or more than one.
     pub(super) fn one(&self) -> Result<&str> {
         match &self.words[..] {
             [word] => Ok(word),
@@ -114,13 +114,13 @@ impl Arguments {
         if self.words.is_empty() { Ok(()) } else { Err(self.misuse()) }
     }
 
-    /// A word as a number, such as that of a chart.
+    /// Parses a word as a number, such as that of a chart.
     pub(super) fn number<T: std::str::FromStr>(&self, word: &str) -> Result<T> {
         word.parse().map_err(|_| self.misuse())
     }
 
-    /// The error that says how the command is written.
+    /// Returns the error that shows the command's usage.
     pub(super) fn misuse(&self) -> Error {
-        Error::Input(format!("write it like this: {}", self.usage))
+        Error::Input(format!("usage: {}", self.usage))
     }
 }

@@ -5,7 +5,7 @@ use super::{charts, data, navigation, pages, script, workspaces};
 use crate::error::{Error, Result};
 use crate::source::nearest;
 
-/// Every command, in groups.
+/// All commands, by group.
 pub const COMMANDS: &[(&str, &[Command])] = &[
     ("data", data::COMMANDS),
     ("charts", charts::COMMANDS),
@@ -20,7 +20,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().flat_map(|(_, commands)| *commands)
 }
 
-/// The command of that name.
+/// Returns the command with this name.
 ///
 /// # Errors
 /// [`Error::Input`] that suggests the nearest name.
@@ -36,9 +36,9 @@ pub(super) fn find(name: &str) -> Result<&'static Command> {
 
 fn unknown(name: &str) -> Error {
     let names = || all().map(Command::name);
-    // Else a name that was only begun.
-    let begun = || names().find(|known| name.len() >= 3 && known.starts_with(name));
-    Error::Input(match nearest(name, names()).or_else(begun) {
+    // Otherwise a name that starts with what was typed.
+    let completed = || names().find(|known| name.len() >= 3 && known.starts_with(name));
+    Error::Input(match nearest(name, names()).or_else(completed) {
         Some(near) => format!("no command is called '{name}'; did you mean '{near}'?"),
         None => format!("no command is called '{name}'; 'help' lists them"),
     })

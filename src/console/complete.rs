@@ -2,19 +2,19 @@
 
 use super::command::Arg;
 use super::commands::{all, find};
-use super::settings::usual;
+use super::settings::built_in;
 use super::tokenizer::{commands, quoted, words};
 use crate::catalog::ChartType;
 use crate::session::{Session, Topic};
 use std::path::Path;
 
-/// The most candidates.
-const MOST: usize = 200;
-/// The most genes among them: there may be thousands.
-const GENES: usize = 20;
+/// Maximum number of candidates.
+const MAX_CANDIDATES: usize = 200;
+/// Maximum number of genes among them, of which there may be thousands.
+const MAX_GENES: usize = 20;
 
-/// Completes the last word of `line`: where that word begins, in bytes, and its candidates; names
-/// of files only for the owner.
+/// Completes the last word of `line`: returns its byte offset and the candidates. File names are
+/// completed only for the owner.
 pub async fn complete(session: &Session, line: &str, is_owner: bool) -> (usize, Vec<String>) {
     let command = if line.trim_end().ends_with(';') {
         ""
@@ -24,7 +24,7 @@ pub async fn complete(session: &Session, line: &str, is_owner: bool) -> (usize, 
     let fresh = line.ends_with(char::is_whitespace) || command.is_empty();
     let mut typed = words(command);
     let word = if fresh { String::new() } else { typed.pop().unwrap_or_default() };
-    // A word that is quoted begins at its quote.
+    // A quoted word starts at its quote.
     let start = if fresh { line.len() } else { line.len() - raw_length(line, &word) };
     let mut found: Vec<String> = match typed.split_first() {
         None => names(),
@@ -42,11 +42,11 @@ pub async fn complete(session: &Session, line: &str, is_owner: bool) -> (usize, 
     };
     let lower = word.to_lowercase();
     found.retain(|candidate| candidate.to_lowercase().starts_with(&lower));
-    found.truncate(MOST);
+    found.truncate(MAX_CANDIDATES);
     (start, found.iter().map(|candidate| quoted(candidate)).collect())
 }
 
-/// The length of the last word as it was typed, with its quote.
+/// Returns the length of the last word as typed, with its opening quote.
 fn raw_length(line: &str, word: &str) -> usize {
     let open = line.len().checked_sub(word.len() + 1).and_then(|at| line.get(at..=at));
     word.len() + usize::from(matches!(open, Some("\"" | "'")))
@@ -56,7 +56,7 @@ fn names() -> Vec<String> {
     all().map(|command| command.name().to_owned()).collect()
 }
 
-/// What an argument of this kind may be; `before` are the arguments before it.
+/// Returns the candidates for an argument of this kind; `before` are the preceding arguments.
 async fn candidates(session: &Session, kind: Arg, before: &[String], word: &str) -> Vec<String> {
     let listing = || session.provider.catalog.listing();
     match kind {
@@ -71,7 +71,7 @@ async fn candidates(session: &Session, kind: Arg, before: &[String], word: &str)
         Arg::Setting => {
             let number = before.first().and_then(|number| number.parse().ok()).unwrap_or(0);
             let state = session.state();
-            let known = state.chart(number).map(|chart| usual(chart.kind)).unwrap_or_default();
+            let known = state.chart(number).map(|chart| built_in(chart.kind)).unwrap_or_default();
             known.iter().map(|setting| format!("{}=", setting.id)).collect()
         }
         Arg::Page => session.pages().into_iter().map(|page| page.id().to_string()).collect(),
@@ -90,7 +90,7 @@ async fn candidates(session: &Session, kind: Arg, before: &[String], word: &str)
     }
 }
 
-/// Measurements, then `as` and a chart type, then `with` and settings.
+/// Completes measurements, then `as` and a chart type, then `with` and settings.
 fn plot(session: &Session, before: &[String]) -> Vec<String> {
     if before.iter().any(|word| word == "with") {
         return ["color=", "step=", "title=", "yMin=", "yMax="].map(str::to_owned).to_vec();
@@ -113,16 +113,16 @@ async fn places(session: &Session, word: &str) -> Vec<String> {
     let state = session.state();
     let sequences = listing.sequences().iter().map(|s| s.name.to_string());
     let own = sequences.chain(state.sequences.into_keys()).chain(state.bookmarks.into_keys());
-    // The name of every gene contains the empty text.
+    // Every name contains the empty string.
     let hits = if word.is_empty() {
         Vec::new()
     } else {
-        session.provider.catalog.search(word, GENES).await.unwrap_or_default()
+        session.provider.catalog.search(word, MAX_GENES).await.unwrap_or_default()
     };
     own.chain(hits.into_iter().map(|hit| hit.name.to_string())).collect()
 }
 
-/// The files whose path begins with `word`; folders end in a slash.
+/// Lists the files whose paths start with `word`; folders end in a slash.
 fn files(word: &str) -> Vec<String> {
     let (folder, _) = word.rsplit_once('/').map_or(("", word), |(folder, name)| (folder, name));
     let place = match (folder, word.starts_with('/')) {
@@ -151,7 +151,7 @@ mod tests {
     use crate::provider::Provider;
 
     #[tokio::test]
-    async fn every_argument_is_offered_what_fits() {
+    async fn every_kind_of_argument_is_completed() {
         let catalog = Catalog::new(None);
         catalog.add_mock(1);
         let session = Session::new(Provider { catalog, page_rows: 1000 });

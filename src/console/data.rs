@@ -1,4 +1,4 @@
-//! Commands about the data that are served.
+//! Commands for the served data.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Hits that a search shows.
-const HITS: usize = 20;
+/// Maximum number of hits that a search lists.
+const MAX_HITS: usize = 20;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -38,7 +38,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "reload DATASOURCE",
-        about: "open the files of a datasource again and redraw it",
+        about: "reopen the files of a datasource and redraw it",
         examples: &["reload peaks"],
         arguments: &[Arg::Datasource],
         run: |console, arguments| console.reload(arguments).boxed(),
@@ -59,7 +59,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "sequences",
-        about: "list the sequences on the pages' menus",
+        about: "list the sequences in the pages' menus",
         examples: &["sequences"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.sequences(arguments).boxed(),
@@ -80,7 +80,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "keep-sequences NAME...",
-        about: "keep only these sequences on the pages' menus",
+        about: "keep only these sequences in the pages' menus",
         examples: &["keep-sequences chr1 chr2 chrX"],
         arguments: &[Arg::Sequence],
         run: |console, arguments| console.keep_sequences(arguments).boxed(),
@@ -94,13 +94,13 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-/// How much of a measurement's file has been read; null once all of it has.
+/// Returns how much of a measurement's file has been read, in percent; null when it is complete.
 fn read(measurement: &Measurement) -> Value {
     let percent = measurement.source.building().map(|building| format!("{}%", building.percent()));
     json!(percent)
 }
 
-/// A table whose last column is [`read`]; the column is left out if every file has been read.
+/// Returns a table whose last column is [`read`]; omits it if all files have been read.
 fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer {
     let mut columns = columns.to_vec();
     if rows.iter().all(|row| row.last().is_none_or(Value::is_null)) {
@@ -114,7 +114,7 @@ impl Console {
     async fn load(&self, arguments: Arguments) -> Result<Answer> {
         let text = arguments.needed_text()?;
         let named = if Path::new(text).exists() {
-            // A path may hold blanks.
+            // A path may contain spaces.
             vec![Spec::file(text)]
         } else {
             arguments.words().iter().map(|word| word.parse()).collect::<Result<_>>()?
@@ -142,12 +142,12 @@ impl Console {
             self.announce("loaded", &added).await;
         }
         let ids: Vec<_> = added.iter().map(|m| m.id.as_str()).collect();
-        let begun = if added.iter().any(|m| m.source.building().is_some()) {
-            "; large files are still being read, and their rows appear when that is done"
+        let pending = if added.iter().any(|m| m.source.building().is_some()) {
+            "; large files are still being read, and their rows appear when this is done"
         } else {
             ""
         };
-        let served = format!("serving {}{begun}", ids.join(", "));
+        let served = format!("serving {}{pending}", ids.join(", "));
         let mut errors: Vec<Error> = selection.errors.into_iter().chain(failed).collect();
         if errors.len() == 1 && added.is_empty() {
             return Err(errors.remove(0));
@@ -178,7 +178,7 @@ impl Console {
         for session in self.root.all() {
             charts += session.retract(&removed).await.len();
         }
-        self.session.tell_data("unloaded", &removed);
+        self.session.publish_data("unloaded", &removed);
         let also = match charts {
             0 => String::new(),
             1 => "; removed 1 chart".into(),
@@ -190,19 +190,19 @@ impl Console {
     async fn reload(&self, arguments: Arguments) -> Result<Answer> {
         let (old, new) = self.session.provider.catalog.reload(arguments.one()?).await?;
         for session in self.root.all() {
-            session.exchange(&old, &new).await;
+            session.replace_measurements(&old, &new).await;
         }
-        self.session.tell_data("reloaded", &new);
+        self.session.publish_data("reloaded", &new);
         let ids: Vec<_> = new.iter().map(|m| m.id.as_str()).collect();
         Ok(Answer::say(format!("reloaded {}", ids.join(", "))).with(json!({"measurements": ids})))
     }
 
-    /// Puts measurements on the menus of the pages of all sessions.
+    /// Adds measurements to the menus of the pages of all sessions.
     async fn announce(&self, what: &str, measurements: &[Arc<Measurement>]) {
         for session in self.root.all() {
             session.announce(measurements).await;
         }
-        self.session.tell_data(what, measurements);
+        self.session.publish_data(what, measurements);
     }
 
     async fn measurements(&self, arguments: Arguments) -> Result<Answer> {
@@ -224,8 +224,8 @@ impl Console {
                     .then(|| listing.sequences().iter().map(count).sum::<u64>())
             });
             let level = place.as_ref().map(|place| {
-                let aim = self.session.provider.page_rows;
-                View::level_for(aim, &*listing, &m.group, place).to_string()
+                let target_rows = self.session.provider.page_rows;
+                View::level_for(target_rows, &*listing, &m.group, place).to_string()
             });
             let range = m.range.get().map(|(low, high)| format!("{low} to {high}"));
             vec![
@@ -241,7 +241,7 @@ impl Console {
         });
         let columns = ["id", "name", "datasource", "chart", "rows", "range", "level", "read"];
         let empty = if text.is_empty() {
-            "nothing is served; 'load' serves a file".into()
+            "no data are served; 'load' serves a file".into()
         } else {
             format!("no measurement has '{text}' in its id or name")
         };
@@ -289,7 +289,7 @@ impl Console {
             }));
         }
         let columns = ["datasource", "kind", "measurements", "file", "state", "read"];
-        Ok(with_read(&columns, rows, "nothing is served; 'load' serves a file"))
+        Ok(with_read(&columns, rows, "no data are served; 'load' serves a file"))
     }
 
     async fn sequences(&self, arguments: Arguments) -> Result<Answer> {
@@ -333,7 +333,7 @@ impl Console {
 
     async fn search(&self, arguments: Arguments) -> Result<Answer> {
         let text = arguments.needed_text()?;
-        let hits = self.session.provider.catalog.search(text, HITS).await?;
+        let hits = self.session.provider.catalog.search(text, MAX_HITS).await?;
         if hits.is_empty() {
             return Err(Error::NotFound(format!("no gene or feature has '{text}' in its name")));
         }

@@ -1,4 +1,4 @@
-//! Prints the events that were subscribed to.
+//! Prints the subscribed events.
 
 use super::log;
 use crate::session::{Session, Topic};

@@ -1,7 +1,7 @@
-//! Which files commands may read and write.
+//! The files that commands may read and write.
 //!
-//! The owner's commands may use any file that the owner may. Those that others send over a
-//! connection may use what lies below `--root`, and read what was served from the start.
+//! The owner's commands may use all files of the owner. Commands of others, over a connection, may use
+//! files below `--root`, and read files that were served from the start.
 
 use crate::catalog::is_hub;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// The files that are open to visitors who are not the owner.
+/// The files that visitors other than the owner may use.
 #[derive(Clone, Debug, Default)]
 pub struct OpenFiles {
     roots: Vec<PathBuf>,
@@ -19,10 +19,10 @@ pub struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// What lies below `roots`, and the files `named` at the start.
+    /// Allows the files below `roots`, and the files `named` at the start.
     ///
     /// # Errors
-    /// [`Error::Io`] for a root that is not there, [`Error::Input`] for one that is no folder.
+    /// [`Error::Io`] for a root that does not exist, [`Error::Input`] for one that is not a folder.
     pub fn new(roots: &[PathBuf], named: impl Iterator<Item = PathBuf>) -> Result<Self> {
         let root = |path: &PathBuf| {
             let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
@@ -40,7 +40,7 @@ impl OpenFiles {
         self.named.contains(real) || self.roots.iter().any(|root| real.starts_with(root))
     }
 
-    /// The path as it is written, or below a root, whichever is open.
+    /// Resolves a path as it is, or below a root, to one that is allowed.
     fn find(&self, path: &Path, real: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
         let below = self.roots.iter().map(|root| root.join(path));
         let mut all = std::iter::once(path.to_owned()).chain(below);
@@ -51,24 +51,24 @@ impl OpenFiles {
 /// The files that the commands of one console may use.
 #[derive(Clone, Debug)]
 pub(super) enum Files {
-    /// Those that the owner may use.
+    /// All files of the owner.
     All,
-    /// Those that are open to others.
+    /// The files that others may use.
     Open(Arc<OpenFiles>),
 }
 
 impl Files {
-    /// The path of a file, or a folder, that may be read. Symbolic links are followed first, so
-    /// that none leads out of a root.
+    /// Returns the path of a file or folder that may be read. Symbolic links are resolved first, so
+    /// that none can leave a root.
     ///
     /// # Errors
-    /// [`Error::Input`] if it may not be read; the same if it is not there, which is not told.
+    /// [`Error::Input`] if it may not be read, or, indistinguishably, if it does not exist.
     pub(super) fn readable(&self, path: &Path) -> Result<PathBuf> {
         let Files::Open(open) = self else { return Ok(path.to_owned()) };
         open.find(path, |path| path.canonicalize().ok()).ok_or_else(|| closed(path))
     }
 
-    /// The path of a file that may be written; it need not be there.
+    /// Returns the path of a file that may be written; it need not exist.
     ///
     /// # Errors
     /// [`Error::Input`] if it may not be written.
@@ -78,12 +78,12 @@ impl Files {
             let name = path.file_name()?;
             let parent = path.parent().filter(|parent| *parent != Path::new(""));
             let folder = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
-            // What is there is not a link to somewhere else.
+            // An existing file must not be a link to another place.
             let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
             (!is_link).then(|| folder.join(name))
         };
         let found = open.find(path, real).ok_or_else(|| closed(path))?;
-        // What is served is read, not written.
+        // Served files may be read, but not written.
         if open.named.contains(&real(&found).unwrap_or_default()) {
             Err(closed(path))
         } else {
@@ -91,11 +91,11 @@ impl Files {
         }
     }
 
-    /// Sources with the paths under which they may be read, before folders and patterns among them
-    /// are looked through.
+    /// Returns sources with the paths under which they may be read, before folders and patterns are
+    /// expanded.
     ///
     /// # Errors
-    /// As [`Files::readable`], and for the hub.txt of a track hub: it may name any file.
+    /// As [`Files::readable`]; also for the hub.txt of a track hub, since it may name any file.
     pub(super) fn sources(&self, specs: Vec<Spec>) -> Result<Vec<Spec>> {
         if matches!(self, Files::All) {
             return Ok(specs);
@@ -137,7 +137,7 @@ impl Files {
         Ok(())
     }
 
-    /// Checks what folders and patterns came to: a link among the files may lead elsewhere.
+    /// Checks the files from folders and patterns, which may be links to other places.
     ///
     /// # Errors
     /// As [`Files::readable`].
@@ -150,7 +150,7 @@ impl Files {
 fn closed(path: &Path) -> Error {
     let name = path.file_name().unwrap_or(OsStr::new("this")).to_string_lossy().into_owned();
     Error::Input(format!(
-        "{name} is not among the files that may be used over a connection; the owner opens a \
+        "{name} is not among the files that may be used over a connection; the owner can allow a \
          folder with --root"
     ))
 }

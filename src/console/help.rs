@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
 use super::commands::{COMMANDS, find};
-use super::settings::{Setting, usual};
+use super::settings::{Setting, built_in};
 use super::state::Console;
 use crate::catalog::ChartType;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// The width of the lines.
 const WIDTH: usize = 80;
-/// The column at which explanations begin.
+/// The column at which explanations start.
 const COLUMN: usize = 30;
 
 impl Console {
@@ -26,7 +26,7 @@ impl Console {
     }
 }
 
-/// All commands: lines for people, a table for programs.
+/// Lists all commands: as lines of text for users and as a table for programs.
 fn overview() -> Answer {
     let row =
         |group, command: &Command| vec![json!(group), json!(command.usage), json!(command.about)];
@@ -45,7 +45,7 @@ fn overview() -> Answer {
     Answer { text: Some(text), ..table }
 }
 
-/// One command: how it is written, examples, and what its arguments may be.
+/// Describes one command: its usage, examples, and the choices for its arguments.
 fn describe(command: &'static Command) -> Answer {
     let mut text = wrapped(command.usage, 0);
     text += &wrapped(command.about, 4);
@@ -59,7 +59,7 @@ fn describe(command: &'static Command) -> Answer {
     }))
 }
 
-/// What an argument of this kind may be, where that is a list.
+/// Lists the choices for an argument of this kind, if they can be listed.
 fn choices(kind: Arg) -> String {
     let list = |title: &str, pairs: Vec<(String, String)>| {
         let lines = pairs.iter().map(|(word, about)| two_columns(word, about, 16));
@@ -93,11 +93,11 @@ fn settings_of_lines() -> String {
         let about = format!("{} ({})", setting.label, setting.takes.describe());
         two_columns(&format!("{}=", setting.id), &about, COLUMN)
     };
-    let lines: String = usual(ChartType::Line).iter().map(line).collect();
+    let lines: String = built_in(ChartType::Line).iter().map(line).collect();
     format!("\nsettings of a line chart\n{lines}")
 }
 
-/// A word on the left, its explanation on the right from this column on, in lines of 80 characters.
+/// Formats a word with its explanation, which starts at `column`, in lines of 80 characters.
 pub fn two_columns(left: &str, right: &str, column: usize) -> String {
     let explanation = wrapped(right, column);
     if left.chars().count() + 4 > column {
@@ -107,7 +107,7 @@ pub fn two_columns(left: &str, right: &str, column: usize) -> String {
     format!("  {left:width$}{rest}", width = column - 2)
 }
 
-/// A text in lines of 80 characters that begin with `indent` blanks.
+/// Wraps a text into lines of 80 characters that start with `indent` spaces.
 fn wrapped(text: &str, indent: usize) -> String {
     let (mut lines, mut line) = (String::new(), String::new());
     for word in text.split_whitespace() {

@@ -1,19 +1,19 @@
-//! Where log lines go: to standard error, above the line that is being typed, and to subscribers
-//! of the log.
+//! Writes log lines to standard error, above the line that is being typed, and sends them to
+//! subscribers of the log.
 
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The most lines that a slow subscriber may lag behind.
-const LINES: usize = 1024;
+/// How many lines a slow subscriber may lag behind.
+const MAX_LAG: usize = 1024;
 
-/// Prints a text of whole lines.
+/// Prints whole lines of text.
 pub type Printer = Box<dyn FnMut(String) + Send>;
 
 static FOLLOWERS: LazyLock<broadcast::Sender<String>> =
-    LazyLock::new(|| broadcast::Sender::new(LINES));
+    LazyLock::new(|| broadcast::Sender::new(MAX_LAG));
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
 /// The writer of the log.
@@ -59,7 +59,7 @@ impl Drop for LogLine {
 pub(super) fn print(text: String) {
     match PRINTER.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         Some(printer) => printer(text),
-        // If standard error is closed, nobody can be told.
+        // If standard error is closed, the text is lost.
         None => _ = io::stderr().lock().write_all(text.as_bytes()),
     }
 }
@@ -69,17 +69,17 @@ pub fn print_with(printer: Printer) {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(printer);
 }
 
-/// Sends lines to standard error again: the prompt has ended.
-pub(super) fn print_plainly() {
+/// Sends lines to standard error again, after the prompt has ended.
+pub(super) fn print_to_stderr() {
     *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// The log from now on.
+/// Subscribes to the log.
 pub(super) fn follow() -> broadcast::Receiver<String> {
     FOLLOWERS.subscribe()
 }
 
-/// A line without its terminal colour codes.
+/// Removes terminal colour codes from a line.
 fn without_colors(text: &str) -> String {
     let mut parts = text.split('\x1b');
     let first = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Commands about the region that pages show.
+//! Commands for the region that pages show.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a slideshow shows each region, unless `every` is given.
+/// How long a slideshow shows each region by default.
 const SLIDE: Duration = Duration::from_secs(3);
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -31,24 +31,24 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "zoom in|out [FACTOR]",
-        about: "zoom around the middle, by a factor of 2 unless another is given",
+        about: "zoom around the middle (default factor: 2)",
         examples: &["zoom in", "zoom out 10"],
         arguments: &[Arg::Words(&["in", "out"]), Arg::Free],
         run: |console, arguments| console.zoom(arguments).boxed(),
     },
     Command {
         usage: "pan left|right [FRACTION]",
-        about: "move by a fraction of the view, half of it unless another is given",
+        about: "move by a fraction of the view (default: 0.5)",
         examples: &["pan left", "pan right 0.25"],
         arguments: &[Arg::Words(&["left", "right"]), Arg::Free],
         run: |console, arguments| console.pan(arguments).boxed(),
     },
     Command {
         usage: "where",
-        about: "show the region that each page is at",
+        about: "print the region that each page shows",
         examples: &["where"],
         arguments: &[Arg::Free],
-        run: |console, arguments| console.whereabouts(arguments).boxed(),
+        run: |console, arguments| console.locations(arguments).boxed(),
     },
     Command {
         usage: "back",
@@ -59,24 +59,24 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "slideshow FILE.bed [N] [every SECONDS]",
-        about: "show the first N regions of a file, or all, one after the other",
+        about: "show the first N regions of a file, or all, one after another",
         examples: &["slideshow peaks.bed", "slideshow peaks.bed 10 every 5"],
         arguments: &[Arg::File, Arg::Words(&["every"]), Arg::Free],
         run: |console, arguments| console.slideshow(arguments).boxed(),
     },
     Command {
         usage: "bookmark [NAME]",
-        about: "give the region a name that 'go' accepts; without NAME, list the bookmarks",
+        about: "name the current region for 'go'; without NAME, list the bookmarks",
         examples: &["bookmark promoter", "bookmark"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.bookmark(arguments).boxed(),
     },
 ];
 
-/// A direction, and the number after it if there is one.
-fn amount(arguments: &Arguments, usual: f64) -> Result<(&str, f64)> {
+/// Returns the direction, and the number after it or `default`.
+fn amount(arguments: &Arguments, default: f64) -> Result<(&str, f64)> {
     match arguments.words()[..] {
-        [direction] => Ok((direction, usual)),
+        [direction] => Ok((direction, default)),
         [direction, number] => Ok((direction, positive(number).ok_or_else(|| arguments.misuse())?)),
         _ => Err(arguments.misuse()),
     }
@@ -104,7 +104,7 @@ impl Console {
             .with(json!({"region": region.to_string()})))
     }
 
-    /// The region to show for a text, and the name of what lies there if that was the text.
+    /// Returns the region to show for a text, and the name if the text is a gene or a bookmark.
     async fn find(&self, text: &str) -> Result<(Region, Option<String>)> {
         let state = self.session.state();
         let added: Sequences =
@@ -120,7 +120,7 @@ impl Console {
         Ok((found.view, found.name))
     }
 
-    /// The length of the region's sequence; the largest that there is if it is not known.
+    /// Returns the length of the region's sequence, or [`MAX_POSITION`] if it is not known.
     fn length_of(&self, region: &Region) -> u32 {
         let listing = self.session.provider.catalog.listing();
         let served = listing.sequences().get(&region.sequence).map(|sequence| sequence.length);
@@ -153,13 +153,13 @@ impl Console {
         self.show(&region, None).await
     }
 
-    async fn whereabouts(&self, arguments: Arguments) -> Result<Answer> {
+    async fn locations(&self, arguments: Arguments) -> Result<Answer> {
         arguments.none()?;
         if self.session.ready_pages().is_empty() {
             let place = self.session.state().place.and_then(|place| place.region());
             return match place {
                 Some(place) => Ok(Answer::say(format!(
-                    "{}; the last one was at {}",
+                    "{}; the last one showed {}",
                     self.session.no_page(),
                     place.grouped()
                 ))
@@ -167,10 +167,10 @@ impl Console {
                 None => self.session.place(None).await.map(|_| Answer::default()),
             };
         }
-        let places = self.session.whereabouts(self.page).await?;
+        let places = self.session.locations(self.page).await?;
         let rows = places.into_iter().map(|(page, place)| {
             let bases = place.as_ref().map(Region::len);
-            let place = place.map_or("nowhere yet".into(), |place| place.to_string());
+            let place = place.map_or("none yet".into(), |place| place.to_string());
             vec![json!(page), json!(place), json!(bases)]
         });
         Ok(Answer::table(&["page", "region", "bases"], rows.collect(), ""))
@@ -191,7 +191,7 @@ impl Console {
                 let region = place.region().map(|region| region.to_string());
                 vec![json!(name), json!(region)]
             });
-            let empty = "there are no bookmarks; 'bookmark NAME' makes one";
+            let empty = "there are no bookmarks; 'bookmark NAME' adds one";
             return Ok(Answer::table(&["name", "region"], rows.collect(), empty));
         }
         let name = arguments.one()?;
@@ -220,7 +220,7 @@ impl Console {
         for (at, (region, name)) in slides.into_iter().enumerate() {
             let region =
                 self.session.provider.catalog.listing().locate(&region).ok_or_else(|| {
-                    let message = format!("{region} is on no sequence that is served");
+                    let message = format!("the sequence of {region} is not served");
                     Error::data(file, "", message)
                 })?;
             self.session.go(&region, self.page).await?;

@@ -1,4 +1,4 @@
-//! Commands about pages.
+//! Commands for pages.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -27,35 +27,35 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "follow [PAGE|off]",
-        about: "have the other pages go wherever one page goes; without PAGE: which one",
+        about: "make the other pages follow one page; without PAGE, show which page they follow",
         examples: &["follow 3", "follow off"],
         arguments: &[Arg::Page],
         run: |console, arguments| console.follow(arguments).boxed(),
     },
     Command {
         usage: "redraw",
-        about: "have pages redraw their charts from the rows that they hold",
+        about: "redraw the charts of pages from their cached rows",
         examples: &["redraw"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.redraw(arguments).boxed(),
     },
     Command {
         usage: "flush",
-        about: "have pages drop all rows and request them again",
+        about: "make pages drop all rows and request them again",
         examples: &["flush"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.flush(arguments).boxed(),
     },
     Command {
         usage: "clear DATASOURCE",
-        about: "have pages drop the rows of a datasource and request them again",
+        about: "make pages drop the rows of a datasource and request them again",
         examples: &["clear peaks"],
         arguments: &[Arg::Datasource],
         run: |console, arguments| console.clear(arguments).boxed(),
     },
     Command {
         usage: "whoami",
-        about: "tell as whom you are known here, and what you may do",
+        about: "show your name and role at this endpoint",
         examples: &["whoami"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.whoami(arguments).boxed(),
@@ -87,7 +87,7 @@ impl Console {
             let place = match (&known.place, stage) {
                 (_, Stage::Starting) => "starting".to_owned(),
                 (Some(place), _) => place.to_string(),
-                (None, _) => "nowhere yet".to_owned(),
+                (None, _) => "none yet".to_owned(),
             };
             let delay = known.delay.map(|delay| (delay.as_secs_f64() * 1e4).round() / 10.0);
             let (version, used) = (known.version.clone(), self.page == Some(info.id));
@@ -124,8 +124,8 @@ impl Console {
         let page = pages.into_iter().find(|page| page.id() == id).ok_or_else(|| {
             Error::NotFound(format!("page {id} is not connected; 'pages' lists those that are"))
         })?;
-        page.send_away().await;
-        Ok(Answer::say(format!("page {id} was sent away")))
+        page.disconnect().await;
+        Ok(Answer::say(format!("disconnected page {id}")))
     }
 
     async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {
@@ -150,7 +150,7 @@ impl Console {
         if arguments.words().is_empty() {
             return Ok(Answer::say(match self.session.followed() {
                 Some(id) => format!("the other pages follow page {id}"),
-                None => "no page follows another".to_owned(),
+                None => "the pages do not follow each other".to_owned(),
             }));
         }
         let page = match arguments.one()? {
@@ -159,8 +159,8 @@ impl Console {
         };
         self.session.follow(page).await?;
         Ok(Answer::say(match page {
-            Some(id) => format!("the other pages follow page {id}; 'follow off' ends that"),
-            None => "no page follows another".to_owned(),
+            Some(id) => format!("the other pages follow page {id}; 'follow off' ends this"),
+            None => "the pages do not follow each other".to_owned(),
         }))
     }
 
@@ -195,7 +195,7 @@ impl Console {
         self.redraw_pages().await
     }
 
-    /// Pages of versions 4 and 5 cannot show messages and throw an error, so they are not asked.
+    /// Sends a message to pages of version 2 only; those of versions 4 and 5 would throw an error.
     async fn message(&self, arguments: Arguments) -> Result<Answer> {
         let text = arguments.needed_text()?;
         let mut shown = 0;
@@ -214,7 +214,7 @@ impl Console {
     }
 }
 
-/// The time that has passed, in the largest unit that fits.
+/// Formats the time since `then` in the largest unit that fits.
 fn since(then: SystemTime) -> String {
     let seconds = then.elapsed().unwrap_or(Duration::ZERO).as_secs();
     match seconds {

@@ -12,10 +12,10 @@ use crate::source::Shape;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// Bases of a view whose bins are wider than a peak.
+/// In a view of this many bases, bins are wider than a peak.
 const WIDE: u32 = 2_000_000;
 
-/// What `plot` is asked to draw.
+/// The arguments of `plot`.
 #[derive(Debug, Default, PartialEq)]
 struct Plot {
     names: Vec<String>,
@@ -25,7 +25,7 @@ struct Plot {
 }
 
 impl Plot {
-    /// Reads the words after `plot`.
+    /// Parses the words after `plot`.
     fn parse(arguments: &Arguments) -> Result<Self> {
         let words = arguments.words();
         let with = words.iter().position(|word| *word == "with").unwrap_or(words.len());
@@ -51,15 +51,15 @@ impl Plot {
     }
 }
 
-/// A chart type by its word.
+/// Returns the chart type with this name.
 pub(super) fn chart_type(word: &str) -> Result<ChartType> {
     ChartType::from_word(word).ok_or_else(|| {
         let known: Vec<_> = ChartType::ALL.iter().map(|(_, word, ..)| *word).collect();
-        Error::Input(format!("no chart type is called '{word}'; there are {}", known.join(", ")))
+        Error::Input(format!("there is no chart type '{word}'; the types are {}", known.join(", ")))
     })
 }
 
-/// The colours of a list separated by commas; those of `rgb(1, 2, 3)` do not separate.
+/// Splits a list of colours at its commas, but not at those inside `rgb(1, 2, 3)`.
 pub(super) fn split_colors(text: &str) -> Result<Vec<String>> {
     let (mut colors, mut color, mut depth) = (Vec::new(), String::new(), 0);
     for char in text.chars().chain([',']) {
@@ -82,8 +82,8 @@ pub(super) fn split_colors(text: &str) -> Result<Vec<String>> {
     if color.trim().is_empty() { Ok(colors) } else { check_color(color.trim()).map(|()| colors) }
 }
 
-/// The measurements that a name means: one, or all that a datasource has of its first kind; of rows
-/// and values, `values` takes the latter.
+/// Returns the measurements that a name stands for: one, or those of a datasource that have the same
+/// kind as its first; with `values`, those with values if there are any.
 fn measurements(listing: &Listing, name: &str, values: bool) -> Result<Vec<Arc<Measurement>>> {
     let datasource = listing.datasources().iter().find(|datasource| datasource.id == name);
     let named = listing.measurements().find(|m| m.id == name);
@@ -124,12 +124,12 @@ impl Console {
         for refusal in self.session.undrawn(chart.number) {
             text.push_str(&format!("\n{refusal}; the other pages draw it"));
         }
-        // Where many blocks lie close together, their number says more than they do.
+        // If many blocks lie close together, their density is more informative.
         let density = chart.measurements.iter().map(|id| format!("{id}.density"));
         let density = density.filter(|_| chart.kind == ChartType::Blocks);
         let listed = |id: &String| listing.measurements().any(|m| m.id == *id);
         if let Some(id) = density.into_iter().find(listed) {
-            text.push_str(&format!("\n'plot {id}' draws how many there are along the sequence"));
+            text.push_str(&format!("\n'plot {id}' draws their density along the sequence"));
         }
         if self.averages(&chart) {
             let number = chart.number;
@@ -140,7 +140,7 @@ impl Console {
         Ok(Answer::say(text).with(json!({"chart": chart.number})))
     }
 
-    /// Whether the chart shows a signal by means of so many bases that peaks drown in them.
+    /// Returns whether the chart shows means over so many bases that peaks are lost.
     fn averages(&self, chart: &Chart) -> bool {
         let listing = self.session.provider.catalog.listing();
         let is_signal = |id: &String| {

@@ -1,4 +1,4 @@
-//! The prompt at a terminal, of the endpoint itself or of `epivizrs attach`.
+//! The prompt at a terminal, for the endpoint itself and for `epivizrs attach`.
 
 use super::answer::Answer;
 use super::commands::find;
@@ -20,30 +20,30 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-/// A command that takes longer shows a spinner.
-const LONG: Duration = Duration::from_millis(500);
-/// Clears the terminal's line.
+/// A spinner appears if a command takes longer than this.
+const SPINNER_DELAY: Duration = Duration::from_millis(500);
+/// Clears the current line of the terminal.
 const CLEAR: &str = "\r\x1b[K";
-/// The width of lines where there is no terminal.
+/// The width of lines without a terminal.
 const WIDTH: usize = 120;
 
-/// Completes the last word of a line: where it begins, in bytes, and its candidates.
-pub(super) type Offer = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
+/// Completes the last word of a line: returns its byte offset and the candidates.
+pub(super) type CompleteLine = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
-/// Runs the lines that are typed.
+/// Runs the lines that a user types.
 pub trait LineRunner {
-    /// Runs a line and prints its answer. Returns false after the last line (`quit`).
+    /// Runs a line and prints its answer. Returns false if the prompt ends (`quit`).
     fn run(&mut self, line: String) -> impl Future<Output = bool> + Send;
 }
 
-/// Reads lines at the terminal and runs them, until Ctrl-D or the last line. Ctrl-C cancels the
-/// running command. `history` is the file in which the lines are kept.
-pub async fn prompt(mut runs: impl LineRunner, offer: Offer, history: Option<PathBuf>) {
-    // Before the thread: the terminal's own handler, while it reads, gives way to this one.
+/// Reads lines from the terminal and runs them, until Ctrl-D or `quit`. Ctrl-C cancels the running
+/// command. `history` is the file in which the lines are saved.
+pub async fn prompt(mut runs: impl LineRunner, complete: CompleteLine, history: Option<PathBuf>) {
+    // Registered before the thread starts: while reading, the editor replaces this handler by its own.
     let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
     let (lines, mut typed) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);
-    // Reading the terminal blocks, so it has its own thread. It is never joined: it may be in a read.
-    std::thread::spawn(move || read(&lines, offer, history.as_deref()));
+    // Reading the terminal blocks, so it has its own thread, which is never joined: it may be blocked.
+    std::thread::spawn(move || read(&lines, complete, history.as_deref()));
     while let Some((line, done)) = typed.recv().await {
         let more = tokio::select! {
             more = with_spinner(runs.run(line)) => more,
@@ -55,18 +55,18 @@ pub async fn prompt(mut runs: impl LineRunner, offer: Offer, history: Option<Pat
                 true
             }
         };
-        // A Ctrl-C that came too late is not meant for the next line.
+        // A Ctrl-C that came too late does not apply to the next line.
         while interrupt.recv().now_or_never().is_some() {}
-        // The next line is read only now, so that the answer stands above the next prompt.
+        // The next line is read only now, so that the answer appears above the next prompt.
         let _ = done.send(());
         if !more {
             break;
         }
     }
-    log::print_plainly();
+    log::print_to_stderr();
 }
 
-/// Shows a spinner while the work takes long.
+/// Shows a spinner if the work takes long.
 async fn with_spinner(work: impl Future<Output = bool>) -> bool {
     let mut work = std::pin::pin!(work);
     if !std::io::stderr().is_terminal() {
@@ -75,7 +75,7 @@ async fn with_spinner(work: impl Future<Output = bool>) -> bool {
     let mut shown = false;
     let started = tokio::time::Instant::now();
     let done = loop {
-        match tokio::time::timeout(LONG, &mut work).await {
+        match tokio::time::timeout(SPINNER_DELAY, &mut work).await {
             Ok(done) => break done,
             Err(_) => {
                 shown = true;
@@ -109,24 +109,31 @@ pub fn screen(result: &Result<Answer>) {
     }
 }
 
-/// Prints a line to standard output. A closed pipe (`| head`) is no error.
+/// Prints a line to standard output. A closed pipe (`| head`) is not an error.
 pub fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Whether to use colours: on terminals, unless the user has set `NO_COLOR` (no-color.org).
+/// Returns whether to use colours: on terminals, unless `NO_COLOR` is set (no-color.org).
 fn may_color(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn read(lines: &mpsc::Sender<(String, oneshot::Sender<()>)>, offer: Offer, history: Option<&Path>) {
+fn read(
+    lines: &mpsc::Sender<(String, oneshot::Sender<()>)>,
+    complete: CompleteLine,
+    history: Option<&Path>,
+) {
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true);
-    let editor = Editor::<Typist, FileHistory>::with_config(config.build());
+    let editor = Editor::<PromptHelper, FileHistory>::with_config(config.build());
     let mut editor = match editor {
         Ok(editor) => editor,
         Err(error) => return tracing::error!("the prompt cannot start: {error}"),
     };
-    editor.set_helper(Some(Typist { offer, colors: may_color(std::io::stdout().is_terminal()) }));
+    editor.set_helper(Some(PromptHelper {
+        complete,
+        colors: may_color(std::io::stdout().is_terminal()),
+    }));
     if let Some(history) = history {
         // The file does not exist the first time.
         let _ = editor.load_history(history);
@@ -154,16 +161,16 @@ fn read(lines: &mpsc::Sender<(String, oneshot::Sender<()>)>, offer: Offer, histo
     }
 }
 
-/// Completes words and shows which arguments a command takes.
-struct Typist {
-    offer: Offer,
+/// Completes words and shows the arguments of a command.
+struct PromptHelper {
+    complete: CompleteLine,
     colors: bool,
 }
 
-impl Helper for Typist {}
-impl Validator for Typist {}
+impl Helper for PromptHelper {}
+impl Validator for PromptHelper {}
 
-impl Completer for Typist {
+impl Completer for PromptHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -172,7 +179,7 @@ impl Completer for Typist {
         at: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (start, found) = (self.offer)(&line[..at]);
+        let (start, found) = (self.complete)(&line[..at]);
         let only = found.len() == 1;
         let pair = |word: String| {
             let open = word.ends_with(['/', '=']);
@@ -183,10 +190,10 @@ impl Completer for Typist {
     }
 }
 
-impl Hinter for Typist {
+impl Hinter for PromptHelper {
     type Hint = String;
 
-    /// The arguments of the command whose name was just typed.
+    /// Returns the arguments of the command whose name was just typed.
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<String> {
         let command = commands(line).last().copied()?;
         let named = at == line.len() && line.ends_with(' ') && !command.contains(' ');
@@ -195,7 +202,7 @@ impl Hinter for Typist {
     }
 }
 
-impl Highlighter for Typist {
+impl Highlighter for PromptHelper {
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         if self.colors { Cow::Owned(format!("\x1b[2m{hint}\x1b[0m")) } else { Cow::Borrowed(hint) }
     }

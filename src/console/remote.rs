@@ -22,12 +22,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
-/// The most commands that wait for the running one.
-const WAITING: usize = 256;
-/// How long a client may take to accept a close frame and to answer it.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// Maximum number of commands that wait for the running one.
+const MAX_QUEUED: usize = 256;
+/// How long to wait for a client to accept a close frame and to answer it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a client sends.
+/// A message from a client.
 #[derive(Debug, Deserialize)]
 struct CommandRequest {
     /// Returned with the answer.
@@ -53,7 +53,7 @@ pub async fn serve<S>(
 ) where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,
 {
-    // Answers that come while a command is still running.
+    // Answers sent while a command is still running.
     let (say, mut said) = mpsc::unbounded_channel();
     let is_owner = visitor.is_owner;
     let console = Console::new(root, session.clone(), Box::new(move |answer| _ = say.send(answer)));
@@ -61,12 +61,12 @@ pub async fn serve<S>(
     let topics = console.topics();
     let console = Arc::new(Mutex::new(console));
     let (mut events, mut lines) = (session.events(), log::follow());
-    let mut waiting: VecDeque<(Value, String)> = VecDeque::new();
-    let mut goodbye = None;
+    let mut queue: VecDeque<(Value, String)> = VecDeque::new();
+    let mut close_frame = None;
     let mut running: Option<(Value, BoxFuture<'static, Result<Ending>>)> = None;
     loop {
         if running.is_none()
-            && let Some((id, line)) = waiting.pop_front()
+            && let Some((id, line)) = queue.pop_front()
         {
             let console = console.clone();
             running = Some((id, Box::pin(async move { console.lock().await.line(&line).await })));
@@ -93,7 +93,7 @@ pub async fn serve<S>(
                 if matches!(ended, Ok(Ending::Quit)) {
                     break;
                 }
-                Some(answered(&id, ended))
+                Some(answer_message(&id, ended))
             }
             event = events.recv() => match event {
                 Ok(event) if follows(event.topic)
@@ -108,33 +108,33 @@ pub async fn serve<S>(
                 Ok(line) if follows(Topic::Log) => Some(json!({"event": "log", "line": line})),
                 _ => None,
             },
-            message = socket.next(), if waiting.len() < WAITING => match message {
+            message = socket.next(), if queue.len() < MAX_QUEUED => match message {
                 Some(Ok(Message::Text(text))) => match serde_json::from_str::<CommandRequest>(&text) {
-                    Ok(asked) if asked.cancel => match running.take() {
+                    Ok(request) if request.cancel => match running.take() {
                         Some((id, _)) => {
-                            waiting.clear();
-                            Some(answered(&id, Err(Error::Input("cancelled".into()))))
+                            queue.clear();
+                            Some(answer_message(&id, Err(Error::Input("cancelled".into()))))
                         }
                         None => None,
                     },
                     Ok(CommandRequest { id, command: Some(line), .. }) => {
-                        waiting.push_back((id, line));
+                        queue.push_back((id, line));
                         None
                     }
                     Ok(CommandRequest { id, complete: Some(line), .. }) => {
                         let (start, found) = complete(&session, &line, is_owner).await;
                         Some(json!({"id": id, "ok": true, "start": start, "candidates": found}))
                     }
-                    Ok(CommandRequest { id, .. }) => Some(answered(&id, Err(nonsense("it has no command")))),
-                    Err(error) => Some(answered(&Value::Null, Err(nonsense(&error.to_string())))),
+                    Ok(CommandRequest { id, .. }) => Some(answer_message(&id, Err(invalid("it has no command")))),
+                    Err(error) => Some(answer_message(&Value::Null, Err(invalid(&error.to_string())))),
                 },
                 Some(Ok(Message::Binary(_))) => {
-                    let reason = "messages are text".into();
-                    goodbye = Some(CloseFrame { code: CloseCode::Unsupported, reason });
+                    let reason = "messages must be text".into();
+                    close_frame = Some(CloseFrame { code: CloseCode::Unsupported, reason });
                     break;
                 }
                 Some(Err(error)) => {
-                    goodbye = session::broken(&error);
+                    close_frame = session::broken(&error);
                     break;
                 }
                 Some(Ok(Message::Close(_))) | None => break,
@@ -147,19 +147,19 @@ pub async fn serve<S>(
             return;
         }
     }
-    let farewell = async {
-        if let Some(frame) = goodbye {
+    let closing = async {
+        if let Some(frame) = close_frame {
             let _ = socket.send(Message::Close(Some(frame))).await;
         }
         // Also sends the answer to the client's own close frame.
         let _ = socket.close().await;
         while let Some(Ok(_)) = socket.next().await {}
     };
-    // Whoever does not take its goodbye is not waited for.
-    let _ = tokio::time::timeout(GOODBYE, farewell).await;
+    // A client that does not answer the close frame is not waited for.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
 }
 
-fn answered(id: &Value, ended: Result<Ending>) -> Value {
+fn answer_message(id: &Value, ended: Result<Ending>) -> Value {
     let result = ended.map(|ended| match ended {
         Ending::Done(answer) => answer,
         Ending::Quit => Answer::default(),
@@ -169,7 +169,7 @@ fn answered(id: &Value, ended: Result<Ending>) -> Value {
     message
 }
 
-fn nonsense(why: &str) -> Error {
+fn invalid(reason: &str) -> Error {
     let example = r#"{"id": 1, "command": "go TP53"}"#;
-    Error::Input(format!("a message must be one JSON object like {example}: {why}"))
+    Error::Input(format!("a message must be one JSON object like {example}: {reason}"))
 }

@@ -19,10 +19,10 @@ pub enum Ending {
 }
 
 impl Console {
-    /// Runs the commands of a line. The answers of all but the last go to [`super::state::Say`].
+    /// Runs the commands of a line. All answers but the last go to [`super::state::Say`].
     ///
     /// # Errors
-    /// The first error; the commands after it are not run.
+    /// The first error; later commands are not run.
     pub async fn line(&mut self, line: &str) -> Result<Ending> {
         let mut last = None;
         for text in commands(line) {
@@ -93,13 +93,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn mistakes_say_how_to_write_it() {
+    async fn errors_show_the_usage() {
         let mut console = console();
         for (line, expected) in [
             ("plot", "plot MEASUREMENT"),
             ("plot as line", "plot MEASUREMENT"),
             ("plot a as line with", "plot MEASUREMENT"),
-            ("plot a as pie", "there are line,"),
+            ("plot a as pie", "the types are line,"),
             ("remove two", "remove CHART"),
             ("remove", "remove CHART"),
             ("zoom sideways", "zoom in|out"),
@@ -112,7 +112,7 @@ mod tests {
             ("slideshow a.bed five", "slideshow FILE.bed"),
             ("add-sequence x none", "add-sequence NAME LENGTH"),
             ("subscribe news", "location, charts"),
-            ("sources all", "write it like this: sources"),
+            ("sources all", "usage: sources"),
             ("measurement", "did you mean 'measurements'"),
             ("fly", "'help' lists them"),
         ] {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn other_names_of_commands_are_understood() {
+    async fn commands_have_aliases() {
         let mut console = console();
         for (line, expected) in [("? quit", "quit"), ("help colours", "colors")] {
             match console.line(line).await.unwrap() {

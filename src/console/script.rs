@@ -11,24 +11,24 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Scripts that run inside each other, at most.
-const DEEPEST: usize = 16;
-/// A page that has requested nothing for this long has all its rows.
+/// Maximum nesting depth of scripts.
+const MAX_DEPTH: usize = 16;
+/// A page is idle when it has requested nothing for this long.
 const QUIET: Duration = Duration::from_millis(300);
-/// How often `wait` looks whether its condition holds.
+/// How often `wait` checks its condition.
 const POLL: Duration = Duration::from_millis(30);
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         usage: "source FILE",
-        about: "run the commands of a file, one a line or separated by ';'",
+        about: "run the commands of a file, one per line or separated by ';'",
         examples: &["source figures.txt"],
         arguments: &[Arg::File],
         run: |console, arguments| console.source(arguments).boxed(),
     },
     Command {
         usage: "wait SECONDS|page [SECONDS]|idle",
-        about: "wait for a time, for a page (at most SECONDS), or until all pages have all rows",
+        about: "wait for a time, for a page (at most SECONDS), or until no page is waiting for rows",
         examples: &["wait 2.5", "wait page", "wait page 30", "wait idle"],
         arguments: &[Arg::Words(&["page", "idle"]), Arg::Free],
         run: |console, arguments| console.wait(arguments).boxed(),
@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "quit",
-        about: "leave; at the endpoint's own prompt, end epivizrs",
+        about: "leave the console; at the endpoint's own prompt, stop epivizrs",
         examples: &["quit"],
         arguments: &[Arg::Free],
         run: |console, arguments| console.quit(arguments).boxed(),
@@ -66,15 +66,15 @@ pub(super) const COMMANDS: &[Command] = &[
 impl Console {
     async fn source(&mut self, arguments: Arguments) -> Result<Answer> {
         let file = Path::new(arguments.needed_text()?);
-        if self.depth >= DEEPEST {
-            let message = "scripts run inside each other too deeply; does one run itself?";
+        if self.depth >= MAX_DEPTH {
+            let message = "scripts are nested too deeply; does one run itself?";
             return Err(Error::data(file, "", message));
         }
         let path = self.files.readable(file)?;
         let text = blocking(file, move || std::fs::read_to_string(path)).await?;
-        let inner = Inner::enter(self);
-        // A future that holds itself needs a box.
-        Box::pin(inner.console.script(&text, file)).await.map(|_| Answer::default())
+        let nested = NestedScript::enter(self);
+        // A recursive future needs a box.
+        Box::pin(nested.console.script(&text, file)).await.map(|_| Answer::default())
     }
 
     async fn wait(&self, arguments: Arguments) -> Result<Answer> {
@@ -99,18 +99,18 @@ impl Console {
         Ok(Answer::default())
     }
 
-    /// Waits for a page that shows the session.
+    /// Waits until a page shows the session.
     async fn wait_for_page(&self) {
         self.until(|| !self.session.ready_pages().is_empty() && self.session.is_settled()).await;
     }
 
-    /// Waits until all pages show the session and request nothing more.
+    /// Waits until all pages show the session and none requests anything.
     async fn wait_until_idle(&self) {
         let quiet =
             |page: &Page| page.busy() == 0 && page.known().last_request + QUIET <= Instant::now();
         let since = Instant::now();
         self.until(|| {
-            // Pages take a moment to request what the last command made necessary.
+            // Pages take a moment to send the requests that the last command caused.
             since.elapsed() >= QUIET
                 && self.session.is_settled()
                 && self.session.pages().iter().all(quiet)
@@ -150,21 +150,21 @@ impl Console {
     }
 }
 
-/// A script that runs inside another, until it ends or is cancelled.
-struct Inner<'c> {
+/// A nested script, until it ends or is cancelled.
+struct NestedScript<'c> {
     console: &'c mut Console,
     strict: bool,
 }
 
-impl<'c> Inner<'c> {
+impl<'c> NestedScript<'c> {
     fn enter(console: &'c mut Console) -> Self {
         console.depth += 1;
         let strict = console.strict;
-        Inner { console, strict }
+        NestedScript { console, strict }
     }
 }
 
-impl Drop for Inner<'_> {
+impl Drop for NestedScript<'_> {
     fn drop(&mut self) {
         self.console.depth -= 1;
         self.console.strict = self.strict;
@@ -174,6 +174,6 @@ impl Drop for Inner<'_> {
 fn topic(word: &str) -> Result<Topic> {
     Topic::from_word(word).ok_or_else(|| {
         let known: Vec<_> = Topic::ALL.iter().map(|(_, word, _)| *word).collect();
-        Error::Input(format!("no topic is called '{word}'; there are {}", known.join(", ")))
+        Error::Input(format!("there is no topic '{word}'; the topics are {}", known.join(", ")))
     })
 }

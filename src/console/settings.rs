@@ -1,4 +1,4 @@
-//! The settings of charts: which there are, and which values they take.
+//! The settings of charts and the values that they take.
 
 use super::state::Console;
 use crate::catalog::ChartType;
@@ -12,15 +12,15 @@ use serde_json::{Map, Value, json};
 pub(super) struct Setting {
     /// Its name.
     pub(super) id: String,
-    /// What it takes.
+    /// The values that it takes.
     pub(super) takes: Takes,
-    /// The value that pages use unless another is set; null if it is not known.
+    /// The default of pages; null if it is not known.
     pub(super) default: Value,
     /// What it changes.
     pub(super) label: String,
 }
 
-/// What a setting takes.
+/// The values that a setting takes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Takes {
     Number,
@@ -31,17 +31,17 @@ pub(super) enum Takes {
 }
 
 impl Takes {
-    /// In words.
+    /// Describes the values.
     pub(super) fn describe(&self) -> String {
         match self {
             Takes::Number => "a number".to_owned(),
             Takes::Boolean => "true or false".to_owned(),
-            Takes::Text => "a text".to_owned(),
+            Takes::Text => "text".to_owned(),
             Takes::OneOf(known) => known.join(", "),
         }
     }
 
-    /// The value as pages want it; none if it does not fit.
+    /// Converts a value to the form that pages expect; `None` if it is not allowed.
     fn accept(&self, value: &Value) -> Option<Value> {
         let fits = match self {
             Takes::Number => value.is_number() || value == "default",
@@ -58,9 +58,9 @@ impl Takes {
 const INTERPOLATION: &str = "linear step-before step-after basis basis-open basis-closed bundle \
                              cardinal cardinal-open monotone";
 
-/// The settings of EpiViz 4 and of the built-in page, for the time when no page is connected:
-/// chart types (`*` for all), name, what it takes (the words of a choice), and what it changes.
-const USUAL: &[(&str, &str, &str, &str)] = &[
+/// The settings of EpiViz 4 and of the built-in page, used while no page is connected: chart types
+/// (`*` for all), name, kind of value (or the words of a choice), and description.
+const BUILT_IN: &[(&str, &str, &str, &str)] = &[
     ("*", "title", "text", "title"),
     ("*", "height", "number", "height (built-in page)"),
     ("*", "marginTop", "number", "top margin"),
@@ -76,7 +76,7 @@ const USUAL: &[(&str, &str, &str, &str)] = &[
     ),
     ("scatter", "xMin", "number", "lowest value of the x axis"),
     ("scatter", "xMax", "number", "highest value of the x axis"),
-    ("scatter", "circleRadiusRatio", "number", "radius of the points, as a part of the chart"),
+    ("scatter", "circleRadiusRatio", "number", "radius of the points, relative to the chart"),
     ("line stacked-line", "step", "number", "draw every n-th row"),
     ("line line-plot", "showPoints", "boolean", "show points"),
     ("line line-plot", "showLines", "boolean", "show lines"),
@@ -89,9 +89,9 @@ const USUAL: &[(&str, &str, &str, &str)] = &[
         INTERPOLATION,
         "how points are joined",
     ),
-    ("stacked-line stacked-line-plot", "offset", "zero wiggle", "base line of the stack"),
+    ("stacked-line stacked-line-plot", "offset", "zero wiggle", "baseline of the stack"),
     ("stacked-line-plot", "scaleToPercent", "boolean", "scale to percent"),
-    ("blocks", "minBlockDistance", "number", "join blocks closer than this, in pixels"),
+    ("blocks", "minBlockDistance", "number", "merge blocks closer than this, in pixels"),
     (
         "heatmap line-plot stacked-line-plot",
         "colLabel",
@@ -100,7 +100,7 @@ const USUAL: &[(&str, &str, &str, &str)] = &[
     ),
     ("heatmap line-plot stacked-line-plot", "rowLabel", "text", "annotation that labels rows"),
     ("heatmap", "showColorsForRowLabels", "boolean", "row labels as colours"),
-    ("heatmap", "maxColumns", "number", "the most columns"),
+    ("heatmap", "maxColumns", "number", "maximum number of columns"),
     ("heatmap", "cluster", "text", "what is clustered"),
     ("heatmap", "clusteringAlg", "text", "clustering algorithm"),
     ("heatmap", "clusteringMetric", "text", "clustering metric"),
@@ -114,8 +114,8 @@ const USUAL: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// The settings of a chart type as long as no page is connected.
-pub(super) fn usual(kind: ChartType) -> Vec<Setting> {
+/// Returns the settings of a chart type while no page is connected.
+pub(super) fn built_in(kind: ChartType) -> Vec<Setting> {
     let of_kind = |kinds: &str| kinds == "*" || kinds.split(' ').any(|word| word == kind.word());
     let setting = |(_, id, takes, label): &(&str, &str, &str, &str)| Setting {
         id: (*id).to_owned(),
@@ -128,30 +128,30 @@ pub(super) fn usual(kind: ChartType) -> Vec<Setting> {
         default: Value::Null,
         label: (*label).to_owned(),
     };
-    USUAL.iter().filter(|(kinds, ..)| of_kind(kinds)).map(setting).collect()
+    BUILT_IN.iter().filter(|(kinds, ..)| of_kind(kinds)).map(setting).collect()
 }
 
-/// The setting that the endpoint itself follows.
+/// Returns the setting that the endpoint itself applies.
 fn autoscale() -> Setting {
     Setting {
         id: AUTOSCALE.to_owned(),
         takes: Takes::OneOf(vec!["on".to_owned(), "off".to_owned()]),
         default: Value::from("on"),
-        label: "fit the axis to what is in view".to_owned(),
+        label: "fit the axis to the values in view".to_owned(),
     }
 }
 
-/// The setting that chooses other measurements of the same signals.
+/// Returns the setting that selects the summary that the bins of signals show.
 fn summary() -> Setting {
     Setting {
         id: SUMMARY.to_owned(),
         takes: Takes::OneOf(SUMMARIES.map(|(word, _)| word.to_owned()).into()),
         default: Value::from("mean"),
-        label: "what a bin of a signal shows".to_owned(),
+        label: "summary of a signal in each bin".to_owned(),
     }
 }
 
-/// A setting as a page announces it.
+/// Parses a setting from a page's `registerChartTypes`.
 fn announced(setting: &Value) -> Option<Setting> {
     let choice = items(&setting["possibleValues"]).into_iter().filter_map(Value::as_str);
     let choice: Vec<_> = choice.map(str::to_owned).collect();
@@ -168,7 +168,7 @@ fn announced(setting: &Value) -> Option<Setting> {
     })
 }
 
-/// The items of a list; pages write some lists as objects whose keys count from 0.
+/// Returns the items of a list; pages send some lists as objects with the keys 0, 1, 2, ...
 fn items(list: &Value) -> Vec<&Value> {
     match list {
         Value::Array(items) => items.iter().collect(),
@@ -182,8 +182,8 @@ fn items(list: &Value) -> Vec<&Value> {
 }
 
 impl Console {
-    /// The settings of a chart type: those that the first connected page announced, else the usual
-    /// ones.
+    /// Returns the settings of a chart type: those that the first connected page announced, else the
+    /// built-in list.
     pub(super) fn settings_of(&self, kind: ChartType) -> Vec<Setting> {
         let of_page = self.session.pages().iter().find_map(|page| {
             let known = page.known();
@@ -195,7 +195,7 @@ impl Console {
             let found = types.iter().find(named)?;
             Some(items(&found["customSettings"]).into_iter().filter_map(announced).collect())
         });
-        let mut settings: Vec<Setting> = of_page.unwrap_or_else(|| usual(kind));
+        let mut settings: Vec<Setting> = of_page.unwrap_or_else(|| built_in(kind));
         if has_autoscale(kind) {
             settings.push(autoscale());
         }
@@ -206,8 +206,8 @@ impl Console {
     }
 }
 
-/// The settings as pages want them. Pages accept any setting and any value, and ignore or fail to
-/// draw what they do not know, so both are checked here.
+/// Checks settings and converts them to the form that pages expect. Pages accept any setting and
+/// value, and then ignore it or fail to draw.
 ///
 /// # Errors
 /// [`Error::Input`] for a setting that the chart type does not have, or a value that it does not
@@ -240,14 +240,14 @@ pub(super) fn checked(
         if let (Some(low), Some(high)) = (end("Min"), end("Max"))
             && low >= high
         {
-            let message = format!("{axis}Min={low} is not below {axis}Max={high}");
+            let message = format!("{axis}Min={low} must be less than {axis}Max={high}");
             return Err(Error::Input(message));
         }
     }
     Ok(settings)
 }
 
-/// `key=value`; the value is JSON, or else text.
+/// Parses `key=value`; the value is JSON, or else text.
 pub(super) fn setting(word: &str) -> Option<(String, Value)> {
     let (key, value) = word.split_once('=').filter(|(key, _)| !key.is_empty())?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
@@ -260,19 +260,20 @@ mod tests {
 
     fn check(kind: ChartType, words: &[&str]) -> Result<Value, String> {
         let settings = words.iter().map(|word| setting(word).unwrap()).collect();
-        let checked = checked(kind, &usual(kind), settings).map_err(|error| error.to_string())?;
+        let checked =
+            checked(kind, &built_in(kind), settings).map_err(|error| error.to_string())?;
         Ok(Value::Object(checked))
     }
 
     #[test]
-    fn values_are_checked_before_any_page_sees_them() {
+    fn values_are_checked() {
         let line = |words: &[&str]| check(ChartType::Line, words);
         assert_eq!(line(&["yMax=5", "yMin=-1.5"]), Ok(json!({"yMax": 5, "yMin": -1.5})));
         assert_eq!(line(&["yMax=default"]), Ok(json!({"yMax": "default"})));
         assert_eq!(line(&["title=2024"]), Ok(json!({"title": "2024"})));
         assert_eq!(line(&["showPoints=true"]), Ok(json!({"showPoints": true})));
         assert_eq!(line(&["yMax=abc"]).unwrap_err(), "yMax=abc: yMax takes a number");
-        assert_eq!(line(&["yMin=5", "yMax=1"]).unwrap_err(), "yMin=5 is not below yMax=1");
+        assert_eq!(line(&["yMin=5", "yMax=1"]).unwrap_err(), "yMin=5 must be less than yMax=1");
         assert_eq!(
             line(&["showPoints=5"]).unwrap_err(),
             "showPoints=5: showPoints takes true or false"
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_announces_is_understood() {
+    fn settings_that_a_page_announces_are_parsed() {
         let page = json!({"id": "offset", "type": "categorical", "defaultValue": "zero",
             "label": "Offset", "possibleValues": {"0": "zero", "1": "wiggle"}});
         let setting = announced(&page).unwrap();

@@ -1,7 +1,7 @@
 //! Splits lines into commands, and commands into words.
 
-/// The commands of a line: separated by `;` outside quotes, without comments. A comment begins
-/// with a `#` that is a word of its own or the first character of a command; `#1f77b4` is a colour.
+/// Splits a line into commands at each `;` outside quotes, and drops comments. A `#` starts a
+/// comment if it is a separate word or the first character of a command; `#1f77b4` is a colour.
 pub(super) fn commands(line: &str) -> Vec<&str> {
     let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);
     let mut before = ' ';
@@ -31,7 +31,7 @@ pub(super) fn commands(line: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The words of a command; quotes keep blanks in a word.
+/// Splits a command into words; quotes protect spaces.
 pub(super) fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for char in command.chars() {
@@ -49,7 +49,7 @@ pub(super) fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// A word as it must be typed.
+/// Quotes a word where necessary.
 pub(super) fn quoted(word: &str) -> String {
     if word.contains(|c: char| c.is_whitespace() || c == ';') {
         format!("\"{word}\"")
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_hold_words_together() {
+    fn quotes_group_words() {
         assert_eq!(words("plot \"H3K4me3 rep 1\" b"), ["plot", "H3K4me3 rep 1", "b"]);
         assert_eq!(words("set 1 title='a b' x=\"\""), ["set", "1", "title=a b", "x="]);
         assert_eq!(words("say it's"), ["say", "it's"]);

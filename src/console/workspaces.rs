@@ -1,4 +1,4 @@
-//! Commands about workspaces.
+//! Commands for workspaces.
 
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
@@ -96,7 +96,7 @@ impl Console {
         let written = blocking(file, move || {
             use std::io::Write;
             let mut options = private::options();
-            // An existing file is not overwritten by mistake.
+            // Without --force, an existing file is not overwritten.
             let options = options.write(true).create(true).truncate(true).create_new(!force);
             options.open(path)?.write_all(workspace.as_bytes())
         });
@@ -130,7 +130,7 @@ impl Console {
     }
 }
 
-/// Runs work on a file on a thread that may block.
+/// Runs work on a file in a blocking thread.
 pub(super) async fn blocking<T: Send + 'static>(
     file: &Path,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

@@ -1,7 +1,7 @@
-//! What the endpoint asks of pages.
+//! Requests of the endpoint to pages.
 //!
-//! Some members are JSON inside a text and some are not; pages are strict about which
-//! (`docs/protocol.md`, 3.1), so each struct here says it by its types.
+//! Some members are JSON inside a string and some are not; pages are strict about this
+//! (`docs/protocol.md`, 3.1), so the types of each struct express it.
 
 use super::{SeqInfo, lenient};
 use crate::genome::Region;
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// An action that a page can be asked for: its arguments, its name, and what it answers.
+/// An action that a page can be asked to do: its arguments, name and answer.
 pub trait Action: Serialize + Sized + Send + 'static {
     /// The name on the wire.
     const NAME: &'static str;
-    /// The `value` of a successful answer; [`Value`] where there is nothing to know.
+    /// The `value` of a successful answer; [`Value`] if it has no content.
     type Answer: DeserializeOwned + Send;
-    /// Whether pages ever answer it. Those that do not are sent without waiting.
+    /// Whether pages answer it. If not, it is sent without waiting.
     const ANSWERED: bool = true;
 
-    /// The whole message.
+    /// Returns the whole message.
     fn to_json(&self, id: u64) -> String {
         #[derive(Serialize)]
         struct Message<'a, A> {
@@ -41,8 +41,8 @@ pub trait Action: Serialize + Sized + Send + 'static {
 
 macro_rules! actions {
     ($($name:ident $(($silent:literal))? -> $answer:ty = $wire:literal: $about:literal),* $(,)?) => {
-        /// Every action: its name on the wire and what it does. The table in `docs/protocol.md` goes
-        /// by this list.
+        /// Every action: its name on the wire and what it does. The table in `docs/protocol.md` is
+        /// generated from this list.
         #[cfg(feature = "internals")]
         pub const ACTIONS: &[(&str, &str)] = &[$(($wire, $about)),*];
         $(impl Action for $name {
@@ -55,23 +55,23 @@ macro_rules! actions {
 
 actions! {
     AddMeasurements -> Value = "addMeasurements": "lists measurements in the page's menus",
-    RemoveMeasurements -> Value = "removeMeasurements": "takes measurements off the menus",
+    RemoveMeasurements -> Value = "removeMeasurements": "removes measurements from the menus",
     AddSeqInfos -> Value = "addSeqInfos": "adds sequences to the page's menu",
-    RemoveSeqNames -> Value = "removeSeqNames": "takes sequences off the menu",
+    RemoveSeqNames -> Value = "removeSeqNames": "removes sequences from the menu",
     AddChart -> ChartId = "addChart": "draws measurements in a new chart",
     RemoveChart -> Value = "removeChart": "removes a chart",
-    ArrangeCharts -> Value = "arrangeCharts": "puts charts in an order; only the built-in page is asked",
-    ClearDatasourceGroupCache -> Value = "clearDatasourceGroupCache": "forgets the rows of a group",
-    FlushCache -> Value = "flushCache": "forgets all rows",
+    ArrangeCharts -> Value = "arrangeCharts": "reorders charts; sent to the built-in page only",
+    ClearDatasourceGroupCache -> Value = "clearDatasourceGroupCache": "clears the cached rows of a group",
+    FlushCache -> Value = "flushCache": "clears all cached rows",
     Navigate -> Value = "navigate": "shows a region",
     Redraw -> Value = "redraw": "draws all charts again",
-    GetCurrentLocation -> WireRegion = "getCurrentLocation": "asks where the page looks",
+    GetCurrentLocation -> WireRegion = "getCurrentLocation": "returns the region that the page shows",
     SetChartSettings -> Value = "setChartSettings": "changes settings and colours of a chart",
     PrintWorkspace -> Value = "printWorkspace": "saves the page or a chart as a picture",
     WriteMsg (false) -> Value = "writeMsg": "shows a message",
 }
 
-/// A measurement as pages read it.
+/// A measurement in the form of the protocol.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the wire's own names")]
@@ -88,13 +88,13 @@ pub struct WireMeasurement {
     pub metadata: Vec<String>,
 }
 
-/// A region as pages read it: 1-based, both ends included.
+/// A region in the form of the protocol: 1-based, both ends included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireRegion {
     /// The sequence.
     #[serde(rename = "seqName")]
     pub sequence: String,
-    /// First base; null while the page has no place.
+    /// First base; null while the page has no location.
     #[serde(deserialize_with = "lenient::coordinate")]
     pub start: Option<i64>,
     /// Last base.
@@ -113,13 +113,13 @@ impl From<&Region> for WireRegion {
 }
 
 impl WireRegion {
-    /// The region meant; none while the page has no usable place.
+    /// Returns the region; `None` while the page has no valid location.
     pub fn region(&self) -> Option<Region> {
         super::request::region(&self.sequence, self.start?, self.end?)
     }
 }
 
-/// The id that a page gave to a chart.
+/// A page's id of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ChartId {
     /// Such as `track-lines-f1Qc2`.
@@ -134,7 +134,7 @@ pub struct AddMeasurements {
     pub measurements: Vec<WireMeasurement>,
 }
 
-/// Takes measurements off the page's menus; charts of them stay.
+/// Removes measurements from the page's menus; their charts stay.
 #[derive(Debug, Serialize)]
 pub struct RemoveMeasurements {
     /// The measurements.
@@ -142,7 +142,7 @@ pub struct RemoveMeasurements {
     pub measurements: Vec<WireMeasurement>,
 }
 
-/// Adds sequences; one that is there keeps its length.
+/// Adds sequences; a known sequence keeps its length.
 #[derive(Debug, Serialize)]
 pub struct AddSeqInfos {
     /// The sequences.
@@ -163,7 +163,7 @@ pub struct RemoveSeqNames {
 pub struct AddChart {
     /// The chart type with its module: `epiviz.plugins.charts.LineTrack`.
     pub r#type: String,
-    /// The measurements; they need not be on the menus.
+    /// The measurements; they need not be in the menus.
     #[serde(serialize_with = "as_text")]
     pub measurements: Vec<WireMeasurement>,
 }
@@ -171,20 +171,20 @@ pub struct AddChart {
 /// Removes a chart.
 #[derive(Debug, Serialize)]
 pub struct RemoveChart {
-    /// The page's id for it.
+    /// The page's id of the chart.
     #[serde(rename = "chartId")]
     pub chart: String,
 }
 
-/// Puts charts in an order: the endpoint's own, of which only its built-in page knows.
+/// Reorders charts: an extension of the protocol that only the built-in page knows.
 #[derive(Debug, Serialize)]
 pub struct ArrangeCharts {
-    /// The page's ids for them.
+    /// The page's ids of the charts.
     #[serde(rename = "chartIds")]
     pub charts: Vec<String>,
 }
 
-/// Forgets the rows of a datasource group. What the page then draws is asked for anew.
+/// Clears the cached rows of a datasource group; the page requests them again when it draws.
 #[derive(Debug, Serialize)]
 pub struct ClearDatasourceGroupCache {
     /// The group.
@@ -192,7 +192,7 @@ pub struct ClearDatasourceGroupCache {
     pub group: String,
 }
 
-/// Forgets all rows.
+/// Clears all cached rows.
 #[derive(Debug, Serialize)]
 pub struct FlushCache {}
 
@@ -204,24 +204,24 @@ pub struct Navigate {
     pub range: WireRegion,
 }
 
-/// Draws all charts again. Rows that the page holds are not asked for.
+/// Redraws all charts. The page does not request rows that it has cached.
 #[derive(Debug, Serialize)]
 pub struct Redraw {}
 
-/// Asks where the page looks.
+/// Asks for the region that the page shows.
 #[derive(Debug, Serialize)]
 pub struct GetCurrentLocation {}
 
-/// Changes settings and colours of a chart. Without colours the page breaks
+/// Changes settings and colours of a chart. Without colours, the page fails
 /// (`docs/protocol.md`, 5.3).
 #[derive(Debug, Serialize)]
 pub struct SetChartSettings {
-    /// The page's id for it.
+    /// The page's id of the chart.
     #[serde(rename = "chartId")]
     pub chart: String,
     /// The settings to change.
     pub settings: serde_json::Map<String, Value>,
-    /// The colours, as CSS writes them.
+    /// The colours, in CSS notation.
     #[serde(rename = "colorMap")]
     pub color_map: Vec<String>,
 }
@@ -229,10 +229,10 @@ pub struct SetChartSettings {
 /// Saves the page, or one chart, as a picture in the browser's downloads.
 #[derive(Debug, Serialize)]
 pub struct PrintWorkspace {
-    /// The page's id for a chart; [`PrintWorkspace::WHOLE`] for the whole page.
+    /// The page's id of the chart; [`PrintWorkspace::WHOLE`] for the whole page.
     #[serde(rename = "chartId")]
     pub chart: String,
-    /// The picture's file name without ending.
+    /// The picture's file name, without extension.
     #[serde(rename = "fileName")]
     pub file_name: String,
     /// `pdf` or `png`.
@@ -241,27 +241,26 @@ pub struct PrintWorkspace {
 }
 
 impl PrintWorkspace {
-    /// The id of the element that holds all charts.
+    /// The id of the element that contains all charts.
     pub const WHOLE: &'static str = "pagemain";
 }
 
 /// Shows a message.
 #[derive(Debug, Serialize)]
 pub struct WriteMsg {
-    /// The message; plain text, whatever it holds.
+    /// The message, as plain text.
     #[serde(serialize_with = "as_plain")]
     pub msg: String,
 }
 
-/// Text for a page that makes markup of it (`innerHTML`), so that it is shown and nothing of it
-/// runs. EpiViz writes `&amp;` for each `&` and `&lt;` for each `\<`, so a backslash makes it show a
-/// `<`. No element begins where a word joiner (which is not seen) follows the `<`, should a page
-/// not replace it.
+/// Escapes text for a page that inserts it as HTML (`innerHTML`), so that it is shown and cannot run
+/// scripts. EpiViz writes `&amp;` for each `&` and `&lt;` for each `\<`, so a backslash makes it show
+/// a `<`. If a page does not replace it, the invisible word joiner after the `<` prevents an element.
 fn as_plain<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&text.replace('<', "\\<\u{2060}"))
 }
 
-/// JSON inside a text: the page parses it a second time.
+/// Serializes to JSON inside a string, which the page parses a second time.
 fn as_text<T: Serialize, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&serde_json::to_string(value).map_err(serde::ser::Error::custom)?)
 }
@@ -271,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_stands_inside_texts_where_pages_want_it() {
+    fn json_is_inside_strings_where_pages_expect_it() {
         let range = WireRegion::from(&Region::new("chr1", 99, 200));
         assert_eq!(
             Navigate { range }.to_json(3),
@@ -284,11 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn messages_hold_no_markup() {
+    fn messages_contain_no_markup() {
         let message = WriteMsg { msg: "a<b & <img src=x onerror=run()> </pre><!--".into() };
         let json: serde_json::Value = serde_json::from_str(&message.to_json(1)).unwrap();
         let sent = json["data"]["msg"].as_str().unwrap();
-        // As epiviz-2, master and 4.1 do it; other pages may take it as it is.
+        // As in epiviz-2, master and 4.1; other pages may insert it unchanged.
         let shown = sent.replace('&', "&amp;").replace("\\<", "&lt;");
         assert!(!shown.contains('<'), "{shown}");
         for (at, _) in sent.match_indices('<') {
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_a_place_has_no_region() {
+    fn a_page_without_a_location_has_no_region() {
         let region = |json: &str| serde_json::from_str::<WireRegion>(json).unwrap().region();
         assert_eq!(region(r#"{"seqName":"c","start":1,"end":10}"#), Some(Region::new("c", 0, 10)));
         assert_eq!(region(r#"{"seqName":"c","start":null,"end":null}"#), None);

@@ -1,4 +1,4 @@
-//! Messages: a request or an answer, in its envelope.
+//! Messages: the envelope of a request or an answer.
 
 use super::Request;
 use serde::Deserialize;
@@ -8,24 +8,24 @@ use serde_json::value::RawValue;
 /// A message from a page.
 #[derive(Debug)]
 pub enum Frame {
-    /// A request, to be answered under its id, which is echoed as it came.
+    /// A request, and its id, which the answer repeats unchanged.
     Request(Box<RawValue>, Request),
-    /// A request that makes no sense, or no request at all; the text says why. It is answered all
-    /// the same, under its id, or null if it has none.
-    Unusable(Box<RawValue>, String),
-    /// The answer to a request of ours, by its id.
+    /// An invalid request or message, with the reason. It is answered all the same, under its id, or
+    /// null if it has none.
+    Invalid(Box<RawValue>, String),
+    /// The answer to a request of the endpoint, with its id.
     Answer(u64, PageAnswer),
-    /// An answer that nobody waits for; the text says why. It is not answered.
-    Noise(String),
+    /// An answer to no request, with the reason. It is not answered.
+    Unexpected(String),
 }
 
-/// What a page says of an action that it was asked for.
+/// A page's answer to an action.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct PageAnswer {
-    /// Whether it did it; pages of version 5 answer null for some actions that they did.
+    /// Whether it succeeded; pages of version 5 answer null for some actions that they did.
     #[serde(default)]
     pub success: Option<bool>,
-    /// Why not. Some failures have none, some successes have one.
+    /// The reason for a failure. Some failures have none, some successes have one.
     #[serde(default, rename = "errorMessage")]
     pub message: Value,
     /// The result.
@@ -48,13 +48,13 @@ struct OnlyAction {
     action: Option<String>,
 }
 
-/// Reads a message.
+/// Parses a message.
 pub fn parse(text: &str) -> Frame {
     let envelope: Envelope<'_> = match serde_json::from_str(text) {
         Ok(envelope) => envelope,
         Err(error) => {
             let why = format!("this is not a message of the protocol: {error}");
-            return Frame::Unusable(RawValue::NULL.to_owned(), why);
+            return Frame::Invalid(RawValue::NULL.to_owned(), why);
         }
     };
     let data = envelope.data.map_or("null", RawValue::get);
@@ -63,24 +63,24 @@ pub fn parse(text: &str) -> Frame {
     }
     let Some(id) = envelope.id else {
         let why = "a request without requestId cannot be answered".to_owned();
-        return Frame::Unusable(RawValue::NULL.to_owned(), why);
+        return Frame::Invalid(RawValue::NULL.to_owned(), why);
     };
     match serde_json::from_str(data) {
         Ok(request) => Frame::Request(id.to_owned(), request),
-        Err(error) => Frame::Unusable(id.to_owned(), unusable(data, &error)),
+        Err(error) => Frame::Invalid(id.to_owned(), invalid_reason(data, &error)),
     }
 }
 
 fn answer(id: Option<&RawValue>, data: &str) -> Frame {
-    // Pages echo our number, or its text.
+    // Pages echo our number, or its string.
     let number = id.and_then(|id| id.get().trim_matches('"').parse().ok());
     match number {
         Some(number) => Frame::Answer(number, serde_json::from_str(data).unwrap_or_default()),
-        None => Frame::Noise("an answer to no request of ours".into()),
+        None => Frame::Unexpected("an answer to no request".into()),
     }
 }
 
-fn unusable(data: &str, error: &serde_json::Error) -> String {
+fn invalid_reason(data: &str, error: &serde_json::Error) -> String {
     match serde_json::from_str::<OnlyAction>(data) {
         Ok(OnlyAction { action: Some(action) }) => {
             if super::REQUESTS.iter().any(|(name, ..)| *name == action) {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_echoed_as_they_came() {
+    fn ids_are_echoed_unchanged() {
         for id in ["7", "\"7\"", "0"] {
             let text = format!(
                 r#"{{"requestId":{id},"type":"request","data":{{"action":"getSeqInfos","version":"4"}}}}"#
@@ -111,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_still_answered() {
+    fn invalid_requests_are_answered() {
         let reason = |text: &str| match parse(text) {
-            Frame::Unusable(_, why) => why,
+            Frame::Invalid(_, why) => why,
             other => panic!("{other:?}"),
         };
         assert!(
@@ -124,11 +124,11 @@ mod tests {
         assert!(reason(r#"{"data":{"action":"search"}}"#).contains("without requestId"));
         assert!(reason("{").contains("not a message"));
         assert!(reason("[]").contains("without requestId"));
-        assert!(matches!(parse(r#"{"type":"response","requestId":"x"}"#), Frame::Noise(_)));
+        assert!(matches!(parse(r#"{"type":"response","requestId":"x"}"#), Frame::Unexpected(_)));
     }
 
     #[test]
-    fn answers_are_read_however_odd() {
+    fn unusual_answers_are_read() {
         let answer = |data: &str| match parse(&format!(
             r#"{{"type":"response","requestId":"5","data":{data}}}"#
         )) {

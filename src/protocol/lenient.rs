@@ -1,11 +1,11 @@
-//! Values as pages and scripts really send them.
+//! Lenient parsing of the values that pages and scripts send.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// A coordinate: a number, a numeric string, null or nothing; NaN arrives as null. Fractions are
-/// rounded, what is too large is cut.
+/// Parses a coordinate: a number, a numeric string, null or nothing; NaN arrives as null. Fractions
+/// are rounded, and numbers that are too large are limited.
 pub(super) fn coordinate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let number = match Value::deserialize(from)? {
         Value::Number(number) => number.as_f64(),
@@ -15,8 +15,8 @@ pub(super) fn coordinate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i6
     Ok(number.filter(|number| number.is_finite()).map(|number| number.round() as i64))
 }
 
-/// A list of names: null and nothing are the empty list, one text is a list of one, null entries
-/// are dropped. A name that is repeated counts once: its data would be sent as often.
+/// Parses a list of names: null and nothing mean the empty list, a string is a list of one, null
+/// entries are dropped. A repeated name counts once; otherwise its data would be sent repeatedly.
 pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => vec![text],
@@ -28,13 +28,13 @@ pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
     })
 }
 
-/// The names, each where it comes first.
+/// Removes repeated names.
 pub(super) fn once(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut known = HashSet::new();
     names.filter(|name| known.insert(name.clone())).collect()
 }
 
-/// A text, where null and numbers may stand too.
+/// Parses a string; numbers are converted, null is `None`.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => Some(text),

@@ -1,4 +1,4 @@
-//! What pages are answered.
+//! Answers to pages.
 
 use super::Dialect;
 use crate::table::{Column, Data, Table};
@@ -14,9 +14,9 @@ pub enum Reply {
     Measurements(MeasurementTable),
     /// To `getSeqInfos`.
     SeqInfos(Vec<SeqInfo>),
-    /// To `getRows`: rows, all columns of which are metadata.
+    /// To `getRows`: rows; all columns are metadata.
     Rows(Table),
-    /// To `getValues`: rows, the only column of which holds the measurement's values.
+    /// To `getValues`: rows; the only column has the measurement's values.
     Values(Table, Dialect),
     /// To `getCombined`.
     Combined(Combined),
@@ -24,17 +24,17 @@ pub enum Reply {
     Hits(Vec<SearchHit>),
     /// Saved workspaces.
     Workspaces(Vec<Workspace>),
-    /// The id of a workspace that was saved.
+    /// The id of a saved workspace.
     Saved(String),
-    /// To `deleteWorkspace`: whether there was one.
+    /// To `deleteWorkspace`: whether it existed.
     Deleted(bool),
-    /// Done, nothing to say.
+    /// Success without content.
     Done,
-    /// Refused, with the reason.
+    /// An error, with the reason.
     Refused(String),
 }
 
-/// The measurements, column by column, as `getMeasurements` answers.
+/// The measurements, column by column, as in the answer to `getMeasurements`.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the wire's own names")]
@@ -51,13 +51,13 @@ pub struct MeasurementTable {
     pub metadata: Vec<MetadataNames>,
 }
 
-/// The metadata columns of a measurement. Never null: a page then gives every measurement the
-/// columns of all (`docs/protocol.md`, 4.3).
+/// The metadata columns of a measurement. Never null, since a page then assigns the columns of all
+/// measurements to each (`docs/protocol.md`, 4.3).
 #[derive(Debug, PartialEq)]
 pub enum MetadataNames {
-    /// As versions to 4 read them: a list.
+    /// For versions up to 4: a list.
     List(Vec<String>),
-    /// As version 5 evaluates them: the list's JSON in a text.
+    /// For version 5, which evaluates it: the list's JSON in a string.
     Text(Vec<String>),
 }
 
@@ -82,15 +82,15 @@ pub struct SeqInfo(
     #[serde(skip_serializing_if = "Option::is_none")] pub Option<String>,
 );
 
-/// A name found.
+/// A hit of a search.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SearchHit {
-    /// The probe it stands for; always null here.
+    /// The probe; always null here.
     pub probe: Option<String>,
     /// The name.
     pub gene: String,
-    /// The sequence it lies on.
+    /// The sequence.
     pub seq_name: String,
     /// First base, 1-based.
     pub start: u32,
@@ -101,7 +101,7 @@ pub struct SearchHit {
 /// A saved workspace.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Workspace {
-    /// Its id; none in the answer that opens it: pages open at once what has no id.
+    /// Its id; `None` in the answer that opens it, since pages immediately open one without an id.
     pub id: Option<String>,
     /// Its id in version 1 of EpiViz; the same here.
     pub id_v1: Option<String>,
@@ -114,25 +114,25 @@ pub struct Workspace {
 /// Rows and values of several measurements, by datasource.
 #[derive(Debug)]
 pub struct Combined {
-    /// Each datasource asked for.
+    /// Each requested datasource.
     pub parts: Vec<CombinedPart>,
-    /// How the page reads them.
+    /// The form that the page expects.
     pub dialect: Dialect,
 }
 
 /// Rows and values of one datasource.
 #[derive(Debug)]
 pub struct CombinedPart {
-    /// The name under which it was asked for.
+    /// The name by which it was requested.
     pub datasource: String,
-    /// Rows; the first columns are values, the others metadata.
+    /// The rows; the first columns are values, the others metadata.
     pub table: Table,
     /// The measurements whose values come first.
     pub measurements: Vec<String>,
 }
 
 impl Reply {
-    /// The whole message. `id` is the request's, as it came.
+    /// Returns the whole message. `id` is the request's, unchanged.
     pub fn to_json(&self, id: &RawValue) -> String {
         #[derive(Serialize)]
         struct Message<'a> {
@@ -142,7 +142,7 @@ impl Reply {
             data: &'a Reply,
         }
         let message = Message { r#type: "response", id, data: self };
-        // Strings as keys and numbers as values: nothing that JSON cannot say.
+        // This cannot fail: all keys are strings.
         serde_json::to_string(&message).unwrap_or_default()
     }
 }
@@ -162,10 +162,10 @@ impl Serialize for Reply {
             }
             Reply::Values(table, Dialect::Five) => {
                 let names = table.columns.iter().map(|c| c.name.to_string()).collect::<Vec<_>>();
-                five(to, table, &names)
+                version_five(to, table, &names)
             }
             Reply::Combined(Combined { parts, dialect: Dialect::Five }) if parts.len() == 1 => {
-                five(to, &parts[0].table, &parts[0].measurements)
+                version_five(to, &parts[0].table, &parts[0].measurements)
             }
             Reply::Combined(Combined { parts, .. }) => {
                 let mut answer = to.serialize_map(Some(parts.len()))?;
@@ -197,8 +197,12 @@ fn first_rank(table: &Table) -> Option<u64> {
     (!table.is_empty()).then_some(table.first_rank)
 }
 
-/// `{rows, values, globalStartIndex}` as version 5 reads both getValues and getCombined.
-fn five<S: Serializer>(to: S, table: &Table, measurements: &[String]) -> Result<S::Ok, S::Error> {
+/// Writes `{rows, values, globalStartIndex}`, the answer to getValues and getCombined in version 5.
+fn version_five<S: Serializer>(
+    to: S,
+    table: &Table,
+    measurements: &[String],
+) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Values<'a> {
         #[serde(rename = "globalStartIndex")]
@@ -249,8 +253,8 @@ fn row_fields<S: SerializeStruct>(
     let ids = JsonList(|| (0..table.len()).map(|row| table.first_rank + row as u64));
     to.serialize_field("id", &ids)?;
     to.serialize_field("start", &JsonList(|| table.start.iter().map(|start| start + 1)))?;
-    // A row without bases (an insertion) is shown at the base behind it; one that is none, whose
-    // end lies before its start, has no width there either.
+    // A row without bases (an insertion) is shown at the base after it; a placeholder, whose end is
+    // before its start, has no width on the wire either.
     let shown_end =
         |(start, end): (&u32, &u32)| if end < start { *start } else { *end.max(&(start + 1)) };
     let ends = JsonList(|| table.start.iter().zip(&table.end).map(shown_end));
@@ -282,7 +286,7 @@ impl Serialize for PartJson<'_> {
     }
 }
 
-/// Columns under their names, or under the names given.
+/// Columns under the given names, or else under their own.
 struct Columns<'a>(&'a [String], &'a [Column]);
 
 impl Serialize for Columns<'_> {
@@ -310,7 +314,7 @@ impl Serialize for Entries<'_> {
     }
 }
 
-/// Serializes what an iterator gives.
+/// Serializes the items of an iterator.
 struct JsonList<F>(F);
 
 impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for JsonList<F> {

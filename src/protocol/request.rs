@@ -1,4 +1,4 @@
-//! What pages ask.
+//! Requests of pages.
 
 use super::{PageChange, lenient};
 use crate::genome::Region;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[serde(tag = "action", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Request {
-    /// What can be drawn.
+    /// The measurements.
     GetMeasurements {
         /// The protocol version that the page speaks.
         #[serde(default, deserialize_with = "lenient::text")]
@@ -27,7 +27,7 @@ pub enum Request {
     GetRows(RangeRequest),
     /// Values of a measurement.
     GetValues(RangeRequest),
-    /// Rows and values of several measurements: what a page without cache asks.
+    /// Rows and values of several measurements; sent by pages without a cache.
     GetCombined(RangeRequest),
     /// Names that contain a text.
     Search {
@@ -40,10 +40,10 @@ pub enum Request {
     },
     /// The chart types that the page can draw, with their settings.
     RegisterChartTypes {
-        /// An object whose keys count from 0, or null.
+        /// An object with the keys 0, 1, 2, ..., or null.
         #[serde(default)]
         data: Value,
-        /// Which page it is, if it is not EpiViz: `epivizrs` is the built-in one.
+        /// The kind of page, if it is not EpiViz: `epivizrs` is the built-in one.
         #[serde(default, deserialize_with = "lenient::text")]
         page: Option<String>,
     },
@@ -59,9 +59,9 @@ pub enum Request {
         #[serde(default, rename = "colorMap")]
         color_map: Value,
     },
-    /// The user changed something by hand: the endpoint's own, see [`PageChange`].
+    /// The user changed something by hand; an extension of the protocol, see [`PageChange`].
     ReportChange {
-        /// What changed.
+        /// The change.
         #[serde(default)]
         change: Option<PageChange>,
     },
@@ -98,18 +98,18 @@ pub enum Request {
     PropagateHierarchyChanges {},
 }
 
-/// Every request: its name, whether it is served, and what it asks. The table in `docs/protocol.md`
-/// and the tests go by this list.
+/// Every request: its name, whether it is served, and what it asks for. The table in
+/// `docs/protocol.md` and the tests use this list.
 pub const REQUESTS: &[(&str, bool, &str)] = &[
-    ("getMeasurements", true, "what can be drawn"),
+    ("getMeasurements", true, "the measurements"),
     ("getSeqInfos", true, "the sequences and their lengths"),
     ("getRows", true, "rows of a datasource in a region, with metadata"),
     ("getValues", true, "values of a measurement in a region"),
     ("getCombined", true, "rows and values of several measurements at once"),
     ("search", true, "genes and features by name"),
-    ("registerChartTypes", true, "the page tells which charts it can draw"),
-    ("setChartSettings", true, "the page tells that the user changed a chart"),
-    ("reportChange", true, "the page tells that its user made or closed charts"),
+    ("registerChartTypes", true, "reports the chart types that the page can draw"),
+    ("setChartSettings", true, "reports that the user changed a chart"),
+    ("reportChange", true, "reports that the user added or closed charts"),
     ("getWorkspaces", true, "saved workspaces"),
     ("saveWorkspace", true, "save a workspace"),
     ("deleteWorkspace", true, "delete a workspace"),
@@ -117,7 +117,7 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("propagateHierarchyChanges", false, "selected nodes of a hierarchy"),
 ];
 
-/// A request for what lies in a region. All parts may be absent.
+/// A request for the rows of a region. All parts may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct RangeRequest {
     /// The sequence: `seqName`, or `chr` in the tutorial's version of the protocol.
@@ -129,16 +129,16 @@ pub struct RangeRequest {
     /// Last base, 1-based, included.
     #[serde(default, deserialize_with = "lenient::coordinate")]
     pub end: Option<i64>,
-    /// The datasource. For range measurements pages put the measurement's id here.
+    /// The datasource. For range measurements, pages send the measurement's id here.
     #[serde(default, deserialize_with = "lenient::text")]
     pub datasource: Option<String>,
     /// `getValues`: the measurement.
     #[serde(default, deserialize_with = "lenient::text")]
     pub measurement: Option<String>,
-    /// `getRows`: the metadata columns wanted.
+    /// `getRows`: the requested metadata columns.
     #[serde(default, deserialize_with = "lenient::names")]
     pub metadata: Vec<String>,
-    /// `getCombined`: measurement ids by datasource (versions to 4), or of `datasource` alone
+    /// `getCombined`: measurement ids by datasource (versions up to 4), or only of `datasource`
     /// (version 5).
     #[serde(default)]
     pub measurements: Wanted,
@@ -147,7 +147,7 @@ pub struct RangeRequest {
     pub version: Option<String>,
 }
 
-/// The sequence of a request by either of its names; both may be given if they agree.
+/// Reads the sequence from `seqName` or `chr`; both may be given if they agree.
 fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     struct EitherName {
@@ -166,13 +166,13 @@ fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>,
     }
 }
 
-/// The measurements that `getCombined` wants.
+/// The measurements that `getCombined` requests.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Wanted {
     /// By datasource.
     ByDatasource(BTreeMap<String, Ids>),
-    /// Of the request's one datasource.
+    /// Of the request's only datasource.
     Of(Ids),
     /// None, or something else.
     Nothing(Value),
@@ -193,17 +193,17 @@ fn lenient_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>
     Vec::<Option<String>>::deserialize(from).map(|ids| lenient::once(ids.into_iter().flatten()))
 }
 
-/// How answers to range requests must look.
+/// The form of answers to range requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Pages of versions 2 to 4.
     Classic,
-    /// Pages of version 5: rows and values come together.
+    /// Pages of version 5: rows and values together.
     Five,
 }
 
 impl Dialect {
-    /// The dialect of a page that names that version of the protocol.
+    /// Returns the dialect for a version of the protocol.
     pub fn of(version: Option<&str>) -> Self {
         match version {
             Some(version) if version.starts_with('5') => Dialect::Five,
@@ -213,18 +213,18 @@ impl Dialect {
 }
 
 impl RangeRequest {
-    /// The dialect of the page that asks.
+    /// Returns the dialect of the page.
     pub fn dialect(&self) -> Dialect {
         Dialect::of(self.version.as_deref())
     }
 
-    /// The region meant, 0-based and half-open. None if a part is absent, null or reversed: pages
-    /// send such requests while their own state is unusable, and expect an empty answer.
+    /// Returns the region, 0-based and half-open. `None` if a part is absent, null or reversed: pages
+    /// send such requests while their own state is invalid, and expect an empty answer.
     pub fn region(&self) -> Option<Region> {
         region(self.sequence.as_deref().unwrap_or_default(), self.start?, self.end?)
     }
 
-    /// How many names the request holds, of datasources, measurements, and columns.
+    /// Returns the number of names in the request: datasources, measurements and columns.
     pub fn names(&self) -> usize {
         let wanted = match &self.measurements {
             Wanted::ByDatasource(map) => {
@@ -236,7 +236,7 @@ impl RangeRequest {
         wanted + self.metadata.len()
     }
 
-    /// The measurement ids wanted, by datasource.
+    /// Returns the requested measurement ids, by datasource.
     pub fn wanted(&self) -> BTreeMap<String, Vec<String>> {
         match &self.measurements {
             Wanted::ByDatasource(map) => {
@@ -254,8 +254,8 @@ impl RangeRequest {
     }
 }
 
-/// The wire's 1-based interval with both ends included as a region; none if it is reversed or lies
-/// before the first base.
+/// Converts the wire's 1-based interval, with both ends included, to a region; `None` if it is
+/// reversed or before the first base.
 pub(super) fn region(sequence: &str, start: i64, end: i64) -> Option<Region> {
     let last = i64::from(crate::genome::MAX_POSITION);
     (start <= end && end >= 1).then(|| {
@@ -265,7 +265,7 @@ pub(super) fn region(sequence: &str, start: i64, end: i64) -> Option<Region> {
 }
 
 impl Request {
-    /// The action's name on the wire.
+    /// Returns the action's name on the wire.
     pub fn name(&self) -> &'static str {
         match self {
             Request::GetMeasurements { .. } => "getMeasurements",
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_request_is_understood_under_its_name() {
+    fn every_listed_request_is_parsed() {
         for (name, ..) in REQUESTS {
             let request: Request = serde_json::from_value(json!({ "action": name })).unwrap();
             assert_eq!(request.name(), *name);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_come_in_many_guises() {
+    fn coordinates_have_many_forms() {
         let region = |start: Value, end: Value| {
             range(json!({"action": "getRows", "seqName": "chr1", "start": start, "end": end}))
                 .region()

@@ -1,4 +1,4 @@
-//! Requests in, replies out.
+//! Answers the requests of pages.
 
 use super::placeholder::with_placeholder;
 use super::view::{ROWS, RowCounts, View};
@@ -12,13 +12,13 @@ use crate::source::{Hit, Level, Shape};
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
-/// The most names that one search gives, whatever a page asks.
+/// Maximum number of hits of a search, whatever a page requests.
 const MAX_HITS: usize = 100;
 const DEFAULT_HITS: usize = 12;
-/// The most names (of datasources, measurements, columns) in one request; pages name what they
-/// draw.
+/// Maximum number of names (of datasources, measurements, columns) in one request; pages name only
+/// what they draw.
 const MAX_NAMES: usize = 4096;
-/// Columns of a request that there are not get a null a row, as long as they are no more than this.
+/// Up to this many unknown columns of a request are filled with one null per row.
 const MAX_UNKNOWN: usize = 32;
 
 /// Answers requests from a catalog.
@@ -26,25 +26,25 @@ const MAX_UNKNOWN: usize = 32;
 pub struct Provider {
     /// What is served.
     pub catalog: Catalog,
-    /// How many rows a page should have in view.
+    /// The target number of rows in a page's view.
     pub page_rows: u64,
 }
 
-/// What a range request of a page that caches is about: the datasource group whose level counts,
-/// the key under which the page keeps the answer, and where.
+/// The target of a range request of a page with a cache: the datasource group, which has the level,
+/// the key under which the page caches the answer, and the region.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The datasource's group.
     pub group: String,
     /// `rows` or a measurement's id.
     pub key: String,
-    /// The piece asked for, by our name for its sequence; it may reach behind the sequence's end,
-    /// as the page's own account of what it holds does.
+    /// The requested piece, with the listed name of its sequence. It may extend beyond the sequence's
+    /// end, like the page's own cached interval.
     pub piece: Region,
 }
 
 impl Provider {
-    /// What the request is about, if it is a range request whose answer the page will keep.
+    /// Returns the target of a request, if it is a range request whose answer the page caches.
     pub fn target(&self, request: &Request) -> Option<Target> {
         let (range, key) = match request {
             Request::GetRows(range) => (range, ROWS),
@@ -53,7 +53,7 @@ impl Provider {
         };
         let listing = self.catalog.listing();
         let name = range.datasource.as_deref()?;
-        // Charts of what was unloaded stay on the page, and it asks for their rows.
+        // Charts of unloaded data may stay on the page, which then requests their rows.
         let group = listing.datasource(name).map_or(name, |datasource| &datasource.group);
         let region = range.region()?;
         let sequence = listing.sequences().get(&region.sequence)?.name.clone();
@@ -64,16 +64,16 @@ impl Provider {
         })
     }
 
-    /// Answers a request. Rows and values come at `resolution`; without one, the request's region is
-    /// the view.
+    /// Answers a request, rows and values at `resolution`; without one, the request's region is the
+    /// view.
     ///
-    /// There always is an answer. A range that cannot be read is answered with no rows, since a
-    /// page never asks again for one that failed; the reason goes to the log.
+    /// There always is an answer. A region that cannot be read is answered with no rows, since a page
+    /// never repeats a request that failed; the reason is logged.
     pub async fn answer(&self, request: &Request, resolution: Option<Resolution>) -> Reply {
         self.answer_with(request, resolution, None).await
     }
 
-    /// As [`Provider::answer`], with a row that is none at a place without rows; see
+    /// As [`Provider::answer`], with a placeholder row at a position without rows; see
     /// `View::set_placeholder`.
     pub async fn answer_with(
         &self,
@@ -122,7 +122,7 @@ impl Provider {
         }
     }
 
-    /// The answer of no rows to a request for rows or values; refused for any other.
+    /// Answers a request for rows or values with no rows; refuses any other.
     pub fn nothing(&self, request: &Request) -> Reply {
         match request {
             Request::GetRows(range) => Reply::Rows(self.or_empty(Ok(None), range, &range.metadata)),
@@ -158,7 +158,7 @@ impl Provider {
         });
         let mut table = answer.await?.table;
         if !is_whole {
-            // A page may know a column from another file of that name; the others are shown.
+            // A page may know the column from an earlier file with this name; the others are shown.
             let unknown = range.metadata.iter().filter(|name| find(name).is_none());
             tracing::warn!("'{}' has no {}", datasource.id, listed(unknown));
             fill_in(&mut table, &range.metadata);
@@ -217,7 +217,7 @@ impl Provider {
             match answer {
                 Ok(answer) => part.table = answer.table,
                 Err(error) => {
-                    tracing::error!("no rows of '{}' could be given: {error}", part.name);
+                    tracing::error!("cannot read rows of '{}': {error}", part.name);
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Provider {
         Reply::Combined(Combined { parts, dialect: range.dialect() })
     }
 
-    /// What a page wants of one datasource: its part without rows, and the query that gives them.
+    /// Returns the part of an answer for one datasource, still without rows, and the query for them.
     fn wanted_part(
         &self,
         snapshot: &Snapshot,
@@ -267,12 +267,12 @@ impl Provider {
         (WantedPart { name, ids, unknown, is_known: true, table }, query)
     }
 
-    /// The resolution that suits a region as a view.
+    /// Returns the resolution for a region that is a page's view.
     pub(super) fn for_view(&self) -> Resolution {
-        Resolution::AtMost(View::most_rows(self.page_rows))
+        Resolution::AtMost(View::max_rows(self.page_rows))
     }
 
-    /// The rows read, or none: for what lies nowhere, and for what could not be read.
+    /// Returns the rows, or none if the region is invalid or could not be read.
     fn or_empty(
         &self,
         read: Result<Option<Table>>,
@@ -284,17 +284,17 @@ impl Provider {
             Ok(table) => table.unwrap_or_else(none),
             Err(error) => {
                 let asked = range.datasource.as_deref().unwrap_or_default();
-                tracing::error!("no rows of '{asked}' could be given: {error}");
+                tracing::error!("cannot read rows of '{asked}': {error}");
                 none()
             }
         }
     }
 }
 
-/// The part of an answer that one datasource gives.
+/// The part of an answer for one datasource.
 struct WantedPart {
     name: String,
-    /// The measurements whose values are columns of the table, and those that there are not.
+    /// The measurements whose values are columns of the table.
     ids: Vec<String>,
     unknown: Vec<String>,
     is_known: bool,
@@ -302,7 +302,8 @@ struct WantedPart {
 }
 
 impl WantedPart {
-    /// A chart of what was unloaded must not empty those of its neighbours, nor lack its values.
+    /// Adds empty columns for unknown measurements: a chart of unloaded data must get its columns, and
+    /// must not make the charts beside it empty.
     fn finish(mut self) -> CombinedPart {
         let known = self.ids.len();
         for (index, id) in self.unknown.iter().enumerate() {
@@ -326,8 +327,8 @@ impl RowCounts for Listing {
     }
 }
 
-/// The answer to a request that names more than any page draws: a well-formed one without rows,
-/// since a page never asks again for a range that failed.
+/// Returns the answer to a request with too many names: a well-formed one without rows, since a page
+/// never repeats a request that failed.
 fn too_many_names(request: &Request) -> Option<Reply> {
     let (Request::GetRows(range) | Request::GetValues(range) | Request::GetCombined(range)) =
         request
@@ -346,8 +347,8 @@ fn too_many_names(request: &Request) -> Option<Reply> {
     })
 }
 
-/// Gives a table that lacks some of these columns all of them, in this order: nulls where there is
-/// nothing.
+/// Adds the missing ones of these columns to a table, filled with nulls, and sorts its columns in this
+/// order.
 fn fill_in(table: &mut Table, names: &[String]) {
     let rows = table.len();
     let mut known: Vec<_> = std::mem::take(&mut table.columns);
@@ -365,7 +366,7 @@ fn fill_in(table: &mut Table, names: &[String]) {
     }
 }
 
-/// The first of some names, and how many more there are: a log line is no place for thousands.
+/// Lists the first of some names, and how many more there are, since there may be thousands.
 fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     const SHOWN: usize = 5;
     let names: Vec<_> = names.collect();

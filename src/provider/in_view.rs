@@ -1,4 +1,4 @@
-//! What a page at rest shows of its measurements.
+//! The values and rows that a page at rest shows.
 
 use super::{Provider, View};
 use crate::catalog::{Listing, Measurement, Query, QueryResult, Resolution, numbers};
@@ -7,20 +7,20 @@ use crate::genome::Region;
 use crate::source::{Level, Shape};
 use std::sync::Arc;
 
-/// How much of the rows in view a page shows.
+/// How many of the rows in view a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// All of them, or a summary of them all.
+pub enum Visibility {
+    /// All of them, or a summary of all.
     All,
-    /// The most important of each bin.
+    /// The most important one in each bin.
     Part,
-    /// None, as in any view that wide.
+    /// None, because the view is too wide.
     None,
 }
 
 impl Provider {
-    /// The values of each measurement that a line along the view at `level` has, or at the level
-    /// that a page without cache gets: those of the rows that start in it.
+    /// Returns the values of each measurement that a line in the view shows: those of the rows that
+    /// start in it, at `level` or else at the level that a page without a cache gets.
     ///
     /// # Errors
     /// As `Snapshot::read`.
@@ -44,13 +44,13 @@ impl Provider {
                 })
             })
             .collect();
-        let asked: Vec<_> = queries.iter().map(Option::is_some).collect();
+        let served: Vec<_> = queries.iter().map(Option::is_some).collect();
         let mut answers =
             snapshot.read_all(queries.into_iter().flatten().collect()).await.into_iter();
         let mut values = Vec::new();
-        for is_asked in asked {
-            // What is not served any more has no values.
-            let answer = if is_asked { answers.next().transpose()? } else { None };
+        for is_served in served {
+            // A measurement that is no longer served has no values.
+            let answer = if is_served { answers.next().transpose()? } else { None };
             let inside = answer.map(|QueryResult { table, .. }| {
                 let starts = table.start.iter().map(|start| *start >= view.start);
                 let inside = numbers(&table, 0).zip(starts).filter(|(_, inside)| *inside);
@@ -61,23 +61,23 @@ impl Provider {
         Ok(values)
     }
 
-    /// How much of a group's rows a page shows that looks at `view`; `level` as for
+    /// Returns how many of a group's rows a page shows in `view`; `level` as for
     /// [`Provider::values_in_view`].
-    pub fn shown(
+    pub fn visibility(
         &self,
         listing: &Listing,
         group: &str,
         view: &Region,
         level: Option<Level>,
-    ) -> Shown {
+    ) -> Visibility {
         let shape = listing.datasources().iter().find(|d| d.group == group).map(|d| d.shape);
         let level = level.unwrap_or_else(|| View::level_for(self.page_rows, listing, group, view));
         match shape {
-            Some(shape) if shape.hides(level) => Shown::None,
+            Some(shape) if shape.hides(level) => Visibility::None,
             Some(Shape::Features | Shape::Genes | Shape::Reads) if level != Level::Records => {
-                Shown::Part
+                Visibility::Part
             }
-            _ => Shown::All,
+            _ => Visibility::All,
         }
     }
 }

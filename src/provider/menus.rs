@@ -1,4 +1,4 @@
-//! What pages list in their menus: measurements and sequences.
+//! The measurements and sequences in the menus of pages.
 
 use super::Provider;
 use crate::catalog::{Kind, Measurement};
@@ -6,11 +6,11 @@ use crate::genome::Sequence;
 use crate::protocol::{Dialect, MeasurementTable, MetadataNames, SeqInfo, WireMeasurement};
 use crate::source::Shape;
 
-/// The annotation that says in what a measurement's values are counted.
+/// The annotation with the unit of a measurement's values.
 const UNIT: &str = "unit";
 
 impl Provider {
-    /// The measurements as `getMeasurements` answers.
+    /// Returns the measurements for the answer to `getMeasurements`.
     pub fn measurements(&self, dialect: Dialect) -> MeasurementTable {
         let mut table = MeasurementTable::default();
         let listing = self.catalog.listing();
@@ -35,7 +35,7 @@ impl Provider {
         table
     }
 
-    /// The sequences as `getSeqInfos` answers.
+    /// Returns the sequences for the answer to `getSeqInfos`.
     pub fn seq_infos(&self, dialect: Dialect) -> Vec<SeqInfo> {
         let listing = self.catalog.listing();
         let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
@@ -44,8 +44,8 @@ impl Provider {
     }
 }
 
-/// Where a measurement comes in the menus of pages, which list a file's many columns as they come:
-/// signals, rows, numbers of rows, and then what files are served as besides.
+/// Returns the position of a measurement in the menus of pages, which keep the order of the answer:
+/// signals, rows, numeric columns of rows, and then companions.
 fn place_in_menus(measurement: &Measurement) -> u8 {
     let is_signal = matches!(measurement.source.shape(), Shape::Dense | Shape::Sparse);
     match (measurement.companion, measurement.kind) {
@@ -56,12 +56,12 @@ fn place_in_menus(measurement: &Measurement) -> u8 {
     }
 }
 
-/// A measurement as pages read it.
+/// Converts a measurement to the form of the protocol.
 pub fn wire_measurement(measurement: &Measurement) -> WireMeasurement {
     WireMeasurement {
         id: measurement.id.clone(),
         name: match measurement.annotation.get(UNIT) {
-            // Plain pages have no other place for it.
+            // Plain pages show the unit nowhere else.
             Some(unit) => format!("{} ({unit})", measurement.name),
             None => measurement.name.clone(),
         },

@@ -1,9 +1,9 @@
-//! A row that is none, for views without rows.
+//! Adds an invisible placeholder row to views without rows.
 //!
-//! A page draws no line through a view in which no row starts: it returns early and leaves the line
-//! of the place before under the new axis. One row is enough to have it drawn anew, even one
-//! without a value, of which nothing can be seen. Such a row gets a rank between its neighbours',
-//! so whoever holds rows without it must forget them first.
+//! A page does not redraw a line track if no row starts in the view: it returns early and leaves the
+//! previous line under the new axis (`docs/protocol.md`, 4.9). One row makes it redraw, even one
+//! without a value, which is invisible. The placeholder gets a rank between those of its neighbours,
+//! so a page must drop rows that it got without it.
 
 use super::Provider;
 use crate::catalog::{Datasource, Query, Resolution, Snapshot};
@@ -14,12 +14,12 @@ use crate::table::{Data, Table};
 use std::sync::Arc;
 
 impl Provider {
-    /// Whether a line along `view` would have no vertex: no row of the group starts in it. Dense
-    /// signals always have some.
+    /// Returns whether no row of the group starts in `view`, so that a line would have no vertex
+    /// there. Dense signals always have rows.
     ///
     /// # Errors
     /// As `Snapshot::read`.
-    pub async fn is_desert(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
+    pub async fn is_empty_view(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
         let snapshot = self.catalog.snapshot();
         let known = snapshot.datasources().iter().find(|d| d.group == group);
         let (Some(datasource), Some(view)) = (known, snapshot.locate(view)) else {
@@ -28,12 +28,12 @@ impl Provider {
         if datasource.shape == Shape::Dense {
             return Ok(false);
         }
-        let table = places(&snapshot, datasource, view.clone(), level).await?;
+        let table = positions(&snapshot, datasource, view.clone(), level).await?;
         Ok(table.start.iter().all(|start| *start < view.start))
     }
 }
 
-/// The answer for `piece` with the placeholder at `at`, if that lies among its rows.
+/// Adds the placeholder at `at` to the answer for `piece`, if it lies among its rows.
 ///
 /// # Errors
 /// As [`Snapshot::read`].
@@ -57,7 +57,7 @@ pub(super) async fn with_placeholder(
     Ok(table)
 }
 
-/// The number of rows before a place where there are none, by the next on either side.
+/// Returns the number of rows before a position without rows, from its neighbours on either side.
 async fn rank_at(
     snapshot: &Snapshot,
     datasource: &Arc<Datasource>,
@@ -70,7 +70,7 @@ async fn rank_at(
     loop {
         let (start, end) = (at.start.saturating_sub(reach), at.end.saturating_add(reach));
         let around = Region::new(at.sequence.clone(), start, end.min(length));
-        let near = places(snapshot, datasource, around, level).await?;
+        let near = positions(snapshot, datasource, around, level).await?;
         if !near.is_empty() {
             let before = near.start.partition_point(|known| *known < at.start);
             return Ok(near.first_rank + before as u64);
@@ -82,8 +82,8 @@ async fn rank_at(
     }
 }
 
-/// Where the rows of a region lie, without columns.
-async fn places(
+/// Reads the positions of the rows in a region, without columns.
+async fn positions(
     snapshot: &Snapshot,
     datasource: &Arc<Datasource>,
     region: Region,
@@ -99,14 +99,13 @@ async fn places(
     Ok(snapshot.read(query).await?.table)
 }
 
-/// Gives a run of rows its part of the ranks that the placeholder moves: rows behind it come one
-/// later, and it stands between those on either side of it. Its end lies before its start, so that
-/// a block has no width.
+/// Inserts the placeholder into a run of rows, and adjusts the ranks: those of later rows increase by
+/// one. Its end is before its start, so that a block has no width.
 fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
     let before = table.start.partition_point(|start| *start < at.start);
     let is_inside = before > 0 && before < table.len();
     if !is_inside && !piece.contains(at) {
-        // All rows lie on one side.
+        // All rows are on one side of the placeholder.
         table.first_rank += u64::from(before == 0 && !table.is_empty());
         return;
     }
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
     use crate::table::Column;
 
-    /// Rows of one base at those starts, the first of which has that rank.
+    /// Returns rows of one base with these starts; the first has this rank.
     fn run(first_rank: u64, starts: &[u32]) -> Table {
         let values = starts.iter().map(|start| *start as f32).collect();
         Table {
@@ -148,7 +147,7 @@ mod tests {
         }
     }
 
-    /// Ranks and starts after the placeholder at 500 was set, of which `rank` rows lie before.
+    /// Returns ranks and starts with the placeholder at 500, which has `rank` rows before it.
     fn placed(table: Table, piece: (u32, u32), rank: u64) -> Vec<(u64, u32)> {
         let (mut table, at) = (table, Region::new("c", 500, 501));
         insert(&mut table, &Region::new("c", piece.0, piece.1), &at, rank);
@@ -159,16 +158,16 @@ mod tests {
 
     #[test]
     fn neighbouring_answers_still_join_by_rank() {
-        // Six rows: 10, 20, 30 before the desert, 900, 910, 920 behind it.
+        // Six rows: 10, 20, 30 before the empty view, 900, 910, 920 after it.
         assert_eq!(placed(run(1, &[20, 30]), (15, 400), 3), [(1, 20), (2, 30)]);
         assert_eq!(placed(run(0, &[]), (400, 600), 3), [(3, 500)]);
         assert_eq!(placed(run(3, &[900, 910]), (600, 915), 3), [(4, 900), (5, 910)]);
         let whole = placed(run(1, &[20, 30, 900]), (15, 905), 3);
         assert_eq!(whole, [(1, 20), (2, 30), (3, 500), (4, 900)]);
         assert_eq!(placed(run(3, &[900]), (400, 905), 3), [(3, 500), (4, 900)]);
-        // A long row before the piece brings those between along.
-        let brought = placed(run(2, &[30, 900]), (800, 905), 3);
-        assert_eq!(brought, [(2, 30), (3, 500), (4, 900)]);
+        // A long row that starts before the piece includes those between.
+        let included = placed(run(2, &[30, 900]), (800, 905), 3);
+        assert_eq!(included, [(2, 30), (3, 500), (4, 900)]);
         assert_eq!(placed(run(0, &[]), (600, 700), 3), []);
     }
 }

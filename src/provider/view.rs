@@ -1,13 +1,12 @@
-//! Which level a page is on, and what it holds.
+//! The level of a page, and the rows that it has.
 //!
-//! A page that caches keeps one interval a datasource group, asks only for pieces that it lacks,
-//! joins them by rank, and asks nothing while the view is cached. So the width of a request says
-//! nothing about the view, and two levels in one cache are a wrong picture. This model therefore
-//! gives each group *one* level at a time, learns where the page looks by asking it, and changes
-//! the level only together with a clear of the page's cache. `docs/levels.md` tells the whole
-//! story.
+//! A page with a cache keeps one interval per datasource group, requests only pieces that it lacks,
+//! joins them by rank, and requests nothing while its view is cached. So the width of a request does
+//! not reveal the view, and two levels in one cache give a wrong picture. This model therefore
+//! answers each group at *one* level at a time, asks the page for its view, and changes the level
+//! only together with a clear of the page's cache. See `docs/levels.md`.
 //!
-//! Pure: events in, [`Order`]s out. Time comes in as a value, so tests need no clock.
+//! The model is pure: events in, [`Order`]s out. Time is an argument, so tests need no clock.
 
 mod cache;
 mod group;
@@ -22,31 +21,31 @@ use poll::Poll;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How many rows a page may hold of a group, as a multiple of the target: what each window may have
-/// before the level changes. A request that would add more is held until it is known where the page
-/// looks; the page then forgets what it holds and asks again.
-const MOST_HELD: u64 = WINDOWS * HYSTERESIS;
-/// How long a request is held at most: a page may be slow to tell where it looks.
-const HOLD: Duration = Duration::from_secs(1);
+/// Maximum number of rows of a group that a page may have, as a multiple of the target: what each
+/// window may have before the level changes. A request that would exceed it is held until the view
+/// of the page is known; then the page drops its rows and requests them again.
+const MAX_ROWS: u64 = WINDOWS * HYSTERESIS;
+/// Maximum time for which a request is held, since a page may be slow to report its view.
+const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// The key under which a page keeps the rows of a group; other keys are its measurements.
 pub(super) const ROWS: &str = "rows";
 
-/// What the page is to be told.
+/// An order to the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Forget the rows of a group. The page's answer goes to [`View::cleared`].
+    /// Drop the rows of a group. The page's answer goes to [`View::cleared`].
     Clear(Clear),
-    /// Draw again, asking for what is lacking.
+    /// Redraw, and request missing rows.
     Redraw,
-    /// Answer the requests of a group that are held with no rows: after the clear before this, the
-    /// page drops the answers.
+    /// Answer the held requests of a group with no rows; the page drops these answers because of the
+    /// preceding clear.
     Dismiss(String),
-    /// Tell where it looks. The page's answer goes to [`View::located`].
+    /// Report the view. The page's answer goes to [`View::located`].
     Locate,
 }
 
-/// One clear of a group's rows in the page.
+/// A clear of a group's rows in the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clear {
     /// The group.
@@ -54,7 +53,7 @@ pub struct Clear {
     epoch: u64,
 }
 
-/// The level at which to answer a request, and what is needed to report the answer.
+/// The level at which to answer a request, and the data to report the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The level to answer at.
@@ -62,40 +61,40 @@ pub struct Ticket {
     group: String,
     key: String,
     epoch: u64,
-    /// The number of the piece; none if the page will drop the answer.
+    /// The number of the piece; `None` if the page will drop the answer.
     piece: Option<usize>,
     held: bool,
-    /// A place without rows at which the page is to get one that is none.
+    /// The position of the placeholder row, if the page is to get one.
     pub placeholder: Option<Region>,
 }
 
 impl Ticket {
-    /// Whether the request must wait for [`Order::Dismiss`] instead of being answered: its rows
-    /// would be far too many.
+    /// Returns whether the request must wait for [`Order::Dismiss`] instead of being answered,
+    /// because it would give far too many rows.
     pub fn is_held(&self) -> bool {
         self.held
     }
 }
 
-/// What is known of one page.
+/// The state of one page.
 #[derive(Debug)]
 pub struct View {
     target_rows: u64,
     groups: BTreeMap<String, Group>,
     place: Option<Region>,
     poll: Poll,
-    /// Whether the page has asked for rows since it was last seen at rest.
+    /// Whether the page has requested rows since it was last at rest.
     fetched: bool,
-    /// Whether it has been at rest there since.
+    /// Whether the page is at rest at `place`.
     rests: bool,
     clears: Vec<Clear>,
     redraw: bool,
-    /// Groups whose held requests are to be answered with nothing.
+    /// Groups whose held requests are to be answered with no rows.
     dismissed: Vec<String>,
 }
 
 impl View {
-    /// A page of which nothing is known. `target_rows` rows in view is what it should get.
+    /// Creates the state of a new page, which should get about `target_rows` rows in view.
     pub fn new(target_rows: u64) -> Self {
         View {
             target_rows: target_rows.max(1),
@@ -110,12 +109,12 @@ impl View {
         }
     }
 
-    /// The most rows for a view that is known exactly.
-    pub fn most_rows(target_rows: u64) -> u64 {
+    /// Returns the maximum number of rows for a view that is known exactly.
+    pub fn max_rows(target_rows: u64) -> u64 {
         ideal(target_rows)
     }
 
-    /// The level for a view that is known exactly: the finest that does not hold too many rows.
+    /// Returns the level for a view that is known exactly: the finest without too many rows.
     pub fn level_for(
         target_rows: u64,
         counts: &impl RowCounts,
@@ -125,8 +124,8 @@ impl View {
         finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))
     }
 
-    /// The page asks for `key` (rows, or a measurement) of `group` in `piece`, whose end may lie
-    /// behind the sequence's. Tells the level to answer at.
+    /// Records that the page requests `key` (rows, or a measurement) of `group` in `piece`, which may
+    /// extend beyond the sequence's end. Returns the level for the answer.
     pub fn request(
         &mut self,
         group: &str,
@@ -139,26 +138,26 @@ impl View {
         self.rests = false;
         let target_rows = self.target_rows;
         let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
-        // What was asked before the page knew of a clear, it will drop.
+        // The page drops the answers to requests from before a clear.
         let counted = known.is_clear(now);
         if counted && known.caches.is_empty() {
-            // Any level may begin, and the first request of an empty cache is the view itself.
+            // An empty cache may start at any level, and its first request is the view itself.
             known.level = level_around(target_rows, counts, group, piece);
         }
-        // Too much to send: the view has grown, or wandered far.
+        // Too many rows: the view has grown or moved far.
         let added = known.caches.get(key).filter(|_| counted).map(|cache| cache.with(piece));
         let added = added.unwrap_or_else(|| piece.clone());
-        // The page counts a base at either end as its own that another row may lie in.
+        // The page counts one base more at either end, in which another row may lie.
         let rows = counts.rows(group, &added, known.level) + 2;
-        let overflows = rows > MOST_HELD * target_rows;
+        let overflows = rows > MAX_ROWS * target_rows;
         if overflows && !counted {
-            // The page will drop the answer, so there is nothing to wait for.
+            // The page will drop the answer, so the request need not be held.
             known.level = level_around(target_rows, counts, group, piece);
         } else if overflows && known.held.is_none() {
             known.held = Some((now, piece.clone()));
             self.poll.hurry(now);
         } else if let Some((_, asked)) = &mut known.held {
-            // The pieces of a view come one after the other.
+            // The pieces of a view are requested one after another.
             if asked.sequence == piece.sequence {
                 asked.start = asked.start.min(piece.start);
                 asked.end = asked.end.max(piece.end);
@@ -170,7 +169,7 @@ impl View {
         let number = (counted && !held).then(|| {
             self.fetched = true;
             let cache = known.caches.entry(key.to_owned()).or_default();
-            cache.asked(piece, self.place.as_ref())
+            cache.requested(piece, self.place.as_ref())
         });
         Ticket {
             level: known.level,
@@ -183,7 +182,7 @@ impl View {
         }
     }
 
-    /// The answer to a request was put on its way.
+    /// Records that the answer to a request has been sent.
     pub fn answered(&mut self, ticket: &Ticket, now: Duration) {
         self.poll.wake(now);
         if let (Some(group), Some(piece)) = (self.groups.get_mut(&ticket.group), ticket.piece)
@@ -196,9 +195,9 @@ impl View {
         }
     }
 
-    /// The page has told where it looks, or that it does not know.
+    /// Records the view that the page reports; `None` if it has none.
     pub fn located(&mut self, place: Option<Region>, counts: &impl RowCounts, now: Duration) {
-        // Messages keep their order: whatever the page would ask for at this place, it has asked.
+        // Messages keep their order: the page has already sent all requests for this view.
         let rests = self.poll.answered() && !self.is_waiting();
         let Some(place) = place.filter(|place| !place.is_empty()) else { return };
         let target_rows = self.target_rows;
@@ -208,19 +207,19 @@ impl View {
                 continue;
             }
             let level = group.level_at(target_rows, counts, name, &place);
-            // Pages can lose a part of the view to a piece that took its place.
-            let torn = rests
+            // A piece can have replaced a part of the view.
+            let is_torn = rests
                 && (group.caches.values().any(|cache| !cache.covers(&place)) || group.is_uneven());
-            if level != group.level || torn || group.held.is_some() {
+            if level != group.level || is_torn || group.held.is_some() {
                 group.level = level;
                 stale.push(name.clone());
             }
         }
         self.rests = rests && stale.is_empty();
-        stale.iter().for_each(|group| self.renew(group, now));
+        stale.iter().for_each(|group| self.invalidate(group, now));
         if rests {
-            // An answer that came late, for a place that was left, has the page draw that place
-            // again. Which answers did, only the page knows; drawing from its cache is cheap.
+            // A late answer for an earlier view makes the page draw that view. Only the page knows
+            // which answers did so; redrawing from its cache is cheap.
             self.redraw |= std::mem::take(&mut self.fetched);
         }
         if self.place.as_ref() != Some(&place) {
@@ -229,15 +228,15 @@ impl View {
         }
     }
 
-    /// The page has done, or refused, a clear.
+    /// Records that the page has done, or refused, a clear.
     pub fn cleared(&mut self, clear: &Clear) {
         if let Some(group) = self.groups.get_mut(&clear.group) {
             group.confirmed = group.confirmed.max(clear.epoch);
         }
     }
 
-    /// The rows of a group are no longer those that the page holds.
-    pub fn renew(&mut self, group: &str, now: Duration) {
+    /// Clears the rows of a group in the page because they have changed.
+    pub fn invalidate(&mut self, group: &str, now: Duration) {
         let known = self.groups.entry(group.to_owned()).or_insert_with(Group::new);
         self.rests = false;
         known.epoch += 1;
@@ -252,8 +251,8 @@ impl View {
         self.poll.wake(now);
     }
 
-    /// What the page is to be told now. Clears come before the redraw: the other way round the
-    /// page would draw the old rows and ask for nothing.
+    /// Returns the orders to send now. Clears come before the redraw: in the reverse order, the page
+    /// would draw the old rows and request nothing.
     pub fn orders(&mut self, counts: &impl RowCounts, now: Duration) -> Vec<Order> {
         self.give_up_waiting(counts, now);
         let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
@@ -268,79 +267,83 @@ impl View {
         orders
     }
 
-    /// When [`View::orders`] next has something to say, if nothing happens before.
+    /// Returns when [`View::orders`] has its next orders if nothing happens before.
     pub fn next(&self) -> Duration {
         let held = self.groups.values().filter_map(|group| group.held.as_ref());
-        held.map(|(since, _)| *since + HOLD).min().unwrap_or(Duration::MAX).min(self.poll.next())
+        held.map(|(since, _)| *since + HOLD_TIME)
+            .min()
+            .unwrap_or(Duration::MAX)
+            .min(self.poll.next())
     }
 
-    /// Requests were held for a page that does not tell where it looks: what they span is all that
-    /// is known of its view.
+    /// Stops waiting for pages that do not report their view: assumes that it is the region of the
+    /// held requests.
     fn give_up_waiting(&mut self, counts: &impl RowCounts, now: Duration) {
         let mut given_up = Vec::new();
         for (name, group) in &mut self.groups {
-            if let Some((_, piece)) = group.held.as_ref().filter(|(since, _)| now >= *since + HOLD)
+            if let Some((_, piece)) =
+                group.held.as_ref().filter(|(since, _)| now >= *since + HOLD_TIME)
             {
                 group.level = level_around(self.target_rows, counts, name, piece);
                 given_up.push(name.clone());
             }
         }
-        given_up.iter().for_each(|group| self.renew(group, now));
+        given_up.iter().for_each(|group| self.invalidate(group, now));
     }
 
-    /// Where the page looks, if it has all that it asked for and nothing is to be changed.
+    /// Returns the view of the page if it has all its rows and needs no change.
     pub fn resting_place(&self) -> Option<&Region> {
         self.place.as_ref().filter(|_| self.rests)
     }
 
-    /// The groups of which the page holds values, which it may draw as lines.
+    /// Returns the groups of which the page has values, which it may draw as lines.
     pub fn groups_with_values(&self) -> impl Iterator<Item = (&str, Level)> {
         let valued = |group: &&Group| group.caches.keys().any(|key| key != ROWS);
         let groups = self.groups.iter().filter(move |(_, group)| valued(group));
         groups.map(|(name, group)| (name.as_str(), group.level))
     }
 
-    /// No row of the group starts in `desert`, where the page looks, so that the page leaves the
-    /// line of the place before: it is given a row that is none, in its middle. Without a desert,
-    /// the page gets rid of that row.
-    pub fn set_placeholder(&mut self, group: &str, desert: Option<&Region>, now: Duration) {
+    /// Sets or removes a group's placeholder row. If no row starts in the page's view, `empty_view`,
+    /// the page would keep its previous line, so it gets a placeholder in the middle. `None` removes
+    /// the placeholder.
+    pub fn set_placeholder(&mut self, group: &str, empty_view: Option<&Region>, now: Duration) {
         let known = self.groups.get(group).and_then(|known| known.placeholder.as_ref());
-        let fits = match (known, desert) {
-            (Some(at), Some(desert)) => desert.contains(at),
+        let fits = match (known, empty_view) {
+            (Some(at), Some(empty_view)) => empty_view.contains(at),
             (None, None) => true,
             _ => false,
         };
         if fits {
             return;
         }
-        self.renew(group, now);
-        if let (Some(known), Some(desert)) = (self.groups.get_mut(group), desert) {
-            let middle = desert.start + desert.len() / 2;
-            known.placeholder = Some(Region::new(desert.sequence.clone(), middle, middle + 1));
+        self.invalidate(group, now);
+        if let (Some(known), Some(empty_view)) = (self.groups.get_mut(group), empty_view) {
+            let middle = empty_view.start + empty_view.len() / 2;
+            known.placeholder = Some(Region::new(empty_view.sequence.clone(), middle, middle + 1));
         }
     }
 
-    /// The level that a group is on; none if the page holds nothing of it.
+    /// Returns the level of a group; `None` if the page has no rows of it.
     pub fn level(&self, group: &str) -> Option<Level> {
         let known = self.groups.get(group).filter(|known| !known.caches.is_empty());
         known.map(|known| known.level)
     }
 
-    /// Whether what the page is told depends on where it looks: a level, whether a request is held,
-    /// or whether a line has to be wiped away because no row is left in view.
+    /// Returns whether orders to the page depend on its view: a level, a held request, or a line that
+    /// must be cleared because no row is in view.
     pub fn depends_on_place(&self, counts: &impl RowCounts) -> bool {
         let holds = self.groups.values().any(|group| group.held.is_some());
         holds || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
     }
 
-    /// The page is to be asked where it looks at once, though nothing happened that is known of: its
-    /// user may have moved within what it holds.
-    pub fn wonder(&mut self, now: Duration) {
+    /// Polls the page's view at once even without an event: its user may have moved within the cached
+    /// rows.
+    pub fn poll_now(&mut self, now: Duration) {
         self.poll.hurry(now);
     }
 
-    /// Whether the page may draw a group as a line in views that have no row of it. All rows of a
-    /// small file are held, so the page asks for nothing when its user pans there.
+    /// Returns whether the page may draw a group as a line in views without its rows. A page has all
+    /// rows of a small file, so it requests nothing when its user moves there.
     fn has_lines_that_end(&self, counts: &impl RowCounts) -> bool {
         let mut valued = self.groups_with_values();
         valued.any(|(name, _)| counts.shape(name).is_some_and(|shape| shape != Shape::Dense))
@@ -350,7 +353,7 @@ impl View {
         self.groups.values().flat_map(|group| group.caches.values()).any(Cache::is_waiting)
     }
 
-    /// Whether some group that the page uses has more than one level to be at.
+    /// Returns whether some group that the page uses has more than one suitable level.
     fn has_levels(&self, counts: &impl RowCounts) -> bool {
         self.groups.iter().any(|(name, group)| {
             let Some(place) = group.caches.values().find_map(Cache::sequence) else { return false };

@@ -1,4 +1,4 @@
-//! Who may connect.
+//! The origins and hosts from which clients may connect.
 //!
 //! Any web page that a user visits can try `ws://localhost:8888`. The browser names the page's
 //! origin in the `Origin` header, which the page cannot change (RFC 6455, section 10.2).
@@ -8,7 +8,7 @@ use crate::console::OpenFiles;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The origins from which pages may connect, and who is let in beside the owner.
+/// The origins from which pages may connect, and the visitors that are admitted besides the owner.
 #[derive(Clone, Debug)]
 pub struct Access {
     allowed: Vec<String>,
@@ -25,8 +25,8 @@ pub struct Access {
 
 impl Access {
     /// Allows pages of the endpoint's own address, of `page_url`, and of the origins in `more`:
-    /// `http://lab.example:8080`, `null` for pages from files, `*` for all. Nobody but the owner's
-    /// programs on this machine is let in, which [`crate::serve`] tells apart where the system can.
+    /// `http://lab.example:8080`, `null` for pages from files, `*` for all. Only the owner's programs
+    /// on this machine are admitted, which [`crate::serve`] identifies if the system can.
     pub fn new(own: SocketAddr, page_url: &str, more: &[String]) -> Self {
         let port = own.port();
         let names = ["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into(), own_host(own)];
@@ -43,38 +43,38 @@ impl Access {
         }
     }
 
-    /// The same of an endpoint that speaks TLS, or does not.
+    /// Sets whether the endpoint uses TLS.
     #[must_use]
     pub fn with_tls(self, has_tls: bool) -> Self {
         Access { has_tls, ..self }
     }
 
-    /// The same, with others who are let in too.
+    /// Admits other visitors.
     #[must_use]
     pub fn with_keys(self, keys: Keys) -> Self {
         Access { keys: Arc::new(keys), ..self }
     }
 
-    /// The same, with the files that others than the owner may use.
+    /// Sets the files that visitors other than the owner may use.
     #[must_use]
     pub fn with_open_files(self, open: OpenFiles) -> Self {
         Access { open_files: Arc::new(open), ..self }
     }
 
-    /// The EpiViz page that links lead to.
+    /// Returns the address of the EpiViz page for links.
     pub fn page_url(&self) -> &str {
         &self.page_url
     }
 
-    /// Whether a request with this `Origin` is allowed. Programs send none.
+    /// Returns whether a request with this `Origin` is allowed. Programs send none.
     pub fn allows(&self, origin: Option<&str>) -> bool {
         let Some(origin) = origin else { return true };
         let wanted = origin.to_lowercase();
         self.any || self.allowed.contains(&wanted) || (self.loopback && is_loopback(&wanted))
     }
 
-    /// Whether a request for this `Host` is allowed: an IP address, `localhost`, or the host of an
-    /// allowed origin. Programs that speak HTTP/1.0 send none.
+    /// Returns whether a request for this `Host` is allowed: an IP address, `localhost`, or that of an
+    /// allowed origin. HTTP/1.0 clients may send none.
     pub fn allows_host(&self, host: Option<&str>) -> bool {
         let Some(host) = host else { return true };
         let wanted = name_of(host).to_lowercase();
@@ -87,8 +87,8 @@ impl Access {
     }
 }
 
-/// A host without its port, an IPv6 address without its brackets; empty for what is not a host and
-/// a port (in `localhost:80@evil.example`, the first part is a user's name and password).
+/// Returns a host without its port, and an IPv6 address without its brackets; empty if the text is not
+/// a host and a port (in `localhost:80@evil.example`, the first part is a user name and a password).
 fn name_of(host: &str) -> &str {
     let (name, after) = match host.strip_prefix('[') {
         Some(v6) => v6.split_once(']').unwrap_or_default(),
@@ -111,7 +111,7 @@ fn own_host(own: SocketAddr) -> String {
     }
 }
 
-/// Scheme, host and port of an address.
+/// Returns scheme, host and port of an address.
 fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_kept_out() {
+    fn unknown_origins_are_refused() {
         let access = access("127.0.0.1:8888", &[]);
         for origin in [
             None,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_here_by_deceit_are_turned_away() {
+    fn rebound_host_names_are_refused() {
         let access = access("192.0.2.7:8888", &["http://lab.example:8888"]);
         for host in [
             None,

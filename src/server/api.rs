@@ -1,7 +1,7 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
-//! The messages and the handler are those of the socket. The difference is that the endpoint cannot
-//! send anything on its own: see [`STATELESS`].
+//! Messages and handler are those of the socket, but the endpoint cannot
+//! send actions: see [`STATELESS`].
 
 use super::arguments;
 use super::state::{AppState, Connection};
@@ -16,20 +16,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
 
-/// The largest request body, in bytes; workspaces are the largest, at some hundred kilobytes.
-const LARGEST_BODY: usize = 4 << 20;
+/// Maximum size of a request body, in bytes; the largest are workspaces, with some hundred kilobytes.
+const MAX_BODY: usize = 4 << 20;
 
-/// A page over HTTP keeps rows as a page over a WebSocket does, but nobody can clear its cache, and
-/// nothing tells two such pages apart. So all rows of a sequence come at one level, the finest that
-/// can never exceed what one answer may hold. It may differ between sequences, since a page that
-/// changes to another drops what it holds.
+/// The level of all answers over HTTP. Such a page caches rows, but the endpoint cannot clear its
+/// cache, and cannot distinguish two pages. So all rows of a sequence have one level, the finest that
+/// always fits in one answer. It may differ between sequences, since a page drops its rows when it
+/// changes to another sequence.
 const STATELESS: Resolution = Resolution::AtMostInSequence(MAX_ROWS);
 
 /// Answers a request of a page.
 pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let limits = Connection::of(&parts.extensions).limits;
-    let body = tokio::time::timeout(limits.request_time, to_bytes(body, LARGEST_BODY));
+    let body = tokio::time::timeout(limits.request_time, to_bytes(body, MAX_BODY));
     let body = match body.await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
@@ -53,7 +53,7 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
     };
     match message.map(|message| parse(&message)) {
         Ok(Frame::Request(id, request)) if changes(&request) && parts.method != Method::POST => {
-            let why = format!("{} changes what is saved: send it with POST", request.name());
+            let why = format!("{} changes saved data: send it with POST", request.name());
             let json = refusal(&state, &id, why, started.elapsed());
             let headers =
                 [(header::ALLOW, "POST"), (header::CONTENT_TYPE, BodyFormat::Json.content_type())];
@@ -70,30 +70,32 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
             let json = state.session.reply_to(&id, &request, Some(STATELESS)).await;
             respond(&parts.headers, BodyFormat::Json, json)
         }
-        Ok(Frame::Unusable(id, why)) => refused(&state, &id, why, started.elapsed()),
-        Ok(Frame::Noise(why)) | Err(why) => refused(&state, RawValue::NULL, why, started.elapsed()),
+        Ok(Frame::Invalid(id, why)) => refused(&state, &id, why, started.elapsed()),
+        Ok(Frame::Unexpected(why)) | Err(why) => {
+            refused(&state, RawValue::NULL, why, started.elapsed())
+        }
         Ok(Frame::Answer(..)) => {
-            let why = "this is an answer, and no request waits for one here".into();
+            let why = "this is an answer, not a request".into();
             refused(&state, RawValue::NULL, why, started.elapsed())
         }
     }
 }
 
-/// Whether a request changes something. Browsers open addresses (GET) for reasons that no user
-/// sees, such as the picture of a page elsewhere; EpiViz itself sends these with POST.
+/// Returns whether a request changes something. Browsers may send GET requests without the user's
+/// knowledge, for example for an image in another page; EpiViz itself sends these with POST.
 fn changes(request: &Request) -> bool {
     matches!(request, Request::SaveWorkspace { .. } | Request::DeleteWorkspace { .. })
 }
 
-/// The answer to a request that cannot be understood: in the page's own form, with a status for
-/// other clients.
+/// Returns the answer to an invalid request: in the form of the protocol, with a status for other
+/// clients.
 fn refused(state: &AppState, id: &RawValue, why: String, took: Duration) -> Response {
     let json = refusal(state, id, why, took);
     let json_type = [(header::CONTENT_TYPE, BodyFormat::Json.content_type())];
     (StatusCode::BAD_REQUEST, json_type, json).into_response()
 }
 
-/// The message that refuses a request, which is counted and logged.
+/// Returns the message that refuses a request, which is counted and logged.
 fn refusal(state: &AppState, id: &RawValue, why: String, took: Duration) -> String {
     tracing::warn!("refused over HTTP: {why}");
     let json = Reply::Refused(why).to_json(id);
@@ -106,7 +108,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
-/// The arguments of the address and of the form.
+/// Joins the arguments of the address and of the form.
 fn joined(query: &str, body: &Bytes) -> Vec<u8> {
     [query.as_bytes(), body].join(&b'&')
 }

@@ -1,15 +1,15 @@
-//! Requests as WebServerDataProvider and scripts write them: arguments of an address or a form.
+//! Parses requests in the form of WebServerDataProvider: arguments in an address or a form.
 
 use serde_json::{Map, Value, json};
 
-/// How deep lists and objects may be nested; no request needs more.
-const DEEPEST: usize = 3;
+/// Maximum nesting depth of lists and objects; no request needs more.
+const MAX_DEPTH: usize = 3;
 
-/// The message that a socket would have brought, from `requestId=1&action=getRows&metadata[]=gene`
-/// and the like.
+/// Converts arguments such as `requestId=1&action=getRows&metadata[]=gene` to the message that the
+/// socket would receive.
 ///
 /// # Errors
-/// What is wrong with the arguments, in words.
+/// The reason why the arguments are invalid.
 pub(super) fn message(encoded: &[u8]) -> Result<String, String> {
     let mut data = Value::Object(Map::new());
     for (key, value) in form_urlencoded::parse(encoded) {
@@ -21,10 +21,10 @@ pub(super) fn message(encoded: &[u8]) -> Result<String, String> {
     Ok(envelope(&id, &data))
 }
 
-/// The message in a JSON body: as on the socket, or only its data with `requestId` added.
+/// Reads the message in a JSON body: as on the socket, or only its data together with `requestId`.
 ///
 /// # Errors
-/// What is wrong with the body, in words.
+/// The reason why the body is invalid.
 pub(super) fn message_of_json(body: &[u8]) -> Result<String, String> {
     let mut data: Value = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not valid JSON: {error}"))?;
@@ -52,7 +52,7 @@ fn take_id(data: &mut Value) -> Value {
     }
 }
 
-/// EpiViz writes zero as an empty text (`value || ''`), so an empty start next to an end is 0.
+/// EpiViz writes zero as an empty string (`value || ''`), so an empty start with an end means 0.
 fn restore_zero(data: &mut Value) {
     let is_empty = |data: &Value, key: &str| data[key].as_str() == Some("");
     let has_end = data["end"].is_string() && !is_empty(data, "end");
@@ -61,7 +61,7 @@ fn restore_zero(data: &mut Value) {
     }
 }
 
-/// An argument's value. Some arguments hold JSON.
+/// Parses the value of an argument. Some arguments contain JSON.
 fn argument(name: &str, text: &str) -> Result<Value, String> {
     let is_json = ["measurements", "data", "settings", "colorMap"].contains(&name)
         && text.starts_with(['{', '[']);
@@ -70,8 +70,8 @@ fn argument(name: &str, text: &str) -> Result<Value, String> {
     }
     serde_json::from_str(text).map_err(|_| {
         if text.starts_with("[object") {
-            // What WebServerDataProvider makes of getCombined: see docs/http.md.
-            "the page did not write out its list of measurements; pages without a cache must use \
+            // WebServerDataProvider sends this for getCombined: see docs/http.md.
+            "the page did not serialize its list of measurements; pages without a cache must use \
              the WebSocket"
                 .into()
         } else {
@@ -80,7 +80,7 @@ fn argument(name: &str, text: &str) -> Result<Value, String> {
     })
 }
 
-/// `metadata[]` as `metadata` and an empty name, `measurements[genes][]` as three names.
+/// Splits `metadata[]` into `metadata` and an empty name, `measurements[genes][]` into three names.
 fn path(key: &str) -> Result<Vec<&str>, String> {
     let (name, rest) = match key.split_once('[') {
         Some((name, rest)) => (name, rest.strip_suffix(']')),
@@ -88,10 +88,10 @@ fn path(key: &str) -> Result<Vec<&str>, String> {
     };
     let rest = rest.ok_or_else(|| format!("'{key}' lacks a closing bracket"))?;
     let path: Vec<_> = std::iter::once(name).chain(rest.split("][")).collect();
-    if path.len() > DEEPEST { Err(format!("'{key}' is nested too deeply")) } else { Ok(path) }
+    if path.len() > MAX_DEPTH { Err(format!("'{key}' is nested too deeply")) } else { Ok(path) }
 }
 
-/// Puts a value at its path; an empty name appends to a list.
+/// Sets a value at its path; an empty name appends to a list.
 fn put(slot: &mut Value, path: &[&str], value: Value) {
     match path {
         [] => *slot = value,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_objects_come_in_brackets() {
+    fn brackets_denote_lists_and_objects() {
         let message = read(
             "requestId=7&version=4&action=getRows&datasource=my%20genes&start=1&end=9\
              &metadata[]=gene&metadata%5B%5D=strand&m[a][]=x&m[a][]=y&m[b][]=z",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn json_may_stand_in_an_argument() {
+    fn arguments_may_contain_json() {
         let message = read("action=getCombined&measurements=%7B%22d%22:[%22a%22]%7D");
         assert_eq!(message["data"]["measurements"], json!({"d": ["a"]}));
         assert_eq!(message["requestId"], 0);
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_writes_zero_as_nothing() {
+    fn an_empty_start_means_zero() {
         assert_eq!(read("start=&end=100")["data"]["start"], 0);
         assert_eq!(read("start=&end=")["data"]["start"], "");
     }
 
     #[test]
-    fn what_cannot_be_read_is_said() {
+    fn invalid_arguments_are_errors() {
         let why = |query: &str| message(query.as_bytes()).unwrap_err();
         assert!(why("measurements=[object%20Object]").contains("WebSocket"));
         assert!(why("measurements={").contains("'measurements' is not valid JSON"));

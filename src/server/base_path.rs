@@ -1,4 +1,4 @@
-//! The path below which the endpoint is served, where it is not the root.
+//! The path under which the endpoint is served, if it is not the root.
 
 use axum::Router;
 use axum::extract::OriginalUri;
@@ -7,14 +7,14 @@ use axum::routing::get;
 use std::fmt;
 use std::str::FromStr;
 
-/// A path such as `/genomes/lab`: it begins with a slash and does not end with one; empty for the
+/// A path such as `/genomes/lab`: it starts with a slash and does not end with one; empty for the
 /// root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BasePath(String);
 
 impl BasePath {
-    /// Serves `router` below this path, and `/healthz` also at the root, where a watcher may look
-    /// for it.
+    /// Serves `router` under this path, and `/healthz` also at the root, where monitoring may expect
+    /// it.
     pub fn mount(&self, router: Router) -> Router {
         if self.0.is_empty() {
             return router;
@@ -26,8 +26,8 @@ impl BasePath {
             .fallback(async move || (StatusCode::NOT_FOUND, nothing))
     }
 
-    /// The base path of a request that was routed as `path`, wherever the router is mounted: what
-    /// stands before that in the address that was asked for.
+    /// Returns the base path of a request that was routed as `path`, wherever the router is mounted:
+    /// the part of the requested path before `path`.
     pub(super) fn of_request(extensions: &Extensions, path: &str) -> Self {
         let original = extensions.get::<OriginalUri>().map(|original| original.path());
         let base = original.and_then(|original| original.strip_suffix(path));
@@ -53,7 +53,7 @@ impl FromStr for BasePath {
         if path.is_empty() || path.strip_prefix('/').is_some_and(|p| p.split('/').all(is_plain)) {
             Ok(BasePath(path.to_owned()))
         } else {
-            Err("write it like /genomes: letters, digits, '-', '_', '.' and '~' between slashes"
+            Err("expected a path such as /genomes, of letters, digits, '-', '_', '.' and '~' between slashes"
                 .into())
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_begins_with_a_slash_and_ends_without() {
+    fn a_path_starts_with_a_slash_and_ends_without_one() {
         let read = |text: &str| text.parse::<BasePath>().map(|path| path.to_string());
         for (text, path) in [
             ("/", ""),

@@ -1,12 +1,12 @@
-//! Which packing of answers is chosen where a client takes several.
+//! Chooses the compression of answers for clients that accept several.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Answers with zstd to clients that take it as gladly as gzip, whatever the order in which they name
-/// them: it takes less than half the time, and the bytes are fewer.
+/// Prefers zstd for clients that accept it without a quality, in whatever order they list their
+/// encodings: it takes less than half the time of gzip, and the answers are smaller.
 pub(super) async fn prefer_zstd(mut request: Request, next: Next) -> Response {
     if takes_zstd(request.headers()) {
         request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
@@ -14,7 +14,7 @@ pub(super) async fn prefer_zstd(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Whether zstd is named without a quality, which is the highest there is (RFC 9110, 12.4.2).
+/// Returns whether zstd is listed without a quality, that is, with the highest one (RFC 9110, 12.4.2).
 fn takes_zstd(headers: &HeaderMap) -> bool {
     let named = headers.get_all(header::ACCEPT_ENCODING).iter();
     let named = named.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));

@@ -1,8 +1,8 @@
 //! `/epiviz/`: a local copy of EpiViz that is configured for this endpoint while it is served.
 //!
-//! The copy is served as it lies in its folder, except for its settings: they are followed by the
-//! page's companion (`ui/epiviz/`), which makes the page ask this endpoint alone, share its charts
-//! with the session, connect again when the endpoint is back, and draw what is missing as missing.
+//! The files of the copy are served unchanged, except for its settings: the companion (`ui/epiviz/`)
+//! is appended to them. It makes the page use this endpoint only, share its charts with the session,
+//! reconnect when the endpoint is back, and draw missing values as gaps.
 
 use super::epiviz_copy::{Epiviz, PAGE, SETTINGS};
 use super::state::AppState;
@@ -28,7 +28,7 @@ pub(super) async fn file(
     serve(&state, &path, request).await
 }
 
-/// `/epiviz` leads to `/epiviz/`, since the page's addresses are relative to its folder.
+/// Redirects `/epiviz` to `/epiviz/`, since the page's addresses are relative to its folder.
 pub(super) async fn folder() -> Redirect {
     Redirect::temporary("epiviz/")
 }
@@ -43,7 +43,7 @@ async fn serve(state: &AppState, path: &str, request: Request) -> Response {
         (_, None) => StatusCode::NOT_FOUND.into_response(),
         (SETTINGS, Some(file)) => match tokio::fs::read_to_string(file).await {
             Ok(text) => {
-                // Scripts are asked for without the page's token: the page asks for the place.
+                // Browsers request scripts without the page's token, so the page requests the region.
                 let is_known = request.extensions().get::<Visitor>().is_some();
                 settings(state, text, is_known).await
             }
@@ -114,7 +114,7 @@ fn arguments(view: Option<&Region>) -> serde_json::Value {
     }
 }
 
-/// What follows EpiViz's own settings: the page's companion, in this order.
+/// The companion, which is appended to EpiViz's own settings in this order.
 const COMPANION: [&str; 5] = [
     include_str!("../../ui/epiviz/settings.js"),
     include_str!("../../ui/epiviz/connection.js"),

@@ -1,4 +1,4 @@
-//! A copy of EpiViz in a folder: whether it can be served, and which of its files may be.
+//! A copy of EpiViz in a folder: checks it and finds its files.
 
 use crate::error::{Error, Result};
 use std::path;
@@ -18,7 +18,7 @@ pub struct Epiviz {
 }
 
 impl Epiviz {
-    /// The copy in `folder`.
+    /// Opens the copy in `folder`.
     ///
     /// # Errors
     /// [`Error::Input`] if the folder has no copy, or one whose version cannot be served.
@@ -44,7 +44,7 @@ impl Epiviz {
         }
     }
 
-    /// The file at this path in the copy, if it may be served: not a hidden one, none outside.
+    /// Returns the file at this path in the copy, unless it is hidden or outside the folder.
     pub(super) async fn find(&self, path: &str) -> Option<path::PathBuf> {
         let parts = path::Path::new(path).components();
         let plain = |part: path::Component<'_>| match part {
@@ -60,7 +60,7 @@ impl Epiviz {
     }
 }
 
-/// The version that EpiViz's code names.
+/// Returns the version in EpiViz's code.
 fn version(code: &str) -> Option<&str> {
     let (_, after) = code.split_once("EpiViz.VERSION = ")?;
     after.get(1..)?.split(['\'', '"']).next()
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_hidden_and_nothing_outside_is_found() {
+    async fn hidden_and_outside_files_are_not_found() {
         let around = tempfile::tempdir().unwrap();
         let folder = around.path().join("copy");
         std::fs::create_dir_all(folder.join("src/epiviz")).unwrap();

@@ -1,5 +1,5 @@
-//! What is checked before every answer: the origin and the host name of a request; and the headers
-//! by which browsers let a page read the answer (CORS).
+//! Checks the origin and the host name of every request, and adds the headers that allow a page to
+//! read the answer (CORS).
 
 use super::state::AppState;
 use super::visitors::visitor;
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::SocketAddr;
 
-/// Lets through what the access rules allow, and adds the CORS headers to the answer.
+/// Passes on requests that the access rules allow, and adds the CORS headers to the answers.
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let host = text_of(request.headers(), header::HOST);
     let origin = text_of(request.headers(), header::ORIGIN);
@@ -39,8 +39,8 @@ pub(super) async fn guard(State(state): State<AppState>, request: Request, next:
     response
 }
 
-/// Answers who is known; others only with what is no data, or if they are to say who they are in
-/// their first message.
+/// Passes on requests of known visitors; of others, only requests for public files and those that
+/// will authenticate in their first message.
 async fn admit(state: &AppState, mut request: Request, next: Next) -> Response {
     match visitor(&state.access.keys, &mut request) {
         Ok(visitor) => {
@@ -52,18 +52,18 @@ async fn admit(state: &AppState, mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Lets through who is known, under whatever host name.
+/// Passes on requests of known visitors under any host name.
 pub(super) async fn known(State(state): State<AppState>, request: Request, next: Next) -> Response {
     admit(&state, request, next).await
 }
 
-/// Whether what lies at a path is the same for every endpoint: the files of the built-in page and of
-/// the copy of EpiViz.
+/// Returns whether the content of a path is public, because it is the same for every endpoint: the
+/// files of the built-in page and of the copy of EpiViz.
 fn is_open(path: &str) -> bool {
     path.starts_with("/ui/") || path.strip_prefix("/epiviz/").is_some_and(|file| !file.is_empty())
 }
 
-/// Whether a WebSocket asks to bring its token in its first message.
+/// Returns whether a WebSocket will send its token in its first message.
 fn will_say_hello(request: &Request) -> bool {
     let path = request.uri().path();
     let is_socket = ["/ws", "/console"].iter().any(|socket| {
@@ -76,7 +76,7 @@ fn will_say_hello(request: &Request) -> bool {
 fn unknown(state: &AppState, request: &Request, why: &str) -> Response {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
-    tracing::warn!("{address} was not let in: {why}");
+    tracing::warn!("{address} was refused: {why}");
     let nobody = Visitor { name: "nobody".into(), role: Role::View, is_owner: false, address };
     let asked = format!("{} {}", request.method(), request.uri().path());
     state.session.audit(&nobody, &asked, Some(&Error::Input(why.to_owned())));
@@ -84,9 +84,8 @@ fn unknown(state: &AppState, request: &Request, why: &str) -> Response {
     (StatusCode::UNAUTHORIZED, challenge, format!("{why}\n")).into_response()
 }
 
-/// Whether a page of another site asks without naming its origin, as browsers let it do with the
-/// address of an image or a script (Fetch Metadata, W3C). Links that users follow are let through,
-/// except to `/api`.
+/// Returns whether a request comes from a page of another site without an origin, as for images and
+/// scripts (Fetch Metadata, W3C). Links that users follow are allowed, except to `/api`.
 fn is_cross_site(request: &Request) -> bool {
     let says = |name, words: &[&str]| {
         let text = text_of(request.headers(), HeaderName::from_static(name));
@@ -101,13 +100,13 @@ fn forbidden(why: &str) -> Response {
     (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
 }
 
-/// Whether the page was loaded from this endpoint, under the host name of the request.
+/// Returns whether the page was loaded from this endpoint, under the host name of the request.
 fn is_own(origin: &str, host: Option<&str>) -> bool {
     let own = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
     own.is_some() && own == host
 }
 
-/// Whether this is the request by which browsers ask for permission first (CORS preflight).
+/// Returns whether this is a CORS preflight request.
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
@@ -118,13 +117,13 @@ fn preflight() -> Response {
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
-        // Chromium asks whether a public page may send requests to a private network.
+        // Chromium requires this before a public page may send requests to a private network.
         (HeaderName::from_static("access-control-allow-private-network"), "true"),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// A header as text, with replacement characters for what is not UTF-8.
+/// Returns a header as text, with replacement characters for invalid UTF-8.
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

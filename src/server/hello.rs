@@ -1,5 +1,5 @@
-//! The first message of a WebSocket that brings its token there instead of in its address, which
-//! proxies may log: `{"type":"hello","token":"..."}` after a connection to `/ws?hello`.
+//! The first message of a WebSocket that sends its token in a message instead of in its address, which
+//! proxies may log: `{"type":"hello","token":"..."}` after connecting to `/ws?hello`.
 
 use super::keys::Keys;
 use crate::session::Visitor;
@@ -18,8 +18,8 @@ struct Hello {
     token: String,
 }
 
-/// Waits for the first message; who sent it, or nobody if it holds no token that is known. Then the
-/// socket is closed (1008).
+/// Waits for the first message and returns the visitor; without a valid token, closes the socket
+/// (1008) and returns `None`.
 pub(super) async fn hello<S>(socket: &mut S, keys: &Keys, patience: Duration) -> Option<Visitor>
 where
     S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
@@ -36,9 +36,9 @@ where
             Some(visitor)
         }
         None => {
-            let reason = "the first message must be a hello with a token that is known".into();
+            let reason = "the first message must be a hello with a valid token".into();
             let goodbye = CloseFrame { code: CloseCode::Policy, reason };
-            // Whoever does not take it is not waited for.
+            // A client that does not answer the close frame is not waited for.
             let _ = tokio::time::timeout(patience, async {
                 let _ = socket.send(Message::Close(Some(goodbye))).await;
                 while let Some(Ok(_)) = socket.next().await {}

@@ -1,4 +1,4 @@
-//! Which handler answers which path.
+//! The routes of the endpoint.
 
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
@@ -15,13 +15,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
-/// The whole endpoint as a router of [axum] 0.8, to be served by [`crate::serve`] or mounted in an
-/// application of one's own, at any path: `app.nest_service("/genomes", router)`. There the
-/// application decides who may ask; whoever it lets in may see and change what is shown (the role
-/// `drive`), but load no files.
+/// Returns the whole endpoint as a router of [axum] 0.8, which [`crate::serve`] serves, or which can
+/// be mounted in another application at any path: `app.nest_service("/genomes", router)`. There, the
+/// application decides who may connect; its clients have the role `drive`, which may not load files.
 ///
-/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task brings to the pages
-/// what is built in the background; then each WebSocket is closed.
+/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task updates the pages when
+/// sources have been built in the background; then each WebSocket is closed.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -33,14 +32,14 @@ pub fn router(
 ) -> Router {
     let (following, until) = (session.clone(), stop.clone());
     tokio::spawn(async move {
-        let following = async { tokio::join!(following.follow_making(), following.follow_files()) };
+        let following = async { tokio::join!(following.follow_builds(), following.follow_files()) };
         until.run_until_cancelled(following).await
     });
     routes(AppState { session, access, epiviz, stop })
 }
 
-/// The paths. Pages connect to `/ws`, or to a session of their own at `/ws/NAME`; those of epivizr
-/// to the root or `/websocket`.
+/// Returns the routes. Pages connect to `/ws`, or to a named session at `/ws/NAME`; those of epivizr
+/// connect to the root or to `/websocket`.
 fn routes(state: AppState) -> Router {
     let known = from_fn_with_state(state.clone(), guard::known);
     Router::new()
@@ -70,14 +69,14 @@ fn routes(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The answer under every other path.
+/// Answers requests for all other paths.
 async fn nothing() -> (StatusCode, &'static str) {
     let addresses =
         "nothing is served here; try / (a page), /ws (for EpiViz), /api or /api/v1/...\n";
     (StatusCode::NOT_FOUND, addresses)
 }
 
-/// A page's socket, or the built-in page for a browser that opens the endpoint itself.
+/// Serves a page's socket, or the built-in page for a browser that opens the endpoint.
 async fn root(State(state): State<AppState>, original: OriginalUri, request: Request) -> Response {
     if ws::wants_upgrade(request.headers()) {
         return ws::upgrade(State(state), request).await;

@@ -1,4 +1,4 @@
-//! `/info`: what the built-in page needs beyond EpiViz's protocol: the first region to show, the
+//! `/info`: data for the built-in page beyond EpiViz's protocol: the first region to show, the
 //! colours that the user chose, and the addresses of EpiViz pages.
 
 use super::base_path::BasePath;
@@ -17,7 +17,7 @@ pub(super) async fn info(State(state): State<AppState>, request: Request) -> Res
     info_of(state, session, request).await
 }
 
-/// `GET /s/NAME/info`, for the page of the session of that name.
+/// `GET /s/NAME/info`, for the page of the session with this name.
 pub(super) async fn info_named(
     State(state): State<AppState>,
     Path(name): Path<String>,
@@ -37,7 +37,7 @@ async fn info_of(state: AppState, session: Arc<Session>, request: Request) -> Re
         .measurements()
         .filter_map(|m| Some((m.id.clone(), Value::from(m.color.as_deref()?))))
         .collect();
-    // The host and the path by which the browser reached us, which may be those of a proxy.
+    // The host and the path that the browser used, which may be those of a proxy.
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let base = BasePath::of_request(request.extensions(), request.uri().path());
     let scheme = if state.access.has_tls { "wss" } else { "ws" };
@@ -48,18 +48,18 @@ async fn info_of(state: AppState, session: Arc<Session>, request: Request) -> Re
         "assembly": listing.assembly(),
         "firstView": view,
         "colors": colors,
-        // Whether it never had charts, so that a page may propose some.
+        // Whether the session never had charts, so that a page may add some.
         "isNew": session.state().last_chart == 0,
         "pages": session.pages().len(),
         "epiviz": epiviz_link(state.access.page_url(), &host, None, view.as_ref()),
-        // Relative to the page, so that it is right behind any proxy.
+        // Relative to the page, so that it is correct behind any proxy.
         "ownEpiviz": state.epiviz.as_ref().map(|_| "epiviz/"),
     });
     answer(&info)
 }
 
-/// `GET /info/first/MEASUREMENT`: where the measurement of that id has data, 1-based with both ends
-/// included; null if nowhere.
+/// `GET /info/first/MEASUREMENT`: a region in which a measurement has data, 1-based with both ends
+/// included; null if there is none.
 pub(super) async fn first(
     State(state): State<AppState>,
     Path(measurement): Path<String>,
@@ -77,8 +77,8 @@ fn answer(json: &Value) -> Response {
     (headers, json.to_string()).into_response()
 }
 
-/// The address that shows this endpoint's data in the EpiViz page at `page_url`. `host` is the
-/// endpoint's `ws:` or `wss:` address, with its base path if it has one; `token` lets the page in.
+/// Returns the address of the EpiViz page at `page_url` for this endpoint's data. `host` is the
+/// endpoint's `ws:` or `wss:` address, with its base path if it has one; `token` admits the page.
 pub fn epiviz_link(
     page_url: &str,
     host: &str,
@@ -89,7 +89,7 @@ pub fn epiviz_link(
         let (start, end) = (view.start?, view.end?);
         Some(format!("seqName={}&start={start}&end={end}&", view.sequence))
     });
-    // Percent-encoded, or the page would take the token for an argument of its own.
+    // Percent-encoded, so that the page does not take the token for its own argument.
     let token = token.map_or_else(String::new, |token| format!("%3Ftoken%3D{token}"));
     format!("{page_url}?websocket-host[]={host}/ws{token}&{}", place.unwrap_or_default())
 }

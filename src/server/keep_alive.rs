@@ -1,4 +1,4 @@
-//! A WebSocket whose client must give signs of life.
+//! A WebSocket with pings and timeouts.
 
 use futures_util::{Sink, Stream};
 use std::io::{Error as IoError, ErrorKind};
@@ -8,18 +8,18 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Pings without an answer after which a client is gone.
-const UNANSWERED: u32 = 2;
+/// A client is gone after this many unanswered pings.
+const MAX_UNANSWERED: u32 = 2;
 
-/// A socket that sends a ping when its client was silent for some time, and fails when the client
-/// stays silent, or does not accept for as long what it is sent.
+/// A socket that pings a client that has been idle for some time, and fails if the client does not
+/// answer, or does not accept messages for too long.
 pub(super) struct KeepAlive<S> {
     socket: S,
     interval: Duration,
     /// When to ping next.
     next: Pin<Box<Sleep>>,
     unanswered: u32,
-    /// When what is being written is given up; none while nothing has to wait.
+    /// When a blocked write fails; `None` while no write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,7 +29,7 @@ impl<S> KeepAlive<S> {
         KeepAlive { socket, interval, next, unanswered: 0, blocked: None }
     }
 
-    /// What writing came to; an error if it has been waiting for too long.
+    /// Returns the result of a write; an error if it has been blocked for too long.
     fn written(
         &mut self,
         written: Poll<Result<(), Error>>,
@@ -39,10 +39,10 @@ impl<S> KeepAlive<S> {
             self.blocked = None;
             return written;
         }
-        let patience = self.interval * (UNANSWERED + 1);
-        let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let timeout = self.interval * (MAX_UNANSWERED + 1);
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(blocked.as_mut().poll(context));
-        Poll::Ready(Err(gone("it does not accept what it is sent")))
+        Poll::Ready(Err(gone("the client does not accept messages")))
     }
 }
 
@@ -65,13 +65,13 @@ where
         }
         loop {
             ready!(this.next.as_mut().poll(context));
-            if this.unanswered >= UNANSWERED {
-                return Poll::Ready(Some(Err(gone("it does not answer"))));
+            if this.unanswered >= MAX_UNANSWERED {
+                return Poll::Ready(Some(Err(gone("the client does not answer"))));
             }
             this.unanswered += 1;
             this.next.as_mut().reset(Instant::now() + this.interval);
-            // While something waits to be written, a ping would wait behind it; and whoever writes
-            // would not be woken any more, since the socket wakes one task only.
+            // While a write is blocked, a ping would wait behind it, and the writer would no longer be
+            // woken, since the socket wakes only one task.
             if this.blocked.is_none() {
                 let mut socket = Pin::new(&mut this.socket);
                 if let Poll::Ready(Ok(())) = socket.as_mut().poll_ready(context) {

@@ -1,4 +1,4 @@
-//! Who is known: tokens, users of this machine, and users whom a proxy names.
+//! Known visitors: tokens, users of this machine, and users named by a proxy.
 
 use crate::error::Error;
 use crate::session::{Role, Visitor};
@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-/// The shortest token that is taken: shorter ones could be guessed.
-const SHORTEST: usize = 16;
+/// Minimum length of a token: shorter ones could be guessed.
+const MIN_LENGTH: usize = 16;
 
-/// A secret that gives a role to whoever knows it.
+/// A secret that gives a role to anyone who knows it.
 #[derive(Clone)]
 pub struct Token {
     name: String,
@@ -21,7 +21,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token of that name, valid until `expires` if that is given.
+    /// Creates a token, valid until `expires` if given.
     ///
     /// # Errors
     /// [`Error::Input`] for a secret that is too short, or cannot be part of an address.
@@ -32,21 +32,21 @@ impl Token {
         expires: Option<SystemTime>,
     ) -> Result<Self, Error> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-        if secret.len() < SHORTEST || !secret.chars().all(is_plain) {
+        if secret.len() < MIN_LENGTH || !secret.chars().all(is_plain) {
             return Err(Error::Input(format!(
-                "the token '{name}' must have at least {SHORTEST} letters, digits, '-', '_', '.' \
+                "the token '{name}' must have at least {MIN_LENGTH} letters, digits, '-', '_', '.' \
                  or '~'"
             )));
         }
         Ok(Token { name: name.to_owned(), role, secret: secret.to_owned(), expires })
     }
 
-    /// What it is called.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The secret, to be written where only its reader sees it.
+    /// Returns the secret, which must be shown only to those who may use it.
     pub fn secret(&self) -> &str {
         &self.secret
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A proxy whose word is taken for who asks: its address, and on this machine also its user, since
+/// A proxy that is trusted to name the visitors: its address, and on this machine also its user, since
 /// every user of a machine can connect from its loopback address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy {
@@ -97,10 +97,10 @@ impl FromStr for Proxy {
     }
 }
 
-/// The id of a user of this machine, by name or number.
+/// Returns the id of a user of this machine, by name or number.
 ///
 /// # Errors
-/// In words, if there is no such user.
+/// The reason, if there is no such user.
 pub fn user_id(name: &str) -> Result<u32, String> {
     if let Ok(id) = name.parse() {
         return Ok(id);
@@ -108,27 +108,27 @@ pub fn user_id(name: &str) -> Result<u32, String> {
     match nix::unistd::User::from_name(name) {
         Ok(Some(user)) => Ok(user.uid.as_raw()),
         Ok(None) => Err(format!("this machine has no user '{name}'")),
-        Err(error) => Err(format!("the user '{name}' cannot be looked up: {error}")),
+        Err(error) => Err(format!("cannot look up the user '{name}': {error}")),
     }
 }
 
-/// Everybody who is known beside the owner.
+/// All known visitors besides the owner.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// Tokens.
     pub tokens: Vec<Token>,
     /// Users of this machine, by id.
     pub users: Vec<(u32, Role)>,
-    /// Users whom a proxy names; `*` is any.
+    /// Users named by a proxy; `*` means any.
     pub proxy_users: Vec<(String, Role)>,
-    /// Proxies whose word is taken.
+    /// Trusted proxies.
     pub proxies: Vec<Proxy>,
 }
 
 impl Keys {
-    /// Whose token this is, if it is one and still valid.
+    /// Returns the visitor with this token, if it is valid.
     pub(super) fn of_token(&self, given: &str) -> Option<Visitor> {
-        // Each is compared, so that the time tells nothing of which is right.
+        // All tokens are compared, so that the time does not reveal which one matches.
         let found = self.tokens.iter().fold(None, |found, token| {
             if is_same(token.secret.as_bytes(), given.as_bytes()) { Some(token) } else { found }
         });
@@ -137,20 +137,20 @@ impl Keys {
             .map(|token| named(format!("token {}", token.name), token.role))
     }
 
-    /// Who the user of this machine is.
+    /// Returns the visitor for a user of this machine.
     pub(super) fn of_user(&self, user: u32) -> Option<Visitor> {
         let (_, role) = self.users.iter().find(|(known, _)| *known == user)?;
         Some(named(format!("user {}", user_name(user)), *role))
     }
 
-    /// Who the user is whom a trusted proxy names.
+    /// Returns the visitor for a user named by a trusted proxy.
     pub(super) fn of_proxy_user(&self, user: &str) -> Option<Visitor> {
         let find = |name: &str| self.proxy_users.iter().find(|(known, _)| known == name);
         let (_, role) = find(user).or_else(|| find("*"))?;
         Some(named(format!("proxy's user {user}"), *role))
     }
 
-    /// Whether the word of this peer is taken for who asks.
+    /// Returns whether this peer is a trusted proxy.
     pub(super) fn trusts(&self, address: IpAddr, user: Option<u32>) -> bool {
         let address = address.to_canonical();
         let is_it = |proxy: &Proxy| {
@@ -164,13 +164,13 @@ fn named(name: String, role: Role) -> Visitor {
     Visitor { name, role, is_owner: false, address: String::new() }
 }
 
-/// The name of a user of this machine, or the number of one without a name.
+/// Returns the name of a user of this machine, or the number of one without a name.
 pub(super) fn user_name(user: u32) -> String {
     let found = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user)).ok().flatten();
     found.map_or_else(|| user.to_string(), |user| user.name)
 }
 
-/// Whether two texts are the same, in a time that depends on their lengths alone.
+/// Compares two strings in a time that depends only on their lengths.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let differs = one.iter().zip(other).fold(0, |differs, (a, b)| black_box(differs | (a ^ b)));
     one.len() == other.len() && black_box(differs) == 0

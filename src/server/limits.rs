@@ -1,4 +1,4 @@
-//! Limits on connections, so that no client takes what others need.
+//! Limits on connections, so that no client can exhaust the resources of others.
 
 use crate::session::{Limit, Metrics};
 use std::collections::HashMap;
@@ -9,16 +9,15 @@ use std::time::Duration;
 /// Limits on the connections of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections at a time.
+    /// Maximum number of concurrent connections.
     pub connections: usize,
-    /// The most connections at a time from one address. Loopback addresses have no limit of their
-    /// own: everybody behind a proxy on this machine has one.
+    /// Maximum number of concurrent connections from one address. It does not apply to loopback
+    /// addresses, which all clients behind a proxy on this machine share.
     pub per_address: usize,
     /// How long a client may take to send the head of an HTTP request, and again for its body.
     pub request_time: Duration,
-    /// How long a WebSocket may be silent before its client is asked (ping) whether it is still
-    /// there. It is gone if it is silent for twice as long again, or takes as long to accept what
-    /// it is sent.
+    /// How long a WebSocket may be idle before its client is pinged. It is closed if two pings are
+    /// not answered, or if the client does not accept a message for as long.
     pub ping_interval: Duration,
 }
 
@@ -33,7 +32,7 @@ impl Default for Limits {
     }
 }
 
-/// Counts the connections that there are.
+/// Counts the open connections.
 #[derive(Debug, Default)]
 pub(super) struct Connected(Arc<Mutex<ConnectionCounts>>);
 
@@ -43,7 +42,7 @@ struct ConnectionCounts {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// The place of a connection, which is free again when this is dropped.
+/// The slot of a connection, which is released on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     counts: Arc<Mutex<ConnectionCounts>>,
@@ -51,8 +50,8 @@ pub(super) struct ConnectionSlot {
 }
 
 impl Connected {
-    /// A place for a connection from this address; none if a limit is reached, which is counted.
-    pub(super) fn place(
+    /// Returns a slot for a connection from this address; `None`, with a count, if a limit is reached.
+    pub(super) fn slot(
         &self,
         from: IpAddr,
         limits: &Limits,
@@ -97,20 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_limited_in_all_and_per_address_and_given_back() {
+    fn slots_are_limited_in_total_and_per_address_and_released() {
         let limits = Limits { connections: 4, per_address: 2, ..Limits::default() };
         let (connected, metrics) = (Connected::default(), Metrics::default());
-        let place = |address: &str| connected.place(address.parse().unwrap(), &limits, &metrics);
+        let slot = |address: &str| connected.slot(address.parse().unwrap(), &limits, &metrics);
         let hits = || Limit::ALL.map(|limit| metrics.hits(limit));
-        let one = [place("192.0.2.1").unwrap(), place("192.0.2.1").unwrap()];
-        // The same address as IPv6 writes it.
-        assert!(place("::ffff:192.0.2.1").is_none());
+        let one = [slot("192.0.2.1").unwrap(), slot("192.0.2.1").unwrap()];
+        // The same address, mapped to IPv6.
+        assert!(slot("::ffff:192.0.2.1").is_none());
         assert_eq!(hits()[..2], [0, 1]);
-        let own = [place("127.0.0.1").unwrap(), place("127.0.0.1").unwrap()];
-        assert!(place("192.0.2.9").is_none());
+        let own = [slot("127.0.0.1").unwrap(), slot("127.0.0.1").unwrap()];
+        assert!(slot("192.0.2.9").is_none());
         assert_eq!(hits()[..2], [1, 1]);
         drop(own);
-        let others = [place("192.0.2.9").unwrap(), place("::1").unwrap()];
+        let others = [slot("192.0.2.9").unwrap(), slot("::1").unwrap()];
         drop((one, others));
         assert_eq!(lock(&connected.0).all, 0);
         assert!(lock(&connected.0).by_address.is_empty());

@@ -1,4 +1,4 @@
-//! Binds, accepts connections, and ends cleanly.
+//! Binds, accepts connections, and shuts down.
 
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
@@ -28,22 +28,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long replies that are being sent, and close frames, may take once the endpoint is to end.
-const FINISH: Duration = Duration::from_secs(5);
-/// How long it may take after that until every connection is cut.
+/// How long replies that are being sent, and close frames, may take during the shutdown.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
+/// How long it may take after that until all connections are closed.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How many connections beyond the limits are told so at a time; others are closed at once.
-const REFUSALS: usize = 64;
-/// How long telling so may take.
-const REFUSAL: Duration = Duration::from_secs(2);
+/// How many refused connections get an answer at a time; others are closed at once.
+const MAX_REFUSALS: usize = 64;
+/// How long this answer may take.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// How long to wait after a connection could not be accepted because the system lacks a resource,
-/// mostly file handles.
+/// usually file handles.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
-/// Binds a host and port; port 0 takes any that is free.
+/// Binds a host and port; port 0 means any free port.
 ///
 /// # Errors
-/// [`Error::Input`] with the remedy if the port is taken or may not be used.
+/// [`Error::Input`] with the remedy if the port is in use or not permitted.
 pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
     TcpListener::bind((host, port)).await.map_err(|error| {
         Error::Input(match error.kind() {
@@ -62,7 +62,7 @@ pub async fn bind(host: &str, port: u16) -> Result<TcpListener> {
 /// served at `/epiviz/`.
 ///
 /// # Errors
-/// None at present: a connection that cannot be accepted is logged.
+/// Currently none: a connection that cannot be accepted is logged.
 pub async fn run(
     listener: TcpListener,
     session: Arc<Session>,
@@ -76,14 +76,14 @@ pub async fn run(
     Ok(())
 }
 
-/// Serves a router until `stop` is cancelled. Then the listener is closed, replies that are being
-/// sent may take five seconds more, and each WebSocket gets a close frame. Soon after that time it
-/// returns, whatever peers do.
+/// Serves a router until `stop` is cancelled. Then it closes the listener, lets replies that are
+/// being sent take up to five seconds, and sends each WebSocket a close frame. It returns soon after
+/// that time, whatever clients do.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     serve_limited(listener, router, Limits::default(), Arc::default(), stop).await;
 }
 
-/// As [`serve`], with limits of one's own; `metrics` count how often they are reached.
+/// As [`serve`], with other limits; `metrics` count how often they are reached.
 pub async fn serve_limited(
     listener: TcpListener,
     router: Router,
@@ -105,12 +105,12 @@ pub async fn serve_tls(
 ) {
     let tls = tls.map(Arc::new);
     let (tasks, connected, refusing) = (TaskTracker::new(), Connected::default(), refusal());
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
         match accepted {
             Ok((stream, peer)) => {
-                let place = connected.place(peer.ip(), &limits, &metrics).map(Arc::new);
-                // Asked before anything is read: what has left by then is nobody.
+                let place = connected.slot(peer.ip(), &limits, &metrics).map(Arc::new);
+                // The user is determined before anything is read: a peer that has left has none.
                 let own = stream.local_addr();
                 let from = own.map_or(Peer::Away, |own| Peer::of(peer, own));
                 let connection =
@@ -123,7 +123,7 @@ pub async fn serve_tls(
                     let router = refusing.clone();
                     let refused = talk(stream, tls.clone(), peer, connection, router, stop);
                     tasks.spawn(async move {
-                        let _ = tokio::time::timeout(REFUSAL, refused).await;
+                        let _ = tokio::time::timeout(REFUSAL_TIME, refused).await;
                         drop(permit);
                     });
                 }
@@ -141,13 +141,13 @@ pub async fn serve_tls(
 /// Waits until the connections have ended, but not for ever.
 pub(super) async fn wait_for(tasks: &TaskTracker) {
     tasks.close();
-    // Each ends by itself within that time; one that does not is no reason to stay.
-    if tokio::time::timeout(FINISH + MARGIN, tasks.wait()).await.is_err() {
-        tracing::warn!("{} connections did not end", tasks.len());
+    // All connections end within this time; those that do not are abandoned.
+    if tokio::time::timeout(SHUTDOWN_TIME + MARGIN, tasks.wait()).await.is_err() {
+        tracing::warn!("{} connections did not close in time", tasks.len());
     }
 }
 
-/// What is answered to connections beyond the limits.
+/// Returns the router that refuses connections beyond the limits.
 fn refusal() -> Router {
     let headers = [(header::CONNECTION, "close"), (header::RETRY_AFTER, "10")];
     let why = "too many connections; see --max-connections\n";
@@ -155,17 +155,17 @@ fn refusal() -> Router {
     Router::new().fallback(async move || answer)
 }
 
-/// The next connection. Small messages are sent at once: with Nagle's algorithm the second of two
-/// answers would wait for the page's acknowledgement of the first, which takes 40 ms.
+/// Accepts the next connection, with Nagle's algorithm disabled: otherwise the second of two answers
+/// would wait for the page's acknowledgement of the first, which takes 40 ms.
 async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // It fails only if the peer has left, which reading will tell.
+                // This fails only if the peer has left, which reading will detect.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, peer));
             }
-            // The peer has left before it was accepted.
+            // The peer has left before the connection was accepted.
             Err(error) if is_of_peer(&error) => {}
             Err(error) => return Err(error),
         }
@@ -224,9 +224,9 @@ pub(super) async fn converse<S>(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(FINISH, connection).await {
+            match tokio::time::timeout(SHUTDOWN_TIME, connection).await {
                 Ok(ended) => ended,
-                Err(_) => return tracing::debug!("the connection of {} was cut", peer.0),
+                Err(_) => return tracing::debug!("the connection of {} was closed by force", peer.0),
             }
         }
     };

@@ -1,5 +1,4 @@
-//! `/metrics`: counts in the text format of Prometheus, written by hand: a few counters need no
-//! library.
+//! `/metrics`: counts in the text format of Prometheus, written without a library.
 
 use super::state::AppState;
 use crate::bytes::remote::{self, ServerCounts};
@@ -15,7 +14,7 @@ pub(super) async fn answer(State(state): State<AppState>) -> impl IntoResponse {
     (kind, text(&state.session))
 }
 
-/// A counter per action: its name, what it counts, and how to read it.
+/// A counter per action: its name, description, and function that returns its value.
 type Counter = (&'static str, &'static str, fn(&ActionCounts) -> u64);
 
 const COUNTERS: [Counter; 3] = [
@@ -49,12 +48,17 @@ fn text(session: &Session) -> String {
     line(&mut text, "failed_reads_total", "", session.provider.catalog.failed_reads());
     let catalog = &session.provider.catalog;
     let about =
-        "files that are gone, cannot be opened, or have changed and are not opened again yet";
+        "files that were deleted, cannot be opened, or have changed and are not reopened yet";
     head(&mut text, "files_in_trouble", "gauge", about);
     line(&mut text, "files_in_trouble", "", catalog.troubled_files());
-    head(&mut text, "files_reopened_total", "counter", "files opened again since they changed");
+    head(
+        &mut text,
+        "files_reopened_total",
+        "counter",
+        "how often files were reopened because they had changed",
+    );
     line(&mut text, "files_reopened_total", "", catalog.reopened_files());
-    let (name, about) = ("limits_reached_total", "times that clients reached a limit");
+    let (name, about) = ("limits_reached_total", "how often clients reached a limit");
     head(&mut text, name, "counter", about);
     for limit in Limit::ALL {
         let label = format!("limit=\"{}\"", limit.name());
@@ -79,7 +83,7 @@ fn text(session: &Session) -> String {
 
 fn histogram(text: &mut String, session: &Session) {
     let name = "request_duration_seconds";
-    head(text, name, "histogram", "time taken to make an answer");
+    head(text, name, "histogram", "time taken to answer a request");
     for (action, counts) in session.metrics.actions() {
         let label = format!("action=\"{action}\"");
         let bucket = format!("{name}_bucket");

@@ -1,23 +1,23 @@
-//! Which user of this machine a connection comes from.
+//! Determines the user of this machine to whom a connection belongs.
 //!
-//! Whoever can reach a port of the loopback interface is on this machine, but may be any of its
-//! users. Linux knows who owns the socket at the other end and tells it over netlink (`sock_diag`),
-//! at a cost that does not grow with the number of sockets as that of reading `/proc/net/tcp` does.
-//! Other systems have no such question that a program without `unsafe` can ask.
+//! Clients that reach a port of the loopback interface are on this machine, but may be any of its
+//! users. Linux reports the owner of the socket at the other end over netlink (`sock_diag`), at a cost
+//! that, unlike that of reading `/proc/net/tcp`, does not grow with the number of sockets. Other
+//! systems have no interface for this that a program without `unsafe` can use.
 
 use std::net::SocketAddr;
 
-/// Where a connection comes from.
+/// The origin of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
-    /// A program on this machine, and the id of its user if that is known.
+    /// A program on this machine, and the id of its user if it is known.
     Here(Option<u32>),
-    /// Another machine, or an address of this one that others can reach too.
+    /// Another machine, or an address of this machine that others can reach too.
     Away,
 }
 
 impl Peer {
-    /// The peer of a connection between these addresses; asked once, before anything is read.
+    /// Determines the peer of a connection between these addresses; called before anything is read.
     pub(super) fn of(peer: SocketAddr, own: SocketAddr) -> Self {
         let canonical =
             |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
@@ -26,17 +26,17 @@ impl Peer {
     }
 }
 
-/// The id of the user whom this process belongs to.
+/// Returns the id of the user of this process.
 pub(super) fn own_user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
-/// Whether the system tells who is at the other end of a connection.
+/// Returns whether the system reports the users of connections.
 pub fn knows_users() -> bool {
     asked().is_some_and(|user| user.is_some())
 }
 
-/// The answer for a connection of our own; none if there is no loopback interface.
+/// Tests this with a connection of our own; false without a loopback interface.
 fn asked() -> Option<Option<u32>> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?;
     let own = listener.local_addr().ok()?;
@@ -49,8 +49,8 @@ fn user_of(_: SocketAddr, _: SocketAddr) -> Option<u32> {
     None
 }
 
-/// The user who owns the socket at `peer` that is connected to `own`; none if it is already closed,
-/// or belongs to a user whom this user namespace does not know.
+/// Returns the user of the socket at `peer` that is connected to `own`; `None` if it is already closed,
+/// or belongs to a user that is unknown in this user namespace.
 #[cfg(target_os = "linux")]
 fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     let answer = linux::ask(&linux::question(peer, own)).ok()?;
@@ -77,10 +77,10 @@ mod linux {
     const LISTEN: u8 = 10;
     /// The ports, addresses, interface and cookie of a socket (`inet_diag_sockid`).
     const ID: usize = 48;
-    /// What stands before them in a question (`inet_diag_req_v2`) and in an answer
+    /// The sizes of the fields before them in a request (`inet_diag_req_v2`) and in an answer
     /// (`inet_diag_msg`).
     const BEFORE_ID: [usize; 2] = [8, 4];
-    /// What the system calls a user whom the namespace does not know, unless it was told otherwise.
+    /// The id that stands for users unknown in the namespace, by default.
     const NOBODY: u32 = 65_534;
 
     fn octets(ip: IpAddr) -> [u8; 16] {
@@ -92,13 +92,13 @@ mod linux {
         octets
     }
 
-    /// The ports and addresses of the socket at `peer`, as it sees them.
+    /// Returns the ports and addresses of the socket at `peer`, from its own perspective.
     fn ends(peer: SocketAddr, own: SocketAddr) -> Vec<u8> {
         let ports = [peer.port().to_be_bytes(), own.port().to_be_bytes()].concat();
         [&ports[..], &octets(peer.ip()), &octets(own.ip())].concat()
     }
 
-    /// The message that asks for the socket at `peer`.
+    /// Returns the request for the socket at `peer`.
     pub(super) fn question(peer: SocketAddr, own: SocketAddr) -> Vec<u8> {
         let length = HEADER + BEFORE_ID[0] + ID;
         let mut message = Vec::with_capacity(length);
@@ -123,15 +123,15 @@ mod linux {
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         let kernel = NetlinkAddr::new(0, 0);
         sendto(socket.as_raw_fd(), question, &kernel, MsgFlags::empty())?;
-        // The kernel answers while it is asked, so nothing is waited for.
+        // The kernel answers during the request, so this does not wait.
         let mut answer = vec![0; 1024];
         let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
         answer.truncate(length);
         Ok(answer)
     }
 
-    /// The user in an answer. A socket that was closed counts as root's, and so does what is left
-    /// of it; neither is believed.
+    /// Returns the user in an answer. Closed sockets, and what is left of them, are reported as root's,
+    /// which is ignored.
     pub(super) fn user(answer: &[u8], peer: SocketAddr, own: SocketAddr) -> Option<u32> {
         let u32_at = |at: usize| {
             let bytes = answer.get(at..at + 4)?;
@@ -164,7 +164,7 @@ mod tests {
             let (accepted, peer) = listener.accept().unwrap();
             let own = accepted.local_addr().unwrap();
             assert_eq!(Peer::of(peer, own), Peer::Here(Some(own_user())), "{bound} {address}");
-            // Its port, on another connection that is not there.
+            // Its port, on a connection that does not exist.
             let other = SocketAddr::new(own.ip(), own.port() ^ 1);
             assert_eq!(Peer::of(peer, other), Peer::Here(None));
             drop(client);

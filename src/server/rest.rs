@@ -1,4 +1,4 @@
-//! `/api/v1/...`: tables for scripts, which pandas, R and polars read in one line.
+//! `/api/v1/...`: tables for scripts, which pandas, R and polars can read directly.
 //!
 //! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the coordinates
 //! of BED files, 0-based and half-open.
@@ -20,10 +20,10 @@ use axum::routing::get;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The most hits of one search.
+/// Maximum number of hits of a search.
 const MAX_HITS: usize = 100;
 
-/// The paths.
+/// Returns the routes.
 pub(super) fn routes() -> Router<AppState> {
     PATHS.iter().fold(Router::new(), |router, (path, ..)| router.route(path, get(answer)))
 }
@@ -116,12 +116,15 @@ async fn hits(state: &AppState, query: &TableQuery) -> Result<TableResponse> {
         .with("end", Cells::Whole(hits.iter().map(|hit| hit.region.end).collect())))
 }
 
-/// All columns of a datasource, or those named.
+/// Returns all columns of a datasource, or the selected ones.
 async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<FoundTable> {
     let name = query.needed("datasource")?;
     let datasource = listing.datasource(name).ok_or_else(|| {
         let known: Vec<_> = listing.datasources().iter().map(|d| d.id.as_str()).collect();
-        Error::NotFound(format!("no datasource is called '{name}'; known are {}", known.join(", ")))
+        Error::NotFound(format!(
+            "no datasource is called '{name}'; the datasources are {}",
+            known.join(", ")
+        ))
     })?;
     let (mut chosen, mut metadata) = all_columns(datasource);
     if let Some(wanted) = query.list("columns") {
@@ -131,7 +134,7 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
         if let Some(unknown) = wanted.iter().find(|name| !known().any(|known| known == **name)) {
             let known: Vec<_> = known().collect();
             let known = known.join(", ");
-            let why = format!("no column is called '{unknown}'; known are {known}");
+            let why = format!("no column is called '{unknown}'; the columns are {known}");
             return Err(Error::NotFound(why));
         }
         metadata.retain(|name| wanted.iter().any(|wanted| **wanted == **name));
@@ -140,7 +143,7 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
     read(state, listing, datasource, query, chosen, metadata).await
 }
 
-/// Measurements by their ids, all of one datasource.
+/// Returns measurements by their ids, which must be of one datasource.
 async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<FoundTable> {
     let ids = query.list("measurement").ok_or_else(|| missing("measurement"))?;
     let find = |id: &String| {
@@ -155,7 +158,7 @@ async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Res
     let first = chosen.first().ok_or_else(|| missing("measurement"))?;
     if let Some(other) = chosen.iter().find(|m| m.datasource != first.datasource) {
         return Err(Error::Input(format!(
-            "'{}' and '{}' do not share their rows; request each by itself",
+            "'{}' and '{}' have different rows; request them separately",
             first.id, other.id
         )));
     }
@@ -171,8 +174,8 @@ fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<Arc<str>>
     (values.cloned().collect(), metadata.to_vec())
 }
 
-/// The name of the column with a measurement's values: the file's own, if the rows come from one
-/// file.
+/// Returns the name of the column with a measurement's values: that in the file, if the rows come
+/// from one file.
 fn column_name(measurement: &Measurement) -> String {
     match (&measurement.column, measurement.source.shape()) {
         (Some(column), Shape::Features | Shape::Genes | Shape::Reads) => column.to_string(),
@@ -201,8 +204,8 @@ async fn read(
     Ok(FoundTable { table: as_response(&region, shape, names, rows), level: Some(level) })
 }
 
-/// The rows that overlap the region, and rows of length 0 inside it. Pages join what they get by
-/// rank, so a source also gives the rows between; a script wants only those that overlap.
+/// Returns the rows that overlap the region, and rows of length 0 in it. A source also returns the
+/// rows between them, because pages join answers by rank; scripts need only those that overlap.
 fn overlapping(table: Table, region: &Region) -> Table {
     let overlaps = |row: &usize| {
         let (start, end) = (table.start[*row], table.end[*row]);

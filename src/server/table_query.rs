@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, header};
 use std::collections::HashSet;
 
 /// Every path of the tables for scripts, its arguments, and what it returns. The table in
-/// `docs/http.md` is made from this list.
+/// `docs/http.md` is generated from this list.
 pub const PATHS: &[(&str, &str, &str)] = &[
-    ("/api/v1/measurements", "", "what is served"),
+    ("/api/v1/measurements", "", "the measurements"),
     ("/api/v1/sequences", "", "the sequences and their lengths"),
     ("/api/v1/rows", "datasource region columns level bins", "all columns of a datasource"),
     ("/api/v1/values", "measurement region level bins", "measurements of one datasource"),
@@ -35,7 +35,7 @@ impl TableQuery {
         }
     }
 
-    /// Refuses an argument that the path does not take: a misspelled one would have no effect.
+    /// Refuses an argument that the path does not take, since a misspelled one would have no effect.
     ///
     /// # Errors
     /// [`Error::Input`] that names it.
@@ -61,8 +61,8 @@ impl TableQuery {
         self.get(name).ok_or_else(|| missing(name))
     }
 
-    /// The values of an argument that may be given several times or hold several values separated
-    /// by commas, each once.
+    /// Returns the values of an argument, without repetitions. It may be given several times, or have
+    /// several values separated by commas.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         self.get(name)?;
         let given = self.arguments.iter().filter(|(key, _)| key == name);
@@ -83,17 +83,17 @@ impl TableQuery {
         match self.get("format") {
             Some("tsv") => Ok(BodyFormat::Tsv),
             Some("json") => Ok(BodyFormat::Json),
-            Some(other) => {
-                Err(Error::Input(format!("format={other} is unknown; known are json, tsv")))
-            }
+            Some(other) => Err(Error::Input(format!(
+                "format={other} is unknown; the formats are json and tsv"
+            ))),
             None if self.accept.contains("text/tab-separated-values") => Ok(BodyFormat::Tsv),
             None => Ok(BodyFormat::Json),
         }
     }
 
-    /// The requested level: `level=records`, `level=1024` (the width of bins), or `bins=500` (the
-    /// finest level with at most that many rows). By default every record; for dense signals, which
-    /// have none, the bins that a page would get.
+    /// Returns the requested level: `level=records`, `level=1024` (the width of bins), or `bins=500`
+    /// (the finest level with at most this many rows). The default is every record; for dense signals,
+    /// which have no records, the bins that a page would get.
     ///
     /// # Errors
     /// [`Error::Input`] for a level that the datasource does not have.

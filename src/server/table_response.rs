@@ -1,4 +1,4 @@
-//! Tables for scripts, as JSON or tab-separated, and the headers of a body.
+//! Tables for scripts, as JSON or tab-separated text, and the headers of a response.
 
 use crate::table::{Data, Texts, tsv::cell};
 use axum::body::Bytes;
@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-/// How a table is written.
+/// The format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyFormat {
-    /// A list of objects, one a row.
+    /// A list with an object for each row.
     Json,
-    /// A line of names, then a line for each row, with cells as [`crate::table::tsv`] says.
+    /// A line of names, then a line for each row; [`crate::table::tsv`] defines the cells.
     Tsv,
 }
 
@@ -27,7 +27,7 @@ impl BodyFormat {
     }
 }
 
-/// A table: columns of equal length under their names.
+/// A table: named columns of equal length.
 #[derive(Debug, Default)]
 pub(super) struct TableResponse {
     columns: Vec<(String, Cells)>,
@@ -39,23 +39,23 @@ pub(super) struct TableResponse {
 pub(super) enum Cells {
     Whole(Vec<u32>),
     Data(Data),
-    /// The same in every row.
+    /// The same value in every row.
     Same(String),
 }
 
 impl TableResponse {
-    /// A table without columns.
+    /// Creates a table without columns.
     pub(super) fn new(rows: usize) -> Self {
         TableResponse { columns: Vec::new(), rows }
     }
 
-    /// Adds a column at the right.
+    /// Adds a column on the right.
     pub(super) fn with(mut self, name: impl Into<String>, cells: Cells) -> Self {
         self.columns.push((name.into(), cells));
         self
     }
 
-    /// Adds a column of texts at the right.
+    /// Adds a column of strings on the right.
     pub(super) fn with_texts<T: AsRef<str>>(
         self,
         name: &str,
@@ -64,10 +64,10 @@ impl TableResponse {
         self.with(name, Cells::Data(Data::Text(texts.collect::<Texts>())))
     }
 
-    /// The table as text.
+    /// Formats the table.
     pub(super) fn write(&self, format: BodyFormat) -> String {
         match format {
-            // Texts as keys and numbers as values: nothing that JSON cannot say.
+            // This cannot fail: all keys are strings.
             BodyFormat::Json => serde_json::to_string(self).unwrap_or_default(),
             BodyFormat::Tsv => self.tsv(),
         }
@@ -141,27 +141,27 @@ impl Serialize for TableRow<'_> {
     }
 }
 
-/// A response with this body and its entity tag. A client that holds the body already is told so
-/// (304) and not sent it again.
+/// Returns a response with this body and its entity tag. If the client already has the body, returns
+/// 304 without it.
 pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Response {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     // Weak, since the body may yet be compressed.
-    let mark = format!("W/\"{:x}-{:016x}\"", body.len(), hasher.finish());
+    let tag = format!("W/\"{:x}-{:016x}\"", body.len(), hasher.finish());
     let held = asked.get(header::IF_NONE_MATCH).and_then(|held| held.to_str().ok());
-    let has = held.is_some_and(|held| held.split(',').any(|held| held.trim() == mark));
-    let marks = [
-        (header::ETAG, mark),
+    let has = held.is_some_and(|held| held.split(',').any(|held| held.trim() == tag));
+    let headers = [
+        (header::ETAG, tag),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         (header::CONTENT_TYPE, format.content_type().to_owned()),
     ];
     if has {
-        return (StatusCode::NOT_MODIFIED, marks).into_response();
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let ranges = [(header::ACCEPT_RANGES, "bytes")];
     let length = body.len();
     match part(asked, length) {
-        None => (marks, ranges, body).into_response(),
+        None => (headers, ranges, body).into_response(),
         Some(part) if part.is_empty() => {
             let whole = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             (StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response()
@@ -170,14 +170,14 @@ pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Re
             let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
             let bytes = Bytes::from(body).slice(part);
             let place = [(header::CONTENT_RANGE, place)];
-            (StatusCode::PARTIAL_CONTENT, marks, ranges, place, bytes).into_response()
+            (StatusCode::PARTIAL_CONTENT, headers, ranges, place, bytes).into_response()
         }
     }
 }
 
-/// The byte range that was requested, which is how polars reads; empty if it begins after the end.
-/// A server may ignore other range requests (RFC 9110, section 14.2), and this one does: several
-/// ranges at once, and ranges on a condition, which a weak entity tag never meets.
+/// Returns the requested byte range, as polars sends it; empty if it starts after the end. Other
+/// range requests are ignored, as RFC 9110, section 14.2 allows: several ranges at once, and
+/// conditional ranges, which a weak entity tag never satisfies.
 fn part(asked: &HeaderMap, length: usize) -> Option<Range<usize>> {
     let range = asked.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
     if asked.contains_key(header::IF_RANGE) {
@@ -222,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_body_is_not_sent_it() {
+    fn a_client_that_has_the_body_gets_304() {
         let first = respond(&HeaderMap::new(), BodyFormat::Json, "[]".into());
-        let mark = first.headers()[header::ETAG].clone();
-        let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, mark)]);
+        let tag = first.headers()[header::ETAG].clone();
+        let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
         assert_eq!(
             respond(&asked, BodyFormat::Json, "[]".into()).status(),
             StatusCode::NOT_MODIFIED
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_the_body_can_be_asked_for() {
+    fn byte_ranges_of_the_body_can_be_requested() {
         let asked = |range: &str| {
             let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
             let answer = respond(&headers, BodyFormat::Tsv, "0123456789".into());

@@ -24,26 +24,26 @@ files! {
     "js/scale.js", "js/sharing.js", "js/socket.js", "js/theme.js",
 }
 
-/// The page may run its own files and connect to its own endpoint, nothing else: even text from a
-/// data file that became markup could neither run nor send anything.
+/// The page may only run its own files and connect to its own endpoint: even if text from a data file
+/// became markup, it could neither run nor send anything.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";
 
-/// The page as it is served to named sessions; no file is called so.
+/// The name of the page for named sessions; there is no file with this name.
 const NAMED: &str = "s/index.html";
 
-/// The page itself, at `/`.
+/// Serves the page at `/`.
 pub(super) fn index(headers: &HeaderMap) -> Response {
     serve("index.html", headers)
 }
 
-/// The page of the session of that name, at `/s/NAME`: the same, but its files lie a folder above.
+/// Serves the page of a named session at `/s/NAME`, whose files are one folder above.
 pub(super) async fn index_named(Path(_): Path<String>, request: Request) -> Response {
     serve(NAMED, request.headers())
 }
 
-/// A file of the page, at `/ui/...`.
+/// Serves a file of the page at `/ui/...`.
 pub(super) async fn file(Path(name): Path<String>, request: Request) -> Response {
     serve(&name, request.headers())
 }
@@ -65,12 +65,12 @@ fn serve(name: &str, headers: &HeaderMap) -> Response {
     let is_known = known.is_some_and(|tags| tags.contains(&tag));
     let common = [
         (header::CONTENT_TYPE, content_type(own)),
-        // Browsers keep the files and ask each time whether they have changed.
+        // Browsers cache the files and revalidate them each time.
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &tag),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The page's address, which may hold a token, is not sent along with links to other sites.
+        // The page's address, which may contain a token, is not sent to other sites.
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     if is_known {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(served, names);
     }
 
-    /// The size of a text as it is sent.
+    /// Returns the compressed size of a text.
     fn gzipped(text: &str) -> usize {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(text.as_bytes()).unwrap();
@@ -127,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_small_and_asks_nothing_of_others() {
+    fn the_page_is_small_and_uses_no_other_server() {
         let size: usize = FILES.iter().map(|(_, text)| gzipped(text)).sum();
         assert!(size < 250_000, "the page's files have {size} bytes as sent");
         for (name, text) in FILES {
             for scheme in ["https://", "http://"] {
                 let foreign = text.matches(scheme).count();
-                // The name of a language, not an address that is opened.
+                // A namespace, not an address that is opened.
                 let languages = text.matches("http://www.w3.org/2000/svg").count();
                 assert_eq!(foreign, if scheme == "http://" { languages } else { 0 }, "{name}");
             }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_sent_once_and_then_only_confirmed() {
+    fn a_file_is_sent_once_and_then_revalidated() {
         let first = serve("js/main.js", &HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         assert_eq!(first.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");

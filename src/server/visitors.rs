@@ -1,8 +1,8 @@
-//! Tells who asks.
+//! Identifies visitors.
 //!
-//! In this order: who brings a token is whoever the token names; the owner's programs on this
-//! machine need none; other users of this machine, and users named by a trusted proxy, have the role
-//! that the configuration gives them; nobody else is let in.
+//! In this order: a token names its visitor; the owner's programs on this machine need none; other
+//! users of this machine, and users named by a trusted proxy, have the role from the configuration;
+//! all others are refused.
 
 use super::keys::Keys;
 use super::peer::{Peer, own_user};
@@ -13,8 +13,8 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 
-/// Who asks; the reason in words if that is nobody who is known. A token in the address is taken out
-/// of it, so that nothing that follows can log or repeat it.
+/// Returns the visitor, or the reason why it is unknown. Removes a token from the address, so that it
+/// cannot be logged or repeated later.
 pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, String> {
     let in_address = take_token(request);
     let headers = request.headers();
@@ -22,7 +22,7 @@ pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, Str
     let socket = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let address = socket.map_or_else(|| "an unknown address".into(), |socket| socket.to_string());
     let Some(peer) = Connection::of(request.extensions()).peer else {
-        // An application of somebody else, which lets in whom it likes.
+        // In another application, which controls the access itself.
         return Ok(guest("the application").at(address));
     };
     let user = if let Peer::Here(user) = peer { user } else { None };
@@ -36,7 +36,7 @@ pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, Str
     let is_forwarded = is_forwarded(headers);
     let found = match (peer, is_trusted) {
         (_, true) => named_by_proxy(headers).and_then(|name| keys.of_proxy_user(name)),
-        // A proxy that runs as the owner speaks for anybody.
+        // A proxy that runs as the owner may forward requests of anybody.
         (Peer::Here(Some(user)), false) if !is_forwarded => {
             if user == own_user() {
                 Some(Visitor::owner())
@@ -47,18 +47,18 @@ pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, Str
         _ => None,
     };
     found.map(|visitor| visitor.at(address)).ok_or_else(|| {
-        let wrong = if token.is_some() { "this token is not known, or has expired; " } else { "" };
+        let wrong = if token.is_some() { "this token is unknown or has expired; " } else { "" };
         format!("{wrong}{}", refusal(peer, is_trusted, is_forwarded))
     })
 }
 
-/// Who may see and change what is shared, but not files.
+/// Returns a visitor that may see and change what is shared, but not files.
 fn guest(name: &str) -> Visitor {
     let name = name.to_owned();
     Visitor { name, role: Role::Drive, is_owner: false, address: String::new() }
 }
 
-/// Why somebody is not let in, and what to do.
+/// Returns the reason why a visitor is refused, and the remedy.
 fn refusal(peer: Peer, is_trusted: bool, is_forwarded: bool) -> String {
     const TOKEN: &str = "open the address with its token (ADDRESS?token=...), which the owner finds \
                          in the state folder, or send it as 'Authorization: Bearer ...'";
@@ -70,8 +70,8 @@ fn refusal(peer: Peer, is_trusted: bool, is_forwarded: bool) -> String {
     }
     if is_forwarded {
         return format!(
-            "this request came through a proxy whose word is not taken; start epivizrs with \
-             --behind-proxy [USER@]ADDRESS to trust it, or have the proxy send a token as \
+            "this request came through a proxy that is not trusted; start epivizrs with \
+             --behind-proxy [USER@]ADDRESS to trust it, or make the proxy send a token as \
              'Authorization: Bearer ...'; or {TOKEN}"
         );
     }
@@ -81,12 +81,14 @@ fn refusal(peer: Peer, is_trusted: bool, is_forwarded: bool) -> String {
              --behind-proxy)",
             super::keys::user_name(user)
         ),
-        Peer::Here(None) => format!("this system does not tell which user asks; {TOKEN}"),
+        Peer::Here(None) => {
+            format!("this system does not report the user of the connection; {TOKEN}")
+        }
         Peer::Away => format!("requests from other machines need a token: {TOKEN}"),
     }
 }
 
-/// The argument `token` of the address, taken out of it.
+/// Removes and returns the argument `token` of the address.
 fn take_token(request: &mut Request) -> Option<String> {
     let query = request.uri().query()?;
     let is_token = |pair: &&str| pair.split('=').next() == Some("token");
@@ -103,29 +105,29 @@ fn take_token(request: &mut Request) -> Option<String> {
     Some(token)
 }
 
-/// The token of `Authorization: Bearer TOKEN`.
+/// Returns the token in `Authorization: Bearer TOKEN`.
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-/// The user whom a proxy has let in.
+/// Returns the user that a proxy names.
 fn named_by_proxy(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all("x-forwarded-user").iter();
     let name = all.next()?.to_str().ok()?.trim();
-    // Two of them: one may be the client's own.
+    // If there are two, one may come from the client.
     (all.next().is_none() && !name.is_empty()).then_some(name)
 }
 
-/// The address for which a trusted proxy asks: the last of the list, which the proxy added.
+/// Returns the client's address from a trusted proxy: the last of the list, which the proxy added.
 fn forwarded_for(headers: &HeaderMap) -> Option<String> {
     let list = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
     let last: IpAddr = list.rsplit(',').next()?.trim().parse().ok()?;
     Some(last.to_string())
 }
 
-/// Whether a proxy forwards the request, for a client that may be anywhere.
+/// Returns whether the request was forwarded by a proxy, for a client that may be anywhere.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     const HEADERS: [&str; 8] = [
         "forwarded",
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!((found.unwrap().role, uri.as_str()), (Role::Drive, "/api?a=1&b=2"));
         let (found, uri) = ask("192.0.2.8", Peer::Away, "/ws?token=wrong", &[]);
         let why = found.unwrap_err();
-        assert!(why.starts_with("this token is not known") && !why.contains("wrong"), "{why}");
+        assert!(why.starts_with("this token is unknown") && !why.contains("wrong"), "{why}");
         assert_eq!(uri, "/ws");
     }
 
@@ -232,7 +234,7 @@ mod tests {
         assert!(
             why(Peer::Here(Some(own_user() + 1)), &[]).contains("another user of this machine")
         );
-        assert!(why(Peer::Here(None), &[]).contains("does not tell which user"));
+        assert!(why(Peer::Here(None), &[]).contains("does not report the user"));
         assert!(why(Peer::Away, &[]).contains("need a token"));
     }
 

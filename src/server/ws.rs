@@ -1,4 +1,4 @@
-//! The WebSocket upgrade, done here because axum's own is tied to an older tungstenite.
+//! The WebSocket upgrade; axum's own is tied to an older tungstenite.
 
 use super::hello::hello;
 use super::keep_alive::KeepAlive;
@@ -18,14 +18,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
-/// The largest message that a page may send, in bytes; workspaces are the largest, at some hundred
+/// Maximum size of a message from a page, in bytes; the largest are workspaces, with some hundred
 /// kilobytes.
-const LARGEST_MESSAGE: usize = 4 << 20;
+const MAX_MESSAGE: usize = 4 << 20;
 
 /// The version of the protocol that RFC 6455 describes.
 const WEBSOCKET_VERSION: &str = "13";
 
-/// As [`upgrade`], for the session that the path names.
+/// As [`upgrade`], for the session in the path.
 pub(super) async fn upgrade_named(
     State(state): State<AppState>,
     Path(name): Path<String>,
@@ -49,7 +49,7 @@ pub(super) async fn console(State(state): State<AppState>, request: Request) -> 
     console_of(state, session, request)
 }
 
-/// As [`console`], for the session that the path names.
+/// As [`console`], for the session in the path.
 pub(super) async fn console_named(
     State(state): State<AppState>,
     Path(name): Path<String>,
@@ -61,8 +61,8 @@ pub(super) async fn console_named(
     }
 }
 
-/// A console can read and write files, so it is for programs: browsers, which send an origin, are
-/// refused whatever the origin.
+/// Serves a console to programs only, since it can read and write files: browsers, which send an
+/// origin, are refused whatever the origin is.
 fn console_of(state: AppState, session: Arc<Session>, request: Request) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
         let text = "the console is open only to programs, not to web pages\n";
@@ -76,7 +76,7 @@ fn console_of(state: AppState, session: Arc<Session>, request: Request) -> Respo
 
 type Socket = KeepAlive<WebSocketStream<TokioIo<Upgraded>>>;
 
-/// Makes the connection a WebSocket and serves it.
+/// Upgrades the connection to a WebSocket and serves it.
 fn accept<F: Future<Output = ()> + Send>(
     state: AppState,
     mut request: Request,
@@ -85,7 +85,7 @@ fn accept<F: Future<Output = ()> + Send>(
     let accept = match accepted_key(&request) {
         Ok(key) => derive_accept_key(key),
         Err((status, why)) => {
-            // These headers say how to ask.
+            // These headers tell the client what is required.
             let headers = [
                 (header::CONNECTION, "upgrade"),
                 (header::UPGRADE, "websocket"),
@@ -104,8 +104,8 @@ fn accept<F: Future<Output = ()> + Send>(
         match upgrade.await {
             Ok(upgraded) => {
                 let config = WebSocketConfig::default()
-                    .max_message_size(Some(LARGEST_MESSAGE))
-                    .max_frame_size(Some(LARGEST_MESSAGE));
+                    .max_message_size(Some(MAX_MESSAGE))
+                    .max_frame_size(Some(MAX_MESSAGE));
                 let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
                 let mut socket = KeepAlive::new(socket, connection.limits.ping_interval);
@@ -121,9 +121,9 @@ fn accept<F: Future<Output = ()> + Send>(
                         serve(socket, visitor.at(address), state.stop).await;
                     }
                     Some(visitor) => serve(socket, visitor, state.stop).await,
-                    None => tracing::warn!("{address} did not say who it is"),
+                    None => tracing::warn!("{address} did not authenticate"),
                 }
-                // The connection has its place until here.
+                // The connection keeps its slot until here.
                 drop(connection);
             }
             Err(error) => tracing::warn!("a connection did not become a WebSocket: {error}"),
@@ -141,7 +141,7 @@ fn accept<F: Future<Output = ()> + Send>(
     response
 }
 
-/// The key of a request for a WebSocket.
+/// Returns the key of a request for a WebSocket.
 ///
 /// # Errors
 /// The status and the reason, if the request lacks something (RFC 6455, sections 4.2.1 and 4.4).
@@ -149,15 +149,15 @@ fn accepted_key(request: &Request) -> Result<&[u8], (StatusCode, &'static str)> 
     let headers = request.headers();
     let refuse = |status, why| Err((status, why));
     if !wants_upgrade(headers) {
-        return refuse(StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket\n");
+        return refuse(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets only\n");
     }
     if request.version() < Version::HTTP_11 {
-        return refuse(StatusCode::BAD_REQUEST, "WebSocket needs HTTP/1.1\n");
+        return refuse(StatusCode::BAD_REQUEST, "WebSockets need HTTP/1.1\n");
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|given| given != WEBSOCKET_VERSION) {
         return refuse(
             StatusCode::UPGRADE_REQUIRED,
-            "this endpoint speaks version 13 of WebSocket\n",
+            "this endpoint supports version 13 of the WebSocket protocol\n",
         );
     }
     match headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes) {
@@ -166,13 +166,13 @@ fn accepted_key(request: &Request) -> Result<&[u8], (StatusCode, &'static str)> 
     }
 }
 
-/// Whether a key is the Base64 of 16 bytes.
+/// Returns whether a key is the Base64 of 16 bytes.
 fn is_key(key: &[u8]) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
     key.len() == 24 && key.strip_suffix(b"==").is_some_and(|digits| digits.iter().all(is_digit))
 }
 
-/// Whether a request asks to become a WebSocket.
+/// Returns whether a request asks for an upgrade to a WebSocket.
 pub(super) fn wants_upgrade(headers: &HeaderMap) -> bool {
     let has = |name, wanted: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

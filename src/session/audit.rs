@@ -1,4 +1,4 @@
-//! `--audit`: who did what, a line of JSON each.
+//! `--audit`: a log of changes and refusals, one line of JSON each.
 
 use super::Visitor;
 use crate::error::{Error, Result};
@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// The file to which is added what visitors change and what they are refused.
+/// The file to which changes and refusals are appended.
 #[derive(Debug)]
 pub struct Audit(Mutex<File>);
 
 impl Audit {
-    /// Opens the file, or makes it for its owner alone.
+    /// Opens the file, or creates it, readable by its owner alone.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -24,7 +24,7 @@ impl Audit {
         Ok(Audit(Mutex::new(file.map_err(|error| Error::io(path, error))?)))
     }
 
-    /// Adds a line. `action` is a command, or the name of a request; `why` says why it was refused.
+    /// Appends a line. `action` is a command or the name of a request; `why` is the reason of a refusal.
     pub(super) fn record(&self, visitor: &Visitor, action: &str, why: Option<&str>) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let line = json!({
@@ -36,7 +36,7 @@ impl Audit {
             "refused": why,
         });
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // In one write, so that lines of several programs do not mix.
+        // One write, so that lines of several programs are not mixed.
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
             tracing::error!("the audit file cannot be written: {error}");
         }

@@ -1,27 +1,26 @@
-//! Axes that fit what is in view.
+//! Axes that fit the view.
 //!
-//! A page takes the smallest and the largest value of a measurement for the ends of an axis, once
-//! and for all. Those are of single records: the means of a whole chromosome's bins are a flat line
-//! on such an axis. So when a page is at rest, its charts get axes for what they show there. They
-//! follow from the values in view alone, not from how the page came there, belong to one page, and
-//! are saved nowhere. A chart whose user chose an axis keeps that.
+//! A page uses the smallest and the largest value of a measurement as the fixed limits of an axis.
+//! These are values of single records: the means of a whole chromosome's bins are a flat line on such
+//! an axis. So when a page is at rest, its charts get axes for the values in view. These depend only
+//! on the view, belong to one page, and are not saved. A chart whose user chose an axis keeps it.
 
 use super::state::{AXES, Chart};
 use crate::catalog::{ChartType, extent};
 use serde_json::{Map, Value};
 
-/// Our own setting, which pages do not know: `off` leaves the axes as they are.
+/// A setting of the endpoint, unknown to pages: `off` leaves the axes unchanged.
 pub const AUTOSCALE: &str = "autoscale";
-/// What a value may exceed its axis by, as a part of it: single precision is not exact.
+/// The relative tolerance by which a value may exceed its axis, since single precision is inexact.
 const TOLERANCE: f64 = 1e-6;
 
-/// Whether charts of that kind have axes, or colours, that can be set from outside.
+/// Returns whether charts of this type have axes, or colours, that can be set.
 pub fn has_autoscale(kind: ChartType) -> bool {
     use ChartType::{Heatmap, Line, LinePlot, Scatter};
     matches!(kind, Line | LinePlot | Scatter | Heatmap)
 }
 
-/// Whether the chart's axes are to fit what is in view.
+/// Returns whether the chart's axes are fitted to the view.
 pub(super) fn applies(chart: &Chart) -> bool {
     let is_chosen = |axis: &&str| chart.settings.get(*axis).is_some_and(|end| end != "default");
     let chosen = AXES.iter().any(is_chosen);
@@ -29,8 +28,8 @@ pub(super) fn applies(chart: &Chart) -> bool {
     has_autoscale(chart.kind) && !chosen && !off
 }
 
-/// The settings that fit a chart's axes to the values of its measurements, in their order; none for
-/// an axis without values.
+/// Returns the settings that fit a chart's axes to the values of its measurements, which are in the
+/// chart's order; none for an axis without values.
 pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
     let mut settings = Map::new();
     let mut fit = |names: [&str; 2], values: &mut dyn Iterator<Item = f64>| {
@@ -43,12 +42,12 @@ pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
     if kind == ChartType::Heatmap {
         let all = values.iter().flatten().copied().filter(|value| value.is_finite());
         for (name, end) in
-            ["yMin", "yMax"].into_iter().zip(middle(all.collect()).into_iter().flatten())
+            ["yMin", "yMax"].into_iter().zip(percentiles(all.collect()).into_iter().flatten())
         {
             settings.insert(name.to_owned(), end.into());
         }
     } else if kind == ChartType::Scatter {
-        // The page pairs them: x, y, x, y.
+        // The page assigns the measurements to x, y, x, y, ...
         fit(["xMin", "xMax"], &mut values.iter().step_by(2).flatten().copied());
         fit(["yMin", "yMax"], &mut values.iter().skip(1).step_by(2).flatten().copied());
     } else {
@@ -57,24 +56,24 @@ pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
     settings
 }
 
-/// The values between which all but the outermost fiftieth on either side lie: one extreme value
-/// must not take the colours of all others. None if they are equal.
-fn middle(mut values: Vec<f64>) -> Option<[f64; 2]> {
+/// Returns the 2nd and the 98th percentile, so that one extreme value does not determine the colours
+/// of all others. `None` if they are equal.
+fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     let ends = [values[last / 50], values[last - last / 50]];
     (ends[0] < ends[1]).then_some(ends)
 }
 
-/// The ends of an axis for values within a range: zero, which belongs to every axis since pages
-/// draw missing values there, and the next step of 1, 2, 5 that holds the values. None if all are
-/// zero.
+/// Returns the limits of an axis for values in a range: zero, which every axis includes since pages
+/// draw missing values there, and the next step of 1, 2, 5 that includes the values. `None` if all
+/// are zero.
 fn axis((low, high): (f64, f64)) -> Option<[f64; 2]> {
     let ends = [0.0 - step(-low), step(high)];
     (ends[0] < ends[1]).then_some(ends)
 }
 
-/// The smallest of 1, 2, 5, 10, 20, 50, ... and their tenths that is at least `value`; 0 for none.
+/// Returns the smallest of 1, 2, 5 times a power of ten that is at least `value`; 0 if not positive.
 fn step(value: f64) -> f64 {
     if value <= 0.0 {
         return 0.0;
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extreme_value_does_not_take_a_heat_maps_colours() {
+    fn an_extreme_value_does_not_determine_the_colours_of_a_heat_map() {
         let mut values: Vec<f64> = (0..100).map(f64::from).collect();
         values[50] = 1e6;
         let expected = json!({"yMin": 1.0, "yMax": 99.0});
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_its_user_chose_stays() {
+    fn axes_that_the_user_chose_stay() {
         let chart = |settings: Value| {
             let mut chart = Chart::new(1, ChartType::Line, &[]);
             chart.settings.extend(settings.as_object().cloned().unwrap());
@@ -134,14 +133,14 @@ mod tests {
         };
         assert!(applies(&chart(json!({"title": "t", "autoscale": "on"}))));
         assert!(!applies(&chart(json!({"yMax": 7}))));
-        assert!(applies(&chart(json!({"yMin": "default"}))), "of a session from before");
+        assert!(applies(&chart(json!({"yMin": "default"}))), "from an earlier session");
         assert!(!applies(&chart(json!({"autoscale": "off"}))));
-        assert!(!applies(&Chart::new(1, ChartType::StackedLine, &[])), "it scales itself");
+        assert!(!applies(&Chart::new(1, ChartType::StackedLine, &[])), "it scales its axis itself");
     }
 
     proptest! {
         #[test]
-        fn an_axis_holds_its_values_and_is_not_too_long(value in 1e-9f64..1e9) {
+        fn an_axis_includes_its_values_and_is_not_too_long(value in 1e-9f64..1e9) {
             let end = step(value);
             prop_assert!(value <= end * (1.0 + 2.0 * TOLERANCE) && end <= 2.5 * value, "{}", end);
         }

@@ -1,8 +1,8 @@
-//! Charts made, closed and changed by hand, as pages of ours report them. The session owns the
-//! charts: it numbers what is reported, keeps it, and spreads it to the other pages.
+//! Charts that users add, close and change in pages that report it. The session owns the charts: it
+//! numbers and saves reported charts, and adds them to the other pages.
 
 use super::charts::find_served;
-use super::state::{Chart, State, usual_settings};
+use super::state::{Chart, State, default_settings};
 use super::{Page, Session};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
@@ -11,13 +11,13 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 impl Session {
-    /// Takes over what the user of a page did, at once: changes of one page are taken over in the
-    /// order in which it reports them. What takes time is left to [`Session::answer_report`].
+    /// Applies a change by the user of a page immediately, so that the changes of one page are applied
+    /// in the order of its reports. [`Session::answer_report`] does the slow part.
     ///
     /// # Errors
-    /// [`Error::Input`] or [`Error::NotFound`] if no session can hold such a chart: it stays that
-    /// page's own.
-    pub(super) fn take_over(&self, page: &Page, change: &PageChange) -> Result<()> {
+    /// [`Error::Input`] or [`Error::NotFound`] if no session can hold such a chart, which then stays
+    /// on that page only.
+    pub(super) fn apply_report(&self, page: &Page, change: &PageChange) -> Result<()> {
         match change {
             PageChange::AddChart(reported) => self.added_by_hand(page, reported),
             PageChange::RemoveChart { chart } => {
@@ -34,8 +34,8 @@ impl Session {
         }
     }
 
-    /// Does the rest of a report, and answers it once the change is saved: a page reports again
-    /// what was not answered.
+    /// Completes a report, and answers it once the change has been saved: a page repeats reports that
+    /// were not answered.
     pub(super) async fn answer_report(self: &Arc<Self>, change: &PageChange) -> Reply {
         let done = match change {
             PageChange::OpenWorkspace { id } => self.open_workspace(id).await.map(|()| Reply::Done),
@@ -52,7 +52,7 @@ impl Session {
 
     fn added_by_hand(&self, page: &Page, reported: &ReportedChart) -> Result<()> {
         let chart = self.chart_of(page, reported)?;
-        // What the page shows is noted under the same lock, so that it is not asked for the chart.
+        // The page's state changes under the same lock, so that it is not asked to add the chart.
         let mut known = page.known();
         let (chart, _) = self.change(|state| push(state, chart));
         if let Some(id) = &reported.id {
@@ -66,7 +66,7 @@ impl Session {
     fn closed_by_hand(&self, page: &Page, id: &str) {
         let mut known = page.known();
         let Some(number) = known.state.closed_by_user(id) else { return };
-        let (removed, _) = self.change(|state| take_out(state, number));
+        let (removed, _) = self.change(|state| remove_chart(state, number));
         drop(known);
         if let Some(chart) = removed {
             self.charts_event("removed", &chart);
@@ -77,9 +77,9 @@ impl Session {
         let mut known = page.known();
         let number = known.state.number(id).ok_or_else(|| unknown_chart(id))?;
         let (moved, _) = self.change(|state| {
-            let chart = take_out(state, number)?;
+            let chart = remove_chart(state, number)?;
             state.charts.insert(to.min(state.charts.len()), chart.clone());
-            // The page has moved it already.
+            // The page has already moved it.
             known.state.arranged(&state.charts);
             Some(chart)
         });
@@ -102,7 +102,7 @@ impl Session {
             let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
             kind.draws(&all).map_err(Error::Input)?;
             chart.kind = kind;
-            for (key, value) in usual_settings(kind) {
+            for (key, value) in default_settings(kind) {
                 chart.settings.entry(key).or_insert(value);
             }
             known.state.retyped(number, kind);
@@ -113,15 +113,15 @@ impl Session {
         Ok(())
     }
 
-    /// The page tells all that it shows, after its connection was lost, perhaps with the endpoint
-    /// it had. Its charts are told from each other by their type and measurements:
+    /// Applies a page's report of all its charts after its connection was lost, perhaps to another
+    /// endpoint. Its charts are matched by their type and measurements:
     ///
-    /// - a chart of the session that it shows stays, and so does the place where it looks;
-    /// - one that its user made meanwhile is added, one that its user closed is removed;
-    /// - one that the session removed meanwhile is removed from the page, unless the session never
-    ///   had a chart: then it has lost its memory, and takes the charts of the page.
+    /// - a chart of the session that it shows stays, and so does its region;
+    /// - a chart that the user added in the meantime is added, one that the user closed is removed;
+    /// - a chart that the session has removed in the meantime is removed from the page, unless the
+    ///   session never had a chart: then it has lost its state, and adopts the charts of the page.
     ///
-    /// With `replace` the page's charts are shown instead of the session's, as its user set them.
+    /// With `replace`, the page's charts replace the session's, with the user's settings.
     fn resume(
         &self,
         page: &Page,
@@ -137,7 +137,7 @@ impl Session {
         let ((added, removed), _) = self.change(|state| {
             let (mut added, mut removed) = (Vec::new(), Vec::new());
             let mut order = Vec::new();
-            let forgetful = state.last_chart == 0;
+            let is_new = state.last_chart == 0;
             let mut unclaimed: Vec<(usize, ChartType, Vec<String>)> = state
                 .charts
                 .iter()
@@ -154,7 +154,7 @@ impl Session {
                 match (claimed, new) {
                     (Some(number), _) if reported.closed => {
                         shown.close(number);
-                        removed.extend(take_out(state, number));
+                        removed.extend(remove_chart(state, number));
                     }
                     (Some(number), new) => {
                         let own = state.charts.iter_mut().find(|chart| chart.number == number);
@@ -165,7 +165,7 @@ impl Session {
                         state.chart(number).into_iter().for_each(|chart| shown.drawn(chart, id));
                     }
                     (None, Ok(new))
-                        if !reported.closed && (forgetful || replace || !reported.known) =>
+                        if !reported.closed && (is_new || replace || !reported.known) =>
                     {
                         let chart = push(state, new);
                         order.push(chart.number);
@@ -173,18 +173,18 @@ impl Session {
                         added.push(chart);
                     }
                     (None, Ok(new)) if !reported.closed => {
-                        // Numbered, shown, and not in the state: so it is removed from the page.
+                        // It is numbered and shown, but not in the state, so it will be removed from the page.
                         shown.drawn(&Chart { number: state.next_number(), ..new }, id);
                     }
-                    // Closed before anybody knew it, or what only that page can draw.
+                    // The user closed it before it was reported, or only that page can draw it.
                     (None, _) => {}
                 }
             }
             if replace {
-                // Also those that the page has been asked for and has not drawn yet.
+                // This includes charts that the page has been asked to add and has not drawn yet.
                 let others: Vec<_> = state.charts.iter().map(|chart| chart.number).collect();
                 let others = others.into_iter().filter(|number| !order.contains(number));
-                removed.extend(others.filter_map(|number| take_out(state, number)));
+                removed.extend(others.filter_map(|number| remove_chart(state, number)));
                 let place = |chart: &Chart| order.iter().position(|number| *number == chart.number);
                 state.charts.sort_by_key(|chart| place(chart).unwrap_or(usize::MAX));
             }
@@ -199,11 +199,11 @@ impl Session {
         removed.iter().for_each(|chart| self.charts_event("removed", chart));
     }
 
-    /// The chart that a page reports, not yet numbered.
+    /// Converts a reported chart; it has no number yet.
     ///
     /// # Errors
-    /// [`Error::Input`] if it has a type that there is not here, or measurements that it cannot
-    /// draw; [`Error::NotFound`] if one of these is not served.
+    /// [`Error::Input`] if its type is unknown or cannot draw its measurements; [`Error::NotFound`]
+    /// if a measurement is not served.
     fn chart_of(&self, page: &Page, reported: &ReportedChart) -> Result<Chart> {
         let kind = kind_named(&reported.r#type)?;
         let listing = self.provider.catalog.listing();
@@ -222,11 +222,11 @@ impl Session {
 
 fn kind_named(name: &str) -> Result<ChartType> {
     let kind = name.rsplit('.').next().and_then(ChartType::from_word);
-    kind.ok_or_else(|| Error::Input(format!("there are no charts of the type '{name}' here")))
+    kind.ok_or_else(|| Error::Input(format!("there is no chart type '{name}' here")))
 }
 
 fn unknown_chart(id: &str) -> Error {
-    Error::NotFound(format!("the session has no chart {id} of this page"))
+    Error::NotFound(format!("the session has no chart with the id {id} of this page"))
 }
 
 fn kind_of(reported: &ReportedChart) -> Option<ChartType> {
@@ -239,13 +239,13 @@ fn push(state: &mut State, chart: Chart) -> Chart {
     chart
 }
 
-fn take_out(state: &mut State, number: usize) -> Option<Chart> {
+fn remove_chart(state: &mut State, number: usize) -> Option<Chart> {
     let at = state.charts.iter().position(|chart| chart.number == number)?;
     Some(state.charts.remove(at))
 }
 
-/// Settings without margins: a page that is sent margins moves its axes and leaves its lines where
-/// they were (`docs/protocol.md`, 5.5).
+/// Removes margins from settings: a page that gets margins moves its axes but not its lines
+/// (`docs/protocol.md`, 5.5).
 pub(super) fn without_margins(settings: &Map<String, Value>) -> Map<String, Value> {
     let kept = settings.iter().filter(|(key, _)| !key.starts_with("margin"));
     kept.map(|(key, value)| (key.clone(), value.clone())).collect()

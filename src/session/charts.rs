@@ -1,7 +1,7 @@
-//! Charts: added, changed, removed; the pages follow.
+//! Adding, changing and removing charts on all pages.
 
 use super::page_state::Refusal;
-use super::state::{Chart, State, usual_settings};
+use super::state::{Chart, State, default_settings};
 use super::{Page, Session, Topic, refused_by};
 use crate::catalog::{ChartType, Listing, Measurement};
 use crate::error::{Error, PageError, Result};
@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The action that adds a chart.
+/// Returns the action that adds a chart.
 ///
 /// # Errors
-/// Refused, in the endpoint's words, if one of its measurements is not served, or if such a page
-/// cannot draw them together.
+/// [`PageError::Refused`] if one of its measurements is not served, or if such a page cannot draw
+/// them together.
 pub(super) fn chart_message(
     provider: &Provider,
     chart: &Chart,
@@ -33,23 +33,23 @@ pub(super) fn chart_message(
     })
 }
 
-/// The measurements of those ids; what is wrong if one is not served.
+/// Returns the measurements with these ids, or a message if one is not served.
 fn served<'l>(listing: &'l Listing, ids: &[String]) -> Result<Vec<&'l Measurement>, String> {
     let find = |id: &String| {
         let found = listing.measurements().find(|m| m.id == *id).map(|m| &**m);
-        found.ok_or_else(|| format!("the measurement '{id}' is not served at present"))
+        found.ok_or_else(|| format!("the measurement '{id}' is currently not served"))
     };
     ids.iter().map(find).collect()
 }
 
-/// The measurements of those ids.
+/// Returns the measurements with these ids.
 ///
 /// # Errors
 /// [`Error::NotFound`] that names the first that is not served.
 pub(super) fn find_served(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<Measurement>>> {
     let find = |id: &String| listing.measurements().find(|m| m.id == *id).cloned();
     let missing =
-        |id: &String| Error::NotFound(format!("the measurement '{id}' is not served at present"));
+        |id: &String| Error::NotFound(format!("the measurement '{id}' is currently not served"));
     ids.iter().map(|id| find(id).ok_or_else(|| missing(id))).collect()
 }
 
@@ -57,18 +57,19 @@ pub(super) fn find_served(listing: &Listing, ids: &[String]) -> Result<Vec<Arc<M
 pub(super) const MODULE: &str = "epiviz.plugins.charts.";
 
 impl Session {
-    /// The charts that the endpoint added.
+    /// Returns the charts of the session.
     pub fn charts(&self) -> Vec<Chart> {
         self.snapshot().0.charts
     }
 
-    /// Draws measurements in a new chart on every page, now and whenever one connects; the
-    /// measurement's own kind of chart if none is given. `colors` come before the usual ones.
+    /// Draws measurements in a new chart on all pages, including those that connect later. Without
+    /// `kind`, the first measurement's default chart type applies. `colors` replace the first default
+    /// colours.
     ///
     /// # Errors
-    /// [`Error::Input`] without measurements, or if these cannot be drawn that way;
-    /// [`Error::Pages`] if no page drew it, or one did not answer. The chart stays unless all refused
-    /// it; which pages refused what others draw, [`Session::undrawn`] tells.
+    /// [`Error::Input`] without measurements, or if they cannot be drawn with this chart type;
+    /// [`Error::Pages`] if no page drew it, or one did not answer. The chart stays unless all pages
+    /// refused it; [`Session::undrawn`] returns the pages that refused it if others drew it.
     pub async fn plot(
         &self,
         measurements: &[Arc<Measurement>],
@@ -108,7 +109,7 @@ impl Session {
         drawn.map(|()| chart)
     }
 
-    /// Which pages do not draw a chart, and why, in a sentence each.
+    /// Returns a sentence for each page that does not draw a chart, with the reason.
     pub fn undrawn(&self, number: usize) -> Vec<String> {
         let of_page = |page: &Page| {
             let refusals = page.info.settled.borrow().refusals.clone();
@@ -118,10 +119,10 @@ impl Session {
         self.ready_pages().iter().flat_map(of_page).collect()
     }
 
-    /// Whether a page, of those that are connected or may yet be, can draw the measurements so.
+    /// Checks that a page that is connected, or may connect later, can draw the measurements.
     ///
     /// # Errors
-    /// [`Error::Input`] that says why not.
+    /// [`Error::Input`] with the reason.
     fn can_draw(&self, kind: ChartType, measurements: &[&Measurement]) -> Result<()> {
         kind.draws(measurements).map_err(Error::Input)?;
         let pages = self.pages();
@@ -131,10 +132,10 @@ impl Session {
         kind.compares(measurements).map_err(Error::Input)
     }
 
-    /// Changes a chart on every page.
+    /// Changes a chart on all pages.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that number, [`Error::Pages`] if a page refused.
+    /// [`Error::NotFound`] if there is no such chart, [`Error::Pages`] if a page refused.
     pub async fn change_chart(
         &self,
         number: usize,
@@ -149,17 +150,17 @@ impl Session {
         self.settle(revision).await.map(|()| chart)
     }
 
-    /// Draws a chart's measurements another way. It becomes the last chart, as on the pages.
+    /// Changes the type of a chart. It becomes the last chart, as on the pages.
     ///
     /// # Errors
-    /// As [`Session::change_chart`], and [`Error::Input`] if that kind cannot draw them.
+    /// As [`Session::change_chart`], and [`Error::Input`] if the type cannot draw its measurements.
     pub async fn revisualize(&self, number: usize, kind: ChartType) -> Result<Chart> {
         let listing = self.provider.catalog.listing();
         let (chart, revision) = self.try_change(|state| {
             let mut chart = find(state, number)?.clone();
             let measurements = served(&listing, &chart.measurements).map_err(Error::Input)?;
             self.can_draw(kind, &measurements)?;
-            (chart.kind, chart.settings) = (kind, usual_settings(kind));
+            (chart.kind, chart.settings) = (kind, default_settings(kind));
             state.charts.retain(|known| known.number != number);
             state.charts.push(chart.clone());
             Ok(chart)
@@ -168,11 +169,10 @@ impl Session {
         self.settle(revision).await.map(|()| chart)
     }
 
-    /// Removes charts from every page.
+    /// Removes charts from all pages.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of one of the numbers, [`Error::Pages`] if a page did
-    /// not answer.
+    /// [`Error::NotFound`] if a chart does not exist, [`Error::Pages`] if a page did not answer.
     pub async fn remove_charts(&self, numbers: &[usize]) -> Result<Vec<Chart>> {
         let (removed, revision) = self.try_change(|state| {
             let found = numbers.iter().map(|number| find(state, *number).cloned());
@@ -184,7 +184,7 @@ impl Session {
         self.settle(revision).await.map(|()| removed)
     }
 
-    /// The user of a page changed a chart: the other pages get it too.
+    /// Applies a change of a chart by the user of a page, so that the other pages get it too.
     pub(super) fn chosen(
         &self,
         page: &super::Page,
@@ -224,7 +224,7 @@ impl Session {
     }
 }
 
-/// The place of a measurement's file among those that are served.
+/// Returns the position of a measurement's file among the served files.
 fn place_of(listing: &Listing, measurement: &Measurement) -> usize {
     let specs = listing.measurements().filter_map(|m| m.spec.as_ref());
     let mut specs: Vec<_> = specs.collect();

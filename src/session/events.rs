@@ -1,57 +1,57 @@
-//! What happens, for programs that follow it.
+//! Events, for programs that subscribe to them.
 
 use serde_json::{Map, Value};
 
-/// What programs can follow; the console's `subscribe` takes these words.
+/// A topic that programs can subscribe to, by its name in the console's `subscribe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// A page looks somewhere else.
+    /// A page has moved.
     Location,
     /// Charts were added, changed or removed.
     Charts,
-    /// Pages came and left.
+    /// Pages connected or left.
     Pages,
-    /// Datasources were loaded, unloaded, opened again.
+    /// Datasources were loaded, unloaded or reloaded.
     Data,
     /// Lines of the log.
     Log,
 }
 
 impl Topic {
-    /// Every topic: its word, and what is told.
+    /// Every topic: its name and its events.
     pub const ALL: &[(Topic, &str, &str)] = &[
-        (Topic::Location, "location", "a page looks somewhere else"),
+        (Topic::Location, "location", "a page has moved"),
         (Topic::Charts, "charts", "charts were added, changed or removed"),
-        (Topic::Pages, "pages", "a page came or left"),
-        (Topic::Data, "data", "datasources were loaded, unloaded or opened again"),
+        (Topic::Pages, "pages", "a page connected or left"),
+        (Topic::Data, "data", "datasources were loaded, unloaded or reloaded"),
         (Topic::Log, "log", "a line of the log"),
     ];
 
-    /// Its word.
+    /// Returns its name.
     pub fn word(self) -> &'static str {
-        // ALL has each topic, as its test shows.
+        // A test checks that ALL contains each topic.
         Self::ALL.iter().find(|entry| entry.0 == self).map_or("", |entry| entry.1)
     }
 
-    /// The topic of that word.
+    /// Returns the topic with this name.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|entry| entry.1 == word).map(|entry| entry.0)
     }
 }
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// What it is about.
+    /// Its topic.
     pub topic: Topic,
-    /// The session in which it happened; none for what concerns all.
+    /// The session in which it happened; `None` if it concerns all.
     pub session: Option<String>,
-    /// The rest.
+    /// Further members.
     pub data: Map<String, Value>,
 }
 
 impl Event {
-    /// As programs get it: one JSON object, the topic under `event`.
+    /// Returns the event as programs receive it: a JSON object, with the topic in `event`.
     pub fn to_json(&self) -> Value {
         let mut object = Map::from_iter([("event".to_owned(), self.topic.word().into())]);
         object.extend(self.session.iter().map(|name| ("session".to_owned(), name.as_str().into())));
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_is_found_by_its_word() {
+    fn every_topic_is_found_by_its_name() {
         for (topic, word, _) in Topic::ALL {
             assert_eq!(topic.word(), *word);
             assert_eq!(Topic::from_word(word), Some(*topic));

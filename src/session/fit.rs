@@ -1,4 +1,4 @@
-//! Fits the charts of a page to what it shows, once it is at rest.
+//! Fits the charts of a page to its view once the page is at rest.
 
 use super::autoscale::{applies, axes};
 use super::handle::PageCall;
@@ -7,18 +7,18 @@ use super::{Page, Session};
 use crate::catalog::{Listing, Measurement};
 use crate::genome::Region;
 use crate::genome::thousands;
-use crate::provider::Shown;
+use crate::provider::Visibility;
 use crate::source::{CLOSE, Level, Shape};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a page at rest shows.
+/// The view of a page at rest.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AtRest {
     pub(super) place: Region,
-    /// The level of each datasource group; none for a page without cache, where the view tells.
+    /// The level of each datasource group; `None` for a page without a cache, where the view decides.
     pub(super) levels: Option<BTreeMap<String, Level>>,
-    /// The groups that a page with a cache may draw as lines.
+    /// The groups of which a page with a cache has values, which it may draw as lines.
     pub(super) valued: Vec<(String, Level)>,
     /// The state of what cannot be read, see [`crate::Catalog::trouble_revision`].
     pub(super) troubles: u64,
@@ -31,8 +31,8 @@ impl AtRest {
 }
 
 impl Session {
-    /// Gives each of the page's charts axes for the values in view, and a title that says what it
-    /// does not show. The built-in page does so itself.
+    /// Fits the axes of the page's charts to the values in view, and adds a notice about hidden rows
+    /// to their titles. The built-in page does this itself.
     pub(super) async fn fit(&self, page: &Page, rest: &AtRest) {
         if page.known().state.is_built_in {
             return;
@@ -50,7 +50,7 @@ impl Session {
                 .collect();
             let find = |id: &String| measurements.iter().find(|m| m.id == *id).cloned();
             let measurements: Vec<_> = chart.measurements.iter().filter_map(find).collect();
-            // A page holds nothing yet of a chart that has just been added.
+            // A page has no rows yet for a chart that has just been added.
             let held = |m: &Arc<Measurement>| {
                 rest.levels.as_ref().is_none_or(|levels| levels.contains_key(&m.group))
             };
@@ -72,21 +72,23 @@ impl Session {
             fits.insert(chart.number, fit);
         }
         page.fitted(fits);
-        self.find_deserts(page, rest).await;
+        self.find_empty_views(page, rest).await;
     }
 
-    /// Tells a page's actor which groups have no row in view: the page would leave the lines of the
-    /// place before.
-    async fn find_deserts(&self, page: &Page, rest: &AtRest) {
-        let mut deserts = Vec::new();
+    /// Tells a page's actor which groups have no row in view, where the page would leave the previous
+    /// lines.
+    async fn find_empty_views(&self, page: &Page, rest: &AtRest) {
+        let mut empty_views = Vec::new();
         for (group, level) in &rest.valued {
-            match self.provider.is_desert(group, &rest.place, *level).await {
-                Ok(is_desert) => deserts.push((group.clone(), is_desert)),
-                Err(error) => tracing::debug!("{group}: not known whether there are rows: {error}"),
+            match self.provider.is_empty_view(group, &rest.place, *level).await {
+                Ok(is_empty_view) => empty_views.push((group.clone(), is_empty_view)),
+                Err(error) => {
+                    tracing::debug!("{group}: cannot tell whether there are rows: {error}")
+                }
             }
         }
         // A page that is gone draws nothing.
-        let _ = page.calls.send(PageCall::Deserts(rest.place.clone(), deserts)).await;
+        let _ = page.calls.send(PageCall::EmptyViews(rest.place.clone(), empty_views)).await;
     }
 
     fn notice(
@@ -100,17 +102,17 @@ impl Session {
             return Some(why);
         }
         let shown = measurements.iter().map(|m| {
-            let shown = self.provider.shown(listing, &m.group, place, rest.level(&m.group));
+            let shown = self.provider.visibility(listing, &m.group, place, rest.level(&m.group));
             (m, shown)
         });
         let (measurement, shown) = shown.max_by_key(|(_, shown)| match shown {
-            Shown::All => 0,
-            Shown::Part => 1,
-            Shown::None => 2,
+            Visibility::All => 0,
+            Visibility::Part => 1,
+            Visibility::None => 2,
         })?;
         match (shown, measurement.source.shape()) {
-            (Shown::All, _) => None,
-            (Shown::None, Shape::Reads) => {
+            (Visibility::All, _) => None,
+            (Visibility::None, Shape::Reads) => {
                 Some(format!("zoom in below {} bases for reads", thousands(CLOSE.into())))
             }
             _ => Some("the most important rows; zoom in for all".into()),

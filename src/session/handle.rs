@@ -1,4 +1,4 @@
-//! A handle on a connected page, and what is known of it.
+//! A handle of a connected page, and its state.
 
 use super::look::Fit;
 use super::page_state::{PageState, Settled};
@@ -16,14 +16,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// A handle on a connected page.
+/// A handle of a connected page.
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) info: Arc<PageInfo>,
     pub(super) calls: mpsc::Sender<PageCall>,
 }
 
-/// What is known of a page.
+/// Information about a page.
 #[derive(Debug)]
 pub struct PageInfo {
     /// Its number, counted from 1 since the endpoint started.
@@ -32,73 +32,73 @@ pub struct PageInfo {
     pub visitor: Visitor,
     /// When it connected.
     pub since: SystemTime,
-    /// How far it has come.
+    /// Its stage.
     pub(super) stage: watch::Sender<Stage>,
-    /// How far it has been brought to the session's state.
+    /// How far it has been reconciled with the session's state.
     pub(super) settled: watch::Sender<Settled>,
-    /// Whether its charts are to be fitted to its view.
+    /// Notified when the settings that fit its view have changed.
     pub(super) fits_changed: Notify,
-    /// Requests whose answers have not left yet.
+    /// The number of requests whose answers have not been sent yet.
     pub(super) busy: AtomicUsize,
     known: Mutex<Known>,
 }
 
-/// What is learned of a page as it talks.
+/// What a page has reported.
 #[derive(Debug)]
 pub struct Known {
-    /// The protocol version that it speaks.
+    /// Its protocol version.
     pub version: Option<String>,
-    /// Where it looks.
+    /// Its view.
     pub place: Option<Region>,
     /// How long its last answer took.
     pub delay: Option<Duration>,
-    /// The chart types that it registered, as it wrote them.
+    /// The chart types that it registered, unchanged.
     pub chart_types: Value,
-    /// When it last asked for something.
+    /// When it sent its last request.
     pub last_request: Instant,
     pub(super) state: PageState,
 }
 
-/// How far a page has come.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Connected; it may be no page at all, but a program or a page's connection for workspaces.
+    /// Connected; it may be a program or a page's connection for workspaces instead of a page.
     Connected,
-    /// It asked for what pages need to start.
+    /// It has sent the requests with which pages start.
     Starting,
-    /// It can be asked for actions.
+    /// It accepts actions.
     Ready,
     /// It has left.
     Gone,
 }
 
-/// Writes a message under the id it is given.
+/// Formats a message with the given id.
 pub(super) type Write = Box<dyn FnOnce(u64) -> String + Send>;
 
-/// What the actor of a page is asked for.
+/// A call to the actor of a page.
 pub(super) enum PageCall {
-    /// Sends an action to the page. Where its answer goes; nowhere for actions that pages never
-    /// answer.
+    /// Sends an action to the page; its answer goes to the receiver, if pages answer it.
     Act(Write, Option<Waiting>),
-    /// The same, right after the page was told to forget the rows of these groups.
-    ActAfresh(Vec<String>, Write, Option<Waiting>),
-    /// Has the page ask anew for the rows of these groups, which have changed.
-    Renew(Vec<String>),
-    /// Which of these groups have no row that starts at this place, where the page is at rest.
-    Deserts(Region, Vec<(String, bool)>),
-    /// Sends the page away.
+    /// The same, right after the page was told to drop the rows of these groups.
+    ClearAndAct(Vec<String>, Write, Option<Waiting>),
+    /// Makes the page request the rows of these groups again, because they have changed.
+    Invalidate(Vec<String>),
+    /// Reports, for the view in which the page is at rest, which of these groups have no row that
+    /// starts there.
+    EmptyViews(Region, Vec<(String, bool)>),
+    /// Closes the page's connection.
     Leave,
 }
 
-/// Who waits for a page's answer.
+/// The receiver of a page's answer.
 pub(super) enum Waiting {
-    /// Somebody elsewhere.
+    /// A caller outside the actor.
     Caller(oneshot::Sender<Result<Value, PageError>>),
-    /// The view, for where the page looks.
+    /// The view model, for the page's view.
     Location,
-    /// The session, for the same.
+    /// The session, for the page's view.
     Look,
-    /// The view, for the end of a clear.
+    /// The view model, for the end of a clear.
     Clear(Clear),
 }
 
@@ -125,33 +125,33 @@ impl Page {
         Page { info: Arc::new(info), calls }
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn id(&self) -> u64 {
         self.info.id
     }
 
-    /// What is known of it from its connection.
+    /// Returns the information about its connection.
     pub fn info(&self) -> &PageInfo {
         &self.info
     }
 
-    /// What it has told of itself; not to be held while waiting.
+    /// Locks what it has reported; the lock must not be held across an await.
     pub fn known(&self) -> MutexGuard<'_, Known> {
         self.info.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it can be told settings and colours: pages of version 2 never answer that.
+    /// Returns whether it accepts settings and colours, which pages of version 2 never answer.
     pub(super) fn has_settings(&self) -> bool {
         !self.known().version.as_deref().is_some_and(|version| version.starts_with('2'))
     }
 
-    /// Whether it draws charts as soon as it has a part of their measurements, and then cannot draw
-    /// plots that compare them: pages of version 5 do, unless they have none of them.
+    /// Returns whether it draws charts as soon as it has some of their measurements, and then cannot
+    /// draw plots that compare them. Pages of version 5 do so unless they have none of them.
     pub(super) fn draws_too_early(&self) -> bool {
         self.known().version.as_deref().is_some_and(|version| version.starts_with('5'))
     }
 
-    /// Takes note of what fits its view, by chart; charts that are not named keep what they have.
+    /// Sets the settings that fit its view, by chart; those of other charts do not change.
     pub(super) fn fitted(&self, fits: BTreeMap<usize, Fit>) {
         let changed = {
             let known = &mut self.known().state.fits;
@@ -164,7 +164,7 @@ impl Page {
         }
     }
 
-    /// The settings that charts of a type begin with there, as far as it told.
+    /// Returns the default settings of a chart type, as far as it has reported them.
     pub(super) fn initial_settings(&self, kind: ChartType) -> Map<String, Value> {
         let known = self.known();
         let types = items(&known.chart_types);
@@ -179,22 +179,22 @@ impl Page {
         initial.collect()
     }
 
-    /// Its own id of a chart, if it shows that chart.
+    /// Returns its id of a chart, if it shows the chart.
     pub fn chart_id(&self, number: usize) -> Option<String> {
         self.known().state.id(number)
     }
 
-    /// How far it has come.
+    /// Its stage.
     pub fn stage(&self) -> Stage {
         *self.info.stage.borrow()
     }
 
-    /// Requests whose answers have not left yet.
+    /// The number of requests whose answers have not been sent yet.
     pub fn busy(&self) -> usize {
         self.info.busy.load(Ordering::Relaxed)
     }
 
-    /// Moves on to `stage`; never back.
+    /// Advances to `stage`; never goes back.
     pub(super) fn reach(&self, stage: Stage) {
         self.info.stage.send_if_modified(|known| {
             let further = stage > *known;
@@ -203,14 +203,14 @@ impl Page {
         });
     }
 
-    /// Has the page forget the rows of these groups, which have changed, and ask for them anew.
-    pub async fn renew(&self, groups: Vec<String>) {
-        // A page that is gone holds nothing.
-        let _ = self.calls.send(PageCall::Renew(groups)).await;
+    /// Makes the page drop the rows of these groups, which have changed, and request them again.
+    pub async fn invalidate(&self, groups: Vec<String>) {
+        // A page that is gone has no rows.
+        let _ = self.calls.send(PageCall::Invalidate(groups)).await;
     }
 
-    /// Asks the page for an action and waits for its answer. Where pages never answer, the default
-    /// answer comes at once.
+    /// Sends an action to the page and waits for its answer. For actions that pages never answer,
+    /// returns the default answer at once.
     ///
     /// # Errors
     /// The page refused, did not answer in time, or is gone.
@@ -226,26 +226,26 @@ impl Page {
         }
     }
 
-    /// Closes the page's connection, whatever it is doing.
-    pub async fn send_away(&self) {
-        // One that has left already needs not be told.
+    /// Closes the page's connection.
+    pub async fn disconnect(&self) {
+        // The page may have left already.
         let _ = self.calls.send(PageCall::Leave).await;
     }
 
-    /// Asks the page for an action, after it has forgotten the rows of the groups `afresh`; what is
-    /// returned waits for its answer, for ever if none comes.
+    /// Sends an action to the page, after it has dropped the rows of the groups `to_clear`. Returns a
+    /// future that waits for the answer, forever if there is none.
     pub(super) async fn start<A: Action>(
         &self,
         action: A,
-        afresh: Vec<String>,
+        to_clear: Vec<String>,
     ) -> Result<impl Future<Output = Result<A::Answer, PageError>> + Send + use<A>, PageError> {
         let (sender, receiver) = oneshot::channel();
         let write: Write = Box::new(move |id| action.to_json(id));
         let answer = A::ANSWERED.then_some(Waiting::Caller(sender));
-        let call = if afresh.is_empty() {
+        let call = if to_clear.is_empty() {
             PageCall::Act(write, answer)
         } else {
-            PageCall::ActAfresh(afresh, write, answer)
+            PageCall::ClearAndAct(to_clear, write, answer)
         };
         self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
@@ -260,12 +260,12 @@ impl Page {
                 known.delay = Some(since.elapsed());
             }
             serde_json::from_value(value)
-                .map_err(|error| PageError::Refused(format!("its answer makes no sense: {error}")))
+                .map_err(|error| PageError::Refused(format!("its answer is invalid: {error}")))
         })
     }
 }
 
-/// The items of a list; pages write some lists as objects whose keys count from 0.
+/// Returns the items of a list; pages send some lists as objects with the keys 0, 1, 2, ...
 fn items(list: &Value) -> Vec<&Value> {
     match list {
         Value::Array(items) => items.iter().collect(),

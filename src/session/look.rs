@@ -1,5 +1,5 @@
-//! What a page is told of a chart's settings: the user's, what fits its view, and the title, which
-//! is composed here alone; and which of the settings that a page tells are its user's.
+//! Composes the settings of a chart in a page, from those of the user, those that fit the view, and
+//! the title; and determines which of the settings that a page reports are its user's choice.
 
 use super::autoscale::{self, AUTOSCALE};
 use super::state::{AXES, Chart};
@@ -8,23 +8,23 @@ use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
 const TITLE: &str = "title";
-/// Settings that the endpoint itself follows.
+/// Settings that the endpoint itself applies.
 const OWN: [&str; 2] = [AUTOSCALE, SUMMARY];
-/// Values that were sent and may come back, of one chart.
+/// How many sent values, which the page may echo, are remembered per chart.
 const REMEMBERED: usize = 64;
 
-/// What follows from a page's view; never saved.
+/// The settings that follow from a page's view; never saved.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fit {
-    /// The ends of the axes.
+    /// The limits of the axes.
     pub(super) axes: Map<String, Value>,
-    /// What the chart does not show, to be said in its title.
+    /// A notice about hidden rows, for the title.
     pub(super) notice: Option<String>,
-    /// The names of its measurements, for a title where there is none.
+    /// The names of its measurements, used if there is no title.
     pub(super) names: String,
 }
 
-/// Settings that a page was sent.
+/// Settings that were sent to a page.
 #[derive(Debug, Default)]
 pub(super) struct Sent(VecDeque<(String, Value)>);
 
@@ -45,7 +45,7 @@ impl Sent {
     }
 }
 
-/// The settings that a page is to have, of which it `has` those.
+/// Composes the settings that a page should have; it currently `has` some.
 pub(super) fn compose(
     chart: &Chart,
     fit: Option<&Fit>,
@@ -61,19 +61,19 @@ pub(super) fn compose(
         let title = format!("{}: {notice}", own.unwrap_or(names));
         settings.insert(TITLE.to_owned(), title.into());
     }
-    // What is ours and is over goes back to what the page had.
-    let over = |key: &&str| has.contains_key(*key) && !settings.contains_key(*key);
-    let over: Vec<_> = AXES.into_iter().chain([TITLE]).filter(over).collect();
-    for key in over {
+    // Settings that no longer apply are reset to the page's defaults.
+    let obsolete = |key: &&str| has.contains_key(*key) && !settings.contains_key(*key);
+    let obsolete: Vec<_> = AXES.into_iter().chain([TITLE]).filter(obsolete).collect();
+    for key in obsolete {
         let before = if key == TITLE { "" } else { "default" };
         settings.insert(key.to_owned(), before.into());
     }
     settings
 }
 
-/// Which of all settings of a chart, as a page tells them when its user has changed some, are the
-/// user's: those that differ from what the page `has`, and from what its charts begin with.
-/// Margins never are: a page makes them up when a title comes or goes.
+/// Returns the settings that the user chose, from all settings that a page reports after a change:
+/// those that differ from what the page `has` and from the `initial` ones. Margins are never chosen:
+/// a page changes them itself when a title appears or disappears.
 pub(super) fn chosen(
     told: &Map<String, Value>,
     has: &Map<String, Value>,
@@ -88,7 +88,7 @@ pub(super) fn chosen(
     };
     let mut chosen: Map<_, _> =
         told.iter().filter(is_chosen).map(|(key, value)| (key.clone(), value.clone())).collect();
-    // The user changed a title that ends in our words.
+    // The user changed a title that ends in the notice.
     if let Some(notice) = fit.and_then(|fit| fit.notice.as_ref())
         && let Some(Value::String(title)) = chosen.get_mut(TITLE)
         && let Some(own) = title.strip_suffix(notice.as_str())
@@ -98,7 +98,7 @@ pub(super) fn chosen(
     chosen
 }
 
-/// Whether a page takes two values for the same: what was typed is a text.
+/// Returns whether a page treats two values as equal; typed values are strings.
 fn is_same(a: &Value, b: &Value) -> bool {
     let number = |value: &Value| match value {
         Value::Number(number) => number.as_f64(),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_fits_the_axes_and_the_title_alone() {
+    fn a_view_affects_only_axes_and_title() {
         let has = Map::new();
         let settings = compose(
             &chart(&json!({"step": 1, "autoscale": "on", "summary": "max"})),
@@ -146,7 +146,7 @@ mod tests {
             &has,
         );
         assert_eq!(Value::Object(settings.clone()), json!({"step": 1, "yMin": 0.0, "yMax": 0.5}));
-        // Turned off, the page gets its own axes back; a title that was ours goes.
+        // Turned off, the page gets its own axes back, and our title is removed.
         let has = object(&json!({"yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
         let settings = compose(&chart(&json!({"autoscale": "off"})), Some(&fit(None)), &has);
         let expected = json!({"yMin": "default", "yMax": "default", "title": ""});
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_the_users() {
+    fn only_changed_settings_are_the_users_choice() {
         let has = object(&json!({"step": 1, "yMin": 0.0, "yMax": 0.5, "title": "peaks: part"}));
         let initial = object(&json!({"step": 50, "lineThickness": 1, "yMin": "default"}));
         let mut sent = Sent::default();
@@ -168,18 +168,18 @@ mod tests {
         sent.remember(&has);
         let fit = fit(Some("part"));
         let chosen = |told: Value| chosen(&object(&told), &has, &sent, Some(&fit), &initial);
-        // All settings, as the page's dialog sends them, one of them changed.
+        // All settings, as the page's dialog sends them, with one change.
         let told = json!({"step": "1", "yMin": 0, "yMax": "0.5", "title": "peaks: part",
             "lineThickness": 3, "marginTop": 70});
         assert_eq!(Value::Object(chosen(told)), json!({"lineThickness": 3}));
-        // A dialog that was open while the view changed has what was sent before.
+        // A dialog that was open while the view changed has the earlier values.
         assert!(chosen(json!({"yMax": 20, "title": "older"})).is_empty());
         assert_eq!(Value::Object(chosen(json!({"yMax": 7}))), json!({"yMax": 7}));
         assert_eq!(chosen(json!({"title": "Mine: part"}))["title"], "Mine");
     }
 
     #[test]
-    fn what_was_sent_is_not_remembered_for_ever() {
+    fn the_number_of_remembered_values_is_limited() {
         let mut sent = Sent::default();
         for value in 0..1000 {
             sent.remember(&object(&json!({ "yMax": value })));

@@ -1,13 +1,13 @@
-//! What is counted: requests, errors, bytes and times, by action.
+//! Counts requests, errors, bytes and durations, by action.
 
 use crate::protocol::REQUESTS;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The upper ends of the classes in which times are counted, in seconds; the last class is open.
+/// The upper bounds of the histogram of durations, in seconds.
 const LATENCIES: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// What is counted beside the pages' requests.
+/// Names that are counted in addition to the requests of pages.
 const OTHERS: [&str; 2] = [Metrics::REST, Metrics::UNUSABLE];
 
 /// Counts since the start. Counting takes no lock.
@@ -20,11 +20,11 @@ pub struct Metrics {
 /// A limit that clients can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Connections at a time.
+    /// Concurrent connections.
     Connections,
-    /// Connections at a time from one address.
+    /// Concurrent connections from one address.
     ConnectionsPerAddress,
-    /// The time in which the body of a request must arrive.
+    /// The time for the body of a request to arrive.
     RequestTime,
     /// The size of a message or of a request's body.
     MessageSize,
@@ -35,7 +35,7 @@ impl Limit {
     pub const ALL: [Limit; 4] =
         [Limit::Connections, Limit::ConnectionsPerAddress, Limit::RequestTime, Limit::MessageSize];
 
-    /// Its name in the metrics.
+    /// Returns its name in the metrics.
     pub fn name(self) -> &'static str {
         match self {
             Limit::Connections => "connections",
@@ -69,10 +69,10 @@ impl Default for Metrics {
 impl Metrics {
     /// The name under which requests of scripts are counted.
     pub const REST: &str = "rest";
-    /// The name under which requests are counted that made no sense.
+    /// The name under which invalid requests are counted.
     pub const UNUSABLE: &str = "unusable";
 
-    /// Counts an answer: whether it was a refusal, its size, and how long it took to make.
+    /// Counts an answer: whether it is a refusal, its size, and how long it took.
     pub fn record(&self, action: &str, refused: bool, bytes: usize, took: Duration) {
         let Some((_, counts)) = self.actions.iter().find(|(name, _)| *name == action) else {
             return;
@@ -92,39 +92,39 @@ impl Metrics {
         self.hits[limit as usize].fetch_add(1, Relaxed);
     }
 
-    /// How often a limit was reached.
+    /// Returns how often a limit was reached.
     pub fn hits(&self, limit: Limit) -> u64 {
         self.hits[limit as usize].load(Relaxed)
     }
 
-    /// The counts of every action.
+    /// Returns the counts of all actions.
     pub fn actions(&self) -> impl Iterator<Item = (&'static str, &ActionCounts)> {
         self.actions.iter().map(|(name, counts)| (*name, counts))
     }
 }
 
 impl ActionCounts {
-    /// Requests answered, refusals among them.
+    /// Returns the number of answers, including refusals.
     pub fn answered(&self) -> u64 {
         self.answered.load(Relaxed)
     }
 
-    /// Requests refused.
+    /// Returns the number of refusals.
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
 
-    /// Bytes of all answers, before compression.
+    /// Returns the size of all answers in bytes, before compression.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
     }
 
-    /// Seconds that all answers took.
+    /// Returns the duration of all answers in seconds.
     pub fn seconds(&self) -> f64 {
         self.micros.load(Relaxed) as f64 / 1e6
     }
 
-    /// Times in seconds, and how many answers took at most that long.
+    /// Returns durations in seconds, and how many answers took at most that long.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let counts = self.classes.iter().scan(0, |sum, class| {
             *sum += class.load(Relaxed);

@@ -1,4 +1,4 @@
-//! Where the pages look.
+//! The regions that pages show.
 
 use super::{Page, Session, Topic};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 impl Session {
-    /// Shows a region on every page, now and whenever one connects; or only on the page `only`.
+    /// Shows a region on all pages, including those that connect later; or only on the page `only`.
     ///
     /// # Errors
     /// [`Error::Pages`] if a page refused, [`Error::NotFound`] if `only` is not connected.
@@ -20,14 +20,16 @@ impl Session {
         self.travel(|state| state.go(place)).await
     }
 
-    /// Sends every page where it was before the last time it was sent somewhere.
+    /// Returns all pages to the region before the last navigation.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if they never were; otherwise as [`Session::go`].
+    /// [`Error::NotFound`] if there was no navigation; otherwise as [`Session::go`].
     pub async fn back(&self) -> Result<WireRegion> {
         let before = self.live().state.trail.last().cloned();
         let before = before.ok_or_else(|| {
-            Error::NotFound("there is no place to go back to; 'go' leaves one behind".into())
+            Error::NotFound(
+                "there is no earlier region; 'back' undoes 'go', 'zoom' and 'pan'".into(),
+            )
         })?;
         self.travel(|state| {
             state.trail.pop();
@@ -37,7 +39,7 @@ impl Session {
         Ok(before)
     }
 
-    /// Brings the pages to where `change` says, and everything else in the state too.
+    /// Changes the state as a navigation, and waits until the pages have followed.
     pub(super) async fn travel(&self, change: impl FnOnce(&mut super::State)) -> Result<()> {
         let revision = self.depart(change);
         self.settle(revision).await
@@ -50,43 +52,43 @@ impl Session {
         self.step(live, navigation_id)
     }
 
-    /// Where each page looks, or only the page `only`; asked now.
+    /// Asks all pages, or only the page `only`, for their regions.
     ///
     /// # Errors
     /// As [`Session::ask`].
-    pub async fn whereabouts(&self, only: Option<u64>) -> Result<Vec<(u64, Option<Region>)>> {
+    pub async fn locations(&self, only: Option<u64>) -> Result<Vec<(u64, Option<Region>)>> {
         let answers = self.ask(only, || GetCurrentLocation {}).await?;
         Ok(answers.into_iter().map(|(page, place)| (page, place.region())).collect())
     }
 
-    /// Where the page looks to which a console's moves are relative: the one in use, else the first.
+    /// Returns the region that moves at the console start from: of the page `only`, else of the first.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no page is connected and none ever was, or if the page has no place.
+    /// [`Error::NotFound`] if no page is connected and none ever was, or if the page has no location.
     pub async fn place(&self, only: Option<u64>) -> Result<Region> {
         let pages = self.ready_pages();
         let first = only.or_else(|| pages.first().map(Page::id));
         let place = match first {
-            Some(page) => self.whereabouts(Some(page)).await?.pop().and_then(|(_, place)| place),
+            Some(page) => self.locations(Some(page)).await?.pop().and_then(|(_, place)| place),
             None => self.state().place.and_then(|place| place.region()),
         };
         match (place, first) {
             (Some(place), _) => Ok(place),
             (None, None) => Err(self.needs_page(None)),
-            (None, Some(page)) => Err(Error::NotFound(format!("page {page} shows no place yet"))),
+            (None, Some(page)) => Err(Error::NotFound(format!("page {page} shows no region yet"))),
         }
     }
 
-    /// A page told where it looks.
+    /// Records the region that a page has reported.
     pub(super) fn moved(self: &Arc<Self>, page: &Page, place: &Region) {
         let known = page.known().place.replace(place.clone());
         if known.as_ref() == Some(place) {
             return;
         }
-        // The first answer of a page tells where it was opened, perhaps before it was brought to
-        // where the session is.
+        // The first report of a page is the region at which it was opened, perhaps before it was
+        // sent to the session's.
         if known.is_some() && page.info.settled.borrow().revision >= self.live().revision {
-            // Pages do not follow each other's users, so nobody has to be told.
+            // Pages do not follow each other's users, so no page is notified.
             self.live().state.place = Some(place.into());
             self.save_soon();
         }
@@ -104,19 +106,18 @@ impl Session {
         );
     }
 
-    /// The page that the others follow, if any.
+    /// Returns the page that the others follow, if any.
     pub fn followed(&self) -> Option<u64> {
         self.live().followed
     }
 
-    /// From now on the other pages go wherever that page goes, beginning with where it is; or none
-    /// follows another.
+    /// Makes the other pages follow a page, starting with its current region; `None` ends this.
     ///
     /// # Errors
-    /// As [`Session::whereabouts`].
+    /// As [`Session::locations`].
     pub async fn follow(&self, page: Option<u64>) -> Result<()> {
         let place = match page {
-            Some(_) => self.whereabouts(page).await?.pop().and_then(|(_, place)| place),
+            Some(_) => self.locations(page).await?.pop().and_then(|(_, place)| place),
             None => None,
         };
         self.live().followed = page;
@@ -126,7 +127,7 @@ impl Session {
         Ok(())
     }
 
-    /// Brings all pages but the leader to a place.
+    /// Sends all pages but the leader to a region.
     async fn lead(&self, leader: u64, place: WireRegion) {
         let mut others = self.ready_pages();
         others.retain(|page| page.id() != leader);
@@ -139,7 +140,7 @@ impl Session {
         }
     }
 
-    /// Gives the place where the first page looks a name.
+    /// Saves the region of the page as a bookmark; as [`Session::place`] for `only`.
     ///
     /// # Errors
     /// As [`Session::place`].
@@ -150,16 +151,16 @@ impl Session {
         Ok(place)
     }
 
-    /// Adds a sequence to the menus of every page.
+    /// Adds a sequence to the menus of all pages.
     ///
     /// # Errors
-    /// [`Error::Input`] if it is served anyway, [`Error::Pages`] if a page refused.
+    /// [`Error::Input`] if it is already in the menus, [`Error::Pages`] if a page refused.
     pub async fn add_sequence(&self, name: &str, length: u32) -> Result<()> {
         let served = self.provider.catalog.listing().sequences().get(name).is_some();
         let ((), revision) = self.try_change(|state| {
             let hidden = state.hidden.iter().position(|hidden| hidden == name);
             if served && hidden.is_none() {
-                return Err(Error::Input(format!("the sequence '{name}' is there already")));
+                return Err(Error::Input(format!("the sequence '{name}' is already in the menus")));
             }
             hidden.map(|at| state.hidden.remove(at));
             state.sequences.insert(name.to_owned(), length);
@@ -168,11 +169,10 @@ impl Session {
         self.settle(revision).await
     }
 
-    /// Keeps only the sequences of these names on the menus of every page; returns how many were
-    /// taken off.
+    /// Keeps only these sequences in the menus of all pages; returns how many were removed.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of one of the names, [`Error::Pages`] if a page refused.
+    /// [`Error::NotFound`] if a sequence does not exist, [`Error::Pages`] if a page refused.
     pub async fn keep_sequences(&self, names: &[&str]) -> Result<usize> {
         let listing = self.provider.catalog.listing();
         let served = listing.sequences();
@@ -199,7 +199,7 @@ impl Session {
             let removed = before - state.sequences.len() + gone.len();
             state.hidden.extend(gone);
             for sequence in own {
-                // One that was taken off before comes back as an added one.
+                // A sequence that was removed before is added again.
                 if let Some(at) = state.hidden.iter().position(|name| **name == *sequence.name) {
                     state.hidden.remove(at);
                     state.sequences.insert(sequence.name.to_string(), sequence.length);
@@ -210,10 +210,10 @@ impl Session {
         self.settle(revision).await.map(|()| removed)
     }
 
-    /// Takes a sequence off the menus of every page.
+    /// Removes a sequence from the menus of all pages.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none of that name, [`Error::Pages`] if a page refused.
+    /// [`Error::NotFound`] if it does not exist, [`Error::Pages`] if a page refused.
     pub async fn remove_sequence(&self, name: &str) -> Result<()> {
         let served = self.provider.catalog.listing().sequences().iter().any(|s| *s.name == *name);
         let ((), revision) = self.try_change(|state| {

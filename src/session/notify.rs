@@ -1,4 +1,4 @@
-//! What pages and programs are told when the data change.
+//! Notifies pages and programs when the data change.
 
 use super::{Event, Session, Topic};
 use crate::catalog::{FileChange, Measurement, SourceChange};
@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Session {
-    /// Tells those who follow the data.
-    pub fn tell_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
+    /// Publishes an event about the data.
+    pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
         let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
         let data = Map::from_iter([
             ("what".to_owned(), what.into()),
@@ -21,105 +21,110 @@ impl Session {
         let _ = self.config.events.send(Event { topic: Topic::Data, session: None, data });
     }
 
-    /// Tells every page, without caring what becomes of it: for news that a page learns by itself
-    /// when it is loaded again.
-    async fn tell_all<A: Action>(&self, action: impl Fn() -> A) {
+    /// Sends an action to all pages and only logs failures: a page that misses it is up to date after
+    /// a reload.
+    async fn notify_pages<A: Action>(&self, action: impl Fn() -> A) {
         match self.ask(None, action).await {
             Ok(_) | Err(Error::NotFound(_)) => {}
             Err(error) => tracing::warn!("{}: {error}", A::NAME),
         }
     }
 
-    /// Lists new measurements, and the sequences they bring, in the menus of every page.
+    /// Adds new measurements and their sequences to the menus of all pages.
     pub async fn announce(&self, measurements: &[Arc<Measurement>]) {
         let sequences = || self.provider.seq_infos(Dialect::Classic);
-        self.tell_all(|| AddSeqInfos { sequences: sequences() }).await;
+        self.notify_pages(|| AddSeqInfos { sequences: sequences() }).await;
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| AddMeasurements { measurements: wire() }).await;
+        self.notify_pages(|| AddMeasurements { measurements: wire() }).await;
         self.pages().iter().for_each(|page| page.known().state.retry());
         self.nudge();
-        // Pages may still show charts of what was served under the same names before.
-        self.renew(measurements).await;
+        // Pages may still show charts of earlier data with the same ids.
+        self.invalidate(measurements).await;
     }
 
-    /// Lists measurements anew that have changed, draws their charts again, since a page sets a
-    /// chart's axes once, and has their rows asked for anew.
-    pub async fn exchange(&self, before: &[Arc<Measurement>], now: &[Arc<Measurement>]) {
+    /// Replaces measurements that have changed in the menus, redraws their charts, since a page sets
+    /// a chart's axes only once, and makes pages request their rows again.
+    pub async fn replace_measurements(
+        &self,
+        before: &[Arc<Measurement>],
+        now: &[Arc<Measurement>],
+    ) {
         let wire = || before.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
+        self.notify_pages(|| RemoveMeasurements { measurements: wire() }).await;
         for page in self.pages() {
             page.known().state.outdate(|id| before.iter().any(|m| m.id == *id));
         }
         self.announce(now).await;
-        self.renew(before).await;
+        self.invalidate(before).await;
     }
 
-    /// Brings to the pages of all sessions what is made in the background, as long as it is polled.
-    pub async fn follow_making(self: &Arc<Self>) {
+    /// Updates the pages of all sessions when sources have been built in the background; never returns.
+    pub async fn follow_builds(self: &Arc<Self>) {
         loop {
             let SourceChange { before, now, changed_sequences } =
-                self.provider.catalog.made().await;
+                self.provider.catalog.next_built().await;
             let ids: Vec<_> = before.iter().map(|m| m.id.as_str()).collect();
             let ids = ids.join(", ");
             match now {
                 Ok(now) => {
                     for session in self.all() {
                         session.forget_sequences(&changed_sequences).await;
-                        session.exchange(&before, &now).await;
+                        session.replace_measurements(&before, &now).await;
                     }
                     if now.iter().all(|m| m.source.building().is_none()) {
-                        tracing::info!("{ids}: read to the end");
+                        tracing::info!("{ids}: completely read");
                     }
-                    self.tell_data("finished", &now);
+                    self.publish_data("finished", &now);
                 }
                 Err(error) => {
-                    tracing::error!("{ids}: served no longer: {error}");
+                    tracing::error!("{ids}: no longer served: {error}");
                     for session in self.all() {
                         session.retract(&before).await;
                     }
-                    self.tell_data("failed", &before);
+                    self.publish_data("failed", &before);
                 }
             }
         }
     }
 
-    /// Opens files again that have changed on disk, and brings that to the pages of all sessions, as
-    /// long as it is polled.
+    /// Reopens files that have changed on disk, and updates the pages of all sessions. Runs as long as
+    /// it is polled.
     pub async fn follow_files(self: &Arc<Self>) {
         let Some(period) = self.provider.catalog.watches() else { return };
         loop {
             tokio::time::sleep(period).await;
             for change in self.provider.catalog.look_at_files().await {
-                self.bring(change).await;
+                self.apply_file_change(change).await;
             }
         }
     }
 
-    async fn bring(self: &Arc<Self>, change: FileChange) {
+    /// Updates the pages of all sessions after a file has changed.
+    async fn apply_file_change(self: &Arc<Self>, change: FileChange) {
         let FileChange { path, before, now, changed_sequences } = change;
         match now {
             Ok(now) => {
                 for session in self.all() {
                     session.forget_sequences(&changed_sequences).await;
-                    session.exchange(&before, &now).await;
+                    session.replace_measurements(&before, &now).await;
                 }
-                tracing::info!("{} has changed on disk and was opened again", path.display());
-                self.tell_data("reloaded", &now);
+                tracing::info!("{} has changed on disk and was reopened", path.display());
+                self.publish_data("reloaded", &now);
             }
-            // The log has it, once.
-            Err(_) => self.tell_data("failed", &before),
+            // It has already been logged.
+            Err(_) => self.publish_data("failed", &before),
         }
     }
 
-    /// Takes sequences off the menus of every page: a page keeps the length that it was told first.
+    /// Removes sequences from the menus of all pages, since a page keeps the first length that it got.
     async fn forget_sequences(&self, names: &[String]) {
         if !names.is_empty() {
-            self.tell_all(|| RemoveSeqNames { sequences: names.to_vec() }).await;
+            self.notify_pages(|| RemoveSeqNames { sequences: names.to_vec() }).await;
         }
     }
 
-    /// Takes measurements off the menus of every page, their charts away, and their rows out of
-    /// the pages' caches. Returns the numbers of the charts that went.
+    /// Removes measurements from the menus of all pages, with their charts and cached rows. Returns
+    /// the numbers of the removed charts.
     pub async fn retract(&self, measurements: &[Arc<Measurement>]) -> Vec<usize> {
         let gone = |id: &String| measurements.iter().any(|m| m.id == *id);
         let (charts, revision) = self.change(|state| {
@@ -129,21 +134,21 @@ impl Session {
             state.charts = stay;
             go.iter().map(|chart| chart.number).collect()
         });
-        // Charts go before what they show: a page fails that draws what it has no rows of.
+        // Charts are removed first: a page fails if it draws a chart without rows.
         if let Err(why) = self.settle(revision).await {
             tracing::warn!("{why}");
         }
         let wire = || measurements.iter().map(|m| wire_measurement(m)).collect();
-        self.tell_all(|| RemoveMeasurements { measurements: wire() }).await;
-        self.renew(measurements).await;
+        self.notify_pages(|| RemoveMeasurements { measurements: wire() }).await;
+        self.invalidate(measurements).await;
         charts
     }
 
-    /// Has every page ask anew for the rows behind these measurements.
-    pub async fn renew(&self, measurements: &[Arc<Measurement>]) {
+    /// Makes all pages request the rows of these measurements again.
+    pub async fn invalidate(&self, measurements: &[Arc<Measurement>]) {
         let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
         for page in self.connections() {
-            page.renew(groups.iter().map(ToString::to_string).collect()).await;
+            page.invalidate(groups.iter().map(ToString::to_string).collect()).await;
         }
     }
 }

@@ -1,9 +1,9 @@
-//! One actor a page: it owns the socket and the calls that wait for the page's answer.
+//! One actor per page: it owns the socket and the pending calls to the page.
 //!
-//! Reading, answering and writing do not wait for each other: requests are answered side by side,
-//! and a slow page delays itself only. Replies leave as soon as they are ready, but those of one
-//! datasource group in the order in which they were asked for: a page that gets the values of a
-//! piece before its rows draws what it does not have (its block track then throws).
+//! Reading, answering and writing do not wait for each other: requests are answered in parallel, and
+//! a slow page delays only itself. Replies are sent as soon as they are ready, but those of one
+//! datasource group in the order of the requests: a page that gets the values of a piece before its
+//! rows draws rows that it does not have (its block track then throws an exception).
 
 mod fitting;
 mod requests;
@@ -30,15 +30,15 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
-/// Requests of one page that are answered at once; more wait in its socket.
-const AT_ONCE: usize = 32;
-/// Messages that wait for a slow page before its requests are read no further.
-const WAITING: usize = 64;
-/// Requests of one page that are held at once: more than its charts ask for in one step.
-const MOST_HELD: usize = 1000;
+/// Maximum number of requests of one page that are answered concurrently; more wait in its socket.
+const MAX_CONCURRENT: usize = 32;
+/// Maximum number of messages that wait for a slow page; then its requests are not read any more.
+const MAX_OUTBOX: usize = 64;
+/// Maximum number of held requests of one page: more than its charts send in one step.
+const MAX_HELD: usize = 1000;
 
-/// How long a page may take to accept a close frame and to answer it.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long to wait for a page to accept a close frame and to answer it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves a page until it leaves or `stop` is cancelled.
 pub async fn serve<S>(socket: S, visitor: Visitor, session: Arc<Session>, stop: CancellationToken)
@@ -59,37 +59,37 @@ where
     let (sink, mut stream) = socket.split();
     let (queue, queued) = mpsc::channel(1);
     let mut writer = tokio::spawn(write_all(sink, queued));
-    let aim = session.provider.page_rows;
+    let target_rows = session.provider.page_rows;
     let mut actor = Actor {
         session: session.clone(),
         page: page.clone(),
-        view: View::new(aim),
-        born: Instant::now(),
+        view: View::new(target_rows),
+        started: Instant::now(),
         waiting: BTreeMap::new(),
         last_call: 0,
         answers: JoinSet::new(),
         due: VecDeque::new(),
         held: Vec::new(),
         outbox: VecDeque::new(),
-        look_at: Instant::now(),
+        next_poll: Instant::now(),
         fitting: Fitting::default(),
         registered: false,
     };
-    let goodbye = actor.run(&mut stream, calls_in, &queue, &stop).await;
-    // Whoever still waits for an answer learns that the page is gone when the senders drop.
+    let close_frame = actor.run(&mut stream, calls_in, &queue, &stop).await;
+    // Dropping the senders tells pending callers that the page is gone.
     drop(actor);
     reconciler.abort();
     session.leave(&page);
-    let farewell = async {
-        let _ = queue.send(Message::Close(goodbye)).await;
+    let closing = async {
+        let _ = queue.send(Message::Close(close_frame)).await;
         drop(queue);
         let _ = (&mut writer).await;
-        // Until the page has answered the close frame: what it still sends would otherwise have
-        // the system reset the connection, and the frame might never arrive (RFC 6455, 7.1.1).
+        // Reads until the page has answered the close frame: unread data would make the system reset
+        // the connection, and the frame might never arrive (RFC 6455, 7.1.1).
         while let Some(Ok(_)) = stream.next().await {}
     };
-    // A page that does not take its goodbye is not waited for.
-    if tokio::time::timeout(GOODBYE, farewell).await.is_err() {
+    // A page that does not answer in time is not waited for.
+    if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
         writer.abort();
     }
     tracing::info!("page {id} disconnected");
@@ -100,7 +100,7 @@ async fn write_all(
     mut queued: mpsc::Receiver<Message>,
 ) {
     while let Some(message) = queued.recv().await {
-        // A page that closed the connection is answered by the end, with its own code.
+        // Closing the sink answers a page that closed the connection, with its own code.
         if matches!(message, Message::Close(None)) {
             break;
         }
@@ -111,7 +111,7 @@ async fn write_all(
     let _ = sink.close().await;
 }
 
-/// What leaves for the page, and what to note when it does.
+/// A message to the page, and what to record when it is sent.
 enum Outgoing {
     Reply(String, Option<Ticket>),
     Call(String),
@@ -121,23 +121,23 @@ struct Actor {
     session: Arc<Session>,
     page: Page,
     view: View,
-    born: Instant,
+    started: Instant,
     waiting: BTreeMap<u64, Waiting>,
     last_call: u64,
     answers: JoinSet<String>,
-    /// In the order in which they were asked for.
+    /// Requests that are being answered, in the order in which they arrived.
     due: VecDeque<Due>,
     held: Vec<Held>,
     outbox: VecDeque<Outgoing>,
-    /// When to ask where the page looks, for those who follow it.
-    look_at: Instant,
+    /// When to poll the page's view for those who follow it.
+    next_poll: Instant,
     fitting: Fitting,
     /// Whether it has registered its chart types.
     registered: bool,
 }
 
 impl Actor {
-    /// Runs until the page leaves (none) or is to be sent away, with the reason.
+    /// Runs until the page leaves (`None`) or the connection is to be closed, with the reason.
     async fn run(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
@@ -146,22 +146,23 @@ impl Actor {
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
         loop {
-            let roomy = self.due.len() < AT_ONCE
-                && self.outbox.len() < WAITING
-                && self.held.len() < MOST_HELD;
+            let has_capacity = self.due.len() < MAX_CONCURRENT
+                && self.outbox.len() < MAX_OUTBOX
+                && self.held.len() < MAX_HELD;
             let drawn = self.fitting.next(self.due.is_empty()).into_iter();
-            let wake = drawn.fold((self.born + self.view.next()).min(self.look_at), Instant::min);
+            let wake =
+                drawn.fold((self.started + self.view.next()).min(self.next_poll), Instant::min);
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
                 permit = queue.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => permit.send(self.next_message()),
                     Err(_) => return None,
                 },
-                message = stream.next(), if roomy => match message {
+                message = stream.next(), if has_capacity => match message {
                     Some(Ok(Message::Text(text))) => self.take(text.as_str()),
                     Some(Ok(Message::Binary(_))) => {
-                        tracing::warn!("a page sent a binary message; the protocol has only text");
-                        return close(CloseCode::Unsupported, "messages are text");
+                        tracing::warn!("a page sent a binary message, but the protocol uses only text");
+                        return close(CloseCode::Unsupported, "messages must be text");
                     }
                     Some(Ok(Message::Close(_))) | None => return None,
                     Some(Ok(_)) => {}
@@ -171,13 +172,13 @@ impl Actor {
                     self.answered(answer);
                 }
                 Some(call) = calls.recv() => match call {
-                    PageCall::Leave => return close(CloseCode::Policy, "you were sent away"),
+                    PageCall::Leave => return close(CloseCode::Policy, "disconnected by the endpoint"),
                     call => self.call(call),
                 },
                 () = tokio::time::sleep_until(wake) => {}
             }
-            self.obey(None);
-            self.look();
+            self.send_orders(None);
+            self.poll_view();
             self.fit_drawn();
             let busy = self.due.len() + self.held.len() + self.outbox.len();
             self.page.info.busy.store(busy, Ordering::Relaxed);
@@ -185,7 +186,7 @@ impl Actor {
     }
 
     fn now(&self) -> Duration {
-        self.born.elapsed()
+        self.started.elapsed()
     }
 
     fn next_message(&mut self) -> Message {
@@ -204,8 +205,8 @@ impl Actor {
     fn take(&mut self, text: &str) {
         match parse(text) {
             Frame::Request(id, request) => self.request(id, request),
-            Frame::Unusable(id, why) => {
-                tracing::warn!("a page asked for what cannot be done: {why}");
+            Frame::Invalid(id, why) => {
+                tracing::warn!("a page sent an invalid request: {why}");
                 let reply = Reply::Refused(why).to_json(&id);
                 self.outbox.push_back(Outgoing::Reply(reply, None));
             }
@@ -214,41 +215,41 @@ impl Actor {
                 match self.waiting.remove(&id) {
                     Some(Waiting::Caller(caller)) => drop(caller.send(result)),
                     Some(Waiting::Location) => self.located(result),
-                    Some(Waiting::Look) => self.looked(result),
+                    Some(Waiting::Look) => self.view_polled(result),
                     Some(Waiting::Clear(clear)) => self.view.cleared(&clear),
-                    // Some actions are answered twice; the second has no one waiting.
+                    // Some actions are answered twice; the second answer is ignored.
                     None => {}
                 }
             }
-            Frame::Noise(why) => tracing::warn!("a page sent {why}"),
+            Frame::Unexpected(why) => tracing::warn!("a page sent {why}"),
         }
     }
 
     fn call(&mut self, call: PageCall) {
         match call {
             PageCall::Act(write, answer) => self.send(write, answer),
-            PageCall::ActAfresh(groups, write, answer) => {
-                groups.iter().for_each(|group| self.view.renew(group, self.now()));
-                self.obey(Some((write, answer)));
+            PageCall::ClearAndAct(groups, write, answer) => {
+                groups.iter().for_each(|group| self.view.invalidate(group, self.now()));
+                self.send_orders(Some((write, answer)));
             }
-            PageCall::Renew(groups) => {
-                groups.iter().for_each(|group| self.view.renew(group, self.now()));
+            PageCall::Invalidate(groups) => {
+                groups.iter().for_each(|group| self.view.invalidate(group, self.now()));
             }
-            // The page may have gone on since.
-            PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
-                for (group, is_desert) in groups {
-                    let desert = Some(&place).filter(|_| is_desert);
-                    self.view.set_placeholder(&group, desert, self.now());
+            // The page may have moved in the meantime.
+            PageCall::EmptyViews(place, groups) if self.view.resting_place() == Some(&place) => {
+                for (group, is_empty_view) in groups {
+                    let empty = Some(&place).filter(|_| is_empty_view);
+                    self.view.set_placeholder(&group, empty, self.now());
                 }
             }
-            PageCall::Deserts(..) => self.fitting.forget(),
+            PageCall::EmptyViews(..) => self.fitting.forget(),
             PageCall::Leave => {}
         }
     }
 
     fn send(&mut self, write: Write, answer: Option<Waiting>) {
         self.last_call += 1;
-        // Who gave up waiting for an answer has dropped the receiver.
+        // Callers that gave up waiting have dropped their receivers.
         self.waiting.retain(|_, waiting| match waiting {
             Waiting::Caller(caller) => !caller.is_closed(),
             _ => true,
@@ -263,8 +264,8 @@ impl Actor {
         self.send(Box::new(move |id| action.to_json(id)), answer);
     }
 
-    /// Does what the view wants of the page; `after_clears` is sent between the clears and the redraw.
-    fn obey(&mut self, mut after_clears: Option<(Write, Option<Waiting>)>) {
+    /// Sends the orders of the view model; `after_clears` is sent between the clears and the redraw.
+    fn send_orders(&mut self, mut after_clears: Option<(Write, Option<Waiting>)>) {
         let listing = self.session.provider.catalog.listing();
         for order in self.view.orders(&*listing, self.now()) {
             if !matches!(order, Order::Clear(_))
@@ -282,7 +283,7 @@ impl Actor {
                 Order::Redraw => self.act(Redraw {}, None),
                 Order::Dismiss(group) => self.dismiss(&group),
                 Order::Locate => {
-                    // A page that never answers would otherwise leave one behind each time.
+                    // Otherwise a page that never answers would leave an entry each time.
                     self.waiting.retain(|_, waiting| !matches!(waiting, Waiting::Location));
                     self.act(GetCurrentLocation {}, Some(Waiting::Location));
                 }
@@ -294,22 +295,22 @@ impl Actor {
     }
 }
 
-/// What a peer is told that broke the rules of WebSocket; nothing if the connection is lost.
+/// Returns the close frame for a WebSocket error; `None` if the connection is lost.
 pub fn broken(error: &WsError) -> Option<CloseFrame> {
     use tokio_tungstenite::tungstenite::error::ProtocolError;
     match error {
         WsError::Capacity(why) => {
-            tracing::warn!("a peer sent too large a message: {why}");
+            tracing::warn!("a client sent too large a message: {why}");
             close(CloseCode::Size, "the message is too large")
         }
         WsError::Utf8(why) => {
-            tracing::warn!("a peer sent text that is not UTF-8: {why}");
+            tracing::warn!("a client sent text that is not UTF-8: {why}");
             close(CloseCode::Invalid, "text must be UTF-8")
         }
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         WsError::Protocol(why) => {
-            tracing::warn!("a peer broke the rules of WebSocket: {why}");
-            close(CloseCode::Protocol, "this is not WebSocket as RFC 6455 has it")
+            tracing::warn!("a client violated the WebSocket protocol: {why}");
+            close(CloseCode::Protocol, "this violates RFC 6455 (WebSocket)")
         }
         lost => {
             tracing::debug!("connection lost: {lost}");

@@ -1,5 +1,5 @@
-//! What a page has been asked to show, and what is still to be done to it: pure, so that it can be
-//! tested without pages.
+//! The state of a page as far as the endpoint knows it, and the next change to make. It is pure, so
+//! that it can be tested without pages.
 
 mod by_hand;
 
@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// How far a page has been brought.
+/// How far a page has been reconciled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settled {
     /// The session's revision that the page has.
     pub(super) revision: u64,
-    /// What it would not do on the way there.
+    /// The changes that it refused on the way.
     pub(super) refusals: Arc<[Refusal]>,
 }
 
 impl Settled {
-    /// The page has been brought to a revision, perhaps once more.
+    /// Records that the page has reached a revision, perhaps again.
     pub(super) fn reach(&mut self, revision: u64, refusals: Vec<Refusal>) {
         if revision > self.revision {
             *self = Settled { revision, refusals: refusals.into() };
@@ -32,34 +32,33 @@ impl Settled {
     }
 }
 
-/// Something that a page would not do.
+/// A change that a page refused or did not make.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    /// The chart concerned, if one is.
+    /// The chart concerned, if any.
     pub(super) chart: Option<usize>,
     pub(super) error: PageError,
 }
 
-/// What the page has been asked to show.
+/// The state that a page has been brought to.
 #[derive(Debug, Default)]
 pub(super) struct PageState {
     pub(super) charts: BTreeMap<usize, PageChart>,
     pub(super) sequences: BTreeMap<String, u32>,
     pub(super) hidden: Vec<String>,
-    /// What follows from its view, by chart.
+    /// The settings that follow from its view, by chart.
     pub(super) fits: BTreeMap<usize, Fit>,
-    /// Charts that the page's user closed: they must not come again before the session's state
-    /// says so too.
+    /// Charts that the page's user closed: they must not be added again before they are removed from
+    /// the session's state.
     closed: BTreeSet<usize>,
-    /// Whether it is the endpoint's own page, which can put its charts in an order and fits its axes
-    /// itself.
+    /// Whether it is the built-in page, which can reorder its charts and fits its axes itself.
     pub(super) is_built_in: bool,
-    /// The page's ids of its charts, in the order that it was told last.
+    /// The page's ids of its charts, in the order that was last sent to it.
     pub(super) order: Vec<String>,
-    /// The number of the last navigation that the page was sent on.
+    /// The number of the last navigation that was sent to the page.
     navigation_id: Option<u64>,
-    /// Colours and settings that were sent and not yet answered: pages of versions 4 and 5 echo
-    /// them as if the user had chosen them.
+    /// Colours that were sent and not yet answered: pages of versions 4 and 5 echo them as if the
+    /// user had chosen them.
     pub(super) echoes: VecDeque<(String, Vec<String>)>,
 }
 
@@ -68,7 +67,7 @@ pub(super) struct PageChart {
     pub(super) status: Status,
     /// The chart, with the settings that the page has.
     pub(super) chart: Chart,
-    /// What the page was sent of settings that are not its user's.
+    /// The settings sent to the page that its user did not choose.
     pub(super) sent: Sent,
 }
 
@@ -80,15 +79,15 @@ impl PageChart {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Status {
-    /// Under this id; whether its settings have been sent.
-    There(String),
+    /// The page draws the chart, with this id.
+    Drawn(String),
     /// The page has not answered yet.
-    Asked,
-    /// The page would not.
+    Requested,
+    /// The page refused the chart.
     Refused,
 }
 
-/// What to do next to bring a page to the state.
+/// The next change that brings a page to the session's state.
 #[derive(Debug, PartialEq)]
 pub(super) enum Change {
     Remove(usize, String),
@@ -101,17 +100,17 @@ pub(super) enum Change {
 }
 
 impl PageState {
-    /// The page's id of a chart, if the page shows it.
+    /// Returns the page's id of a chart, if the page shows it.
     pub(super) fn id(&self, number: usize) -> Option<String> {
         match &self.charts.get(&number)?.status {
-            Status::There(id) => Some(id.clone()),
+            Status::Drawn(id) => Some(id.clone()),
             _ => None,
         }
     }
 
-    /// The page tells of new settings or colours; `initial` are the settings that charts of a type
-    /// begin with there. Returns the chart concerned if that is news, with the settings that its
-    /// user chose, and takes note that the page has them.
+    /// Records new settings or colours that the page reports; `initial` are the default settings of a
+    /// chart type there. Returns the chart with the settings that the user chose, unless the report
+    /// is an echo.
     pub(super) fn told(
         &mut self,
         id: &str,
@@ -128,7 +127,7 @@ impl PageState {
         let (number, shown) = self
             .charts
             .iter_mut()
-            .find(|(_, shown)| matches!(&shown.status, Status::There(known) if known == id))?;
+            .find(|(_, shown)| matches!(&shown.status, Status::Drawn(known) if known == id))?;
         let fit = self.fits.get(number);
         let initial = initial(shown.chart.kind);
         let chosen = look::chosen(settings, &shown.chart.settings, &shown.sent, fit, &initial);
@@ -141,17 +140,17 @@ impl PageState {
         Some((*number, chosen))
     }
 
-    /// Whether the page would not draw the chart.
+    /// Returns whether the page refused the chart.
     pub(super) fn is_refused(&self, number: usize) -> bool {
         self.charts.get(&number).is_some_and(|shown| shown.status == Status::Refused)
     }
 
-    /// Charts that could not be drawn are tried again: what is served has changed.
+    /// Forgets refused charts, so that they are tried again after the data have changed.
     pub(super) fn retry(&mut self) {
         self.charts.retain(|_, shown| shown.status != Status::Refused);
     }
 
-    /// Charts of these measurements are drawn again.
+    /// Marks charts of these measurements to be redrawn.
     pub(super) fn outdate(&mut self, concerned: impl Fn(&String) -> bool) {
         for shown in self.charts.values_mut() {
             if shown.chart.measurements.iter().any(&concerned) {
@@ -168,14 +167,14 @@ impl PageState {
         self.closed.retain(|number| state.chart(*number).is_some());
         let stale = |(number, shown): (&usize, &PageChart)| {
             if *number > state.last_chart {
-                return None; // its user made it after this state was read
+                return None; // The user added it after this state was read.
             }
             let wanted = state.chart(*number);
             let same = |chart: &Chart| {
                 (chart.kind, &chart.measurements) == (shown.chart.kind, &shown.chart.measurements)
             };
             match &shown.status {
-                Status::There(id) if !wanted.is_some_and(same) => {
+                Status::Drawn(id) if !wanted.is_some_and(same) => {
                     Some(Change::Remove(*number, id.clone()))
                 }
                 _ => None,
@@ -208,7 +207,7 @@ impl PageState {
             let settings = look::compose(chart, fit, &shown.chart.settings);
             let same = (&shown.chart.settings, &shown.chart.colors) == (&settings, &chart.colors);
             match &shown.status {
-                Status::There(id) if !same => {
+                Status::Drawn(id) if !same => {
                     Some(Change::Look(id.clone(), Chart { settings, ..chart.clone() }))
                 }
                 _ => None,
@@ -222,9 +221,9 @@ impl PageState {
             return Some(Change::Arrange(order));
         }
         let sent = self.navigation_id.replace(navigation_id) == Some(navigation_id);
-        // A page of a session whose endpoint did nothing to it stays where its user opened it.
-        let led = state.went || !state.charts.is_empty();
-        state.place.clone().filter(|_| !sent && led).map(Change::Go)
+        // A page stays where its user opened it if the session has no charts and was never moved.
+        let is_moved = state.went || !state.charts.is_empty();
+        state.place.clone().filter(|_| !sent && is_moved).map(Change::Go)
     }
 }
 
@@ -238,7 +237,7 @@ mod tests {
         State { charts: numbers.iter().map(chart).collect(), last_chart, ..State::default() }
     }
 
-    /// Takes all steps as a page that does everything, and names them.
+    /// Makes all changes, like a page that refuses nothing, and returns their names.
     fn bring(shown: &mut PageState, state: &State, navigation_id: u64) -> Vec<String> {
         let mut taken = Vec::new();
         while let Some(step) = shown.next(state, navigation_id) {
@@ -249,7 +248,7 @@ mod tests {
                 }
                 Change::Add(chart) => {
                     let bare = Chart { settings: Map::new(), colors: vec![], ..chart.clone() };
-                    let status = Status::There(format!("id{}", chart.number));
+                    let status = Status::Drawn(format!("id{}", chart.number));
                     shown.charts.insert(chart.number, PageChart::new(status, bare));
                     taken.push(format!("add {}", chart.number));
                 }
@@ -276,7 +275,7 @@ mod tests {
                     }
                 }
             }
-            assert!(taken.len() < 50, "it never ends: {taken:?}");
+            assert!(taken.len() < 50, "endless changes: {taken:?}");
         }
         taken
     }
@@ -317,14 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_was_not_led_stays_where_it_is() {
+    fn a_page_that_was_not_moved_stays_where_it_is() {
         let place = WireRegion { sequence: "chr1".into(), start: Some(1), end: Some(9) };
         let state = State { place: Some(place), ..State::default() };
         assert!(bring(&mut PageState::default(), &state, 0).is_empty());
     }
 
     #[test]
-    fn an_echo_is_no_news_and_a_choice_is() {
+    fn an_echo_is_ignored_and_a_choice_is_not() {
         let mut shown = PageState::default();
         bring(&mut shown, &state(&[1]), 0);
         let red = ["#f00".to_owned()];
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!(told(&mut shown, "id2", &Map::new(), Some(&red)), None);
         let title = Map::from_iter([("title".to_owned(), Value::from("t"))]);
         assert_eq!(told(&mut shown, "id1", &title, None), Some((1, title.clone())));
-        // The page has them, so nothing is sent to it.
+        // The page has them already, so nothing is sent to it.
         let mut wanted = state(&[1]);
         wanted.charts[0].settings.extend(title);
         wanted.charts[0].colors = red.to_vec();
@@ -345,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_the_view_is_sent_and_is_not_the_users() {
+    fn fitted_settings_are_sent_but_are_not_the_users_choice() {
         let mut shown = PageState::default();
         let wanted = state(&[1]);
         bring(&mut shown, &wanted, 0);
         let axes = Map::from_iter([("yMax".to_owned(), Value::from(0.5))]);
         shown.fits.insert(1, Fit { axes, ..Fit::default() });
         assert_eq!(bring(&mut shown, &wanted, 0), ["look 1"]);
-        // Its user's Ok sends all settings.
+        // The user's 'Ok' sends all settings.
         let mut all = shown.charts[&1].chart.settings.clone();
         all.insert("lineThickness".into(), 3.into());
         let (_, chosen) = shown.told("id1", &all, None, |_| Map::new()).unwrap();
@@ -367,7 +366,7 @@ mod tests {
         let wanted = state(&[1]);
         let mut shown = PageState::default();
         let chart = wanted.charts[0].clone();
-        shown.charts.insert(1, PageChart::new(Status::Asked, chart));
+        shown.charts.insert(1, PageChart::new(Status::Requested, chart));
         assert!(bring(&mut shown, &wanted, 0).is_empty());
     }
 }

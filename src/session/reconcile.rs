@@ -1,8 +1,8 @@
-//! Reconciles a page with the session's state: one task a page.
+//! Reconciles a page with the session's state, in one task per page.
 //!
-//! Nothing is sent because something happened; what is sent is what still differs. So a page that
-//! has just been loaded, one that missed a change and one that was slow are all brought to the same
-//! state, once and in order, and pages cannot disturb each other.
+//! Messages are not sent because of events, but for what still differs. So a page that has just been
+//! loaded, one that missed a change and one that was slow all reach the same state, without repeated
+//! messages and in order, and pages do not affect each other.
 
 use super::handle::{Page, Stage};
 use super::page_state::{Change, PageChart, Refusal, Status};
@@ -22,21 +22,21 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Pages of version 2 do not register their chart types: this long after their first requests they
-/// count as ready.
-const UNREGISTERED: Duration = Duration::from_millis(700);
+/// Pages of version 2 do not register their chart types: they count as ready this long after their
+/// first requests.
+const REGISTRATION_TIME: Duration = Duration::from_millis(700);
 
-/// A page that has no place for so long gets none: it knows no sequences, or cannot tell.
-const PLACELESS: Duration = Duration::from_secs(10);
-/// Between two questions whether a page has a place.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How long to wait for the location of a page, which may know no sequences or never answer.
+const LOCATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The interval at which a page is asked for its location.
+const LOCATION_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Unanswered changes of colour that are remembered of a page.
-const ECHOES: usize = 64;
+/// How many unanswered changes of colours are remembered per page.
+const MAX_ECHOES: usize = 64;
 
 type Late = FuturesUnordered<BoxFuture<'static, (Chart, Result<ChartId, PageError>)>>;
 
-/// Brings the page to the session's state and keeps it there, until it is gone.
+/// Brings the page to the session's state and keeps it there until it is gone.
 pub(super) async fn reconcile(session: Arc<Session>, page: Page) {
     if !ready(&page).await || !has_started(&page, session.timeout()).await {
         return;
@@ -59,7 +59,7 @@ pub(super) async fn reconcile(session: Arc<Session>, page: Page) {
     }
 }
 
-/// Waits until the page can be asked for actions; false if it leaves before.
+/// Waits until the page accepts actions; false if it leaves before.
 async fn ready(page: &Page) -> bool {
     let mut stage = page.info.stage.subscribe();
     let reached = async |stage: &mut tokio::sync::watch::Receiver<Stage>, wanted| {
@@ -68,29 +68,29 @@ async fn ready(page: &Page) -> bool {
     if !reached(&mut stage, Stage::Starting).await {
         return false;
     }
-    let _ = tokio::time::timeout(UNREGISTERED, reached(&mut stage, Stage::Ready)).await;
+    let _ = tokio::time::timeout(REGISTRATION_TIME, reached(&mut stage, Stage::Ready)).await;
     page.reach(Stage::Ready);
     page.stage() == Stage::Ready
 }
 
-/// Waits until the page has a place; false if it leaves before. When a page learns which workspaces
-/// there are, which may be long after it has connected, it removes all its charts and says nothing;
-/// until then it has no place (`docs/protocol.md`, 2.7).
+/// Waits until the page has a location; false if it leaves before. When a page gets the list of
+/// workspaces, perhaps long after it has connected, it removes all its charts without reporting it;
+/// until then it has no location (`docs/protocol.md`, 2.7).
 async fn has_started(page: &Page, timeout: Duration) -> bool {
-    let waited_enough = Instant::now() + PLACELESS;
+    let deadline = Instant::now() + LOCATION_TIMEOUT;
     loop {
         match page.call(GetCurrentLocation {}, timeout).await {
             Err(PageError::Disconnected) => return false,
-            Err(PageError::Refused(_)) if Instant::now() < waited_enough => {
-                tokio::time::sleep(ASK_AGAIN).await;
+            Err(PageError::Refused(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(LOCATION_INTERVAL).await;
             }
-            // It has a place, it never answers this, or it has waited long enough.
+            // It has a location, never answers this, or the time is over.
             _ => return true,
         }
     }
 }
 
-/// Takes the steps that are left. A page that does not answer is asked nothing more this time.
+/// Makes the remaining changes. If the page does not answer one, the others wait for the next time.
 ///
 /// # Errors
 /// The page is gone.
@@ -122,8 +122,7 @@ async fn bring(
     }
 }
 
-/// Takes one step. Before the page is asked, it is noted as done: what fails is reported, not
-/// repeated.
+/// Makes one change. It is recorded as done before it is sent: failures are reported, not repeated.
 async fn take(
     session: &Session,
     page: &Page,
@@ -135,7 +134,7 @@ async fn take(
         Change::Remove(number, id) => {
             page.known().state.charts.remove(&number);
             match page.call(RemoveChart { chart: id }, timeout).await {
-                // Its user has removed the chart before us.
+                // The user has already removed the chart.
                 Err(PageError::Refused(why)) => tracing::debug!("chart {number}: {why}"),
                 other => drop(other?),
             }
@@ -168,8 +167,8 @@ async fn take(
             {
                 let echoes = &mut page.known().state.echoes;
                 echoes.push_back((id.clone(), chart.colors.clone()));
-                // A page that never answers must not fill the memory.
-                let surplus = echoes.len().saturating_sub(ECHOES);
+                // This limits the memory for a page that never answers.
+                let surplus = echoes.len().saturating_sub(MAX_ECHOES);
                 echoes.drain(..surplus);
             }
             let look = SetChartSettings {
@@ -179,12 +178,12 @@ async fn take(
             };
             let answer = page.call(look, timeout).await;
             if !matches!(answer, Err(PageError::TimedOut(_))) {
-                // The echo comes before the answer, if it comes at all.
+                // The echo, if any, comes before the answer.
                 let echoes = &mut page.known().state.echoes;
                 echoes.retain(|sent| (&sent.0, &sent.1) != (&id, &chart.colors));
             }
             match answer {
-                // Its user has closed the chart before it got them.
+                // The user has closed the chart in the meantime.
                 Err(PageError::Refused(why)) if page.chart_id(chart.number).is_none() => {
                     tracing::debug!("chart {}: {why}", chart.number);
                 }
@@ -206,7 +205,7 @@ async fn add(
     chart: Chart,
     late: &mut Late,
 ) -> Result<(), PageError> {
-    // Settings and colours are a step of their own, since the chart does not have them yet.
+    // Settings and colours are a separate change, since the chart does not have them yet.
     let bare = Chart { settings: Map::new(), colors: Vec::new(), ..chart.clone() };
     let note = |status: Status| {
         let shown = PageChart::new(status, bare.clone());
@@ -216,21 +215,21 @@ async fn add(
     session.restore_summary(&chart).await;
     let is_built_in = page.known().state.is_built_in;
     let message = chart_message(&session.provider, &chart, is_built_in)?;
-    note(Status::Asked);
-    let afresh = if page.draws_too_early() && !chart.kind.has_own_rows() {
+    note(Status::Requested);
+    let to_clear = if page.draws_too_early() && !chart.kind.has_own_rows() {
         message.measurements.iter().map(|m| m.datasource_group.clone()).collect::<BTreeSet<_>>()
     } else {
         BTreeSet::new()
     };
-    let mut answer = Box::pin(page.start(message, afresh.into_iter().collect()).await?);
+    let mut answer = Box::pin(page.start(message, to_clear.into_iter().collect()).await?);
     match tokio::time::timeout(session.timeout(), &mut answer).await {
         Ok(answer) => {
             let id = answer.inspect_err(|_| note(Status::Refused))?.id;
-            note(Status::There(id));
+            note(Status::Drawn(id));
             Ok(())
         }
         Err(_) => {
-            // It may come yet; then the chart is there, and must not be added again.
+            // A late answer means that the chart exists, and it must not be added again.
             let bare = bare.clone();
             late.push(Box::pin(async move { (bare, answer.await) }));
             Err(PageError::TimedOut(session.timeout()))
@@ -240,7 +239,7 @@ async fn add(
 
 fn arrived(page: &Page, chart: &Chart, answer: Result<ChartId, PageError>) {
     let status = match answer {
-        Ok(added) => Status::There(added.id),
+        Ok(added) => Status::Drawn(added.id),
         Err(_) => Status::Refused,
     };
     tracing::debug!("page {}: late answer about chart {}", page.id(), chart.number);

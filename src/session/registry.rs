@@ -1,4 +1,4 @@
-//! Sessions by name, and how they are kept.
+//! Sessions by name, and their configuration.
 
 use super::{Audit, Event, Metrics, Page, Session, State};
 use crate::error::{Error, Result};
@@ -10,32 +10,32 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
-/// Sessions that one endpoint has at most: each path makes one.
-const MOST_SESSIONS: usize = 1000;
-/// Events that a slow follower may be behind.
-const EVENTS: usize = 1024;
-/// After a change that nobody waits for, before it is saved.
-const SAVE_AFTER: Duration = Duration::from_secs(1);
+/// Maximum number of sessions of one endpoint, since each path creates one.
+const MAX_SESSIONS: usize = 1000;
+/// How many events a slow subscriber may lag behind.
+const MAX_LAG: usize = 1024;
+/// The delay between a change for which no caller waits, and saving it.
+const SAVE_DELAY: Duration = Duration::from_secs(1);
 
-/// How sessions are kept, the same for all of an endpoint.
+/// The configuration that all sessions of an endpoint share.
 #[derive(Debug)]
 pub struct SessionConfig {
-    /// Where workspaces and the state of sessions are saved; nowhere if none.
+    /// The store for workspaces and the state of sessions, if they are saved.
     pub store: Option<Store>,
-    /// What is served, by which the sessions of other data are told apart in the store.
+    /// A key for the served data, by which the store separates sessions.
     pub data: String,
-    /// How long a page may take to do what it is asked.
+    /// The time limit for a page to answer.
     pub timeout: Duration,
     /// The address at which users open a page.
     pub page_address: Option<String>,
-    /// Where it is written down who did what.
+    /// The audit file.
     pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl SessionConfig {
-    /// Sessions saved in `store` under the name `data` of what is served.
+    /// Creates a configuration; sessions are saved in `store` under the key `data`.
     pub fn new(store: Option<Store>, data: String, timeout: Duration) -> Self {
         SessionConfig {
             store,
@@ -43,18 +43,18 @@ impl SessionConfig {
             timeout,
             page_address: None,
             audit: None,
-            events: broadcast::Sender::new(EVENTS),
+            events: broadcast::Sender::new(MAX_LAG),
             metrics: Arc::default(),
         }
     }
 
-    /// The same, with the address at which users open a page, for messages.
+    /// Sets the address at which users open a page, for messages.
     #[must_use]
     pub fn with_page_address(self, address: String) -> Self {
         SessionConfig { page_address: Some(address), ..self }
     }
 
-    /// The same, with a file to which is added who did what.
+    /// Sets the audit file.
     #[must_use]
     pub fn with_audit(self, audit: Option<Audit>) -> Self {
         SessionConfig { audit, ..self }
@@ -62,7 +62,7 @@ impl SessionConfig {
 }
 
 impl Session {
-    /// What to say where a page is needed and none is connected.
+    /// Returns the message that no page is connected.
     pub fn no_page(&self) -> String {
         match &self.config.page_address {
             Some(address) => format!("no page is connected; open {address}"),
@@ -70,7 +70,7 @@ impl Session {
         }
     }
 
-    /// The unnamed session, and the named ones behind it, as they were saved.
+    /// Restores the unnamed session, and the named ones that it contains, from the store.
     ///
     /// # Errors
     /// [`Error::Data`] if the store cannot be read.
@@ -82,7 +82,9 @@ impl Session {
         };
         let read = |(name, json): (String, String)| {
             let state = serde_json::from_str(&json).unwrap_or_else(|error| {
-                tracing::warn!("the saved session '{name}' cannot be read, starting anew: {error}");
+                tracing::warn!(
+                    "the saved session '{name}' cannot be read and starts empty: {error}"
+                );
                 State::default()
             });
             (name, state)
@@ -98,34 +100,34 @@ impl Session {
         Ok(session)
     }
 
-    /// The session of that name, made if there is none; asked of the unnamed session.
+    /// Returns the session with this name, and creates it if necessary; for the unnamed session only.
     ///
     /// # Errors
-    /// [`Error::Input`] for a name that is none, or one too many.
+    /// [`Error::Input`] for an invalid name, or if there are too many sessions.
     pub fn named(&self, name: &str) -> Result<Arc<Session>> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-            let message = "the name of a session is letters, digits, '-', '_' and '.', at most 64";
+            let message = "the name of a session has at most 64 letters, digits, '-', '_' and '.'";
             return Err(Error::Input(message.into()));
         }
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.len() >= MOST_SESSIONS && !named.contains_key(name) {
-            return Err(Error::Input(format!("there are {MOST_SESSIONS} sessions already")));
+        if named.len() >= MAX_SESSIONS && !named.contains_key(name) {
+            return Err(Error::Input(format!("there are already {MAX_SESSIONS} sessions")));
         }
         let new =
             || Session::with(name, self.provider.clone(), self.config.clone(), State::default());
         Ok(named.entry(name.to_owned()).or_insert_with(new).clone())
     }
 
-    /// Every session behind this one, itself first.
+    /// Returns this session and all sessions that it contains.
     pub fn all(self: &Arc<Self>) -> Vec<Arc<Session>> {
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let own = std::iter::once(self).chain(named.values());
         own.flat_map(|session| std::iter::once(session.clone()).chain(session.copies())).collect()
     }
 
-    /// A session that begins as this one is now, for a visitor who may only look: what is changed
-    /// there is not seen here, and is gone with the visitor.
+    /// Creates a copy of this session for a visitor with the role `view`: its changes are not visible
+    /// here, and are lost when the visitor leaves.
     pub fn copy(&self) -> Arc<Session> {
         let (provider, config) = (self.provider.clone(), self.config.clone());
         let mut copy = Session::with(&self.name, provider, config, self.state());
@@ -138,13 +140,13 @@ impl Session {
         copy
     }
 
-    /// The copies of this session that somebody looks at.
+    /// Returns the copies of this session that are in use.
     pub(super) fn copies(&self) -> Vec<Arc<Session>> {
         let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         copies.iter().filter_map(std::sync::Weak::upgrade).collect()
     }
 
-    /// The pages of this session and of its copies, in the order in which they came.
+    /// Returns the pages of this session and of its copies, in the order of their connection.
     pub fn all_pages(&self) -> Vec<Page> {
         let mut pages = self.pages();
         pages.extend(self.copies().iter().flat_map(|copy| copy.pages()));
@@ -152,7 +154,7 @@ impl Session {
         pages
     }
 
-    /// Saves the state where states are saved.
+    /// Saves the state in the store, if there is one.
     pub async fn save(&self) {
         if self.is_copy {
             return;
@@ -172,7 +174,7 @@ impl Session {
         }
     }
 
-    /// Saves the state before long: what changes many times a second is not saved each time.
+    /// Saves the state soon, so that frequent changes are not saved each time.
     pub(super) fn save_soon(self: &Arc<Self>) {
         if self.is_copy
             || self.config.store.is_none()
@@ -182,7 +184,7 @@ impl Session {
         }
         let session = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(SAVE_AFTER).await;
+            tokio::time::sleep(SAVE_DELAY).await;
             session.save_is_due.store(false, Ordering::Release);
             session.save().await;
         });

@@ -1,4 +1,4 @@
-//! Which role each action needs. What is not in the list is for `admin` alone.
+//! The role that each action needs. Actions that are not listed need `admin`.
 
 use super::{Role, Visitor};
 use crate::error::{Error, Result};
@@ -7,9 +7,9 @@ use crate::protocol::{PageChange, Request};
 /// A kind of action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What pages ask, over the WebSocket or over HTTP.
+    /// Requests of pages, over the WebSocket or over HTTP.
     Request,
-    /// What consoles are told.
+    /// Commands at consoles.
     Command,
 }
 
@@ -91,14 +91,14 @@ pub const RULES: &[(Kind, Role, &[&str])] = &[
     ),
 ];
 
-/// The role that an action needs.
+/// Returns the role that an action needs.
 pub fn needed(kind: Kind, name: &str) -> Role {
     let found = RULES.iter().find(|(of, _, names)| *of == kind && names.contains(&name));
     found.map_or(Role::Admin, |(_, role, _)| *role)
 }
 
 impl Visitor {
-    /// Checks that the visitor may do this.
+    /// Checks that the visitor may run an action.
     ///
     /// # Errors
     /// [`Error::Input`] that names the role that is needed.
@@ -111,7 +111,7 @@ impl Visitor {
         Err(Error::Input(format!("'{name}' needs the role {needed}; {who} has the role {own}")))
     }
 
-    /// Checks that the visitor may ask this.
+    /// Checks that the visitor may send a request.
     ///
     /// # Errors
     /// As [`Visitor::may`].
@@ -126,7 +126,7 @@ impl Visitor {
     }
 }
 
-/// Whether a request changes what others see or what is kept, so that it is written down.
+/// Returns whether a request changes what others see or what is saved, so that it is logged.
 pub(super) fn changes(request: &Request) -> bool {
     matches!(
         request,

@@ -1,4 +1,4 @@
-//! What a session remembers: everything that the endpoint did to its pages.
+//! The saved state of a session.
 
 use crate::catalog::{ChartType, Measurement};
 use crate::protocol::WireRegion;
@@ -7,76 +7,77 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The colours of charts whose user chose none: Tableau's ten, as d3 has them, which pages use too.
+/// The default colours of charts: Tableau's ten colours as in d3, which pages use too.
 const COLORS: [&str; 10] = [
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
     "#bcbd22", "#17becf",
 ];
 /// The settings of a chart's axes.
 pub(super) const AXES: [&str; 4] = ["xMin", "xMax", "yMin", "yMax"];
-/// Places that `back` can return to.
-const TRAIL: usize = 100;
+/// How many regions `back` can return to.
+const MAX_TRAIL: usize = 100;
 
-/// A chart that the endpoint added.
+/// A chart of the session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chart {
-    /// The number by which the console calls it.
+    /// Its number at the console.
     pub number: usize,
-    /// How it draws.
+    /// Its type.
     pub kind: ChartType,
-    /// The ids of the measurements that it draws.
+    /// The ids of its measurements.
     pub measurements: Vec<String>,
-    /// Settings that differ from the page's own.
+    /// Settings that differ from the page's defaults.
     #[serde(default)]
     pub settings: Map<String, Value>,
-    /// Its colours, as CSS writes them. Never empty: without colours pages break.
+    /// Its CSS colours. Never empty, since pages fail without colours.
     pub colors: Vec<String>,
 }
 
-/// What a session remembers, in the form in which it is stored.
+/// The state of a session, in the form in which it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     /// The charts, in the order in which they were added.
     pub charts: Vec<Chart>,
-    /// The number of the chart added last.
+    /// The highest chart number so far.
     pub last_chart: usize,
-    /// Sequences added to those that are served, with their lengths.
+    /// Sequences in addition to those that are served, with their lengths.
     pub sequences: BTreeMap<String, u32>,
-    /// Sequences taken off the pages' menus.
+    /// Sequences removed from the pages' menus.
     pub hidden: Vec<String>,
-    /// The id of the workspace that was opened last.
+    /// The id of the last workspace that was opened.
     pub workspace: Option<i64>,
-    /// Where the pages look, or looked last.
+    /// The last region of the pages.
     pub place: Option<WireRegion>,
-    /// Whether the endpoint ever sent the pages somewhere.
+    /// Whether the session was ever navigated.
     pub went: bool,
-    /// Places to go back to, the latest last.
+    /// Regions for `back`, the latest last.
     pub trail: Vec<WireRegion>,
-    /// Places with names.
+    /// Bookmarked regions, by name.
     pub bookmarks: BTreeMap<String, WireRegion>,
 }
 
 impl Chart {
-    /// A new chart with the settings that every chart needs: line tracks otherwise draw every
-    /// 200th point, and without colours the page breaks (`docs/protocol.md`, 5.2 and 5.3).
+    /// Creates a chart with the settings that every chart needs: otherwise line tracks draw only every
+    /// 200th point, and without colours the page fails (`docs/protocol.md`, 5.2 and 5.3).
     pub(super) fn new(number: usize, kind: ChartType, measurements: &[Arc<Measurement>]) -> Self {
         let chosen = measurements.iter().filter_map(|m| m.color.as_deref());
-        let usual = COLORS.into_iter().cycle().skip(chosen.clone().count());
+        let default = COLORS.into_iter().cycle().skip(chosen.clone().count());
         let count = COLORS.len().max(measurements.len());
         Chart {
             number,
             kind,
             measurements: measurements.iter().map(|m| m.id.clone()).collect(),
-            settings: usual_settings(kind),
-            colors: chosen.chain(usual).take(count).map(str::to_owned).collect(),
+            settings: default_settings(kind),
+            colors: chosen.chain(default).take(count).map(str::to_owned).collect(),
         }
     }
 
-    /// Begins the usual colours with another of them, so that charts differ; those that the user
-    /// chose for the data stay in front.
+    /// Starts the default colours with another one, so that charts differ, unless the user chose
+    /// colours for the data.
     pub(super) fn tint(&mut self, first: usize) {
-        let chosen = self.colors.iter().zip(COLORS).take_while(|(own, usual)| own != usual).count();
+        let chosen =
+            self.colors.iter().zip(COLORS).take_while(|(own, default)| own != default).count();
         if chosen == 0 {
             let count = self.colors.len();
             self.colors = COLORS
@@ -89,7 +90,7 @@ impl Chart {
         }
     }
 
-    /// Takes over settings that a user chose. `default` for the end of an axis takes a choice back.
+    /// Applies settings that a user chose. `default` for the limit of an axis removes the setting.
     pub fn choose(&mut self, settings: Map<String, Value>) {
         for (key, value) in settings {
             if AXES.contains(&key.as_str()) && value == "default" {
@@ -100,15 +101,15 @@ impl Chart {
         }
     }
 
-    /// Puts `colors` first; the others follow as before.
+    /// Replaces the first colours by `colors`; the others stay.
     pub fn recolor(&mut self, colors: Vec<String>) {
         let rest = self.colors.drain(..).skip(colors.len()).collect::<Vec<_>>();
         self.colors = colors.into_iter().chain(rest).collect();
     }
 }
 
-/// The settings that a chart of that kind gets before any are chosen.
-pub(super) fn usual_settings(kind: ChartType) -> Map<String, Value> {
+/// Returns the initial settings of a chart type.
+pub(super) fn default_settings(kind: ChartType) -> Map<String, Value> {
     let mut settings = Map::new();
     if kind.is_line_track() {
         settings.insert("step".into(), json!(1));
@@ -116,9 +117,9 @@ pub(super) fn usual_settings(kind: ChartType) -> Map<String, Value> {
         settings.insert("interpolation".into(), json!("linear"));
     }
     match kind {
-        // Otherwise blocks a few pixels apart are one: a whole chromosome's peaks a solid bar.
+        // Otherwise blocks a few pixels apart are merged: the peaks of a chromosome become a solid bar.
         ChartType::Blocks => drop(settings.insert("minBlockDistance".into(), json!(0))),
-        // Otherwise all samples of a file go by the file's name.
+        // Otherwise all samples of a file are labelled with the file's name.
         ChartType::Heatmap => drop(settings.insert("rowLabel".into(), json!("name"))),
         _ => {}
     }
@@ -126,22 +127,22 @@ pub(super) fn usual_settings(kind: ChartType) -> Map<String, Value> {
 }
 
 impl State {
-    /// The chart of that number.
+    /// Returns the chart with this number.
     pub fn chart(&self, number: usize) -> Option<&Chart> {
         self.charts.iter().find(|chart| chart.number == number)
     }
 
-    /// The next chart's number.
+    /// Returns the number for the next chart.
     pub(super) fn next_number(&mut self) -> usize {
         self.last_chart += 1;
         self.last_chart
     }
 
-    /// Goes to a place; where it was is kept to go back to.
+    /// Navigates to a region, and saves the previous one for `back`.
     pub(super) fn go(&mut self, place: WireRegion) {
         if let Some(before) = self.place.replace(place) {
             self.trail.push(before);
-            let surplus = self.trail.len().saturating_sub(TRAIL);
+            let surplus = self.trail.len().saturating_sub(MAX_TRAIL);
             self.trail.drain(..surplus);
         }
         self.went = true;
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charts_of_other_data_begin_with_other_colours() {
+    fn charts_of_other_data_start_with_other_colours() {
         let mut chart = Chart::new(1, ChartType::Line, &[]);
         chart.tint(11);
         assert_eq!((chart.colors[0].as_str(), chart.colors.len()), (COLORS[1], 10));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_takes_the_choice_of_an_axis_back() {
+    fn default_removes_the_limit_of_an_axis() {
         let mut chart = Chart::new(1, ChartType::Line, &[]);
         let own = chart.settings.clone();
         let settings = |value: Value| value.as_object().cloned().unwrap();
@@ -174,14 +175,14 @@ mod tests {
             (chart.settings.get("yMin"), chart.settings.get("yMax")),
             (Some(&json!(0)), None)
         );
-        assert_eq!(chart.settings["title"], "default", "any title may be chosen");
+        assert_eq!(chart.settings["title"], "default", "any title is allowed");
         chart.choose(settings(json!({"yMin": "default", "title": ""})));
         chart.settings.remove("title");
         assert_eq!(chart.settings, own);
     }
 
     #[test]
-    fn a_state_survives_its_stored_form() {
+    fn a_state_can_be_stored_and_restored() {
         let mut state = State::default();
         let mut chart = Chart::new(state.next_number(), ChartType::StackedLinePlot, &[]);
         chart.recolor(vec!["#000".into()]);

@@ -1,9 +1,9 @@
-//! What the bins of a signal show, chosen for a chart: the mean, as everybody gets at first, hides a
-//! peak of a few hundred bases in the view of a whole chromosome.
+//! The summary of a signal's bins in a chart: the mean, which is the default, hides a peak of a few
+//! hundred bases in the view of a whole chromosome.
 //!
-//! A page asks for values by a measurement's id alone, so each summary is a measurement of its own:
-//! `signal.max` beside `signal`. It is served once somebody chooses it, and whenever a chart that
-//! was kept draws it.
+//! A page requests values by a measurement's id only, so each summary is a separate measurement:
+//! `signal.max` next to `signal`. It is served once a user chooses it, and whenever a saved chart
+//! uses it.
 
 use super::{Chart, Session};
 use crate::catalog::Measurement;
@@ -11,17 +11,17 @@ use crate::error::{Error, Result};
 use crate::source::{Shape, Spec, Summary};
 use std::sync::Arc;
 
-/// Our own setting, which pages do not know: what the bins of a chart's signals show.
+/// A setting of the endpoint, unknown to pages: the summary of the bins of a chart's signals.
 pub const SUMMARY: &str = "summary";
-/// What it takes.
+/// Its values.
 pub const SUMMARIES: [(&str, Summary); 3] =
     [("mean", Summary::Mean), ("min", Summary::Min), ("max", Summary::Max)];
 
 impl Session {
-    /// The measurements that show the same signals by another summary, a word of [`SUMMARIES`].
+    /// Returns the measurements of the same signals with another summary, a name in [`SUMMARIES`].
     ///
     /// # Errors
-    /// [`Error::Input`] for what is no signal or no such word; as [`crate::catalog::Catalog::load`].
+    /// [`Error::Input`] for other measurements or names; as [`crate::catalog::Catalog::load`].
     pub async fn summarized(
         &self,
         measurements: &[Arc<Measurement>],
@@ -48,7 +48,7 @@ impl Session {
         Ok(found)
     }
 
-    /// Serves a signal by another summary.
+    /// Serves a signal with another summary.
     async fn summarize(
         &self,
         measurement: &Measurement,
@@ -60,18 +60,18 @@ impl Session {
         variant.options.name = Some(format!("{}.{word}", base(&measurement.id)));
         let catalog = &self.provider.catalog;
         let (added, mut errors) = catalog.load(vec![variant]).await;
-        let (own, besides): (Vec<_>, Vec<_>) =
+        let (own, companions): (Vec<_>, Vec<_>) =
             added.into_iter().partition(|added| added.companion.is_none());
-        // What the file is served as besides is there already.
-        for beside in besides {
-            catalog.unload(&beside.id)?;
+        // The companions of the file are already served.
+        for companion in companions {
+            catalog.unload(&companion.id)?;
         }
         self.announce(&own).await;
         let missing = || Error::Bug(format!("{} has no summary", measurement.id));
         own.into_iter().next().ok_or_else(|| errors.pop().unwrap_or_else(missing))
     }
 
-    /// Serves what a chart that was kept draws by a summary, if only the signal itself is served.
+    /// Serves the summary that a saved chart uses, if only the signal itself is served.
     pub(super) async fn restore_summary(&self, chart: &Chart) {
         let Some(word) = chart.settings.get(SUMMARY).and_then(|word| word.as_str()) else { return };
         for id in &chart.measurements {
@@ -85,19 +85,19 @@ impl Session {
     }
 }
 
-/// How a signal was asked for.
+/// Returns the specification by which a signal was opened.
 fn signal(measurement: &Measurement) -> Result<&Spec> {
     let is_signal = matches!(measurement.source.shape(), Shape::Dense | Shape::Sparse);
     let spec = measurement.spec.as_deref().filter(|_| is_signal && measurement.companion.is_none());
     spec.ok_or_else(|| {
         Error::Input(format!(
-            "only the bins of signals have a summary, and '{}' is none",
+            "only the bins of signals have a summary, and '{}' is not a signal",
             measurement.id
         ))
     })
 }
 
-/// Whether one spec serves the same signal as the other, by that summary.
+/// Returns whether one spec serves the same signal as the other, with this summary.
 fn is_variant(one: &Spec, other: &Spec, summary: Summary) -> bool {
     let mut wanted = other.options.clone();
     wanted.summary = summary;
@@ -105,7 +105,7 @@ fn is_variant(one: &Spec, other: &Spec, summary: Summary) -> bool {
     (&one.input, &one.options) == (&other.input, &wanted)
 }
 
-/// The id of a signal without the word of its summary.
+/// Returns the id of a signal without the name of its summary.
 fn base(id: &str) -> &str {
     let words = SUMMARIES.iter().filter_map(|(word, _)| id.strip_suffix(word)?.strip_suffix('.'));
     words.into_iter().next().unwrap_or(id)

@@ -1,21 +1,21 @@
-//! Who asks, and what they may do.
+//! Visitors and their roles.
 
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// What a visitor may do; each role may do what the ones before it may.
+/// The role of a visitor; each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// See the data; what such a visitor changes, only that visitor sees.
+    /// Reads data; changes are visible to this visitor only.
     View,
-    /// Change what is shown to everybody: charts, places, workspaces.
+    /// Makes changes for everybody: charts, regions, workspaces.
     Drive,
-    /// Load and unload files, write files, send others away.
+    /// Loads and unloads files, writes files, disconnects others.
     Admin,
 }
 
 impl Role {
-    /// Every role and the word for it.
+    /// Every role and its name.
     pub const ALL: [(Role, &str); 3] =
         [(Role::View, "view"), (Role::Drive, "drive"), (Role::Admin, "admin")];
 }
@@ -33,27 +33,26 @@ impl std::str::FromStr for Role {
     fn from_str(text: &str) -> Result<Self> {
         let known = Role::ALL.iter().find(|(_, word)| *word == text).map(|(role, _)| *role);
         known.ok_or_else(|| {
-            Error::Input(format!("'{text}' is no role; roles are view, drive, admin"))
+            Error::Input(format!("'{text}' is not a role; the roles are view, drive and admin"))
         })
     }
 }
 
-/// Somebody who is connected.
+/// A connected user or program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visitor {
-    /// By what they are known: a user, or the name of a token.
+    /// Its name: of a user or a token.
     pub name: String,
-    /// What they may do.
+    /// Its role.
     pub role: Role,
-    /// Whether it is the user whom the endpoint belongs to, on this machine: files are not closed
-    /// to them.
+    /// Whether it is the user who runs the endpoint, on this machine, who may use all files.
     pub is_owner: bool,
-    /// Where they are on the network.
+    /// Its network address.
     pub address: String,
 }
 
 impl Visitor {
-    /// The owner, at the endpoint's own prompt.
+    /// Returns the owner, at the endpoint's own prompt.
     pub fn owner() -> Self {
         Visitor {
             name: "the owner".into(),
@@ -63,7 +62,7 @@ impl Visitor {
         }
     }
 
-    /// The same, somewhere on the network.
+    /// Sets the network address.
     #[must_use]
     pub fn at(self, address: impl Into<String>) -> Self {
         Visitor { address: address.into(), ..self }

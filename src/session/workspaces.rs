@@ -1,7 +1,7 @@
-//! Workspaces: a session in the form in which EpiViz saves what a page shows.
+//! Workspaces: sessions in EpiViz's own format.
 
 use super::charts::MODULE;
-use super::state::{Chart, State, usual_settings};
+use super::state::{Chart, State, default_settings};
 use super::{Session, Topic};
 use crate::catalog::ChartType;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is read of a workspace; pages write more.
+/// The parts of a workspace that are read; pages write more.
 #[derive(Debug, Deserialize)]
 struct Content {
     range: Option<Range>,
@@ -25,7 +25,7 @@ struct Content {
     charts: BTreeMap<String, Vec<SavedChart>>,
 }
 
-/// A region as workspaces write it: 1-based.
+/// A region in a workspace, 1-based.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Range {
@@ -60,11 +60,11 @@ struct PlottedMeasurements {
     measurements: Vec<usize>,
 }
 
-/// The time that a page has to remove its charts once it is told of the workspace to open.
+/// The time that a page gets to remove its charts before those of a workspace are added.
 const CLEARED_AFTER: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Saves the session as a workspace: over the one of that name if there is one. Returns its id.
+    /// Saves the session as a workspace, replacing one of the same name. Returns its id.
     ///
     /// # Errors
     /// [`Error::NotFound`] without a store, [`Error::Data`] if it cannot be written.
@@ -79,7 +79,7 @@ impl Session {
         Ok(id)
     }
 
-    /// The saved workspaces, the latest first.
+    /// Returns the saved workspaces, the latest first.
     ///
     /// # Errors
     /// As [`Session::save_as`].
@@ -87,7 +87,7 @@ impl Session {
         self.stored(|store| store.workspaces("")).await
     }
 
-    /// Opens the latest workspace of that name, or of that id.
+    /// Opens the latest workspace with this name or id.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none; otherwise as [`Session::import`].
@@ -97,7 +97,7 @@ impl Session {
         self.settle(revision).await
     }
 
-    /// Opens the workspace of that id.
+    /// Opens the workspace with this id.
     ///
     /// # Errors
     /// As [`Session::open`].
@@ -114,7 +114,7 @@ impl Session {
         self.stored(move |store| id.map_or(Ok(None), |id| store.workspace(id))).await
     }
 
-    /// Deletes the latest workspace of that name, or of that id.
+    /// Deletes the latest workspace with this name or id.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none, [`Error::Data`] if the store cannot be written.
@@ -146,7 +146,7 @@ impl Session {
         work.await.unwrap_or_else(|stopped| Err(Error::Bug(stopped.to_string())))
     }
 
-    /// The session as EpiViz writes a workspace.
+    /// Returns the session in EpiViz's workspace format.
     pub fn export(&self) -> Value {
         let state = self.state();
         let listing = self.provider.catalog.listing();
@@ -190,23 +190,23 @@ impl Session {
         json!({"range": range, "measurements": measurements, "charts": charts})
     }
 
-    /// Shows what a workspace holds instead of what is shown. Charts of measurements that are not
-    /// served are left out, with a warning.
+    /// Replaces charts and region with those of a workspace. Charts of measurements that are not
+    /// served are omitted, with a warning.
     ///
     /// # Errors
-    /// [`Error::Input`] if the text is no workspace, [`Error::Pages`] if a page refused something.
+    /// [`Error::Input`] if the text is not a workspace, [`Error::Pages`] if a page refused something.
     pub async fn import(&self, text: &str) -> Result<()> {
         let revision = self.replace(text, None)?;
         self.settle(revision).await
     }
 
-    /// Shows what a workspace holds instead of what is shown. Returns the revision to wait for.
+    /// Replaces charts and region with those of a workspace. Returns the revision to wait for.
     ///
     /// # Errors
     /// As [`Session::import`].
     fn replace(&self, text: &str, workspace: Option<i64>) -> Result<u64> {
         let content: Content = serde_json::from_str(text)
-            .map_err(|error| Error::Input(format!("this is no workspace of EpiViz: {error}")))?;
+            .map_err(|error| Error::Input(format!("this is not an EpiViz workspace: {error}")))?;
         let listing = self.provider.catalog.listing();
         let mut charts = Vec::new();
         for saved in content.charts.values().flatten() {
@@ -221,14 +221,14 @@ impl Session {
             match (kind, ids) {
                 (Some(kind), Some(ids)) if !ids.is_empty() && found.len() == ids.len() => {
                     let mut chart = Chart::new(0, kind, &found);
-                    chart.settings = usual_settings(kind);
+                    chart.settings = default_settings(kind);
                     chart.settings.extend(saved.properties.custom_settings.clone());
                     chart.recolor(colors(&saved.properties.colors));
                     charts.push(chart);
                 }
                 (_, ids) => {
                     let (what, of) = (&saved.r#type, ids.unwrap_or_default().join(", "));
-                    tracing::warn!("not opened: a {what} of {of}, which is not served here");
+                    tracing::warn!("chart not opened: a {what} of {of}, which is not served here");
                 }
             }
         }
@@ -250,7 +250,7 @@ impl Session {
         }))
     }
 
-    /// Answers a request about workspaces, of a page or over HTTP.
+    /// Answers a request about workspaces, from a page or over HTTP.
     pub(super) async fn answer_workspaces(
         self: &Arc<Self>,
         is_page: bool,
@@ -258,13 +258,13 @@ impl Session {
     ) -> Reply {
         let answer = match request.clone() {
             Request::GetWorkspaces { q, ws } => {
-                // Over HTTP, pages write null as nothing.
+                // Over HTTP, pages send an empty string for null.
                 let ws = ws.filter(|ws| is_page || !ws.is_empty());
                 self.found(q.unwrap_or_default(), ws).await
             }
             Request::SaveWorkspace { id, name, content } => {
                 let name = name.unwrap_or_else(|| "unnamed".into());
-                // Pages send it as JavaScript's `encodeURIComponent` writes it.
+                // Pages encode it with JavaScript's `encodeURIComponent`.
                 let content = content.unwrap_or_default();
                 let content = percent_decode_str(&content).decode_utf8_lossy().into_owned();
                 let id = id.and_then(|id| id.parse().ok());
@@ -280,7 +280,7 @@ impl Session {
             other => Err(Error::Bug(format!("{} is not about workspaces", other.name()))),
         };
         answer.unwrap_or_else(|error| match request {
-            // Pages read a list, whatever has happened.
+            // Pages expect a list even if there was an error.
             Request::GetWorkspaces { .. } => {
                 tracing::debug!("no workspaces: {error}");
                 Reply::Workspaces(Vec::new())
@@ -289,15 +289,15 @@ impl Session {
         })
     }
 
-    /// The workspaces that a page asks for, which has three occasions (`docs/protocol.md`, 9):
+    /// Returns the workspaces that a page requests, on one of three occasions (`docs/protocol.md`, 9):
     ///
-    /// - it starts (`q` is empty), perhaps with an id in its address. It opens the first of a list
-    ///   uninvited, so it is given none. The workspace of that id is opened in the session, unless
-    ///   it is the one opened last: then the page is loaded again, and what was changed since stays;
-    /// - its user looks for workspaces: `ws` is what was typed too;
-    /// - its user has chosen one of them by its id.
+    /// - The page starts (`q` is empty), perhaps with an id in its address. It would open the first
+    ///   one of a list, so it gets none. The workspace with the id is opened in the session, unless it
+    ///   was the last one opened: then the page was reloaded, and later changes are kept.
+    /// - The user searches for workspaces: `ws` is also what was typed.
+    /// - The user has chosen one by its id.
     ///
-    /// Whoever opens one gets it without its charts, which the session brings as its own.
+    /// A page that opens one gets it without its charts, which the session adds itself.
     async fn found(self: &Arc<Self>, q: String, ws: Option<String>) -> Result<Reply> {
         let starts = q.is_empty();
         let id = match ws {
@@ -327,8 +327,8 @@ impl Session {
         Ok(Reply::Workspaces(vec![opened]))
     }
 
-    /// Opens a workspace when the page that asked for it has removed its charts: it does so when it
-    /// gets the answer, on a connection that is not the one by which charts come, and says nothing.
+    /// Opens a workspace once the page that requested it has removed its charts. The page does so when
+    /// it gets the answer, on another connection than that for charts, and does not report it.
     fn open_later(self: &Arc<Self>, known: &store::Workspace) {
         let (session, content, id) = (self.clone(), known.content.clone(), known.id);
         tokio::spawn(async move {
@@ -346,7 +346,7 @@ fn is_track(kind: ChartType) -> bool {
     matches!(kind, Blocks | Genes | Line | StackedLine)
 }
 
-/// A workspace's JSON without its charts.
+/// Removes the charts from a workspace's JSON.
 fn without_charts(content: &str) -> String {
     match serde_json::from_str::<Value>(content) {
         Ok(mut content) if content.is_object() => {
@@ -357,7 +357,7 @@ fn without_charts(content: &str) -> String {
     }
 }
 
-/// The colours of a saved chart: a list, or a palette that has one or only its name.
+/// Returns the colours of a saved chart: a list, or a palette with a list or only a name.
 fn colors(saved: &Value) -> Vec<String> {
     let list = saved.as_array().or_else(|| saved.get("colors")?.as_array());
     let texts = list.into_iter().flatten().filter_map(Value::as_str);
@@ -369,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_come_in_three_forms() {
+    fn colours_have_three_forms() {
         assert_eq!(colors(&json!(["#1", "#2"])), ["#1", "#2"]);
         assert_eq!(colors(&json!({"id": "x", "colors": ["#3"]})), ["#3"]);
         assert!(colors(&json!({"id": "d3-category10"})).is_empty());

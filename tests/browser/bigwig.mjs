@@ -1,12 +1,12 @@
-// Writes bigWig files for the tests, after the format's description (Kent et al. 2010,
+// Writes bigWig files for the tests, following the description of the format (Kent et al. 2010,
 // Bioinformatics 26:2204, supplement): one sequence, uncompressed sections of fixed steps, no
-// zoom levels. Written here and not by the program's library, so that the two check each other.
+// zoom levels. Does not use the program's library, so that the two check each other.
 
 const PER_SECTION = 1024;
 
 /**
- * The bytes of a bigWig file: `sequence` of `length` bases, in steps of `step` bases from the
- * first base on, whose values `value(step number)` gives; null where there is none.
+ * Returns the bytes of a bigWig file: `sequence` of `length` bases, in steps of `step` bases from the
+ * first base on, with the values `value(step number)`, or null for a step without data.
  */
 export function bigWig(sequence, length, step, value) {
   const sections = [];

@@ -1,4 +1,4 @@
-// What somebody sees who opens the page for the first time, and where there is nothing to see.
+// The first visit to the page, and charts without data in view.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +14,7 @@ after(async () => {
   await served?.stop();
 });
 
-/** A page at that address; `session` is a path of its own, such as `s/NAME`. */
+/** Opens a page at this address; `session` is the path of a session, such as `s/NAME`. */
 async function open(t, hash = '', session = '') {
   const page = await tab();
   t.after(async () => {
@@ -26,7 +26,7 @@ async function open(t, hash = '', session = '') {
   return page;
 }
 
-/** Of each chart: its title, whether anything is painted, and what is said in its place. */
+/** Returns for each chart its title, whether anything is painted, and its message. */
 const charts = page => page.locator('.chart').evaluateAll(all => all.map(chart => {
   const canvas = chart.querySelector('canvas');
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -40,7 +40,7 @@ const charts = page => page.locator('.chart').evaluateAll(all => all.map(chart =
   };
 }));
 
-test('24 files of many formats: what has data comes first, no more than the screen holds, nothing is blank', async t => {
+test('24 files of many formats: charts with data, as many as fit on the screen, none blank', async t => {
   const page = await open(t);
   await shoot(page, 'mixed-first-visit');
   const shown = await charts(page);
@@ -50,7 +50,7 @@ test('24 files of many formats: what has data comes first, no more than the scre
   assert.ok(shown.at(-1).bottom <= 860, `the last chart ends at ${shown.at(-1).bottom}`);
 });
 
-test('every one of 24 files is drawn, or its chart says why it is blank and offers the nearest data', async t => {
+test('each of 24 files is drawn, or its chart explains why it is blank and offers the nearest data', async t => {
   const page = await open(t);
   const all = await page.evaluate(async () => {
     const socket = new WebSocket(new URL('ws', location.href.replace('http', 'ws')));
@@ -89,8 +89,8 @@ test('every one of 24 files is drawn, or its chart says why it is blank and offe
   }
 });
 
-test('an address with a place alone shows charts, one without charts shows none', async t => {
-  // The session must be new: the other visits here have left their charts in the first one.
+test('an address with only a location shows charts, one with an empty list of charts shows none', async t => {
+  // The session must be new: earlier visits have left their charts in the default session.
   const page = await open(t, '#at=chr2:3000001-3100000', 's/place');
   const shown = await charts(page);
   assert.equal(await page.inputValue('#place'), 'chr2:3,000,001-3,100,000');
@@ -104,7 +104,7 @@ test('an address with a place alone shows charts, one without charts shows none'
   assert.ok(await none.locator('#empty').isVisible());
 });
 
-test('a blank chart has no axis, and is said to be blank while nothing is there', async t => {
+test('a blank chart has no axis, and reports that it is blank as long as there are no data', async t => {
   const page = await open(t, link('chr1:1000001-1100000', ['LineTrack', ['cover'], {}]));
   assert.match(await page.getAttribute('.chart canvas', 'aria-label'), /values from 0 to 20/);
   await go(page, 'chr1:5000001-5100000');

@@ -1,4 +1,4 @@
-// How long the page's script takes a frame while a view of 20 Mb of human-scale data moves. It
+// Measures the script time per frame while a view of 20 Mb of human-scale data moves. It
 // prints, and asserts nothing: node tests/browser/frames.mjs [charts]
 
 import { writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ const LENGTH = 100_000_000;
 let seed = 1;
 const random = below => (seed = (seed * 48271) % 2147483647) % below;
 
-// As on a human chromosome: 20 genes, 250 peaks and 100 methylated sites a Mb.
+// As on a human chromosome: 20 genes, 250 peaks and 100 methylated sites per Mb.
 const signals = ['chip', 'input', 'rna', 'atac'];
 for (const name of signals) writeFileSync(join(folder, `${name}.bw`), bigWig('chr1', LENGTH, 1000, () => random(40) + (random(50) ? 0 : 60)));
 const genes = Array.from({ length: 2000 }, (_, i) => {
@@ -44,7 +44,7 @@ for (const [name, charts] of Object.entries({ ...all, together: [...lines, ...al
   await calm(page);
   await shoot(page, `frames-${name}`);
   await page.evaluate(() => performance.clearMeasures());
-  // The processor's time: what else runs on the machine does not count.
+  // Processor time, so that other processes do not count.
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
   const used = async () => (await devtools.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'ScriptDuration').value * 1000;

@@ -1,14 +1,14 @@
-// Twenty-four small files of many formats, with data in four places: what somebody has in a folder.
+// Twenty-four small files of many formats, with data in four regions: a typical folder of a user.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bigWig } from './bigwig.mjs';
 
-/** Where data lie: 100 kb each. */
+/** The regions with data, 100 kb each. */
 const PLACES = { here: ['chr1', 1_000_000], there: ['chr1', 9_000_000], second: ['chr2', 3_000_000], third: ['chr3', 500_000] };
 const STRANDS = '+-';
 
-/** Rows of a file at one of the places: `line(chr, start, end, i)` writes each. */
+/** Returns the rows of a file in one of the regions; `line(chr, start, end, i)` writes each. */
 const rows = (place, count, width, line) => {
   const [chr, from] = PLACES[place];
   return Array.from({ length: count }, (_, i) => line(chr, from + i * Math.floor(100_000 / count), from + i * Math.floor(100_000 / count) + width, i)).join('');
@@ -40,7 +40,7 @@ const FILES = {
   'chip.bw': signal('here'), 'atac.bw': signal('there'), 'tissues.tsv': matrix('here', '\t'), 'cells.csv': matrix('third', ','),
 };
 
-/** Writes them into a folder; returns their paths. */
+/** Writes the files into a folder and returns their paths. */
 export function mixedFiles(folder) {
   return Object.entries(FILES).map(([name, content]) => {
     const path = join(folder, name);

@@ -1,5 +1,5 @@
-// Lets node run the page's own modules: they are plain ES modules whose names end in .js, and need
-// of the browser only what is given here.
+// Lets Node run the page's own modules, which are plain ES modules whose names end in .js and which
+// need only the objects of the browser that are defined here.
 
 import { register } from 'node:module';
 
@@ -11,5 +11,5 @@ globalThis.document = {
   createElement: () => ({ getContext: () => ({ measureText: text => ({ width: 6 * text.length }) }) }),
 };
 
-/** A module of the page, by its name below ui/js/. */
+/** Imports a module of the page by its path below ui/js/. */
 export const ui = name => import(new URL(`../../ui/js/${name}`, import.meta.url));

@@ -1,5 +1,5 @@
-// The built-in page in a real browser, on the real program, against files whose contents follow
-// a formula: what is drawn is compared with the formula, not with what the program sent.
+// Tests the built-in page in a browser with the real program, and with files whose contents follow
+// a formula: the drawing is compared with the formula, not with the data that the program sent.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,11 +11,11 @@ import { calm, closeBrowser, endpoint, folder, freePort, go, link, place, rects,
 
 const LENGTH = 20_000_000;
 const STEP = 100;
-/** The value of the base in step i of full.bw: scattered over 0 ... 99. */
+/** Returns the value of step i of full.bw, between 0 and 99. */
 const full = i => (i * 7919) % 100;
-/** holes.bw has the same values, but none in every other stretch of 200 kb. */
+/** Returns the same values for holes.bw, but none in every other 200 kb. */
 const holes = i => (Math.floor(i / 2000) % 2 ? null : full(i));
-/** Feature i of blocks.bed: every 50 kb, of growing widths. */
+/** Returns feature i of blocks.bed: one every 50 kb, of increasing width. */
 const blocks = Array.from({ length: 390 }, (_, i) => ({ start: i * 50_000 + 7, end: i * 50_000 + 7 + 100 * (i + 1), name: `block${i}` }));
 const BLUE = '#1f77b4';
 const RED = '#d62728';
@@ -38,7 +38,7 @@ after(async () => {
   await served?.stop();
 });
 
-/** A tab at a place with charts; all faults of the page fail the test. */
+/** Opens a tab at a location with charts; any error of the page fails the test. */
 async function open(t, hash = '', options = {}, url = served.url) {
   const page = await tab(options);
   t.after(async () => {
@@ -50,7 +50,7 @@ async function open(t, hash = '', options = {}, url = served.url) {
   return page;
 }
 
-/** The mean of full.bw over whole steps and parts of steps, base by base in effect. */
+/** Returns the mean of full.bw per base over whole and partial steps. */
 function mean(value, start, end) {
   let [sum, covered] = [0, 0];
   for (let i = Math.floor(start / STEP); i * STEP < end; i += 1) {
@@ -71,7 +71,7 @@ async function assertTrueLine(page, value, { color = BLUE, gaps = false } = {}) 
   const perPixel = (end - start + 1) / width;
   const drawn = steps(String(await saved(page, 'svg')), color);
   const widest = Math.max(...drawn.map(([x0, x1]) => x1 - x0)) * perPixel;
-  // Bins are powers of two; a signal that is sparse is drawn record by record from near by.
+  // Bins are powers of two; in narrow views, each record of a sparse signal is drawn.
   const bin = gaps && Math.abs(widest - STEP) < 2 ? STEP : 2 ** Math.round(Math.log2(widest));
   const seen = new Set();
   for (const [x0, x1, y] of drawn) {
@@ -82,7 +82,7 @@ async function assertTrueLine(page, value, { color = BLUE, gaps = false } = {}) 
     assert.ok(Math.abs(shown - expected) < 0.02, `${from}-${to}: drawn ${shown}, in the file ${expected}`);
     seen.add(from);
   }
-  // Nothing is left out: every bin in view that has data is drawn.
+  // Every bin in view that has data is drawn.
   for (let from = Math.floor((start - 1) / bin) * bin; from < end; from += bin) {
     const has = mean(value, from, Math.min(from + bin, LENGTH)) !== null;
     if (!has) assert.ok(gaps && !seen.has(from), `a value is drawn at ${from}, where there is none`);
@@ -91,7 +91,7 @@ async function assertTrueLine(page, value, { color = BLUE, gaps = false } = {}) 
   return { bin, steps: drawn.length };
 }
 
-/** The part of the canvas' columns that hold something of that colour. */
+/** Returns the fraction of the canvas' columns that contain this colour. */
 function painted(page, index = 0) {
   return page.evaluate(i => {
     const canvas = document.querySelectorAll('.chart canvas')[i];
@@ -109,16 +109,16 @@ const LINE = ['LineTrack', ['full'], { colors: [BLUE], yMin: 0, yMax: 100, heigh
 const HOLES = ['LineTrack', ['holes'], { colors: ['#2ca02c'], yMin: 0, yMax: 100, height: 110 }];
 const BLOCKS = ['BlocksTrack', ['blocks'], { colors: [RED] }];
 
-test('first visit: charts of what is served, at a place with data', async t => {
+test('first visit: charts of the served data, at a location with data', async t => {
   const page = await open(t);
   const titles = await page.locator('.chart h3').allTextContents();
-  // What has nothing here is shown too, behind the others.
+  // Charts without data here come last.
   assert.deepEqual(titles, ['full', 'holes', 'blocks', 'other', 'genes']);
   assert.ok(await painted(page) > 0.5);
   await shoot(page, 'first-visit');
 });
 
-test('zoom across all levels: each drawn step is the mean of the file there', async t => {
+test('zoom over all levels: each drawn step is the mean of the file there', async t => {
   const page = await open(t, link('chr1:1-20000000', LINE));
   const bins = new Set();
   for (let depth = 0; depth < 21; depth += 1) {
@@ -144,14 +144,14 @@ test('no data is a gap, never zero', async t => {
   await go(page, 'chr1:1050001-1150000');
   assert.match(await page.locator('.chart .state').textContent(), /^$|nothing here/);
   assert.equal(steps(String(await saved(page, 'svg')), '#2ca02c').length, 0);
-  // A row without a value: this signal has none on chr1, but shares its rows with one that has.
+  // A row without a value: this signal has no data on chr1, but shares its rows with one that has.
   const other = await open(t, link('chr1:1-100000', ['LineTrack', ['full', 'other'], { colors: [BLUE, RED] }]));
   const svg = String(await saved(other, 'svg'));
   assert.ok(steps(svg, BLUE).length > 200);
   assert.equal(steps(svg, RED).length, 0);
 });
 
-test('drag, wheel, double click and keys move, and what is drawn stays true', async t => {
+test('drag, wheel, double click and keys move the view, and the drawing stays correct', async t => {
   const page = await open(t, link('chr1:4000001-5000000', LINE, BLOCKS));
   const box = await page.locator('canvas.track').first().boundingBox();
   const middle = [box.x + box.width / 2, box.y + 50];
@@ -186,7 +186,7 @@ test('drag, wheel, double click and keys move, and what is drawn stays true', as
   await assertTrueLine(page, full);
 });
 
-test('blocks are drawn where the file has them', async t => {
+test('blocks are drawn at their positions in the file', async t => {
   const page = await open(t, link('chr1:10000001-11000000', BLOCKS));
   const { start, end } = await place(page);
   const width = await page.evaluate(() => document.getElementById('ruler').clientWidth);
@@ -233,7 +233,7 @@ test('two fingers zoom', async t => {
   assert.ok(Math.abs((start + end) / 2 - 4_500_000) < 10_000, `${start}-${end}`);
 });
 
-test('held data are drawn at once, and only the newest view is asked for', async t => {
+test('cached data are drawn at once, and only the newest view is requested', async t => {
   const page = await tab();
   t.after(() => page.context().close());
   const held = [];
@@ -263,7 +263,7 @@ test('held data are drawn at once, and only the newest view is asked for', async
   assert.deepEqual(page.faults, []);
 });
 
-test('regions and genes are found; nothing found is said', async t => {
+test('regions and genes are found; a search without hits says so', async t => {
   const page = await open(t, link('chr1:1-100000', LINE, ['GenesTrack', ['genes'], {}]));
   for (const [text, start, end] of [
     ['chr1:2,000,001-3,000,000', 2_000_001, 3_000_000], ['1:2m-3m', 2_000_000, 3_000_000], ['CHR1', 1, LENGTH],
@@ -295,7 +295,7 @@ test('regions and genes are found; nothing found is said', async t => {
   assert.match(await page.textContent('.note'), /Nothing is called no such thing/);
 });
 
-test('the endpoint drives the page as it drives EpiViz', async t => {
+test('the endpoint controls the page as it controls EpiViz', async t => {
   const page = await tab();
   t.after(() => page.context().close());
   const answers = new Map();
@@ -393,7 +393,7 @@ test('the endpoint drives the page as it drives EpiViz', async t => {
 });
 
 const scriptable = spawnSync('script', ['--version']).stdout?.includes('util-linux');
-test('the prompt drives the page, and a reload neither loses nor doubles its charts', { skip: !scriptable && 'no terminal can be made here' }, async t => {
+test('the prompt controls the page, and a reload neither loses nor duplicates its charts', { skip: !scriptable && 'no terminal can be created here' }, async t => {
   const own = await endpoint(files('full.bw', 'blocks.bed'), { terminal: true });
   const page = await open(t, link('chr1:1-1000000', BLOCKS), {}, own.url);
   t.after(() => own.stop());
@@ -461,7 +461,7 @@ test('charts are added, changed, moved, resized and removed by hand, and a reloa
   await other.waitForFunction(() => document.querySelectorAll('.chart').length === 3);
 });
 
-test('an endpoint that ends is missed, and found again', async t => {
+test('the page reports a stopped endpoint, and reconnects', async t => {
   const port = await freePort();
   const args = files('full.bw,color=#1f77b4', 'blocks.bed');
   let own = await endpoint(args, { port });
@@ -515,7 +515,7 @@ test('names in files are text, never markup', async t => {
   assert.equal(await page.locator('main img, dialog img, #hits img').count(), 0);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   await shoot(page, 'hostile-names');
-  // A link is checked like anything else that comes from outside.
+  // A link is checked like any other input.
   await page.goto('about:blank');
   await page.goto(`${own.url}#at=nowhere:5&chart=[["x"]]&chart={}&chart=["LineTrack",["none"],{"colors":["url(x)"]}]`);
   await calm(page);
@@ -564,7 +564,7 @@ test('keyboard and screen reader: names, focus, help, tables', async t => {
   assert.deepEqual(await page.locator('#table tbody tr').nth(1).locator('td').allTextContents(), ['block1', '50,008', '50,207', '*']);
 });
 
-test('--open opens the page, and is no fault where there is no browser', async t => {
+test('--open opens the page, and does not fail without a browser', async t => {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });
   const opener = join(bin, process.platform === 'darwin' ? 'open' : 'xdg-open');
@@ -579,7 +579,7 @@ test('--open opens the page, and is no fault where there is no browser', async t
   await bare.stop();
 });
 
-test('what cannot be drawn is refused in the dialog, which keeps its choices; notes do not pile up', async t => {
+test('the dialog refuses charts that cannot be drawn and keeps its choices; notes do not accumulate', async t => {
   const page = await open(t, link('chr1:1-1000000', LINE));
   await page.click('#add');
   await page.selectOption('#add-dialog [name=kind]', 'ScatterPlot');
@@ -607,12 +607,12 @@ test('what cannot be drawn is refused in the dialog, which keeps its choices; no
   assert.equal(await page.locator('.note').count(), 1);
 });
 
-test('genes depend on the view only, grow to fit, and scroll inside when there are many', async t => {
+test('gene charts depend on the view only, grow to fit, and scroll inside if there are many genes', async t => {
   const folderOf = join(folder, 'deep');
   mkdirSync(folderOf, { recursive: true });
   const gene = (i, from, to) => [['gene', from, to], ['exon', from, from + 300], ['exon', to - 300, to]]
     .map(([part, a, b]) => `chr1\ttest\t${part}\t${a}\t${b}\t.\t${'+-'[i % 2]}\t.\tgene_id "D${i}"; gene_name "DEEP${i}"; transcript_id "D${i}";\n`).join('');
-  // Seventeen that overlap, then forty on top of each other, then one alone.
+  // Seventeen overlapping genes, then forty on top of each other, then a single one.
   const text = [
     ...Array.from({ length: 17 }, (_, i) => gene(i, 1_000_000 + i * 3000, 1_000_000 + i * 3000 + 25_000)),
     ...Array.from({ length: 40 }, (_, i) => gene(100 + i, 3_000_000 + i * 10, 3_060_000 + i * 10)),
@@ -648,7 +648,7 @@ test('genes depend on the view only, grow to fit, and scroll inside when there a
   await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
   assert.notEqual((await picture(page))[1], before, 'the lanes below come into view');
   const box = await page.locator('canvas.track').first().boundingBox();
-  // Somewhere near the lower edge a gene of the last lanes is read.
+  // A name in the last lanes can be read near the lower edge.
   await page.mouse.move(box.x + box.width / 2, box.y + box.height - 12);
   await page.waitForSelector('#tip:not([hidden])');
   assert.match(await page.locator('#tip b').textContent(), /^DEEP1[23]\d$/);

@@ -1,5 +1,5 @@
-// The charts of the built-in page are the session's: what is done on one page, or at the prompt, is
-// seen on the others, by the commands, and after a reload.
+// The built-in page shares its charts with the session: changes on one page, or at the prompt, are
+// seen on other pages, by commands, and after a reload.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -42,7 +42,7 @@ const LINES = 'Lines: full';
 const BLOCKS = 'Blocks: blocks';
 const scriptable = spawnSync('script', ['--version']).stdout?.includes('util-linux');
 
-test('what is done on one page or at the prompt is seen everywhere', { skip: !scriptable && 'no terminal can be made here' }, async t => {
+test('changes on one page or at the prompt are seen everywhere', { skip: !scriptable && 'no terminal can be created here' }, async t => {
   const own = await endpoint([`${files[0]},color=#1f77b4`, files[1], files[2]], { terminal: true });
   t.after(() => own.stop());
   const here = await open(t, `${own.url}${link('chr1:1-1000000', ['LineTrack', ['full'], {}], ['BlocksTrack', ['blocks'], {}])}`);
@@ -102,7 +102,7 @@ async function readWhenThere(path) {
   }
 }
 
-test('the first visit is the session\'s, an address with charts replaces them, a reload does not', async t => {
+test('the charts of the first visit are the session\'s, an address with charts replaces them, a reload does not', async t => {
   const own = await endpoint(files);
   t.after(() => own.stop());
   const [here, there] = await Promise.all([open(t, own.url), open(t, own.url)]);
@@ -135,7 +135,7 @@ test('a named session has a page and charts of its own', async t => {
   assert.equal(refused.status, 400);
 });
 
-test('after the endpoint was started again the charts are there, once, and what was done meanwhile is told', async t => {
+test('after a restart of the endpoint the charts are there, once, and changes made in the meantime are reported', async t => {
   const port = await freePort();
   let own = await endpoint(files, { port });
   t.after(() => own.stop());
@@ -151,7 +151,7 @@ test('after the endpoint was started again the charts are there, once, and what 
   await shows(page, [LINES]);
 });
 
-test('pages go where the page goes that they follow, until they no longer do', { skip: !scriptable && 'no terminal can be made here' }, async t => {
+test('pages go where the page that they follow goes, until they stop following it', { skip: !scriptable && 'no terminal can be created here' }, async t => {
   const own = await endpoint(files, { terminal: true });
   t.after(() => own.stop());
   const leader = await open(t, own.url + link('chr1:1-1000000', ['LineTrack', ['full'], {}]));
@@ -163,7 +163,7 @@ test('pages go where the page goes that they follow, until they no longer do', {
   const at = await leader.inputValue('#place');
   await other.waitForFunction(wanted => document.getElementById('place').value === wanted, at);
   own.type('follow off');
-  await own.says(/no page follows another/);
+  await own.says(/the pages do not follow each other/);
   await leader.keyboard.press('+');
   await calm(leader);
   assert.equal(await other.inputValue('#place'), at);

@@ -1,5 +1,5 @@
-// What the tests share: an endpoint of the real program, pages in a real browser, and reading
-// what is drawn.
+// Helpers of the tests: the program as an endpoint, pages in a browser, and reading
+// drawings.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,13 +13,13 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
 const PROGRAM = process.env.EPIVIZRS ?? join(TARGET, 'debug', 'epivizrs');
 const SHOTS = join(TARGET, 'browser');
-/** A folder from which the page's files are taken, so that the program need not be built for each try. */
+/** A folder with the page's files, so that the program need not be rebuilt after each change. */
 const UI = process.env.EPIVIZRS_UI;
 
 export const folder = mkdtempSync(join(tmpdir(), 'epivizrs-browser-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** A port that is free now. */
+/** Returns a free port. */
 export function freePort() {
   return new Promise(resolve => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -30,13 +30,13 @@ export function freePort() {
 }
 
 /**
- * Starts the program; resolves when it listens, to {url, stop, type, says}. With `terminal` it runs at
+ * Starts the program; resolves to {url, stop, type, says} when it listens. With `terminal` it runs in
  * a terminal, and `type(text)` types at its prompt.
  */
 export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
   const line = ['--port', String(port), ...args];
   const quoted = [PROGRAM, ...line].map(word => `'${word}'`).join(' ');
-  // No endpoint goes on where another one was, or where the user's own was.
+  // An endpoint does not restore the state of another one or of the user.
   const home = { XDG_DATA_HOME: mkdtempSync(join(tmpdir(), 'epivizrs-')) };
   const options = { env: { ...process.env, ...home, ...env } };
   const child = terminal ? spawn('script', ['-qefc', quoted, '/dev/null'], options) : spawn(PROGRAM, ['--no-prompt', ...line], options);
@@ -44,7 +44,7 @@ export function endpoint(args, { port = 0, env = {}, terminal = false } = {}) {
   let said = '';
   let printed = '';
   const heard = new Set();
-  /** Waits until the program has printed what matches, colours left out. */
+  /** Waits until the program's output matches, without colours. */
   const says = pattern => new Promise((done, fail) => {
     const plain = () => printed.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
     const late = setTimeout(() => fail(new Error(`${pattern} was not said: ${plain().slice(-2000)}`)), 30_000);
@@ -84,7 +84,7 @@ export async function closeBrowser() {
   await browser?.close();
 }
 
-/** A new tab; `faults` collects what the browser complains about. */
+/** Opens a tab; `faults` collects the browser's errors. */
 export async function tab(options = {}) {
   const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 860 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
@@ -95,7 +95,7 @@ export async function tab(options = {}) {
   return page;
 }
 
-/** The address part for a place and charts: [kind, [measurement ids], settings]. */
+/** Returns the part of the address for a location and charts: [kind, [measurement ids], settings]. */
 export function link(at, ...charts) {
   const parts = new URLSearchParams({ at });
   for (const chart of charts) parts.append('chart', JSON.stringify(chart));
@@ -104,12 +104,12 @@ export function link(at, ...charts) {
 
 /** Waits until everything in view has been answered and drawn. */
 export async function calm(page) {
-  // Two frames: what was just asked for has then been noticed.
+  // After two frames, new requests are known.
   await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
   await page.waitForSelector('main[aria-busy=false]');
 }
 
-/** Goes to a place as a user does. */
+/** Goes to a location as a user does. */
 export async function go(page, text) {
   await page.fill('#place', text);
   await page.press('#place', 'Enter');
@@ -117,26 +117,26 @@ export async function go(page, text) {
   await page.evaluate(() => document.activeElement.blur());
 }
 
-/** The place shown in the location box, 1-based. */
+/** Returns the location in the location box, 1-based. */
 export async function place(page) {
   const [, seq, start, end] = /^(.+):([\d,]+)-([\d,]+)$/.exec(await page.inputValue('#place'));
   return { seq, start: Number(start.replaceAll(',', '')), end: Number(end.replaceAll(',', '')) };
 }
 
-/** Saves the picture through the menu; resolves to its bytes. */
+/** Saves the picture with the menu and returns its bytes. */
 export async function saved(page, type) {
   await page.click('#more');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click(`[data-do=${type}]`)]);
   return readFileSync(await download.path());
 }
 
-/** Keeps a screenshot to be looked at. */
+/** Saves a screenshot for inspection. */
 export async function shoot(page, name) {
   mkdirSync(SHOTS, { recursive: true });
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-/** The lines of a colour and width in an SVG picture, as steps [x0, x1, y]. */
+/** Returns the lines of a colour and width in an SVG picture, as steps [x0, x1, y]. */
 export function steps(svg, color, width = 1.5) {
   const all = [];
   for (const [, d] of svg.matchAll(new RegExp(`<path d="([^"]*)" stroke="${color}" fill="none" stroke-width="${width}"`, 'g'))) {
@@ -148,7 +148,7 @@ export function steps(svg, color, width = 1.5) {
   return all;
 }
 
-/** The rectangles of a colour in an SVG picture, as [x0, x1]. */
+/** Returns the rectangles of a colour in an SVG picture, as [x0, x1]. */
 export function rects(svg, color) {
   const pattern = new RegExp(`<rect x="([^"]*)" y="[^"]*" width="([^"]*)" height="[^"]*" fill="${color}"`, 'g');
   return [...svg.matchAll(pattern)].map(([, x, width]) => [Number(x), Number(x) + Number(width)]);

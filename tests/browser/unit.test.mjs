@@ -1,4 +1,4 @@
-// The parts of the page that need no browser, under node.
+// Tests the parts of the page that need no browser, with Node.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ const { strengths } = await ui('charts/plots.js');
 const { runs } = await ui('charts/lines.js');
 const { clamped, fromWire, toWire, whole } = await ui('region.js');
 
-/** Numbers that look random and are the same in each run. */
+/** Returns pseudorandom numbers that are the same in each run. */
 function dice(seed) {
   let state = seed;
   return below => (state = (state * 48271) % 2147483647) % below;
@@ -23,7 +23,7 @@ const LENGTH = 1_000_000;
 const WIDTH = 1000;
 const PALETTE = { ink: '#000000', muted: '#666666', line: '#aaaaaa', grid: '#eeeeee', back: '#ffffff' };
 
-/** Genes that overlap much, every 10th much longer than the others, and a signal. */
+/** Heavily overlapping genes, every tenth much longer than the others, and a signal. */
 const roll = dice(7);
 const genes = Array.from({ length: 400 }, (_, i) => {
   const start = roll(LENGTH - 60_000);
@@ -34,12 +34,12 @@ const MEASUREMENTS = [
   { id: 'signal', name: 'signal', type: 'feature', datasourceId: 'signal' },
 ];
 
-/** Answers getCombined as the endpoint does: the level depends on the view's width alone. */
+/** Answers getCombined as the endpoint does: the level depends only on the width of the view. */
 function answer({ seqName, start, end, measurements }) {
   const region = fromWire({ seqName, start, end });
   const width = region.end - region.start;
   if (measurements.genes) {
-    // Where many are in view, the longest that begins in each bin stands for all.
+    // If many are in view, each bin shows only the longest that begins in it.
     const bin = width > 200_000 ? 8192 : 1;
     const kept = new Map();
     for (const gene of genes) {
@@ -56,7 +56,7 @@ function answer({ seqName, start, end, measurements }) {
   return { signal: { rows: { start: bins.map(i => i * bin + 1), end: bins.map(i => (i + 1) * bin) }, cols: { signal: bins.map(i => ((i * 7919) % 100) * (1 + 200 * (i % 97 === 0))) } } };
 }
 
-/** A page reduced to what it draws: each chart's picture as SVG. */
+/** A page reduced to its drawings: the picture of each chart as SVG. */
 class Reduced {
   constructor(slow) {
     this.pending = [];
@@ -77,7 +77,7 @@ class Reduced {
     }
   }
 
-  /** Draws each chart; says what was planned and painted. */
+  /** Draws each chart and returns what was planned and painted. */
   draw(view, moving) {
     return this.charts.map(({ kind, memory }) => {
       const measurement = MEASUREMENTS[kind.takes === 'range' ? 0 : 1];
@@ -105,7 +105,7 @@ test('any path of moves to a view draws the same lanes, labels and hidden counts
         () => ({ start: dicing(LENGTH), width: 100 + dicing(400_000) }),
       ][dicing(4)]();
       view = whole(clamped({ seq: 'chr1', start: aim.start, end: aim.start + aim.width }, LENGTH));
-      // Frames on the way, some before and some after an answer.
+      // Frames during the move, some before and some after an answer.
       for (let part = 1; part <= 4; part += 1) {
         const between = key => from[key] + ((view[key] - from[key]) * part) / 4;
         const on = { seq: 'chr1', start: between('start'), end: between('end') };
@@ -133,7 +133,7 @@ test('blocks stay in their lanes while the view is dragged', async () => {
   const view = { seq: 'chr1', start: 300_000, end: 340_000 };
   page.look({ ...view, start: 200_000, end: 400_000 });
   await page.settle();
-  /** The lane of each block that begins in view, by its first base. */
+  /** Returns the lane of each block that begins in view, by its first base. */
   const lanes = (by, moving) => {
     const { picture } = page.draw({ seq: 'chr1', start: view.start + by, end: view.end + by }, moving)[1];
     const boxes = [...picture.matchAll(/<rect x="([^"]+)" y="([^"]+)"/g)].filter(([, x]) => Number(x) > 0);
@@ -148,7 +148,7 @@ test('blocks stay in their lanes while the view is dragged', async () => {
   }
 });
 
-test('a block has the colour that its row asks for, else that of its chart', () => {
+test('a block has the colour of its row, or that of its chart if the row has none', () => {
   const kind = kindNamed('BlocksTrack');
   const view = { seq: 'chr1', start: 0, end: 1000 };
   const asked = ["255,0,0", "'0,128,255'", '#00ff00', '0,0,0', '.', '300,0,0', null];
@@ -167,7 +167,7 @@ test('a block has the colour that its row asks for, else that of its chart', () 
   assert.ok(!lifted.includes('#ff0000') && lifted.includes('#1f77b4'), `${lifted}`);
 });
 
-test('an axis reaches the next of 1, 2, 5 that holds the values, and there is none without values', () => {
+test('an axis ends at the next 1, 2 or 5 times a power of ten; without values there is none', () => {
   for (const [low, high, range] of [[0, 0.3, [0, 0.5]], [3, 140, [0, 200]], [-12, 4, [-20, 5]], [7, 10, [0, 10]], [-3, -1, [-5, 0]], [0, 0, [0, 1]], [0.1, 0.1000001, [0, 0.2]]]) {
     assert.deepEqual(axisRange({}, [low, high]), range);
   }
@@ -176,7 +176,7 @@ test('an axis reaches the next of 1, 2, 5 that holds the values, and there is no
   assert.deepEqual(axisRange({ yMin: '2', yMax: 'default' }, [3, 7]), [2, 10]);
 });
 
-test('many rows in a pixel are drawn by fewer points, as high and as low', () => {
+test('many rows in a pixel are drawn with fewer points that keep the extremes', () => {
   const count = 5000;
   const value = i => ((i * 7919) % 1000) / 10;
   const rows = { start: Float64Array.from({ length: count }, (_, i) => i), end: Float64Array.from({ length: count }, (_, i) => i + 1) };
@@ -214,7 +214,7 @@ test('the nearest data are found by widening the view, then narrowing it', async
   assert.equal(await nearestData(async () => readPart(), measurement, { seq: 'chr1', start: 5, end: 50 }, LENGTH), null);
 });
 
-test('numbers of things are written in words', () => {
+test('counts are written with their nouns', () => {
   assert.deepEqual([0, 1, 2, 1234].map(count => counted(count, 'chart')), ['0 charts', '1 chart', '2 charts', '1,234 charts']);
 });
 

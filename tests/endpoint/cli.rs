@@ -1,4 +1,4 @@
-//! The real program, as a user starts it.
+//! The program as a user starts it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// A run of the program that ends with the test.
+/// A running program, stopped when the test ends.
 struct Run {
     child: Child,
     listening: String,
@@ -16,7 +16,7 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(["--no-prompt", "--port", "0"]).args(arguments);
     command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1");
-    // Nothing is read from, or left in, the folders of the user who tests.
+    // Does not read from or write to the folders of the user who runs the tests.
     let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env("XDG_DATA_HOME", &data).env("HOME", data);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -24,7 +24,7 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 impl Run {
-    /// Starts the program and waits for the line that says that clients can connect.
+    /// Starts the program and waits for the line that reports that it accepts connections.
     fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments).spawn().unwrap();
         let mut listening = String::new();
@@ -37,7 +37,7 @@ impl Run {
         address.strip_suffix("/ws\n").unwrap()
     }
 
-    /// The answer to a request for a path.
+    /// Returns the answer to a request for a path.
     fn get(&self, path: &str) -> String {
         let mut socket = std::net::TcpStream::connect(self.address()).unwrap();
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
@@ -48,7 +48,7 @@ impl Run {
     }
 
     fn signal(&self, name: &str) {
-        // The shell's own `kill`: not every machine has it as a program.
+        // Uses the shell's `kill`: not every machine has a program of this name.
         let kill = format!("kill {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
@@ -67,7 +67,7 @@ impl Drop for Run {
     }
 }
 
-/// Runs the program where it must fail; returns its exit code and what it said.
+/// Runs the program, which must fail, and returns its exit code and output.
 fn fail(arguments: &[&str]) -> (i32, String) {
     let output = command(arguments).output().unwrap();
     assert!(output.stdout.is_empty(), "it must not say that it listens");
@@ -81,7 +81,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn it_says_where_it_listens_and_answers_there() {
+fn it_prints_its_addresses_and_answers_there() {
     let run = Run::start(&[]);
     let mut socket = TcpStream::connect(run.address()).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -110,11 +110,11 @@ fn it_can_be_served_below_a_path() {
     }
     let (code, text) = fail(&["--base-path", "lab"]);
     assert_eq!(code, 2);
-    assert!(text.contains("write it like /genomes"), "{text}");
+    assert!(text.contains("expected a path such as /genomes"), "{text}");
 }
 
 #[test]
-fn it_listens_beyond_the_machine_only_if_that_is_meant() {
+fn it_listens_on_other_addresses_only_with_an_option() {
     let (code, text) = fail(&["--host", "0.0.0.0", "--mock"]);
     assert_eq!(code, 1);
     for remedy in ["--behind-proxy", "--plain-http", "ssh -L"] {
@@ -126,7 +126,7 @@ fn it_listens_beyond_the_machine_only_if_that_is_meant() {
 }
 
 #[test]
-fn beyond_the_machine_everybody_needs_the_token() {
+fn connections_from_other_machines_need_the_token() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state").display().to_string();
     let mut run = Run::start(&["--host", "0.0.0.0", "--plain-http", "--mock", "--state", &state]);
@@ -172,7 +172,7 @@ fn beyond_the_machine_everybody_needs_the_token() {
 }
 
 #[test]
-fn a_configuration_says_who_is_let_in() {
+fn a_configuration_defines_who_has_access() {
     let folder = tempfile::tempdir().unwrap();
     let config = write(
         folder.path(),
@@ -189,11 +189,11 @@ fn a_configuration_says_who_is_let_in() {
     };
     assert!(attach("view-0123456789abcdef").starts_with("token lab, with the role view"));
     assert!(attach("").starts_with("the owner, with the role admin"));
-    // A token that is not known does not close the door to the owner.
+    // An unknown token does not lock out the owner.
     assert!(attach("something-else-entirely").starts_with("the owner, with the role admin"));
     let bad = write(folder.path(), "bad.toml", b"[access]\nusers = { root = 'boss' }\n");
     let (code, text) = fail(&["--config", &bad]);
-    assert!(code == 1 && text.contains("bad.toml, line 2: 'boss' is no role"), "{text}");
+    assert!(code == 1 && text.contains("bad.toml, line 2: 'boss' is not a role"), "{text}");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn both_signals_end_it_cleanly() {
     }
 }
 
-/// Waits for the end, which may take as long as replies may take.
+/// Waits for the program to end, which may take as long as a reply.
 fn wait(child: &mut Child) -> ExitStatus {
     let until = std::time::Instant::now() + Duration::from_secs(30);
     loop {
@@ -218,8 +218,8 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// Peers that never finish what they began: half a line, half a body, a download that is not read,
-/// a WebSocket that says nothing.
+/// Opens connections that are never completed: half a line, half a body, an unread download,
+/// a silent WebSocket.
 fn silent_peers(address: &str) -> Vec<TcpStream> {
     let send = |text: &str| {
         let mut socket = TcpStream::connect(address).unwrap();
@@ -236,7 +236,7 @@ fn silent_peers(address: &str) -> Vec<TcpStream> {
             "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n"
         )),
     ];
-    // The download has begun, and so all are known there.
+    // The download has begun, so the program has accepted all connections.
     let mut first = [0; 12];
     (&peers[2]).read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
@@ -244,7 +244,7 @@ fn silent_peers(address: &str) -> Vec<TcpStream> {
 }
 
 #[test]
-fn a_signal_ends_it_whatever_peers_do() {
+fn a_signal_ends_it_despite_open_connections() {
     let mut run = Run::start(&["--mock"]);
     let _peers = silent_peers(run.address());
     run.signal("-TERM");
@@ -257,13 +257,13 @@ fn a_second_signal_ends_it_at_once() {
     let _peers = silent_peers(run.address());
     run.signal("-TERM");
     let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines();
-    // It waits for the peers from here on.
-    assert!(lines.any(|line| line.unwrap().contains("a second signal ends it at once")));
+    // From here on, it waits for the connections.
+    assert!(lines.any(|line| line.unwrap().contains("a second signal stops the program at once")));
     run.signal("-TERM");
     assert_eq!(wait(&mut run.child).code(), Some(143));
 }
 
-/// Asks over HTTP; the status and the body.
+/// Sends an HTTP request and returns the status and the body.
 fn ask(address: &str, request: &str, body: &str) -> (String, String) {
     let mut socket = TcpStream::connect(address).unwrap();
     let head =
@@ -276,16 +276,16 @@ fn ask(address: &str, request: &str, body: &str) -> (String, String) {
     (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
 }
 
-/// A file that may not grow any more is what a full disk looks like from here.
+/// A limit on the size of files stands in for a full disk.
 #[test]
-fn a_save_is_acknowledged_only_when_it_is_kept() {
+fn a_save_is_acknowledged_only_when_it_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state").to_str().unwrap().to_owned();
     let arguments = ["--mock", "--state", &state];
     let start = |limit: &str| {
         let program = command(&arguments);
         let mut limited = Command::new("bash");
-        // The signal that says so would end it before it could answer.
+        // The signal for exceeding the limit would end the program before it could answer.
         limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]);
         limited.arg(program.get_program()).args(program.get_args());
         limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -325,9 +325,9 @@ fn a_save_is_acknowledged_only_when_it_is_kept() {
     }
 }
 
-/// Data that nobody else may read are not made readable by what is derived of them.
+/// Files derived from private data are private.
 #[test]
-fn what_is_made_of_files_is_private() {
+fn derived_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let wig = write(folder.path(), "a.wig", b"fixedStep chrom=chr1 start=1 step=1\n1\n2\n3\n");
@@ -350,7 +350,7 @@ fn what_is_made_of_files_is_private() {
 }
 
 #[test]
-fn the_greeting_shows_data_and_addresses() {
+fn the_startup_summary_shows_data_and_addresses() {
     let folder = tempfile::tempdir().unwrap();
     let bed = write(folder.path(), "peaks.bed", b"chr7\t1000\t2000\nchr7\t5000\t6000\n");
     let run = Run::start(&[&bed, "--page-url", "https://lab.example/epiviz/"]);
@@ -365,7 +365,7 @@ fn the_greeting_shows_data_and_addresses() {
 }
 
 #[test]
-fn files_of_two_assemblies_are_told() {
+fn files_of_two_assemblies_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let variants = |name, chr1: u32, mitochondrion: u32| {
         let text = format!(
@@ -383,15 +383,15 @@ fn files_of_two_assemblies_are_told() {
         run.end().1
     };
     let text = said(&[&one, &other]);
-    let warning = text.lines().find(|line| line.contains("is of another assembly")).unwrap();
-    let expected = ["b.vcf", "chr1 has 248956422 bases in it", "249250621 in "];
+    let warning = text.lines().find(|line| line.contains("belongs to another assembly")).unwrap();
+    let expected = ["b.vcf", "chr1 has 248956422 bases here", "249250621 in "];
     assert!(expected.iter().all(|part| warning.contains(part)), "{warning}");
     assert!(!said(&[&one, &revised]).contains("another assembly"));
     assert!(said(&[&one, "--assembly", "hg38"]).contains("248956422 in hg38"));
 }
 
 #[test]
-fn bad_files_are_each_named_in_one_line() {
+fn each_bad_file_is_reported_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let letter = write(folder.path(), "letter.bed", b"chr1\t1\t2\nchr1\tx\t9\n");
     let damaged = write(folder.path(), "damaged.bw", &[0x26, 0xfc, 0x8f, 0x88, 4, 0, 9, 9]);
@@ -413,7 +413,7 @@ fn bad_files_are_each_named_in_one_line() {
 }
 
 #[test]
-fn the_others_are_served_with_keep_going() {
+fn keep_going_serves_the_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let bad = write(folder.path(), "bad.bed", b"chr1\tx\t2\n");
     let good = write(folder.path(), "good.bed", b"chr1\t1\t2\n");
@@ -426,7 +426,7 @@ fn the_others_are_served_with_keep_going() {
 }
 
 #[test]
-fn folders_hubs_and_bad_records_are_served_as_far_as_they_go() {
+fn folders_hubs_and_files_with_bad_records_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
@@ -448,7 +448,7 @@ fn folders_hubs_and_bad_records_are_served_as_far_as_they_go() {
     };
     let (served, text) = ids(&[data.to_str().unwrap()]);
     assert_eq!(served, ["a"]);
-    assert!(text.contains("left out") && text.contains("notes.md"), "{text}");
+    assert!(text.contains("skipped") && text.contains("notes.md"), "{text}");
     assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
     let (code, text) = fail(&[&hub]);
     assert_eq!(code, 1);
@@ -485,11 +485,11 @@ fn standard_input_is_a_source() {
     let (done, text) = told(&["query", "-", "second"]);
     assert!(done && text.ends_with("chr1\t30\t40\t*\t1\tsecond\n"), "{text}");
     let (done, text) = told(&["inspect", "-", "-"]);
-    assert!(!done && text.contains("only one of the sources"), "{text}");
+    assert!(!done && text.contains("only one source"), "{text}");
 }
 
 #[test]
-fn inspect_keeps_what_it_derives_where_it_is_told() {
+fn inspect_uses_the_given_cache_folder() {
     let folder = tempfile::tempdir().unwrap();
     let signal = write(folder.path(), "x.bedgraph", b"chr1\t0\t100\t5\n");
     let cache = folder.path().join("cache");
@@ -502,7 +502,7 @@ fn inspect_keeps_what_it_derives_where_it_is_told() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said() {
+fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (code, text) = fail(&["--mock", "--port", &port]);
@@ -516,14 +516,14 @@ fn a_port_that_is_taken_is_said() {
 }
 
 #[test]
-fn misspelt_options_are_usage_errors() {
+fn misspelled_options_are_usage_errors() {
     assert_eq!(fail(&["--prot", "1"]).0, 2);
     let (code, text) = fail(&["x.bed,nmae=y"]);
     assert_eq!(code, 2);
     assert!(text.contains("unknown key 'nmae'"), "{text}");
     let (code, text) = fail(&["--assembly", "hg99"]);
     assert_eq!(code, 1);
-    assert!(text.contains("built in are hg38"), "{text}");
+    assert!(text.contains("built-in assemblies are hg38"), "{text}");
 }
 
 #[test]
@@ -552,7 +552,7 @@ fn log_lines_can_be_json() {
     assert!(!text.is_empty());
 }
 
-/// Runs git in a folder, without the settings of whoever runs the tests.
+/// Runs git in a folder, without the settings of the user who runs the tests.
 fn git(folder: &Path, arguments: &[&str]) {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=a", "-c", "user.email=a@b.example"]).args(arguments);
@@ -560,7 +560,7 @@ fn git(folder: &Path, arguments: &[&str]) {
     assert!(git.output().unwrap().status.success(), "git {arguments:?}");
 }
 
-/// A repository with two branches: `4`, which can be served, and `5`, which cannot.
+/// Creates a repository with two branches: `4`, which can be served, and `5`, which cannot.
 fn repository(folder: &Path) {
     std::fs::create_dir_all(folder.join("src/epiviz")).unwrap();
     git(folder, &["init", "-q"]);
@@ -617,7 +617,7 @@ fn epiviz_is_installed_from_a_repository_and_served() {
     let (_, text) = run.end();
     assert!(text.contains(&own), "{text}");
 
-    // A copy without git takes its place; one that is no copy does not.
+    // A copy without git replaces it; a folder without EpiViz does not.
     let plain = folder.path().join("plain");
     std::fs::create_dir(&plain).unwrap();
     let (done, text) = install(&[plain.to_str().unwrap()]);

@@ -1,4 +1,4 @@
-//! The console: every command on a page, scripts, and consoles elsewhere.
+//! The console: every command with a page, scripts, and attached consoles.
 
 mod charts;
 
@@ -32,7 +32,7 @@ struct Endpoint {
     _stop: DropGuard,
 }
 
-/// An endpoint that serves the mock, a gene on a chromosome of a million bases, and two peaks.
+/// An endpoint that serves the mock data, a gene on a chromosome of a million bases, and two peaks.
 async fn endpoint() -> Endpoint {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -57,7 +57,7 @@ async fn endpoint() -> Endpoint {
     Endpoint { session, address, folder, _stop: stop.drop_guard() }
 }
 
-/// A console, and what it said before the last answers.
+/// A console, and its messages before the last answers.
 struct Typist {
     console: Console,
     said: Arc<Mutex<Vec<String>>>,
@@ -160,7 +160,7 @@ async fn values_are_checked_with_and_without_a_page() {
     console.does("plot py_column with title=2024 yMin=0").await;
     let refused = [
         ("set 1 yMax=abc", "yMax=abc: yMax takes a number"),
-        ("set 1 yMin=5 yMax=1", "yMin=5 is not below yMax=1"),
+        ("set 1 yMin=5 yMax=1", "yMin=5 must be less than yMax=1"),
         ("set 1 stpe=2", "did you mean 'step'?"),
         ("set 9 step=2", "there is no chart 9"),
         ("colors 1 #12345", "'#12345' is not a colour"),
@@ -185,7 +185,7 @@ async fn values_are_checked_with_and_without_a_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_files_come_and_all_go() {
+async fn several_files_are_loaded_and_all_unloaded() {
     let endpoint = endpoint().await;
     let mut console = endpoint.console();
     for (name, value) in [("one.bedgraph", 1), ("two.bedgraph", 2)] {
@@ -195,7 +195,7 @@ async fn several_files_come_and_all_go() {
     let pattern = endpoint.file("*.bedgraph,group=pair");
     let line = format!("load {pattern} {},name=mine", endpoint.file("three.bed"));
     assert_eq!(console.does(&line).await, "serving one, two, mine");
-    // All of a datasource in one chart.
+    // All measurements of a datasource in one chart.
     assert_eq!(
         console.does("plot pair").await,
         "chart 1: one, two as line (drawn when a page connects)"
@@ -206,12 +206,12 @@ async fn several_files_come_and_all_go() {
     let error = console.fails(&both).await;
     assert!(error.contains("none.bed") && error.ends_with("serving three"), "{error}");
     assert_eq!(console.does("unload all").await, "unloaded all datasources; removed 1 chart");
-    assert!(console.does("measurements").await.contains("nothing is served"));
+    assert!(console.does("measurements").await.contains("no data are served"));
     assert!(endpoint.session.charts().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_sequences_that_are_kept_stay_on_the_menus() {
+async fn only_the_sequences_to_keep_stay_in_the_menus() {
     let endpoint = endpoint().await;
     let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
@@ -227,18 +227,18 @@ async fn only_the_sequences_that_are_kept_stay_on_the_menus() {
     assert_eq!(page.now().asked.last().unwrap(), "removeSeqNames");
 }
 
-/// The page would accept each of these, fail while it draws, and from then on go nowhere.
+/// The page would accept each of these, fail while it draws, and then no longer navigate.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_page_cannot_draw_is_refused_in_words() {
+async fn charts_that_a_page_cannot_draw_are_refused() {
     let endpoint = endpoint().await;
     let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
     console.does("wait page").await;
     for (line, why) in [
-        ("plot genes as line", "a line chart shows values, and 'genes' is rows"),
-        ("plot genes as heatmap", "a heatmap chart shows values, and 'genes' is rows"),
-        ("plot peaks.score as blocks", "a blocks chart shows rows, and 'peaks.score' is values"),
-        ("plot peaks as genes", "a genes chart shows exons, and 'peaks' has none"),
+        ("plot genes as line", "a line chart shows values, but 'genes' has rows"),
+        ("plot genes as heatmap", "a heatmap chart shows values, but 'genes' has rows"),
+        ("plot peaks.score as blocks", "a blocks chart shows rows, but 'peaks.score' has values"),
+        ("plot peaks as genes", "a genes chart shows exons, but 'peaks' has none"),
         (
             "plot peaks.score peaks.score as scatter",
             "a scatter chart needs at least 2 different measurements",
@@ -249,7 +249,7 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
         ),
         (
             "plot py_column peaks.score as scatter",
-            "a scatter chart compares values row by row, and 'py_column' and 'peaks.score' have \
+            "a scatter chart compares values row by row, but 'py_column' and 'peaks.score' have \
              different rows",
         ),
     ] {
@@ -258,12 +258,12 @@ async fn what_a_page_cannot_draw_is_refused_in_words() {
     assert!(page.now().charts.is_empty());
     console.does("plot py_column peaks.score as line; plot peaks genes as blocks").await;
     console.does("plot peaks").await;
-    assert!(console.fails("revisualize 3 as line").await.contains("'peaks' is rows"));
+    assert!(console.fails("revisualize 3 as line").await.contains("'peaks' has rows"));
     assert_eq!(page.now().charts[2].kind, "BlocksTrack");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn places_are_found_as_people_write_them() {
+async fn regions_are_accepted_in_common_notations() {
     let endpoint = endpoint().await;
     let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
@@ -313,7 +313,7 @@ async fn places_are_found_as_people_write_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_come_change_and_go() {
+async fn data_are_loaded_reloaded_and_unloaded() {
     let endpoint = endpoint().await;
     let mut page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
@@ -326,7 +326,7 @@ async fn data_come_change_and_go() {
     assert!(
         console.does("measurements MINE").await.contains("mine  mine  mine        blocks     1")
     );
-    // The page holds rows of it, so it has something to forget.
+    // The page has rows of it in its cache, which must be dropped.
     page.request(&json!({"action": "getRows", "datasource": "mine", "seqName": "chr1", "start": 1, "end": 1000, "metadata": []}));
     page.until(|shown| shown.answers.iter().any(|a| a["data"]["values"]["start"] == json!([6])))
         .await;
@@ -335,7 +335,7 @@ async fn data_come_change_and_go() {
     assert!(console.does("measurements mine").await.contains("blocks     2"));
     let cleared = ["clearDatasourceGroupCache", "redraw"];
     page.until(|shown| shown.asked.windows(2).any(|asked| asked == cleared)).await;
-    // A file that has become unreadable leaves what was there.
+    // If a file has become unreadable, its datasource stays as it was.
     std::fs::write(&file, "chr1\tfive\t9\n").unwrap();
     assert!(console.fails("reload mine").await.contains("line 1"));
     assert!(console.does("measurements mine").await.contains("blocks     2"));
@@ -348,7 +348,7 @@ async fn data_come_change_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_page_of_several_is_used() {
+async fn one_of_several_pages_is_selected() {
     let endpoint = endpoint().await;
     let one = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
@@ -379,7 +379,7 @@ async fn one_page_of_several_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workspaces_are_kept_and_files_are_not_overwritten() {
+async fn workspaces_are_stored_and_files_are_not_overwritten() {
     let endpoint = endpoint().await;
     let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let mut console = endpoint.console();
@@ -407,7 +407,7 @@ async fn workspaces_are_kept_and_files_are_not_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_ends_at_its_first_failure_with_the_line() {
+async fn a_script_ends_at_its_first_failure_and_names_the_line() {
     let endpoint = endpoint().await;
     let mut console = endpoint.console();
     let run = async |console: &mut Typist, text: &str| {
@@ -428,7 +428,7 @@ async fn a_script_ends_at_its_first_failure_with_the_line() {
     assert_eq!(said, "c");
     let (ended, said) = run(&mut console, "echo a\nquit\necho b").await;
     assert_eq!((ended, said.as_str()), (Ok(Ending::Quit), "a"));
-    // Scripts within scripts, but not without end.
+    // Scripts may run scripts, up to a depth.
     let file = endpoint.file("loop.txt");
     std::fs::write(&file, format!("echo in\nsource {file}\n")).unwrap();
     let (ended, said) = run(&mut console, &format!("source {file}")).await;
@@ -445,7 +445,7 @@ async fn a_script_ends_at_its_first_failure_with_the_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_silent_or_refuses_is_named() {
+async fn a_page_that_refuses_or_does_not_answer_is_named() {
     let endpoint = endpoint().await;
     let _page = FakePage::open(endpoint.address, "/ws", when("redraw", Manner::IsSilent)).await;
     let mut console = endpoint.console();
@@ -463,7 +463,7 @@ async fn a_page_that_is_silent_or_refuses_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consoles_elsewhere_see_each_others_effects() {
+async fn attached_consoles_see_each_others_effects() {
     let endpoint = endpoint().await;
     let mut page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let (mut one, mut two) = (endpoint.remote("/console").await, endpoint.remote("/console").await);
@@ -475,7 +475,7 @@ async fn consoles_elsewhere_see_each_others_effects() {
     let table = two.ask("charts").await;
     assert_eq!(table["columns"][0], "chart");
     assert_eq!(table["rows"][0][2], "genes");
-    // Where the page looks is told when it moves, whoever moved it.
+    // A page's location is announced when it moves, whoever moved it.
     one.ask("go TP53; where").await;
     page.until(|shown| shown.location["end"] == 65_000).await;
     loop {
@@ -487,7 +487,7 @@ async fn consoles_elsewhere_see_each_others_effects() {
     let failed = one.ask("go nowhere; echo not reached").await;
     assert_eq!(failed["ok"], false);
     assert!(failed["error"].as_str().unwrap().contains("nowhere"));
-    // Tab, nonsense, and the end.
+    // Completion, an invalid message, and the end.
     one.send(json!({"id": 7, "complete": "plot gen"})).await;
     assert_eq!(one.next().await, json!({"id": 7, "ok": true, "start": 5, "candidates": ["genes"]}));
     one.0.send(Message::text("plot genes")).await.unwrap();
@@ -505,13 +505,13 @@ async fn a_running_command_can_be_cancelled() {
     remote.send(json!({"cancel": true})).await;
     assert_eq!(remote.next().await, json!({"id": 1, "ok": false, "error": "cancelled"}));
     assert_eq!(remote.ask("echo still here").await["text"], "still here");
-    // Nor does a cancelled script leave anything behind.
+    // A cancelled script leaves nothing running either.
     let script = endpoint.file("waits.txt");
     std::fs::write(&script, "set +e\nwait 3600\n").unwrap();
     for id in 0..20 {
         remote.send(json!({"id": id, "command": format!("source {script}")})).await;
         remote.send(json!({"cancel": true})).await;
-        // The answer of 'set +e' comes first, unless it was cancelled too.
+        // The answer of 'set +e' comes first unless it was cancelled too.
         while remote.next().await["error"] != "cancelled" {}
     }
     std::fs::write(&script, "fly\necho b\n").unwrap();
@@ -520,14 +520,14 @@ async fn a_running_command_can_be_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consoles_of_named_sessions_drive_their_own_pages() {
+async fn consoles_of_named_sessions_control_their_own_pages() {
     let endpoint = endpoint().await;
     let lab = FakePage::open(endpoint.address, "/ws/lab", obedient()).await;
     let mut remote = endpoint.remote("/console/lab").await;
     remote.ask("wait page; plot genes").await;
     assert_eq!(lab.now().charts.len(), 1);
     assert!(endpoint.session.charts().is_empty());
-    // Data are those of all: the charts of every session go with them.
+    // All sessions share the data: unloading removes their charts in every session.
     let mut console = endpoint.console();
     assert!(console.does("unload genes").await.contains("removed 1 chart"));
     assert!(lab.now().charts.is_empty());

@@ -1,4 +1,4 @@
-//! A page that speaks the protocol as the real ones do, and misbehaves as they can.
+//! A page that follows the protocol like real ones, and fails in the ways that they can.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -8,16 +8,16 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
 
-/// What the page does when it is asked for an action.
+/// What the page does when an action is requested.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Manner {
     Obeys,
     Refuses,
     IsSilent,
-    /// Does it, and answers when it is asked something else.
+    /// Does it, and answers upon the next request.
     IsLate,
     AnswersTwice,
-    /// Does it and leaves without an answer.
+    /// Does it and disconnects without an answer.
     HangsUp,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Drawn {
 pub(crate) struct Shown {
     pub(crate) charts: Vec<Drawn>,
     pub(crate) location: Value,
-    /// Every action in the order in which it came, but for the questions where it looks.
+    /// All actions in the order in which they arrived, except requests for the location.
     pub(crate) asked: Vec<String>,
     pub(crate) answers: Vec<Value>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct FakePage {
     pub(crate) task: tokio::task::JoinHandle<()>,
 }
 
-/// Which manner for which action; the count says how often it was asked for it before.
+/// Chooses the manner for an action; the count is the number of earlier requests for it.
 pub(crate) type Manners = Arc<dyn Fn(&str, usize) -> Manner + Send + Sync>;
 
 pub(crate) fn obedient() -> Manners {
@@ -70,7 +70,7 @@ impl FakePage {
         Self::start(address, path, version, manners, None).await
     }
 
-    /// A page that was connected before, shows these charts, and begins with that request.
+    /// Starts a page that was connected before, shows these charts, and sends this request first.
     pub(crate) async fn resuming(address: SocketAddr, charts: Vec<Drawn>, first: Value) -> Self {
         Self::start(address, "/ws", "4", obedient(), Some((charts, first))).await
     }
@@ -133,7 +133,7 @@ impl FakePage {
         FakePage { shown, send, task }
     }
 
-    /// Waits until the page shows what is wanted.
+    /// Waits until the page satisfies the condition.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&Shown) -> bool) -> Shown {
         let mut shown = self.shown.clone();
         let waited = shown.wait_for(|shown| wanted(shown));
@@ -162,7 +162,7 @@ struct Inside {
 }
 
 impl Inside {
-    /// The user makes or closes a chart; the page does so, and then reports it.
+    /// The user adds or closes a chart; the page does so and then reports it.
     fn by_hand(&self, change: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(added) = change.get("addChart").filter(|added| added["chartId"].is_string()) {
@@ -185,7 +185,7 @@ impl Inside {
         self.shown.borrow().charts.iter().any(|chart| *id == chart.id)
     }
 
-    /// What to say to a message; none to leave.
+    /// Returns the answer to a message; `None` disconnects.
     fn hear(&mut self, text: &str) -> Option<Vec<Value>> {
         let message: Value = serde_json::from_str(text).unwrap();
         let data = &message["data"];
@@ -197,9 +197,9 @@ impl Inside {
         let quiet = action == "getCurrentLocation";
         let before = self.shown.borrow().asked.iter().filter(|known| **known == action).count();
         let manner = match action.as_str() {
-            // Pages of version 2 do not know this one, and answer nothing that they do not know.
+            // Pages of version 2 do not answer actions that they do not know, such as this one.
             "setChartSettings" if self.version == "2" => Manner::IsSilent,
-            // Its user has closed the chart.
+            // The page's user has closed the chart.
             "setChartSettings" if !self.draws(&data["chartId"]) => Manner::Refuses,
             _ => (self.manners)(&action, before),
         };

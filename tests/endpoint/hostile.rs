@@ -1,4 +1,4 @@
-//! Peers that are broken, greedy or hostile: each gets an answer, and nobody else suffers.
+//! Faulty, greedy and hostile clients: each gets an answer, and others are not affected.
 
 use crate::support::{Client, Endpoint};
 use epivizrs::catalog::Catalog;
@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Nothing here takes long; a test that waits this long has failed.
+/// A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The head of a request for a WebSocket, with other lines in the place of its own.
+/// Returns the head of a WebSocket upgrade request with this version and key.
 fn upgrade(address: SocketAddr, version: &str, key: &str) -> String {
     format!(
         "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -30,7 +30,7 @@ fn upgrade(address: SocketAddr, version: &str, key: &str) -> String {
 const VERSION: &str = "sec-websocket-version: 13\r\n";
 const KEY: &str = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Sends bytes; what is answered until the head of the answer is over, in lower case.
+/// Sends bytes and returns the head of the answer in lower case.
 async fn head(address: SocketAddr, bytes: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(bytes.as_bytes()).await.unwrap();
@@ -42,7 +42,7 @@ async fn head(address: SocketAddr, bytes: &str) -> (TcpStream, String) {
     (socket, String::from_utf8(head).unwrap().to_lowercase())
 }
 
-/// A connection that has become a WebSocket, without a client that knows the rules.
+/// Opens a WebSocket without a client library, so that the test can break the protocol.
 async fn raw(address: SocketAddr) -> TcpStream {
     let (socket, head) = head(address, &upgrade(address, VERSION, KEY)).await;
     assert!(head.starts_with("http/1.1 101"), "{head}");
@@ -50,13 +50,13 @@ async fn raw(address: SocketAddr) -> TcpStream {
     socket
 }
 
-/// A frame as clients send it, masked with zeros.
+/// Returns a frame as clients send it, masked with zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 126);
     [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0][..], payload].concat()
 }
 
-/// The next frame from the server: its first byte and its payload.
+/// Returns the first byte and the payload of the server's next frame.
 async fn next_frame(socket: &mut TcpStream) -> (u8, Vec<u8>) {
     let read = async {
         let first = socket.read_u8().await.unwrap();
@@ -72,7 +72,7 @@ async fn next_frame(socket: &mut TcpStream) -> (u8, Vec<u8>) {
     tokio::time::timeout(PATIENCE, read).await.unwrap()
 }
 
-/// The code of the close frame that is sent next, and that the connection ends behind it.
+/// Returns the code of the next close frame, after which the connection must end.
 async fn close_code(mut socket: TcpStream) -> Option<u16> {
     let payload = loop {
         match next_frame(&mut socket).await {
@@ -88,7 +88,7 @@ async fn close_code(mut socket: TcpStream) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn what_breaks_the_rules_of_websocket_is_closed_with_its_code() {
+async fn protocol_violations_close_the_connection_with_their_code() {
     let endpoint = Endpoint::start().await;
     let long = "x".repeat(200);
     for (what, bytes, code) in [
@@ -100,7 +100,7 @@ async fn what_breaks_the_rules_of_websocket_is_closed_with_its_code() {
         ("a ping in parts", frame(0x09, b""), Some(1002)),
         ("a close frame", frame(0x88, b"\x03\xe8bye"), Some(1000)),
         ("a close frame without a code", frame(0x88, b""), None),
-        // 5 MiB are announced, and none of them needs to come.
+        // 5 MiB are announced; none of them needs to arrive.
         (
             "a message too large",
             [&b"\x81\xff"[..], &[0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0], long.as_bytes()].concat(),
@@ -114,7 +114,7 @@ async fn what_breaks_the_rules_of_websocket_is_closed_with_its_code() {
 }
 
 #[tokio::test]
-async fn the_console_obeys_the_same_rules() {
+async fn the_console_follows_the_same_rules() {
     let endpoint = Endpoint::start().await;
     for (bytes, code) in [
         (frame(0x82, b"abc"), Some(1003)),
@@ -130,7 +130,7 @@ async fn the_console_obeys_the_same_rules() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_refused_by_the_book() {
+async fn invalid_upgrades_are_refused_with_their_status() {
     let endpoint = Endpoint::start().await;
     let address = endpoint.address;
     for (request, status, line) in [
@@ -138,7 +138,7 @@ async fn an_upgrade_is_refused_by_the_book() {
         (upgrade(address, "", KEY), "426", "sec-websocket-version: 13"),
         (upgrade(address, VERSION, ""), "400", ""),
         (upgrade(address, VERSION, "sec-websocket-key: abc\r\n"), "400", ""),
-        // 24 characters that are 18 bytes, and not Base64.
+        // 24 characters that are not the Base64 of 16 bytes.
         (upgrade(address, VERSION, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQab\r\n"), "400", ""),
         (upgrade(address, VERSION, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZ!==\r\n"), "400", ""),
         (upgrade(address, VERSION, KEY).replace("/1.1", "/1.0"), "400", ""),
@@ -155,7 +155,7 @@ async fn an_upgrade_is_refused_by_the_book() {
 }
 
 #[tokio::test]
-async fn every_message_is_answered_in_words() {
+async fn every_message_gets_an_answer() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     for (text, why) in [
@@ -174,7 +174,7 @@ async fn every_message_is_answered_in_words() {
         let said = answer["data"]["errorMessage"].as_str().unwrap();
         assert!(said.contains(why), "{text}: {said}");
     }
-    // An answer to nothing is not answered, or two endpoints would talk for ever.
+    // An unexpected answer gets no answer, or two endpoints would answer each other forever.
     page.send_text(r#"{"type":"response","requestId":"x","data":{}}"#).await;
     assert_eq!(page.ask(9, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
 }
@@ -185,7 +185,7 @@ fn combined(measurements: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_name_that_is_repeated_counts_once() {
+async fn repeated_names_count_once() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     let once = page.ask(1, combined(&json!({"py_datasource": ["py_column"]}))).await;
@@ -206,7 +206,7 @@ async fn a_name_that_is_repeated_counts_once() {
     assert!(many.len() < 20_000, "{} bytes", many.len());
 }
 
-/// The text of the next answer.
+/// Returns the text of the next answer.
 async fn answer_text(page: &mut Client) -> String {
     loop {
         let text = page.next().await.to_text().unwrap().to_owned();
@@ -216,18 +216,18 @@ async fn answer_text(page: &mut Client) -> String {
     }
 }
 
-/// What took minutes, during which nobody else was answered, and what no page ever sends.
+/// Such requests, which no page sends, once blocked all others for minutes.
 #[tokio::test]
-async fn thousands_of_unknown_names_keep_nobody_waiting() {
+async fn thousands_of_unknown_names_delay_nobody() {
     let endpoint = Endpoint::start().await;
     let (mut page, mut other) = (endpoint.connect().await, endpoint.connect().await);
     let unknown = |count: usize| {
         let names = (0..count).map(|n| (format!("nothing-{n}"), json!(["a"])));
         combined(&Value::Object(names.collect()))
     };
-    // As many as a request may name: each has its part, without rows.
+    // As many as a request may name: the answer has an entry without rows for each.
     page.send(1, unknown(2048)).await;
-    // More: there is an answer, and it is empty.
+    // More: the answer is empty.
     page.send(2, unknown(30_000)).await;
     assert_eq!(other.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
     let parts = page.answer(1).await;
@@ -258,16 +258,16 @@ async fn an_unknown_column_does_not_empty_the_others() {
         answer["values"]["metadata"],
         json!({"name": ["p1", "p2"], "no such": [null, null], "nor this": [null, null]})
     );
-    // One after the other, as they were asked for: pages may read them by their order.
+    // In the requested order, since pages may rely on it.
     page.send(2, rows("peaks", &["no such", "name"])).await;
     let text = answer_text(&mut page).await;
     assert!(text.contains(r#""metadata":{"no such":[null,null],"name":["p1","p2"]}"#), "{text}");
 }
 
-/// A request for data may be as large as a page makes it; its bodies may be as slow as a peer
-/// likes. Neither keeps the endpoint from ending.
+/// Requests may be large, and their bodies may arrive slowly. Neither
+/// keeps the endpoint from shutting down.
 #[tokio::test]
-async fn the_end_does_not_wait_for_silent_peers() {
+async fn shutdown_does_not_wait_for_silent_clients() {
     let mut endpoint = Endpoint::start().await;
     let address = endpoint.address;
     let mut peers = Vec::new();
@@ -281,7 +281,7 @@ async fn the_end_does_not_wait_for_silent_peers() {
         socket.write_all(bytes.as_bytes()).await.unwrap();
         peers.push(socket);
     }
-    // A page that is answered proves that those before it have been accepted.
+    // Once a page has been answered, the connections before it have been accepted.
     let mut page = endpoint.connect().await;
     page.ask(1, json!({"action": "getSeqInfos"})).await;
     endpoint.stop.cancel();
@@ -294,7 +294,7 @@ async fn the_end_does_not_wait_for_silent_peers() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody is accepted any more");
 }
 
-/// An endpoint of the mock with limits of its own.
+/// Starts an endpoint of the mock data with these limits.
 async fn limited(limits: Limits) -> (SocketAddr, Arc<Session>, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), [("chr1", 1_000_000)].into_iter().collect())));
     catalog.add_mock(1);
@@ -310,7 +310,7 @@ async fn limited(limits: Limits) -> (SocketAddr, Arc<Session>, DropGuard) {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_told_so() {
+async fn connections_beyond_the_limit_are_refused_with_a_reason() {
     let limits = Limits { connections: 2, ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
     let url = format!("ws://{address}/ws");
@@ -322,7 +322,7 @@ async fn connections_beyond_the_limit_are_told_so() {
         "{refused}"
     );
     assert_eq!(session.metrics.hits(Limit::Connections), 1);
-    // Those who are there are served as before, and who leaves makes room.
+    // Open connections are still served, and a closed one makes room for another.
     assert_eq!(one.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
     drop(other);
     let again = async {
@@ -334,7 +334,7 @@ async fn connections_beyond_the_limit_are_told_so() {
 }
 
 #[tokio::test]
-async fn requests_that_do_not_arrive_are_given_up() {
+async fn incomplete_requests_time_out() {
     let limits = Limits { request_time: Duration::from_millis(50), ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
     let body =
@@ -350,17 +350,17 @@ async fn requests_that_do_not_arrive_are_given_up() {
 }
 
 #[tokio::test]
-async fn silent_pages_are_pinged_and_then_gone() {
+async fn silent_pages_are_pinged_and_then_disconnected() {
     let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
-    // It answers no ping.
+    // It does not answer pings.
     let mut silent = raw(address).await;
     assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
     assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
     let _ = ended.expect("the connection is closed");
-    // It reads, so its library answers; and it is still there after many.
+    // It reads, so its library answers pings, and it stays connected.
     let mut page = Client::connect(&format!("ws://{address}/ws")).await;
     page.ask(1, json!({"action": "getSeqInfos"})).await;
     for _ in 0..8 {
@@ -371,11 +371,11 @@ async fn silent_pages_are_pinged_and_then_gone() {
 }
 
 #[tokio::test]
-async fn a_page_that_does_not_read_is_given_up() {
+async fn a_page_that_does_not_read_is_disconnected() {
     let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
     let mut page = raw(address).await;
-    // Each answer has a thousand rows, so few fill what the system holds for a peer.
+    // Each answer has a thousand rows, so a few fill the socket's buffer.
     let rows = br#"{"requestId":1,"data":{"action":"getRows","datasource":"py_datasource","chr":"chr1","start":1,"end":999999}}"#;
     let flood = frame(0x81, rows).repeat(100);
     let written = async { while page.write_all(&flood).await.is_ok() {} };

@@ -1,4 +1,4 @@
-//! The door for pages and scripts that speak HTTP: the same answers as the socket's.
+//! HTTP for pages and scripts: the same answers as over the WebSocket.
 
 use crate::support::{Client, Endpoint};
 use epivizrs::catalog::{Catalog, MAX_ROWS};
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// An answer: its status, its headers under small names, its body.
+/// An answer: its status, its headers by lower-case names, its body.
 struct Answer {
     status: u16,
     headers: BTreeMap<String, String>,
@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-/// Sends a request as it stands. HTTP/1.0, so that the body ends with the connection.
+/// Sends a request verbatim. HTTP/1.0, so that the body ends with the connection.
 async fn send(address: SocketAddr, head: &str, body: &str) -> Answer {
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
@@ -63,7 +63,7 @@ async fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Answer
 }
 
 #[tokio::test]
-async fn every_question_has_the_same_answer_through_each_door() {
+async fn requests_have_the_same_answers_over_http_and_websocket() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     let questions = [
@@ -115,7 +115,7 @@ async fn every_question_has_the_same_answer_through_each_door() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_answered_all_the_same() {
+async fn invalid_requests_get_an_answer() {
     let endpoint = Endpoint::start().await;
     for (query, why) in [
         ("", "needs data with an action"),
@@ -138,9 +138,9 @@ async fn what_makes_no_sense_is_answered_all_the_same() {
     assert_eq!(answer.status, 413);
 }
 
-/// Whoever can have a browser open an address could otherwise delete what users saved.
+/// Otherwise a link that a browser opens could delete what users saved.
 #[tokio::test]
-async fn what_changes_something_is_posted() {
+async fn requests_that_change_something_need_post() {
     let endpoint = Endpoint::start().await;
     for action in ["saveWorkspace&name=x&content=%7B%7D", "deleteWorkspace&id=1"] {
         let query = format!("action={action}&requestId=4");
@@ -151,7 +151,7 @@ async fn what_changes_something_is_posted() {
             (&json!(4), &json!(false))
         );
         assert!(answer.json()["data"]["errorMessage"].as_str().unwrap().contains("POST"));
-        // As WebServerDataProvider sends both; it is answered, if only that there is no store.
+        // As WebServerDataProvider sends both. The answer is that there is no store.
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
         let answer = post(endpoint.address, "/api", form, &query).await;
         assert_eq!(answer.status, 200, "{action}");
@@ -183,7 +183,7 @@ async fn replies_name_files_without_their_folders() {
     let half = bytes.len() / 2;
     let spoilt = [&bytes[..half], &[0xaa; 100], &bytes[half + 100..]].concat();
     let folder = folder.path().to_str().unwrap();
-    // The file loses its end, or is damaged, while it is served.
+    // The file is truncated or damaged while it is served.
     for damaged in [&bytes[..half], &spoilt] {
         std::fs::write(&packed, damaged).unwrap();
         let answer = get(address, "/api/v1/rows?datasource=rows&region=chr1:1-600000").await;
@@ -193,9 +193,9 @@ async fn replies_name_files_without_their_folders() {
     }
 }
 
-/// A page over HTTP keeps rows and joins them by rank, and nobody can clear its cache.
+/// A page over HTTP caches rows and joins them by rank, and its cache cannot be cleared.
 #[tokio::test]
-async fn whatever_is_asked_in_whatever_order_ranks_agree() {
+async fn ranks_agree_for_all_requests_in_any_order() {
     let (address, _end) = mock(&[("pyChr", 1_000_000_000), ("chr1", 1_000_000)]).await;
     let mut places: BTreeMap<u64, u64> = BTreeMap::new();
     for (start, width) in [
@@ -225,11 +225,11 @@ async fn whatever_is_asked_in_whatever_order_ranks_agree() {
     assert_eq!(small["data"]["values"]["start"].as_array().unwrap().len(), 1000, "every block");
 }
 
-/// Rows of [`crowd`], more than an answer may hold.
+/// The rows of [`crowd`]: more than an answer may have.
 const CROWD: u64 = 110_000;
 
-/// A crowd of variants from base 1,000,001 on and one far from it, in a file that is read by region
-/// since it is too large: its density seems even until its rows are counted.
+/// Writes many variants from base 1,000,001 on and one far from them, in a file that is read by region
+/// since it is large: its density seems uniform until its rows are counted.
 async fn crowd() -> (SocketAddr, DropGuard, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut text =
@@ -248,21 +248,21 @@ async fn crowd() -> (SocketAddr, DropGuard, tempfile::TempDir) {
     (address, end, folder)
 }
 
-/// Rows read before they are counted must have the ranks of those read after.
+/// Rows read before and after they are counted must have the same ranks.
 #[tokio::test]
 async fn rows_have_one_level_before_and_after_they_are_counted() {
     let (address, _end, _folder) = crowd().await;
     let path = "/api?action=getRows&datasource=crowd&seqName=chr1&start=1000001&end=1100000";
     for _ in 0..3 {
         let data = get(address, path).await.json()["data"].clone();
-        // One in each bin of 16 bases, the narrowest that there are: 6876 in all.
+        // One in each bin of 16 bases, the narrowest bins: 6876 in total.
         assert_eq!(data["values"]["start"].as_array().unwrap().len(), 6250);
         assert_eq!(data["globalStartIndex"], 0);
     }
 }
 
 #[tokio::test]
-async fn scripts_get_the_bins_that_they_ask_for_at_once() {
+async fn scripts_get_the_requested_bins_at_once() {
     let (address, _end, _folder) = crowd().await;
     let path = "/api/v1/rows?datasource=crowd&region=chr1:1000001-1100000&bins=500";
     for _ in 0..2 {
@@ -271,9 +271,9 @@ async fn scripts_get_the_bins_that_they_ask_for_at_once() {
     }
 }
 
-/// The very first question as every later one, when an estimate would let it pass.
+/// The first request as well as later ones, although an estimate would allow it.
 #[tokio::test]
-async fn more_rows_than_an_answer_holds_are_refused_at_once() {
+async fn requests_for_too_many_rows_are_refused_at_once() {
     let (address, _end, _folder) = crowd().await;
     let rows = "/api/v1/rows?datasource=crowd&region=chr1:1000001-";
     for _ in 0..2 {
@@ -285,11 +285,11 @@ async fn more_rows_than_an_answer_holds_are_refused_at_once() {
     assert_eq!((answer.status, answer.text().lines().count()), (200, 90_001));
 }
 
-/// A source whose disk gives nothing until it is told to.
+/// A source whose disk blocks until the test releases it.
 struct Stuck(Sequences, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
 impl Stuck {
-    /// Whether it was told.
+    /// Waits for the test, and returns whether it released the disk.
     fn wait(&self) -> bool {
         self.1.lock().unwrap().recv_timeout(std::time::Duration::from_secs(5)).is_ok()
     }
@@ -327,9 +327,9 @@ impl Source for Stuck {
     }
 }
 
-/// All here runs in one thread: whoever waits for a disk in it stops all others.
+/// The test runs in one thread: waiting for a disk in it would block everything else.
 #[tokio::test]
-async fn a_slow_disk_keeps_nobody_else_waiting() {
+async fn a_slow_disk_delays_nobody_else() {
     for (path, shown) in [
         ("/api/v1/search?q=x", "found"),
         ("/api?action=search&q=x", "found"),
@@ -351,7 +351,7 @@ async fn a_slow_disk_keeps_nobody_else_waiting() {
     }
 }
 
-/// An endpoint of one file; it ends with the guard.
+/// Starts an endpoint of one file, which stops when the guard is dropped.
 async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     let (_, errors) = catalog.load(vec![Spec::file(file)]).await;
@@ -359,7 +359,7 @@ async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuar
     serve(catalog, None).await
 }
 
-/// An endpoint of the mock.
+/// Starts an endpoint of the mock data.
 async fn mock(sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     catalog.add_mock(1);
@@ -377,9 +377,9 @@ async fn serve(catalog: Catalog, epiviz: Option<Epiviz>) -> (SocketAddr, DropGua
     (address, stop.drop_guard())
 }
 
-/// The level that a signal has over HTTP depends on nothing but the sequence.
+/// Over HTTP, the level of a signal depends only on the sequence.
 #[tokio::test]
-async fn a_signal_has_one_level_a_sequence() {
+async fn a_signal_has_one_level_per_sequence() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
     let (address, _end) = endpoint_of(file, &[("chr11", 135_086_622), ("small", 90_000)]).await;
     // 135,086,622 / 2^11 = 65,961 rows fit in one answer; / 2^10 = 131,921 do not.
@@ -401,7 +401,7 @@ async fn a_signal_has_one_level_a_sequence() {
 }
 
 #[tokio::test]
-async fn tables_are_what_the_file_says() {
+async fn tables_agree_with_the_file() {
     let endpoint = Endpoint::start().await;
     let rows = "/api/v1/rows?datasource=peaks&region=chr1:1-5k";
     let tsv = get(endpoint.address, &format!("{rows}&format=tsv")).await;
@@ -437,7 +437,7 @@ async fn tables_are_what_the_file_says() {
 }
 
 #[tokio::test]
-async fn tables_hold_the_rows_that_overlap_and_no_others() {
+async fn tables_contain_exactly_the_overlapping_rows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.bed");
     let text =
@@ -496,21 +496,21 @@ async fn wide_bins_are_the_means_of_single_bases() {
 }
 
 #[tokio::test]
-async fn bad_questions_of_scripts_are_told_why_in_one_line() {
+async fn invalid_requests_of_scripts_get_a_reason_in_one_line() {
     let endpoint = Endpoint::start().await;
     for (path, status, why) in [
         ("rows?region=chr1", 400, "'datasource=' is missing"),
         ("rows?datasource=peaks", 400, "'region=' is missing"),
-        ("rows?datasource=x&region=chr1", 404, "known are genes, peaks"),
+        ("rows?datasource=x&region=chr1", 404, "the datasources are genes, peaks"),
         ("rows?datasource=peaks&region=chr9", 404, "no sequence, gene or feature is called 'chr9'"),
         ("rows?datasource=peaks&region=chr1:9-1", 400, "write it like"),
-        ("rows?datasource=peaks&region=chr1&columns=x", 404, "known are name, score"),
+        ("rows?datasource=peaks&region=chr1&columns=x", 404, "the columns are name, score"),
         ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
         ("rows?datasource=peaks&region=chr1&bins=0", 400, "above 0"),
-        ("rows?datasource=peaks&region=chr1&format=xls", 400, "known are json, tsv"),
+        ("rows?datasource=peaks&region=chr1&format=xls", 400, "the formats are json and tsv"),
         ("values?region=chr1", 400, "'measurement=' is missing"),
         ("values?measurement=x&region=chr1", 404, "lists them"),
-        ("values?measurement=peaks.score,py_column&region=chr1", 400, "do not share"),
+        ("values?measurement=peaks.score,py_column&region=chr1", 400, "have different rows"),
         ("search", 400, "'q=' is missing"),
     ] {
         let answer = get(endpoint.address, &format!("/api/v1/{path}")).await;
@@ -521,7 +521,7 @@ async fn bad_questions_of_scripts_are_told_why_in_one_line() {
 }
 
 #[tokio::test]
-async fn more_rows_than_an_answer_holds_are_refused_or_summed_up() {
+async fn requests_for_too_many_rows_are_refused_or_summarized() {
     let (address, _end) = mock(&[("pyChr", 1_000_000_000)]).await;
     let path = "/api/v1/rows?datasource=py_datasource&columns=py_metadata&region=pyChr:1-200m";
     let answer = get(address, path).await;
@@ -532,7 +532,7 @@ async fn more_rows_than_an_answer_holds_are_refused_or_summed_up() {
 }
 
 #[tokio::test]
-async fn bodies_are_compressed_and_known_again() {
+async fn bodies_are_compressed_and_have_etags() {
     let endpoint = Endpoint::start().await;
     let path = "/api/v1/measurements";
     let plain = get(endpoint.address, path).await;
@@ -548,7 +548,7 @@ async fn bodies_are_compressed_and_known_again() {
     let held = format!("if-none-match: \"x\", {}\r\n", packed.headers["etag"]);
     let again = get_with(endpoint.address, path, &held).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
-    // Parts are those of the plain body, or they could not be put together.
+    // Ranges refer to the uncompressed body, or they could not be combined.
     let part = get_with(endpoint.address, path, "range: bytes=4-9\r\naccept-encoding: gzip\r\n");
     let part = part.await;
     assert_eq!((part.status, &part.body[..]), (206, &plain.body[4..10]));
@@ -558,7 +558,7 @@ async fn bodies_are_compressed_and_known_again() {
 }
 
 #[tokio::test]
-async fn pages_of_strangers_may_not_ask() {
+async fn other_origins_are_refused() {
     let endpoint = Endpoint::start().await;
     let path = "/api?action=getSeqInfos";
     let friend = get_with(endpoint.address, path, "origin: https://epiviz.example\r\n").await;
@@ -582,7 +582,7 @@ async fn pages_of_strangers_may_not_ask() {
     assert_eq!(before.status, 204);
     assert_eq!(before.headers["access-control-allow-methods"], "GET, POST");
     assert_eq!(ask("null").await.status, 403);
-    // The address of a picture brings no origin, and could delete what users saved.
+    // A request for an image has no origin, and could delete what users saved.
     let write = "/api?action=deleteWorkspace&id=1";
     let picture = "sec-fetch-site: cross-site\r\nsec-fetch-mode: no-cors\r\n";
     let link = "sec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\n";
@@ -598,13 +598,13 @@ async fn pages_of_strangers_may_not_ask() {
         let answer = get_with(endpoint.address, path, headers).await;
         assert_eq!(answer.status, status, "{path} {headers}");
     }
-    // A name that leads here by deceit brings no origin.
+    // A request after DNS rebinding has no origin.
     let rebound = "GET /api/v1/sequences HTTP/1.0\r\nhost: evil.example:8888\r\n";
     assert_eq!(send(endpoint.address, rebound, "").await.status, 403);
 }
 
-/// The endpoint at a path of a server: as the program has it with `--base-path`, and as a part of
-/// somebody's application.
+/// The endpoint at a path of a server: as with `--base-path`, and as a part of
+/// another application.
 #[tokio::test]
 async fn everything_works_below_a_path() {
     let application = axum::Router::new().route("/", axum::routing::get(async || "my own"));
@@ -659,7 +659,7 @@ async fn everything_works_below_a_path() {
     }
 }
 
-/// A copy of EpiViz, as far as serving it goes.
+/// Writes the files of a copy of EpiViz that matter for serving it.
 fn epiviz(folder: &std::path::Path) -> Epiviz {
     let files = [
         ("index-standalone.html", "<title>EpiViz</title>"),
@@ -677,7 +677,7 @@ fn epiviz(folder: &std::path::Path) -> Epiviz {
 }
 
 #[tokio::test]
-async fn a_copy_of_epiviz_is_set_up_on_its_way_out() {
+async fn a_copy_of_epiviz_is_configured_while_it_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy");
     let epiviz = epiviz(&copy);
@@ -730,7 +730,7 @@ async fn a_copy_of_epiviz_is_set_up_on_its_way_out() {
 }
 
 #[tokio::test]
-async fn the_counts_count() {
+async fn metrics_count_requests() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     page.ask(1, json!({"action": "getSeqInfos"})).await;

@@ -1,12 +1,12 @@
-//! The endpoint as pages, browsers, scripts and consoles meet it: over sockets, over HTTP, and as
-//! the program that a user starts. One area: `cargo test --test endpoint wire::`.
+//! Tests the endpoint from the outside: over WebSockets, over HTTP, and as
+//! the program that a user starts. To run one area: `cargo test --test endpoint wire::`.
 
+mod background;
 mod cli;
 mod console;
 mod fake_page;
 mod hostile;
 mod http;
-mod making;
 mod replay;
 mod script;
 mod session;

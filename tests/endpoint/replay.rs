@@ -1,4 +1,4 @@
-//! Sessions: pages are brought to what the endpoint did, and kept there.
+//! Sessions: pages are synchronised with the session's charts and location.
 
 mod by_hand;
 
@@ -47,7 +47,7 @@ impl Endpoint {
         FakePage::open(self.address, "/ws", manners).await
     }
 
-    /// Waits until that many pages are ready and have followed.
+    /// Waits until this many pages are ready and synchronised.
     async fn settled(&self, pages: usize) {
         let waited = async {
             while self.session.ready_pages().len() != pages || !self.session.is_settled() {
@@ -66,7 +66,7 @@ impl Endpoint {
         plotted.map(|chart| chart.number).map_err(|error| error.to_string())
     }
 
-    /// That a page shows exactly what the session remembers.
+    /// Asserts that a page shows exactly the session's state.
     fn assert_shows(&self, shown: &Shown) {
         let state = self.session.state();
         let drawn: Vec<_> = shown
@@ -94,13 +94,13 @@ fn titles(shown: &Shown) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_connects_is_brought_to_the_session_once_and_in_order() {
+async fn a_new_page_is_synchronised_once_and_in_order() {
     let endpoint = endpoint(None).await;
     for title in ["a", "b", "c"] {
         endpoint.plot(title).await.unwrap();
     }
     endpoint.session.go(&Region::new("pyChr", 99, 200), None).await.unwrap();
-    // Two at the same moment, one of which speaks version 2 and registers nothing.
+    // Two at the same time, one of which speaks version 2 and registers nothing.
     let (mut one, mut two) = tokio::join!(
         endpoint.page(obedient()),
         FakePage::of_version(endpoint.address, "/ws", "2", obedient())
@@ -110,10 +110,10 @@ async fn a_page_that_connects_is_brought_to_the_session_once_and_in_order() {
     let shown = one.until(there).await;
     endpoint.assert_shows(&shown);
     assert_eq!(shown.asked, [&add[..], &set[..], &["navigate"]].concat());
-    // That version has no settings; asked for them it would be waited for in vain.
+    // That version has no settings, and would not answer a request for them.
     let shown = two.until(there).await;
     assert_eq!(shown.asked, [&add[..], &["navigate"]].concat());
-    // What comes later comes once, too.
+    // Later changes arrive once, too.
     endpoint.settled(2).await;
     endpoint.session.remove_charts(&[2]).await.unwrap();
     endpoint.plot("d").await.unwrap();
@@ -128,7 +128,7 @@ async fn reloads_under_changes_end_in_the_sessions_state() {
     let endpoint = endpoint(None).await;
     endpoint.plot("first").await.unwrap();
     for round in 0..20 {
-        // The page is opened and something changes while it is being brought to the state.
+        // The state changes while the page is being synchronised.
         let title = round.to_string();
         let (page, plotted) = tokio::join!(endpoint.page(obedient()), endpoint.plot(&title));
         let plotted = plotted.unwrap();
@@ -146,7 +146,7 @@ async fn reloads_under_changes_end_in_the_sessions_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_dies_in_the_middle_harms_nobody() {
+async fn a_page_that_disconnects_midway_affects_nobody() {
     let endpoint = endpoint(None).await;
     for title in ["a", "b", "c"] {
         endpoint.plot(title).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_page_that_dies_in_the_middle_harms_nobody() {
     let shown = other.until(|shown| shown.charts.len() == 3 && titles(shown).len() == 3).await;
     assert_eq!(titles(&shown), ["a", "b", "c"]);
     endpoint.settled(1).await;
-    // Also while a command waits for it.
+    // The same while a command waits for it.
     let dies = endpoint.page(when("removeChart", Manner::HangsUp)).await;
     endpoint.settled(2).await;
     endpoint.session.remove_charts(&[1]).await.unwrap();
@@ -169,17 +169,17 @@ async fn a_page_that_dies_in_the_middle_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_and_silence_are_told_by_the_pages_name() {
+async fn refusals_and_timeouts_name_the_page() {
     let endpoint = endpoint(None).await;
     let good = endpoint.page(obedient()).await;
     endpoint.settled(1).await;
     let _bad = endpoint.page(when("addChart", Manner::Refuses)).await;
     endpoint.settled(2).await;
     let bad = endpoint.session.ready_pages()[1].id();
-    // One page shows it, so it stays; it is not tried again at every change.
     assert_eq!(endpoint.plot("x").await, Ok(1));
-    let refusal = format!("page {bad} refused chart 1: no, thank you");
-    assert_eq!(endpoint.session.undrawn(1), [refusal]);
+    let undrawn = endpoint.session.undrawn(1);
+    assert_eq!(undrawn, [format!("page {bad} refused chart 1: no, thank you")]);
+    // One page shows it, so it stays; the other does not get it again at every change.
     assert_eq!(titles(&good.now()), ["x"]);
     endpoint.session.go(&Region::new("chr1", 5, 50), None).await.unwrap();
 
@@ -193,7 +193,7 @@ async fn refusals_and_silence_are_told_by_the_pages_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chart_that_no_page_would_draw_is_forgotten() {
+async fn a_chart_that_every_page_refuses_is_removed() {
     let endpoint = endpoint(None).await;
     let _page = endpoint.page(when("addChart", Manner::Refuses)).await;
     endpoint.settled(1).await;
@@ -202,7 +202,7 @@ async fn a_chart_that_no_page_would_draw_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_comes_twice_or_late_counts_once() {
+async fn a_repeated_or_late_answer_counts_once() {
     let endpoint = endpoint(None).await;
     let twice: Manners = Arc::new(|_, _| Manner::AnswersTwice);
     let page = endpoint.page(twice).await;
@@ -213,16 +213,15 @@ async fn an_answer_that_comes_twice_or_late_counts_once() {
     endpoint.assert_shows(&page.now());
     assert_eq!(titles(&page.now()), ["b"]);
 
-    // This one draws the first chart at once and answers only when it is asked something else.
+    // This page draws the first chart at once and answers only upon the next request.
     let late: Manners = Arc::new(|action, before| match (action, before) {
         ("addChart", 1) => Manner::IsLate,
         _ => Manner::Obeys,
     });
     let mut late = endpoint.page(late).await;
     endpoint.settled(2).await;
-    let error = endpoint.plot("c").await.unwrap_err();
-    assert!(error.contains("did not answer about chart 3 within 0.3 s"), "{error}");
-    endpoint.session.whereabouts(None).await.unwrap();
+    assert_eq!(endpoint.plot("c").await, Ok(3));
+    endpoint.session.locations(None).await.unwrap();
     let shown = late.until(|shown| titles(shown).len() == 2).await;
     assert_eq!(titles(&shown), ["b", "c"]);
     endpoint.settled(2).await;
@@ -230,7 +229,7 @@ async fn an_answer_that_comes_twice_or_late_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_user_chooses_reaches_the_other_pages_without_loops() {
+async fn changes_by_users_reach_the_other_pages_without_loops() {
     let endpoint = endpoint(None).await;
     let (one, mut two) = (endpoint.page(obedient()).await, endpoint.page(obedient()).await);
     endpoint.settled(2).await;
@@ -244,9 +243,9 @@ async fn what_a_user_chooses_reaches_the_other_pages_without_loops() {
     );
     two.until(|shown| shown.charts[0].settings["yMax"] == 9).await;
     endpoint.settled(2).await;
-    // A loop would go on; a question that each page answers comes behind everything sent.
+    // A loop would continue; an answer of each page shows that it has received everything.
     for _ in 0..3 {
-        endpoint.session.whereabouts(None).await.unwrap();
+        endpoint.session.locations(None).await.unwrap();
     }
     let pushes = |page: &FakePage| {
         page.now().asked.iter().filter(|action| *action == "setChartSettings").count()
@@ -256,7 +255,7 @@ async fn what_a_user_chooses_reaches_the_other_pages_without_loops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn named_sessions_share_data_and_nothing_else() {
+async fn named_sessions_share_only_the_data() {
     let endpoint = endpoint(None).await;
     let plain = endpoint.page(obedient()).await;
     let lab = FakePage::open(endpoint.address, "/ws/lab", obedient()).await;
@@ -276,14 +275,14 @@ async fn named_sessions_share_data_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_endpoint_continues_where_it_was() {
+async fn a_restarted_endpoint_restores_its_state() {
     let folder = tempfile::tempdir().unwrap();
     let before = {
         let endpoint = endpoint(Some(folder.path())).await;
         endpoint.plot("a").await.unwrap();
         endpoint.session.go(&Region::new("pyChr", 9, 20), None).await.unwrap();
         endpoint.session.named("lab").unwrap().go(&Region::new("chr1", 5, 50), None).await.unwrap();
-        // What was answered is saved: nothing is done to end in order.
+        // Acknowledged changes are already saved: the endpoint is not shut down properly.
         endpoint.session.state()
     };
     let endpoint = endpoint(Some(folder.path())).await;
@@ -297,7 +296,7 @@ async fn a_restarted_endpoint_continues_where_it_was() {
 /// A page whose settings name this endpoint for workspaces opens a second connection for them, on
 /// which it registers nothing (`docs/protocol.md`, 2.2). Charts sent there would be lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_for_workspaces_is_no_page() {
+async fn a_connection_for_workspaces_is_not_a_page() {
     let endpoint = endpoint(None).await;
     let mut page = endpoint.page(obedient()).await;
     let stream = TcpStream::connect(endpoint.address).await.unwrap();
@@ -312,9 +311,9 @@ async fn a_connection_for_workspaces_is_no_page() {
     endpoint.plot("a").await.unwrap();
     page.until(|shown| titles(shown) == ["a"]).await;
     assert_eq!(endpoint.session.pages().len(), 1);
-    // Whatever was sent there was sent before the answer to this.
+    // Anything sent there would arrive before the answer to this.
     second.send(ask(8, json!({"action": "getWorkspaces", "q": ""}))).await.unwrap();
-    // Answers leave in the order in which they are ready.
+    // Answers are sent in the order in which they are ready.
     let mut answered = Vec::new();
     while answered.len() < 3 {
         let message = second.next().await.unwrap().unwrap();
@@ -371,11 +370,11 @@ async fn a_workspace_opens_as_it_was_saved() {
     assert!(endpoint.session.import("[1]").await.is_err());
 }
 
-/// A file's largest score would make all others a flat line: at rest, a page's line charts fit what
-/// is in view, which no other page and no saved session learns of. What its user's dialog sends
-/// back of that is not the user's choice.
+/// A file's largest score would flatten all others: when a page is idle, its line charts are scaled to
+/// the view. Other pages and the saved session do not get these limits, and when the page's settings
+/// dialog sends them back, they do not count as the user's choice.
 #[tokio::test]
-async fn a_chart_fits_what_a_page_at_rest_shows() {
+async fn a_chart_is_scaled_to_the_view_of_an_idle_page() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("peaks.bed");
     let rows = "chr1\t99\t200\ta\t0.23\nchr1\t499\t600\tb\t0.2\nchr1\t5000\t5100\tc\t140\n";
@@ -413,7 +412,7 @@ async fn a_chart_fits_what_a_page_at_rest_shows() {
         chosen,
         "and the session knows nothing of it"
     );
-    // The user's Ok sends all settings; one of them is new.
+    // The dialog sends all settings; one of them is new.
     let mut all = shown.charts[0].settings.clone();
     all["lineThickness"] = 3.into();
     let id = shown.charts[0].id.clone();
@@ -422,11 +421,11 @@ async fn a_chart_fits_what_a_page_at_rest_shows() {
     let mut other = other;
     let shown = other.until(|shown| shown.charts[0].settings["lineThickness"] == 3).await;
     assert_eq!(shown.charts[0].settings["yMax"], Value::Null);
-    // An axis that the user chose is everybody's, and stays.
+    // Axis limits that the user chose apply to all pages, and stay.
     all["yMax"] = "7".into();
     page.request(&told(&all));
     other.until(|shown| shown.charts[0].settings["yMax"] == "7").await;
-    // Turned off, the axis is the file's again.
+    // Without autoscaling, the axis has the range of the file again.
     let change = endpoint.session.change_chart(1, |chart| {
         chart.settings.remove("yMax");
         chart.settings.insert("autoscale".into(), "off".into());

@@ -1,4 +1,4 @@
-//! Scripts and attached consoles, with the real program.
+//! Scripts and attached consoles of the program.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(arguments);
-    // Nothing is read from, or left in, the folders of the user who tests.
+    // Does not read from or write to the folders of the user who runs the tests.
     let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1").env("XDG_DATA_HOME", &data);
     command.env("HOME", data).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -27,11 +27,11 @@ fn script(more: &[&str], text: &str) -> (Option<i32>, String, String) {
     run(&[&SERVE[..], &["--script", "-"], more].concat(), text)
 }
 
-/// A running endpoint; it ends when dropped.
+/// A running endpoint, stopped when dropped.
 struct Serving {
     child: Child,
     url: String,
-    /// Held open, since the program may print more.
+    /// Kept open, since the program may print more.
     _out: BufReader<ChildStdout>,
 }
 
@@ -90,7 +90,7 @@ fn each_answer_is_one_line_of_json() {
 #[test]
 fn what_is_not_a_script_is_not_read() {
     let mut serving = Serving::start(&[]);
-    // It would end if it read this.
+    // It would stop if it read this.
     serving.child.stdin.take().unwrap().write_all(b"quit\n").unwrap();
     let (code, out, err) = run(&["attach", &serving.url, "-c", "echo a; measurements"], "");
     assert_eq!((code, out.lines().next()), (Some(0), Some("a")), "{err}");
@@ -129,7 +129,7 @@ fn it_goes_on_where_it_was() {
     let (code, out, _) = start("charts; workspaces");
     assert_eq!(code, Some(0));
     assert!(out.contains("title=mine") && out.contains("view"), "{out}");
-    // A folder that cannot be used is refused if it was asked for.
+    // A state folder given by the user must be usable.
     let (code, _, err) = run(&["--mock", "--port", "0", "--state", "/dev/null/x"], "");
     assert_eq!(code, Some(1));
     assert!(err.contains("/dev/null/x"), "{err}");
@@ -139,5 +139,5 @@ fn it_goes_on_where_it_was() {
     child.stdin.take().unwrap().write_all(b"echo a").unwrap();
     child.stderr.take().unwrap().read_to_string(&mut unread).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(unread.contains("are not kept"), "{unread}");
+    assert!(unread.contains("are not saved"), "{unread}");
 }

@@ -1,4 +1,4 @@
-//! Real sockets: pages connect, ask, are asked, misbehave, and leave.
+//! Pages over real sockets: connecting, requests in both directions, faults and disconnecting.
 
 use crate::support::{Client, Endpoint};
 use epivizrs::error::PageError;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-/// What pages of each version send when they have opened their socket, without awaiting answers.
+/// The requests that pages of each version send upon connecting, without waiting for answers.
 fn launch(version: &str) -> Vec<Value> {
     let mut first = json!({"version": version, "action": "getMeasurements"});
     let mut second = json!({"version": version, "action": "getSeqInfos"});
@@ -34,7 +34,7 @@ async fn pages_of_each_version_are_launched() {
     for version in ["2", "4", "4.1", "5"] {
         let mut page = endpoint.connect().await;
         let requests = launch(version);
-        // Ids have gaps in real pages.
+        // The ids of real pages have gaps.
         for (index, request) in requests.iter().enumerate() {
             page.send(1 + 2 * index as u64, request.clone()).await;
         }
@@ -55,7 +55,7 @@ async fn pages_of_each_version_are_launched() {
 }
 
 #[tokio::test]
-async fn many_requests_at_once_are_each_answered_once_under_their_id() {
+async fn concurrent_requests_are_each_answered_once_with_their_id() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     for id in 0..200u64 {
@@ -73,7 +73,7 @@ async fn many_requests_at_once_are_each_answered_once_under_their_id() {
 }
 
 #[tokio::test]
-async fn two_pages_count_their_requests_by_themselves() {
+async fn pages_number_their_requests_independently() {
     let endpoint = Endpoint::start().await;
     let (mut one, mut two) = (endpoint.connect().await, endpoint.connect().await);
     one.send(1, json!({"action": "getSeqInfos", "version": "4"})).await;
@@ -83,7 +83,7 @@ async fn two_pages_count_their_requests_by_themselves() {
 }
 
 #[tokio::test]
-async fn nonsense_is_answered_where_it_can_be_and_the_connection_lives() {
+async fn invalid_messages_are_answered_if_possible_and_keep_the_connection() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     for noise in [
@@ -112,7 +112,7 @@ async fn nonsense_is_answered_where_it_can_be_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn an_oversized_message_ends_the_connection_with_the_reason() {
+async fn an_oversized_message_closes_the_connection_with_the_reason() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     let large = "x".repeat(5 << 20);
@@ -122,13 +122,13 @@ async fn an_oversized_message_ends_the_connection_with_the_reason() {
         Message::Close(Some(frame)) => assert_eq!(frame.code, CloseCode::Size),
         other => panic!("{other:?}"),
     }
-    // Others are not touched.
+    // Other connections are not affected.
     let mut other = endpoint.connect().await;
     assert_eq!(other.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
 }
 
 #[tokio::test]
-async fn strangers_are_refused_with_the_remedy() {
+async fn other_origins_are_refused_with_the_remedy() {
     let endpoint = Endpoint::start().await;
     let connect = |origin: &'static str| {
         let url = format!("ws://{}/ws", endpoint.address);
@@ -150,7 +150,7 @@ async fn strangers_are_refused_with_the_remedy() {
     assert!(connect("https://epiviz.example").await.is_ok());
 }
 
-/// Starts as a page does, and waits until the endpoint counts it as one.
+/// Starts like a page, and waits until the endpoint counts it as one.
 async fn known(endpoint: &Endpoint, page: &mut Client) {
     page.ask(1000, json!({"action": "getSeqInfos"})).await;
     page.ask(1001, json!({"action": "registerChartTypes", "data": {}})).await;
@@ -205,20 +205,20 @@ async fn a_plotted_chart_gets_its_settings_and_can_be_removed() {
 }
 
 #[tokio::test]
-async fn what_pages_do_not_do_is_told_apart() {
+async fn failures_of_pages_are_distinguished() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     known(&endpoint, &mut page).await;
     let handle = endpoint.session.pages().remove(0);
 
-    // Never answered, and known to be: it does not wait.
+    // Pages never answer this, so it does not wait.
     handle.call(WriteMsg { msg: "hello".into() }, Duration::from_secs(60)).await.unwrap();
     assert_eq!(page.next_action().await["data"]["msg"], "hello");
 
     let silent = handle.call(Redraw {}, Duration::from_millis(1)).await;
     assert!(matches!(silent, Err(PageError::TimedOut(_))));
     let late = page.next_action().await["requestId"].clone();
-    // An answer that comes too late, and twice, harms nobody.
+    // A late and repeated answer is ignored.
     for _ in 0..2 {
         page.send_text(
             json!({"type": "response", "requestId": late, "data": {"success": true}}).to_string(),
@@ -243,14 +243,14 @@ async fn what_pages_do_not_do_is_told_apart() {
 #[tokio::test]
 async fn without_a_page_the_console_says_so() {
     let endpoint = Endpoint::start().await;
-    // A place is kept for the page that comes.
+    // The location is saved for the next page.
     endpoint.session.go(&Region::new("chr1", 0, 10), None).await.unwrap();
-    let error = endpoint.session.whereabouts(None).await.unwrap_err();
+    let error = endpoint.session.locations(None).await.unwrap_err();
     assert!(error.to_string().contains("no page is connected"));
 }
 
 #[tokio::test]
-async fn the_end_is_a_close_frame() {
+async fn shutdown_sends_a_close_frame() {
     let mut endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     known(&endpoint, &mut page).await;
@@ -268,8 +268,8 @@ async fn the_end_is_a_close_frame() {
     endpoint.served.take().unwrap().await.unwrap();
 }
 
-/// A page that zooms out asks for more than any view holds at the level that it is on: the group
-/// is cleared, and only then drawn again.
+/// A page that zooms out requests more rows than a view may have at its current level: the group
+/// is cleared before it is drawn again.
 #[tokio::test]
 async fn a_new_level_clears_before_it_redraws() {
     let endpoint = Endpoint::start().await;
@@ -289,7 +289,7 @@ async fn a_new_level_clears_before_it_redraws() {
     assert_eq!(actions, ["clearDatasourceGroupCache", "redraw"]);
 }
 
-/// A source whose first base is not read before the test says so.
+/// A source whose first base is not read before the test allows it.
 struct Gate {
     sequences: Sequences,
     opened: Mutex<mpsc::Receiver<()>>,
@@ -319,7 +319,7 @@ impl Source for Gate {
     }
 }
 
-/// The real page's block track throws when values come before the rows that were asked for first.
+/// The real page's block track throws if values arrive before rows that it requested earlier.
 #[tokio::test]
 async fn replies_of_one_group_keep_their_order_and_others_overtake() {
     let endpoint = Endpoint::start().await;

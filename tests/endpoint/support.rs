@@ -1,4 +1,4 @@
-//! What the tests of sockets share: a running endpoint and a client.
+//! Helpers of the tests: a running endpoint and a client.
 
 use epivizrs::catalog::Catalog;
 use epivizrs::provider::Provider;
@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
-/// Nothing here takes long; a test that waits this long has failed.
+/// A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Small files that show every kind of datasource.
+/// Small files of every kind of datasource.
 pub(crate) struct Files {
     folder: tempfile::TempDir,
 }
@@ -52,7 +52,7 @@ impl Files {
     }
 }
 
-/// A provider of the files, and of the mock.
+/// Returns a provider of the files and the mock data.
 pub(crate) async fn provider(files: &Files) -> Provider {
     let assembly = [("chr1", 1_000_000), ("chr2", 500_000)].into_iter().collect();
     let catalog = Catalog::new(Some(("test".into(), assembly)));
@@ -62,7 +62,7 @@ pub(crate) async fn provider(files: &Files) -> Provider {
     Provider { catalog, page_rows: 20 }
 }
 
-/// A running endpoint; it ends when dropped.
+/// A running endpoint, stopped when dropped.
 pub(crate) struct Endpoint {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) session: Arc<Session>,
@@ -95,10 +95,10 @@ impl Drop for Endpoint {
     }
 }
 
-/// A page, as far as a test needs one.
+/// A minimal page.
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Answers that came while another one was waited for: the first ready is the first sent.
+    /// Answers that arrived while the test waited for another one.
     early: BTreeMap<u64, Value>,
 }
 
@@ -117,7 +117,7 @@ impl Client {
         self.send_text(message.to_string()).await;
     }
 
-    /// The next message, JSON or close.
+    /// Returns the next message, JSON or close.
     pub(crate) async fn next(&mut self) -> Message {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.unwrap();
@@ -132,7 +132,7 @@ impl Client {
         serde_json::from_str(self.next().await.to_text().unwrap()).unwrap()
     }
 
-    /// The next action that is asked for, but for the questions where the page looks.
+    /// Returns the next action that the endpoint requests, except requests for the page's location.
     pub(crate) async fn next_action(&mut self) -> Value {
         loop {
             let message = self.next_json().await;
@@ -142,7 +142,7 @@ impl Client {
         }
     }
 
-    /// The answer to a request; questions of the endpoint in between are left unanswered.
+    /// Returns the answer to a request; ignores requests of the endpoint.
     pub(crate) async fn answer(&mut self, id: u64) -> Value {
         loop {
             if let Some(data) = self.early.remove(&id) {

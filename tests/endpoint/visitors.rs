@@ -1,4 +1,4 @@
-//! Who is let in, and what they may do: other users of the machine, tokens, roles, open files.
+//! Access: other users of the machine, tokens, roles, and the files that commands may use.
 
 use crate::support::{Client, Files, provider};
 use epivizrs::console::OpenFiles;
@@ -22,10 +22,10 @@ const VIEW: &str = "view-0123456789abcdef";
 const DRIVE: &str = "drive-0123456789abcdef";
 const ADMIN: &str = "admin-0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Neither the user who tests nor the one that stands for users who are not known.
+/// Neither the user who runs the tests nor the one that stands for unknown users.
 const STRANGER: u32 = 54_321;
 
-/// An endpoint with a token for each role, which keeps an audit and opens a folder.
+/// An endpoint with a token for each role, an audit log and an allowed folder.
 struct Endpoint {
     address: SocketAddr,
     session: Arc<Session>,
@@ -78,7 +78,7 @@ impl Endpoint {
     }
 }
 
-/// A console elsewhere.
+/// An attached console.
 struct Console(Client);
 
 impl Console {
@@ -116,7 +116,7 @@ fn upgrade(path: &str, address: SocketAddr, more: &str) -> String {
     )
 }
 
-/// The answer to a request of this user: its head and what follows. A WebSocket is left at once.
+/// Returns the answer to a request of this user, head and body. A WebSocket is closed at once.
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -135,9 +135,9 @@ async fn ask(address: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The same, as a request of another user of this machine; none where nobody can be somebody else.
+/// Does the same as another user of this machine; returns `None` if the test cannot change users.
 fn ask_as(user: u32, address: SocketAddr, request: &str) -> Option<String> {
-    // Of a WebSocket the first line is enough.
+    // The first line is enough for a WebSocket.
     let script = r#"exec 3<>/dev/tcp/127.0.0.1/$0 && printf '%s' "$1" >&3 &&
         IFS= read -r -t 20 line <&3 && printf '%s\n' "$line" &&
         case $1 in *'upgrade: websocket'*) ;; *) timeout 20 cat <&3 ;; esac"#;
@@ -160,7 +160,7 @@ fn status(answer: &str) -> u16 {
         .unwrap_or_else(|| panic!("{answer}"))
 }
 
-/// Whether another user can be tried; says so if not.
+/// Returns whether the test can act as another user, and prints a note if it cannot.
 fn can_be_another(address: SocketAddr) -> bool {
     let can = ask_as(STRANGER, address, &request("GET", "/healthz", address, "")).is_some();
     if !can {
@@ -185,7 +185,7 @@ const DOORS: [&str; 12] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_user_of_the_machine_gets_nothing_by_any_door() {
+async fn another_user_of_the_machine_is_refused_everywhere() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let address = endpoint.address;
     for door in DOORS {
@@ -203,7 +203,7 @@ async fn another_user_of_the_machine_gets_nothing_by_any_door() {
         for word in ["peaks", "TP53", "epivizrs_pages"] {
             assert!(!refused.contains(word), "{door}: {refused}");
         }
-        // A header that anybody can send makes nobody known.
+        // A header that anybody can send does not identify a user.
         let feigned = other(&request("GET", door, address, "x-forwarded-user: root\r\n"));
         assert_eq!(status(&feigned), 401, "{door}");
         assert!(feigned.contains("--behind-proxy"), "{feigned}");
@@ -219,7 +219,7 @@ async fn another_user_of_the_machine_gets_nothing_by_any_door() {
     // A page of this machine does not make its user the owner.
     let page = format!("origin: http://{address}\r\n");
     assert_eq!(status(&other(&upgrade("/ws", address, &page))), 401);
-    // With a token it is let in, as far as the token goes.
+    // A token gives access according to its role.
     let token = format!("authorization: bearer {VIEW}\r\n");
     assert_eq!(status(&other(&upgrade("/ws", address, &token))), 101);
     let rows = other(&request(
@@ -233,7 +233,7 @@ async fn another_user_of_the_machine_gets_nothing_by_any_door() {
         status(&other(&post.replace(" HTTP/1.1\r\n", &format!("&token={VIEW} HTTP/1.1\r\n")))),
         403
     );
-    // What is the same for everybody is open: the program's own files, and that it lives.
+    // The program's own files and the health check are public.
     for open in ["/healthz", "/ui/js/main.js"] {
         assert_eq!(status(&other(&request("GET", open, address, ""))), 200, "{open}");
     }
@@ -261,7 +261,7 @@ async fn users_and_proxies_have_the_roles_of_the_configuration() {
     let see = request("GET", "/api/v1/measurements", address, "");
     assert_eq!(status(&ask_as(STRANGER, address, &see).unwrap()), 200);
     assert_eq!(status(&ask_as(STRANGER, address, &save).unwrap()), 403);
-    // Its proxy is another user, and has to name who asks.
+    // The proxy runs as another user, and must name the user.
     let as_ada = |request: &str| request.replacen("\r\n", "\r\nx-forwarded-user: ada\r\n", 1);
     let proxy = |request: &str| status(&ask_as(STRANGER + 1, address, request).unwrap());
     assert_eq!(proxy(&see), 401);
@@ -272,7 +272,7 @@ async fn users_and_proxies_have_the_roles_of_the_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_role_may_do_what_the_table_says() {
+async fn each_role_has_the_permissions_of_the_table() {
     use epivizrs::console::COMMANDS;
     use epivizrs::session::{Kind, needed};
     let endpoint = Endpoint::start(|keys| keys).await;
@@ -287,7 +287,7 @@ async fn each_role_may_do_what_the_table_says() {
             let needs = needed(Kind::Command, name);
             assert!(why.starts_with(&format!("'{name}' needs the role {needs}")), "{why}");
         }
-        // What the role may do is refused, if at all, for another reason.
+        // What the role may do fails, if at all, for another reason.
         for name in ["where", "plot", "kick"] {
             let answer = console.run(&format!("{name} none")).await;
             let is_allowed = needed(Kind::Command, name) <= role;
@@ -295,14 +295,14 @@ async fn each_role_may_do_what_the_table_says() {
             assert_eq!(text.contains("needs the role"), !is_allowed, "{role} {name}: {answer}");
         }
     }
-    // A line of commands stops at the one that is not allowed, in whatever place it is.
+    // A line of commands stops at the first one that is not allowed.
     let mut guest = endpoint.console(VIEW).await;
     assert!(guest.refused("echo a; go chr1:1-100; echo b").await.contains("needs the role drive"));
     assert_eq!(endpoint.session.state().place, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_viewer_changes_only_the_viewer_sees() {
+async fn changes_of_a_viewer_are_seen_by_the_viewer_only() {
     let endpoint = Endpoint::start(|keys| keys).await;
     endpoint.console(DRIVE).await.done("plot peaks").await;
     let page = |token: &str| {
@@ -325,11 +325,11 @@ async fn what_a_viewer_changes_only_the_viewer_sees() {
     assert_eq!(rows["globalStartIndex"], 0, "{rows}");
     assert_ne!(viewer.ask(4, add.clone()).await["success"], false);
     assert_eq!(endpoint.session.state().charts.len(), 1, "the session's own chart");
-    // The same of somebody who may drive is everybody's.
+    // The same change with the role drive is seen by all.
     let mut driver = page(DRIVE).await;
     assert_ne!(driver.ask(1, add).await["success"], false);
     assert_eq!(endpoint.session.state().charts.len(), 2);
-    // Both are listed with what they are.
+    // Both are listed with their roles.
     viewer.ask(5, json!({"action": "getMeasurements"})).await;
     driver.ask(2, json!({"action": "getMeasurements"})).await;
     let pages = endpoint.console(ADMIN).await.done("pages").await;
@@ -338,7 +338,7 @@ async fn what_a_viewer_changes_only_the_viewer_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_can_be_sent_away() {
+async fn a_page_can_be_disconnected() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let mut page = Client::connect(&endpoint.url(&format!("/ws?token={DRIVE}"))).await;
     page.ask(1, json!({"action": "getMeasurements"})).await;
@@ -356,11 +356,11 @@ async fn a_page_can_be_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_may_come_in_the_first_message() {
+async fn a_token_may_be_sent_in_the_first_message() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let address = endpoint.address;
     let hello = |token: &str| json!({"type": "hello", "token": token}).to_string();
-    // A proxy forwards it, so it is not the owner's.
+    // A proxy forwards it, so it does not count as the owner's.
     let forwarded = |path: &str| {
         use tokio_tungstenite::tungstenite::client::IntoClientRequest;
         let mut request = endpoint.url(path).into_client_request().unwrap();
@@ -393,7 +393,7 @@ async fn a_token_may_come_in_the_first_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_open_files_are_read_and_written_over_a_connection() {
+async fn remote_commands_use_only_files_in_allowed_folders() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let path = |name: &str| endpoint.path(name).display().to_string();
     let mut boss = endpoint.console(ADMIN).await;
@@ -420,7 +420,7 @@ async fn only_open_files_are_read_and_written_over_a_connection() {
     boss.done("export view.json").await;
     let made = std::fs::metadata(path("open/view.json")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&made.permissions()) & 0o777, 0o600);
-    // No answer names a folder of this machine.
+    // No answer reveals a folder of this machine.
     let said = [
         boss.done("sources").await,
         boss.run("load none.bed").await,
@@ -431,14 +431,14 @@ async fn only_open_files_are_read_and_written_over_a_connection() {
     }
     boss.0.send_text(json!({"id": 2, "complete": format!("load {}/", path(""))}).to_string()).await;
     assert_eq!(boss.0.next_json().await["candidates"], json!([]));
-    // The owner's own console is not limited.
+    // The owner's own console is not restricted.
     let mut owner = Console(Client::connect(&endpoint.url("/console")).await);
     assert_eq!(owner.done("whoami").await["data"]["name"], "the owner");
     owner.done(&format!("load {}", path("secret.bed"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_says_who_did_what() {
+async fn the_audit_log_records_who_did_what() {
     let endpoint = Endpoint::start(|keys| keys).await;
     endpoint.console(VIEW).await.refused("plot peaks").await;
     endpoint.console(DRIVE).await.done("plot peaks").await;

@@ -1,4 +1,4 @@
-//! What goes over the wire, to the letter: replies to the requests of every page version.
+//! The exact replies to the requests of every page version.
 
 use crate::support::{Files, provider};
 use epivizrs::protocol::{Frame, parse};
@@ -6,7 +6,7 @@ use epivizrs::session::{PAGE_TIMEOUT, Session, SessionConfig};
 use epivizrs::store::Store;
 use serde_json::{Value, json};
 
-/// The reply to a request, as a page gets it from an endpoint that has just been asked this.
+/// Returns the exact reply to a request that is the first one of a new endpoint.
 async fn reply(data: Value) -> String {
     let (files, folder) = (Files::new(), tempfile::tempdir().unwrap());
     let store = Store::open(folder.path()).unwrap();
@@ -19,7 +19,7 @@ async fn reply(data: Value) -> String {
     }
 }
 
-/// What is asked, and by whom.
+/// Requests and the page versions that send them.
 fn requests() -> Vec<(&'static str, Value)> {
     vec![
         (
@@ -148,7 +148,7 @@ async fn replies_to_every_page_version() {
 fn every_request_has_a_reply_on_record() {
     let asked: Vec<_> =
         requests().into_iter().map(|(_, request)| request["action"].clone()).collect();
-    // Sessions answer these, from their store: see `replay.rs`.
+    // Sessions answer these from their store: see `replay.rs`.
     let of_sessions = ["reportChange", "getWorkspaces", "saveWorkspace", "deleteWorkspace"];
     for (name, served, _) in epivizrs::protocol::REQUESTS {
         assert!(!served || of_sessions.contains(name) || asked.contains(&json!(name)), "{name}");

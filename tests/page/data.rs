@@ -1,4 +1,4 @@
-//! Small files made by formulas, and what they hold at every level, calculated from the formulas
+//! Small files generated from formulas, and their rows at every level, calculated from the formulas
 //! alone.
 
 use bigtools::beddata::BedParserStreamingIterator;
@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The sequences; one is smaller than some views.
+/// The sequences; one is shorter than some views.
 pub(crate) const SEQUENCES: [(&str, u32); 3] =
     [("chr1", 3_000_000), ("chr2", 400_000), ("chr3", 20_000)];
 
-/// A row that a page should draw: its place (0-based, half-open), and its value or name.
+/// A row that a page should draw: its interval (0-based, half-open), and its value or name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) start: u32,
@@ -31,9 +31,9 @@ pub(crate) struct Track {
     pub(crate) options: &'static str,
     /// The file's records, by sequence.
     records: Vec<Vec<Record>>,
-    /// Of features: the records that each level keeps, by sequence and level.
+    /// For features: the records at each level, by sequence and level.
     kept: Vec<Vec<Vec<usize>>>,
-    /// Of signals: sums and covered bases up to each record, by sequence.
+    /// For signals: sums and covered bases up to each record, by sequence.
     sums: Vec<Vec<(f64, u64)>>,
 }
 
@@ -44,7 +44,7 @@ struct Record {
     value: f32,
 }
 
-/// The finalizer of SplitMix64: well mixed bits of any number.
+/// The finalizer of SplitMix64: hashes a number.
 pub(crate) fn mixed(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -52,7 +52,7 @@ pub(crate) fn mixed(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// All tracks. `extra` and `spare` are the ones that come and go.
+/// Returns all tracks. `extra` and `spare` are loaded and unloaded.
 pub(crate) fn tracks() -> Vec<Track> {
     vec![
         Track::new("cover", Shape::Dense, "", blocks(1)),
@@ -67,7 +67,7 @@ pub(crate) fn tracks() -> Vec<Track> {
     ]
 }
 
-/// Coverage in blocks of 100 bases, with stretches that have none.
+/// Coverage in blocks of 100 bases, with gaps.
 fn blocks(seed: u64) -> Vec<Vec<Record>> {
     let of = |sequence: usize| {
         let blocks = SEQUENCES[sequence].1 / 100;
@@ -83,7 +83,7 @@ fn blocks(seed: u64) -> Vec<Vec<Record>> {
     (0..SEQUENCES.len()).map(of).collect()
 }
 
-/// Single bases: crowds and deserts.
+/// Single bases: dense clusters and empty stretches.
 fn points() -> Vec<Vec<Record>> {
     let of = |sequence: usize| {
         let (mut at, mut all) = (7u32, Vec::new());
@@ -98,10 +98,10 @@ fn points() -> Vec<Vec<Record>> {
     (0..SEQUENCES.len()).map(of).collect()
 }
 
-/// Bases of the longest feature.
+/// The length of the longest feature, in bases.
 const LONGEST: u32 = 30_000;
 
-/// Intervals about `gap` bases apart, up to `longest` bases long, now and then twenty times that.
+/// Intervals about `gap` bases apart, up to `longest` bases long, a few twenty times that.
 fn features(seed: u64, gap: u32, longest: u32) -> Vec<Vec<Record>> {
     let of = |sequence: usize| {
         let (mut at, mut all) = (3u32, Vec::new());
@@ -151,7 +151,7 @@ impl Track {
         Track { id, shape, options, records, kept, sums }
     }
 
-    /// Start, end and value of each record, by sequence.
+    /// Returns start, end and value of each record, by sequence.
     #[allow(dead_code, reason = "for the tests that cannot use Rust")]
     pub(crate) fn records(&self) -> Vec<Vec<(u32, u32, f32)>> {
         let all =
@@ -159,12 +159,12 @@ impl Track {
         self.records.iter().map(all).collect()
     }
 
-    /// Whether its rows are intervals with columns.
+    /// Returns whether its rows are intervals with columns.
     pub(crate) fn is_features(&self) -> bool {
         matches!(self.shape, Shape::Features | Shape::Reads)
     }
 
-    /// The rows as a source in memory.
+    /// Returns the rows as a source in memory.
     pub(crate) fn source(&self) -> Records {
         let mut rows = Rows::default();
         let (mut names, mut scores) = (Texts::default(), Vec::new());
@@ -182,7 +182,7 @@ impl Track {
         Records::new(rows, how)
     }
 
-    /// Writes the file, and how it is to be loaded.
+    /// Writes the file and returns its specification.
     pub(crate) fn write(&self, folder: &Path) -> Spec {
         let path = match self.shape {
             Shape::Features => {
@@ -216,8 +216,8 @@ impl Track {
         format!("{}{}", path.display(), self.options).parse().unwrap()
     }
 
-    /// The rows of `level` that overlap a region (0-based, half-open); a place in the rows' order
-    /// is implied.
+    /// Returns the rows of `level` that overlap a region (0-based, half-open), in the order of their
+    /// ranks.
     pub(crate) fn rows(&self, sequence: usize, start: u32, end: u32, level: Level) -> Vec<Row> {
         match (self.shape, level) {
             (Shape::Features | Shape::Reads, _) => self.features(sequence, start, end, level),
@@ -252,7 +252,7 @@ impl Track {
         (first..=last).map(bin).filter(|row| !sparse || row.value.is_some()).collect()
     }
 
-    /// Sum of the values of all bases before `base`, and how many of those have one.
+    /// Returns the sum of the values of all bases before `base`, and how many of these have a value.
     fn before(&self, sequence: usize, base: u32) -> (f64, u64) {
         let records = &self.records[sequence];
         let index = records.partition_point(|record| record.start < base);
@@ -267,12 +267,12 @@ impl Track {
         (sum, bases)
     }
 
-    /// Number of features that overlap a region.
+    /// Returns the number of features that overlap a region.
     pub(crate) fn count(&self, sequence: usize, start: u32, end: u32, level: Level) -> usize {
         self.overlapping(sequence, start, end, level).count()
     }
 
-    /// Number of rows from the first that overlaps a region to the last.
+    /// Returns the number of rows from the first to the last that overlaps a region.
     pub(crate) fn run(&self, sequence: usize, start: u32, end: u32, level: Level) -> usize {
         if !self.is_features() {
             return self.rows(sequence, start, end, level).len();
@@ -313,8 +313,8 @@ impl Track {
     }
 }
 
-/// For each level the records kept: of those that start in a bin the one with the highest score,
-/// the longest of these, the first of these.
+/// Returns the records of each level: of those that start in a bin the one with the highest score,
+/// of these the longest, of these the first.
 fn keep(records: &[Record], shape: Shape) -> Vec<Vec<usize>> {
     let at = |level: Level| match level {
         _ if shape.hides(level) => Vec::new(),

@@ -1,8 +1,8 @@
-//! What a page draws equals the file, whatever its user does and however late answers come.
+//! What a page draws equals the file, whatever its user does and however late answers arrive.
 //!
 //! A model of the page (`ui.rs`) talks to the endpoint's own code on a simulated clock
-//! (`world.rs`); at every quiet point what its charts show is compared with the data, calculated
-//! by other means (`data.rs`).
+//! (`world.rs`); whenever they are idle, what the charts show is compared with the data, calculated
+//! independently (`data.rs`).
 
 mod data;
 mod ui;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use ui::{Range, Ui};
 use world::{House, Traffic, Weather, World};
 
-/// What pages show; the last two come and go.
+/// The tracks; the last two are loaded and unloaded.
 const CHARTS: [&[&str]; 12] = [
     &["cover"],
     &["many"],
@@ -35,11 +35,11 @@ const MOST_CHARTS: usize = 6;
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// By so many percent of the view.
+    /// Moves by this percentage of the view.
     Pan(i8),
-    /// To so many percent of the width.
+    /// Changes the width to this percentage.
     Zoom(u16),
-    /// To a place and a width, as parts of the sequence in 2^16ths and halvings.
+    /// Goes to a location, in 2^16ths of the sequence, with a width in halvings of it.
     Jump(u16, u8),
     Sequence(u8),
     AddChart(u8),
@@ -49,11 +49,11 @@ enum Act {
 
 #[derive(Clone, Debug)]
 enum Then {
-    /// The user goes on after so many milliseconds.
+    /// The user continues after this many milliseconds.
     Hurry(u16),
-    /// The user looks.
+    /// The user waits until the page is idle.
     Look,
-    /// The user looks for so long that the page trims its cache.
+    /// The user waits so long that the page trims its cache.
     Dream,
 }
 
@@ -97,7 +97,7 @@ fn length_of(sequence: &str) -> i64 {
     SEQUENCES.iter().find(|(name, _)| *name == sequence).map_or(0, |(_, length)| (*length).into())
 }
 
-/// As the page does it: kept on the sequence, and not narrower than a few bases.
+/// Clamps a view as the page does: within the sequence, and at least a few bases wide.
 fn clamped(sequence: &str, centre: i64, width: i64) -> Range {
     let length = length_of(sequence);
     let width = width.clamp(10, length - 1);
@@ -150,7 +150,7 @@ fn run(
     house.restore();
     let mut world = World::new(house, weather.clone(), cached);
     world.verbose = std::env::var_os("PAGE_VERBOSE").is_some();
-    // Each page begins with a signal and features, and one more.
+    // Each page starts with a signal, features, and one more track.
     for page in 0..cached.len() {
         let third = (weather.seed % CHARTS.len() as u64) as u8;
         for chart in [0, 1, third] {
@@ -174,7 +174,7 @@ fn run(
     Ok(world.traffic)
 }
 
-/// Runs `count` random walks of up to 40 steps; `seed` makes them the same again.
+/// Runs `count` random walks of up to 40 steps; the same `seed` gives the same walks.
 fn walks(aim: u64, cached: &'static [bool], count: u32, seed: u64) {
     let house = House::new(aim);
     let mut bytes = [0; 32];
@@ -211,26 +211,26 @@ fn walks(aim: u64, cached: &'static [bool], count: u32, seed: u64) {
 }
 
 #[test]
-fn a_page_that_caches_draws_what_is_in_the_files() {
+fn a_page_with_a_cache_draws_the_data_of_the_files() {
     walks(100, &[true], 90, 1);
 }
 
 #[test]
-fn two_pages_at_different_places_each_draw_what_is_in_the_files() {
+fn two_pages_at_different_locations_draw_the_data_of_the_files() {
     walks(100, &[true, true], 90, 2);
 }
 
 #[test]
-fn a_page_without_cache_beside_one_draws_what_is_in_the_files() {
+fn pages_with_and_without_a_cache_draw_the_data_of_the_files() {
     walks(100, &[true, false], 70, 3);
 }
 
 #[test]
-fn with_the_usual_number_of_rows_too() {
+fn pages_draw_the_data_at_the_default_number_of_rows() {
     walks(1000, &[true, false], 15, 4);
 }
 
-/// A walk that once went wrong.
+/// Runs a walk that once failed.
 fn walk(cached: &'static [bool], seed: u64, steps: &[(u8, Act, Then)]) {
     let steps = steps.iter().map(|(page, act, then)| Step {
         page: *page,
@@ -242,8 +242,8 @@ fn walk(cached: &'static [bool], seed: u64, steps: &[(u8, Act, Then)]) {
     run(&House::new(100), &weather, cached, &steps).unwrap_or_else(|why| panic!("{why}"));
 }
 
-/// All of the small sequence would fit at the finest level; still the page must be asked where it
-/// looks, since the group came there at another.
+/// The whole small sequence would fit at the finest level; still the page must be asked for its
+/// location, since the group arrived there at another level.
 #[test]
 fn a_small_sequence_entered_at_a_wide_level_is_refined() {
     let steps = [
@@ -255,10 +255,10 @@ fn a_small_sequence_entered_at_a_wide_level_is_refined() {
     walk(&[true], 1_043_369_926_361_689_444, &steps);
 }
 
-/// A page without cache cannot be corrected later: its first answer must be right, though nobody
-/// has counted the points of that sequence yet.
+/// A page without a cache cannot be corrected later: its first answer must be right, although the
+/// points of that sequence have not been counted yet.
 #[test]
-fn the_first_look_at_a_crowd_of_points_is_not_too_full() {
+fn the_first_view_of_dense_points_has_not_too_many_rows() {
     let steps = [
         (0, Act::AddChart(2), Then::Look),
         (0, Act::Zoom(10), Then::Look),
@@ -267,8 +267,8 @@ fn the_first_look_at_a_crowd_of_points_is_not_too_full() {
     walk(&[false], 1, &steps);
 }
 
-/// A chart that lacks values has the page ask for rows that others do not need yet; after a jump
-/// those others hold values beyond the rows, and a trim would shift what is joined later.
+/// A chart without values makes the page request rows that others do not need yet; after a jump
+/// those others have values beyond the rows, and trimming would shift values that are joined later.
 #[test]
 fn values_that_outlive_their_rows_are_not_shifted() {
     let steps = [

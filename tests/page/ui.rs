@@ -1,8 +1,8 @@
-//! A model of the EpiViz page: its request stacks, its cache, and what its charts draw.
+//! A model of the EpiViz page: its request stacks, its cache, and the contents of its charts.
 //!
-//! Written from what was observed of the real page (`docs/protocol.md`, 4 to 7), its faults
-//! included: a piece that does not touch the stored interval takes its place; a late answer has a
-//! chart draw a place that was left; what was pending at a clear is dropped.
+//! Follows the observed behaviour of the real page (`docs/protocol.md`, 4 to 7), including its
+//! faults: a piece that does not touch the stored interval replaces it; a late answer makes a
+//! chart draw a location that the page has left; a clear drops pending answers.
 
 use epivizrs::protocol::{RangeRequest, Request};
 use serde::Deserialize;
@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Without navigation for so long, the page trims its cache.
+/// The page trims its cache after this time without navigation.
 const TRIM: Duration = Duration::from_secs(30);
 
-/// A stretch as the page counts: from `start` to `end`, of which `end` belongs to it only when it
-/// asks and draws, not when it subtracts and joins.
+/// A range of bases as the page counts them: it includes `end` when the page requests and
+/// draws, but not when it subtracts and joins ranges.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Range {
     pub(crate) sequence: String,
@@ -33,7 +33,7 @@ impl Range {
         self.end - self.start
     }
 
-    /// What of it is not in `other`.
+    /// Returns the parts that are not in `other`.
     fn without(&self, other: &Range) -> Vec<Range> {
         let apart = other.sequence != self.sequence
             || other.start >= other.end
@@ -47,7 +47,7 @@ impl Range {
         before.into_iter().chain(behind).collect()
     }
 
-    /// View, left and right window.
+    /// Returns the view and the windows to its left and right.
     fn windows(&self) -> Vec<Range> {
         let left = self.of((self.start - self.width()).max(0), self.start);
         vec![self.clone(), left, self.of(self.end, self.end + self.width())]
@@ -64,7 +64,7 @@ pub(crate) struct Measurement {
 }
 
 impl Measurement {
-    /// The rows on which the measurement hangs, as a measurement of their own.
+    /// Returns the rows that the measurement belongs to, as a measurement.
     fn rows(&self) -> Measurement {
         let id = self.datasource.clone();
         Measurement { id, is_range: true, ..self.clone() }
@@ -82,7 +82,7 @@ pub(crate) struct PageRow {
 /// Rows with the values of a measurement.
 pub(crate) type Rows = Vec<(PageRow, Option<f64>)>;
 
-/// A contiguous run of rows or values, and the stretch for which it is complete.
+/// A contiguous run of rows or values, and the range for which it is complete.
 #[derive(Clone, Debug)]
 pub(crate) struct Array<T> {
     range: Range,
@@ -91,7 +91,7 @@ pub(crate) struct Array<T> {
 }
 
 impl<T: Clone> Array<T> {
-    /// What the page stores when a piece arrives.
+    /// Returns what the page stores when a piece arrives.
     fn add(stored: Option<Array<T>>, new: Array<T>) -> Array<T> {
         let Some(stored) = stored else { return new };
         let touch = stored.range.sequence == new.range.sequence
@@ -105,7 +105,7 @@ impl<T: Clone> Array<T> {
         if first.range.end >= second.range.end {
             return first;
         }
-        // By rank: what the second begins with, the first may have already.
+        // Joined by rank: the first may already have the beginning of the second.
         let known = match (first.first, second.first) {
             (Some(a), Some(b)) => a + first.entries.len() as i64 - b,
             _ => 0,
@@ -124,14 +124,14 @@ impl<T: Clone> Array<T> {
     }
 }
 
-/// As JavaScript cuts: a negative place counts from the end.
+/// `Array.slice` of JavaScript: a negative index counts from the end.
 fn slice<T>(entries: &[T], from: i64) -> &[T] {
     let length = entries.len() as i64;
     let from = if from < 0 { (length + from).max(0) } else { from.min(length) };
     &entries[from as usize..]
 }
 
-/// What is stored of a datasource group.
+/// The page's cache of a datasource group.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Experiment {
     rows: Option<Array<PageRow>>,
@@ -151,7 +151,7 @@ impl Experiment {
         Experiment { values: values.collect(), rows: Some(rows) }
     }
 
-    /// The rows of a measurement that lie in the range, with its values.
+    /// Returns the rows of a measurement in the range, with its values.
     fn drawn(&self, measurement: &Measurement, range: &Range) -> Rows {
         let Some(rows) = &self.rows else { return Vec::new() };
         let values = self.values.get(&measurement.id);
@@ -202,10 +202,10 @@ fn trim_values(
     })
 }
 
-/// Charts that wait to be drawn at a place.
+/// Charts that wait to be drawn at a location.
 type Context = Rc<RefCell<(Range, BTreeMap<usize, Vec<Measurement>>)>>;
 
-/// Requests are answered in the order in which they were made.
+/// Requests are answered in the order in which they were sent.
 #[derive(Default)]
 struct Stack {
     requests: VecDeque<(u64, Option<Range>, Context)>,
@@ -218,7 +218,7 @@ pub(crate) struct Drawing {
     pub(crate) range: Range,
     /// As it was painted.
     pub(crate) painted: Vec<Rows>,
-    /// What it takes for its data now.
+    /// The data that it would use now.
     data: Vec<Rc<RefCell<Experiment>>>,
 }
 
@@ -233,12 +233,12 @@ pub(crate) struct Ui {
     pending: BTreeMap<Measurement, BTreeMap<u64, Range>>,
     combined: Stack,
     owners: HashMap<u64, Measurement>,
-    /// Around the last place that was navigated to.
+    /// Windows around the last location that was navigated to.
     around: Option<Range>,
     trim_at: Option<Duration>,
     last_id: u64,
     last_chart: usize,
-    /// What leaves for the endpoint.
+    /// Messages to the endpoint.
     pub(crate) sent: Vec<(u64, Request)>,
 }
 
@@ -290,7 +290,7 @@ impl Ui {
         self.pending.retain(|m, _| m.group != group);
     }
 
-    /// When the page next does something by itself.
+    /// Returns when the page next does something by itself.
     pub(crate) fn trims_at(&self) -> Option<Duration> {
         self.trim_at
     }
@@ -304,14 +304,14 @@ impl Ui {
         }
     }
 
-    /// Whether it waits for an answer.
+    /// Returns whether it waits for an answer.
     pub(crate) fn waits(&self) -> bool {
         self.pending.values().any(|pending| !pending.is_empty())
             || !self.combined.requests.is_empty()
     }
 
-    /// What a chart shows, and for each of its measurements what it would show if it drew itself
-    /// again from what it holds.
+    /// Returns what a chart shows, and for each of its measurements what it would show if it were
+    /// redrawn from the cache.
     pub(crate) fn drawing(&self, chart: usize) -> Option<(&Drawing, Vec<Rows>)> {
         let drawing = self.drawings.get(&chart)?;
         let live = self.charts[&chart].iter().zip(&drawing.data);
@@ -319,7 +319,7 @@ impl Ui {
         Some((drawing, live))
     }
 
-    /// The most rows that it holds of a group.
+    /// Returns the largest number of rows in the cache of a group.
     pub(crate) fn held(&self) -> usize {
         let lengths = self.data.values().flat_map(|data| {
             let data = data.borrow();
@@ -380,7 +380,7 @@ impl Ui {
         stack.requests.push_back((id, piece, context.clone()));
     }
 
-    /// What must be asked for, by measurement: the windows without what is held or pending.
+    /// Returns the ranges to request for each measurement: the windows without cached or pending data.
     fn needed(
         &self,
         range: &Range,
@@ -409,7 +409,7 @@ impl Ui {
         needed
     }
 
-    /// An answer has come.
+    /// Handles an answer.
     pub(crate) fn receive(&mut self, id: u64, json: String) {
         if !self.cached {
             self.combined.early.insert(id, json);
@@ -425,7 +425,7 @@ impl Ui {
 
     fn answer_of(&mut self, owner: &Measurement, id: u64, json: String) {
         let stack = self.stacks.entry(owner.clone()).or_default();
-        // What was asked before a clear has no one waiting.
+        // Nothing waits for requests sent before a clear.
         if !stack.requests.iter().any(|(waiting, ..)| *waiting == id) {
             return;
         }
@@ -472,8 +472,8 @@ impl Ui {
         self.serve(context);
     }
 
-    /// Draws the charts of a context that can be drawn, at the context's place, wherever the page
-    /// looks by now.
+    /// Draws the charts of a context that can be drawn, at the context's location, even if the page
+    /// has moved since.
     fn serve(&mut self, context: &Context) {
         let (range, charts) = &mut *context.borrow_mut();
         charts.retain(|chart, measurements| {
@@ -552,7 +552,7 @@ fn draw(
     drawings.insert(chart, Drawing { range: range.clone(), painted, data });
 }
 
-/// The metadata columns that the page was told of.
+/// Returns the metadata columns that the page knows.
 fn metadata(datasource: &str) -> Vec<String> {
     match datasource {
         "few" | "many" | "spare" | "close" => vec!["name".into()],

@@ -1,4 +1,4 @@
-//! Pages and the endpoint's own code on a simulated clock, with a network between them that keeps
+//! Pages and the endpoint's own code on a simulated clock, with a network between them that preserves
 //! the order of messages, and an endpoint that answers late and out of order.
 
 use crate::data::{SEQUENCES, Track, mixed, tracks};
@@ -14,12 +14,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A page is quiet when for so long nothing but questions where it looks went over the wire: more
-/// than the longest pause between two of them.
+/// A page is idle after this time without messages other than requests for its location: more
+/// than the longest interval between two of these.
 const QUIET: Duration = Duration::from_millis(6_500);
 const NEVER: Duration = Duration::from_secs(180);
 
-/// What is served; costly to make, so it is used for many runs.
+/// The served data; expensive to create, so many runs share it.
 pub(crate) struct House {
     pub(crate) provider: Provider,
     pub(crate) aim: u64,
@@ -34,7 +34,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let tracks = tracks();
-        // Files of reads are no text.
+        // Alignment files are not text.
         let (made, files): (Vec<_>, Vec<_>) =
             tracks.iter().partition(|track| track.shape == Shape::Reads);
         let specs: Vec<_> =
@@ -54,13 +54,13 @@ impl House {
         }
     }
 
-    /// The measurement of that id, as the page was told of it.
+    /// Returns the measurement with this id, as the page knows it.
     pub(crate) fn measurement(&self, id: &str) -> Measurement {
         let listing = self.provider.catalog.listing();
         let known = listing.measurements().find(|m| m.id == id);
         let (datasource, group, is_range) = match known {
             Some(m) => (m.datasource.clone(), m.group.clone(), m.kind == Kind::Range),
-            // It was unloaded; the page may remember it.
+            // It was unloaded; the page may still have it.
             None if id == "extra" => ("signals".into(), "signals".into(), false),
             None => (id.to_owned(), id.to_owned(), true),
         };
@@ -84,7 +84,7 @@ impl House {
         changed[0].group.clone()
     }
 
-    /// Everything loaded.
+    /// Loads all tracks.
     pub(crate) fn restore(&self) {
         for id in ["extra", "spare"] {
             if !self.is_loaded(id) {
@@ -98,16 +98,16 @@ impl House {
 #[derive(Clone, Debug)]
 pub(crate) struct Weather {
     pub(crate) seed: u64,
-    /// Milliseconds that a message is under way.
+    /// The latency of a message in milliseconds.
     pub(crate) latency: u64,
-    /// The most milliseconds that the endpoint takes for an answer.
+    /// The maximum time in which the endpoint answers, in milliseconds.
     pub(crate) slowness: u64,
 }
 
 enum Event {
     /// A page's request reaches the endpoint.
     Asked(usize, u64, Request),
-    /// The endpoint has made an answer.
+    /// The endpoint has computed an answer.
     Ready(usize, u64, Request, Option<Ticket>),
     /// A message reaches a page.
     Answer(usize, u64, String),
@@ -120,22 +120,22 @@ enum Event {
 struct Peer {
     ui: Ui,
     view: View,
-    /// When the last message in each direction arrives: none overtakes another.
+    /// When the last message in each direction arrives, to preserve their order.
     up: Duration,
     down: Duration,
     questions: usize,
-    /// Requests that the endpoint does not answer yet, with their groups.
+    /// Requests that the endpoint has not answered yet, with their groups.
     held: Vec<(String, u64, Request)>,
 }
 
-/// What went over the wire.
+/// Counts of the messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,
     pub(crate) questions: u64,
     pub(crate) clears: u64,
     pub(crate) redraws: u64,
-    /// The most rows that a page held of one group at any time.
+    /// The maximum number of rows that a page ever had of one group.
     pub(crate) most_held: usize,
 }
 
@@ -148,12 +148,12 @@ pub(crate) struct World<'a> {
     count: u64,
     peers: Vec<Peer>,
     pub(crate) traffic: Traffic,
-    /// Print every message: to understand a failure.
+    /// Prints every message, to understand a failure.
     pub(crate) verbose: bool,
 }
 
 impl<'a> World<'a> {
-    /// Pages that look at the same place; those with `true` cache.
+    /// Creates pages at the same location; those with `true` have a cache.
     pub(crate) fn new(house: &'a House, weather: Weather, pages: &[bool]) -> Self {
         let place = Range { sequence: "chr1".into(), start: 1_000_000, end: 1_100_000 };
         let peer = |&cached: &bool| Peer {
@@ -181,7 +181,7 @@ impl<'a> World<'a> {
         &self.peers[page].ui
     }
 
-    /// The user, or another part of the endpoint, does something with a page.
+    /// Performs an action of the user, or of another part of the endpoint, on a page.
     pub(crate) fn act(&mut self, page: usize, act: impl FnOnce(&mut Ui, Duration)) {
         self.busy = self.now;
         act(&mut self.peers[page].ui, self.now);
@@ -193,12 +193,12 @@ impl<'a> World<'a> {
         let group = self.house.toggle(id);
         self.busy = self.now;
         for page in 0..self.peers.len() {
-            self.peers[page].view.renew(&group, self.now);
+            self.peers[page].view.invalidate(&group, self.now);
             self.obey(page);
         }
     }
 
-    /// Lets so much time pass.
+    /// Advances the clock.
     pub(crate) fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(next) = self.next_time().filter(|next| *next <= until) {
@@ -207,7 +207,7 @@ impl<'a> World<'a> {
         self.now = until;
     }
 
-    /// Waits until all is quiet.
+    /// Waits until everything is idle.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
         let limit = self.now + NEVER;
         loop {
@@ -331,7 +331,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends what the page has asked for.
+    /// Sends the page's requests.
     fn flush(&mut self, page: usize) {
         for (id, request) in std::mem::take(&mut self.peers[page].ui.sent) {
             self.note(page, || format!("asks {}", request_text(&request)));
@@ -339,7 +339,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends what the endpoint wants of the page.
+    /// Sends the endpoint's requests to the page.
     fn obey(&mut self, page: usize) {
         let listing = self.house.provider.catalog.listing();
         for order in self.peers[page].view.orders(&*listing, self.now) {
@@ -443,14 +443,14 @@ impl<'a> World<'a> {
             return if rows.is_empty() { Ok(()) } else { Err("rows of what is not there".into()) };
         }
         let sequence = SEQUENCES.iter().position(|(name, _)| *name == range.sequence).unwrap();
-        // The page's last base lies at the right edge of its charts, outside.
+        // The page's last base lies just outside the right edge of its charts.
         let (start, end) = ((range.start - 1) as u32, (range.end - 1) as u32);
         let mut nearest = format!("{} rows fit no level", rows.len());
-        // Asked for, both ends are included.
+        // Requests include both ends.
         if track.shape == Shape::Reads && range.end - range.start + 1 > i64::from(CLOSE) {
             return if rows.is_empty() { Ok(()) } else { Err(nearest) };
         }
-        // Rows of a signal show the level by their width; only the last of a sequence is cut.
+        // The width of a signal's rows gives the level; only the last row of a sequence is shorter.
         let widest = rows.iter().map(|(row, _)| row.end - row.start + 1).max().unwrap_or(1);
         let possible = |level: &Level| {
             let width = i64::from(level.width());
@@ -483,7 +483,7 @@ impl<'a> World<'a> {
             });
             match wrong {
                 None if track.is_features() => {
-                    // A long row brings those between: all of them are the page's burden.
+                    // A long row entails all rows in between, which count as well.
                     let run = track.run(sequence, start, end, level);
                     return self.bounds(track, range, level, run as u64);
                 }
@@ -494,11 +494,11 @@ impl<'a> World<'a> {
         Err(nearest)
     }
 
-    /// Whether there are about as many rows as the page should have: at most twice the aim, and
-    /// fewer than half only where finer levels would crowd the windows beside the view.
+    /// Checks that the page has about the intended number of rows: at most twice the target, and
+    /// fewer than half only if finer levels would put too many rows into the windows beside the view.
     fn bounds(&self, track: &Track, range: &Range, level: Level, rows: u64) -> Result<(), String> {
         let aim = self.house.aim;
-        // A bin that the view's edge cuts is one more.
+        // A bin at the edge of the view counts as one more.
         if rows > aim * 2 + 1 {
             return Err(format!("{rows} rows at {level}"));
         }

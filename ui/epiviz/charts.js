@@ -1,6 +1,6 @@
-// The companion: charts. The session owns them; what the user makes, closes, sets and colours by
-// hand is reported to it (`reportChange` in docs/protocol.md), and what the endpoint asks for is not
-// reported back.
+// The companion: charts. The session owns them; charts that the user adds, closes, configures and
+// colours by hand are reported to it (`reportChange` in docs/protocol.md). Changes by the endpoint
+// are not reported back.
 
 (function (epivizrs) {
   'use strict';
@@ -8,24 +8,24 @@
   const provider = epiviz.data.WebsocketDataProvider.prototype;
 
   /**
-   * What is known of each chart by its id: `type`, `measurements`, `known` (whether the session has
-   * it), `closed` (whether its closing was reported and not answered), `all` (its settings when
-   * last looked at), `settings` and `colors` (those chosen by hand).
+   * The charts by id: `type`, `measurements`, `known` (whether the session has the chart), `closed`
+   * (whether its removal was reported and not yet answered), `all` (its settings when last read),
+   * `settings` and `colors` (those chosen by the user).
    */
   const charts = new Map();
-  /** Ids of the reports that were not answered. */
+  /** Ids of the reports that have not been answered. */
   const reports = new Set();
-  /** Whether the endpoint is being obeyed: what changes then is no news to it. */
-  let isObeying = false;
+  /** Whether an action of the endpoint is running, whose changes are not reported. */
+  let isRemote = false;
 
   for (const action of ['_addChart', '_removeChart', '_setChartSettings']) {
-    const obey = provider[action];
+    const run = provider[action];
     provider[action] = function (request) {
-      isObeying = true;
+      isRemote = true;
       try {
-        obey.call(this, request);
+        run.call(this, request);
       } finally {
-        isObeying = false;
+        isRemote = false;
         const chart = charts.get(request.get('chartId'));
         if (chart) chart.all = settingsOf(request.get('chartId'));
       }
@@ -48,10 +48,10 @@
     const measurements = [];
     chartOf(id).measurements().foreach(measurement => { measurements.push(String(measurement.id())); });
     const chart = {
-      type: args.type.typeName(), measurements, known: isObeying, closed: false, all: settingsOf(id), settings: {}, colors: [],
+      type: args.type.typeName(), measurements, known: isRemote, closed: false, all: settingsOf(id), settings: {}, colors: [],
     };
     charts.set(id, chart);
-    if (isObeying) return;
+    if (isRemote) return;
     report({ addChart: { chartId: id, type: chart.type, measurements } }, (data, why) => {
       chart.known = why === null;
       if (why !== null) epivizrs.say(`This chart stays on this page only: ${why}.`);
@@ -61,42 +61,42 @@
   function removed({ id }) {
     const chart = charts.get(id);
     if (!chart) return;
-    chart.closed = chart.known && !isObeying;
+    chart.closed = chart.known && !isRemote;
     if (!chart.closed) charts.delete(id);
-    if (!isObeying) report({ removeChart: { chartId: id } }, () => charts.delete(id));
+    if (!isRemote) report({ removeChart: { chartId: id } }, () => charts.delete(id));
   }
 
-  // The page itself would report all settings, and its margins, which other pages cannot draw.
+  // The page itself would report all settings, including margins, which other pages cannot draw.
   epiviz.data.DataManager.prototype.updateChartSettings = ({ chartId, settings, colorMap }) => {
     const chart = charts.get(chartId);
-    if (!chart || isObeying) return;
-    const told = { action: 'setChartSettings', chartId };
+    if (!chart || isRemote) return;
+    const message = { action: 'setChartSettings', chartId };
     if (settings) {
       const now = settingsOf(chartId);
       const chosen = Object.entries(now).filter(([key, value]) =>
         !key.startsWith('margin') && String(value) !== String(chart.all[key]));
       chart.all = now;
       if (chosen.length === 0) return;
-      told.settings = Object.fromEntries(chosen);
-      Object.assign(chart.settings, told.settings);
+      message.settings = Object.fromEntries(chosen);
+      Object.assign(chart.settings, message.settings);
     }
     if (colorMap) {
-      told.colorMap = [...colorMap._colors];
-      chart.colors = told.colorMap;
+      message.colorMap = [...colorMap._colors];
+      chart.colors = message.colorMap;
     }
-    epivizrs.ask(told);
+    epivizrs.ask(message);
   };
 
-  const told = ([id, { type, measurements, known, closed, settings, colors }]) =>
+const describe = ([id, { type, measurements, known, closed, settings, colors }]) =>
     ({ chartId: id, type, measurements, known, closed, settings, colors });
 
   /**
-   * Tells the endpoint all that the page shows, in place of the reports that it did not answer;
-   * `drop(id)` forgets one of those.
+   * Reports all charts of the page, in place of the reports that were not answered; `drop(id)`
+   * forgets one of those.
    */
   epivizrs.resume = drop => {
     const place = epivizrs.app._locationManager.currentLocation();
-    const shown = [...charts].map(told);
+    const shown = [...charts].map(describe);
     for (const id of reports) drop(id);
     reports.clear();
     const change = { charts: shown };
@@ -114,7 +114,7 @@
     const on = (event, listener) => event.addListener(new epiviz.events.EventListener(listener));
     on(manager.onChartAdded(), added);
     on(manager.onChartRemoved(), removed);
-    // The page forgets its charts whenever it opens a workspace: the session brings them again.
+    // The page removes its charts whenever it opens a workspace: the session adds them again.
     on(manager.onChartsCleared(), () => {
       charts.clear();
       if (epivizrs.hasStarted) epivizrs.resume(() => {});

@@ -1,23 +1,23 @@
-// The companion: the connection. EpiViz connects once and never again. Here it says that the
-// endpoint is gone, goes on trying, and when it is back tells what it shows (charts.js), asks again
-// what was not answered, and asks anew for measurements, sequences and rows.
+// The companion: the connection. EpiViz itself connects only once. This file shows that the endpoint
+// is gone, and tries to reconnect. When the endpoint is back, the page reports its charts (charts.js),
+// repeats unanswered requests, and requests measurements, sequences and rows again.
 //
-// EpiViz's own parts that this knows, the same in versions 4 and 4.1: WebsocketDataProvider's
+// It uses these parts of EpiViz's WebsocketDataProvider, which are the same in versions 4 and 4.1:
 // _initialize, _sendMessage, _onSocketOpen, _onSocketClose, _onSocketMessage and _callbacks.
 
 (function (epivizrs) {
   'use strict';
 
   const FIRST_WAIT = 300;
-  const LONGEST_WAIT = 5000;
+  const MAX_WAIT = 5000;
   const provider = epiviz.data.WebsocketDataProvider.prototype;
-  const { _initialize: connect, _onSocketMessage: take, _onSocketClose: forget } = provider;
+  const { _initialize: connect, _onSocketMessage: receive, _onSocketClose: close } = provider;
 
-  /** Texts of the requests that have no answer yet, by id. */
+  /** The requests without an answer, as JSON, by id. */
   const unanswered = new Map();
   let wait = FIRST_WAIT;
   let timer = null;
-  let isAgain = false;
+  let isReconnect = false;
   let isLeaving = false;
 
   const isOpen = ({ _socket: socket }) => socket !== null && socket.readyState === WebSocket.OPEN;
@@ -25,43 +25,43 @@
   provider._sendMessage = function (text) {
     const { type, requestId } = JSON.parse(text);
     if (type === 'request') unanswered.set(String(requestId), text);
-    // A request waits for the connection; an answer to an endpoint that is gone is for nobody.
+    // Requests wait for the connection; an answer to an endpoint that is gone is dropped.
     if (isOpen(this)) this._socket.send(text);
   };
 
   provider._onSocketMessage = function (message) {
-    // The endpoint writes these first; rows may be megabytes, and are parsed once.
+    // The endpoint writes these members first; rows may take megabytes and are parsed only once.
     const [, id] = /^\{"type":"response","requestId":"?(\d+)/.exec(message.data) ?? [];
     if (id !== undefined) {
       unanswered.delete(id);
-      if (!this._callbacks[id]) return; // answered before
+      if (!this._callbacks[id]) return; // Already answered.
     }
-    take.call(this, message);
+    receive.call(this, message);
   };
 
   provider._onSocketOpen = function () {
     wait = FIRST_WAIT;
     epivizrs.banner('');
     const before = [...unanswered.keys()];
-    if (isAgain) epivizrs.resume(id => unanswered.delete(String(id)));
+    if (isReconnect) epivizrs.resume(id => unanswered.delete(String(id)));
     for (const id of before) if (unanswered.has(id)) this._socket.send(unanswered.get(id));
     this._registerAvailableCharts();
-    if (isAgain) renew(epivizrs.app);
-    isAgain = true;
+    if (isReconnect) reload(epivizrs.app);
+    isReconnect = true;
   };
 
   provider._onSocketClose = function () {
-    forget.call(this);
+    close.call(this);
     if (isLeaving) return;
-    isAgain = isAgain || epivizrs.app !== null;
-    epivizrs.banner('epivizrs does not answer: what is shown may be out of date. Trying to connect again …');
+    isReconnect = isReconnect || epivizrs.app !== null;
+    epivizrs.banner('epivizrs does not answer: the charts may be out of date. Trying to reconnect …');
     clearTimeout(timer);
     timer = setTimeout(() => connect.call(this), wait);
-    wait = Math.min(wait * 1.6, LONGEST_WAIT);
+    wait = Math.min(wait * 1.6, MAX_WAIT);
   };
 
-  /** Asks anew for all that another endpoint may answer differently. */
-  function renew({ _dataManager: data, _measurementsManager: menus, _locationManager: place }) {
+  /** Requests everything again that another endpoint may answer differently. */
+  function reload({ _dataManager: data, _measurementsManager: menus, _locationManager: place }) {
     data.flushCache();
     menus.removeMeasurements(menus.measurements().subset(measurement => !measurement.isComputed()));
     menus.initialize();
@@ -79,7 +79,7 @@
     return found;
   };
 
-  /** Asks the endpoint; `answered(data, why)` gets the answer, or why it was refused. Returns the id. */
+  /** Sends a request; `answered(data, why)` gets the answer, or the reason of a refusal. Returns its id. */
   epivizrs.ask = (values, answered = () => {}) => {
     const request = epiviz.data.Request.createRequest({ version: epiviz.EpiViz.VERSION, ...values });
     epivizrs.provider().getData(request, response => {
@@ -90,20 +90,20 @@
     return request.id();
   };
 
-  // The words below the page, none to take them away; they are in nobody's way. What others wrote in
-  // them stays text.
-  let words = null;
+  // The message at the lower edge of the page; an empty text removes it. It never blocks the pointer,
+  // and its content is inserted as text.
+  let element = null;
   epivizrs.banner = text => {
-    words = words ?? $('<div id="epivizrs-banner" role="alert"></div>').css({
+    element = element ?? $('<div id="epivizrs-banner" role="alert"></div>').css({
       position: 'fixed', bottom: 0, left: 0, right: 0, zIndex: 10000, padding: '8px', textAlign: 'center',
       font: '14px sans-serif', color: '#fff', background: '#a11d20', pointerEvents: 'none',
     }).appendTo(document.body);
-    words.text(text).toggle(text !== '');
+    element.text(text).toggle(text !== '');
   };
-  /** Says something that passes. */
+  /** Shows a message for some seconds. */
   epivizrs.say = text => {
     epivizrs.banner(text);
-    setTimeout(() => { if (words.text() === text) epivizrs.banner(''); }, 8000);
+    setTimeout(() => { if (element.text() === text) epivizrs.banner(''); }, 8000);
   };
 
   window.addEventListener('pagehide', () => { isLeaving = true; });

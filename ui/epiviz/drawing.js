@@ -1,4 +1,4 @@
-// The companion: drawing. What EpiViz draws wrongly of what it is given.
+// The companion: drawing. Corrects what EpiViz draws wrongly.
 
 (function (epivizrs) {
   'use strict';
@@ -6,10 +6,10 @@
   const charts = epiviz.plugins.charts;
   const isMissing = cell => cell.value === null || cell.value === undefined || !isFinite(cell.value);
 
-  /** As the object, with other members of these names. */
-  const instead = (object, members) => Object.assign(Object.create(object), members);
+  /** Returns the object with some members replaced. */
+  const withMembers = (object, members) => Object.assign(Object.create(object), members);
 
-  // An exception while a chart is drawn must not make the page ignore every later navigation.
+  // After an exception while drawing a chart, the page must not ignore later navigation.
   const event = epiviz.events.Event.prototype;
   const notify = event.notify;
   event.notify = function (args) {
@@ -21,7 +21,7 @@
     }
   };
 
-  /** The rows that begin after a stretch without any: ten times as wide as usual, and to be seen. */
+  /** Returns the rows after a gap: ten times as wide as the median distance, and visible. */
   const afterGaps = (series, indices, range) => {
     const start = j => series.get(j).rowItem.start();
     const apart = indices.slice(1).map((j, k) => start(j) - start(indices[k]));
@@ -30,8 +30,8 @@
     return new Set(indices.slice(1).filter((_, k) => apart[k] > widest));
   };
 
-  // Line tracks: bases without data are a gap, not a zero, and so is a desert between points; of a
-  // view without rows nothing is left from the place that was shown before.
+  // Line tracks: bases without data are a gap, not zero, and so are long stretches between points; in a
+  // view without rows, the previous line is removed.
   const line = charts.LineTrack.prototype;
   const drawLines = line._drawLines;
   line._drawLines = function (range, data, ...rest) {
@@ -43,7 +43,7 @@
       svg.select(`.line-series-index-${i}`).selectAll('path').remove();
       svg.select(`.point-series-index-${i}`).selectAll('*').remove();
     });
-    const watched = instead(data, {
+    const watched = withMembers(data, {
       foreach: each => data.foreach((measurement, series, i) => {
         current = [series, i];
         return each(measurement, series, i);
@@ -73,7 +73,7 @@
       }
       path.attr('d', runs.map(run => lines[i](run) ?? '').join(''));
     });
-    // A bin with data between two without is a dot.
+    // A bin with data between two bins without data is a dot.
     svg.selectAll('.lines path').style('stroke-linecap', 'round');
     data.foreach((measurement, series, i) => {
       svg.select(`.point-series-index-${i}`).selectAll('circle').filter(j => isMissing(series.get(j))).remove();
@@ -81,8 +81,8 @@
     return items.filter(item => !isMissing({ value: item.values[0] }));
   };
 
-  // When a title comes or goes, the axes move to new margins; the lines must move with them, or they
-  // are read at wrong values.
+  // When a title appears or disappears, the axes move to new margins; the lines must move with them,
+  // or they show wrong values.
   for (const track of [charts.LineTrack, charts.StackedLineTrack, charts.GenesTrack]) {
     const { draw } = track.prototype;
     track.prototype.draw = function () {
@@ -92,20 +92,20 @@
     };
   }
 
-  // Scatter plots: no point where one of the two has no data.
+  // Scatter plots: no point where one of the two measurements has no data.
   const scatter = charts.ScatterPlot.prototype;
   const drawCircles = scatter._drawCircles;
   scatter._drawCircles = function (range, data) {
-    const present = series => instead(series, {
+    const present = series => withMembers(series, {
       getByGlobalIndex: index => {
         const cell = series.getByGlobalIndex(index);
         return cell && !isMissing(cell) ? cell : null;
       },
     });
-    return drawCircles.call(this, range, instead(data, { getSeries: m => present(data.getSeries(m)) }));
+    return drawCircles.call(this, range, withMembers(data, { getSeries: m => present(data.getSeries(m)) }));
   };
 
-  // Stacked line plots return early from a view without rows, too.
+  // Stacked line plots also return early in a view without rows.
   const stacked = charts.StackedLinePlot.prototype;
   const drawAreas = stacked._drawLines;
   stacked._drawLines = function (...args) {
@@ -114,8 +114,8 @@
     return items;
   };
 
-  // The menus offer what a chart can draw: genes need exons, and rows are those that are listed,
-  // not the datasource of every signal.
+  // The menus offer what a chart can draw: genes need exons, and blocks are offered only for listed
+  // measurements, not for the datasource of every signal.
   const isListed = measurement => epivizrs.app._measurementsManager.measurements().contains(measurement);
   const hasExons = measurement => ['gene', 'exon_starts', 'exon_ends'].every(column =>
     (measurement.metadata() ?? []).includes(column));

@@ -1,10 +1,10 @@
-// The companion of the copy of EpiViz that epivizrs serves. Its files follow EpiViz's own settings,
-// in the order of COMPANION in src/server/epiviz.rs, so they run when all of EpiViz is loaded and
-// nothing has started. `epivizrs` holds what they share; the endpoint puts `view` into it, where to
-// look first. Nothing here is part of EpiViz, whose files stay as they are.
+// The companion of the copy of EpiViz that epivizrs serves. Its files are appended to EpiViz's own
+// settings, in the order of COMPANION in src/server/epiviz.rs, so they run when all of EpiViz is
+// loaded and before it starts. `epivizrs` has what they share; the endpoint sets its `view`, the
+// first region. Nothing here is part of EpiViz, whose files are unchanged.
 //
-// This file: the settings. The page keeps no cache, so that it always asks for exactly what it
-// shows; it connects here without being told, and knows no other server.
+// This file: the settings. The page has no cache, so that it always requests exactly what it shows;
+// it connects to this endpoint without configuration, and uses no other server.
 
 (function (epivizrs) {
   'use strict';
@@ -21,18 +21,18 @@
   settings.dataProviders = [];
   settings.dataServerLocation = '';
   settings.chartSaverLocation = '';
-  // Workspaces go over the socket too, see workspaces.js.
+  // Workspaces use the socket too, see workspaces.js.
   settings.workspacesDataProvider = 'epiviz.data.EmptyResponseDataProvider';
   // Hierarchies are not served.
   settings.chartTypes = settings.chartTypes.filter(type => type !== 'epiviz.ui.charts.tree.IcicleType');
 
-  // Line tracks that the user adds draw every row, not each 200th.
+  // Line tracks that the user adds draw every row, not only every 200th.
   Object.assign(settings.chartCustomSettings[`${charts}LineTrack`], {
     step: 1, showPoints: false, interpolation: 'linear',
   });
 
-  // Room for the labels of the axes. All tracks have the same left margin, so that the same place
-  // lies under the same place.
+  // Room for the labels of the axes. All tracks have the same left margin, so that their positions
+  // are aligned.
   const LEFT = 55;
   for (const kind of ['track', `${charts}LineTrack`, `${charts}LinePlot`, `${charts}StackedLinePlot`]) {
     const chart = settings.chartSettings[kind];
@@ -43,7 +43,7 @@
 
   const main = epiviz.main;
   epiviz.main = function () {
-    // Whoever can open the page may keep workspaces here: it knows no other login.
+    // Anyone who can open the page may save workspaces here: there is no other login.
     epiviz.workspaces.UserManager.USER_STATUS.loggedIn = true;
     $('#intro-workspace').children().prop('disabled', false);
     return main.apply(epiviz, arguments);
@@ -63,7 +63,7 @@
   const read = web.extractWindowLocationArgs;
   web.extractWindowLocationArgs = function () {
     const given = read.call(web);
-    // Without a cookie the page does not add its charts of last time to those that it is given.
+    // Without a cookie, the page does not add its earlier charts to those of the session.
     return {
       ...(given.seqName ? {} : epivizrs.view ?? firstView()), useCookie: 'false', ...given, 'websocket-host': [socket],
     };

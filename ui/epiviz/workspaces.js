@@ -1,6 +1,6 @@
-// The companion: workspaces. A workspace is a saved session. The page asks for them on its own
-// connection, opens none by itself, and leaves saving and opening to the session, which brings the
-// charts of what is opened, to this page as to all others.
+// The companion: workspaces. A workspace is a saved session. The page requests them on its own
+// connection and opens none by itself. Saving and opening are done by the session, which adds the
+// charts of an opened workspace to all pages, including this one.
 
 (function (epivizrs) {
   'use strict';
@@ -9,7 +9,7 @@
   const manager = epiviz.workspaces.WorkspaceManager.prototype;
   const web = epiviz.ui.WebArgsManager;
 
-  /** Shows a name in the page's box, under which deleting finds the workspace. */
+  /** Shows a workspace's name in the page's box, from which 'delete' takes it. */
   function name(id, text) {
     const { app } = epivizrs;
     const active = app._workspaceManager.activeWorkspace();
@@ -26,9 +26,9 @@
     });
   }
 
-  // The answer to the first question for workspaces makes the page remove all charts; it comes at
-  // once, before there are any. An id in the address is opened, and taken off the address: a page
-  // that is loaded again shows the session as it is then.
+  // The first answer about workspaces makes the page remove all charts; here it comes at once, before
+  // there are any. An id in the address is opened, and removed from the address, so that a reload
+  // shows the current session.
   data.getWorkspaces = function (callback, filter, id) {
     if (!epivizrs.hasStarted) {
       callback([]);
@@ -44,7 +44,7 @@
     }
   };
 
-  // Not given to the callback, which would make the page remove its charts and add them again.
+  // The callback is not called: it would make the page remove its charts and add them again.
   data.saveWorkspace = function (workspace) {
     epivizrs.report({ saveWorkspace: { name: workspace.name() } }, (id, why) => {
       if (why === null) name(String(id), workspace.name());

@@ -1,5 +1,5 @@
-// What the endpoint may ask of the page. One entry an action; each returns the answer's value,
-// or throws why not. Some members come as JSON inside a text (the protocol's habit).
+// The endpoint's actions, one entry per action. Each returns the value of the answer, or throws an
+// error with the reason. Some members are JSON inside a string (docs/protocol.md, 3.1).
 
 import { chartTypes, kindNamed } from './charts/list.js';
 import { note } from './dom.js';
@@ -19,7 +19,7 @@ const ACTIONS = {
     return { id: app.addChart(kind, inside(measurements) ?? [], { known: true }).id };
   },
   removeChart: (app, { chartId }) => app.removeChart(app.chart(chartId)),
-  // Not of the protocol: only pages like this one are asked.
+  // Not part of EpiViz's protocol: sent only to pages like this one.
   arrangeCharts: (app, { chartIds }) => app.arrange(inside(chartIds) ?? []),
   clearDatasourceGroupCache: (app, { datasourceGroup }) => app.forget(datasourceGroup),
   flushCache: app => app.forget(),
@@ -32,7 +32,7 @@ const ACTIONS = {
     app.place.go({ ...region, seq });
   },
   getCurrentLocation: ({ place }) => {
-    if (!place.target) throw new Error('the page has no place yet');
+    if (!place.target) throw new Error('the page has no location yet');
     return toWire(place.target);
   },
   setChartSettings: (app, { chartId, settings, colorMap }) => app.setChart(app.chart(chartId), inside(settings) ?? {}, inside(colorMap)),
@@ -44,11 +44,11 @@ const ACTIONS = {
   },
   writeMsg: (_, { msg }) => note(String(msg ?? '')),
   uiStatus: () => true,
-  // If the connection is gone, the next one loads.
+  // If the connection is lost, the next one loads them.
   loadMeasurements: app => { app.load().catch(() => {}); },
 };
 
-/** Does what the endpoint asks; answers in the protocol's form. */
+/** Runs an action of the endpoint; returns the answer in the form of the protocol. */
 export async function act(app, data) {
   try {
     if (!Object.hasOwn(ACTIONS, data.action)) throw new Error(`this page does not know the action ${data.action}`);

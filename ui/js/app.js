@@ -1,4 +1,4 @@
-// The page's state: what is served, the charts, the place; and drawing them.
+// The page's state: measurements, sequences, charts and view; and drawing them.
 
 import { Chart } from './chart.js';
 import { drawRuler } from './charts/axis.js';
@@ -11,12 +11,12 @@ import { nearestData } from './nearest.js';
 import { bases, fromWire, toWire, written } from './region.js';
 import { screenPalette } from './theme.js';
 
-/** Measurements asked for on the first visit. */
-const MOST_ASKED = 40;
-/** Pixels of a chart beside its picture: its frame, and the gap to the next. */
+/** Maximum number of measurements requested on the first visit. */
+const MAX_REQUESTED = 40;
+/** Height of a chart's frame and of the gap to the next chart, in pixels. */
 const FRAME = 50;
 
-/** The height that a chart of these rows will have. */
+/** Returns the height of a chart with these rows. */
 function heightOf(kind, measurement, rows, view, width) {
   if (!kind.most) return kind.height;
   const series = [{ measurement, color: '#000000', pieces: [{ ...view, rows }], newest: rows }];
@@ -24,7 +24,7 @@ function heightOf(kind, measurement, rows, view, width) {
   return Math.min(Math.max(height, kind.height), kind.most);
 }
 
-/** All that the page knows; `width` is that of tracks, in pixels. `on` has a function for each thing that happens. */
+/** The state of the page; `width` is that of tracks, in pixels. `on` has a function for each event. */
 export class App {
   constructor(on) {
     Object.assign(this, { on, sequences: new Map(), measurements: new Map(), charts: [], socket: null, ready: false });
@@ -36,7 +36,7 @@ export class App {
     new ResizeObserver(([{ contentRect }]) => { this.width = contentRect.width; draw(); }).observe(byId('ruler'));
   }
 
-  /** Asks what is served. */
+  /** Requests measurements and sequences. */
   async load() {
     const [table, infos] = await Promise.all([this.socket.ask('getMeasurements'), this.socket.ask('getSeqInfos')]);
     this.measurements.clear();
@@ -63,7 +63,7 @@ export class App {
     this.on.sequences();
   }
 
-  /** The chart of that id; throws if there is none. */
+  /** Returns the chart with this id; throws if there is none. */
   chart(id) {
     const found = this.charts.find(chart => chart.id === id);
     if (!found) throw new Error(`the page has no chart ${id}`);
@@ -85,7 +85,7 @@ export class App {
     this.changed();
   }
 
-  /** Moves a chart up or down among the others; returns whether there is room. */
+  /** Moves a chart up or down; returns false if it is already the first or last one. */
   shift(chart, by) {
     const order = [...this.charts];
     const from = order.indexOf(chart);
@@ -95,20 +95,20 @@ export class App {
     return true;
   }
 
-  /** Puts the charts in the order of these ids. */
+  /** Sorts the charts in the order of these ids. */
   arrange(ids) {
     const place = ({ id }) => (ids.includes(id) ? ids.indexOf(id) : ids.length);
     const order = [...this.charts].sort((a, b) => place(a) - place(b));
     if (order.every((chart, i) => chart === this.charts[i])) return;
     const focused = document.activeElement;
     this.charts = order;
-    // The Tab key goes in the order on the screen.
+    // The Tab key follows the order of the elements.
     byId('charts').append(...order.map(({ element }) => element));
     focused.focus();
     this.changed();
   }
 
-  /** Draws a chart another way. */
+  /** Changes the type of a chart. */
   retype(chart, kind) {
     chart.kind = kind;
     this.setChart(chart, {});
@@ -119,7 +119,7 @@ export class App {
     this.changed();
   }
 
-  /** Asks for the rows of a datasource group again, or for all. */
+  /** Requests the rows of a datasource group, or all rows, again. */
   forget(group) {
     const all = [...this.measurements.values(), ...this.charts.flatMap(chart => chart.measurements)];
     this.data.forget(name => group === undefined || all.some(m => m.datasourceId === name && m.datasourceGroup === group));
@@ -156,8 +156,8 @@ export class App {
   }
 
   /**
-   * Goes where the nearest data of measurements are: on this sequence, else where the endpoint knows
-   * of some. Returns whether there are any.
+   * Goes to the nearest data of measurements: on this sequence, or else to a region from the endpoint.
+   * Returns whether there are any data.
    */
   async goToNearest(measurements) {
     const { view } = this.place;
@@ -175,11 +175,11 @@ export class App {
     return Boolean(best);
   }
 
-  /** Charts for a first visit: of what has data in view first, one a file before seconds, and as many as fit the screen. */
+  /** Adds charts for a first visit, those with data in view first, one per file first, as many as fit on the screen. */
   async firstCharts(colors) {
     const all = [...this.measurements.values()];
     const ranges = new Set(all.filter(m => m.type === 'range').map(m => m.datasourceId));
-    const asked = all.filter(m => m.type === 'range' || !ranges.has(m.datasourceId)).slice(0, MOST_ASKED);
+    const asked = all.filter(m => m.type === 'range' || !ranges.has(m.datasourceId)).slice(0, MAX_REQUESTED);
     const measurements = {};
     for (const { datasourceId, id } of asked) (measurements[datasourceId] ??= []).push(id);
     const answer = await this.socket.ask('getCombined', { ...toWire(this.place.view), measurements });
@@ -193,7 +193,7 @@ export class App {
       seen.set(file, (seen.get(file) ?? 0) + 1);
       return { one, rank: (has(one) ? 0 : 1000) + seen.get(file) };
     });
-    // Meanwhile the endpoint may have asked for its own.
+    // The endpoint may have added charts in the meantime.
     if (this.charts.length) return;
     let room = innerHeight - byId('charts').getBoundingClientRect().top;
     for (const { one } of ranked.sort((a, b) => a.rank - b.rank)) {
@@ -204,7 +204,7 @@ export class App {
     }
   }
 
-  /** The colour of a measurement whose user chose none: by its place in the list. */
+  /** Returns the default colour of a measurement, by its position in the list. */
   colorOf({ id }) {
     return COLORS[Math.max([...this.measurements.keys()].indexOf(id), 0) % COLORS.length];
   }

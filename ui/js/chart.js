@@ -1,4 +1,4 @@
-// A chart on the page: its frame with tools, its picture, and what the pointer reads in it.
+// A chart on the page: its frame with buttons, its picture, and reading values with the pointer.
 
 import { COLORS } from './charts/list.js';
 import { readPart } from './data.js';
@@ -9,10 +9,10 @@ import { counted, short } from './scale.js';
 import { hex, visible } from './theme.js';
 
 /** Heights in pixels. */
-const [LOWEST, TALLEST] = [40, 1200];
+const [MIN_HEIGHT, MAX_HEIGHT] = [40, 1200];
 const NOTHING = readPart();
 
-/** `known` says whether the session has it. */
+/** A chart; `known` means that the session has it. */
 export class Chart {
   constructor(app, kind, measurements, { colors, settings = {}, known = false }) {
     const id = `${kind.name}-${Math.random().toString(36).slice(2, 9)}`;
@@ -20,7 +20,7 @@ export class Chart {
     this.width = 0;
     this.build();
     this.set(settings, colors);
-    // Asking the browser for it in each frame would have it lay out the page in each frame.
+    // Reading the width in each frame would make the browser lay out the page in each frame.
     new ResizeObserver(([{ contentRect }]) => { this.width = contentRect.width; app.draw(); }).observe(this.canvas);
   }
 
@@ -32,18 +32,18 @@ export class Chart {
     return this.settings.title || this.names;
   }
 
-  /** The height that the user chose, in pixels; null if none. */
+  /** The height that the user chose, in pixels, or null. */
   get chosenHeight() {
     const chosen = Number(this.settings.height);
-    return chosen ? Math.min(Math.max(chosen, LOWEST), TALLEST) : null;
+    return chosen ? Math.min(Math.max(chosen, MIN_HEIGHT), MAX_HEIGHT) : null;
   }
 
-  /** The height of the picture on the screen. Charts of lanes grow with these up to a limit. */
+  /** The height of the picture on the screen. Charts with lanes grow with them up to a limit. */
   get height() {
     return this.chosenHeight ?? this.grown ?? this.kind.height;
   }
 
-  /** Changes settings, and colours if there are any. */
+  /** Changes settings, and colours if given. */
   set(settings, colors) {
     Object.assign(this.settings, settings);
     if (colors?.length) this.colors = colors.map(hex);
@@ -52,7 +52,7 @@ export class Chart {
     this.element.classList.toggle('plot', this.kind.plot);
     this.canvas.classList.toggle('track', !this.kind.plot);
     this.element.setAttribute('aria-label', `${this.kind.label}: ${this.title}`);
-    // What was remembered of another kind means nothing.
+    // The memory of another kind of chart does not apply.
     this.memory = {};
     this.grown = null;
   }
@@ -66,7 +66,7 @@ export class Chart {
     this.canvas = make('canvas', { role: 'img', tabIndex: 0 });
     listen(this.canvas, 'pointermove', event => app.on.point(event.buttons ? null : this.drawn?.at([event.offsetX, event.offsetY + this.pane.scrollTop]), event));
     listen(this.canvas, 'pointerleave', () => app.on.point(null));
-    // Behind the canvas, which stays in sight: it makes the pane as tall as all lanes.
+    // Placed behind the canvas, which stays visible: makes the pane as tall as all lanes.
     this.lanes = make('div', { className: 'lanes' });
     this.pane = make('div', { className: 'pane' }, this.canvas, this.lanes);
     listen(this.pane, 'scroll', () => app.draw());
@@ -75,7 +75,7 @@ export class Chart {
     this.blank = make('div', { className: 'blank', hidden: true }, this.why, this.offer);
     this.grip = make('div', {
       className: 'grip', role: 'separator', tabIndex: 0, 'aria-orientation': 'horizontal',
-      'aria-label': 'Height', 'aria-valuemin': LOWEST, 'aria-valuemax': TALLEST,
+      'aria-label': 'Height', 'aria-valuemin': MIN_HEIGHT, 'aria-valuemax': MAX_HEIGHT,
     });
     this.listenToGrip();
     this.element = make('section', { className: 'chart' },
@@ -87,31 +87,31 @@ export class Chart {
       make('div', { className: 'body' }, this.pane, this.blank), this.grip);
   }
 
-  /** Lets the lower edge change the height. */
+  /** Makes the lower edge change the height. */
   listenToGrip() {
     const { app, grip } = this;
     const resize = height => {
-      this.set({ height: Math.min(Math.max(Math.round(height), LOWEST), TALLEST) });
+      this.set({ height: Math.min(Math.max(Math.round(height), MIN_HEIGHT), MAX_HEIGHT) });
       app.draw();
     };
-    const tell = () => app.on.setting(this, { height: this.height });
+    const report = () => app.on.setting(this, { height: this.height });
     listen(grip, 'pointerdown', event => grip.setPointerCapture(event.pointerId));
     listen(grip, 'pointermove', event => {
       if (grip.hasPointerCapture(event.pointerId)) resize(event.clientY - this.pane.getBoundingClientRect().top);
     });
-    listen(grip, 'lostpointercapture', tell);
+    listen(grip, 'lostpointercapture', report);
     listen(grip, 'keydown', event => {
       const by = { ArrowUp: -10, ArrowDown: 10 }[event.key];
       if (!by) return;
       event.preventDefault();
       resize(this.height + by);
-      tell();
+      report();
     });
   }
 
   /**
-   * Plans what is drawn. `memory` keeps what a picture remembers while the view is `moving`; one
-   * that is saved remembers nothing.
+   * Plans the picture. `memory` keeps state between frames while the view is `moving`; a saved
+   * picture has none.
    */
   plan(palette, width, view, data, { memory = {}, moving = false } = {}) {
     const { kind, settings } = this;
@@ -125,10 +125,10 @@ export class Chart {
     return kind.plan({ view, width, height: this.chosenHeight ?? kind.height, room, series, kind, settings, memory, moving, palette });
   }
 
-  /** Plans a picture to be saved: with all lanes, as far as a picture may be tall. */
+  /** Plans a picture for saving, with all lanes up to the maximum height. */
   pictured(palette, width, view, data) {
     const plan = this.plan(palette, width, view, data);
-    return { ...plan, height: plan.height ? Math.min(Math.max(plan.height, LOWEST), TALLEST) : this.height };
+    return { ...plan, height: plan.height ? Math.min(Math.max(plan.height, MIN_HEIGHT), MAX_HEIGHT) : this.height };
   }
 
   /** Draws on the screen. */
@@ -144,12 +144,12 @@ export class Chart {
     plan.paint(pen);
     pen.context.translate(0, scrollTop);
     this.drawHidden(pen, width, plan, scrollTop);
-    if (!moving) this.tell(view, data, plan);
+    if (!moving) this.describe(view, data, plan);
   }
 
-  /** Makes room for the lanes: at rest only, or the page would jump under the pointer. */
+  /** Makes room for the lanes, only at rest, so that the page does not jump under the pointer. */
   fit({ height }, moving) {
-    if (height && (!moving || !this.grown)) this.grown = Math.min(Math.max(height, this.kind.height, LOWEST), this.kind.most);
+    if (height && (!moving || !this.grown)) this.grown = Math.min(Math.max(height, this.kind.height, MIN_HEIGHT), this.kind.most);
     const surplus = `${Math.max((height ?? 0) - this.height, 0)}px`;
     const own = `${this.height}px`;
     if (this.canvas.style.height !== own) {
@@ -159,7 +159,7 @@ export class Chart {
     if (this.lanes.style.height !== surplus) this.lanes.style.height = surplus;
   }
 
-  /** Says how much lies below what is seen, and how to see it. */
+  /** Shows how many rows are below the visible part, and how to reach them. */
   drawHidden(pen, width, { height, below }, scrollTop) {
     if (!(height > this.height)) return;
     const part = this.height / height;
@@ -168,8 +168,8 @@ export class Chart {
     if (hidden) pen.text(width - 10, this.height - 4, `${grouped(hidden)} more below: scroll here`, { anchor: 'end', size: 10, halo: true });
   }
 
-  /** Says in words what the picture shows, and why if it is blank. */
-  tell(view, data, { range, shown }) {
+  /** Describes the picture in text, or explains why it is empty. */
+describe(view, data, { range, shown }) {
     const error = this.measurements.map(m => data.error(m)).find(Boolean);
     const isHere = this.measurements.every(m => data.isFresh(m));
     this.state.textContent = error ?? '';
@@ -187,20 +187,20 @@ export class Chart {
     this.canvas.setAttribute('aria-label', `${this.kind.label} of ${this.title} at ${written(view)}${count}${values}`);
   }
 
-  /** The widest view that shows its rows, in bases; there is a limit for reads only. */
+  /** The widest view that shows its rows, in bases; only reads have a limit. */
   get widest() {
     const limits = this.measurements.map(({ annotation }) => /([\d,]+) bases/.exec(annotation?.shown ?? '')?.[1]);
     return Math.min(...limits.map(limit => (limit ? Number(limit.replaceAll(',', '')) : Infinity)));
   }
 
-  /** Leaves a view in which the chart shows nothing for one in which it shows something. */
+  /** Goes to a view in which the chart shows data. */
   async leave() {
     const { app: { place }, widest } = this;
     const { start, end } = place.target;
     if (end - start > widest) return place.zoom(widest / (end - start));
     this.offer.disabled = true;
     try {
-      if (!await this.app.goToNearest(this.measurements)) note(`No data of ${this.names} can be found.`);
+      if (!await this.app.goToNearest(this.measurements)) note(`No data of ${this.names} were found.`);
     } catch (error) {
       note(error.message);
     } finally {

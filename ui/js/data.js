@@ -1,19 +1,19 @@
-// What the page holds of each datasource. A view is asked for exactly (the endpoint chooses the
-// level by its width), and drawn from older answers until the new one is there.
+// The rows that the page has of each datasource. The page requests exactly its view (the endpoint
+// chooses the level by its width), and draws older answers until the new one arrives.
 
 import { fromWire, toWire } from './region.js';
 
-/** Answers kept a datasource, to fill the edges while moving and zooming out. */
-const KEPT = 5;
+/** How many answers are kept per datasource, to fill the edges while moving and zooming out. */
+const MAX_ANSWERS = 5;
 
-/** Asks one request a datasource at a time, always of the newest view. */
+/** Sends one request per datasource at a time, always for the newest view. */
 export class Data {
-  /** `ask(args)` sends getCombined; `onNews()` is called when there is more to draw. */
-  constructor(ask, onNews) {
-    Object.assign(this, { ask, onNews, feeds: new Map(), view: null });
+  /** `ask(args)` sends getCombined; `onAnswer()` is called when there is more to draw. */
+  constructor(ask, onAnswer) {
+    Object.assign(this, { ask, onAnswer, feeds: new Map(), view: null });
   }
 
-  /** The measurements to hold. */
+  /** Sets the measurements whose rows are needed. */
   want(measurements) {
     const feeds = new Map();
     for (const { datasourceId: name, id } of measurements) {
@@ -24,22 +24,22 @@ export class Data {
     this.refresh();
   }
 
-  /** The page goes there. */
+  /** Sets the view. */
   look(view) {
     this.view = view;
     this.refresh();
   }
 
-  /** Asks again for the rows of the datasources for which `which(name)` holds. */
+  /** Requests the rows of datasources again for which `which(name)` is true. */
   forget(which = () => true) {
     for (const feed of this.feeds.values()) {
-      // An answer to what was asked before is not kept.
+      // Answers to earlier requests are dropped.
       if (which(feed.name)) Object.assign(feed, { answers: [], epoch: feed.epoch + 1 });
     }
     this.refresh();
   }
 
-  /** The rows of one measurement in a region, asked for now and not kept. */
+  /** Requests the rows of one measurement in a region, without keeping them. */
   async rowsOf({ datasourceId, id }, region) {
     const data = await this.ask({ ...toWire(region), measurements: { [datasourceId]: [id] } });
     return readPart(data?.[datasourceId] ?? {});
@@ -49,24 +49,24 @@ export class Data {
     return [...this.feeds.values()].every(feed => !feed.busy && this.fresh(feed));
   }
 
-  /** Whether all is there that the newest view shows of a measurement. */
+  /** Returns whether all rows of a measurement in the newest view are there. */
   isFresh({ datasourceId }) {
     const feed = this.feeds.get(datasourceId);
     return Boolean(feed && this.view && this.fresh(feed));
   }
 
-  /** Why the rows could not be had, if so. */
+  /** Returns the error of the last request, if it failed. */
   error({ datasourceId }) {
     return this.feeds.get(datasourceId)?.error;
   }
 
-  /** The answers that hold a measurement on the view's sequence, newest first. */
+  /** Returns the answers with a measurement on the view's sequence, newest first. */
   answers({ datasourceId, id }, view) {
     const { answers = [] } = this.feeds.get(datasourceId) ?? {};
     return answers.filter(({ seq, ids }) => seq === view.seq && ids.has(id));
   }
 
-  /** Rows that fill a view, from the newest answers: [{start, end, rows}], not overlapping. */
+  /** Returns rows that fill a view, from the newest answers: [{start, end, rows}], not overlapping. */
   pieces(measurement, view) {
     let open = [[view.start, view.end]];
     return this.answers(measurement, view).flatMap(answer => {
@@ -98,19 +98,19 @@ export class Data {
     try {
       const data = await this.ask({ ...wire, measurements: { [name]: [...ids] } });
       Object.assign(feed, { busy: false, error: null });
-      if (feed.epoch === epoch) feed.answers = [{ ...fromWire(wire), ids, rows: readPart(data?.[name] ?? {}) }, ...feed.answers].slice(0, KEPT);
+      if (feed.epoch === epoch) feed.answers = [{ ...fromWire(wire), ids, rows: readPart(data?.[name] ?? {}) }, ...feed.answers].slice(0, MAX_ANSWERS);
       if (this.feeds.get(name) === feed) this.refresh();
     } catch (error) {
-      // The next move, or the next connection, asks again.
+      // The next move or connection repeats the request.
       Object.assign(feed, { busy: false, error: error.message });
     }
-    this.onNews();
+    this.onAnswer();
   }
 }
 
 /**
- * What an answer to getCombined has of a datasource, as columns: `start` and `end` 0-based
- * half-open, `strand` of a row, `metadata` and `values` by name. A missing value stays null.
+ * Converts the part of an answer to getCombined for a datasource to columns: `start` and `end`
+ * (0-based, half-open), `strand` of a row, `metadata` and `values` by name. Missing values are null.
  */
 export function readPart({ rows = {}, cols = {} } = {}) {
   const { start, end, strand, metadata } = rows;
@@ -126,16 +126,16 @@ export function readPart({ rows = {}, cols = {} } = {}) {
 
 export const regionOf = (seq, { start, end }, row) => ({ seq, start: start[row], end: end[row] });
 
-/** The name of a row, if a column holds one. */
+/** Returns the name of a row, if a column has one. */
 export function nameOf({ metadata }, row) {
   const names = ['name', 'gene', 'Name', 'gene_name', 'id', 'ID'].map(column => String(metadata[column]?.[row] ?? ''));
   return names.find(name => name !== '' && name !== '.') ?? '';
 }
 
-/** The first row that ends behind `place`. Rows are sorted by start, but may be nested. */
+/** Returns the first row that ends after `place`. Rows are sorted by start, but may be nested. */
 function firstRowAt(rows, place) {
   if (!rows.reach) {
-    // The furthest end so far grows steadily, so it can be searched.
+    // The maximum end so far is monotonic, so it can be searched.
     let furthest = 0;
     rows.reach = rows.end.map(end => (furthest = Math.max(furthest, end)));
   }
@@ -147,14 +147,14 @@ function firstRowAt(rows, place) {
   return low;
 }
 
-/** The rows that overlap [start, end). */
+/** Yields the rows that overlap [start, end). */
 export function* rowsIn(rows, start, end) {
   for (let row = firstRowAt(rows, start); row < rows.count && rows.start[row] < end; row += 1) {
     if (rows.end[row] > start) yield row;
   }
 }
 
-/** The same as a list, for pictures of many rows. */
+/** Returns the rows that overlap [start, end) as a list, for pictures of many rows. */
 export function rowsOver(rows, start, end) {
   const list = new Int32Array(rows.count);
   let count = 0;
@@ -164,7 +164,7 @@ export function rowsOver(rows, start, end) {
   return list.subarray(0, count);
 }
 
-/** The first row over a place between two bases or within one; -1 if there is none. */
+/** Returns the first row at a position, which may lie between bases; -1 if there is none. */
 export function rowAt(rows, place) {
   for (let row = firstRowAt(rows, place); row < rows.count && rows.start[row] <= place; row += 1) {
     if (rows.end[row] > place) return row;
@@ -172,7 +172,7 @@ export function rowAt(rows, place) {
   return -1;
 }
 
-/** The row nearest to a place, within `reach` bases; -1 if there is none. */
+/** Returns the row nearest to a position, within `reach` bases; -1 if there is none. */
 export function nearest(rows, place, reach) {
   let [best, distance] = [-1, Infinity];
   for (const row of rowsIn(rows, place - reach, place + reach)) {

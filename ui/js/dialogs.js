@@ -1,4 +1,4 @@
-// Dialogs: add a chart, its settings, its rows, what is served.
+// Dialogs: adding a chart, its settings, its rows, and the served data.
 
 import { CHARTS, kindFor, kindNamed } from './charts/list.js';
 import { nameOf, rowsIn } from './data.js';
@@ -7,13 +7,13 @@ import { grouped } from './region.js';
 import { counted, numberOr, short } from './scale.js';
 import { hex } from './theme.js';
 
-const MOST_ROWS = 500;
+const MAX_ROWS = 500;
 
 const option = kind => make('option', { value: kind.name }, kind.label);
 
 /**
- * Does what a submitted dialog is for and closes it; or says why that cannot be done, in the dialog,
- * which keeps its choices. Returns what takes that sentence away.
+ * Makes a dialog call `does` on submit and close; if that fails, it shows the error and stays open.
+ * Returns a function that removes the error.
  */
 function submitted(form, does) {
   const refusal = form.querySelector('.refusal');
@@ -31,11 +31,11 @@ function submitted(form, does) {
   return () => say('');
 }
 
-/** Returns what opens 'Add a chart'. */
+/** Returns a function that opens 'Add a chart'. */
 export function startAddDialog(app, sharing, colorOf) {
   const [form, choices] = [byId('add-form'), byId('choices')];
   const { kind: kinds, filter } = form.elements;
-  kinds.append(make('option', { value: '' }, 'As fits'), ...CHARTS.map(option));
+  kinds.append(make('option', { value: '' }, 'Automatic'), ...CHARTS.map(option));
 
   const chosen = () => [...choices.querySelectorAll(':checked')].map(box => app.measurements.get(box.value)).filter(Boolean);
   const sift = () => {
@@ -45,7 +45,7 @@ export function startAddDialog(app, sharing, colorOf) {
   const list = () => {
     const kind = kindNamed(kinds.value);
     const kept = chosen();
-    byId('add-hint').textContent = kind ? `Choose ${counted(kind.least, 'measurement')} or more for one chart.` : 'Each measurement gets a chart of its own.';
+    byId('add-hint').textContent = kind ? `Choose ${counted(kind.least, 'measurement')} or more for one chart.` : 'Each measurement gets a separate chart.';
     const fitting = [...app.measurements.values()].filter(({ type }) => !kind || type === kind.takes);
     choices.replaceChildren(...fitting.map(one => make('label', {},
       make('input', { type: 'checkbox', value: one.id, checked: kept.includes(one) }),
@@ -58,7 +58,7 @@ export function startAddDialog(app, sharing, colorOf) {
   const clear = submitted(form, async () => {
     const kind = kindNamed(kinds.value);
     const measurements = chosen();
-    if (measurements.length === 0) throw new Error('Choose what to draw.');
+    if (measurements.length === 0) throw new Error('Choose at least one measurement.');
     if (kind) await sharing.add(kind, measurements, { colors: measurements.map(colorOf) });
     else for (const one of measurements) await sharing.add(kindFor(one), [one], { colors: [colorOf(one)] });
     app.charts.at(-1).element.scrollIntoView({ block: 'nearest' });
@@ -72,7 +72,7 @@ export function startAddDialog(app, sharing, colorOf) {
   };
 }
 
-/** Returns what opens the settings of a chart. */
+/** Returns a function that opens the settings of a chart. */
 export function startSetDialog(app, sharing, onChange) {
   const [dialog, form] = [byId('set-dialog'), byId('set-form')];
   const { title, kind: kinds, height, yMin, yMax } = form.elements;
@@ -81,7 +81,7 @@ export function startSetDialog(app, sharing, onChange) {
   listen(byId('set-table'), 'click', () => { dialog.close(); showTable(app, chart); });
   const clear = submitted(form, async () => {
     const kind = kindNamed(kinds.value);
-    // Another kind has another height.
+    // A chart of another kind gets its own default height.
     const settings = { title: title.value.trim(), height: kind === chart.kind ? numberOr('default', height.value) : 'default' };
     if (chart.kind.takes === 'feature') Object.assign(settings, { yMin: numberOr('default', yMin.value), yMax: numberOr('default', yMax.value) });
     const picked = [...byId('colors').querySelectorAll('input')].map(input => input.value);
@@ -114,7 +114,7 @@ function table(head, rows) {
   return make('table', {}, make('thead', {}, line('th', head)), make('tbody', {}, ...rows.map(cells => line('td', cells))));
 }
 
-/** Shows the rows that a chart has in view. */
+/** Shows the rows of a chart in the view. */
 function showTable(app, chart) {
   const { view } = app.place;
   const [first] = chart.measurements;
@@ -131,12 +131,12 @@ function showTable(app, chart) {
   if (list.every(row => nameOf(rows, row) === '')) columns.shift();
   byId('table-title').textContent = `${chart.title}: ${counted(list.length, 'row')} on ${view.seq}`;
   byId('table').replaceChildren(
-    table(columns.map(([head]) => head), list.slice(0, MOST_ROWS).map(row => columns.map(([, cell]) => cell(row)))),
-    list.length > MOST_ROWS ? `The first ${MOST_ROWS} are listed.` : '');
+    table(columns.map(([head]) => head), list.slice(0, MAX_ROWS).map(row => columns.map(([, cell]) => cell(row)))),
+    list.length > MAX_ROWS ? `Only the first ${MAX_ROWS} are listed.` : '');
   byId('table-dialog').showModal();
 }
 
-/** Shows what is served, and the addresses to open elsewhere. */
+/** Shows the served data, and addresses of other pages. */
 export function showAbout(app, info) {
   const address = (label, url, isPage = true) => {
     if (!url) return '';
@@ -154,7 +154,7 @@ export function showAbout(app, info) {
   byId('about-dialog').showModal();
 }
 
-/** Copies a text, or selects it where a page may not. */
+/** Copies a text, or selects it if the page is not allowed to copy. */
 export async function copied(text, field) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,10 +1,9 @@
-// Elements, and what the page says in words. Texts from files only ever become text nodes here,
-// never markup.
+// Elements and messages. Texts from files are inserted as text nodes only, never as markup.
 
-/** Where the endpoint serves the page: the folder above ui/, whatever address the page has. */
+/** The path of the endpoint: the folder above ui/, whatever the page's address is. */
 const ROOT = new URL('../../', import.meta.url);
 
-/** An address of the endpoint, with what the page's own address carries behind '?', such as a token. */
+/** Returns an address of the endpoint, with the query of the page's own address, such as a token. */
 export function addressOf(path) {
   const address = new URL(path, ROOT);
   address.search = location.search;
@@ -18,7 +17,7 @@ export function listen(target, events, does) {
   for (const event of events.split(' ')) target.addEventListener(event, does);
 }
 
-/** A new element with properties, attributes (aria-*, role, ...) and children or texts. */
+/** Creates an element with properties, attributes (aria-*, role, ...) and children or texts. */
 export function make(name, properties = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -29,7 +28,7 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-/** The context of a canvas, sized for this screen and empty. */
+/** Returns the context of a canvas after resizing it for this screen and clearing it. */
 export function sized(canvas, width, height) {
   const dense = devicePixelRatio || 1;
   const [wide, tall] = [Math.round(width * dense), Math.round(height * dense)];
@@ -40,19 +39,19 @@ export function sized(canvas, width, height) {
   return context;
 }
 
-/** Milliseconds that a note stays. */
-const STAYS = 6000;
+/** How long a note is shown, in milliseconds. */
+const NOTE_TIME = 6000;
 let leaving = null;
 
-/** A note that leaves by itself, or at a click. There is one at a time: the newest. */
+/** Shows a note for some seconds or until a click. A new note replaces the previous one. */
 export function note(text) {
   const element = make('div', { className: 'note', onclick: () => element.remove() }, text);
   byId('notes').replaceChildren(element);
   clearTimeout(leaving);
-  leaving = setTimeout(() => element.remove(), STAYS);
+  leaving = setTimeout(() => element.remove(), NOTE_TIME);
 }
 
-/** Tells screen readers. */
+/** Announces a text to screen readers. */
 export function say(text) {
   if (byId('said').textContent !== text) byId('said').textContent = text;
 }

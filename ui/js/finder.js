@@ -3,11 +3,11 @@
 import { byId, listen, make, note } from './dom.js';
 import { flanked, parsed, written } from './region.js';
 
-/** Milliseconds of a pause in typing. */
+/** The delay after typing before a search, in milliseconds. */
 const PAUSE = 120;
-const MOST = 12;
+const MAX_HITS = 12;
 
-/** Returns what writes the place into the box unless somebody types. */
+/** Returns a function that shows the region in the box unless the user is typing. */
 export function startFinder(app) {
   const [input, list] = [byId('place'), byId('hits')];
   let [hits, active, newest, timer] = [[], -1, 0, null];
@@ -24,7 +24,7 @@ export function startFinder(app) {
     list.replaceChildren(...hits.map((hit, i) => {
       const place = written({ seq: hit.seqName, start: hit.start - 1, end: hit.end });
       const option = make('li', { id: `hit${i}`, role: 'option' }, make('b', {}, hit.gene), make('span', {}, place));
-      // Before the box loses the focus and closes the list.
+      // This runs before the box loses the focus and closes the list.
       listen(option, 'pointerdown', event => { event.preventDefault(); choose(hit); });
       return option;
     }));
@@ -32,7 +32,7 @@ export function startFinder(app) {
     input.setAttribute('aria-expanded', !list.hidden);
     mark(-1);
   };
-  /** What is still being searched comes too late. */
+  /** Closes the list; the results of a running search are ignored. */
   const close = () => {
     newest += 1;
     clearTimeout(timer);
@@ -45,19 +45,19 @@ export function startFinder(app) {
     input.select();
   };
   const choose = ({ seqName, start, end }) => {
-    // As 'go' at the console.
+    // The same margin as 'go' at the console.
     const margin = flanked(input.value).flank ?? Math.max((end - start) / 2, 500);
     if (!app.sequences.has(seqName)) return note(`There is no sequence called ${seqName}.`);
     go({ seq: seqName, start: start - 1 - margin, end: end + margin });
   };
-  /** Suggests names while somebody types, and goes there once it is entered. */
+  /** Suggests names while the user types, and goes to the region on Enter. */
   const look = async isEntered => {
     const text = input.value.trim();
     const mine = (newest += 1);
     try {
       const region = parsed(text, app.sequences, app.place.target);
       if (region) return isEntered ? go(region) : open([]);
-      const found = text ? await app.socket.ask('search', { q: flanked(text).what, maxResults: MOST }) : [];
+      const found = text ? await app.socket.ask('search', { q: flanked(text).what, maxResults: MAX_HITS }) : [];
       if (mine !== newest) return;
       if (!isEntered) open(found);
       else if (found.length) choose(found[0]);

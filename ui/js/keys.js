@@ -1,4 +1,4 @@
-// Keys, buttons, the menu, and what the pointer reads.
+// Keys, buttons, the menu, and the tooltip.
 
 import { byId, listen, make } from './dom.js';
 
@@ -21,13 +21,13 @@ export function startKeys(app, { openAdd, openHelp }) {
     moves[event.key](event);
   });
   for (const button of document.querySelectorAll('[data-key]')) listen(button, 'click', moves[button.dataset.key]);
-  // A trackpad's pinch comes as a wheel with Ctrl.
+  // A pinch on a trackpad is reported as a wheel event with Ctrl.
   place.follow(byId('charts'), target => target.classList.contains('track'), event => event.ctrlKey || event.metaKey);
   place.follow(byId('ruler'), () => true, () => true);
   for (const button of document.querySelectorAll('[data-close]')) listen(button, 'click', () => button.closest('dialog').close());
 }
 
-/** Arrows move in the menu; the browser closes it by Escape and clicks elsewhere. */
+/** Makes arrow keys move in the menu; the browser closes it on Escape and on clicks elsewhere. */
 export function startMenu(does) {
   const menu = byId('menu');
   const items = [...menu.children];
@@ -41,7 +41,7 @@ export function startMenu(does) {
   for (const item of items) listen(item, 'click', () => { menu.hidePopover(); does[item.dataset.do](); });
 }
 
-/** Returns what shows a reading of a chart: a tip, and the place marked in all tracks. */
+/** Returns a function that shows the values at the pointer in a tooltip, and marks the region in all tracks. */
 export function startPointing(app) {
   const tip = byId('tip');
   const guide = make('div', { id: 'guide', hidden: true });

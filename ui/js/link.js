@@ -1,13 +1,13 @@
-// The part of the address behind '#' that restores the view: the region and the charts.
-// What comes from an address is checked before it is used.
+// The fragment of the address (after '#') that restores the view: the region and the charts. Content
+// from an address is checked before it is used.
 
 import { kindNamed, settingsOf } from './charts/list.js';
 import { written } from './region.js';
 
-/** In place of charts where there are none. */
+/** Stands for no charts. */
 const NONE = 'none';
 
-/** The address part for a view and its charts. */
+/** Returns the fragment for a view and its charts. */
 export function encoded(view, charts) {
   const parts = new URLSearchParams({ at: written(view).replaceAll(',', '') });
   for (const { kind, measurements, colors, settings } of charts) {
@@ -19,15 +19,15 @@ export function encoded(view, charts) {
     parts.append('chart', JSON.stringify([kind.name, measurements.map(({ id }) => id), more]));
   }
   if (charts.length === 0) parts.append('chart', NONE);
-  // Easier to read.
+  // Some characters are not encoded, for readability.
   return `#${parts.toString().replace(/%(3A|2C|5B|5D|7B|7D)/g, decodeURIComponent)}`;
 }
 
-/** What an address part holds: `at`, and `charts` if it has any word about charts. */
+/** Parses a fragment: `at`, and `charts` if it mentions charts. */
 export function decoded(hash, known) {
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
   const asked = parts.getAll('chart');
-  // An address with a place alone leaves the charts to the page.
+  // An address with only a region leaves the charts to the page.
   const hasCharts = asked.length > 0;
   const named = asked.filter(text => text !== NONE);
   const charts = named.map(text => chartOf(text, known)).filter(Boolean);

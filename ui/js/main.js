@@ -25,14 +25,14 @@ const app = new App({
   edit: chart => openSettings(chart),
   move: (chart, by) => sharing.move(chart, by),
   remove: chart => { sharing.remove(chart); say(`${chart.title} removed`); },
-  setting: tell,
+  setting: reportSetting,
   sequences: listSequences,
   rest: rested,
   drawn: () => showPlace(),
 });
 
-/** Tells the endpoint what the user set. */
-function tell(chart, settings, colorMap) {
+/** Reports settings that the user changed. */
+function reportSetting(chart, settings, colorMap) {
   sharing.set(chart, settings, colorMap);
   rested();
 }
@@ -41,22 +41,22 @@ function listSequences() {
   const options = [...app.sequences.keys()].map(name => make('option', { value: name }, name));
   byId('sequence').replaceChildren(...options);
   if (app.place.target) byId('sequence').value = app.place.target.seq;
-  // Where none were known, the first may have come now.
+  // If there were no sequences before, the page can start now.
   else if (isLoaded && !started && app.sequences.size) ready = ready.then(begin);
 }
 
-/** Place or charts have changed: the address follows. */
+/** Updates the address after the view or the charts have changed. */
 function rested() {
   if (!started) return;
   const { target } = app.place;
   byId('sequence').value = target.seq;
   document.title = `${written(target)} – epivizrs`;
-  // Told from an address that somebody entered: after a reload the session knows better.
+  // Distinguishes this address from one that a user entered: after a reload the session has priority.
   history.replaceState({ own: true }, '', encoded(target, app.charts));
   say(`${written(target)}, ${bases(target)}`);
 }
 
-/** Shows what the address says. Returns whether it says where, and which charts. */
+/** Restores the view from the address. Returns whether it has a region and charts. */
 function restore() {
   const saved = decoded(location.hash, app.measurements);
   let region = null;
@@ -77,36 +77,36 @@ function firstView() {
   return { seq, start: 0, end };
 }
 
-/** After each connection. */
+/** Called after each connection. */
 async function connected() {
   showGone(false);
   app.socket.ask('registerChartTypes', { data: chartTypes(), page: 'epivizrs' }).catch(() => {});
   await Promise.all([inform(), app.load()]);
   isLoaded = true;
   if (started) {
-    note('Connected again.');
+    note('Reconnected.');
     app.data.forget();
     return sharing.resume();
   }
-  if (app.sequences.size === 0) return note('The endpoint knows no sequences yet; load a file there.');
+  if (app.sequences.size === 0) return note('The endpoint has no sequences yet; load a file there.');
   return begin();
 }
 
-/** Shows the first view: the address's, the session's, or what has data. */
+/** Shows the first view: that of the address, of the session, or a region with data. */
 async function begin() {
   if (started) return;
   started = true;
-  // An address that the page wrote itself is that of a reload: others may have changed the charts.
+  // An address that the page wrote itself means a reload: others may have changed the charts.
   const isReload = history.state?.own === true;
   const { hasPlace, hasCharts } = restore();
   if (isReload) for (const chart of app.charts) chart.known = true;
   await sharing.resume({ place: hasPlace, replace: hasCharts && !isReload });
   if (hasCharts || !info.isNew) return shown();
-  // Not awaited: what the endpoint asks meanwhile is done first.
+  // Not awaited, so that actions of the endpoint in the meantime run first.
   propose().catch(error => note(error.message)).then(shown);
 }
 
-/** Proposes the first charts; if another page was first, its charts come instead. */
+/** Adds the first charts; if another page was faster, its charts are shown instead. */
 async function propose() {
   await app.firstCharts(info.colors);
   for (const chart of app.charts) chart.known = true;
@@ -118,11 +118,11 @@ function shown() {
   app.changed();
 }
 
-/** Asks what the protocol does not tell. */
+/** Requests information that is not part of the protocol. */
 async function inform() {
   try {
     info = await (await fetch(addressOf(session ? `s/${session}/info` : 'info'))).json();
-  } catch { /* What was known is kept. */ }
+  } catch { /* The previous information is kept. */ }
 }
 
 const sharing = new Sharing(app);
@@ -136,12 +136,12 @@ app.socket = new Socket(socketUrl, {
   onGone: () => {
     showGone(true);
   },
-  // One after the other, and not before the page knows what is served.
+  // Actions run one after another, and only once the measurements are loaded.
   onAction: data => (ready = ready.then(() => act(app, data))),
 });
 
 const point = startPointing(app);
-const openSettings = startSetDialog(app, sharing, tell);
+const openSettings = startSetDialog(app, sharing, reportSetting);
 const openAdd = startAddDialog(app, sharing, one => info.colors[one.id] ?? app.colorOf(one));
 const openHelp = () => byId('help-dialog').showModal();
 const showPlace = startFinder(app);

@@ -1,10 +1,10 @@
-// Two pens that draw the same picture: on a canvas for the screen, and as SVG for a file.
+// Two pens that draw the same picture: on a canvas for the screen, or as SVG for a file.
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 const widths = new Map();
 let measure = null;
 
-/** The width of a text in pixels. */
+/** Returns the width of a text in pixels. */
 export function textWidth(text, size) {
   const key = `${size} ${text}`;
   if (!widths.has(key)) {
@@ -16,10 +16,10 @@ export function textWidth(text, size) {
   return widths.get(key);
 }
 
-/** From so many dots on they are squares, which cost less. */
+/** More dots than this are drawn as squares, which is faster. */
 const MANY_DOTS = 1000;
 
-/** Draws on a canvas. Units are CSS pixels; `column` is the width of one on the screen. */
+/** Draws on a canvas. Units are CSS pixels; `column` is the width of a device pixel. */
 export class CanvasPen {
   constructor(context, palette) {
     Object.assign(this, { context, palette, column: 1 / (globalThis.devicePixelRatio || 1) });
@@ -30,14 +30,14 @@ export class CanvasPen {
     this.context.fillRect(x, y, width, height);
   }
 
-  /** Rectangles of a flat list of x, y, width, height. */
+  /** Draws rectangles from a flat list of x, y, width, height. */
   rects(flat, fill, opacity) {
     const { context } = this;
     Object.assign(context, { fillStyle: fill, globalAlpha: opacity });
     for (let i = 0; i < flat.length; i += 4) context.fillRect(flat[i], flat[i + 1], flat[i + 2], flat[i + 3]);
   }
 
-  /** Lines through flat lists of x and y, each list its own line. */
+  /** Draws a line for each flat list of x and y. */
   path(lines, { stroke, fill, width = 1, opacity = 1 }) {
     const { context } = this;
     context.beginPath();
@@ -50,7 +50,7 @@ export class CanvasPen {
     if (stroke) context.stroke();
   }
 
-  /** Points at flat x and y. */
+  /** Draws dots from a flat list of x and y. */
   dots(points, radius, fill, opacity) {
     const { context } = this;
     Object.assign(context, { fillStyle: fill, globalAlpha: opacity });
@@ -63,7 +63,7 @@ export class CanvasPen {
     context.fill();
   }
 
-  /** Adds a square for each point, but none twice on the same half pixel. */
+  /** Adds a square for each point, but only one per half pixel. */
   squares(points, radius) {
     const taken = new Set();
     for (let i = 0; i < points.length; i += 2) {
@@ -75,7 +75,7 @@ export class CanvasPen {
     }
   }
 
-  /** A text; `halo` keeps it readable over what is drawn there. */
+  /** Draws a text; `halo` keeps it readable over other content. */
   text(x, y, text, { fill = this.palette.muted, size = 11, anchor = 'start', halo = false } = {}) {
     const { context } = this;
     const textAlign = anchor === 'middle' ? 'center' : anchor;
@@ -84,7 +84,7 @@ export class CanvasPen {
     context.fillText(text, x, y);
   }
 
-  /** Draws only within a rectangle; `draw` counts y from its upper edge. */
+  /** Clips drawing to a rectangle; in `draw`, y starts at its upper edge. */
   within(x, y, width, height, draw) {
     const { context } = this;
     context.save();
@@ -99,11 +99,11 @@ export class CanvasPen {
 
 const round = number => Math.round(number * 100) / 100;
 const escaped = text => String(text)
-  // XML cannot hold these at all.
+  // These characters are not allowed in XML.
   .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
   .replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`);
 
-/** Draws as SVG, each row for itself. */
+/** Draws as SVG, with an element for each row. */
 export class SvgPen {
   constructor(palette) {
     Object.assign(this, { palette, parts: [], clips: 0, column: 0 });

@@ -1,4 +1,4 @@
-// Pictures to keep, in colours for paper: SVG, PNG, PDF.
+// Saves pictures as SVG, PNG or PDF, in colours for paper.
 
 import { drawRuler } from './charts/axis.js';
 import { make } from './dom.js';
@@ -7,10 +7,10 @@ import { written } from './region.js';
 import { PAPER } from './theme.js';
 
 const [HEAD, RULER, TITLE] = [26, 30, 20];
-/** Pixels for one on the screen. */
+/** Pixels per CSS pixel. */
 const SHARP = 2;
 
-/** Saves charts under a name as 'svg', 'png' or 'pdf'. */
+/** Saves charts as a file of the type 'svg', 'png' or 'pdf'. */
 export async function savePicture(app, charts, name, type) {
   const makers = { svg: svgOf, png: bitmap, pdf: pdfOf };
   if (!Object.hasOwn(makers, type)) throw new Error(`this page saves svg, png and pdf, not ${type}`);
@@ -50,7 +50,7 @@ function bitmap(width, height, draw, type = 'image/png') {
   });
 }
 
-/** A PDF file of one page that holds a JPEG picture (ISO 32000-1, sections 7.5 and 8.9.5). */
+/** Returns a PDF file with one page that contains a JPEG picture (ISO 32000-1, sections 7.5 and 8.9.5). */
 async function pdfOf(width, height, draw) {
   const jpeg = await bitmap(width, height, draw, 'image/jpeg');
   const paint = `${width} 0 0 ${height} 0 0 cm /P Do`;

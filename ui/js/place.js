@@ -1,24 +1,24 @@
-// Where the page looks, and moving there: smoothly, by drag, wheel and pinch.
+// The view, and moving it: smoothly, by drag, wheel and pinch.
 
 import { listen } from './dom.js';
 import { clamped, whole } from './region.js';
 
-/** Part of the way that a smooth movement covers in a frame. */
+/** The fraction of the remaining distance that a smooth movement covers per frame. */
 const EASE = 0.3;
-/** Milliseconds until a place is taken as settled. */
+/** Milliseconds without a movement until the view counts as at rest. */
 const REST = 250;
 
-/** The place: `view` is what is drawn, `target` where it is heading; `moving` until it has settled there. */
+/** The view: `view` is the drawn region, `target` the region that it moves to; `moving` until it is at rest. */
 export class Place {
-  /** `onMove()` is called for each frame, `onTarget()` for each new aim, `onRest()` in the end. */
+  /** `onMove()` is called for each frame, `onTarget()` for each new target, `onRest()` at the end. */
   constructor(lengthOf, { onMove, onTarget, onRest }) {
     Object.assign(this, { lengthOf, onMove, onTarget, onRest, view: null, target: null, moving: false });
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
   }
 
   /**
-   * Goes to a region of a known sequence; smoothly if asked and near. A `loose` place may lie
-   * between bases until it rests.
+   * Goes to a region on a known sequence; smoothly if requested and on the same sequence. A `loose`
+   * region may lie between bases until it is at rest.
    */
   go(region, { smooth = false, loose = false } = {}) {
     const onSequence = clamped(region, this.lengthOf(region.seq));
@@ -37,7 +37,7 @@ export class Place {
     this.resting = setTimeout(() => (loose ? this.go(this.target, { smooth: true }) : this.rest()), REST);
   }
 
-  /** It has been left alone for a while; a movement that takes longer ends first. */
+  /** Called after a pause; a movement that takes longer ends first. */
   rest() {
     if (this.frame) {
       this.resting = setTimeout(() => this.rest(), REST);
@@ -48,7 +48,7 @@ export class Place {
     this.onRest();
   }
 
-  /** Moves by a part of the view. */
+  /** Moves by a fraction of the view. */
   pan(part, how = { smooth: true }) {
     if (!this.target) return;
     const { seq, start, end } = this.target;
@@ -56,7 +56,7 @@ export class Place {
     this.go({ seq, start: start + by, end: end + by }, how);
   }
 
-  /** Makes the view `factor` times as wide; what is at that part of it stays there. */
+  /** Makes the view `factor` times as wide, around the position at this fraction of it. */
   zoom(factor, part = 0.5, how = { smooth: true }) {
     if (!this.target) return;
     const { seq, start, end } = this.target;
@@ -65,7 +65,7 @@ export class Place {
     this.go({ seq, start: from, end: from + width }, how);
   }
 
-  /** A frame of a smooth movement. */
+  /** Draws a frame of a smooth movement. */
   step() {
     const { view, target } = this;
     const close = Math.abs(view.start - target.start) + Math.abs(view.end - target.end) < (target.end - target.start) * 0.004;
@@ -76,8 +76,8 @@ export class Place {
   }
 
   /**
-   * Lets the pointer move the view over `element`, wherever `over(target)` holds. The wheel zooms if
-   * `zooms(event)` holds, else it scrolls the page.
+   * Lets the pointer move the view over `element`, where `over(target)` is true. The wheel zooms if
+   * `zooms(event)` is true, otherwise it scrolls the page.
    */
   follow(element, over, zooms) {
     const fingers = new Map();
@@ -102,7 +102,7 @@ export class Place {
     });
     listen(element, 'pointermove', event => {
       if (!fingers.has(event.pointerId) || !this.target) return;
-      // One finger is two at the same place.
+      // One finger counts as two at the same position.
       const ends = () => [Math.min(...fingers.values()), Math.max(...fingers.values())];
       const before = ends();
       fingers.set(event.pointerId, event.clientX);

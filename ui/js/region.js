@@ -1,38 +1,38 @@
-// Regions. Inside the page a region is {seq, start, end}: 0-based, half-open, and possibly between
-// bases while the user drags. People and the wire count from 1 and include both ends; this file
-// is the only one that converts places.
+// Regions. Inside the page, a region is {seq, start, end}: 0-based, half-open, and possibly between
+// bases while the user drags. For users and on the wire, regions are 1-based and include both ends;
+// only this file converts them.
 
 /** The narrowest view, in bases. */
-const NARROWEST = 20;
+const MIN_WIDTH = 20;
 
-/** As the wire writes it: whole bases, 1-based, both ends included. */
+/** Converts a region to the wire's form: whole bases, 1-based, both ends included. */
 export function toWire({ seq, start, end }) {
   const first = Math.floor(start) + 1;
   return { seqName: seq, start: first, end: Math.max(Math.ceil(end), first) };
 }
 
-/** The wire's region; null if it has no usable place. */
+/** Converts a region from the wire's form; null if it is not valid. */
 export function fromWire(wire) {
   const { seqName, start, end } = wire ?? {};
   const usable = typeof seqName === 'string' && start !== null && end !== null && Number(start) <= Number(end);
   return usable ? { seq: seqName, start: Number(start) - 1, end: Number(end) } : null;
 }
 
-/** Moved, and if need be narrowed, onto its sequence. */
+/** Returns the region moved, and if necessary narrowed, to fit on its sequence. */
 export function clamped({ seq, start, end }, length) {
-  const width = Math.min(Math.max(end - start, NARROWEST), length);
-  // Widening keeps the middle.
+  const width = Math.min(Math.max(end - start, MIN_WIDTH), length);
+  // The middle stays the same when the region is widened.
   const from = Math.min(Math.max((start + end - width) / 2, 0), length - width);
   return { seq, start: from, end: from + width };
 }
 
-/** From whole base to whole base. */
+/** Rounds a region to whole bases. */
 export function whole({ seq, start, end }) {
   const from = Math.round(start);
   return { seq, start: from, end: Math.max(Math.round(end), from + 1) };
 }
 
-/** As people write it: chr11:101,407,173-103,922,435. */
+/** Formats a region: chr11:101,407,173-103,922,435. */
 export function written(region) {
   const { seqName, start, end } = toWire(region);
   return `${seqName}:${grouped(start)}-${grouped(end)}`;
@@ -40,14 +40,14 @@ export function written(region) {
 
 export const grouped = number => String(Math.round(number)).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** How wide it is: 2.52 Mb. */
+/** Formats the width of a region: 2.52 Mb. */
 export function bases({ start, end }) {
   const count = Math.round(end - start);
   const [unit, name] = count >= 1e6 ? [1e6, 'Mb'] : [1e3, 'kb'];
   return count < 1e4 ? `${count} bases` : `${Number((count / unit).toPrecision(3))} ${name}`;
 }
 
-/** The sequence meant by a name, in any case, with or without 'chr'. */
+/** Returns the sequence for a name, ignoring case and 'chr'. */
 export function sequenceNamed(name, sequences) {
   const bare = text => text.toLowerCase().replace(/^chr/, '').replace(/^mt$/, 'm');
   const wanted = bare(name.trim());
@@ -63,16 +63,16 @@ const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 
 const number = (digits, unit) => Math.round(Number(digits.replaceAll(',', '')) * UNITS[unit.toLowerCase()]);
 
-/** The parts of 'TP53 ±5kb' (or +-, +/-): what is meant, and the bases to add on either side, if any. */
+/** Splits 'TP53 ±5kb' (or +-, +/-) into the name and the number of bases to add on either side, if any. */
 export function flanked(text) {
   const match = FLANK.exec(text.trim());
   return match ? { what: match[1], flank: number(match[2], match[3]) } : { what: text.trim(), flank: null };
 }
 
 /**
- * The region that a text means, or null if it does not look like one; `sequences` are names and
- * lengths, `view` is where the page looks. Throws where it looks like one but is none. The grammar
- * is that of the console (`src/catalog/find.rs`).
+ * Parses a region; returns null if the text does not look like one, and throws if it does but is not
+ * valid. `sequences` are names and lengths, `view` is the page's view. The grammar is that of the
+ * console (`src/catalog/find.rs`).
  */
 export function parsed(text, sequences, view) {
   const { what, flank } = flanked(text);
@@ -92,7 +92,7 @@ export function parsed(text, sequences, view) {
   const length = sequences.get(seq);
   const first = number(from, fromUnit);
   if (to === undefined) {
-    // A small number alone may be a name.
+    // A small number on its own may be a name.
     if (!name && !fromUnit && !/,|\d{4}/.test(from)) return null;
     if (flank !== null) return widened(seq, first - 1, first);
     const half = view ? (view.end - view.start) / 2 : 5_000;

@@ -1,8 +1,8 @@
-// Numbers on axes: round steps, ranges with pleasant ends, short texts.
+// Numbers on axes: round steps, rounded ranges, short texts.
 
 import { grouped } from './region.js';
 
-/** The smallest of 1, 2, 5 times a power of ten that is at least `least`. */
+/** Returns the smallest 1, 2 or 5 times a power of ten that is at least `least`. */
 export function roundStep(least) {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map(factor => factor * power).find(step => step >= least * (1 - 1e-9));
@@ -10,7 +10,7 @@ export function roundStep(least) {
 
 const exact = number => Number(number.toPrecision(12));
 
-/** Round values within [low, high], at most about `count` of them. */
+/** Returns round values within [low, high], at most about `count` of them. */
 export function ticks(low, high, count) {
   const step = roundStep((high - low) / Math.max(count, 1));
   const first = Math.ceil(low / step - 1e-9);
@@ -18,7 +18,7 @@ export function ticks(low, high, count) {
   return Array.from({ length }, (_, i) => exact((first + i) * step));
 }
 
-/** The smallest and the largest of some lists of numbers, NaN left out: [low, high]; [Infinity, -Infinity] of nothing. */
+/** Returns [low, high] of some lists of numbers, ignoring NaN; [Infinity, -Infinity] if there are none. */
 export function extentOf(lists) {
   let [low, high] = [Infinity, -Infinity];
   for (const list of lists) {
@@ -31,9 +31,9 @@ export function extentOf(lists) {
 }
 
 /**
- * The range of an axis that shows values from `low` to `high`: what the user fixed, else from zero
- * to the next of 1, 2, 5 times a power of ten, downward too if there are negative values. It
- * depends on nothing but these values. Null if there are none: no axis is invented.
+ * Returns the range of an axis for values from `low` to `high`: the user's choice, or else from zero
+ * to the next 1, 2 or 5 times a power of ten, also downward if there are negative values. It depends
+ * only on these values. Null if there are none.
  */
 export function axisRange(settings, [low, high]) {
   if (!(low <= high)) return null;
@@ -43,20 +43,20 @@ export function axisRange(settings, [low, high]) {
   return min < max ? [min, max] : [min, min + 1];
 }
 
-/** The number that a setting holds, if it holds one. */
+/** Returns the number in a setting, or `otherwise` if there is none. */
 export function numberOr(otherwise, setting) {
   const value = parseFloat(setting);
   return Number.isFinite(value) ? value : otherwise;
 }
 
-/** A value, short enough for an axis or a tooltip. */
+/** Formats a value for an axis or a tooltip. */
 export function short(value) {
   if (value == null) return 'no data';
   const size = Math.abs(value);
   return size >= 1e6 || (size < 1e-3 && size > 0) ? value.toExponential(2).replace('e+', 'e') : String(Number(value.toPrecision(5)));
 }
 
-/** The text of a tick of the ruler at that 1-based position, when ticks are `step` apart. */
+/** Formats the label of a ruler tick at a 1-based position; ticks are `step` apart. */
 export function position(place, step) {
   const [power, name] = step >= 1e5 ? [6, ' Mb'] : step >= 1e3 ? [3, ' kb'] : [0, ''];
   const decimals = power && Math.max(0, power - Math.floor(Math.log10(step) + 1e-9));
@@ -64,5 +64,5 @@ export function position(place, step) {
   return grouped(whole) + (part ? `.${part}` : '') + name;
 }
 
-/** A number of things in words: 1 chart, 2 charts, 1,234 rows. */
+/** Formats a count: 1 chart, 2 charts, 1,234 rows. */
 export const counted = (count, word) => `${grouped(count)} ${word}${count === 1 ? '' : 's'}`;

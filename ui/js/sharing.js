@@ -1,5 +1,5 @@
-// The charts are the session's: what the user does to them here is reported, and the endpoint
-// brings it to the other pages and keeps it. What the endpoint asks for is not reported back.
+// The charts belong to the session: the user's changes are reported, and the endpoint saves them and
+// passes them on to the other pages. Actions of the endpoint are not reported back.
 
 import { MODULE } from './charts/list.js';
 import { note } from './dom.js';
@@ -15,51 +15,51 @@ export class Sharing {
     return this.app.socket.ask('reportChange', { change });
   }
 
-  /** As `report`, for what is shown already: `undo()` takes it back if the endpoint refuses. */
-  async tell(change, undo) {
+  /** As `report`, for a change that is already shown; calls `undo()` if the endpoint refuses it. */
+  async send(change, undo) {
     try {
       await this.report(change);
       return true;
     } catch (error) {
-      // What could not be told is told when the endpoint is back.
+      // The change is reported again when the endpoint is back.
       if (error.isGone) return false;
       undo();
       throw error;
     }
   }
 
-  /** Adds a chart; rejects if the session cannot have it. */
+  /** Adds a chart; rejects if the session refuses it. */
   async add(kind, measurements, options) {
     const chart = this.app.addChart(kind, measurements, options);
-    chart.known = await this.tell({ addChart: told(chart) }, () => this.app.removeChart(chart));
+    chart.known = await this.send({ addChart: describe(chart) }, () => this.app.removeChart(chart));
     return chart;
   }
 
   remove(chart) {
     this.app.removeChart(chart);
-    // Nobody else has what was never told.
+    // Other pages do not have a chart that was never reported.
     if (!chart.known) return;
-    this.tell({ removeChart: { chartId: chart.id } }, () => {}).then(
-      isTold => { if (!isTold) this.closed.push({ ...told(chart), closed: true }); },
+    this.send({ removeChart: { chartId: chart.id } }, () => {}).then(
+      isReported => { if (!isReported) this.closed.push({ ...describe(chart), closed: true }); },
       error => note(error.message));
   }
 
   move(chart, by) {
     const to = this.app.charts.indexOf(chart) + by;
     if (!this.app.shift(chart, by)) return;
-    this.tell({ moveChart: { chartId: chart.id, to } }, () => this.app.shift(chart, -by)).catch(error => note(error.message));
+    this.send({ moveChart: { chartId: chart.id, to } }, () => this.app.shift(chart, -by)).catch(error => note(error.message));
   }
 
-  /** Draws a chart another way; rejects if that cannot be. */
+  /** Changes the type of a chart; rejects if the session refuses it. */
   async retype(chart, kind) {
     const before = chart.kind;
     if (kind === before) return;
     this.app.retype(chart, kind);
     const change = { setChartType: { chartId: chart.id, type: MODULE + kind.name } };
-    await this.tell(change, () => this.app.retype(chart, before));
+    await this.send(change, () => this.app.retype(chart, before));
   }
 
-  /** Tells new settings, and colours if there are any. */
+  /** Reports new settings, and colours if given. */
   set(chart, settings, colorMap) {
     const send = args => this.app.socket.ask('setChartSettings', { chartId: chart.id, ...args }).catch(() => {});
     send({ settings, colorMap: null });
@@ -67,22 +67,22 @@ export class Sharing {
   }
 
   /**
-   * Tells all that is shown: after each connection. The session's charts come then, and those go
-   * that others removed meanwhile. With `replace` they are shown instead of the session's; with
-   * `place` the page stays where it looks.
+   * Reports all charts after each connection. The endpoint then adds the session's charts, and removes
+   * those that others have removed in the meantime. With `replace`, the page's charts replace the
+   * session's; with `place`, the page keeps its view.
    */
   async resume({ place = true, replace = false } = {}) {
     const { app } = this;
     const closed = [...this.closed];
-    const charts = [...app.charts.map(told), ...closed];
+    const charts = [...app.charts.map(describe), ...closed];
     await this.report({ resume: { charts, replace, place: place ? toWire(app.place.target) : null } });
     this.closed = this.closed.filter(chart => !closed.includes(chart));
     for (const chart of app.charts) chart.known = true;
   }
 }
 
-/** A chart as the endpoint is told of it. */
-function told({ id, kind, measurements, settings, colors, known }) {
+/** Returns a chart in the form of `reportChange`. */
+function describe({ id, kind, measurements, settings, colors, known }) {
   const chosen = Object.entries(settings).filter(([, value]) => value !== undefined);
   return {
     chartId: id, type: MODULE + kind.name, measurements: measurements.map(one => one.id),

@@ -1,10 +1,10 @@
-// The connection to the endpoint: requests and their answers, the endpoint's own requests, and
-// connecting again when it is gone.
+// The connection to the endpoint: requests and answers, the endpoint's own requests, and
+// reconnecting.
 
-/** Milliseconds between tries to connect. */
+/** Milliseconds between attempts to connect. */
 const WAIT = 2000;
-/** An endpoint that owes an answer for so long is taken for gone. */
-const PATIENCE = 30_000;
+/** An endpoint that does not answer for this many milliseconds counts as gone. */
+const TIMEOUT = 30_000;
 
 const gone = () => Object.assign(new Error('The endpoint is gone.'), { isGone: true });
 
@@ -19,14 +19,14 @@ export class Socket {
     this.connect();
   }
 
-  /** Asks the endpoint; rejects if it refuses, or is gone (the error then has `isGone`). */
+  /** Sends a request; rejects if the endpoint refuses it or is gone (then the error has `isGone`). */
   ask(action, args = {}) {
     return new Promise((resolve, reject) => {
       const { socket } = this;
       if (socket.readyState !== WebSocket.OPEN) throw gone();
       const requestId = (this.last += 1);
       socket.send(JSON.stringify({ requestId, type: 'request', data: { action, version: '4', ...args } }));
-      this.waiting.set(requestId, { resolve, reject, late: setTimeout(() => socket.close(), PATIENCE) });
+      this.waiting.set(requestId, { resolve, reject, late: setTimeout(() => socket.close(), TIMEOUT) });
     });
   }
 
@@ -34,7 +34,7 @@ export class Socket {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.onopen = this.onOpen;
-    socket.onmessage = event => this.take(socket, JSON.parse(event.data));
+    socket.onmessage = event => this.receive(socket, JSON.parse(event.data));
     socket.onclose = () => {
       for (const requestId of this.waiting.keys()) this.settle(requestId).reject(gone());
       setTimeout(() => this.connect(), WAIT);
@@ -42,22 +42,22 @@ export class Socket {
     };
   }
 
-  /** Who waits for that answer, and no longer does. */
+  /** Removes and returns the pending request with this id. */
   settle(requestId) {
-    const asker = this.waiting.get(requestId);
+    const pending = this.waiting.get(requestId);
     this.waiting.delete(requestId);
-    clearTimeout(asker?.late);
-    return asker;
+    clearTimeout(pending?.late);
+    return pending;
   }
 
-  async take(socket, { type, requestId, data }) {
+async receive(socket, { type, requestId, data }) {
     if (type === 'request') {
       const answer = await this.onAction(data ?? {});
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ requestId, type: 'response', data: answer }));
       return;
     }
-    const asker = this.settle(requestId);
-    if (data?.success === false) asker?.reject(new Error(data.errorMessage || 'The endpoint refused.'));
-    else asker?.resolve(data);
+    const pending = this.settle(requestId);
+    if (data?.success === false) pending?.reject(new Error(data.errorMessage || 'The endpoint refused.'));
+    else pending?.resolve(data);
   }
 }

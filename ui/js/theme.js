@@ -1,14 +1,14 @@
-// Colours of the page's own parts, light and dark.
+// The colours of the page, light and dark.
 
 import { listen } from './dom.js';
 
 const root = document.documentElement;
 const KEY = 'epivizrs-theme';
 
-/** The colours with which pictures are saved: for white paper. */
+/** The colours of saved pictures, for white paper. */
 export const PAPER = { ink: '#1c2430', muted: '#5b6675', line: '#b4bcc8', grid: '#e8ebf0', back: '#ffffff', mark: '#2563a8' };
 
-/** The colours with which pictures are drawn on the screen. */
+/** Returns the colours of pictures on the screen. */
 export function screenPalette() {
   const style = getComputedStyle(root);
   const colors = Object.keys(PAPER).map(name => [name, style.getPropertyValue(`--${name}`).trim()]);
@@ -17,7 +17,7 @@ export function screenPalette() {
 
 let canvas = null;
 
-/** A colour in any of CSS' forms as #1f77b4; grey if it is none. */
+/** Converts a CSS colour to the form #1f77b4; grey if it is not valid. */
 export function hex(color) {
   if (/^#[0-9a-f]{6}$/.test(color)) return color;
   canvas ??= document.createElement('canvas').getContext('2d');
@@ -31,8 +31,8 @@ const levelsOf = color => (/^#(..)(..)(..)$/.exec(color) ?? []).slice(1).map(lev
 const lightness = ([red, green, blue]) => red * 0.3 + green * 0.59 + blue * 0.11;
 
 /**
- * The colour that a row asks for, as BED (`255,0,0`) and interact (`#ff0000`) write it, like #1f77b4;
- * empty if it asks for none: black is what programs write who have no colour to tell.
+ * Returns the colour of a row, which BED writes as `255,0,0` and interact as `#ff0000`, in the form
+ * #1f77b4. Returns '' if there is none; programs write black for rows without a colour.
  */
 export function ownColor(text) {
   const bare = String(text ?? '').replaceAll(/['"\s]/g, '').toLowerCase();
@@ -41,7 +41,7 @@ export function ownColor(text) {
   return `#${levels.map(level => level.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** A colour that can be seen: dark ones are lifted on a dark screen. */
+/** Returns a visible colour: dark ones are lightened on a dark screen. */
 export function visible(color, palette) {
   const levels = levelsOf(color);
   const light = lightness(levels);
@@ -50,21 +50,21 @@ export function visible(color, palette) {
   return `#${levels.map(level => Math.round(level + (255 - level) * part).toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** A colour of that strength on a ground: between the two. Colours that are not like #1f77b4 stay as they are. */
+/** Mixes a colour with a background colour. Colours not of the form #1f77b4 are unchanged. */
 export function mixed(color, ground, strength) {
   const [over, under] = [levelsOf(color), levelsOf(ground)];
   if (over.length === 0 || under.length === 0) return color;
   return `#${over.map((level, i) => Math.round(under[i] + (level - under[i]) * strength).toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Black or white, whichever is read better on a colour. */
+/** Returns black or white, whichever is more readable on a colour. */
 export const contrast = color => (lightness(levelsOf(color)) > 150 ? '#000' : '#fff');
 
-/** Takes the theme chosen before, else the system's. Returns what changes it. */
+/** Applies the theme that the user chose, or the system's. Returns a function that switches it. */
 export function startTheme(onChange) {
   const preferred = matchMedia('(prefers-color-scheme: dark)');
   let chosen = null;
-  try { chosen = localStorage.getItem(KEY); } catch { /* As the system has it. */ }
+  try { chosen = localStorage.getItem(KEY); } catch { /* The system's theme applies. */ }
   const apply = () => {
     root.dataset.theme = chosen ?? (preferred.matches ? 'dark' : 'light');
     onChange();
@@ -73,7 +73,7 @@ export function startTheme(onChange) {
   apply();
   return () => {
     chosen = root.dataset.theme === 'dark' ? 'light' : 'dark';
-    try { localStorage.setItem(KEY, chosen); } catch { /* For this visit only. */ }
+    try { localStorage.setItem(KEY, chosen); } catch { /* The choice applies to this visit only. */ }
     apply();
   };
 }

@@ -1,19 +1,19 @@
-//! Which datasource and measurements a source becomes.
+//! Derives the datasource and the measurements of a source.
 
 use super::{Listing, row_summary};
-use crate::catalog::value_range::pleasant;
+use crate::catalog::value_range::rounded;
 use crate::catalog::{ChartType, Datasource, Kind, Measurement, ValueRange};
 use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Skipped, Source, Spec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The group of dense signals whose user named none.
+/// The default group of dense signals.
 const SIGNALS: &str = "signals";
-/// The annotation that says what `skip=errors` left out of the file.
+/// The annotation that says which lines `skip=errors` skipped.
 pub(crate) const LEFT_OUT: &str = "left out";
 
 impl Listing {
-    /// The measurements of a source: its rows if they are features, then each column of numbers.
+    /// Returns the measurements of a source: its rows if they are features, then each numeric column.
     pub(super) fn describe(
         &self,
         part: &Part,
@@ -27,11 +27,11 @@ impl Listing {
             Shape::Dense => options.group.clone().unwrap_or_else(|| SIGNALS.to_owned()),
             _ => id.to_owned(),
         };
-        let columns = wanted(source, options);
+        let columns = selected_columns(source, options);
         let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
         let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
-        let summary = row_summary::annotation(&**source);
+        let summary = row_summary::summary(&**source);
         let skipped = options.skip.as_ref().and_then(Skipped::summary);
         let skipped = skipped.map(|summary| (LEFT_OUT.to_owned(), summary));
         let measurement = |id: String, name: String, kind, chart| Measurement {
@@ -63,7 +63,7 @@ impl Listing {
         if let Some(chart) = chart {
             all.push(measurement(id.to_owned(), name.to_owned(), Kind::Range, chart));
         }
-        // What stands beside has a scale of its own.
+        // Companions have scales of their own.
         let chosen = options.range.filter(|_| part.companion.is_none());
         for column in columns {
             let ColumnKind::Number(range) = column.kind else { continue };
@@ -74,7 +74,7 @@ impl Listing {
             let described = measurement(id, name, Kind::Feature, ChartType::Line);
             all.push(Measurement {
                 range: chosen
-                    .or(range.map(pleasant))
+                    .or(range.map(rounded))
                     .map_or_else(ValueRange::default, ValueRange::stated),
                 column: Some(column.name.clone()),
                 annotation: described
@@ -89,7 +89,7 @@ impl Listing {
         all.into_iter().map(Arc::new).collect()
     }
 
-    /// The tutorial's measurement, under the names that it has there.
+    /// Adds the measurement of EpiViz's tutorial, with the names used there.
     pub(in crate::catalog) fn add_mock(&mut self, mock: Arc<Mock>) {
         for sequence in mock.sequences() {
             if self.sequences.get(&sequence.name).is_none() && !self.fixed {
@@ -127,9 +127,9 @@ impl Listing {
     }
 }
 
-/// The columns that the user wants of a source: all if none of its columns is named, since those
-/// may be of what it stands beside.
-fn wanted<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnInfo> {
+/// Returns the columns that the user selected; all if none of the source's columns is selected, since
+/// the selection may be for another source of the same file.
+fn selected_columns<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnInfo> {
     let named =
         |column: &&ColumnInfo| options.columns.iter().flatten().any(|name| **name == *column.name);
     if source.columns().iter().any(|column| named(&column)) {

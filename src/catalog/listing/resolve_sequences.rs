@@ -1,4 +1,4 @@
-//! Which sequences new sources bring, and how long they are.
+//! Adds the sequences of new sources, and determines their lengths.
 
 use super::{Listing, UNKNOWN};
 use crate::genome::{Region, Sequence, Sequences, built_in, built_in_names};
@@ -6,12 +6,12 @@ use crate::source::{Part, Source, Spec};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// So many pairs of names are named in a warning.
-const NAMED: usize = 4;
+/// How many pairs of names a warning lists.
+const MAX_PAIRS: usize = 4;
 
 impl Listing {
-    /// Adds the sequences of sources that are not known yet. Lengths come from files that state
-    /// them, else from the built-in assembly that fits, else from the last row.
+    /// Adds the sequences that are not known yet. Their lengths come from files that state
+    /// them, else from the built-in assembly that matches, else from the last row.
     pub(super) fn resolve_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
         let own =
             |(parts, spec): &(Vec<Part>, Spec)| Some((parts.first()?.source.clone(), spec.clone()));
@@ -21,8 +21,8 @@ impl Listing {
         if self.fixed || !(any_vague || self.tentative) {
             return self.add_sequences(&opened);
         }
-        // Beginnings of files tell little: they count only as long as there is nothing else, and
-        // what was guessed without the rest of them is guessed again.
+        // The beginnings of files are unreliable: they are used only if there is nothing else, and
+        // anything inferred from them is inferred again later.
         self.tentative |= self.sequences.is_empty();
         let mut all = if self.tentative { self.opened() } else { Vec::new() };
         all.extend(opened);
@@ -39,13 +39,13 @@ impl Listing {
         });
     }
 
-    /// The sources that are listed.
+    /// Returns the listed sources.
     fn opened(&self) -> Vec<(Arc<dyn Source>, Spec)> {
         let mut all: Vec<(Arc<dyn Source>, Spec)> = Vec::new();
         for measurement in self.measurements().filter(|m| m.companion.is_none()) {
             if !all.iter().any(|(known, _)| Arc::ptr_eq(known, &measurement.source)) {
-                let made_up = || Spec::file(&*measurement.id);
-                let spec = measurement.spec.as_deref().cloned().unwrap_or_else(made_up);
+                let placeholder = || Spec::file(&*measurement.id);
+                let spec = measurement.spec.as_deref().cloned().unwrap_or_else(placeholder);
                 all.push((measurement.source.clone(), spec));
             }
         }
@@ -73,7 +73,7 @@ impl Listing {
         let new = unknown(&self.sequences);
         let nothing = new.is_empty() && (self.knows_assembly() || self.sequences.is_empty());
         if self.fixed || nothing {
-            opened.iter().for_each(|(source, spec)| self.part_namesakes(&**source, spec));
+            opened.iter().for_each(|(source, spec)| self.separate_namesakes(&**source, spec));
             return;
         }
         let assembly = fitting_assembly(&self.sequences, &new);
@@ -90,14 +90,14 @@ impl Listing {
             let length = official.map_or(sequence.length, |official| official.length);
             self.add_sequence(&sequence.name, length.max(sequence.length));
         }
-        opened.iter().for_each(|(source, spec)| self.part_namesakes(&**source, spec));
-        self.warn_of_islands(opened);
+        opened.iter().for_each(|(source, spec)| self.separate_namesakes(&**source, spec));
+        self.warn_of_disjoint_names(opened);
     }
 
-    /// A file may hold sequences whose names mean the same elsewhere, such as `1` and `chr1`, `MT`
-    /// and `chrM`: then exact names win, and each is served on its own. Served as one, the rows of
-    /// all but one would be lost.
-    fn part_namesakes(&mut self, source: &dyn Source, spec: &Spec) {
+    /// Separates sequences of one file whose names are synonyms elsewhere, such as `1` and `chr1`,
+    /// or `MT` and `chrM`: each is served under its exact name. Otherwise the rows of all but one
+    /// would be lost.
+    fn separate_namesakes(&mut self, source: &dyn Source, spec: &Spec) {
         let mut places: HashMap<usize, Vec<&Sequence>> = HashMap::new();
         for sequence in source.sequences() {
             if let Some(at) = self.sequences.position(&sequence.name) {
@@ -106,41 +106,41 @@ impl Listing {
         }
         let mut places: Vec<_> = places.into_iter().filter(|(_, all)| all.len() > 1).collect();
         places.sort_unstable_by_key(|(at, _)| *at);
-        let (mut told, fixed) = (Vec::new(), self.fixed);
+        let (mut pairs, fixed) = (Vec::new(), self.fixed);
         for (at, namesakes) in places {
             let Sequence { name, length } = self.sequences.at(at).clone();
-            // One of them goes on under the name that is listed.
+            // One of them keeps the listed name.
             let listed = Region::new(name.clone(), 0, length);
             let stays = self.own_region(source, &listed).map_or(name, |own| own.sequence);
             for sequence in namesakes.iter().filter(|sequence| sequence.name != stays) {
-                told.push(format!("'{}' and '{stays}'", sequence.name));
+                pairs.push(format!("'{}' and '{stays}'", sequence.name));
                 if !fixed {
                     self.sequences.add(&sequence.name, length.max(sequence.length));
                 }
             }
         }
-        if told.is_empty() {
+        if pairs.is_empty() {
             return;
         }
-        let (path, more) = (spec.input.path().display(), told.len().saturating_sub(NAMED));
+        let (path, more) = (spec.input.path().display(), pairs.len().saturating_sub(MAX_PAIRS));
         let more = if more > 0 { format!(", and {more} more such pairs") } else { String::new() };
-        let pairs = told[..told.len().min(NAMED)].join(", ");
+        let listed = pairs[..pairs.len().min(MAX_PAIRS)].join(", ");
         if fixed {
             tracing::warn!(
-                "{path}: holds {pairs}{more}; the assembly has one sequence for both, so only the \
-                 second of each pair is shown: leave --assembly out, or rename them in the file"
+                "{path}: contains {listed}{more}; the assembly has one sequence for both, so only the \
+                 second of each pair is shown: omit --assembly, or rename them in the file"
             );
         } else {
             tracing::warn!(
-                "{path}: holds {pairs}{more}; each is served as a sequence of its own: rename them \
+                "{path}: contains {listed}{more}; each is served as a separate sequence: rename them \
                  in the file if they are the same"
             );
         }
     }
 
-    /// Warns of files that share no sequence with any other because they name them by accessions
-    /// and the others do not, or the other way round.
-    fn warn_of_islands(&self, opened: &[(Arc<dyn Source>, Spec)]) {
+    /// Warns of files that share no sequence with any other because they use accessions and the
+    /// others use names, or vice versa.
+    fn warn_of_disjoint_names(&self, opened: &[(Arc<dyn Source>, Spec)]) {
         let places = |source: &dyn Source| -> Vec<usize> {
             source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
         };
@@ -160,8 +160,8 @@ impl Listing {
             };
             if is_accession(&theirs.name) != is_accession(&first.name) {
                 tracing::warn!(
-                    "{}: shares no sequence with the other files: it says '{}', they say '{}'; \
-                     --aliases FILE can tell which is which",
+                    "{}: shares no sequence with the other files: it has '{}', they have '{}'; \
+                     --aliases FILE can map the names",
                     spec.input.path().display(),
                     theirs.name,
                     first.name
@@ -170,8 +170,8 @@ impl Listing {
         }
     }
 
-    /// Warns of a file that says a sequence to be longer or shorter than it is known to be. That of
-    /// mitochondria is another in some copies of one assembly.
+    /// Warns of a file in which a sequence has another length than it is known to have. Mitochondria
+    /// are not compared: their lengths differ between copies of one assembly.
     fn warn_of_another_assembly(&self, source: &dyn Source, spec: &Spec) {
         if !source.knows_lengths() {
             return;
@@ -179,12 +179,12 @@ impl Listing {
         let mut both =
             source.sequences().iter().filter_map(|s| Some((s, self.sequences.get(&s.name)?)));
         let differ = both.find(|(theirs, ours)| {
-            theirs.length != ours.length && theirs.length.min(ours.length) > MITOCHONDRION
+            theirs.length != ours.length && theirs.length.min(ours.length) > MAX_MITOCHONDRION
         });
         if let Some((theirs, ours)) = differ {
             tracing::warn!(
-                "{}: is of another assembly: {} has {} bases in it, {} in {}; what is drawn of both \
-                 does not belong together",
+                "{}: belongs to another assembly: {} has {} bases here, {} in {}; positions of the \
+                 two do not correspond",
                 spec.input.path().display(),
                 theirs.name,
                 theirs.length,
@@ -204,8 +204,8 @@ impl Listing {
             (shares, own.iter().next(), self.sequences.iter().next())
         {
             tracing::warn!(
-                "{}: none of its sequences is in the assembly: it says '{}', the assembly '{}'; \
-                 nothing of it will show",
+                "{}: none of its sequences is in the assembly: it has '{}', the assembly '{}'; \
+                 none of its data will be shown",
                 spec.input.path().display(),
                 theirs.name,
                 ours.name
@@ -214,21 +214,21 @@ impl Listing {
     }
 }
 
-/// No animal mitochondrion is longer, in bases.
-const MITOCHONDRION: u32 = 20_000;
+/// No animal mitochondrion is longer (bp).
+const MAX_MITOCHONDRION: u32 = 20_000;
 
-/// Whether a sequence goes by its number in GenBank or RefSeq (`NC_000001.11`), not by a name.
+/// Returns whether a sequence's name is a GenBank or RefSeq accession (`NC_000001.11`).
 fn is_accession(name: &str) -> bool {
     let number = name.rsplit_once('.').map_or("", |(_, version)| version);
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The built-in assembly that shares most lengths with `known`, more than it has otherwise; without
-/// known lengths the first in which every sequence of `new` is found and is long enough.
+/// Returns the built-in assembly that shares the most lengths with `known`, if more agree than
+/// differ; without known lengths, the first that has every sequence of `new` with sufficient length.
 fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str, Sequences)> {
     let shared = |assembly: &Sequences| {
         let lengths = known.iter().filter_map(|s| Some((s.length, assembly.get(&s.name)?.length)));
-        // Mitochondria are as long in several.
+        // Mitochondria have the same length in several assemblies.
         let (same, other): (Vec<_>, Vec<_>) = lengths.partition(|(own, official)| own == official);
         if same.len() > other.len() { same.len() } else { 0 }
     };
@@ -261,11 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn aliases_make_files_meet() {
+    fn aliases_join_the_sequences_of_files() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "# ucsc\trefseq\nscaf1\tNW_7.1\n").unwrap();
         let mut listing = Listing::new(None);
-        listing.learn(Aliases::from_file(file.path()).unwrap());
+        listing.set_aliases(Aliases::from_file(file.path()).unwrap());
         listing.add(vec![opened("scaf1\t1\t5\n"), opened("NW_7.1\t7\t9\n")]);
         let names: Vec<_> = listing.sequences().iter().map(|s| &*s.name).collect();
         assert_eq!(names, ["scaf1"]);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn namesakes_in_one_file_are_two_sequences() {
+    fn synonyms_in_one_file_are_separate_sequences() {
         let text = "chr1\t10\t20\n1\t30\t40\nMT\t1\t2\nchrM\t3\t4\nChr2\t5\t6\nchr2\t7\t8\n";
         let mut listing = Listing::new(None);
         listing.add(vec![opened(text)]);
@@ -292,7 +292,7 @@ mod tests {
         }
         let lengths = |name| listing.sequences().get(name).unwrap().length;
         assert_eq!((listing.assembly(), lengths("1")), ("hg38", lengths("chr1")));
-        // A file that holds one of them is shown on it, and lists nothing new.
+        // A file with one of them uses it, and adds no sequence.
         let before = listing.sequences().len();
         listing.add(vec![opened("1\t50\t60\n")]);
         assert_eq!(listing.sequences().len(), before);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_stated_tell_the_assembly() {
+    fn stated_lengths_identify_the_assembly() {
         let named = |known: &[(&str, u32)]| {
             let known = known.iter().copied().collect();
             fitting_assembly(&known, &Sequences::default()).map(|(name, _)| name)
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_first_is_on_a_sequence_of_most_files() {
+    fn the_first_view_is_on_a_sequence_of_most_files() {
         let mut listing = Listing::new(None);
         let crowded = "chrM\t1\t5\nchrM\t7\t9\nchr2\t100\t200\n";
         listing.add(vec![opened(crowded), opened("chr2\t150\t180\n")]);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn accessions_are_told_from_names() {
+    fn accessions_are_distinguished_from_names() {
         assert!(is_accession("NC_000001.11") && is_accession("CM000663.2"));
         assert!(!is_accession("chr1") && !is_accession("1") && !is_accession("MT"));
     }

@@ -1,4 +1,4 @@
-//! `[access]`: users of this machine, users whom a proxy names, and named tokens.
+//! `[access]`: users of this machine, users named by a proxy, and named tokens.
 
 use super::{Toml, local};
 use crate::cli::access_options::AccessConfig;
@@ -58,7 +58,7 @@ impl Toml<'_> {
         Ok(access)
     }
 
-    /// Names, their roles, and where they stand.
+    /// Returns names, their roles, and their positions.
     fn roles(&self, users: &DeTable<'_>) -> Result<Vec<(String, Role, usize)>> {
         let role = |(name, role): super::TomlEntry<'_>| {
             let at = role.span().start;
@@ -174,7 +174,7 @@ mod tests {
         let user = error("user = {}");
         assert!(user.contains("line 2: unknown key 'user'"), "{user}");
         assert!(user.ends_with("did you mean 'users'?"), "{user}");
-        assert!(error("users = { root = 'boss' }").contains("line 2: 'boss' is no role"));
+        assert!(error("users = { root = 'boss' }").contains("line 2: 'boss' is not a role"));
         assert!(error("users = { no-such-user-here = 'view' }").contains("has no user"));
         assert!(error("users = 3").contains("must be a table"));
         assert!(error("tokens = 3").contains("[[access.tokens]]"));

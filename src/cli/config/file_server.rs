@@ -1,5 +1,5 @@
 //! epivizFileServer's description of files: a list of records with `url file_type name datatype
-//! genome annotation`. `file_type` and `datatype` are ignored: the format follows from the content.
+//! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the content.
 
 use super::{Config, named};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ struct FileEntry {
     annotation: Option<BTreeMap<String, Value>>,
 }
 
-/// Reads the records.
+/// Parses the records.
 pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
     let records: Vec<Value> = serde_json::from_str(text).map_err(|error| {
         let message = format!("expected a list of records, each with a url: {error}");
@@ -41,7 +41,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Config> {
     Ok(config)
 }
 
-/// A record as a source, and the genome that it names.
+/// Converts a record to a source, and returns the genome that it names.
 fn source(path: &Path, number: usize, record: Value) -> Result<(Spec, Option<String>)> {
     let place = format!("record {number}");
     let record: FileEntry = serde_json::from_value(record)

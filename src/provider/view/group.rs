@@ -1,4 +1,4 @@
-//! One datasource group in a page: the level it is on, and what the page holds of it.
+//! One datasource group in a page: its level, and the rows that the page has.
 
 use super::ROWS;
 use super::cache::{Cache, neighbourhood};
@@ -7,36 +7,36 @@ use crate::source::{Level, Shape};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How many rows a view may hold before its level is too fine, as a multiple of the target; a half
-/// is the least.
+/// Maximum number of rows in a view before its level is too fine, as a multiple of the target; the
+/// minimum is the target divided by it.
 pub(super) const HYSTERESIS: u64 = 2;
-/// The windows that a page asks for: the view, and as much on either side.
+/// The number of windows that a page requests: the view, and one of the same width on either side.
 pub(super) const WINDOWS: u64 = 3;
-/// When a clear that the page has not confirmed is taken for done.
-pub(super) const CONFIRMED: Duration = Duration::from_secs(5);
+/// After this time, a clear that the page has not confirmed counts as done.
+pub(super) const CLEAR_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the view must know of the data.
+/// The properties of the data that the view depends on.
 pub trait RowCounts {
-    /// The shape of a group's datasource; none if it is gone.
+    /// Returns the shape of a group's datasource; `None` if it is gone.
     fn shape(&self, group: &str) -> Option<Shape>;
-    /// Rows in a region at a level, perhaps estimated.
+    /// Returns the number of rows in a region at a level, which may be an estimate.
     fn rows(&self, group: &str, region: &Region, level: Level) -> u64;
 }
 
-/// What is known of one group's cache in the page, since its last clear.
+/// The state of one group's cache in the page since its last clear.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) level: Level,
-    /// RowCounts clears: the page drops the answer to a request from before one.
+    /// The number of clears: the page drops the answers to requests from before a clear.
     pub(super) epoch: u64,
     /// The last clear that the page has confirmed, and when the last was ordered.
     pub(super) confirmed: u64,
     pub(super) ordered: Duration,
-    /// What the page holds of each thing it asks: the rows, each measurement's values.
+    /// The page's cache of the rows, and of each measurement's values.
     pub(super) caches: HashMap<String, Cache>,
-    /// Since when requests are held, and the region that they span.
+    /// The time since which requests are held, and the region that they span.
     pub(super) held: Option<(Duration, Region)>,
-    /// Where the page was given a row that is none.
+    /// The position of the placeholder row, if the page has one.
     pub(super) placeholder: Option<Region>,
 }
 
@@ -53,19 +53,19 @@ impl Group {
         }
     }
 
-    /// Whether the page has done the last clear. One that does not say so is trusted in time.
+    /// Returns whether the page has done the last clear; without its answer, a timeout applies.
     pub(super) fn is_clear(&self, now: Duration) -> bool {
-        self.confirmed == self.epoch || now >= self.ordered + CONFIRMED
+        self.confirmed == self.epoch || now >= self.ordered + CLEAR_TIMEOUT
     }
 
-    /// Whether the page holds values beyond the rows they belong to. When it trims its cache it
-    /// drops them, but still takes itself to have them, and what it then joins lies at wrong places.
+    /// Returns whether the page has values beyond their rows. When it trims its cache it drops them,
+    /// but still counts them as cached, and later pieces are joined at wrong positions.
     pub(super) fn is_uneven(&self) -> bool {
         let rows = self.caches.get(ROWS);
         rows.is_some_and(|rows| self.caches.values().any(|values| values.reaches_beyond(rows)))
     }
 
-    /// The level for that place: the present one while it holds a sensible number of rows.
+    /// Returns the level for a place: the current one while it has a suitable number of rows.
     pub(super) fn level_at(
         &self,
         target_rows: u64,
@@ -88,12 +88,12 @@ impl Group {
     }
 }
 
-/// Rows in view that are as far as can be from the next change of level.
+/// Returns the number of rows in view that is farthest from the next change of level.
 pub(super) fn ideal(target_rows: u64) -> u64 {
     target_rows + target_rows / 2
 }
 
-/// The level for a page that caches and looks at `place`: it will ask for the windows beside it.
+/// Returns the level for a page with a cache at `place`, which also requests the windows beside it.
 pub(super) fn level_around(
     target_rows: u64,
     counts: &impl RowCounts,

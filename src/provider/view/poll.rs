@@ -1,22 +1,22 @@
-//! When to ask a page where it looks.
+//! Decides when to ask a page for its view.
 
 use std::time::Duration;
 
-/// Between two questions while something happens.
-const EAGER: Duration = Duration::from_millis(400);
-/// How long after the last event that pace is kept; then the pauses double.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest pause of a page that answers, and when a question counts as unanswered.
-const SLOW: Duration = Duration::from_secs(5);
-/// The longest pause of a page that does not answer.
-const MUTE: Duration = Duration::from_secs(60);
-/// After the last answer of a burst, before the page is asked.
-const SETTLE: Duration = Duration::from_millis(30);
+/// The interval between two polls while something happens.
+const MIN_INTERVAL: Duration = Duration::from_millis(400);
+/// How long after the last event this interval applies; then the intervals double.
+const ACTIVE_TIME: Duration = Duration::from_secs(10);
+/// The longest interval for a page that answers; also the time after which a poll is unanswered.
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest interval for a page that does not answer.
+const MAX_UNANSWERED: Duration = Duration::from_secs(60);
+/// The delay between the last answer of a burst and a poll.
+const SETTLE_DELAY: Duration = Duration::from_millis(30);
 
-/// The pace of the questions, and the one that is open.
+/// The interval of the polls, and the pending poll.
 #[derive(Debug)]
 pub(super) struct Poll {
-    /// When the page was asked, and how many events there had been, while it owes the answer.
+    /// While the page owes an answer: when it was asked, and how many events there had been.
     open: Option<(Duration, u64)>,
     next: Duration,
     pause: Duration,
@@ -27,39 +27,38 @@ pub(super) struct Poll {
 impl Poll {
     pub(super) fn new() -> Self {
         let zero = Duration::ZERO;
-        Poll { open: None, next: zero, pause: EAGER, last_event: zero, events: 0 }
+        Poll { open: None, next: zero, pause: MIN_INTERVAL, last_event: zero, events: 0 }
     }
 
-    /// Something happened on the page, or is about to.
+    /// Records an event on the page.
     pub(super) fn wake(&mut self, now: Duration) {
         self.events += 1;
         self.last_event = now;
-        self.pause = EAGER;
-        self.next = self.next.min(now + EAGER);
+        self.pause = MIN_INTERVAL;
+        self.next = self.next.min(now + MIN_INTERVAL);
     }
 
-    /// The page has all that it asked for: a good moment.
+    /// The page has received all rows that it requested: polls soon.
     pub(super) fn settle(&mut self, now: Duration) {
-        self.next = self.next.min(now + SETTLE);
+        self.next = self.next.min(now + SETTLE_DELAY);
     }
 
-    /// The page is to be asked at once. If a question is open, its answer will do: messages keep
-    /// their order.
+    /// Polls at once. If a poll is pending, its answer suffices, since messages keep their order.
     pub(super) fn hurry(&mut self, now: Duration) {
         self.next = self.next.min(now);
     }
 
-    /// Whether to ask now; `wanted` says whether the answer would matter.
+    /// Returns whether to poll now; `wanted` means that the answer matters.
     pub(super) fn ask(&mut self, wanted: bool, now: Duration) -> bool {
         if now < self.next() {
             return false;
         }
         if !wanted {
-            self.next = now + SLOW;
+            self.next = now + MAX_INTERVAL;
             return false;
         }
-        let slowest = if self.open.is_some() { MUTE } else { SLOW };
-        if self.open.is_some() || now >= self.last_event + PATIENCE {
+        let slowest = if self.open.is_some() { MAX_UNANSWERED } else { MAX_INTERVAL };
+        if self.open.is_some() || now >= self.last_event + ACTIVE_TIME {
             self.pause = (self.pause * 2).min(slowest);
         }
         self.open = Some((now, self.events));
@@ -67,12 +66,12 @@ impl Poll {
         true
     }
 
-    /// When to ask, if nothing happens before. Never while a question is open.
+    /// Returns when to poll if nothing happens before; never while a poll is pending.
     pub(super) fn next(&self) -> Duration {
-        self.open.map_or(self.next, |(since, _)| self.next.max(since + SLOW))
+        self.open.map_or(self.next, |(since, _)| self.next.max(since + MAX_INTERVAL))
     }
 
-    /// The page has answered. Tells whether nothing happened since it was asked.
+    /// Records an answer; returns whether nothing has happened since the poll.
     pub(super) fn answered(&mut self) -> bool {
         self.open.take().is_some_and(|(_, events)| events == self.events)
     }

@@ -1,6 +1,6 @@
-//! Orders of single situations. Whole walks are in `tests/page`.
+//! Tests of single situations. `tests/page` simulates whole sessions.
 
-use super::group::CONFIRMED;
+use super::group::CLEAR_TIMEOUT;
 use super::*;
 
 /// A dense signal.
@@ -20,26 +20,26 @@ fn place(start: u32, end: u32) -> Region {
     Region::new("chr1", start, end)
 }
 
-/// The page asks for a piece and is answered; then it tells where it looks.
-fn asks(view: &mut View, piece: &Region, looks_at: &Region, now: &mut Duration) -> Vec<Order> {
+/// The page requests a piece and gets an answer; then it reports its view.
+fn asks(view: &mut View, piece: &Region, view_at: &Region, now: &mut Duration) -> Vec<Order> {
     let ticket = view.request("signals", "rows", piece, &Dense, *now);
     view.answered(&ticket, *now);
     while !view.orders(&Dense, *now).contains(&Order::Locate) {
         *now = view.next();
     }
-    view.located(Some(looks_at.clone()), &Dense, *now);
+    view.located(Some(view_at.clone()), &Dense, *now);
     view.orders(&Dense, *now)
 }
 
-/// `tests/page` does not need this: there the redraw at rest has the page ask again. A page
-/// that takes a redraw for a mere painting has only this.
+/// `tests/page` does not cover this: there, the redraw at rest makes the page request its rows again.
+/// A page that only repaints on a redraw depends on this.
 #[test]
-fn a_view_that_an_island_took_the_place_of_is_cleared() {
+fn a_view_that_was_replaced_by_a_distant_piece_is_cleared() {
     let (mut view, mut now) = (View::new(1000), Duration::ZERO);
-    let looks_at = place(10_000, 11_000);
-    let orders = asks(&mut view, &looks_at, &looks_at, &mut now);
+    let view_at = place(10_000, 11_000);
+    let orders = asks(&mut view, &view_at, &view_at, &mut now);
     assert!(!orders.iter().any(|order| matches!(order, Order::Clear(_))), "{orders:?}");
-    let orders = asks(&mut view, &place(50_000, 51_000), &looks_at, &mut now);
+    let orders = asks(&mut view, &place(50_000, 51_000), &view_at, &mut now);
     assert!(
         matches!(&orders[..], [Order::Clear(clear), Order::Redraw] if clear.group == "signals"),
         "{orders:?}"
@@ -49,27 +49,27 @@ fn a_view_that_an_island_took_the_place_of_is_cleared() {
 #[test]
 fn values_beyond_their_rows_are_cleared() {
     let (mut view, mut now) = (View::new(1000), Duration::ZERO);
-    let looks_at = place(10_000, 11_000);
-    asks(&mut view, &looks_at, &looks_at, &mut now);
+    let view_at = place(10_000, 11_000);
+    asks(&mut view, &view_at, &view_at, &mut now);
     let values = view.request("signals", "signal", &place(10_000, 12_000), &Dense, now);
     view.answered(&values, now);
-    let orders = asks(&mut view, &place(10_999, 11_500), &looks_at, &mut now);
+    let orders = asks(&mut view, &place(10_999, 11_500), &view_at, &mut now);
     assert!(matches!(&orders[..], [Order::Clear(_), Order::Redraw]), "{orders:?}");
 }
 
 #[test]
-fn what_is_asked_before_a_clear_is_done_is_not_held() {
+fn requests_from_before_a_clear_do_not_count_as_cached() {
     let clear_of = |orders: Vec<Order>| match &orders[..] {
         [Order::Clear(clear), Order::Redraw, ..] => Some(clear.clone()),
         _ => None,
     };
     let (close, wide) = (place(10_000, 11_000), place(0, 1_000_000));
-    // The page asked for `close` before it cleared. If that counted as held, the wide view
-    // behind it would be a change of level, which takes one more clear.
+    // The page requested `close` before it cleared. If that counted as cached, the wide view
+    // after it would be a change of level, which takes one more clear.
     let clears_again = |confirms: bool, timeout: Duration| {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         asks(&mut view, &close, &close, &mut now);
-        view.renew("signals", now);
+        view.invalidate("signals", now);
         let clear = clear_of(view.orders(&Dense, now)).expect("a clear");
         now += timeout;
         let ticket = view.request("signals", "rows", &close, &Dense, now);
@@ -78,29 +78,28 @@ fn what_is_asked_before_a_clear_is_done_is_not_held() {
             view.cleared(&clear);
         }
         view.request("signals", "rows", &wide, &Dense, now);
-        // A change of level that would flood the page waits to learn where it looks.
-        clear_of(view.orders(&Dense, now + HOLD)).is_some()
+        // A change of level that would flood the page waits until its view is known.
+        clear_of(view.orders(&Dense, now + HOLD_TIME)).is_some()
     };
     assert!(!clears_again(true, Duration::ZERO));
-    assert!(!clears_again(false, CONFIRMED / 2), "it may still clear");
-    assert!(clears_again(false, CONFIRMED), "a page that does not say so is trusted in time");
+    assert!(!clears_again(false, CLEAR_TIMEOUT / 2), "it may still clear its rows");
+    assert!(clears_again(false, CLEAR_TIMEOUT), "the clear counts as done after the timeout");
 }
 
 #[test]
-fn a_piece_that_touches_what_is_held_tears_nothing() {
+fn a_piece_that_touches_the_cached_interval_is_joined() {
     let (mut view, mut now) = (View::new(1000), Duration::ZERO);
-    let looks_at = place(10_000, 11_000);
-    asks(&mut view, &looks_at, &looks_at, &mut now);
-    // The page's pieces share a base with what it holds.
+    let view_at = place(10_000, 11_000);
+    asks(&mut view, &view_at, &view_at, &mut now);
+    // The page's pieces share a base with its interval.
     let orders = asks(&mut view, &place(10_999, 12_000), &place(10_500, 11_500), &mut now);
     assert_eq!(orders, [Order::Redraw]);
 }
 
-/// A page that looked closely zooms out to a whole chromosome: a million rows at the level that
-/// the group is on.
+/// A page in a close view zooms out to a whole chromosome: a million rows at the group's level.
 #[test]
-fn what_would_flood_the_page_is_held_until_it_tells_where_it_looks() {
-    for tells in [true, false] {
+fn requests_that_would_flood_the_page_are_held_until_its_view_is_known() {
+    for reports in [true, false] {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         let close = place(10_000, 11_000);
         asks(&mut view, &close, &close, &mut now);
@@ -108,10 +107,10 @@ fn what_would_flood_the_page_is_held_until_it_tells_where_it_looks() {
         let left = view.request("signals", "rows", &place(0, 10_001), &Dense, now);
         assert!(left.is_held());
         let right = view.request("signals", "signal", &place(10_999, 100_000_000), &Dense, now);
-        assert!(right.is_held(), "nothing of the group may overtake it");
+        assert!(right.is_held(), "no request of the group may overtake it");
         assert_eq!(view.orders(&Dense, now), [Order::Locate], "at once");
-        assert_eq!(view.next(), now + HOLD);
-        if tells {
+        assert_eq!(view.next(), now + HOLD_TIME);
+        if reports {
             view.located(Some(wide.clone()), &Dense, now);
         } else {
             now = view.next();
@@ -129,27 +128,27 @@ fn what_would_flood_the_page_is_held_until_it_tells_where_it_looks() {
 }
 
 #[test]
-fn a_desert_gets_a_row_that_is_none_until_the_page_leaves_it() {
+fn an_empty_view_gets_a_placeholder_until_the_page_leaves_it() {
     let (mut view, mut now) = (View::new(1000), Duration::ZERO);
-    let desert = place(10_000, 11_000);
-    asks(&mut view, &desert, &desert, &mut now);
+    let empty_view = place(10_000, 11_000);
+    asks(&mut view, &empty_view, &empty_view, &mut now);
     view.set_placeholder("signals", None, now);
     assert!(!view.orders(&Dense, now).iter().any(|order| matches!(order, Order::Clear(_))));
-    view.set_placeholder("signals", Some(&desert), now);
+    view.set_placeholder("signals", Some(&empty_view), now);
     let orders = view.orders(&Dense, now);
     assert!(matches!(&orders[..], [Order::Clear(_), Order::Redraw, ..]), "{orders:?}");
-    let ticket = view.request("signals", "rows", &desert, &Dense, now);
+    let ticket = view.request("signals", "rows", &empty_view, &Dense, now);
     assert_eq!(ticket.placeholder, Some(place(10_500, 10_501)));
-    // A part of it still shows the row; elsewhere it is in the way.
+    // A part of the view still shows the row.
     view.set_placeholder("signals", Some(&place(10_400, 10_700)), now);
     assert!(!view.orders(&Dense, now).iter().any(|order| matches!(order, Order::Clear(_))));
     view.set_placeholder("signals", None, now);
     assert!(matches!(&view.orders(&Dense, now)[..], [Order::Clear(_), Order::Redraw, ..]));
-    assert_eq!(view.request("signals", "rows", &desert, &Dense, now).placeholder, None);
+    assert_eq!(view.request("signals", "rows", &empty_view, &Dense, now).placeholder, None);
 }
 
-/// Three rows in all: the page holds them, and asks for nothing when its user pans to where there
-/// are none.
+/// Three rows in total: the page has all of them, and requests nothing when its user moves to a place
+/// without rows.
 struct Few;
 
 impl RowCounts for Few {
@@ -163,22 +162,22 @@ impl RowCounts for Few {
 }
 
 #[test]
-fn a_line_that_may_end_has_the_page_asked_where_it_looks() {
+fn pages_with_lines_that_may_end_are_polled() {
     let asked_again = |key: &str| {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         let place = place(10_000, 11_000);
         let ticket = view.request("sites", key, &place, &Few, now);
         view.answered(&ticket, now);
-        let mut questions = 0;
+        let mut polls = 0;
         for _ in 0..8 {
             if view.orders(&Few, now).contains(&Order::Locate) {
-                questions += 1;
+                polls += 1;
                 view.located(Some(place.clone()), &Few, now);
             }
             now = view.next();
         }
-        questions > 2
+        polls > 2
     };
     assert!(asked_again("score"), "its line may be stale");
-    assert!(!asked_again(ROWS), "blocks go by themselves");
+    assert!(!asked_again(ROWS), "blocks disappear by themselves");
 }

@@ -1,4 +1,4 @@
-//! Where a page looks, and fitting its charts to that.
+//! Polls a page's view, and fits its charts to it.
 
 use super::Actor;
 use crate::error::PageError;
@@ -14,45 +14,44 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// After a page without cache has asked for a view, before it counts as at rest.
-const DRAWN: Duration = Duration::from_millis(300);
-/// Between two questions where the page looks, if nothing else makes it be asked.
-const LOOK: Duration = Duration::from_secs(2);
-/// The same for a page that others follow.
-const LOOK_AT_LEADER: Duration = Duration::from_millis(300);
+/// A page without a cache counts as at rest this long after it requested its view.
+const DRAW_TIME: Duration = Duration::from_millis(300);
+/// The interval at which a page's view is polled if there is no other reason to poll it.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// The same interval for a page that others follow.
+const LEADER_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How far a page's charts have been fitted to what it shows.
+/// The state of fitting a page's charts to its view.
 #[derive(Default)]
 pub(super) struct Fitting {
-    /// What the charts were fitted to last, and which of them.
+    /// The last view and the charts that were fitted to it.
     last: Option<(AtRest, Vec<Chart>)>,
     task: Option<AbortHandle>,
-    /// Where a page without cache looks, and when it will have drawn that.
+    /// The view of a page without a cache, and when it will have drawn it.
     drawn: Option<(Region, Instant)>,
-    /// Whether it keeps no cache: then each request is for the view.
+    /// Whether it has no cache: then each request is for its view.
     combines: bool,
 }
 
 impl Fitting {
-    /// A page without cache has asked for a view.
-    pub(super) fn asked(&mut self, view: Option<Region>, now: Instant) {
+    /// Records that a page without a cache has requested its view.
+    pub(super) fn requested(&mut self, view: Option<Region>, now: Instant) {
         self.combines = true;
-        self.drawn = view.map(|view| (view, now + DRAWN));
+        self.drawn = view.map(|view| (view, now + DRAW_TIME));
     }
 
-    /// When a page without cache will have drawn its view; never as long as it waits for answers,
-    /// whose arrival wakes the actor anyway.
+    /// Returns when a page without a cache will have drawn its view; `None` while it waits for
+    /// answers, which wake the actor anyway.
     pub(super) fn next(&self, is_answered: bool) -> Option<Instant> {
         self.drawn.as_ref().filter(|_| is_answered).map(|(_, at)| *at)
     }
 
-    /// What the charts were fitted to may have changed: they are fitted again at the next rest, though
-    /// the page may look where it looked.
+    /// Makes the next fit take place even if the view has not changed, since the data may have.
     pub(super) fn forget(&mut self) {
         self.last = None;
     }
 
-    /// Whether charts are yet to be fitted to that; then they count as fitted.
+    /// Returns whether charts still have to be fitted to this view, and records them as fitted.
     fn begins(&mut self, rest: &AtRest, charts: Vec<Chart>) -> bool {
         let now = Some((rest.clone(), charts));
         let is_new = self.last != now;
@@ -60,7 +59,7 @@ impl Fitting {
         is_new
     }
 
-    /// The view that a page without cache has drawn by now, once.
+    /// Returns the view that a page without a cache has drawn by now, once.
     fn take_drawn(&mut self, is_answered: bool, now: Instant) -> Option<Region> {
         let is_drawn = self.next(is_answered).is_some_and(|at| now >= at);
         self.drawn.take_if(|_| is_drawn).map(|(view, _)| view)
@@ -68,20 +67,20 @@ impl Fitting {
 }
 
 impl Actor {
-    /// Asks where the page looks, for those who follow it, or has the view ask, if it depends on the
-    /// answer: two kinds of questions side by side would have pages answer twice.
-    pub(super) fn look(&mut self) {
-        if Instant::now() < self.look_at {
+    /// Polls the page's view for those who follow it. If the view model needs the answer too, it does
+    /// the polling, so that a page is not asked twice.
+    pub(super) fn poll_view(&mut self) {
+        if Instant::now() < self.next_poll {
             return;
         }
-        self.look_at = Instant::now() + self.pause();
+        self.next_poll = Instant::now() + self.pause();
         let asked = |waiting: &Waiting| matches!(waiting, Waiting::Location | Waiting::Look);
         if self.page.stage() != Stage::Ready || self.waiting.values().any(asked) {
             return;
         }
         let listing = self.session.provider.catalog.listing();
         if self.view.depends_on_place(&*listing) {
-            self.view.wonder(self.now());
+            self.view.poll_now(self.now());
         } else {
             self.act(GetCurrentLocation {}, Some(Waiting::Look));
         }
@@ -102,15 +101,15 @@ impl Actor {
         self.fit(AtRest { place, levels: Some(self.levels()), valued, troubles: 0 });
     }
 
-    /// The level of each datasource group of which the page holds rows.
+    /// Returns the level of each datasource group of which the page has rows.
     fn levels(&self) -> BTreeMap<String, Level> {
         let listing = self.session.provider.catalog.listing();
         let groups = listing.datasources().iter().map(|datasource| &datasource.group);
         groups.filter_map(|group| Some((group.clone(), self.view.level(group)?))).collect()
     }
 
-    /// A page whose rows are few is not asked for the view's sake; still its charts are to fit.
-    pub(super) fn looked(&mut self, answer: Result<Value, PageError>) {
+    /// Fits the charts of a page with few rows, whose view is not polled by the view model.
+    pub(super) fn view_polled(&mut self, answer: Result<Value, PageError>) {
         let place = self.place(answer);
         let listing = self.session.provider.catalog.listing();
         let place = place.and_then(|place| listing.locate(&place));
@@ -122,14 +121,14 @@ impl Actor {
         self.fit(AtRest { place, levels, valued: Vec::new(), troubles: 0 });
     }
 
-    /// Fits the charts of a page without cache, once it has had time to draw.
+    /// Fits the charts of a page without a cache once it has had time to draw.
     pub(super) fn fit_drawn(&mut self) {
         if let Some(place) = self.fitting.take_drawn(self.due.is_empty(), Instant::now()) {
             self.fit(AtRest { place, levels: None, valued: Vec::new(), troubles: 0 });
         }
     }
 
-    /// Fits the charts to what the page shows, unless that is as it was.
+    /// Fits the charts to the page's view, unless both are unchanged.
     fn fit(&mut self, rest: AtRest) {
         let troubles = self.session.provider.catalog.trouble_revision();
         let rest = AtRest { troubles, ..rest };
@@ -141,20 +140,20 @@ impl Actor {
         }
         let (session, page) = (self.session.clone(), self.page.clone());
         let task = tokio::spawn(async move { session.fit(&page, &rest).await });
-        // What was being looked at is no longer in view.
+        // The previous task fits a view that is no longer shown.
         self.fitting.task.replace(task.abort_handle()).into_iter().for_each(|old| old.abort());
     }
 
-    /// How long the page is not asked where it looks.
+    /// Returns the interval at which the page's view is polled.
     fn pause(&self) -> Duration {
         let is_leader = self.session.followed() == Some(self.page.id());
-        if is_leader { LOOK_AT_LEADER } else { LOOK }
+        if is_leader { LEADER_INTERVAL } else { POLL_INTERVAL }
     }
 
-    /// Where the page says that it looks, which is told to the session.
+    /// Parses the view that the page reports, and passes it to the session.
     fn place(&mut self, answer: Result<Value, PageError>) -> Option<Region> {
         let place = serde_json::from_value::<WireRegion>(answer.ok()?).ok()?.region()?;
-        self.look_at = Instant::now() + self.pause();
+        self.next_poll = Instant::now() + self.pause();
         self.session.moved(&self.page, &place);
         Some(place)
     }
@@ -164,16 +163,19 @@ impl Actor {
 mod tests {
     use super::*;
 
-    /// The actor sleeps until that time: one in the past would keep a core busy for as long as the
-    /// answers take.
+    /// The actor sleeps until this time: one in the past would keep a core busy until the answers
+    /// arrive.
     #[test]
-    fn a_page_that_waits_for_answers_is_not_looked_at_again_and_again() {
+    fn a_page_that_waits_for_answers_does_not_keep_the_actor_awake() {
         let (view, now) = (Region::new("chr1", 0, 100), Instant::now());
         let mut fitting = Fitting::default();
-        fitting.asked(Some(view.clone()), now);
-        let late = now + 2 * DRAWN;
+        fitting.requested(Some(view.clone()), now);
+        let late = now + 2 * DRAW_TIME;
         assert_eq!((fitting.next(false), fitting.take_drawn(false, late)), (None, None));
-        assert_eq!((fitting.next(true), fitting.take_drawn(true, now)), (Some(now + DRAWN), None));
+        assert_eq!(
+            (fitting.next(true), fitting.take_drawn(true, now)),
+            (Some(now + DRAW_TIME), None)
+        );
         assert_eq!(fitting.take_drawn(true, late), Some(view));
         assert_eq!(fitting.next(true), None, "once");
     }

@@ -1,4 +1,4 @@
-//! A page's requests: each is answered by a task of its own, held, or refused.
+//! A page's requests: each is answered by a separate task, held, or refused.
 
 use super::{Actor, Outgoing};
 use crate::catalog::Resolution;
@@ -16,11 +16,11 @@ pub(super) struct Due {
     group: Option<String>,
     ticket: Option<Ticket>,
     reply: Option<String>,
-    /// Whether the page does not start without the answer.
-    greeting: bool,
+    /// Whether the page needs the answer to start.
+    is_first: bool,
 }
 
-/// A request that is not answered before it is known where the page looks.
+/// A request that is not answered before the page's view is known.
 pub(super) struct Held {
     id: Box<RawValue>,
     request: Request,
@@ -34,9 +34,9 @@ impl Actor {
             self.outbox.push_back(Outgoing::Reply(reply, None));
             return;
         }
-        let greeting = self.learn(&request);
+        let is_first = self.note_request(&request);
         if let Request::GetCombined(range) = &request {
-            self.fitting.asked(range.region(), Instant::now());
+            self.fitting.requested(range.region(), Instant::now());
         }
         let (session, page) = (self.session.clone(), self.page.clone());
         let provider = &session.provider;
@@ -47,7 +47,7 @@ impl Actor {
             self.view.request(&target.group, &target.key, &target.piece, &*listing, self.now())
         });
         if let (Some(_), Some(group)) = (ticket.as_ref().filter(|t| t.is_held()), &group) {
-            tracing::debug!(group, "held: the page would get too many rows");
+            tracing::debug!(group, "request held: the page would get too many rows");
             self.held.push(Held { id, request, group: group.clone() });
             return;
         }
@@ -55,7 +55,7 @@ impl Actor {
         let placeholder = ticket.as_ref().and_then(|ticket| ticket.placeholder.clone());
         let echoed = id.clone();
         let done = match &request {
-            Request::ReportChange { change: Some(change) } => session.take_over(&page, change),
+            Request::ReportChange { change: Some(change) } => session.apply_report(&page, change),
             _ => Ok(()),
         };
         let task = self.answers.spawn(async move {
@@ -65,12 +65,12 @@ impl Actor {
                 Err(error) => session.refuse(&echoed, &request, &error),
             }
         });
-        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, greeting });
+        self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, is_first });
     }
 
-    /// Takes note of what a request says about the page; tells whether it is one of those whose
-    /// answers the page needs to start.
-    fn learn(&mut self, request: &Request) -> bool {
+    /// Records what a request reveals about the page; returns whether the page needs the answer to
+    /// start.
+    fn note_request(&mut self, request: &Request) -> bool {
         self.page.known().last_request = Instant::now();
         match request {
             Request::GetMeasurements { version } | Request::GetSeqInfos { version } => {
@@ -89,7 +89,7 @@ impl Actor {
         }
     }
 
-    /// Notes an answer, and lets go those for which none of the same group is still due.
+    /// Records an answer, and sends all answers that no earlier one of the same group precedes.
     pub(super) fn answered(&mut self, answer: Result<(task::Id, String), task::JoinError>) {
         let task = answer.as_ref().map_or_else(task::JoinError::id, |(task, _)| *task);
         let Some(due) = self.due.iter_mut().find(|due| due.task == task) else { return };
@@ -111,14 +111,14 @@ impl Actor {
                 }
             }
         }
-        // What is asked of the page from now on leaves behind the answers that it needs to start.
-        let greeted = !self.due.iter().any(|due| due.greeting);
-        if self.registered && greeted && self.page.stage() == Stage::Starting {
+        // Actions from now on are sent after the answers that the page needs to start.
+        let has_started = !self.due.iter().any(|due| due.is_first);
+        if self.registered && has_started && self.page.stage() == Stage::Starting {
             self.page.reach(Stage::Ready);
         }
     }
 
-    /// Answers what is held of a group with no rows.
+    /// Answers the held requests of a group with no rows.
     pub(super) fn dismiss(&mut self, group: &str) {
         for held in self.held.extract_if(.., |held| held.group == group) {
             let reply = self.session.provider.nothing(&held.request).to_json(&held.id);

@@ -1,10 +1,10 @@
-//! What charts are made of and how they are set, beyond `plot` and `remove`.
+//! Charts and their settings, beyond `plot` and `remove`.
 
 use super::*;
 use epivizrs::protocol::{Dialect, Frame, parse};
 use epivizrs::source::Spec;
 
-/// The numbers that a page gets of a signal over the whole of its chromosome.
+/// Returns the values of a signal that a page gets for the whole chromosome.
 async fn values(endpoint: &Endpoint, id: &str) -> Vec<f64> {
     let data = json!({"action": "getValues", "datasource": "signals", "measurement": id,
         "seqName": "chr1", "start": 1, "end": 1_000_000});
@@ -37,10 +37,10 @@ async fn a_chart_shows_another_summary_of_its_signal() {
         let chart = charts.iter().rfind(|chart| chart.kind == "LineTrack").unwrap().clone();
         (chart.measurements, chart.settings["summary"].clone(), chart.settings["step"].clone())
     };
-    // The page knows no such setting.
+    // The page does not have this setting.
     assert_eq!(drawn(&page), (vec!["signal.max".to_owned()], Value::Null, json!(3)));
     assert!(console.does("set 1").await.contains("max"), "it is shown");
-    // It is served once, whatever is chosen after.
+    // It is added once, whatever is chosen later.
     console.does("set 1 summary=mean; plot signal with summary=max; set 1 summary=max").await;
     console.does("set 1 summary=mean").await;
     assert_eq!(drawn(&page).0, ["signal"]);
@@ -51,18 +51,18 @@ async fn a_chart_shows_another_summary_of_its_signal() {
     for (line, why) in [
         ("set 1 summary=median", "summary takes mean, min, max"),
         ("set 2 summary=max", "a blocks chart has no setting 'summary'"),
-        ("plot peaks.score with summary=max", "'peaks.score' is none"),
+        ("plot peaks.score with summary=max", "'peaks.score' is not a signal"),
     ] {
         assert!(console.fails(line).await.contains(why), "{line}");
     }
-    // A chart that was kept has it served again.
+    // A chart of a saved workspace adds it again.
     endpoint.session.provider.catalog.unload("signal.max").unwrap();
     let mut later = FakePage::open(endpoint.address, "/ws", obedient()).await;
     later.until(|shown| shown.charts.iter().any(|c| c.measurements == ["signal.max"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_page_refuses_and_another_draws_is_drawn() {
+async fn a_chart_is_drawn_if_only_one_of_two_pages_refuses_it() {
     let endpoint = endpoint().await;
     let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
     let refuses = when("addChart", Manner::Refuses);
@@ -82,9 +82,9 @@ async fn what_one_page_refuses_and_another_draws_is_drawn() {
     assert_eq!(endpoint.session.charts().len(), 1);
 }
 
-/// Pages of version 5 draw as soon as they have one of two measurements, and fail: unless they have none of their group when the chart comes.
+/// Pages of version 5 draw as soon as they have one of two measurements, and fail unless they have\n/// no rows of the group when the chart is added.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_draws_too_early_forgets_the_rows_of_a_scatter_plot_first() {
+async fn a_page_that_draws_too_early_drops_the_rows_of_a_scatter_plot_first() {
     let endpoint = endpoint().await;
     let text = |n: u32| format!("chr1\t0\t1000000\t{n}\n");
     for n in [1, 2] {
@@ -106,14 +106,14 @@ async fn a_page_that_draws_too_early_forgets_the_rows_of_a_scatter_plot_first() 
     let add = asked.iter().position(|action| action == "addChart").unwrap();
     assert_eq!(asked[add - 1..add + 2], ["clearDatasourceGroupCache", "addChart", "redraw"]);
     assert!(!four.now().asked[before.1..].contains(&"clearDatasourceGroupCache".to_owned()));
-    // Lines are drawn as they come.
+    // Line plots are drawn as their data arrive.
     let before = five.now().asked.len();
     console.does("plot signal1").await;
     assert!(!five.now().asked[before..].contains(&"clearDatasourceGroupCache".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_axis_goes_back_to_what_fits() {
+async fn an_axis_returns_to_automatic_scaling() {
     let endpoint = endpoint().await;
     let mut console = endpoint.console();
     console.does("plot py_column; set 1 yMin=-20 yMax=20; set 1 yMax=default").await;
@@ -123,7 +123,7 @@ async fn an_axis_goes_back_to_what_fits() {
     assert_eq!(settings().get("yMin"), None);
 }
 
-/// A page lists measurements as they come: a file of features has many columns.
+/// A page lists measurements in the order it gets them, and a file of features has many columns.
 #[tokio::test(flavor = "multi_thread")]
 async fn menus_begin_with_signals_and_name_units() {
     let endpoint = endpoint().await;

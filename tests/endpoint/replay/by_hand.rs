@@ -1,5 +1,5 @@
-//! Charts made and closed by hand in a page of ours, pages that come back, and pages that start
-//! late: the session owns the charts, whoever made them.
+//! Charts that users add and close in the endpoint's copy of EpiViz, pages that reconnect, and pages
+//! that start late: the session owns all charts.
 
 use super::*;
 use crate::fake_page::Drawn;
@@ -25,7 +25,7 @@ fn count(shown: &Shown, action: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chart_made_by_hand_is_the_sessions() {
+async fn a_chart_added_by_hand_belongs_to_the_session() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = endpoint(Some(folder.path())).await;
     let (mut one, mut two) = tokio::join!(endpoint.page(obedient()), endpoint.page(obedient()));
@@ -34,12 +34,12 @@ async fn a_chart_made_by_hand_is_the_sessions() {
     one.request(&added("mine", "StackedLineTrack"));
     let there = |shown: &Shown| kinds(shown) == ["LineTrack", "StackedLineTrack"];
     let elsewhere = two.until(|shown| there(shown) && shown.charts[1].colors.is_array()).await;
-    // The page that has it already is sent its settings and colours only.
+    // The page that has it already gets only its settings and colours.
     let here = one.until(|shown| there(shown) && shown.charts[1].colors.is_array()).await;
     assert_eq!((here.charts[1].id.as_str(), count(&here, "addChart")), ("mine", 1));
     endpoint.assert_shows(&here);
     endpoint.assert_shows(&elsewhere);
-    // It is changed and saved like any other.
+    // It can be changed and saved like any other.
     endpoint
         .session
         .change_chart(2, |chart| drop(chart.settings.insert("title".into(), "Ours".into())))
@@ -62,10 +62,10 @@ async fn a_chart_closed_by_hand_is_closed_everywhere() {
     one.request(&closed("chart-1"));
     two.until(|shown| titles(shown) == ["second"]).await;
     endpoint.settled(2).await;
-    // The page that closed it is neither asked to, nor given it again.
+    // The page that closed it is not asked to close it, and does not get it again.
     assert_eq!((titles(&one.now()), count(&one.now(), "removeChart")), (vec!["second"], 0));
     assert_eq!(count(&one.now(), "addChart"), 2);
-    // Made and closed in one go, a chart leaves nothing behind, and its number is not used again.
+    // A chart that is added and closed at once leaves nothing behind; its number is not reused.
     for round in 0..20 {
         let id = format!("brief-{round}");
         one.request(&added(&id, "LineTrack"));
@@ -80,18 +80,15 @@ async fn a_chart_closed_by_hand_is_closed_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_session_can_draw_is_refused_in_words() {
+async fn charts_that_no_session_can_draw_are_refused() {
     let endpoint = endpoint(None).await;
     let mut page = endpoint.page(obedient()).await;
     endpoint.settled(1).await;
     let mut unknown = added("a", "LineTrack");
     unknown["change"]["addChart"]["measurements"] = json!(["computed"]);
     for (change, why) in [
-        (unknown, "the measurement 'computed' is not served at present"),
-        (
-            added("b", "Sunburst"),
-            "there are no charts of the type 'epiviz.plugins.charts.Sunburst'",
-        ),
+        (unknown, "the measurement 'computed' is currently not served"),
+        (added("b", "Sunburst"), "there is no chart type 'epiviz.plugins.charts.Sunburst'"),
         (added("c", "BlocksTrack"), "a blocks chart shows rows"),
         (json!({"action": "reportChange"}), "reportChange takes a 'change'"),
     ] {
@@ -122,11 +119,11 @@ fn resume(charts: &[Value]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_comes_back_keeps_its_charts_and_its_place() {
+async fn a_reconnecting_page_keeps_its_charts_and_its_location() {
     let endpoint = endpoint(None).await;
     endpoint.plot("kept").await.unwrap();
     endpoint.session.go(&Region::new("chr1", 9, 20), None).await.unwrap();
-    // Only the session has this one: it was plotted while the page was away.
+    // Only the session has this chart: it was plotted while the page was disconnected.
     let listing = endpoint.session.provider.catalog.listing();
     let measurement = listing.measurement("py_column").unwrap().clone();
     let heatmap = epivizrs::catalog::ChartType::Heatmap;
@@ -154,7 +151,7 @@ async fn a_page_that_comes_back_keeps_its_charts_and_its_place() {
     assert_eq!(ids, ["old", "made meanwhile", "chart-1"]);
     assert_eq!(kinds(&now), ["LineTrack", "LineTrack", "HeatmapPlot"]);
     assert_eq!(titles(&now), ["kept", "made meanwhile"]);
-    // It is not sent to where the session was; who comes later is sent to where it is.
+    // It keeps its location, which becomes the session's for new pages.
     assert_eq!(count(&now, "navigate"), 0);
     let there = |shown: &Shown| shown.location["start"] == 501 && shown.charts.len() == 3;
     other.until(there).await;
@@ -163,7 +160,7 @@ async fn a_page_that_comes_back_keeps_its_charts_and_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_has_forgotten_everything_takes_the_charts_of_a_page() {
+async fn an_empty_session_takes_over_the_charts_of_a_page() {
     let endpoint = endpoint(None).await;
     let first = resume(&[
         shown("a", "LineTrack", true, false),
@@ -175,7 +172,7 @@ async fn a_session_that_has_forgotten_everything_takes_the_charts_of_a_page() {
     let now = page.until(|shown| titles(shown).len() == 2).await;
     assert_eq!((titles(&now), count(&now, "addChart")), (vec!["a", "b"], 0));
     assert_eq!(endpoint.session.charts().len(), 2);
-    // A session that had charts and has none any more is not given any.
+    // A session whose charts were removed does not take over any.
     endpoint.session.remove_charts(&[1, 2]).await.unwrap();
     let first = resume(&[shown("a", "LineTrack", true, false)]);
     let late = vec![on_screen("a", "LineTrack")];
@@ -184,10 +181,10 @@ async fn a_session_that_has_forgotten_everything_takes_the_charts_of_a_page() {
     assert!(endpoint.session.charts().is_empty());
 }
 
-/// A page that learns late which workspaces there are removes all its charts when it does, and has
-/// no place until then (`docs/protocol.md`, 2.7).
+/// A page that gets the list of workspaces late removes all its charts at that time, and has
+/// no location until then (`docs/protocol.md`, 2.7).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_gets_its_charts_when_it_has_a_place() {
+async fn a_page_gets_its_charts_when_it_has_a_location() {
     let endpoint = endpoint(None).await;
     endpoint.plot("a").await.unwrap();
     let started = Arc::new(AtomicBool::new(false));
@@ -210,7 +207,7 @@ async fn a_page_gets_its_charts_when_it_has_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workspaces_are_opened_in_the_session_and_never_uninvited() {
+async fn workspaces_are_opened_in_the_session_only_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = endpoint(Some(folder.path())).await;
     endpoint.plot("saved").await.unwrap();
@@ -227,14 +224,14 @@ async fn workspaces_are_opened_in_the_session_and_never_uninvited() {
         let now = page.until(|s| s.answers.iter().skip(before).any(is_answer)).await;
         now.answers.into_iter().skip(before).find(is_answer).unwrap()["data"].clone()
     };
-    // A page that starts opens the first of a list.
+    // A page would open the first workspace of the list when it starts, so it gets none.
     assert_eq!(answer(&mut page, workspaces("", Value::Null)).await, json!([]));
-    // One whose user looks for workspaces gets those of that name.
+    // A user who searches for workspaces gets those that match.
     let found = answer(&mut page, workspaces("", json!(""))).await;
     assert_eq!(found.as_array().unwrap().len(), 2);
     let found = answer(&mut page, workspaces("fir", json!("fir"))).await;
     assert_eq!((&found[0]["id"], &found[0]["name"]), (&json!(id), &json!("first")));
-    // One that starts with an id in its address shows that workspace, once.
+    // A page that starts with an id in its address shows that workspace, once.
     let opened = answer(&mut page, workspaces("", json!(id))).await;
     assert_eq!((&opened[0]["id"], &opened[0]["name"]), (&Value::Null, &json!("first")));
     let content: Value = serde_json::from_str(opened[0]["content"].as_str().unwrap()).unwrap();
@@ -244,11 +241,11 @@ async fn workspaces_are_opened_in_the_session_and_never_uninvited() {
     answer(&mut page, workspaces("", json!(id))).await;
     endpoint.settled(1).await;
     assert_eq!(titles(&page.now()), ["saved", "since"]);
-    // One whose user has chosen it from the menu has removed its charts and is given those.
+    // A page whose user chose it from the menu has removed its charts and gets those of the workspace.
     let opened = answer(&mut page, workspaces("second", json!("2"))).await;
     assert_eq!(opened[0]["id"], Value::Null);
     page.until(|shown| titles(shown) == ["saved", "later"]).await;
-    // A page of ours leaves opening and saving to the session.
+    // The endpoint's copy of EpiViz leaves opening and saving to the session.
     let report = |change: Value| json!({"action": "reportChange", "change": change});
     page.request(&report(json!({"openWorkspace": {"id": id}})));
     page.until(|shown| titles(shown) == ["saved"]).await;
@@ -278,7 +275,7 @@ async fn charts_are_moved_retyped_and_replaced_by_hand() {
     let charts = endpoint.session.charts();
     let told: Vec<_> = charts.iter().map(|chart| (chart.number, chart.kind.word())).collect();
     assert_eq!(told, [(2, "line"), (1, "stacked-line")]);
-    // An address that names charts shows them instead of the session's.
+    // An address that names charts replaces the session's charts.
     let charts = [shown("b", "LineTrack", true, false)];
     one.request(&report(json!({"resume": {"charts": charts, "replace": true}})));
     two.until(|page| titles(page) == ["b"]).await;

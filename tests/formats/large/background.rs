@@ -56,7 +56,7 @@ async fn a_large_file_is_listed_at_once_and_has_its_rows_and_its_density_when_it
         assert!(listed[0].source.read(&whole, Level::Records, &[]).unwrap().is_empty());
 
         drop(held);
-        let change = catalog.made().await;
+        let change = catalog.next_built().await;
         let made = change.now.unwrap();
         let mut now: Vec<_> = made.iter().map(|m| m.id.clone()).collect();
         assert_eq!(now.pop(), Some("x.density".to_owned()), "{name}");
@@ -103,7 +103,7 @@ async fn what_is_wrong_is_refused_at_once_or_withdrawn() {
     let (listed, errors) = catalog.load(vec![folder.spec()]).await;
     assert!(errors.is_empty() && listed.len() == 1, "{errors:?}");
     drop(held);
-    let error = catalog.made().await.now.unwrap_err().to_string();
+    let error = catalog.next_built().await.now.unwrap_err().to_string();
     assert!(error.contains("x.bed, line 20001"), "{error}");
     assert!(catalog.listing().datasources().is_empty());
 }

@@ -1,22 +1,22 @@
-// Places and values to pixels; the ruler, grids and axes.
+// Converts positions and values to pixels; draws the ruler, grids and axes.
 
 import { axisRange, position, roundStep, short, ticks } from '../scale.js';
 
-/** Room above and below the values of a chart, in pixels. */
+/** The padding above and below the values of a chart, in pixels. */
 export const PAD = { top: 8, bottom: 5 };
 
-/** From places to pixels. */
+/** Returns a function from positions to pixels. */
 export function across({ view, width }) {
   const scale = width / (view.end - view.start);
   return place => (place - view.start) * scale;
 }
 
-/** From pixels to places. */
+/** Converts pixels to positions. */
 export const placeAt = ({ view, width }, x) => view.start + (x / width) * (view.end - view.start);
 
 /**
- * The range of a chart's axis, remembered under `key`. At rest it fits what is in view. While the
- * view moves it only widens, so that the lines do not jump; then it depends on where it was.
+ * Returns the range of a chart's axis, which is remembered under `key`. At rest it fits the view.
+ * While the view moves, it only widens, so that lines do not jump.
  */
 export function axisOf({ settings, memory, moving }, [low, high], key = 'range') {
   const fits = axisRange(settings, [low, high]);
@@ -30,17 +30,17 @@ function upward([low, high], height, { top, bottom } = PAD) {
   return value => height - bottom - (value - low) * scale;
 }
 
-/** From values to pixels of a track. */
+/** Returns a function from values to pixels of a track. */
 export const upTrack = ({ height }, range) => upward(range, height);
 
-/** Faint lines at round values. */
+/** Draws faint lines at round values. */
 export function drawLevels(pen, { width, height }, range) {
   const y = upward(range, height);
   const levels = ticks(...range, height / 40).map(value => Math.round(y(value)) + 0.5);
   pen.path(levels.map(level => [0, level, width, level]), { stroke: pen.palette.grid });
 }
 
-/** The round values themselves, over the picture's left edge. */
+/** Draws the labels of round values at the left edge. */
 export function valueLabels(pen, { height }, range) {
   const y = upward(range, height);
   for (const value of ticks(...range, height / 40)) {
@@ -49,8 +49,8 @@ export function valueLabels(pen, { height }, range) {
 }
 
 /**
- * A frame of two axes with their names, or with names along x. Returns [x, y]: values to pixels.
- * Without a range there is nothing to place, and the axis has no numbers.
+ * Draws two axes with their names, or with names along x. Returns [x, y], functions from values to
+ * pixels. Without a range, the axes have no numbers.
  */
 export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName]) {
   const [left, right, top, bottom] = [48, width - 12, 20, 34];
@@ -72,7 +72,7 @@ export function plotAxes(pen, { width, height }, xRange, yRange, [xName, yName])
   return [x, y];
 }
 
-/** Round places, counted from 1. */
+/** Draws the ruler with round positions, 1-based. */
 export function drawRuler(pen, frame) {
   const { view, width, height } = frame;
   const x = across(frame);

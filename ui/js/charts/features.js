@@ -12,7 +12,7 @@ const TOP = 4;
 const [TALLEST, FLATTEST, NAMED, BARE] = [16, 4, 27, 12];
 const SIZE = 11;
 
-/** Plans blocks of one or more measurements: as thick as they fit the room, and no thinner than can be seen. */
+/** Plans blocks of one or more measurements, as thick as fits, but always visible. */
 export function planBlocks(frame) {
   const { room, width, memory } = frame;
   const list = features(frame);
@@ -40,13 +40,13 @@ export function planBlocks(frame) {
   return plan(frame, list, count, step, paint, lane => [top(lane), top(lane) + thick]);
 }
 
-/** Plans genes of one or more measurements: with names where these need no more than twice the room. */
+/** Plans genes of one or more measurements, with names if these need at most twice the room. */
 export function planGenes(frame) {
   const { room, memory } = frame;
   const list = features(frame);
   for (const gene of list) {
     gene.label ??= `${gene.name}${{ '+': ' →', '-': ' ←' }[gene.strand] ?? ''}`;
-    // The name stands over the visible part.
+    // The name is placed over the visible part.
     gene.labelX = Math.max(gene.x0, 2);
     gene.labelWidth ??= textWidth(gene.label, SIZE);
     gene.labelEnd = gene.labelX + gene.labelWidth + 5;
@@ -66,15 +66,15 @@ export function planGenes(frame) {
 }
 
 /**
- * A planned picture of lanes: its height with all of them, how many features it shows, how many of
- * these lie below a place, painting, and reading.
+ * Returns the plan of a picture with lanes: its height with all lanes, the number of features, how
+ * many of these are below a position, painting, and tooltips.
  */
 function plan(frame, list, count, step, paint, edges) {
   const below = bottom => list.reduce((hidden, { lane }) => hidden + (edges(lane)[0] >= bottom), 0);
   return { height: count * step + 2 * TOP, shown: list.length, below, paint, at: reader(frame, list, edges) };
 }
 
-/** Lines whose arrows show the strand, exons as boxes on them, names above. */
+/** Draws lines with arrows for the strand, exons as boxes, and names above. */
 function paintGenes(pen, frame, list, middle, named) {
   const x = across(frame);
   const edge = frame.width + 2;
@@ -88,7 +88,7 @@ function paintGenes(pen, frame, list, middle, named) {
     const line = Math.round(y) + 0.5;
     lines.push([x0, line, x1, line]);
     const tip = { '+': 3, '-': -3 }[gene.strand];
-    // Anchored at the gene, so that they move with it.
+    // The arrows are anchored at the gene, so that they move with it.
     let at = gene.x0 + 8 + Math.max(0, Math.ceil((x0 - gene.x0 - 8) / 14)) * 14;
     for (; tip && at < x1 - 4; at += 14) lines.push([at - tip, line - 3, at, line, at - tip, line + 3]);
     let drawn = -Infinity;
@@ -97,7 +97,7 @@ function paintGenes(pen, frame, list, middle, named) {
       const [left, right] = [x(exons[i]), x(exons[i + 1])];
       const from = Math.max(left, -2);
       const to = Math.max(Math.min(right, edge), from + 1);
-      // From afar many exons lie in one pixel.
+      // In wide views, many exons share a pixel.
       if (to < drawn + 0.5 || from > edge || right < -2) continue;
       boxes.push(from, y - tall / 2, to - from, tall);
       drawn = to;
@@ -112,7 +112,7 @@ function paintGenes(pen, frame, list, middle, named) {
   for (const { labelX, lane, label } of list) pen.text(labelX, middle(lane) - 8, label, { size: SIZE, fill: ink });
 }
 
-/** The exons as start, end, start, end ..., 0-based; the whole gene if it has none. Read once an answer. */
+/** Returns the exons as start, end, start, end ..., 0-based; the whole gene if it has none. Parsed once. */
 function exonsOf(gene) {
   if (!gene.exons) {
     const { rows, row, start, end } = gene;
@@ -125,15 +125,15 @@ function exonsOf(gene) {
 }
 
 /**
- * The features in view with their pixels, sorted by start: each once, though answers overlap. What
- * does not change while the view moves is kept with the rows.
+ * Returns the features in view with their pixels, sorted by start, each only once even if answers
+ * overlap. Properties that do not change while the view moves are cached with the rows.
  */
 function features({ view, width, series, memory, palette = {} }) {
   const x = across({ view, width });
   memory.features ??= new WeakMap();
   const list = [];
   for (const { measurement, color, pieces } of series) {
-    // Features that reach over the border of two pieces may be in both.
+    // Features that cross the border of two pieces may be in both.
     const found = new Set();
     for (const { start, end, rows } of pieces) {
       if (!memory.features.has(rows)) memory.features.set(rows, []);
@@ -143,7 +143,7 @@ function features({ view, width, series, memory, palette = {} }) {
         const one = made[row] ??= new Feature(rows, row, measurement.id);
         const crosses = (one.start < start && start > view.start) || (one.end > end && end < view.end);
         if (crosses) {
-          // The same feature twice in one answer is drawn twice.
+          // A feature that occurs twice in one answer is drawn twice.
           times.set(one.twins, (times.get(one.twins) ?? 0) + 1);
           const key = `${one.twins} ${times.get(one.twins)}`;
           if (found.has(key)) continue;
@@ -159,7 +159,7 @@ function features({ view, width, series, memory, palette = {} }) {
   return list.sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
-/** A row as it is drawn. */
+/** A row with its position in the picture. */
 class Feature {
   constructor(rows, row, id) {
     this.rows = rows;
@@ -174,12 +174,12 @@ class Feature {
     this.lane = this.x0 = this.x1 = 0;
   }
 
-  /** The same in each answer that has the row. */
+  /** The identity of the row, the same in each answer that has it. */
   get twins() {
     return `${this.id} ${this.start} ${this.end} ${this.name}`;
   }
 
-  /** By which a lane is held; twins follow each other among the rows. */
+  /** The key of the row's lane; rows with the same identity are adjacent. */
   get key() {
     if (!this.known) {
       const { rows, row } = this;
@@ -191,7 +191,7 @@ class Feature {
   }
 }
 
-/** Reads the feature under the pointer; `edges(lane)` is [top, bottom]. */
+/** Returns a function for the tooltip of the feature at the pointer; `edges(lane)` is [top, bottom]. */
 function reader({ view: { seq } }, list, edges) {
   return ([px, py]) => {
     const found = list.findLast(({ x0, x1, lane }) => {

@@ -1,10 +1,10 @@
 // Lanes for intervals that overlap.
 
 /**
- * Gives each interval of a list, sorted by start, the first lane that is free there; `from` and
- * `to` are where its picture begins and ends. Lanes depend on the list alone, unless `held` has
- * lanes by key: while the view is dragged an interval stays in its lane, as long as that is free.
- * Sets `lane` of each, and returns the number of lanes.
+ * Assigns each interval of a list, sorted by start, to the first free lane; `from` and `to` return
+ * the start and end of its picture. Lanes depend only on the list, unless `held` has lanes by key:
+ * while the view is dragged, an interval stays in its lane as long as that is free. Sets `lane` of
+ * each interval, and returns the number of lanes.
  */
 export function pack(list, from, to, gap, held) {
   const ends = [];
@@ -23,8 +23,8 @@ export function pack(list, from, to, gap, held) {
 }
 
 /**
- * The lanes that intervals keep while the view is dragged: those that they had at rest, in a view
- * as wide; null at rest and while zooming.
+ * Returns the lanes that intervals keep while the view is dragged: those at rest, in a view of the
+ * same width; null at rest and while zooming.
  */
 export function heldLanes(memory, { moving, view }, name) {
   if (!moving) return null;

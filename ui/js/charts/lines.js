@@ -1,18 +1,18 @@
-// Values as lines, side by side or stacked. A row is a step; without one, or a value,
-// there is no line.
+// Lines of values, separate or stacked. Each row is a step; without a row or a value, there is no
+// line.
 
 import { across, axisOf, drawLevels, placeAt, upTrack, valueLabels } from './axis.js';
 import { extentOf, short } from '../scale.js';
 import { nearest, regionOf, rowAt, rowsOver } from '../data.js';
 import { written } from '../region.js';
 
-/** What is narrower is drawn as a dot, else it could not be seen. */
+/** Narrower runs are drawn as dots, since they would be invisible. */
 const VISIBLE = 2;
 
-/** Plans lines along the sequence, on each other or each for itself. */
+/** Plans lines along the sequence, stacked or separate. */
 export function planLines(frame) {
   const { series, height, kind: { stacked } } = frame;
-  // What is stacked has the rows of the first.
+  // Stacked measurements use the rows of the first.
   const stacks = (stacked ? [series] : series.map(one => [one])).flatMap(group => group[0].pieces.map(piece => pile(group, piece)));
   const range = axisOf(frame, extentOf(stacks.flatMap(({ layers }) => layers.flatMap(({ bottoms, tops }) => [bottoms, tops]))));
   const shown = stacks.reduce((count, { layers }) => count + layers.reduce((sum, { tops }) => sum + valuesIn(tops), 0), 0);
@@ -31,12 +31,12 @@ export function planLines(frame) {
   return { range, shown, paint, at: ([px]) => readAt(frame, series, px) };
 }
 
-/** How many values of a list there are. */
+/** Returns the number of values in a list that are not NaN. */
 export const valuesIn = list => list.reduce((count, value) => count + (value === value), 0);
 
 /**
- * The rows of a piece in its region and, for each of `group`, the lower and upper value of its
- * layer there, NaN without a value: the positive are piled upward and the negative downward.
+ * Returns the rows of a piece in its region and, for each of `group`, the lower and upper value of
+ * its layer, NaN without a value. Positive values are stacked upward, negative ones downward.
  */
 export function pile(group, piece) {
   const list = rowsOver(piece.rows, piece.start, piece.end);
@@ -56,9 +56,9 @@ export function pile(group, piece) {
 }
 
 /**
- * Rows that touch and have values, each such run as flat lists x0, y, x1, y ...: `line` above,
- * `back` below. Rows narrower than a `column` of pixels are drawn together, by the first, lowest,
- * highest and last of their values there: the same is seen of them, with fewer points.
+ * Returns the runs of adjacent rows with values as flat lists x0, y, x1, y ...: `line` above, `back`
+ * below. Rows narrower than a `column` of pixels are combined to the first, lowest, highest and last
+ * of their values: the picture is the same, with fewer points.
  */
 export function runs({ rows, list }, { bottoms, tops }, x, y, [low, high], column) {
   const all = [];
@@ -82,7 +82,7 @@ export function runs({ rows, list }, { bottoms, tops }, x, y, [low, high], colum
   return all;
 }
 
-/** Steps that touch each other. */
+/** A run of adjacent steps. */
 class Run {
   constructor() {
     this.line = [];
@@ -97,7 +97,7 @@ class Run {
     this.under(x1, bottom);
   }
 
-  /** A step that shares its column of pixels with others. */
+  /** Adds a step that shares its column of pixels with others. */
   narrow(x0, x1, top, bottom, column) {
     const at = Math.floor((x0 + x1) / 2 / column);
     if (at !== this.at) {
@@ -113,7 +113,7 @@ class Run {
     if (top > this.lowest) this.lowest = top;
   }
 
-  /** Adds what is collected of a column. */
+  /** Adds the collected values of a column. */
   close() {
     if (this.at === -Infinity) return;
     const { x0, x1, first, last, highest, lowest, bottom, line } = this;
@@ -126,7 +126,7 @@ class Run {
     this.at = -Infinity;
   }
 
-  /** A level ground needs its ends only. */
+  /** Extends the lower edge; a level part needs only its ends. */
   under(x, y) {
     const { back } = this;
     const size = back.length;
@@ -134,7 +134,7 @@ class Run {
     else back.push(x, y);
   }
 
-  /** The area between line and ground. */
+  /** The area between the line and the lower edge. */
   get area() {
     const area = this.line.slice();
     for (let i = this.back.length - 2; i >= 0; i -= 2) area.push(this.back[i], this.back[i + 1]);
@@ -142,7 +142,7 @@ class Run {
   }
 }
 
-/** Draws runs as lines over an area, and those too narrow to be seen as dots. */
+/** Draws runs as lines over an area, and very narrow ones as dots. */
 function drawLayer(pen, all, color, stacked) {
   const wide = [];
   const dots = [];
@@ -157,8 +157,8 @@ function drawLayer(pen, all, color, stacked) {
 }
 
 /**
- * The value that a series has at the rows of `rows`: of the same row if the series shares them,
- * else of its row over the middle. Null where there is none.
+ * Returns a function that gives the value of a series for a row of `rows`: that of the same row if
+ * the series shares them, otherwise of its row at the middle. Null if there is none.
  */
 export function matched({ measurement: { id }, pieces, newest }, rows) {
   const own = [...pieces.map(piece => piece.rows), newest];
@@ -176,13 +176,13 @@ export function matched({ measurement: { id }, pieces, newest }, rows) {
   };
 }
 
-/** What is said of a row: the value of each series there. */
+/** Returns the tooltip of a row: the value of each series. */
 export function readRow({ view, series }, rows, row) {
   const region = regionOf(view.seq, rows, row);
   return { region, lines: [written(region), ...series.map(one => `${one.measurement.name}: ${short(matched(one, rows)(row))}`)] };
 }
 
-/** What is said of a pixel: of each series the nearest row. */
+/** Returns the tooltip at a pixel: the nearest row of each series. */
 export function readAt(frame, series, px) {
   const place = placeAt(frame, px);
   const reach = placeAt(frame, 4) - frame.view.start;

@@ -1,16 +1,17 @@
-// Every kind of chart. A new one costs the function that plans its picture and an entry here.
+// All kinds of charts. A new one needs a function that plans its picture, and an entry here.
 
 import { planBlocks, planGenes } from './features.js';
 import { planLines } from './lines.js';
 import { planHeatmap, planLinePlot, planScatter } from './plots.js';
 
 /**
- * `name` is the protocol's, after `epiviz.plugins.charts.`; `takes` the kind of measurement;
- * `least` how many of them; `plot` whether its x axis is something else than the sequence.
- * `height` is in pixels; with `most`, a chart grows from there with its lanes up to `most`.
+ * `name` is the protocol's, after `epiviz.plugins.charts.`; `takes` is the type of measurement,
+ * `least` the minimum number of them; `plot` means that its x axis is not the sequence. `height` is
+ * in pixels; with `most`, a chart grows with its lanes from `height` up to `most`.
  *
- * `plan(frame)` returns what the picture will be: `height` of all its lanes if it has lanes, axis
- * `range`, how much is `shown`, `paint(pen)`, and `at([x, y])`, which reads what is there.
+ * `plan(frame)` returns the picture: `height` of all lanes if it has lanes, `range` of the axis, the
+ * number of rows or values that are `shown`, `paint(pen)`, and `at([x, y])`, which returns the
+ * tooltip.
  */
 export const CHARTS = [
   { name: 'GenesTrack', label: 'Genes', takes: 'range', height: 60, most: 320, plan: planGenes },
@@ -23,32 +24,32 @@ export const CHARTS = [
   { name: 'StackedLinePlot', label: 'Stacked line plot', height: 260, least: 2, plot: true, stacked: true, plan: planLinePlot },
 ].map(kind => ({ takes: 'feature', least: 1, plot: false, stacked: false, ...kind }));
 
-/** What the protocol writes before a kind's name. */
+/** The prefix of a kind's name in the protocol. */
 export const MODULE = 'epiviz.plugins.charts.';
 
-/** The kind of that name, with or without its module. */
+/** Returns the kind with this name, with or without its module. */
 export function kindNamed(name) {
   const bare = String(name).replace(MODULE, '');
   return CHARTS.find(kind => kind.name === bare);
 }
 
-/** The kind that fits a measurement, if nobody chose one. */
+/** Returns the default kind for a measurement. */
 export function kindFor({ defaultChartType, type }) {
   const own = kindNamed(defaultChartType);
   return own?.takes === type ? own : kindNamed(type === 'range' ? 'BlocksTrack' : 'LineTrack');
 }
 
-/** The settings of a kind, as the protocol tells them. */
+/** Returns the settings of a kind in the form of the protocol. */
 export function settingsOf({ height, most, takes }) {
   const setting = (id, type, defaultValue, label) => ({ id, type, defaultValue, label, possibleValues: null });
   const values = [setting('yMin', 'number', 'default', 'Min Y'), setting('yMax', 'number', 'default', 'Max Y')];
   return [setting('title', 'string', '', 'Title'), setting('height', 'number', most ? 'default' : height, 'Height'), ...(takes === 'feature' ? values : [])];
 }
 
-/** Tableau's ten colours, as EpiViz has them. */
+/** Tableau's ten colours, as in EpiViz. */
 export const COLORS = ['#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd', '#8c564b', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf'];
 
-/** All kinds, as the protocol tells them. */
+/** Returns all kinds in the form of the protocol. */
 export function chartTypes() {
   return CHARTS.map(kind => ({ chartName: MODULE + kind.name, customSettings: settingsOf(kind), colorMap: COLORS }));
 }

@@ -1,4 +1,4 @@
-// Measurements compared: a heat map or line plot of many, a scatter plot of two.
+// Plots that compare measurements: heat maps and line plots of many, scatter plots of two.
 
 import { across, axisOf, plotAxes } from './axis.js';
 import { matched, pile, readAt, readRow, valuesIn } from './lines.js';
@@ -7,14 +7,15 @@ import { extentOf, short } from '../scale.js';
 import { mixed } from '../theme.js';
 
 const [TOP, BOTTOM, STEPS] = [4, 18, 24];
-/** Strengths of a heat map's colour that are told apart. */
+/** The number of shades of a heat map. */
 const SHADES = 64;
 /** From the lowest values to the highest, for a scale of logarithms. */
 const DECADES = 1000;
 
 /**
- * Plans measurements one under another, values as strength of one colour, each row where it lies on
- * the sequence; where rows share a pixel, the highest value. Without a value the ground shows.
+ * Plans a heat map: one band per measurement, values as intensity of one colour, each row at its
+ * position on the sequence. If rows share a pixel, the highest value is shown. Pixels without a value
+ * show the background.
  */
 export function planHeatmap(frame) {
   const { series, width, height } = frame;
@@ -38,8 +39,8 @@ export function planHeatmap(frame) {
 }
 
 /**
- * How strong values are, from 0 to 1, and between which. Where they span decades (expression, read
- * counts), it is their logarithm that counts: otherwise the few highest take all of the colour.
+ * Returns the scale of colours: its limits, and `of(value)` from 0 to 1. It is logarithmic if the values
+ * span orders of magnitude (expression, read counts), since a linear one would show only the highest.
  */
 export function strengths({ settings = {} }, [low, high], tops) {
   const isSet = [settings.yMin, settings.yMax].some(end => end !== undefined && end !== 'default');
@@ -52,7 +53,7 @@ export function strengths({ settings = {} }, [low, high], tops) {
   return { low: least, high, isLog: true, of: value => (value > least ? Math.min(Math.log(value / least) / whole, 1) : 0) };
 }
 
-/** The shade of each pixel of a band, from 1; 0 without a value. On whole pixels, or seams show. */
+/** Returns the shade of each pixel of a band, from 1; 0 without a value. Whole pixels avoid visible seams. */
 function shadesOf(band, x, width, strength) {
   const shades = new Uint8Array(Math.ceil(width));
   for (const { start, end, rows, list, layers: [{ tops }] } of band) {
@@ -84,7 +85,7 @@ function paintBand(pen, shades, color, top, tall) {
   for (const [shade, flat] of boxes) pen.rects(flat, mixed(color, pen.palette.back, strengthOf(shade)), 1);
 }
 
-/** Which strength means which value. */
+/** Draws the colour key. */
 function paintKey(pen, { series, width, height }, { low, high, isLog }) {
   for (let i = 0; i < STEPS; i += 1) {
     const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
@@ -94,7 +95,7 @@ function paintKey(pen, { series, width, height }, { low, high, isLog }) {
   pen.text(width - 45, height - 4, short(high), { size: 10 });
 }
 
-/** Plans a dot a row: the first measurement to the right, the second upward. */
+/** Plans a scatter plot: one dot per row, the first measurement to the right, the second upward. */
 export function planScatter(frame) {
   const [first, second] = frame.series;
   const rows = first.newest;
@@ -118,7 +119,7 @@ export function planScatter(frame) {
   } };
 }
 
-/** Plans a line a row over the measurements; stacked, each from where the one before ends. */
+/** Plans one line per row, across the measurements; stacked, each starts where the previous one ends. */
 export function planLinePlot(frame) {
   const { series, view, kind: { stacked } } = frame;
   const rows = series[0].newest;

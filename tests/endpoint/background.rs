@@ -1,4 +1,4 @@
-//! Signals that are made in the background: listed at once, drawn when they are made.
+//! Signals that are built in the background: listed at once, drawn when they are complete.
 
 use crate::fake_page::{FakePage, obedient};
 use epivizrs::bytes::Progress;
@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What reads text signals waits until this is dropped.
+/// Blocks the readers of text signals until it is dropped.
 type Held = mpsc::Sender<()>;
 
-/// A context that waits for nothing, and what holds up its readers.
+/// Returns a context that does not wait for builds, and the guard that blocks its readers.
 fn held(folder: &Path) -> (Context, Held) {
     let (hold, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    // An error means that there is nothing to wait for any more.
+    // An error means that the guard has been dropped.
     let progress = Progress::to(move |_, _| {
         let _ = wait.lock().unwrap().recv();
     });
@@ -34,7 +34,7 @@ fn spec(folder: &Path, name: &str, text: &str) -> Spec {
     Spec::file(folder.join(name))
 }
 
-/// Coverage of all of a thousand bases, in steps of ten.
+/// Returns a signal over a thousand bases, in steps of ten.
 fn signal() -> String {
     (0..100).map(|n| format!("chr1\t{}\t{}\t{n}\n", n * 10, n * 10 + 10)).collect()
 }
@@ -48,7 +48,7 @@ struct Endpoint {
     _folder: tempfile::TempDir,
 }
 
-/// An endpoint that serves a signal that is being made, with a page that shows it.
+/// An endpoint that serves a signal while it is being built, with a page that shows it.
 async fn endpoint(text: &str) -> Endpoint {
     let folder = tempfile::tempdir().unwrap();
     let (context, held) = held(folder.path());
@@ -77,7 +77,7 @@ async fn says(console: &mut Console, line: &str) -> String {
     }
 }
 
-/// The values of the signal's first bases, as the page gets them.
+/// Returns the values of the signal's first bases that the page receives.
 async fn values(page: &mut FakePage) -> Vec<Value> {
     let before = page.now().answers.len();
     page.request(&json!({"action": "getValues", "version": "4", "datasource": "signals",
@@ -93,7 +93,7 @@ fn measurements(catalog: &Catalog) -> Vec<Arc<Measurement>> {
 }
 
 #[tokio::test]
-async fn a_signal_is_listed_at_once_and_drawn_again_when_it_is_made() {
+async fn a_signal_is_listed_at_once_and_redrawn_when_it_is_complete() {
     let mut endpoint = endpoint(&signal()).await;
     let listed = measurements(&endpoint.session.provider.catalog);
     assert_eq!((listed[0].id.as_str(), listed[0].range.get()), ("signal", None));
@@ -124,7 +124,7 @@ async fn a_signal_is_listed_at_once_and_drawn_again_when_it_is_made() {
 }
 
 #[tokio::test]
-async fn one_that_fails_is_told_by_name_and_withdrawn_and_nothing_else_suffers() {
+async fn a_failed_build_is_reported_and_withdrawn_without_affecting_others() {
     let lines = signal().repeat(20);
     let mut endpoint = endpoint(&lines).await;
     endpoint.session.provider.catalog.add_mock(1);
@@ -145,7 +145,7 @@ async fn one_that_fails_is_told_by_name_and_withdrawn_and_nothing_else_suffers()
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_the_first_lines_is_refused_at_once() {
+async fn errors_in_the_first_lines_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let (context, _held) = held(folder.path());
     let catalog = Catalog::new(None).with_context(context);
@@ -156,7 +156,7 @@ async fn what_is_wrong_in_the_first_lines_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn the_assembly_is_that_of_the_whole_file_and_the_order_stays() {
+async fn the_assembly_is_detected_from_the_whole_file_and_the_order_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (context, held) = held(folder.path());
     let catalog = Catalog::new(None).with_context(context);
@@ -167,7 +167,7 @@ async fn the_assembly_is_that_of_the_whole_file_and_the_order_stays() {
     catalog.load(vec![old, other]).await;
     assert_eq!(catalog.listing().assembly(), "hg38");
     drop(held);
-    let changes = [catalog.made().await, catalog.made().await];
+    let changes = [catalog.next_built().await, catalog.next_built().await];
     assert!(changes.iter().all(|change| change.now.is_ok()));
     assert!(changes.iter().any(|change| change.changed_sequences.contains(&"chr1".to_owned())));
     let listing = catalog.listing();
