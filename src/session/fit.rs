@@ -80,8 +80,8 @@ impl Session {
     async fn find_deserts(&self, page: &Page, rest: &AtRest) {
         let mut deserts = Vec::new();
         for (group, level) in &rest.valued {
-            match self.provider.is_desert(group, &rest.place, *level).await {
-                Ok(is_desert) => deserts.push((group.clone(), is_desert)),
+            match self.provider.desert(group, &rest.place, *level).await {
+                Ok(desert) => deserts.push((group.clone(), desert)),
                 Err(error) => tracing::debug!("{group}: not known whether there are rows: {error}"),
             }
         }

@@ -84,8 +84,9 @@ pub(super) enum PageCall {
     ActAfresh(Vec<String>, Write, Option<Waiting>),
     /// Has the page ask anew for the rows of these groups, which have changed.
     Renew(Vec<String>),
-    /// Which of these groups have no row that starts at this place, where the page is at rest.
-    Deserts(Region, Vec<(String, bool)>),
+    /// Where each of these groups needs a row for its line to be drawn at this place, where the page is
+    /// at rest; none if it is drawn anyway.
+    Deserts(Region, Vec<(String, Option<Region>)>),
     /// Sends the page away.
     Leave,
 }

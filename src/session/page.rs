@@ -236,9 +236,8 @@ impl Actor {
             }
             // The page may have gone on since.
             PageCall::Deserts(place, groups) if self.view.resting_place() == Some(&place) => {
-                for (group, is_desert) in groups {
-                    let desert = Some(&place).filter(|_| is_desert);
-                    self.view.set_placeholder(&group, desert, self.now());
+                for (group, desert) in groups {
+                    self.view.set_placeholder(&group, desert.as_ref(), self.now());
                 }
             }
             PageCall::Deserts(..) => self.fitting.forget(),
