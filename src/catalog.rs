@@ -15,6 +15,7 @@ pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
+pub(crate) use listing::describe::LEFT_OUT;
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};

@@ -15,12 +15,14 @@ mod keep_alive;
 mod keys;
 mod limits;
 mod listen;
+mod local;
 mod metrics;
 mod peer;
 mod rest;
 mod state;
 mod table_query;
 mod table_response;
+mod tls;
 mod ui;
 mod visitors;
 mod ws;
@@ -32,7 +34,11 @@ pub use http::router;
 pub use info::epiviz_link;
 pub use keys::{Keys, Proxy, Token, user_id};
 pub use limits::Limits;
-pub use listen::{bind, run, serve, serve_limited};
+#[cfg(feature = "internals")]
+pub use listen::serve_limited;
+pub use listen::{bind, run, serve, serve_tls};
+pub use local::LocalSocket;
 pub use peer::knows_users;
 #[cfg(feature = "internals")]
 pub use table_query::PATHS;
+pub use tls::Tls;

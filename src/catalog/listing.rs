@@ -1,6 +1,6 @@
 //! What is served at one moment: sequences, datasources, measurements, and how they are found.
 
-mod describe;
+pub(super) mod describe;
 mod resolve_sequences;
 mod row_summary;
 

@@ -5,7 +5,7 @@ use super::state::data_folder;
 use crate::catalog::Selection;
 use crate::console::OpenFiles;
 use crate::private;
-use crate::server::{Keys, Token, knows_users};
+use crate::server::{Keys, Tls, Token, knows_users};
 use crate::session::{Audit, Role};
 use anyhow::{Result, anyhow, bail};
 use std::io::{ErrorKind, Read, Write};
@@ -36,11 +36,12 @@ pub(super) struct Entry {
 /// What to do, if the endpoint can be reached from beyond this machine.
 pub(super) fn check_reach(options: &ServeOptions, address: SocketAddr) -> Result<()> {
     let access = &options.access;
-    if address.ip().is_loopback() || access.plain_http || !access.behind_proxy.is_empty() {
+    let is_safe = access.tls_cert.is_some() || !access.behind_proxy.is_empty();
+    if address.ip().is_loopback() || is_safe || access.plain_http {
         return Ok(());
     }
     bail!(
-        "--host {}: other machines could read what is sent; use --behind-proxy [USER@]ADDRESS for \
+        "--host {}: other machines could read what is sent; use --tls-cert and --tls-key, or --behind-proxy [USER@]ADDRESS for \
          a proxy with TLS, or --plain-http if the network is trusted; or listen on 127.0.0.1 and \
          use ssh -L",
         options.host
@@ -106,6 +107,17 @@ pub(super) fn entry(
         proxies: access.behind_proxy.clone(),
     };
     Ok(Entry { keys, open, token, kept: kept.filter(|_| !is_given) })
+}
+
+/// The certificate and key.
+///
+/// # Errors
+/// They cannot be used.
+pub(super) fn tls(options: &ServeOptions) -> Result<Option<Tls>> {
+    match (&options.access.tls_cert, &options.access.tls_key) {
+        (Some(certificate), Some(key)) => Ok(Some(Tls::open(certificate, key)?)),
+        _ => Ok(None),
+    }
 }
 
 /// The file of `--audit`.

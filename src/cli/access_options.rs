@@ -19,6 +19,15 @@ pub struct AccessOptions {
     /// this machine with the user that it runs as, such as www-data@127.0.0.1; may be repeated
     #[arg(long, value_name = "[USER@]ADDRESS")]
     pub behind_proxy: Vec<Proxy>,
+    /// Certificate for TLS, in PEM, followed by those that vouch for it; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key of this certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Also listen at this path, for programs of the same user: 'attach unix:PATH'
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Listen beyond this machine without TLS: tokens and data can be read on the way
     #[arg(long)]
     pub plain_http: bool,

@@ -16,15 +16,15 @@ use std::sync::Arc;
 pub(super) struct FileOptions {
     /// Assembly, as for 'serve'
     #[arg(long, value_name = "NAME|FILE")]
-    assembly: Option<String>,
+    pub(super) assembly: Option<String>,
     /// Annotation that gives the positions of the genes of a matrix without coordinates
     #[arg(long, value_name = "SOURCE")]
-    genes: Vec<Spec>,
+    pub(super) genes: Vec<Spec>,
     /// Folder for sorted copies and other derived files, as for 'serve'
     #[arg(long, value_name = "FOLDER")]
-    cache_dir: Option<PathBuf>,
+    pub(super) cache_dir: Option<PathBuf>,
     #[command(flatten)]
-    remote: RemoteOptions,
+    pub(super) remote: RemoteOptions,
 }
 
 impl FileOptions {

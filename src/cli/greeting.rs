@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Listing};
 use crate::console::Answer;
 use crate::genome::thousands;
 use crate::protocol::WireRegion;
-use crate::server::{BasePath, epiviz_link};
+use crate::server::epiviz_link;
 use crate::source::formats::format_of;
 use crate::source::{Shape, Spec, total};
 use serde_json::Value;
@@ -30,9 +30,11 @@ pub(super) async fn greeting(
 ) -> String {
     let (listing, view) = (catalog.listing(), catalog.first_view().await);
     let mut text = sources_table(&listing).await;
-    let host = format!("localhost:{}{}", address.port(), options.base_path);
+    let has_tls = options.access.tls_cert.is_some();
+    let scheme = if has_tls { "wss" } else { "ws" };
+    let host = format!("{scheme}://localhost:{}{}", address.port(), options.base_path);
     let wire = view.as_ref().map(WireRegion::from);
-    let own = own_page(address, &options.base_path);
+    let own = own_page(address, options);
     let argument = argument(token);
     let epiviz = if own_epiviz {
         format!("{own}epiviz/{argument}")
@@ -42,7 +44,7 @@ pub(super) async fn greeting(
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "  open:     {own}{argument}\n  endpoint: ws://{host}/ws{argument}\n  EpiViz:   {epiviz}"
+        "  open:     {own}{argument}\n  endpoint: {host}/ws{argument}\n  EpiViz:   {epiviz}"
     );
     if prompts(options) {
         let first = listing.measurements().next().map_or("NAME", |m| m.id.as_str());
@@ -106,11 +108,13 @@ fn source_rows(listing: &Listing) -> Vec<Vec<Value>> {
 }
 
 /// The built-in page's address for a browser on this machine.
-pub(super) fn own_page(address: SocketAddr, base: &BasePath) -> String {
+pub(super) fn own_page(address: SocketAddr, options: &ServeOptions) -> String {
+    let base = &options.base_path;
+    let scheme = if options.access.tls_cert.is_some() { "https" } else { "http" };
     match address.ip() {
         ip if ip.is_loopback() || ip.is_unspecified() => {
-            format!("http://localhost:{}{base}/", address.port())
+            format!("{scheme}://localhost:{}{base}/", address.port())
         }
-        _ => format!("http://{address}{base}/"),
+        _ => format!("{scheme}://{address}{base}/"),
     }
 }

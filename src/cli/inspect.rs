@@ -1,12 +1,13 @@
 //! `epivizrs inspect`: what is in a file, and how it would be served.
 
 use super::file_options::FileOptions;
-use crate::catalog::{Kind, Listing, Measurement};
+use crate::catalog::{Kind, LEFT_OUT, Listing, Measurement};
 use crate::genome::{Region, Sequence, thousands};
 use crate::source::formats::format_of;
 use crate::source::{ColumnKind, Level, Shape, Source, Spec, total};
 use anyhow::Result;
 use clap::Args;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -
             count(&*first.source)?;
             read_first(&*first.source)?;
         }
-        lines.extend(describe_part(part, listing));
+        lines.extend(describe_part(part, listing, format));
     }
     let mut text = format!("{}\n", path.display());
     for (name, value) in lines {
@@ -78,6 +79,7 @@ fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
 fn describe_part(
     measurements: &[Arc<Measurement>],
     listing: &Listing,
+    format: &str,
 ) -> Vec<(&'static str, String)> {
     let Some(first) = measurements.first() else { return Vec::new() };
     let source = &*first.source;
@@ -85,8 +87,11 @@ fn describe_part(
     let mut lines = vec![
         (label, served_as(source.shape()).to_owned()),
         ("sequences", sequences(source, listing)),
-        amount(source),
+        amount(source, format),
     ];
+    if let Some(left_out) = first.annotation.get(LEFT_OUT).filter(|_| first.companion.is_none()) {
+        lines.push(("left out", left_out.clone()));
+    }
     for (index, measurement) in measurements.iter().enumerate() {
         let name = if index == 0 { "measurements" } else { "" };
         let known = if index == 0 { &BTreeMap::new() } else { &first.annotation };
@@ -147,30 +152,27 @@ fn read_first(source: &dyn Source) -> Result<()> {
 /// The source's sequences by its own names, those with the most rows first, and their assembly.
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
-    let mut named: Vec<(u64, String)> = own
-        .iter()
-        .map(|sequence| match source.shape() {
-            Shape::Dense | Shape::Sparse => {
-                let length = thousands(sequence.length.into());
-                let text = if source.knows_lengths() {
-                    format!("{} ({length} bases)", sequence.name)
-                } else {
-                    format!("{} (up to base {length})", sequence.name)
-                };
-                (u64::from(sequence.length), text)
-            }
-            _ => {
-                let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
-                let rows = source.rows(&whole, Level::Records);
-                let word = if rows == 1 { "row" } else { "rows" };
-                (rows, format!("{} ({} {word})", sequence.name, thousands(rows)))
-            }
-        })
-        .collect();
-    named.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-    let most: Vec<_> = named.iter().take(4).map(|(_, text)| text.as_str()).collect();
-    let more = if named.len() > most.len() { ", ..." } else { "" };
-    format!("{}, {}: {}{more}", named.len(), belongs(source, listing), most.join(", "))
+    let is_signal = matches!(source.shape(), Shape::Dense | Shape::Sparse);
+    let weight = |sequence: &Sequence| {
+        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+        if is_signal { sequence.length.into() } else { source.rows(&whole, Level::Records) }
+    };
+    let described = |(weight, index): &(Reverse<u64>, usize)| {
+        let (name, number) = (&own.at(*index).name, thousands(weight.0));
+        match (is_signal, weight.0) {
+            (true, _) if source.knows_lengths() => format!("{name} ({number} bases)"),
+            (true, _) => format!("{name} (up to base {number})"),
+            (false, 1) => format!("{name} (1 row)"),
+            (false, _) => format!("{name} ({number} rows)"),
+        }
+    };
+    // There may be millions.
+    let mut all: Vec<_> = own.iter().map(|s| Reverse(weight(s))).zip(0..).collect();
+    all.sort_unstable();
+    let most: Vec<_> = all.iter().take(4).map(described).collect();
+    let more = if all.len() > most.len() { ", ..." } else { "" };
+    let count = thousands(all.len() as u64);
+    format!("{count}, {}: {}{more}", belongs(source, listing), most.join(", "))
 }
 
 /// The assembly of the sequences, and how it is known.
@@ -187,13 +189,26 @@ fn belongs(source: &dyn Source, listing: &Listing) -> String {
     }
 }
 
-/// The amount of data: bases with data, or rows.
-fn amount(source: &dyn Source) -> (&'static str, String) {
-    if let Shape::Dense | Shape::Sparse = source.shape() {
-        let covered = source.covered().map(|bases| format!("{} with data", thousands(bases)));
-        return ("bases", covered.unwrap_or("the number with data is not stated".to_owned()));
+/// The amount of data: bases with data, or rows. What a bigWig says of itself is not counted again,
+/// but must be possible.
+fn amount(source: &dyn Source, format: &str) -> (&'static str, String) {
+    if !matches!(source.shape(), Shape::Dense | Shape::Sparse) {
+        return ("rows", thousands(total(source)));
     }
-    ("rows", thousands(total(source)))
+    let Some(covered) = source.covered() else {
+        return ("bases", "the number with data is not stated".to_owned());
+    };
+    let all: u64 = source.sequences().iter().map(|sequence| u64::from(sequence.length)).sum();
+    let number = thousands(covered);
+    let text = match format {
+        "bigwig" if covered > all => format!(
+            "the header says {number} with data, which is wrong: its sequences have {}",
+            thousands(all)
+        ),
+        "bigwig" => format!("{number} with data, the header says"),
+        _ => format!("{number} with data"),
+    };
+    ("bases", text)
 }
 
 /// A measurement with those of its annotations that were not `said` before.
@@ -205,7 +220,10 @@ fn measurement_line(measurement: &Measurement, said: &BTreeMap<String, String>) 
             None => "values".to_owned(),
         },
     };
-    let new = |(key, value): &(&String, &String)| *key != "file" && said.get(*key) != Some(value);
+    let told = ["file", LEFT_OUT];
+    let new = |(key, value): &(&String, &String)| {
+        !told.contains(&key.as_str()) && said.get(*key) != Some(value)
+    };
     let annotation = measurement.annotation.iter().filter(new);
     let annotation: String = annotation.map(|(key, value)| format!(", {key}: {value}")).collect();
     format!("{} ({kind}{annotation})", measurement.id)
@@ -237,10 +255,17 @@ mod tests {
     use super::*;
 
     async fn inspected(name: &str, text: &str) -> Vec<String> {
+        inspected_with(name, text, "").await
+    }
+
+    async fn inspected_with(name: &str, text: &str, options: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let inspect = Inspect { sources: vec![Spec::file(path)], file: FileOptions::default() };
+        let spec = format!("{}{options}", path.display()).parse().unwrap();
+        let cache_dir = Some(folder.path().join("cache"));
+        let file = FileOptions { cache_dir, ..FileOptions::default() };
+        let inspect = Inspect { sources: vec![spec], file };
         inspect.run().await.unwrap().lines().skip(1).map(str::to_owned).collect()
     }
 
@@ -275,6 +300,33 @@ mod tests {
         let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
         let told = "  sequences    1, of no built-in assembly: scaffold (1 row)";
         assert!(lines.iter().any(|line| line == told), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_header_says_is_told_from_what_was_counted() {
+        let mut signal = include_bytes!("../../data/signal.bw").to_vec();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bw");
+        let inspected = async |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let spec = Spec::file(&path);
+            let inspect = Inspect { sources: vec![spec], file: FileOptions::default() };
+            inspect.run().await.unwrap()
+        };
+        let text = inspected(&signal).await;
+        assert!(text.contains(" with data, the header says\n"), "{text}");
+        // The summary in the header begins with the number of bases.
+        let at = u64::from_le_bytes(signal[44..52].try_into().unwrap()) as usize;
+        signal[at..at + 8].copy_from_slice(&9_000_000_000u64.to_le_bytes());
+        let text = inspected(&signal).await;
+        let told = "the header says 9,000,000,000 with data, which is wrong: its sequences have";
+        assert!(text.contains(told), "{text}");
+        let lines =
+            inspected_with("x.bedGraph", "chr1 0 10 5\nchr1 x 20 5\n", ",skip=errors").await;
+        assert!(lines.contains(&"  bases        10 with data".to_owned()), "{lines:?}");
+        let left_out =
+            "  left out     1 line, the first is line 2: start (column 2) is not a whole";
+        assert!(lines.iter().any(|line| line.starts_with(left_out)), "{lines:?}");
     }
 
     #[test]

@@ -82,7 +82,8 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Its address, such as lab:9000; with /ws/NAME, the session of that name
+    /// Its address, such as lab:9000; with /ws/NAME, the session of that name; or unix:PATH of its
+    /// --socket
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
     /// Token, if the endpoint asks for one; other users can see it in the list of processes, so

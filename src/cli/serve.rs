@@ -1,6 +1,6 @@
 //! `epivizrs serve`: open the files, listen, greet, prompt, end.
 
-use super::access::{audit, check_reach, entry};
+use super::access::{audit, check_reach, entry, tls};
 use super::assembly::assembly;
 use super::browser::open;
 use super::commands::{command, prompts};
@@ -15,7 +15,7 @@ use super::stdin::{is_standard_input, read_standard_input};
 use crate::catalog::{Catalog, Selection, select};
 use crate::genome::Aliases;
 use crate::provider::Provider;
-use crate::server::{self, Access, Epiviz};
+use crate::server::{self, Access, Epiviz, LocalSocket};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
 use anyhow::{Result, anyhow, bail};
@@ -46,6 +46,11 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     check_reach(&options, address)?;
     let entry = entry(&mut options, address, &selection)?;
     let audit = audit(&options)?;
+    let tls = tls(&options)?;
+    let socket = match &options.access.socket {
+        Some(path) => Some(LocalSocket::bind(path).await?),
+        None => None,
+    };
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
     let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
     let catalog = match &options.aliases {
@@ -57,6 +62,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         () = stop.cancelled() => return Ok(()),
     }
     let access = Access::new(address, &options.page_url, &options.allow_origin)
+        .with_tls(tls.is_some())
         .with_keys(entry.keys)
         .with_open_files(entry.open);
     let epiviz = epiviz(options.ui.as_deref())?;
@@ -68,11 +74,12 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
-        config.with_page_address(own_page(address, &options.base_path)).with_audit(audit),
+        config.with_page_address(own_page(address, &options)).with_audit(audit),
     )?;
 
     // Connections wait in the listener from here on, so the line holds.
-    println!("listening on ws://{address}{}/ws", options.base_path);
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    println!("listening on {scheme}://{address}{}/ws", options.base_path);
     std::io::stdout().flush()?;
     if at_prompt {
         bars.end();
@@ -91,13 +98,19 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         (None, _) => {}
     }
     if options.open {
-        open(own_page(address, &options.base_path) + &argument(entry.token.as_deref()));
+        open(own_page(address, &options) + &argument(entry.token.as_deref()));
     }
     let serving = async {
         let router = server::router(session.clone(), access, epiviz, stop.clone());
         let router = options.base_path.mount(router);
         let (limits, metrics) = (options.limits.limits(), session.metrics.clone());
-        server::serve_limited(listener, router, limits, metrics, stop.clone()).await;
+        let near = async {
+            if let Some(socket) = socket {
+                socket.serve(router.clone(), limits, stop.clone()).await;
+            }
+        };
+        let far = server::serve_tls(listener, tls, router.clone(), limits, metrics, stop.clone());
+        tokio::join!(near, far);
     };
     let ((), commanded) = tokio::join!(serving, command(session.clone(), &options, stop.clone()));
     // The users' last changes may not have been saved yet.

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
@@ -24,7 +25,7 @@ const DEFAULT_PORT: u16 = 8888;
 /// What to attach to, and what to run there.
 #[derive(Debug, Default)]
 pub struct Attach {
-    /// The endpoint: `HOST:PORT`, or a `ws:` or `http:` address of it.
+    /// The endpoint: `HOST:PORT`, a `ws:` or `http:` address of it, or `unix:PATH`.
     pub url: String,
     /// Commands to run; none for a prompt.
     pub commands: Vec<String>,
@@ -152,9 +153,22 @@ impl Endpoint {
 
 impl AttachedPrompt {
     async fn connect(url: &str, token: Option<&str>, json: bool) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("unix:") {
+            let path = Path::new(path);
+            let stream = UnixStream::connect(path).await.map_err(|error| Error::io(path, error))?;
+            return Self::over(stream, "ws://localhost/console".into(), token, json).await;
+        }
         let (host, url) = address(url)?;
-        let request = request(&url, token)?;
         let stream = dial(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
+        Self::over(stream, url, token, json).await
+    }
+
+    /// The same over a connection that is there.
+    async fn over<S>(stream: S, url: String, token: Option<&str>, json: bool) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let request = request(&url, token)?;
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .map_err(|error| Error::Input(format!("{url}: {}", why(error))))?;

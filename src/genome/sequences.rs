@@ -1,5 +1,6 @@
 //! The sequences of an assembly or a file, found by any of their names.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ pub struct Sequence {
 #[derive(Clone, Debug, Default)]
 pub struct Sequences {
     list: Vec<Sequence>,
-    by_key: HashMap<String, usize>,
-    /// The other names of each sequence, in the order in which they were learnt.
-    aliases: Vec<Vec<Box<str>>>,
+    /// The sequence of each name. Names are not copied: there may be millions.
+    by_key: HashMap<Arc<str>, usize>,
+    /// The other names of sequences that have some, in the order in which they were learnt.
+    aliases: HashMap<usize, Vec<Arc<str>>>,
 }
 
 impl Sequences {
@@ -49,9 +51,10 @@ impl Sequences {
             Some(&index) if &*self.list[index].name == name => index,
             _ => {
                 let index = self.list.len();
-                self.by_key.insert(name.to_owned(), index);
-                self.list.push(Sequence { name: name.into(), length: 0 });
-                self.aliases.push(Vec::new());
+                let own: Arc<str> = name.into();
+                // The name of another sequence stays its alias, but leads here from now on.
+                self.by_key.insert(own.clone(), index);
+                self.list.push(Sequence { name: own, length: 0 });
                 self.alias(&plain(name), index);
                 index
             }
@@ -71,8 +74,9 @@ impl Sequences {
 
     fn alias(&mut self, alias: &str, index: usize) {
         if !self.by_key.contains_key(alias) {
-            self.by_key.insert(alias.to_owned(), index);
-            self.aliases[index].push(alias.into());
+            let alias: Arc<str> = alias.into();
+            self.by_key.insert(alias.clone(), index);
+            self.aliases.entry(index).or_default().push(alias);
         }
     }
 
@@ -83,13 +87,13 @@ impl Sequences {
 
     /// The place in the list of the sequence of that name, found as in [`Sequences::get`].
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.by_key.get(name).or_else(|| self.by_key.get(&plain(name))).copied()
+        self.by_key.get(name).or_else(|| self.by_key.get(&*plain(name))).copied()
     }
 
     /// All names that lead to the sequence at `index` of the list: its own, then the others in the
     /// order in which they were learnt.
     pub fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
-        let others = self.aliases[index].iter().map(|alias| &**alias);
+        let others = self.aliases.get(&index).into_iter().flatten().map(|alias| &**alias);
         // A name may have become that of a sequence of its own since.
         let others = others.filter(move |alias| self.by_key.get(*alias) == Some(&index));
         std::iter::once(&*self.list[index].name).chain(others)
@@ -106,9 +110,11 @@ impl Sequences {
             return false;
         };
         self.list.remove(index);
-        self.aliases.remove(index);
+        self.aliases.remove(&index);
+        let behind = |at: usize| if at > index { at - 1 } else { at };
+        self.aliases = self.aliases.drain().map(|(at, names)| (behind(at), names)).collect();
         self.by_key.retain(|_, at| *at != index);
-        self.by_key.values_mut().filter(|at| **at > index).for_each(|at| *at -= 1);
+        self.by_key.values_mut().for_each(|at| *at = behind(*at));
         true
     }
 
@@ -124,14 +130,14 @@ impl Sequences {
 }
 
 /// The name that `chr1`, `Chr1` and `1` share, and `chrM`, `chrMT`, `M` and `MT`.
-fn plain(name: &str) -> String {
+fn plain(name: &str) -> Cow<'_, str> {
     let bare = match name.get(..3) {
         Some(prefix) if prefix.eq_ignore_ascii_case("chr") && name.len() > 3 => &name[3..],
         _ => name,
     };
     match bare {
-        "MT" | "Mt" | "mt" => "M".to_owned(),
-        _ => bare.to_owned(),
+        "MT" | "Mt" | "mt" => "M".into(),
+        _ => bare.into(),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Access {
     /// trusted as much as its programs.
     loopback: bool,
     page_url: String,
+    /// Whether the endpoint speaks TLS itself.
+    pub(super) has_tls: bool,
     pub(super) keys: Arc<Keys>,
     pub(super) open_files: Arc<OpenFiles>,
 }
@@ -35,9 +37,16 @@ impl Access {
             any: more.iter().any(|origin| origin == "*"),
             loopback: own.ip().is_loopback(),
             page_url: page_url.to_owned(),
+            has_tls: false,
             keys: Arc::default(),
             open_files: Arc::default(),
         }
+    }
+
+    /// The same of an endpoint that speaks TLS, or does not.
+    #[must_use]
+    pub fn with_tls(self, has_tls: bool) -> Self {
+        Access { has_tls, ..self }
     }
 
     /// The same, with others who are let in too.

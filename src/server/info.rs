@@ -40,7 +40,8 @@ async fn info_of(state: AppState, session: Arc<Session>, request: Request) -> Re
     // The host and the path by which the browser reached us, which may be those of a proxy.
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let base = BasePath::of_request(request.extensions(), request.uri().path());
-    let host = format!("{}{base}", host.unwrap_or("localhost"));
+    let scheme = if state.access.has_tls { "wss" } else { "ws" };
+    let host = format!("{scheme}://{}{base}", host.unwrap_or("localhost"));
     let info = json!({
         "program": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
@@ -77,7 +78,7 @@ fn answer(json: &Value) -> Response {
 }
 
 /// The address that shows this endpoint's data in the EpiViz page at `page_url`. `host` is the
-/// endpoint's host and port, followed by its base path if it has one; `token` lets the page in.
+/// endpoint's `ws:` or `wss:` address, with its base path if it has one; `token` lets the page in.
 pub fn epiviz_link(
     page_url: &str,
     host: &str,
@@ -90,5 +91,5 @@ pub fn epiviz_link(
     });
     // Percent-encoded, or the page would take the token for an argument of its own.
     let token = token.map_or_else(String::new, |token| format!("%3Ftoken%3D{token}"));
-    format!("{page_url}?websocket-host[]=ws://{host}/ws{token}&{}", place.unwrap_or_default())
+    format!("{page_url}?websocket-host[]={host}/ws{token}&{}", place.unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use super::http::router;
 use super::limits::{Connected, Limits};
 use super::peer::Peer;
 use super::state::Connection;
+use super::tls::Tls;
 use crate::error::{Error, Result};
 use crate::session::{Metrics, Session};
 use axum::Router;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +38,7 @@ const REFUSALS: usize = 64;
 const REFUSAL: Duration = Duration::from_secs(2);
 /// How long to wait after a connection could not be accepted because the system lacks a resource,
 /// mostly file handles.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Binds a host and port; port 0 takes any that is free.
 ///
@@ -89,6 +91,19 @@ pub async fn serve_limited(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
+    serve_tls(listener, None, router, limits, metrics, stop).await;
+}
+
+/// As [`serve_limited`], with TLS if there is any.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let tls = tls.map(Arc::new);
     let (tasks, connected, refusing) = (TaskTracker::new(), Connected::default(), refusal());
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener)).await {
@@ -102,9 +117,11 @@ pub async fn serve_limited(
                     Connection { tasks: tasks.clone(), limits, place, peer: Some(from) };
                 let (peer, stop) = (ConnectInfo(peer), stop.clone());
                 if connection.place.is_some() {
-                    tasks.spawn(converse(stream, peer, connection, router.clone(), stop));
+                    let talk = talk(stream, tls.clone(), peer, connection, router.clone(), stop);
+                    tasks.spawn(talk);
                 } else if let Ok(permit) = refusals.clone().try_acquire_owned() {
-                    let refused = converse(stream, peer, connection, refusing.clone(), stop);
+                    let router = refusing.clone();
+                    let refused = talk(stream, tls.clone(), peer, connection, router, stop);
                     tasks.spawn(async move {
                         let _ = tokio::time::timeout(REFUSAL, refused).await;
                         drop(permit);
@@ -118,6 +135,11 @@ pub async fn serve_limited(
         }
     }
     drop(listener);
+    wait_for(&tasks).await;
+}
+
+/// Waits until the connections have ended, but not for ever.
+pub(super) async fn wait_for(tasks: &TaskTracker) {
     tasks.close();
     // Each ends by itself within that time; one that does not is no reason to stay.
     if tokio::time::timeout(FINISH + MARGIN, tasks.wait()).await.is_err() {
@@ -155,14 +177,36 @@ fn is_of_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Answers the requests of one connection, until it ends or becomes a WebSocket.
-async fn converse(
+/// As [`converse`], inside TLS if there is any.
+async fn talk(
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     peer: ConnectInfo<SocketAddr>,
     connection: Connection,
     router: Router,
     stop: CancellationToken,
 ) {
+    let Some(tls) = tls else { return converse(stream, peer, connection, router, stop).await };
+    let greeting = tls.acceptor().accept(stream);
+    let greeting = tokio::time::timeout(connection.limits.request_time, greeting);
+    match stop.run_until_cancelled(greeting).await {
+        Some(Ok(Ok(stream))) => converse(stream, peer, connection, router, stop).await,
+        Some(Ok(Err(error))) => tracing::debug!("{} did not speak TLS: {error}", peer.0),
+        Some(Err(_)) => tracing::debug!("{} did not finish its TLS greeting", peer.0),
+        None => {}
+    }
+}
+
+/// Answers the requests of one connection, until it ends or becomes a WebSocket.
+pub(super) async fn converse<S>(
+    stream: S,
+    peer: ConnectInfo<SocketAddr>,
+    connection: Connection,
+    router: Router,
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let limits = connection.limits;
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

@@ -14,6 +14,7 @@ mod support;
 #[path = "../formats/tabix.rs"]
 #[allow(dead_code)]
 mod tabix;
+mod tls;
 mod visitors;
 mod watch;
 mod wire;

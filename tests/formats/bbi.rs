@@ -296,6 +296,24 @@ fn rows_of_a_bigbed_are_those_of_every_writer() {
 }
 
 #[test]
+fn an_index_that_counts_rows_instead_of_blocks_is_read() {
+    let mut bytes = bed().write(Variant { big_endian: false, packed: true, sequences_last: false });
+    let number = |bytes: &[u8], at| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let index = number(&bytes, 24) as usize;
+    let rows = |bytes: &[u8]| {
+        let Opened(source, _folder) = open(bytes, "").unwrap();
+        source.read(&Region::new("chrA", 0, 250_000), Level::Records, &[]).map(|table| table.len())
+    };
+    // As many rows to a block as the test writes, and as many in all.
+    bytes[index + 8..index + 16].copy_from_slice(&504u64.to_le_bytes());
+    bytes[index + 40..index + 44].copy_from_slice(&64u32.to_le_bytes());
+    assert_eq!(rows(&bytes).unwrap(), 504);
+    // Blocks that held the others are missing.
+    bytes[index + 40..index + 44].copy_from_slice(&60u32.to_le_bytes());
+    assert!(open(&bytes, "").err().unwrap().contains("the index counts 504 blocks and lists 8"));
+}
+
+#[test]
 fn a_damaged_bigbed_is_an_error() {
     let whole = bed().write(Variant { big_endian: false, packed: false, sequences_last: true });
     let read = |bytes: &[u8]| {

@@ -1,6 +1,6 @@
 //! BED, by region from an index and from a copy, and in memory.
 
-use super::tools::{Folder, installed, sorted};
+use super::tools::{Folder, installed, python, sorted};
 use super::{Feature, columns, features, lines, regions, strand};
 use epivizrs::genome::Region;
 use epivizrs::source::formats::open;
@@ -70,5 +70,86 @@ fn bed_and_peaks_are_those_of_bedtools_and_tabix() {
             let ours = folder.query(file, &region, "0").lines(bases, &shown);
             assert_eq!(ours, columns(&truth, &[1, 2, 3, 6, 7, 8, 9]), "{file} {region}");
         }
+    }
+}
+
+/// Writes a bigInteract, and prints the records that pyBigWig finds in each region of the arguments.
+const INTERACT: &str = r#"
+import sys, pyBigWig, pybigtools
+length, *regions = sys.argv[1:]
+rows = [line.rstrip('\n').split('\t', 3) for line in open('x.txt')]
+rows = [(name, int(start), int(end), rest) for name, start, end, rest in rows]
+columns = ['string chrom', 'uint chromStart', 'uint chromEnd', 'string name', 'uint score', 'double value', 'string exp', 'string color']
+for end in ['source', 'target']:
+    columns += [kind.format(end) for kind in ['string {}Chrom', 'uint {}Start', 'uint {}End', 'string {}Name', 'string {}Strand']]
+described = 'table interact\n"x"\n(\n' + ''.join(column + '; "x"\n' for column in columns) + ')'
+lengths = {name: int(length) for name in ['chr1', 'chr2']}
+pybigtools.open('x.bb', 'w').write(lengths, iter(rows), autosql=described)
+# Of 18 columns 5 are those of BED, as bedToBigBed -type=bed5+13 writes.
+with open('x.bb', 'r+b') as file:
+    file.seek(32)
+    file.write(bytes([18, 0, 5, 0]))
+file = pyBigWig.open('x.bb')
+for region in regions:
+    name, start, end = region.split(':')
+    for start, end, rest in file.entries(name, int(start), int(end)) or []:
+        print(region, start, end, rest, sep='\t')
+"#;
+
+#[test]
+#[ignore = "asks other programs: .ci/peers"]
+fn ends_of_a_big_interact_are_those_of_the_records_that_pybigwig_finds() {
+    if !installed(&["pyBigWig", "pybigtools"]) {
+        return;
+    }
+    let folder = Folder::new();
+    // Each feature is paired with one further on; a record spans both.
+    let all = features(600);
+    let pair = |(a, b): (&Feature, &Feature)| {
+        let (start, end) = (a.1.min(b.1), a.2.max(b.2));
+        let end_of = |f: &Feature, name: &str| {
+            format!("{}\t{}\t{}\t{name}{}\t{}", f.0, f.1, f.2, f.3, strand(f.3))
+        };
+        let both = format!("{}\t{}", end_of(a, "s"), end_of(b, "t"));
+        (a.0, start, end, format!("i{}\t{}\t0.5\tx\t0\t{both}", a.3, a.3 % 1000))
+    };
+    let mut records: Vec<_> =
+        all.iter().zip(&all[7..]).filter(|(a, b)| a.0 == b.0).map(pair).collect();
+    records.sort();
+    folder.write(
+        "x.txt",
+        &lines(&records, |(name, start, end, rest)| format!("{name}\t{start}\t{end}\t{rest}")),
+    );
+    let asked: Vec<String> = regions(9)
+        .iter()
+        .map(|(name, first, last)| format!("{name}:{}:{last}", first - 1))
+        .collect();
+    let length = crate::LENGTH.to_string();
+    let mut arguments = vec!["-c", INTERACT, &length];
+    arguments.extend(asked.iter().map(String::as_str));
+    let found = folder.run(&python(), &arguments);
+    for ((name, first, last), asked) in regions(9).into_iter().zip(&asked) {
+        let mut truth = Vec::new();
+        for line in found.lines().filter(|line| line.split('\t').next() == Some(asked)) {
+            let fields: Vec<&str> = line.split('\t').skip(3).collect();
+            for end in [5, 10] {
+                let place = [1, 2].map(|at| fields[end + at].parse::<u32>().unwrap());
+                let other = 15 - end;
+                if place[0] < last && place[1] > first - 1 {
+                    truth.push(format!(
+                        "{}\t{}\t{}\t{}\t{}\t{}",
+                        place[0],
+                        place[1],
+                        fields[end + 4],
+                        fields[end + 3],
+                        fields[other + 3],
+                        fields[1]
+                    ));
+                }
+            }
+        }
+        let shown = ["start", "end", "strand", "name", "other_name", "score"];
+        let ours = folder.query("x.bb", &format!("{name}:{first}-{last}"), "0");
+        assert_eq!(ours.lines((first - 1, last), &shown), sorted(truth.into_iter()), "{asked}");
     }
 }

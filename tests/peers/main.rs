@@ -3,6 +3,7 @@
 
 mod alignments;
 mod intervals;
+mod methylation;
 mod tools;
 
 use tools::{Folder, Random, installed, python, sorted};

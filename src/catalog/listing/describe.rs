@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The group of dense signals whose user named none.
 const SIGNALS: &str = "signals";
 /// The annotation that says what `skip=errors` left out of the file.
-const LEFT_OUT: &str = "left out";
+pub(crate) const LEFT_OUT: &str = "left out";
 
 impl Listing {
     /// The measurements of a source: its rows if they are features, then each column of numbers.

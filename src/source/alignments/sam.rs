@@ -31,7 +31,7 @@ pub(crate) const COVERAGE: Format = Format {
         let skip = options.for_another_file().skip;
         let reads = move |context: &Context| {
             let copy = sorted_copy::copy(&file, context, &sam, skip.as_ref())?;
-            Sorted::open(&file, &copy, sam)
+            Sorted::open(&file, &copy, &sam)
         };
         coverage::open(input, options, context, || Ok((*sequences).clone()), reads)
     },
@@ -232,7 +232,7 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn open(input: &Input, copy: &Input, sam: Sam) -> Result<Self> {
+    fn open(input: &Input, copy: &Input, sam: &Sam) -> Result<Self> {
         let (file, _) = Tabix::of_copy(input, copy)?;
         // The copy has its sequences in the order in which the file first names them.
         let mut sequences = Sequences::default();
@@ -242,7 +242,7 @@ impl Sorted {
         Ok(Sorted {
             input: input.clone(),
             lines: Lines::watched(copy, &Progress::default())?,
-            sam: Sam { sequences: Arc::new(sequences), ..sam },
+            sam: Sam { sequences: Arc::new(sequences), ..sam.clone() },
             read: None,
             rows: file.rows().iter().sum::<u64>().max(1),
             done: 0,

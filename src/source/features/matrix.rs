@@ -28,7 +28,7 @@ use std::path::Path;
 
 pub(crate) const FORMAT: Format = Format {
     name: "matrix",
-    extensions: &["tsv", "csv", "gct", "txt"],
+    extensions: &["tsv", "csv", "gct", "txt", "sf"],
     about: "blocks; each sample's values can be plotted and compared",
     sniff: |head| {
         // Tables of methylation have a header and numbers too.
@@ -272,8 +272,10 @@ impl Matrix {
         }
         let Some((name, unplaced)) = unplaced else { return Ok(()) };
         if unplaced == count {
-            let message =
-                format!("none of its rows ('{name}', ...) is a gene of the annotations served");
+            let message = format!(
+                "none of its rows ('{name}', ...) is a gene of the annotations served; those of \
+                    transcripts are placed by an annotation with ',rows=transcripts'"
+            );
             return Err(Error::data(input.path(), "", message));
         }
         let path = input.path().display();
@@ -385,6 +387,10 @@ mod tests {
     fn rows_without_coordinates_lie_where_their_genes_do() {
         let text = "\ts1\ts2\nE1.7\t1\t2\nMYC\t3\t4\nNONE\t5\t6\n";
         let source = matrix("x.tsv", text, &with_genes()).unwrap();
+        assert_eq!(rows(&*source), [(100, 200, 2.0), (500, 600, 4.0)]);
+        let quant =
+            "Name\tLength\tEffectiveLength\tTPM\ts2\nE1.2\t900\t700.5\t12\t2\nMYC\t9\t7\t0\t4\n";
+        let source = matrix("quant.sf", quant, &with_genes()).unwrap();
         assert_eq!(rows(&*source), [(100, 200, 2.0), (500, 600, 4.0)]);
         let gct = "#1.2\n2\t2\nName\tDescription\ts1\ts2\nP1\tMYC\t3\t4\nE1\tx\t1\t2\n";
         let source = matrix("x.gct", gct, &with_genes()).unwrap();

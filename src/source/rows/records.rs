@@ -11,7 +11,7 @@ use crate::source::rows::names::Names;
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
-use levels::LevelRows;
+use levels::{LevelRows, reach};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -66,8 +66,10 @@ pub struct Records {
     columns: Vec<Column>,
     /// Where the rows of each sequence lie.
     bounds: Vec<Range<usize>>,
-    /// The rows that each level keeps, by sequence; made when first needed.
-    levels: Vec<OnceLock<Vec<LevelRows>>>,
+    /// Up to which base each row and those before it on its sequence reach.
+    reach: Vec<u32>,
+    /// The rows that each level of bins keeps, by sequence; made when first needed.
+    levels: Vec<OnceLock<Box<[LevelRows]>>>,
     names: Option<(usize, Names)>,
     /// The column by which rows are kept when only some can be shown.
     importance: Option<usize>,
@@ -105,6 +107,8 @@ impl Records {
             let length = sorted_end[range.clone()].iter().copied().max().unwrap_or(0);
             sequences.lengthen(index, length);
         }
+        let of = |bounds: &Range<usize>| reach(bounds.clone(), &sorted_start, &sorted_end);
+        let all_reach = bounds.iter().flat_map(of).collect();
         let columns: Vec<Column> = columns
             .into_iter()
             .map(|column| Column::new(column.name, column.data.pick(order.iter().copied())))
@@ -118,6 +122,7 @@ impl Records {
             shape: how.shape,
             importance: position(how.importance),
             infos: columns.iter().map(describe).collect(),
+            reach: all_reach,
             levels: bounds.iter().map(|_| OnceLock::new()).collect(),
             start: sorted_start,
             end: sorted_end,
@@ -226,7 +231,7 @@ impl Source for Records {
         };
         let kept = self.kept(sequence, level);
         let run = self.run(sequence, level, region);
-        let rows = || kept.rows[run.clone()].iter().map(|&row| row as usize);
+        let rows = || run.clone().map(|rank| kept.row(rank));
         Ok(Table {
             first_rank: run.start as u64,
             start: rows().map(|row| self.start[row]).collect(),
@@ -267,7 +272,7 @@ impl Source for Records {
     }
 
     fn memory(&self) -> u64 {
-        let places = self.start.len() * 2 * size_of::<u32>() + self.strand.len();
+        let places = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
         let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
         (places + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
     }

@@ -38,6 +38,18 @@ fn is_span((first, last): Span, entries: &[DataBlock]) -> bool {
     begins && (lasts().next_back() == Some(last) || lasts().max() == Some(last))
 }
 
+/// Whether the header of the index, `bytes`, counts the records of the file, as that of the first
+/// bedToBigBed does, and the blocks are as many as hold them.
+fn counts_records(file: &Bbi, bytes: &[u8], blocks: &[DataBlock]) -> Result<bool> {
+    let mut header = file.fields(bytes);
+    let items = header.take(8).and_then(|_| header.u64());
+    let slots = header.take(24).and_then(|_| header.u32()).filter(|slots| *slots > 0);
+    let records = file.fields(&file.bytes(file.header.data, 8)?).u64();
+    let (Some(items), Some(slots)) = (items, slots) else { return Ok(false) };
+    // A block holds rows of one sequence only, so there may be more of them.
+    Ok(records == Some(items) && blocks.len() as u64 >= items.div_ceil(slots.into()))
+}
+
 impl BlockIndex {
     /// Reads the tree at `start` (supplementary tables 14 to 17).
     pub(super) fn read(file: &Bbi, start: u64) -> Result<Self> {
@@ -86,7 +98,7 @@ impl BlockIndex {
         }
         let known = |id| file.ids.binary_search(&id).is_ok();
         let unknown = blocks.iter().any(|block| !known(block.first.0) || !known(block.last.0));
-        if unknown || blocks.len() as u64 != items {
+        if unknown || (blocks.len() as u64 != items && !counts_records(file, &bytes, &blocks)?) {
             let what = format!("the index counts {items} blocks and lists {}", blocks.len());
             let what = if unknown { "the index leads to unknown sequences" } else { &what };
             return Err(file.damaged(start, what));

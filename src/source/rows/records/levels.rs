@@ -11,30 +11,72 @@ use std::ops::Range;
 /// The rows of a sequence that one level keeps, sorted by start.
 #[derive(Debug, Default)]
 pub(super) struct LevelRows {
-    pub(super) rows: Vec<u32>,
+    rows: Vec<u32>,
     /// The largest end among this row and those before it: where the first overlap lies is then a
     /// binary search.
     reach: Vec<u32>,
 }
 
-impl Records {
-    /// The level's rows of the sequence with that index.
-    pub(super) fn kept(&self, sequence: usize, level: Level) -> &LevelRows {
-        let levels = self.levels[sequence].get_or_init(|| self.thin(self.bounds[sequence].clone()));
-        match level {
-            Level::Records => &levels[0],
-            Level::Bins { shift } => {
-                let first = first_shift();
-                &levels[1 + usize::from(shift.clamp(first, WIDEST) - first)]
-            }
+/// The rows that a level keeps: all of a sequence, or some.
+pub(super) enum Kept<'a> {
+    /// All, from this one on, with their [reach](LevelRows::reach).
+    All(usize, &'a [u32]),
+    Some(&'a LevelRows),
+}
+
+impl Kept<'_> {
+    /// The row of that rank.
+    pub(super) fn row(&self, rank: usize) -> usize {
+        match self {
+            Kept::All(first, _) => first + rank,
+            Kept::Some(level) => level.rows[rank] as usize,
         }
     }
 
-    /// Which rows each level keeps: all, then of each bin the most important row that starts in
-    /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds.
-    fn thin(&self, bounds: Range<usize>) -> Vec<LevelRows> {
+    fn reach(&self) -> &[u32] {
+        match self {
+            Kept::All(_, reach) => reach,
+            Kept::Some(level) => &level.reach,
+        }
+    }
+
+    /// How many rows, from the first on, are such; these come before all others.
+    fn partition_point(&self, is: impl Fn(usize) -> bool) -> usize {
+        match self {
+            Kept::All(first, reach) => {
+                let (mut low, mut high) = (0, reach.len());
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    if is(first + middle) { low = middle + 1 } else { high = middle }
+                }
+                low
+            }
+            Kept::Some(level) => level.rows.partition_point(|row| is(*row as usize)),
+        }
+    }
+}
+
+impl Records {
+    /// The level's rows of the sequence with that index.
+    pub(super) fn kept(&self, sequence: usize, level: Level) -> Kept<'_> {
+        let bounds = self.bounds[sequence].clone();
+        let shift = match level {
+            Level::Bins { shift } if bounds.len() > 1 => shift,
+            // Of assemblies of a million scaffolds, most have one row: every level keeps it.
+            _ => return Kept::All(bounds.start, &self.reach[bounds]),
+        };
+        let levels = self.levels[sequence].get_or_init(|| self.thin(bounds));
+        let first = first_shift();
+        let level = usize::from(shift.clamp(first, WIDEST) - first);
+        Kept::Some(&levels[level.min(levels.len() - 1)])
+    }
+
+    /// Which rows each level of bins keeps: of each bin the most important row that starts in
+    /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds. Those
+    /// behind the last level keep the same.
+    fn thin(&self, bounds: Range<usize>) -> Box<[LevelRows]> {
         let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
-        let mut levels = vec![self.reach(rows.clone())];
+        let mut levels = Vec::new();
         for shift in first_shift()..=WIDEST {
             rows = rows
                 .chunk_by(|a, b| {
@@ -44,9 +86,13 @@ impl Records {
                     bin.iter().copied().max_by_key(|row| (self.priority(*row), Reverse(*row)))
                 })
                 .collect();
-            levels.push(self.reach(rows.clone()));
+            let reach = reach(rows.iter().map(|row| *row as usize), &self.start, &self.end);
+            levels.push(LevelRows { rows: rows.clone(), reach });
+            if rows.len() == 1 {
+                break;
+            }
         }
-        levels
+        levels.into()
     }
 
     fn priority(&self, row: u32) -> Priority {
@@ -62,15 +108,6 @@ impl Records {
         Priority::new(gene, score, self.end[row] - self.start[row])
     }
 
-    fn reach(&self, rows: Vec<u32>) -> LevelRows {
-        let mut furthest = 0;
-        let reach = rows.iter().map(|&row| {
-            furthest = furthest.max(self.end[row as usize].max(self.start[row as usize] + 1));
-            furthest
-        });
-        LevelRows { reach: reach.collect(), rows }
-    }
-
     /// The contiguous run of ranks that holds every row overlapping the region, up to the last that
     /// starts before its end: short rows behind a long one belong to no other piece.
     pub(super) fn run(&self, sequence: usize, level: Level, region: &Region) -> Range<usize> {
@@ -78,10 +115,20 @@ impl Records {
         if region.is_empty() || self.shape.hides(level) {
             return 0..0;
         }
-        let first = kept.reach.partition_point(|reach| *reach <= region.start);
-        let last = kept.rows.partition_point(|&row| self.start[row as usize] < region.end);
+        let first = kept.reach().partition_point(|reach| *reach <= region.start);
+        let last = kept.partition_point(|row| self.start[row] < region.end);
         if first < last { first..last } else { 0..0 }
     }
+}
+
+/// Up to which base each of the rows and those before it reach.
+pub(super) fn reach(rows: impl Iterator<Item = usize>, start: &[u32], end: &[u32]) -> Vec<u32> {
+    let mut furthest = 0;
+    let reach = rows.map(|row| {
+        furthest = furthest.max(end[row].max(start[row] + 1));
+        furthest
+    });
+    reach.collect()
 }
 
 /// The narrowest bins that thin features, as [`Shape::levels`] says.

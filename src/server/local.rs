@@ -1,0 +1,81 @@
+//! `--socket`: the endpoint at a path of the file system, for programs of the same user.
+
+use super::limits::Limits;
+use super::listen::{PAUSE, converse, wait_for};
+use super::peer::{Peer, own_user};
+use super::state::Connection;
+use crate::error::{Error, Result};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use std::fs::Permissions;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A socket at a path, which is removed at the end.
+#[derive(Debug)]
+pub struct LocalSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl LocalSocket {
+    /// Listens at a path; what a program that has ended left there is replaced.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if another program listens there, or something else is there.
+    pub async fn bind(path: &Path) -> Result<Self> {
+        let name = path.display();
+        match path.symlink_metadata() {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(Error::Input(format!("--socket {name}: something else is there")));
+            }
+            Ok(_) if UnixStream::connect(path).await.is_ok() => {
+                return Err(Error::Input(format!(
+                    "--socket {name}: another program listens there"
+                )));
+            }
+            Ok(_) => std::fs::remove_file(path).map_err(|error| Error::io(path, error))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(path, error)),
+        }
+        let listener = UnixListener::bind(path).map_err(|error| Error::io(path, error))?;
+        let private = std::fs::set_permissions(path, Permissions::from_mode(0o600));
+        private.map_err(|error| Error::io(path, error))?;
+        Ok(LocalSocket { listener, path: path.to_owned() })
+    }
+
+    /// Serves a router until `stop` is cancelled, as [`super::serve`] does.
+    pub async fn serve(self, router: Router, limits: Limits, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        // Programs that speak HTTP have no other address here.
+        let address = ConnectInfo(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
+            match accepted {
+                Ok((stream, _)) => {
+                    // Whoever connected before the socket was private is turned away here.
+                    let user = stream.peer_cred().map(|peer| peer.uid()).ok();
+                    if user != Some(own_user()) {
+                        tracing::warn!("another user was turned away at {}", self.path.display());
+                        continue;
+                    }
+                    let peer = Some(Peer::Here(user));
+                    let connection = Connection { tasks: tasks.clone(), limits, place: None, peer };
+                    let (router, stop) = (router.clone(), stop.clone());
+                    tasks.spawn(converse(stream, address, connection, router, stop));
+                }
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                }
+            }
+        }
+        // Another program may have put its own there.
+        let _ = std::fs::remove_file(&self.path);
+        wait_for(&tasks).await;
+    }
+}
