@@ -18,7 +18,8 @@ pub const SUMMARIES: [(&str, Summary); 3] =
     [("mean", Summary::Mean), ("min", Summary::Min), ("max", Summary::Max)];
 
 impl Session {
-    /// The measurements that show the same signals by another summary, a word of [`SUMMARIES`].
+    /// The measurements that show the same signals by another summary: `mean`, `min` or
+    /// `max`.
     ///
     /// # Errors
     /// [`Error::Input`] for what is no signal or no such word; as [`crate::catalog::Catalog::load`].
