@@ -14,22 +14,44 @@ use crate::table::{Data, Table};
 use std::sync::Arc;
 
 impl Provider {
-    /// Returns whether no row of the group starts in `view`, so that a line would have no vertex
-    /// there. Dense signals always have rows.
+    /// Returns where a row must be added for a line to be drawn in `view`; none if the line is drawn
+    /// anyway. Dense signals always have rows.
     ///
     /// # Errors
     /// As `Snapshot::read`.
-    pub async fn is_empty_view(&self, group: &str, view: &Region, level: Level) -> Result<bool> {
+    pub async fn missing_row(
+        &self,
+        group: &str,
+        view: &Region,
+        level: Level,
+    ) -> Result<Option<Region>> {
         let snapshot = self.catalog.snapshot();
         let known = snapshot.datasources().iter().find(|d| d.group == group);
         let (Some(datasource), Some(view)) = (known, snapshot.locate(view)) else {
-            return Ok(false);
+            return Ok(None);
         };
         if datasource.shape == Shape::Dense {
-            return Ok(false);
+            return Ok(None);
         }
         let table = positions(&snapshot, datasource, view.clone(), level).await?;
-        Ok(table.start.iter().all(|start| *start < view.start))
+        Ok(missing_row_in(&view, &table.start))
+    }
+}
+
+/// Returns where a row must be added in `view`: anywhere if no row starts there. A row that starts at
+/// the first or last base of the view is not enough for the page either, if it holds none beyond;
+/// the added row is then next to it.
+fn missing_row_in(view: &Region, starts: &[u32]) -> Option<Region> {
+    let last = view.end.saturating_sub(1);
+    let is_inside = |start: &u32| *start > view.start && *start < last;
+    let (at_first, at_last) = (starts.contains(&view.start), starts.contains(&last));
+    let base = |start: u32| Region::new(view.sequence.clone(), start, start + 1);
+    match (at_first, at_last) {
+        _ if starts.iter().any(is_inside) => None,
+        (false, false) => Some(view.clone()),
+        (true, false) => Some(base(view.start + 1)),
+        (false, true) => Some(base(last.saturating_sub(1))),
+        (true, true) => None,
     }
 }
 
@@ -100,7 +122,8 @@ async fn positions(
 }
 
 /// Inserts the placeholder into a run of rows, and adjusts the ranks: those of later rows increase by
-/// one. Its end is before its start, so that a block has no width.
+/// one. Its end is before its start, so that a block has no width. It has the values of a row that
+/// starts one base beside it, so that the line between the two is level, and none otherwise.
 fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
     let before = table.start.partition_point(|start| *start < at.start);
     let is_inside = before > 0 && before < table.len();
@@ -112,6 +135,8 @@ fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
     if before == 0 {
         table.first_rank = rank;
     }
+    let beside = |row: &usize| table.start.get(*row).is_some_and(|s| s.abs_diff(at.start) == 1);
+    let like = [before.wrapping_sub(1), before].into_iter().find(beside);
     table.start.insert(before, at.start);
     table.end.insert(before, at.start.saturating_sub(1));
     if !table.strand.is_empty() {
@@ -119,8 +144,12 @@ fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
     }
     for column in &mut table.columns {
         match &mut column.data {
-            Data::Singles(values) => values.insert(before, f32::NAN),
-            Data::Doubles(values) => values.insert(before, f64::NAN),
+            Data::Singles(values) => {
+                values.insert(before, like.map_or(f32::NAN, |row| values[row]));
+            }
+            Data::Doubles(values) => {
+                values.insert(before, like.map_or(f64::NAN, |row| values[row]));
+            }
             Data::Text(texts) => {
                 let mut all: Vec<&str> = texts.iter().collect();
                 all.insert(before, "");
@@ -154,6 +183,25 @@ mod tests {
         assert_eq!(table.columns[0].data.len(), table.len());
         let ranks = table.first_rank..;
         ranks.zip(table.start).collect()
+    }
+
+    #[test]
+    fn a_row_at_the_edge_of_a_view_does_not_fill_it() {
+        let view = Region::new("c", 500, 600);
+        let at = |start| Some(Region::new("c", start, start + 1));
+        assert_eq!(missing_row_in(&view, &[]), Some(view.clone()));
+        assert_eq!(missing_row_in(&view, &[20, 499, 600]), Some(view.clone()), "beside it");
+        assert_eq!(missing_row_in(&view, &[20, 550]), None);
+        // The page takes the first and the last row that it holds for outside if they lie on the edge.
+        assert_eq!((missing_row_in(&view, &[500]), missing_row_in(&view, &[599])), (at(501), at(598)));
+        assert_eq!(missing_row_in(&view, &[500, 599]), None, "a line from edge to edge");
+        let mut table = run(3, &[500]);
+        insert(&mut table, &view, &Region::new("c", 501, 502), 4);
+        assert_eq!((table.first_rank, &table.start[..]), (3, &[500, 501][..]));
+        assert_eq!(table.columns[0].data.number(1), 500.0, "a level line");
+        let mut table = run(3, &[599]);
+        insert(&mut table, &view, &Region::new("c", 598, 599), 3);
+        assert_eq!((table.first_rank, table.columns[0].data.number(0)), (3, 599.0));
     }
 
     #[test]

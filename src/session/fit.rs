@@ -80,10 +80,10 @@ impl Session {
     async fn find_empty_views(&self, page: &Page, rest: &AtRest) {
         let mut empty_views = Vec::new();
         for (group, level) in &rest.valued {
-            match self.provider.is_empty_view(group, &rest.place, *level).await {
-                Ok(is_empty_view) => empty_views.push((group.clone(), is_empty_view)),
+            match self.provider.missing_row(group, &rest.place, *level).await {
+                Ok(missing) => empty_views.push((group.clone(), missing)),
                 Err(error) => {
-                    tracing::debug!("{group}: cannot tell whether there are rows: {error}")
+                    tracing::debug!("{group}: cannot tell whether there are rows: {error}");
                 }
             }
         }

@@ -83,9 +83,9 @@ pub(super) enum PageCall {
     ClearAndAct(Vec<String>, Write, Option<Waiting>),
     /// Makes the page request the rows of these groups again, because they have changed.
     Invalidate(Vec<String>),
-    /// Reports, for the view in which the page is at rest, which of these groups have no row that
-    /// starts there.
-    EmptyViews(Region, Vec<(String, bool)>),
+    /// Reports, for the view in which the page is at rest, where each of these groups needs a row for
+    /// its line to be drawn; none if it is drawn anyway.
+    EmptyViews(Region, Vec<(String, Option<Region>)>),
     /// Closes the page's connection.
     Leave,
 }

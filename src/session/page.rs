@@ -237,9 +237,8 @@ impl Actor {
             }
             // The page may have moved in the meantime.
             PageCall::EmptyViews(place, groups) if self.view.resting_place() == Some(&place) => {
-                for (group, is_empty_view) in groups {
-                    let empty = Some(&place).filter(|_| is_empty_view);
-                    self.view.set_placeholder(&group, empty, self.now());
+                for (group, missing) in groups {
+                    self.view.set_placeholder(&group, missing.as_ref(), self.now());
                 }
             }
             PageCall::EmptyViews(..) => self.fitting.forget(),

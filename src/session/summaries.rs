@@ -18,7 +18,7 @@ pub const SUMMARIES: [(&str, Summary); 3] =
     [("mean", Summary::Mean), ("min", Summary::Min), ("max", Summary::Max)];
 
 impl Session {
-    /// Returns the measurements of the same signals with another summary, a name in [`SUMMARIES`].
+    /// Returns the measurements of the same signals with another summary: `mean`, `min` or `max`.
     ///
     /// # Errors
     /// [`Error::Input`] for other measurements or names; as [`crate::catalog::Catalog::load`].

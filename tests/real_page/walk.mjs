@@ -204,7 +204,7 @@ for (let step = 1; step <= steps; step++) {
       // The page's last base lies at the right edge of its charts, outside; and a row that is none,
       // which the endpoint adds where there are none, ends before it starts.
       const rows = all.filter(([start, end]) => start < place.end && end >= start);
-      if (rows.some(([start]) => start >= place.start) && all.some(([start, end]) => end < start)) faults.push(`${id}: a row that is none among rows`);
+      if (rows.some(([start]) => start > place.start && start < place.end - 1) && all.some(([start, end]) => end < start)) faults.push(`${id}: a row that is none among rows`);
       const { rows: number, wrong } = judge(id, place, rows, isRange);
       if (wrong) faults.push(`${id}: ${wrong}`);
       if (id === truth.charts[0][1][0]) [least, most] = [Math.min(least, number), Math.max(most, number)];
