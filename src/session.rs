@@ -281,7 +281,7 @@ impl Session {
     /// Checks that a visitor may ask this, and writes down what changes something.
     ///
     /// # Errors
-    /// As [`Visitor::may_ask`].
+    /// [`Error::Input`] that names the role that is needed.
     pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
         let permitted = visitor.may_ask(request);
         // What a copy is changed to concerns nobody else.
