@@ -34,7 +34,9 @@ pub use http::router;
 pub use info::epiviz_link;
 pub use keys::{Keys, Proxy, Token, user_id};
 pub use limits::Limits;
-pub use listen::{bind, run, serve, serve_limited, serve_tls};
+#[cfg(feature = "internals")]
+pub use listen::serve_limited;
+pub use listen::{bind, run, serve, serve_tls};
 pub use local::LocalSocket;
 pub use peer::knows_users;
 #[cfg(feature = "internals")]

@@ -280,7 +280,7 @@ impl Session {
     /// Checks that a visitor may send a request, and logs it if it changes something.
     ///
     /// # Errors
-    /// As [`Visitor::may_ask`].
+    /// [`Error::Input`] that names the role that is needed.
     pub fn permit(&self, visitor: &Visitor, request: &Request) -> Result<()> {
         let permitted = visitor.may_ask(request);
         // Changes to a copy concern nobody else.
