@@ -1,76 +1,76 @@
-//! The one error type of the crate, sorted by who must act.
+//! The error type of the crate, with one variant for each party that must act.
 
 use std::path::{Path, PathBuf};
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error, by who must act on it. Its text is one line that names the file, the place and,
-/// where there is one, the remedy.
+/// An error, classified by who must act on it. Its text is one line that names the file, the place
+/// and, if there is one, the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller asked for something that makes no sense: an option, a command, a region.
+    /// The request is invalid: an option, a command, a region.
     #[error("{0}")]
     Input(String),
-    /// The caller asked for something that is not there.
+    /// The request names something that does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// A file holds something it should not. `place` is a line, an offset, or empty.
+    /// A file holds invalid data. `place` is a line, an offset, or empty.
     #[error("{}{}{}: {message}", path.display(), if place.is_empty() { "" } else { ", " }, place)]
     Data {
         /// The file, as the user named it.
         path: PathBuf,
-        /// Where in the file: `line 12`, `chr1:1-100`; empty if the whole file is meant.
+        /// The place in the file, such as `line 12` or `chr1:1-100`; empty for the whole file.
         place: String,
-        /// What is wrong, and what to do.
+        /// What is wrong, and the remedy.
         message: String,
     },
-    /// The operating system refused something.
+    /// A system call failed.
     #[error("{}: {}", path.display(), reason(source))]
     Io {
-        /// The file or address concerned.
+        /// The file or address.
         path: PathBuf,
-        /// The reason the system gave.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A page did not do what it was asked to.
+    /// A page did not perform an action.
     #[error("{0}")]
     Page(#[from] PageError),
-    /// Several pages did not do what they were asked to; each is named by its number.
+    /// Several pages did not perform an action; the text names each by its number.
     #[error("{0}")]
     Pages(String),
-    /// A mistake of this program: please report it.
+    /// A bug in this program.
     #[error("internal error (please report it): {0}")]
     Bug(String),
 }
 
-/// Why a call to a page brought no answer.
+/// Why a call to a page failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
-    /// The page answered that it would not; its own words.
+    /// The page answered with an error; its message.
     #[error("the page refused: {0}")]
     Refused(String),
-    /// The page did not answer in time (for some actions it never does).
+    /// The page did not answer in time. (It never answers some actions.)
     #[error("the page did not answer within {0:?}")]
     TimedOut(std::time::Duration),
-    /// The page is gone.
+    /// The page has disconnected.
     #[error("the page has disconnected")]
     Disconnected,
 }
 
 impl Error {
-    /// Bad data in `path`, at `place` (may be empty).
+    /// Creates the error for invalid data in `path` at `place` (may be empty).
     pub fn data(path: &Path, place: impl Into<String>, message: impl Into<String>) -> Self {
         Error::Data { path: path.into(), place: place.into(), message: message.into() }
     }
 
-    /// A failed system call on `path`.
+    /// Creates the error for a failed system call on `path`.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Error::Io { path: path.into(), source }
     }
 
-    /// The text for a page: as [`ToString`], but files by their names, without host folders.
+    /// Returns the text for a page, in which files appear without the folders of the host.
     pub fn for_page(&self) -> String {
         match self {
             Error::Data { path, place, message } => {
@@ -84,7 +84,7 @@ impl Error {
     }
 }
 
-/// The reason that the system gave, without its error number.
+/// Returns the message of a system error, without its number.
 fn reason(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
@@ -100,7 +100,7 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// A message that names files beside `path`, or by absolute paths, without their folders.
+/// Removes the folders from files that a message names beside `path` or by absolute paths.
 fn without_folders(message: &str, path: &Path) -> String {
     let folder = path.parent().map(|folder| format!("{}/", folder.display()));
     let folder = folder.filter(|folder| folder.len() > 1);
@@ -108,7 +108,7 @@ fn without_folders(message: &str, path: &Path) -> String {
     let ends_word = |c: char| c.is_whitespace() || "'\"`(),;=".contains(c);
     let mut text = String::with_capacity(message.len());
     for word in message.split_inclusive(ends_word) {
-        // A file's own name is what follows the last slash; a lone slash is no path.
+        // A file's name follows the last slash; a single slash is not a path.
         match word.strip_prefix('/').and_then(|path| path.rsplit_once('/')) {
             Some((_, name)) => text.push_str(name),
             None => text.push_str(word),

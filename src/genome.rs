@@ -1,4 +1,4 @@
-//! Sequences, regions and assemblies: the coordinates that everything else speaks in.
+//! Sequences, regions and assemblies: the coordinates that all other modules use.
 //!
 //! Inside the program every interval is **0-based and half-open**. Only format readers and
 //! [`crate::protocol`] convert.
@@ -16,20 +16,21 @@ pub use sequences::{Sequence, Sequences};
 
 use std::fmt;
 
-/// The strand a row lies on.
+/// The strand of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strand {
     /// Forward, `+`.
     Forward,
     /// Reverse, `-`.
     Reverse,
-    /// Not stranded or not known; written `*` as Bioconductor and the page do.
+    /// Not stranded or not known; written `*`, as in Bioconductor and on the page.
     #[default]
     Both,
 }
 
 impl Strand {
-    /// The strand of a text column: `+`, `-`, and anything else (`.`, `?`, `*`) as [`Strand::Both`].
+    /// Parses the strand of a text column: `+`, `-`, and anything else (`.`, `?`, `*`) as
+    /// [`Strand::Both`].
     pub fn from_text(text: &str) -> Self {
         match text {
             "+" => Strand::Forward,
@@ -38,7 +39,7 @@ impl Strand {
         }
     }
 
-    /// `+`, `-` or `*`.
+    /// Returns `+`, `-` or `*`.
     pub fn as_str(self) -> &'static str {
         match self {
             Strand::Forward => "+",

@@ -1,9 +1,9 @@
-//! Sources: whatever yields rows of a region, a file or a generator.
+//! Sources: files or generators that return the rows of a region.
 //!
-//! This file is the contract that everything stands on: [`Source`] and what its methods speak of.
-//! Above it lie, each importing only from those before it: `io` (containers and lines), `rows`,
-//! `signals`, then the families `features` and `alignments`, and at the top [`formats`], the one
-//! list of file formats.
+//! This file is the contract of all sources: [`Source`] and the types of its methods. The modules
+//! above it import only from those before them: `io` (containers and lines), `rows`, `signals`,
+//! then the families `features` and `alignments`, and at the top [`formats`], the list of file
+//! formats.
 
 mod alignments;
 mod build_handle;
@@ -38,16 +38,16 @@ use crate::table::Table;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A column that a source can give.
+/// A column of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnInfo {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: Arc<str>,
-    /// What it holds.
+    /// The kind of its values.
     pub kind: ColumnKind,
 }
 
-/// What a column holds.
+/// The kind of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ColumnKind {
     /// Text: served as metadata of the rows.
@@ -57,42 +57,42 @@ pub enum ColumnKind {
     Number(Option<(f64, f64)>),
 }
 
-/// Yields rows of a region. Its methods may block (parsers do), so only the catalog calls them, in
-/// its blocking pool.
+/// Returns the rows of a region. Its methods may block (parsers do), so only the catalog calls
+/// them, in its blocking pool.
 ///
 /// The contract, checked for every format by `tests/formats`:
 /// 1. Rows are sorted by start, are *not* clipped at the region's edges, and are one contiguous run
-///    of ranks, from the first that overlaps to the last that starts before the region's end: the
-///    page joins neighbouring answers by rank and must find no hole, so a row between two
-///    overlapping rows is given even if it does not overlap itself.
+///    of ranks, from the first that overlaps to the last that starts before the region's end. The
+///    page joins adjacent answers by rank and must find no gap, so a row between two overlapping
+///    rows is included even if it does not overlap the region.
 /// 2. The same row has the same rank in every answer of that level.
-/// 3. Answers for neighbouring regions join without loss; a row in both has one rank.
-/// 4. A region without rows, or on an unknown sequence, gives an empty table with every column. An
-///    unknown column is an error that lists the known ones.
+/// 3. Answers for adjacent regions join without loss; a row in both has the same rank.
+/// 4. A region without rows, or on an unknown sequence, returns an empty table with every column.
+///    An unknown column is an error that lists the known ones.
 /// 5. Bad data is an error that names file and place; never a panic, a skip or a silent zero.
 pub trait Source: Send + Sync + 'static {
-    /// How the source is to be served and drawn.
+    /// Returns the shape, which decides how the source is served and drawn.
     fn shape(&self) -> Shape;
 
-    /// The sequences that have rows, as the file names them; lengths as far as it knows them, else
-    /// the end of the last row.
+    /// Returns the sequences that have rows, as the file names them; the length is the one that the
+    /// file states, or else the end of the last row.
     fn sequences(&self) -> &Sequences;
 
-    /// Whether the lengths in [`Source::sequences`] are those of the assembly (the file states
-    /// them), not just the end of the last row.
+    /// Returns whether the lengths in [`Source::sequences`] are those of the assembly (the file
+    /// states them), not just the end of the last row.
     fn knows_lengths(&self) -> bool {
         false
     }
 
-    /// The columns that [`Source::read`] can give.
+    /// Returns the columns that [`Source::read`] can return.
     fn columns(&self) -> &[ColumnInfo];
 
-    /// The number of rows that [`Source::read`] would give. It may be an estimate until
+    /// Returns the number of rows that [`Source::read`] would return. It may be an estimate until
     /// [`Source::count_rows`] has been called. Must not read files.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
     /// Reads enough of a sequence for [`Source::rows`] to depend on the data alone: from then on it
-    /// gives the same number every time, exact to about a hundred rows.
+    /// returns the same number every time, exact to about a hundred rows.
     ///
     /// # Errors
     /// As [`Source::read`], but for unknown columns.
@@ -101,24 +101,25 @@ pub trait Source: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether [`Source::rows`] gives the exact number of records of a whole sequence before any
-    /// of them is read.
+    /// Returns whether [`Source::rows`] returns the exact number of records of a whole sequence
+    /// before any of them is read.
     fn is_counted(&self) -> bool {
         true
     }
 
-    /// A region worth showing first; none if there is no data.
+    /// Returns a region with data to show first; none if there is no data.
     fn first_view(&self) -> Option<Region>;
 
-    /// The rows that overlap `region` at `level`, with the `columns` asked for, in that order.
+    /// Reads the rows that overlap `region` at `level`, with the requested `columns`, in that
+    /// order.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown column, [`Error::Data`] and [`Error::Io`] for the file's
-    /// faults.
+    /// [`Error::NotFound`] for an unknown column, [`Error::Data`] and [`Error::Io`] if the file is
+    /// damaged or cannot be read.
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table>;
 
-    /// How many rows start in each bin of 2^`shift` bases that overlaps `region`, in order. By
-    /// default all rows of these bins are read.
+    /// Returns the number of rows that start in each bin of 2^`shift` bases that overlaps `region`,
+    /// in order. By default, all rows of these bins are read.
     ///
     /// # Errors
     /// As [`Source::read`].
@@ -126,30 +127,32 @@ pub trait Source: Send + Sync + 'static {
         grid::starts_by_reading(self, region, shift)
     }
 
-    /// How many rows a level keeps on all sequences together; none if files must be read to tell.
+    /// Returns the number of rows of a level on all sequences together; none if files would have to
+    /// be read.
     fn kept(&self, level: Level) -> Option<u64> {
         let _ = level;
         None
     }
 
-    /// Number of bases that have data, if the source is a signal and its file says so.
+    /// Returns the number of bases that have data, if the source is a signal and its file states
+    /// it.
     fn covered(&self) -> Option<u64> {
         None
     }
 
-    /// The approximate memory that its rows take, in bytes; 0 if rows are read from the file on
+    /// Returns the approximate memory of its rows, in bytes; 0 if rows are read from the file on
     /// request.
     fn memory(&self) -> u64 {
         0
     }
 
-    /// The progress of a source that is still being built. Until it is complete it has no rows, and
-    /// its sequences, shape and columns are those that the beginning of the file shows.
+    /// Returns the progress of a source that is still being built. Until it is complete, it has no
+    /// rows, and its sequences, shape and columns come from the beginning of the file.
     fn building(&self) -> Option<&Arc<BuildHandle>> {
         None
     }
 
-    /// What is known of a column besides its values: keys and values, such as `tissue`, `colon`.
+    /// Returns the annotations of a column: keys and values, such as `tissue`, `colon`.
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
         let _ = column;
         BTreeMap::new()
@@ -160,7 +163,8 @@ pub trait Source: Send + Sync + 'static {
         let _ = loci;
     }
 
-    /// The rows whose name contains `text`, ignoring case: at most `limit`, the best match first.
+    /// Returns the rows whose name contains `text`, ignoring case: at most `limit`, the best match
+    /// first.
     fn search(&self, text: &str, limit: usize) -> Vec<Hit> {
         let _ = (text, limit);
         Vec::new()
@@ -173,7 +177,7 @@ pub struct Format {
     pub name: &'static str,
     /// File name endings, without the dot and without `.gz`.
     pub extensions: &'static [&'static str],
-    /// What it is served as, in one line for the table in `docs/formats.md`.
+    /// A one-line description of how it is served, for the table in `docs/formats.md`.
     #[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "read by tests/docs.rs"))]
     pub about: &'static str,
     /// Whether a file with these first bytes, decompressed, looks like this format.
@@ -192,13 +196,13 @@ pub struct Part {
     pub source: Arc<dyn Source>,
 }
 
-/// The error for a column that a source does not have.
+/// Returns the error for a column that a source does not have.
 pub(crate) fn unknown_column(name: &str, known: &[ColumnInfo]) -> Error {
     let known: Vec<_> = known.iter().map(|column| &*column.name).collect();
     Error::NotFound(format!("no column is called '{name}'; known are {}", known.join(", ")))
 }
 
-/// The number of rows of a source on all its sequences together; possibly an estimate.
+/// Returns the number of rows of a source on all sequences together, possibly an estimate.
 pub(crate) fn total(source: &dyn Source) -> u64 {
     let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
     source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records)).sum()

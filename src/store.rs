@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The file's name in its folder.
+/// The name of the file in its folder.
 const FILE: &str = "epivizrs.sqlite";
-/// How long to wait for another process that writes.
+/// How long to wait for another process that is writing.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Each entry turns the schema of one version into the next. Entries are never changed, only added.
 const MIGRATIONS: &[&str] = &["
@@ -37,13 +37,13 @@ pub struct Workspace {
     pub id: i64,
     /// Its name; several workspaces may have the same name.
     pub name: String,
-    /// What EpiViz saves: JSON.
+    /// The JSON that EpiViz saves.
     pub content: String,
     /// When it was saved, in seconds since 1970.
     pub changed: i64,
 }
 
-/// The store.
+/// A store of workspaces and sessions.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
@@ -59,13 +59,13 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self> {
         private::create_folder(folder).map_err(|error| Error::io(folder, error))?;
         let path = folder.join(FILE);
-        keep_private(&path)?;
+        create_private(&path)?;
         let connection = Connection::open(&path).map_err(|error| trouble(&path, &error))?;
         prepare(&connection, &path)?;
         Ok(Store { path, connection: Mutex::new(connection) })
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -93,13 +93,14 @@ impl Store {
                 return Ok(id);
             }
         }
-        // Without RETURNING: the row would come before the commit, whose failure nobody would see.
+        // RETURNING is not used, because it returns the row before the commit, whose failure would
+        // then go unnoticed.
         let insert = "INSERT INTO workspaces (name, content, changed) VALUES (?1, ?2, ?3)";
         connection.execute(insert, params![name, content, now()]).map_err(self.trouble())?;
         Ok(connection.last_insert_rowid())
     }
 
-    /// The workspaces whose name contains `text`, upper or lower case, the latest first.
+    /// Returns the workspaces whose name contains `text`, ignoring case, the latest first.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
@@ -114,7 +115,7 @@ impl Store {
         rows.collect::<Result<_, _>>().map_err(self.trouble())
     }
 
-    /// The workspace of that id.
+    /// Returns the workspace with that id.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
@@ -123,7 +124,7 @@ impl Store {
         self.lock().query_row(select, [id], workspace).optional().map_err(self.trouble())
     }
 
-    /// Deletes a workspace; returns whether it existed.
+    /// Deletes a workspace. Returns whether it existed.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be written.
@@ -132,9 +133,9 @@ impl Store {
         deleted.map(|count| count > 0).map_err(self.trouble())
     }
 
-    /// Saves the state of a session. `data` identifies what was served: with other data, the session
-    /// of that name is another one. `state` is called when the store is free, so the latest state
-    /// wins.
+    /// Saves the state of a session. `data` identifies the served data; sessions of the same name
+    /// with different data are different sessions. `state` is called while the store is locked, so
+    /// the latest state wins.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be written.
@@ -151,7 +152,7 @@ impl Store {
         saved.map(|_| ()).map_err(self.trouble())
     }
 
-    /// The sessions for this data: names and states.
+    /// Returns the names and states of the sessions for this data.
     ///
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
@@ -164,13 +165,14 @@ impl Store {
     }
 }
 
-/// Makes the file if need be, so that nobody but its owner can read it; SQLite gives the files
-/// beside it the same permissions.
-fn keep_private(path: &Path) -> Result<()> {
+/// Creates the file if it does not exist, readable only by its owner; SQLite gives its companion
+/// files the same permissions.
+fn create_private(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let owned = || {
         let file = private::options().create(true).truncate(false).write(true).open(path)?;
-        // Earlier versions left it readable. Somebody else's file stays as it is.
+        // Earlier versions created it readable for others. A file of another user is left
+        // unchanged.
         let mode = file.metadata()?.permissions().mode();
         if mode & 0o077 != 0 {
             let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
@@ -198,7 +200,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     let version: u32 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(trouble)?;
     let Some(missing) = MIGRATIONS.get(version as usize..) else {
-        let message = "was written by a newer epivizrs; use that, or another --state folder";
+        let message = "was written by a newer epivizrs; use that version or another --state folder";
         return Err(Error::data(path, "", message));
     };
     for migration in missing {
@@ -226,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_saved_is_there_after_opening_again() {
+    fn saved_data_survives_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("new/er")).unwrap();
         let id = store.save_workspace(None, "Tumour 100%", "{}").unwrap();
@@ -254,9 +256,9 @@ mod tests {
         assert_eq!(store.sessions("a").unwrap(), [("".to_owned(), "2".to_owned())]);
     }
 
-    /// The commit fails when everything else is done, as it does on a full disk.
+    /// Makes the commit fail after everything else has succeeded, as on a full disk.
     #[test]
-    fn a_save_that_is_not_committed_has_failed() {
+    fn a_failed_commit_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let id = store.save_workspace(None, "kept", "{}").unwrap();
@@ -290,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_read_what_is_kept() {
+    fn files_are_readable_only_by_their_owner() {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let around = tempfile::tempdir().unwrap();
         let folder = around.path().join("new");
         drop(Store::open(&folder).unwrap());
         assert_eq!(mode(&folder), 0o700);
-        // As an earlier version left it.
+        // As an earlier version created it.
         let readable = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(folder.join(FILE), readable).unwrap();
         let store = Store::open(&folder).unwrap();
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn two_at_once_make_one_store() {
+    fn concurrent_opening_creates_one_store() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Store::open(folder.path()).unwrap().save_workspace(None, "x", "{}").unwrap();
         std::thread::scope(|scope| {
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_store_of_ours_is_refused() {
+    fn files_that_are_not_a_known_store_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(
             folder.path().join(FILE),

@@ -1,4 +1,4 @@
-//! Rows of a region as columns: what a source gives and what the wire writes.
+//! Rows of a region as columns: returned by sources and written to the wire.
 
 pub(crate) mod tsv;
 
@@ -18,28 +18,28 @@ pub struct Table {
     pub end: Vec<u32>,
     /// Strand of each row; empty if the rows have none.
     pub strand: Vec<Strand>,
-    /// The columns that were asked for, in the order asked.
+    /// The requested columns, in the requested order.
     pub columns: Vec<Column>,
 }
 
 impl Table {
-    /// A table without rows that has every column asked for.
+    /// Creates a table without rows that has every requested column.
     pub fn empty(columns: &[&str]) -> Self {
         let empty = |name: &&str| Column::new(*name, Data::Text(Texts::default()));
         Table { columns: columns.iter().map(empty).collect(), ..Table::default() }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.start.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.start.is_empty()
     }
 
-    /// The data of the column of that name.
+    /// Returns the data of the column with that name.
     pub fn column(&self, name: &str) -> Option<&Data> {
         self.columns.iter().find(|column| &*column.name == name).map(|column| &column.data)
     }
@@ -48,14 +48,14 @@ impl Table {
 /// A named column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// The name by which it is asked for.
+    /// The name by which it is requested.
     pub name: Arc<str>,
-    /// One entry a row.
+    /// One entry per row.
     pub data: Data,
 }
 
 impl Column {
-    /// A column of that name.
+    /// Creates a column with that name.
     pub fn new(name: impl Into<Arc<str>>, data: Data) -> Self {
         Column { name: name.into(), data }
     }
@@ -64,16 +64,16 @@ impl Column {
 /// The entries of a column. A missing number is NaN, and `null` on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
-    /// Numbers as bigWig files hold them.
+    /// Single-precision numbers, as in bigWig files.
     Singles(Vec<f32>),
-    /// Numbers as text files hold them.
+    /// Double-precision numbers, as in text files.
     Doubles(Vec<f64>),
     /// Names and other text.
     Text(Texts),
 }
 
 impl Data {
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         match self {
             Data::Singles(values) => values.len(),
@@ -82,12 +82,12 @@ impl Data {
         }
     }
 
-    /// Whether there are no entries.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The memory that the entries take, in bytes.
+    /// Returns the memory of the entries, in bytes.
     pub fn memory(&self) -> usize {
         match self {
             Data::Singles(values) => size_of_val(&values[..]),
@@ -96,7 +96,7 @@ impl Data {
         }
     }
 
-    /// The entry at `row` as a number; NaN if it is missing or text.
+    /// Returns the entry at `row` as a number; NaN if it is missing or text.
     pub fn number(&self, row: usize) -> f64 {
         match self {
             Data::Singles(values) => f64::from(values[row]),
@@ -105,7 +105,7 @@ impl Data {
         }
     }
 
-    /// The entries at `rows`, in that order.
+    /// Returns the entries at `rows`, in that order.
     pub fn pick(&self, rows: impl Iterator<Item = usize>) -> Data {
         match self {
             Data::Singles(values) => Data::Singles(rows.map(|row| values[row]).collect()),
@@ -119,7 +119,7 @@ impl Data {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
     bytes: String,
-    /// Where each text ends in `bytes`.
+    /// End of each text in `bytes`.
     ends: Vec<usize>,
 }
 
@@ -130,23 +130,23 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
-    /// The text at `index`.
+    /// Returns the text at `index`.
     pub fn get(&self, index: usize) -> &str {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
     }
 
-    /// Number of texts.
+    /// Returns the number of texts.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no texts.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The texts in order.
+    /// Returns the texts in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|index| self.get(index))
     }
@@ -165,14 +165,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_come_back_as_they_went_in() {
+    fn texts_are_returned_unchanged() {
         let texts: Texts = ["gene", "", "µ-opioid"].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), ["gene", "", "µ-opioid"]);
         assert_eq!(texts.len(), 3);
     }
 
     #[test]
-    fn picking_keeps_the_order_asked() {
+    fn picking_uses_the_requested_order() {
         let data = Data::Text(["a", "b", "c"].into_iter().collect());
         assert_eq!(data.pick([2, 0].into_iter()), Data::Text(["c", "a"].into_iter().collect()));
     }

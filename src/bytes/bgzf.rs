@@ -1,7 +1,8 @@
-//! BGZF: gzip in blocks that can be entered anywhere (SAM specification, section 4.1).
+//! BGZF: gzip in blocks with random access (SAM specification, section 4.1).
 //!
-//! Its own reader, since queries must stop at the range's end: index readers of libraries go on to
-//! the end of every chunk, which costs fifty times as much where long genes sit in coarse bins.
+//! This is a reader of our own, since queries must stop at the end of the range: the index readers
+//! of libraries continue to the end of every chunk, which costs fifty times as much where long
+//! genes are in coarse bins.
 
 use super::block_cache::{BLOCKS, CachedBlock};
 use super::{Blob, Input};
@@ -10,16 +11,16 @@ use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// No block unpacks to more.
+/// Largest decompressed block, in bytes.
 const LARGEST: usize = 1 << 16;
 const HEADER: usize = 18;
 
-/// Whether a file begins with a BGZF block.
+/// Returns whether a file begins with a BGZF block.
 pub(crate) fn is_bgzf(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b, 8, 4]) && head.get(12..16) == Some(b"BC\x02\0")
 }
 
-/// Whether a file is packed by BGZF, not plain or gzip.
+/// Returns whether a file is BGZF, not plain or gzip.
 pub(crate) fn packs(input: &Input) -> Result<bool> {
     let mut head = Vec::new();
     let read = input.open()?.take(HEADER as u64).read_to_end(&mut head);
@@ -33,8 +34,8 @@ pub(crate) const END: [u8; 28] = [
     0, 0,
 ];
 
-/// Whether a file that begins as BGZF lacks its end: a copy that broke off between two blocks
-/// shows no other sign. Old writers left it out, so this is no error.
+/// Returns whether a BGZF file lacks its end block: a copy that ends between two blocks shows no
+/// other sign. Old writers omitted the block, so this is not an error.
 pub(crate) fn lacks_end(input: &Input) -> Result<bool> {
     if !packs(input)? {
         return Ok(false);
@@ -47,29 +48,32 @@ pub(crate) fn lacks_end(input: &Input) -> Result<bool> {
     Ok(tail != END)
 }
 
-/// Reads unpacked bytes from any virtual offset on.
+/// Reads decompressed bytes from any virtual offset.
 ///
-/// A virtual offset is the place of a block in the file, times 2^16, plus a place in the block.
+/// A virtual offset is the offset of a block in the file, times 2^16, plus an offset in the
+/// decompressed block.
 pub(crate) struct Bgzf {
     blob: Blob,
-    /// Whether blocks are taken from those that all readers share, and left there.
+    /// Whether blocks are read from and stored in the cache that all readers share.
     shares: bool,
     packed: Vec<u8>,
     block: Arc<CachedBlock>,
-    /// Where the block lies in the file, where the next does, and what is read of this one.
+    /// Offset of the block in the file.
     start: u64,
+    /// Offset of the next block.
     next: u64,
+    /// Number of bytes of the block that have been read.
     at: usize,
     inflate: Decompress,
 }
 
 impl Bgzf {
-    /// For reading a file from the first byte to the last.
+    /// Opens a file to read it from the first byte to the last, without the shared cache.
     pub(crate) fn open(input: &Input) -> Result<Self> {
         Ok(Bgzf { shares: false, ..Self::of(Blob::open(input)?) })
     }
 
-    /// For reading pieces, perhaps the same ones again.
+    /// Creates a reader of pieces, which uses the shared cache.
     pub(crate) fn of(blob: Blob) -> Self {
         Bgzf {
             blob,
@@ -83,7 +87,7 @@ impl Bgzf {
         }
     }
 
-    /// The virtual offset of what is read next.
+    /// Returns the virtual offset of the next byte.
     pub(crate) fn position(&self) -> u64 {
         if self.at < self.block.bytes.len() {
             self.start << 16 | self.at as u64
@@ -92,27 +96,27 @@ impl Bgzf {
         }
     }
 
-    /// Goes to a virtual offset.
+    /// Moves to a virtual offset.
     pub(crate) fn seek(&mut self, offset: u64) -> Result<()> {
         let (block, within) = (offset >> 16, (offset & 0xffff) as usize);
-        // Queries that follow each other often begin in the same block.
+        // Consecutive queries often begin in the same block.
         if self.block.bytes.is_empty() || self.start != block {
             self.next = block;
             self.load()?;
         }
         if within > self.block.bytes.len() {
-            return Err(self.damaged("the index leads behind the end of a block"));
+            return Err(self.damaged("the index points beyond the end of a block"));
         }
         self.at = within;
         Ok(())
     }
 
-    /// An error at the current block.
+    /// Creates an error at the current block.
     pub(crate) fn damaged(&self, what: &str) -> Error {
         Error::data(self.blob.path(), format!("offset {}", self.start), what)
     }
 
-    /// Unpacks the next block; false at the end of the file.
+    /// Decompresses the next block. Returns false at the end of the file.
     fn load(&mut self) -> Result<bool> {
         self.start = self.next;
         self.at = 0;
@@ -131,13 +135,13 @@ impl Bgzf {
             HEADER if is_bgzf(&header) => {}
             _ => {
                 let what = "no BGZF block begins here; if the file changed since it was indexed, \
-                            index it again; if it is plain gzip, pack it with bgzip";
+                            index it again; if it is plain gzip, compress it with bgzip";
                 return Err(self.damaged(what));
             }
         }
         let size = usize::from(u16::from_le_bytes([header[16], header[17]])) + 1;
         let rest = size.checked_sub(HEADER).filter(|rest| *rest >= 8);
-        let rest = rest.ok_or_else(|| self.damaged("a BGZF block has an impossible size"))?;
+        let rest = rest.ok_or_else(|| self.damaged("a BGZF block has an invalid size"))?;
         self.packed.resize(rest, 0);
         if self.blob.read_at(self.start + HEADER as u64, &mut self.packed)? < rest {
             return Err(self.damaged("the file ends within a block; is the copy complete?"));
@@ -165,7 +169,8 @@ impl Bgzf {
         Ok(true)
     }
 
-    /// What is left of the current block, or the next one that holds something; empty at the end.
+    /// Returns the rest of the current block or, if that is empty, the next block that is not;
+    /// empty at the end of the file.
     pub(crate) fn rest(&mut self) -> Result<&[u8]> {
         while self.at >= self.block.bytes.len() {
             if !self.load()? {
@@ -175,12 +180,12 @@ impl Bgzf {
         Ok(&self.block.bytes[self.at..])
     }
 
-    /// Goes over blocks that hold nothing; whether the file ends there.
+    /// Skips empty blocks. Returns whether the file ends there.
     pub(crate) fn is_at_end(&mut self) -> Result<bool> {
         Ok(self.rest()?.is_empty())
     }
 
-    /// Appends the next line to `line`, without its end; false at the end of the file.
+    /// Appends the next line to `line`, without its line end. Returns false at the end of the file.
     pub(crate) fn line(&mut self, line: &mut Vec<u8>, longest: usize) -> Result<bool> {
         let mut any = false;
         loop {
@@ -204,7 +209,8 @@ impl Bgzf {
         }
     }
 
-    /// Appends exactly `count` bytes to `bytes`; false if the file ends before the first of them.
+    /// Appends exactly `count` bytes to `bytes`. Returns false if the file ends before the first of
+    /// them.
     pub(crate) fn take(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<bool> {
         let wanted = bytes.len() + count;
         while bytes.len() < wanted {
@@ -214,7 +220,7 @@ impl Bgzf {
                 return if missing == count {
                     Ok(false)
                 } else {
-                    Err(self.damaged("the file ends within a record; is it whole?"))
+                    Err(self.damaged("the file ends within a record; is the copy complete?"))
                 };
             }
             let part = rest.len().min(missing);
@@ -230,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_its_end_is_known() {
+    fn a_missing_end_block_is_detected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let lacks = |bytes: &[u8]| {
             std::fs::write(file.path(), bytes).unwrap();

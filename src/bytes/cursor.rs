@@ -1,6 +1,6 @@
-//! Numbers and texts at the front of bytes.
+//! Parses numbers and texts from bytes.
 
-/// Reads bytes from the front on; every method gives none where the bytes end.
+/// Reads bytes from the front. Every method returns none at the end of the bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -8,29 +8,29 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Over numbers whose least byte comes first.
+    /// Creates a cursor over little-endian numbers.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Cursor { bytes, big_endian: false }
     }
 
-    /// Over numbers in either byte order.
+    /// Creates a cursor over numbers in the given byte order.
     pub(crate) fn in_order(bytes: &'a [u8], big_endian: bool) -> Self {
         Cursor { bytes, big_endian }
     }
 
-    /// What is not read yet.
+    /// Returns the bytes that have not been read.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The next bytes, so many.
+    /// Reads the next `count` bytes.
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (front, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
         Some(front)
     }
 
-    /// The bytes up to the next zero, which goes too.
+    /// Reads the bytes up to the next zero, which is skipped.
     pub(crate) fn terminated(&mut self) -> Option<&'a [u8]> {
         let text = self.take(memchr::memchr(0, self.bytes)?)?;
         self.take(1)?;

@@ -219,9 +219,16 @@ impl Input {
     /// shows what it begins with.
     pub(crate) fn head(&self) -> Result<Vec<u8>> {
         let mut head = Vec::new();
-        match self.unpacked()?.take(HEAD).read_to_end(&mut head) {
-            Err(error) if head.is_empty() => return Err(unreadable(self.path(), "", error)),
-            _ => {}
+        if self.is_remote() {
+            // The first block is here since the file was opened; more of it takes another request.
+            // Where that holds too little to unpack anything, all is read as below.
+            let _ = self.unpack(self.open()?.take(HEAD))?.take(HEAD).read_to_end(&mut head);
+        }
+        if head.is_empty() {
+            match self.unpacked()?.take(HEAD).read_to_end(&mut head) {
+                Err(error) if head.is_empty() => return Err(unreadable(self.path(), "", error)),
+                _ => {}
+            }
         }
         drop(head.drain(..mark(&head)));
         Ok(head)

@@ -1,4 +1,4 @@
-//! Files that are open: fewer than the system allows, however many are served.
+//! Limits the number of open files, regardless of how many files are served.
 
 use super::version::Version;
 use crate::error::{Error, Result};
@@ -8,40 +8,41 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// So many files are open at most where nothing is known of the system's limit.
+/// Largest number of open files if the system's limit is not known.
 const CAUTIOUS: usize = 128;
-/// Handles left to sockets, to what is read once from beginning to end, and to what is written.
+/// Number of handles reserved for sockets, for files that are read sequentially, and for files that
+/// are written.
 const OTHERS: usize = 128;
 
-/// The files of this process that are read at any place.
+/// The files of this process with random access.
 pub(super) static FILES: OpenFiles = OpenFiles::new(CAUTIOUS);
 
-/// Raises the number of handles that this process may have as far as the system lets it, and keeps
-/// a part of them for sockets.
+/// Raises the limit of open handles of this process as far as the system allows, and reserves a
+/// part of it for sockets.
 pub(crate) fn raise_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
-    // Some systems name no hard limit, and then refuse absurd numbers.
+    // Some systems have no hard limit, but refuse very large numbers.
     let raised = hard.min(1 << 16).max(soft);
     let now = if setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft };
     let now = usize::try_from(now).unwrap_or(usize::MAX);
     FILES.set_most((now / 2).max(now.saturating_sub(4 * OTHERS)).clamp(8, 1 << 14));
 }
 
-/// Sets how many files may be open.
+/// Sets the largest number of open files.
 #[cfg(any(test, feature = "internals"))]
 pub fn set_most_open_files(most: usize) {
     FILES.set_most(most);
 }
 
-/// How many files are open.
+/// Returns the number of open files.
 #[cfg(any(test, feature = "internals"))]
 pub fn open_files() -> usize {
     FILES.open.load(Ordering::Relaxed)
 }
 
-/// A bounded number of open files: those that were not read for longest are closed, and opened
-/// again when they are needed.
+/// A bounded set of open files: the least recently used ones are closed, and opened again when they
+/// are needed.
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     most: AtomicUsize,
@@ -50,7 +51,7 @@ pub(super) struct OpenFiles {
     known: Mutex<Vec<Weak<SharedFile>>>,
 }
 
-/// A file that any number of threads read at once, through one handle.
+/// A file that any number of threads read at once through one handle.
 #[derive(Debug)]
 pub(super) struct SharedFile {
     path: PathBuf,
@@ -74,7 +75,7 @@ impl OpenFiles {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// Opens a file; also says how long it is.
+    /// Opens a file. Returns it with its size in bytes.
     pub(super) fn open(&'static self, path: &Path) -> Result<(Arc<SharedFile>, u64)> {
         self.make_room();
         let io = |error| Error::io(path, error);
@@ -92,7 +93,7 @@ impl OpenFiles {
             files: self,
         });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody has any more go, now and then.
+        // Files that are no longer used are removed from time to time.
         if known.len().is_power_of_two() {
             known.retain(|file| file.strong_count() > 0);
         }
@@ -100,7 +101,8 @@ impl OpenFiles {
         Ok((file, metadata.len()))
     }
 
-    /// Closes the files that were not used for longest, so that another one may be opened.
+    /// Closes the least recently used files if the limit is reached, so that another one can be
+    /// opened.
     fn make_room(&self) {
         let most = self.most.load(Ordering::Relaxed).max(1);
         if self.open.load(Ordering::Relaxed) < most {
@@ -110,7 +112,7 @@ impl OpenFiles {
         let mut by_use: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
         drop(known);
         by_use.sort_by_cached_key(|file| file.last_used.load(Ordering::Relaxed));
-        // A few more than one, so that this is not done for every file that is opened.
+        // Closes several files, so that this is not repeated for every file that is opened.
         let room = most - most / 8;
         for file in by_use {
             if self.open.load(Ordering::Relaxed) < room.max(1) {
@@ -122,9 +124,9 @@ impl OpenFiles {
 }
 
 impl SharedFile {
-    /// Reads from `offset` on; the number of bytes read, none only at the end of the file. It is an
-    /// error if the file is no longer as it was when it was opened: what was read of it before, and
-    /// its index, would not fit what is there now.
+    /// Reads from `offset`. Returns the number of bytes read, 0 only at the end of the file. It is
+    /// an error if the file has changed since it was opened, because its index and the data that
+    /// were read before would not fit the new content.
     pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let handle = self.handle()?;
         loop {
@@ -142,7 +144,8 @@ impl SharedFile {
         if let Some(handle) = known {
             return Ok(handle);
         }
-        // Not while the own handle is locked: two that make room for each other must not wait.
+        // The own handle is not locked here: two threads that close each other's files must not
+        // deadlock.
         self.files.make_room();
         let mut slot = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = &*slot {
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_are_open_and_all_are_read() {
+    fn all_files_are_read_with_a_limit_of_open_files() {
         let folder = tempfile::tempdir().unwrap();
         let files: &'static OpenFiles = Box::leak(Box::new(OpenFiles::new(8)));
         let path = |n: usize| folder.path().join(format!("{n}"));
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_replaced_is_not_taken_for_the_first() {
+    fn a_replaced_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let files: &'static OpenFiles = Box::leak(Box::new(OpenFiles::new(1)));
         let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
@@ -228,13 +231,13 @@ mod tests {
         std::fs::rename(&other, &one).unwrap();
         let mut bytes = [0; 5];
         first.read_at(0, &mut bytes).unwrap();
-        assert_eq!(&bytes, b"first", "the handle is still that of the first");
+        assert_eq!(&bytes, b"first", "the handle is still that of the first file");
         let again = files.open(&one).unwrap().0;
         let error = first.read_at(0, &mut bytes).unwrap_err().to_string();
         assert!(error.contains("opened again"), "{error}");
         again.read_at(0, &mut bytes).unwrap();
         assert_eq!(&bytes, b"other");
-        // The same file with other bytes is not taken for what it was either.
+        // The same file with other content is an error too.
         std::fs::write(&one, "third, which is longer").unwrap();
         let error = again.read_at(0, &mut bytes).unwrap_err().to_string();
         assert!(error.contains("has changed since it was opened"), "{error}");

@@ -1,21 +1,21 @@
-//! Lends readers: open once, keep the metadata, one reader for each query that runs.
+//! A pool of readers: each running query has its own reader, which is reused later.
 
 use crate::error::Result;
 use std::sync::{Mutex, PoisonError};
 
-/// Readers that are idle. Reading needs `&mut`, queries run side by side.
+/// Idle readers. Reading needs `&mut`, and queries run in parallel.
 pub(crate) struct Pool<R> {
     idle: Mutex<Vec<R>>,
 }
 
 impl<R> Pool<R> {
-    /// A pool that holds a first reader.
+    /// Creates a pool with a first reader.
     pub(crate) fn new(first: R) -> Self {
         Pool { idle: Mutex::new(vec![first]) }
     }
 
-    /// Lends a reader to `work`, a new one from `make` if none is idle. A reader whose work failed
-    /// is dropped: its state is not known.
+    /// Lends a reader to `work`: an idle one, or else a new one from `make`. A reader whose work
+    /// failed is dropped, because its state is not known.
     pub(crate) fn lend<T>(
         &self,
         make: impl FnOnce() -> Result<R>,

@@ -1,17 +1,17 @@
-//! How far long readings have come, for whoever wants to know.
+//! Progress reports of long readings.
 
 use std::path::Path;
 use std::sync::Arc;
 
-/// Who wants to know how far long readings have come; by default nobody.
+/// A receiver of progress reports; none by default.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Tell>>);
 
 type Tell = dyn Fn(&Path, Option<f64>) + Send + Sync;
 
 impl Progress {
-    /// Calls `tell` every now and then with the file and the part of its bytes that is read, from 0
-    /// to 1; with none when the reading has ended.
+    /// Creates a receiver. `tell` is called from time to time with the file and the fraction of its
+    /// bytes that has been read, from 0 to 1, and with none when the reading has ended.
     pub fn to(tell: impl Fn(&Path, Option<f64>) + Send + Sync + 'static) -> Self {
         Progress(Some(Arc::new(tell)))
     }
@@ -20,7 +20,7 @@ impl Progress {
         self.forward(file, Some(part));
     }
 
-    /// Passes on what another was told.
+    /// Passes on a report.
     pub(crate) fn forward(&self, file: &Path, part: Option<f64>) {
         self.0.iter().for_each(|tell| tell(file, part));
     }

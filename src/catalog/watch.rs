@@ -215,7 +215,7 @@ mod tests {
             assert!(look().is_empty(), "it is still being written");
             assert!(trouble().unwrap().contains("has changed"));
         }
-        assert_eq!(look(), [path.clone()]);
+        assert_eq!(look(), std::slice::from_ref(&path));
         health.opened(&path, versions(&spec));
         assert!(look().is_empty() && trouble().is_none());
         // An index that comes, and one that goes.

@@ -115,7 +115,9 @@ fn describe_part(
 
 fn served_as(shape: Shape) -> &'static str {
     match shape {
-        Shape::Dense => "a dense signal: a value for every base, 0 where there are no data",
+        Shape::Dense => {
+            "a dense signal: a row for every bin, with no value where there are no data"
+        }
         Shape::Sparse => "a sparse signal: values at single points, none between them",
         Shape::Features => "features: intervals with columns",
         Shape::Genes => "genes: intervals with exons, searchable by name",

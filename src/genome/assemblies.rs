@@ -1,11 +1,11 @@
-//! Assemblies that are built in, and those read from a file of sequence lengths.
+//! Built-in assemblies, and assemblies that are read from a file of sequence lengths.
 
 use super::{MAX_POSITION, Sequences};
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Name and table of each built-in assembly. A table has a line per sequence: name, length,
-/// aliases separated by commas; its own comments say where the lengths come from.
+/// Name and table of each built-in assembly. A table has a line per sequence: name, length, aliases
+/// separated by commas; its comments name the origin of the lengths.
 const ASSEMBLIES: &[(&str, &str)] = &[
     ("hg38", include_str!("assemblies/hg38.tsv")),
     ("hg19", include_str!("assemblies/hg19.tsv")),
@@ -23,12 +23,12 @@ const ASSEMBLIES: &[(&str, &str)] = &[
     ("tair10", include_str!("assemblies/tair10.tsv")),
 ];
 
-/// The names of the built-in assemblies.
+/// Returns the names of the built-in assemblies.
 pub fn built_in_names() -> impl Iterator<Item = &'static str> {
     ASSEMBLIES.iter().map(|(name, _)| *name)
 }
 
-/// The sequences of a built-in assembly, found by its UCSC name in any case.
+/// Returns the sequences of a built-in assembly by its UCSC name, ignoring case.
 pub fn built_in(name: &str) -> Option<Sequences> {
     let (_, table) = ASSEMBLIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     let mut sequences = Sequences::default();
@@ -44,7 +44,7 @@ pub fn built_in(name: &str) -> Option<Sequences> {
 
 impl Sequences {
     /// Reads sequence names and lengths from a UCSC `chrom.sizes` file or a samtools `.fai` index:
-    /// both begin each line with name, tab, length.
+    /// in both, each line begins with name, tab, length.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::Data`] at the first line without a length.
@@ -64,7 +64,7 @@ impl Sequences {
                 _ => {
                     let place = format!("line {}", index + 1);
                     let message = "expected a sequence name and its length, as in 'chr1 248956422'; \
-                                   'samtools faidx' makes such a file from a FASTA";
+                                   'samtools faidx' writes such a file for a FASTA";
                     return Err(Error::data(path, place, message));
                 }
             }
@@ -78,11 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_in_table_is_whole() {
+    fn every_line_of_the_built_in_tables_is_read() {
         for (name, table) in ASSEMBLIES {
             let sequences = built_in(name).unwrap();
             let lines = table.lines().filter(|line| !line.starts_with('#')).count();
-            assert_eq!(sequences.len(), lines, "{name}: a line was not understood");
+            assert_eq!(sequences.len(), lines, "{name}: a line was not read");
             assert!(sequences.iter().all(|s| s.length > 0 && s.length <= MAX_POSITION), "{name}");
         }
         assert_eq!(built_in("HG38").unwrap().get("1").unwrap().length, 248_956_422);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sizes_file_may_be_an_index_too() {
+    fn chrom_sizes_and_fai_files_are_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chrA\t1000\t6\t60\t61\nchrB 20\n").unwrap();
         let sequences = Sequences::from_sizes_file(file.path()).unwrap();

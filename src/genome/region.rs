@@ -1,4 +1,4 @@
-//! An interval on a sequence, and how people write it.
+//! An interval on a sequence, and its notation.
 
 use super::Sequences;
 use crate::error::{Error, Result};
@@ -13,38 +13,40 @@ pub const MAX_POSITION: u32 = i32::MAX as u32;
 pub struct Region {
     /// The sequence's name.
     pub sequence: Arc<str>,
-    /// First base, counted from 0.
+    /// First base, 0-based.
     pub start: u32,
     /// One past the last base; never below `start`.
     pub end: u32,
 }
 
 impl Region {
-    /// The region `[start, end)` of `sequence`. An `end` before `start` gives an empty region.
+    /// Creates the region `[start, end)` of `sequence`. An `end` before `start` gives an empty
+    /// region.
     pub fn new(sequence: impl Into<Arc<str>>, start: u32, end: u32) -> Self {
         Region { sequence: sequence.into(), start, end: end.max(start) }
     }
 
-    /// Number of bases.
+    /// Returns the number of bases.
     pub fn len(&self) -> u32 {
         self.end - self.start
     }
 
-    /// Whether no base lies inside.
+    /// Returns whether the region contains no base.
     pub fn is_empty(&self) -> bool {
         self.start >= self.end
     }
 
-    /// Whether the region covers every base of `other`.
+    /// Returns whether the region covers every base of `other`.
     pub fn contains(&self, other: &Region) -> bool {
         self.sequence == other.sequence && self.start <= other.start && other.end <= self.end
     }
 
-    /// Reads a region as people write it: `chr11:101,407,173-103,922,435`, `11:101m-104m`,
-    /// `11 101000000 102000000`, `chr1`, `chr1:5000`. What is written is 1-based with both ends
-    /// included; `k` and `m` multiply.
+    /// Parses a region as users write it: `chr11:101,407,173-103,922,435`, `11:101m-104m`, `11
+    /// 101000000 102000000`, `chr1`, `chr1:5000`. Coordinates in the text are 1-based with both
+    /// ends included; `k` and `m` multiply them.
     ///
-    /// The sequence is looked up in `sequences` (aliases count) and the region takes its name there.
+    /// The sequence is looked up in `sequences`, also by alias, and the region has its name from
+    /// there.
     ///
     /// # Errors
     /// [`Error::Input`] if the text is not a region, [`Error::NotFound`] if its sequence is unknown.
@@ -52,18 +54,20 @@ impl Region {
         Region::parse_on(text, sequences, None)
     }
 
-    /// As [`Region::parse`]; a text without a sequence, `101m-104m`, is on the sequence `here`.
+    /// Parses a region like [`Region::parse`]; a text without a sequence, `101m-104m`, is on the
+    /// sequence `here`.
     ///
     /// # Errors
     /// As [`Region::parse`].
     pub fn parse_on(text: &str, sequences: &Sequences, here: Option<&str>) -> Result<Self> {
         let text = text.trim();
-        // A name may itself hold a colon (HLA contigs do): the whole text is tried first.
+        // A name may contain a colon (HLA contigs do), so the whole text is tried first.
         if let Some(sequence) = sequences.get(text) {
             return Ok(Region::new(sequence.name.clone(), 0, sequence.length));
         }
-        let bad =
-            || Error::Input(format!("'{text}' is not a region; write it like chr1:10,000-20,000"));
+        let bad = || {
+            Error::Input(format!("'{text}' is not a region; write a region as chr1:10,000-20,000"))
+        };
         let first_word = text.split_once(char::is_whitespace);
         let (name, written) = match (text.rsplit_once(':'), first_word, here) {
             (Some(parts), ..) => parts,
@@ -88,21 +92,21 @@ impl Region {
         Ok(Region::new(sequence.name.clone(), first - 1, last.min(sequence.length)))
     }
 
-    /// The region with `flank` more bases on either side, on a sequence of `length` bases.
+    /// Returns the region with `flank` more bases on either side, on a sequence of `length` bases.
     #[must_use]
     pub fn widened(&self, flank: u32, length: u32) -> Self {
         let end = self.end.saturating_add(flank).min(length.max(self.end));
         Region::new(self.sequence.clone(), self.start.saturating_sub(flank), end)
     }
 
-    /// As people write it, with separators: `chr1:1,001-2,000`.
+    /// Formats the region with separators, 1-based with both ends included: `chr1:1,001-2,000`.
     pub fn grouped(&self) -> String {
         let (first, last) = (u64::from(self.start) + 1, u64::from(self.end));
         format!("{}:{}-{}", self.sequence, thousands(first), thousands(last))
     }
 }
 
-/// First and last base of `101m-104m`, `101m..104m`, `101000000 104000000` or `5000`.
+/// Parses the first and last base of `101m-104m`, `101m..104m`, `101000000 104000000` or `5000`.
 fn interval(text: &str) -> Option<(u32, u32)> {
     if let Some((first, last)) = text.split_once("..").or_else(|| text.split_once(['-', '–', '—']))
     {
@@ -117,8 +121,8 @@ fn interval(text: &str) -> Option<(u32, u32)> {
     bases(text).map(|base| (base, base))
 }
 
-/// The parts of `TP53 ±5kb`, whose sign may also be written `+-` or `+/-`: what is meant, and how
-/// many bases to add on either side.
+/// Splits `TP53 ±5kb`, whose sign may also be written `+-` or `+/-`, into the name or region and
+/// the number of bases to add on either side.
 ///
 /// # Errors
 /// [`Error::Input`] if no number follows the sign.
@@ -133,7 +137,7 @@ pub fn split_flank(text: &str) -> Result<(&str, Option<u32>)> {
     }
 }
 
-/// A number as people write it: `1,234,567`.
+/// Formats a number with separators: `1,234,567`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -146,7 +150,7 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// `101,407,173`, `101m`, `1.5kb` as a number of bases.
+/// Parses a number of bases: `101,407,173`, `101m`, `1.5kb`.
 pub fn bases(text: &str) -> Option<u32> {
     let text = text.trim().replace([',', '_', ' '], "").to_ascii_lowercase();
     let text = text.strip_suffix("bp").or(text.strip_suffix('b')).unwrap_or(&text);
@@ -164,7 +168,7 @@ pub fn bases(text: &str) -> Option<u32> {
 }
 
 impl fmt::Display for Region {
-    /// As people write it: 1-based, both ends included, `chr1:1001-2000`.
+    /// Formats the region 1-based with both ends included: `chr1:1001-2000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}-{}", self.sequence, self.start + 1, self.end)
     }
@@ -179,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn people_write_regions_in_many_ways() {
+    fn regions_may_be_written_in_many_ways() {
         let at = |text| Region::parse(text, &sequences()).unwrap();
         assert_eq!(
             at("chr11:101,407,173-103,922,435"),
@@ -190,7 +194,7 @@ mod tests {
         assert_eq!(at("HLA:01"), Region::new("HLA:01", 0, 500));
         assert_eq!(at("HLA:01:5"), Region::new("HLA:01", 4, 5));
         assert_eq!(at("1:1.5k-2kb"), Region::new("chr1", 1499, 2000));
-        assert_eq!(at("1:10-9,000,000").end, 1_000_000, "cut at the sequence's end");
+        assert_eq!(at("1:10-9,000,000").end, 1_000_000, "clipped at the sequence's end");
         let same = Region::new("chr11", 100_999_999, 102_000_000);
         for text in [
             "11 101000000 102000000",
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_refused() {
+    fn invalid_regions_are_errors() {
         for text in
             ["chr1:20-10", "chr1:0-10", "chr1:a-b", "chr1:-", "chr9", "", "1:2000000-3000000"]
         {
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_and_read_again_it_is_the_same() {
+    fn a_formatted_region_parses_to_itself() {
         let region = Region::new("chr1", 1000, 2000);
         assert_eq!(region.to_string(), "chr1:1001-2000");
         assert_eq!(Region::parse(&region.to_string(), &sequences()).unwrap(), region);

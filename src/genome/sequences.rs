@@ -13,7 +13,8 @@ pub struct Sequence {
     pub length: u32,
 }
 
-/// An ordered set of sequences, found by name or alias: `1`, `chr1` and `NC_000001.11` meet.
+/// An ordered set of sequences, found by name or alias: `1`, `chr1` and `NC_000001.11` are the same
+/// sequence.
 #[derive(Clone, Debug, Default)]
 pub struct Sequences {
     list: Vec<Sequence>,
@@ -24,13 +25,13 @@ pub struct Sequences {
 }
 
 impl Sequences {
-    /// Adds a sequence at the end; a name that is there already keeps its place and the larger length.
+    /// Appends a sequence; a name that exists already keeps its index and the larger length.
     pub fn add(&mut self, name: &str, length: u32) {
         let index = self.index_or_add(name);
         self.lengthen(index, length);
     }
 
-    /// Adds a sequence under several names; the first is its own.
+    /// Adds a sequence with its name and aliases.
     pub fn add_with_aliases<'a>(
         &mut self,
         name: &str,
@@ -45,7 +46,8 @@ impl Sequences {
         }
     }
 
-    /// The place of the sequence of exactly that name, added at the end if it is not there.
+    /// Returns the index of the sequence with exactly that name, which is appended if it does not
+    /// exist.
     pub(crate) fn index_or_add(&mut self, name: &str) -> usize {
         match self.by_key.get(name) {
             Some(&index) if &*self.list[index].name == name => index,
@@ -67,7 +69,7 @@ impl Sequences {
         *known = length.max(*known);
     }
 
-    /// The sequence at `index` of the list.
+    /// Returns the sequence at `index`.
     pub fn at(&self, index: usize) -> &Sequence {
         &self.list[index]
     }
@@ -80,31 +82,32 @@ impl Sequences {
         }
     }
 
-    /// The sequence of that name: exactly, else by alias, else by the name without `chr`.
+    /// Returns the sequence with that name: by exact name, or else by alias, or else by the name
+    /// without `chr`.
     pub fn get(&self, name: &str) -> Option<&Sequence> {
         self.position(name).map(|index| &self.list[index])
     }
 
-    /// The place in the list of the sequence of that name, found as in [`Sequences::get`].
+    /// Returns the index of the sequence with that name, found as in [`Sequences::get`].
     pub fn position(&self, name: &str) -> Option<usize> {
         self.by_key.get(name).or_else(|| self.by_key.get(&*plain(name))).copied()
     }
 
-    /// All names that lead to the sequence at `index` of the list: its own, then the others in the
-    /// order in which they were learnt.
+    /// Returns all names that find the sequence at `index`: its own, then the others in the order
+    /// in which they were added.
     pub fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
         let others = self.aliases.get(&index).into_iter().flatten().map(|alias| &**alias);
-        // A name may have become that of a sequence of its own since.
+        // An alias may have become the name of another sequence since then.
         let others = others.filter(move |alias| self.by_key.get(*alias) == Some(&index));
         std::iter::once(&*self.list[index].name).chain(others)
     }
 
-    /// The sequences, in their order.
+    /// Returns the sequences in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Sequence> {
         self.list.iter()
     }
 
-    /// Removes the sequence of exactly that name; tells whether there was one.
+    /// Removes the sequence with exactly that name. Returns whether it existed.
     pub fn remove(&mut self, name: &str) -> bool {
         let Some(index) = self.list.iter().position(|sequence| &*sequence.name == name) else {
             return false;
@@ -118,18 +121,18 @@ impl Sequences {
         true
     }
 
-    /// Number of sequences.
+    /// Returns the number of sequences.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 }
 
-/// The name that `chr1`, `Chr1` and `1` share, and `chrM`, `chrMT`, `M` and `MT`.
+/// Returns the common name of `chr1`, `Chr1` and `1`, or of `chrM`, `chrMT`, `M` and `MT`.
 fn plain(name: &str) -> Cow<'_, str> {
     let bare = match name.get(..3) {
         Some(prefix) if prefix.eq_ignore_ascii_case("chr") && name.len() > 3 => &name[3..],
@@ -163,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_naming_styles_meet_both_ways() {
+    fn both_naming_styles_find_each_other() {
         let ucsc: Sequences = [("chr1", 100), ("chrM", 16)].into_iter().collect();
         let ensembl: Sequences = [("1", 100), ("MT", 16)].into_iter().collect();
         for name in ["chr1", "1", "Chr1"] {
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_in_the_order_in_which_they_were_learnt() {
+    fn names_are_in_the_order_of_their_addition() {
         let mut sequences = Sequences::default();
         let others = ["NC_000001.11", "CM000663.2", "b", "a", "x", "chrUn_1"];
         sequences.add_with_aliases("chr1", 5, others);
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_one_keeps_the_others_findable() {
+    fn after_a_removal_the_others_are_found() {
         let mut three: Sequences = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
         assert!(three.remove("b"));
         assert!(!three.remove("b"));

@@ -1,4 +1,4 @@
-//! Aligned reads (BAM, CRAM): their coverage, and the reads themselves.
+//! Aligned reads (BAM, CRAM), and their coverage.
 
 pub(crate) mod alignment;
 pub(crate) mod bam;

@@ -1,4 +1,4 @@
-//! What opening a source needs to know besides the file: this machine's places and limits.
+//! The settings for opening sources that do not depend on the file: folders and limits.
 
 use crate::bytes::{Input, Progress};
 use crate::error::Result;
@@ -6,36 +6,36 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Text files up to this many bytes are held in memory, packed as they are.
+/// Default limit for text files that are held in memory, in bytes as on disk.
 const IN_MEMORY: u64 = 64 << 20;
-/// How often files are looked at.
+/// How often files are checked for changes.
 const WATCH: Duration = Duration::from_secs(2);
 
-/// Where sources may put what they derive, and how much they may hold.
+/// The cache folder, limits and progress reports of opening sources.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The folder for what is made from files once and read ever after; it need not exist yet.
+    /// The folder for derived files, which need not exist yet.
     pub cache: PathBuf,
-    /// Size in bytes, as on disk, up to which text without an index is held in memory.
+    /// Largest text file without an index that is held in memory, in bytes as on disk.
     pub in_memory: u64,
-    /// How long opening waits for what is made from a file once; what takes longer goes on in the
-    /// background, see [`Source::building`](super::Source::building). None: as long as it takes.
+    /// How long opening waits for a derived file; if that takes longer, it continues in the
+    /// background, see [`Source::building`](super::Source::building). None: without limit.
     pub timeout: Option<Duration>,
-    /// How often to look whether files have changed on disk; never if none.
+    /// How often to check whether files have changed on disk; never if none.
     pub watch: Option<Duration>,
-    /// Told how far long readings have come.
+    /// Receives progress reports of long readings.
     pub progress: Progress,
 }
 
 impl Context {
-    /// Whether a file is small enough to be held in memory.
+    /// Returns whether a file is small enough to be held in memory.
     pub(crate) fn holds(&self, input: &Input) -> Result<bool> {
         Ok(input.size()? <= self.in_memory)
     }
 }
 
 impl Default for Context {
-    /// The platform's cache folder for this program.
+    /// Uses the platform's cache folder for this program.
     fn default() -> Self {
         Context {
             cache: cache_folder(|name| std::env::var_os(name)),
@@ -47,7 +47,8 @@ impl Default for Context {
     }
 }
 
-/// `$XDG_CACHE_HOME`, else where the platform keeps a user's caches, else the temporary folder.
+/// Returns a folder in `$XDG_CACHE_HOME`, or else in the platform's folder for a user's caches, or
+/// else in the temporary folder.
 fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let platform = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cache_lies_where_the_user_or_the_platform_says() {
+    fn the_cache_folder_follows_the_environment_and_the_platform() {
         let folder = |pairs: &[(&str, &str)]| {
             let get = |name: &str| pairs.iter().find(|p| p.0 == name).map(|p| p.1.into());
             cache_folder(get)

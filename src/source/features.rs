@@ -1,4 +1,4 @@
-//! Formats whose rows are features: intervals, genes, variants, pairs, points of methylation.
+//! Formats whose rows are features: intervals, genes, variants, pairs, methylation calls.
 
 pub(crate) mod autosql;
 pub(crate) mod bed;

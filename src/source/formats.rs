@@ -1,4 +1,4 @@
-//! Every file format, how the format of a file is found out, and how a file is opened.
+//! The list of file formats, the detection of a file's format, and the opening of files.
 
 mod foreign;
 
@@ -15,14 +15,14 @@ use crate::source::features::{
 use crate::source::signals::density::Density;
 use crate::source::signals::{bigwig, gc, wig};
 
-/// The formats whose files are served as another one too.
+/// Formats whose files are also served in a second format.
 const COMPANIONS: &[(&str, &Format)] = &[
     (bam::COVERAGE.name, &bam::READS),
     (cram::COVERAGE.name, &bam::READS),
     (sam::COVERAGE.name, &bam::READS),
 ];
 
-/// Every format, in the order in which contents are tried: the most telling first.
+/// Every format, in the order in which contents are tested: the most specific first.
 pub const FORMATS: &[Format] = &[
     bigwig::FORMAT,
     bigbed::FORMAT,
@@ -54,8 +54,8 @@ pub const FORMATS: &[Format] = &[
     bed::FORMAT,
 ];
 
-/// Opens the source that `spec` names: the file's own rows or values. Its format is the one that
-/// `format=` says, else the one its content shows, else the one its name ends in.
+/// Opens the source that `spec` names: the file's own rows or values. Its format is the one of
+/// `format=`, or else detected from its content, or else from the ending of its name.
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
@@ -66,24 +66,24 @@ pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
     Ok(source)
 }
 
-/// Opens all that a file is served as: first its own rows or values, then what stands beside them.
-/// The latter is a courtesy: what cannot be given is a warning.
+/// Opens all sources of a file: first its own rows or values, then their companions. A companion
+/// that cannot be opened is only a warning.
 ///
 /// # Errors
 /// [`Error::Input`] if no format fits; otherwise as [`Source::read`].
 pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     let format = format_of(spec)?;
-    tell_of_another(spec, format)?;
+    log_other_format(spec, format)?;
     let format = far(spec, format, context)?;
     let own = open_as(format, spec, context)?;
     let mut parts = vec![Part { companion: None, source: own.into() }];
     let others = COMPANIONS.iter().filter(|(name, _)| *name == format.name);
     for other in others.map(|(_, other)| *other) {
-        // The columns that the user chose may be those of either.
+        // The columns that the user chose may belong to either source.
         let options = Options { columns: None, ..spec.options.clone() };
         match (other.open)(&spec.input, &options, context) {
             Ok(source) => parts.push(Part { companion: Some(other.name), source: source.into() }),
-            Err(error) => tracing::warn!("without its {}: {error}", other.name),
+            Err(error) => tracing::warn!("served without {}: {error}", other.name),
         }
     }
     parts.extend(Density::companion(&parts[0].source));
@@ -112,12 +112,12 @@ fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn So
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
     if bgzf::lacks_end(&spec.input)? {
         let name = spec.input.path().display();
-        tracing::warn!("{name} lacks the block that ends a BGZF file; is the copy complete?");
+        tracing::warn!("{name} lacks the end marker of a BGZF file; is the copy complete?");
     }
     (format.open)(&spec.input, &spec.options, context)
 }
 
-/// Refuses a wanted column that is not among those known.
+/// Returns an error for a requested column that is not among the known ones.
 fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
     let mut wanted = spec.options.columns.iter().flatten();
     match wanted.find(|name| known.iter().all(|column| *column.name != ***name)) {
@@ -128,8 +128,8 @@ fn check_columns(spec: &Spec, known: &[ColumnInfo]) -> Result<()> {
     }
 }
 
-/// Whether the rows of a source lie where the genes of others do: [`Options::gene_loci`] must be known
-/// before it is opened.
+/// Returns whether the rows of a source need the loci of genes, so that [`Options::gene_loci`] must
+/// be set before it is opened.
 ///
 /// # Errors
 /// As [`open_all`].
@@ -141,10 +141,10 @@ pub fn needs_genes(spec: &Spec) -> Result<bool> {
     }
 }
 
-/// The format of a source: the one its options say, else the one its file shows.
+/// Returns the format of a source: the one in its options, or else the detected one.
 ///
 /// # Errors
-/// [`Error::Input`] for a format that there is not; [`Error::Data`] if none fits.
+/// [`Error::Input`] for an unknown format; [`Error::Data`] if none fits.
 pub fn format_of(spec: &Spec) -> Result<&'static Format> {
     match &spec.options.format {
         Some(name) => format_named(name),
@@ -162,8 +162,8 @@ fn format_named(name: &str) -> Result<&'static Format> {
     })
 }
 
-/// The format of a file: by content, then by the ending of its name, which also decides where the
-/// content fits several.
+/// Detects the format of a file from its content, or else from the ending of its name, which also
+/// decides if the content fits several formats.
 pub fn detect(input: &Input) -> Result<&'static Format> {
     let fitting = fitting(input)?;
     let ending = input.ending();
@@ -180,15 +180,15 @@ pub fn detect(input: &Input) -> Result<&'static Format> {
         }
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         let message = format!(
-            "neither its content nor its name shows a known format ({}); \
-             say which with ',format=NAME'",
+            "neither the content nor the name shows a known format ({}); \
+             name the format with ',format=NAME'",
             known.join(", ")
         );
         Error::data(input.path(), "", message)
     })
 }
 
-/// The formats that the beginning of a file looks like.
+/// Returns the formats that fit the beginning of a file.
 fn fitting(input: &Input) -> Result<Vec<&'static Format>> {
     let head = input.head()?;
     Ok(FORMATS.iter().filter(|format| (format.sniff)(&head)).collect())
@@ -201,14 +201,14 @@ fn is_read_by_offset(format: &Format) -> bool {
         .any(|known| known.name == format.name)
 }
 
-/// Says how a file was read that could be read in two ways.
-fn tell_of_another(spec: &Spec, format: &Format) -> Result<()> {
+/// Logs which format was chosen if a file fits several.
+fn log_other_format(spec: &Spec, format: &Format) -> Result<()> {
     if spec.options.format.is_some() {
         return Ok(());
     }
     if let Some(other) = fitting(&spec.input)?.into_iter().find(|other| other.name != format.name) {
         tracing::info!(
-            "{}: read as {}; its lines could also be {}: ',format={}' reads it so",
+            "{}: read as {}; its content also fits {}: to read it so, add ',format={}'",
             spec.input.path().display(),
             format.name,
             other.name,

@@ -1,4 +1,4 @@
-//! Gene loci by id and by name: they give coordinates to the rows of a matrix that has none.
+//! Gene loci by id and name, which give coordinates to the rows of a matrix without coordinates.
 
 use crate::genome::Strand;
 use std::collections::HashMap;
@@ -24,26 +24,26 @@ pub struct GeneLoci {
 }
 
 impl GeneLoci {
-    /// Adds the locus of a gene. Of two genes with one name the first keeps it.
+    /// Adds the locus of a gene. Of two genes with the same name, the first is used.
     pub fn add(&mut self, name: &str, locus: &GeneLocus) {
         if !name.is_empty() && !self.by_name.contains_key(name) {
             Arc::make_mut(&mut self.by_name).insert(name.to_owned(), locus.clone());
         }
     }
 
-    /// The locus of a gene by its id or name. The version of an id (`ENSG00000136997.21`) need not
-    /// match.
+    /// Returns the locus of a gene by its id or name. The version of an id (`ENSG00000136997.21`)
+    /// need not match.
     pub fn find(&self, name: &str) -> Option<&GeneLocus> {
         self.by_name.get(name).or_else(|| self.by_name.get(bare(name)))
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no loci.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 }
 
-/// An id without its version.
+/// Returns an id without its version.
 pub(crate) fn bare(id: &str) -> &str {
     match id.rsplit_once('.') {
         Some((bare, version)) if version.bytes().all(|b| b.is_ascii_digit()) => bare,

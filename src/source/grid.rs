@@ -1,4 +1,4 @@
-//! The common grid of bins: 2^shift bases wide, counted from the sequence's first base.
+//! The common grid of bins: 2^shift bases wide, numbered from the sequence's first base.
 
 use super::{Level, Source};
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(crate) fn starts_by_reading(
     Ok(counts)
 }
 
-/// The bins of 2^`shift` bases that overlap a region: the first, and one past the last.
+/// Returns the bins of 2^`shift` bases that overlap a region: the first, and one past the last.
 pub(crate) fn bins(region: &Region, shift: u8) -> (u32, u32) {
     let first = region.start >> shift;
     (first, if region.is_empty() { first } else { ((region.end - 1) >> shift) + 1 })

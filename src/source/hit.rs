@@ -8,19 +8,19 @@ use std::sync::Arc;
 pub struct Hit {
     /// The name as the file writes it.
     pub name: Arc<str>,
-    /// Where it lies.
+    /// Its region.
     pub region: Region,
-    /// How well it fits what was asked.
+    /// How well it matches the search text.
     pub closeness: Closeness,
 }
 
-/// How well a name fits; the best first.
+/// How well a name matches, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Closeness {
-    /// It is what was asked, but for upper and lower case.
+    /// It equals the search text, ignoring case.
     Exact,
-    /// It begins with what was asked.
+    /// It begins with the search text.
     Prefix,
-    /// What was asked stands somewhere inside.
+    /// It contains the search text.
     Inside,
 }

@@ -1,4 +1,5 @@
-//! Containers and lines that several formats share: how bytes become records, whatever these mean.
+//! Containers and text lines that several formats share: how bytes become records, whatever these
+//! mean.
 
 pub(crate) mod bbi;
 pub(crate) mod bgzf_writer;

@@ -1,25 +1,25 @@
-//! How finely sources are read, and what kinds of data that depends on.
+//! The levels at which sources are read, and the shapes of data on which they depend.
 
 use crate::genome::Region;
 
-/// How finely rows are given.
+/// A level of detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Every record of the file.
     Records,
-    /// At most one row for each bin of 2^`shift` bases; bins are counted from the sequence's first
-    /// base. Signals give the summary of the bin, features their most important row in it.
+    /// At most one row for each bin of 2^`shift` bases; bins are numbered from the sequence's first
+    /// base. A signal shows the summary of the bin, features show the most important row in it.
     Bins {
         /// Logarithm to base 2 of the bin's width in bases.
         shift: u8,
     },
 }
 
-/// The widest bins that any source serves: 2^28 bases, longer than most chromosomes.
+/// Width (log2) of the widest bins of any source: 2^28 bases, longer than most chromosomes.
 pub const WIDEST: u8 = 28;
 
 impl Level {
-    /// The width of a bin in bases; 1 for records.
+    /// Returns the width of a bin in bases; 1 for records.
     pub fn width(self) -> u32 {
         match self {
             Level::Records => 1,
@@ -37,20 +37,20 @@ impl std::fmt::Display for Level {
     }
 }
 
-/// What kind of data a source holds, which decides how it is served and drawn.
+/// The shape of a source's data, which decides how it is served and drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// One number a base, almost everywhere (coverage). Every bin of the common grid is a row;
+    /// One number per base, almost everywhere (coverage). Every bin of the common grid is a row;
     /// its rank is its number.
     Dense,
-    /// One number here and there (methylation), where no data is not zero. Only records, or bins
-    /// that hold some, are rows.
+    /// Numbers at scattered positions (methylation), where missing data does not mean zero. Only
+    /// records, or bins that contain records, are rows.
     Sparse,
     /// Intervals with columns.
     Features,
     /// Features that have exons and are found by name.
     Genes,
-    /// Features of which there are too many for any but close views: none are shown in wider ones.
+    /// Features that are so many that only close views show them.
     Reads,
 }
 
@@ -61,7 +61,7 @@ pub const CLOSE: u32 = 20_000;
 pub(crate) const FINEST_THINNED: u8 = 4;
 
 impl Shape {
-    /// The levels at which such a source can be read, finest first.
+    /// Returns the levels at which such a source can be read, finest first.
     pub fn levels(self) -> impl DoubleEndedIterator<Item = Level> + Clone {
         let bins = |from| (from..=WIDEST).map(|shift| Level::Bins { shift });
         let (records, first) = match self {
@@ -74,13 +74,13 @@ impl Shape {
         records.into_iter().chain(bins(first)).filter(wanted)
     }
 
-    /// Whether that level has no rows at all: for reads, one of which a close view would hold two
-    /// bins at most. The widest is the one for views that are too wide.
+    /// Returns whether the level has no rows: for reads, a level of which a close view would hold
+    /// at most two bins. The widest level serves the views that are too wide for reads.
     pub fn hides(self, level: Level) -> bool {
         self == Shape::Reads && level.width() > CLOSE / 2
     }
 
-    /// Whether a view may show that level, however few rows it has there.
+    /// Returns whether a view may show the level, regardless of the number of rows.
     pub fn suits(self, level: Level, view: &Region) -> bool {
         self != Shape::Reads || self.hides(level) || view.len() <= CLOSE
     }

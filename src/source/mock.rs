@@ -1,19 +1,21 @@
-//! The endpoint of EpiViz's WebSocket tutorial, without its flaws: the same region always shows
-//! the same data, and a block that overlaps the region's start is there.
+//! The endpoint of EpiViz's WebSocket tutorial, without its flaws: the same region always has the
+//! same data, and a block that overlaps the start of a region is included.
 
 use super::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::error::Result;
 use crate::genome::{Region, Sequences};
 use crate::table::{Column, Data, Table, Texts};
 
-/// A block of 100 bases begins every 1000 bases.
+/// Distance between the starts of two blocks, in bases.
 const PERIOD: u32 = 1000;
+/// Length of a block, in bases.
 const BLOCK: u32 = 100;
-/// The tutorial's values lie between these.
+/// The range of the tutorial's values.
 const RANGE: (f64, f64) = (-5.0, 25.0);
 
-/// Invented blocks and values: block *i* lies at `[1000 i, 1000 i + 100)`, its values are uniform
-/// between -5 and 25, its metadata five letters and digits, all a function of seed and place.
+/// Invented blocks and values: block *i* is `[1000 i, 1000 i + 100)`, its values are uniform
+/// between -5 and 25, and its metadata are five letters and digits, all a function of seed and
+/// position.
 #[derive(Debug)]
 pub struct Mock {
     seed: u64,
@@ -27,7 +29,7 @@ impl Mock {
     /// The tutorial's measurement.
     pub const MEASUREMENT: &'static str = "py_column";
 
-    /// The mock of that seed.
+    /// Creates the mock with a seed.
     pub fn new(seed: u64) -> Self {
         let column = |name: &str, kind| ColumnInfo { name: name.into(), kind };
         Mock {
@@ -40,7 +42,8 @@ impl Mock {
         }
     }
 
-    /// Random bits of a block: the seed, the sequence and the block's number decide them.
+    /// Returns random bits of a block, which depend on the seed, the sequence and the number of the
+    /// block.
     fn bits(&self, sequence: usize, block: u64, purpose: u64) -> u64 {
         let mut state = self.seed ^ mixed(block ^ (sequence as u64) << 40 ^ purpose << 56);
         state = mixed(state.wrapping_add(0x9e37_79b9_7f4a_7c15));
@@ -66,12 +69,13 @@ fn mixed(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The block that a bin keeps is the first that begins in it, so `stride` blocks lie between two.
+/// Returns the number of blocks from one shown block to the next: a bin shows the first block that
+/// begins in it.
 fn stride(level: Level) -> u32 {
     level.width().div_ceil(PERIOD).next_power_of_two().max(1)
 }
 
-/// The kept blocks that overlap the region, as ranks among those kept.
+/// Returns the shown blocks that overlap the region, as ranks among the shown blocks.
 fn run(region: &Region, stride: u32) -> std::ops::Range<u32> {
     if region.is_empty() {
         return 0..0;
@@ -141,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_lie_where_the_tutorial_puts_them() {
+    fn blocks_have_the_intervals_of_the_tutorial() {
         let mock = Mock::new(0);
         let read = |start, end| {
             let region = Region::new("pyChr", start, end);

@@ -1,4 +1,4 @@
-//! Rows of intervals with columns: held in memory, or read by region from an indexed file.
+//! Rows of intervals with columns, held in memory or read by region from an indexed file.
 
 pub mod background;
 pub(crate) mod collector;

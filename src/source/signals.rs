@@ -1,4 +1,4 @@
-//! Signals: one number a base, served as bins or points.
+//! Signals: one number per base, served as bins or points.
 
 pub(crate) mod bigwig;
 pub(crate) mod bins;

@@ -1,4 +1,4 @@
-//! Which source to open, and how, as a user writes it: `PATH[,key=value]...`.
+//! The specification of a source, as a user writes it: `PATH[,key=value]...`.
 
 use super::{GeneLoci, Skipped};
 use crate::bytes::Input;
@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A source that a user asks for.
+/// A source that a user names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// Where its bytes are.
+    /// The place of its bytes.
     pub input: Input,
     /// How to serve it.
     pub options: Options,
@@ -26,7 +26,7 @@ pub struct Options {
     pub format: Option<String>,
     /// The datasource that a dense signal joins; signals of one group can be compared in plots.
     pub group: Option<String>,
-    /// What a bin of a signal shows.
+    /// The value that a bin of a signal shows.
     pub summary: Summary,
     /// What a base without data means in a signal.
     pub missing: Missing,
@@ -46,25 +46,25 @@ pub struct Options {
     /// The FASTA of the reference against which a CRAM was compressed. It is not needed, but checked
     /// if given.
     pub reference: Option<PathBuf>,
-    /// How a table without its own convention counts bases: 0 for 0-based half-open, 1 for 1-based
-    /// with both ends included.
+    /// The base of coordinates in a table without a convention of its own: 0 for 0-based half-open,
+    /// 1 for 1-based with both ends included.
     pub base: Option<u32>,
     /// The loci of the genes that are the rows of a matrix without coordinates; known once the gene
     /// annotations served with it have been opened.
     pub gene_loci: GeneLoci,
     /// Whether lines with errors are left out, and what was counted of them.
     pub skip: Option<Skipped>,
-    /// The colour of its charts, as CSS writes it (`#1f77b4`).
+    /// The color of its charts, in CSS notation (`#1f77b4`).
     pub color: Option<String>,
     /// The smallest and largest value that charts show; default: those of the file.
     pub range: Option<(f64, f64)>,
-    /// What is known of its measurements: keys and values, such as `tissue`, `colon`.
+    /// Annotations of its measurements: keys and values, such as `tissue`, `colon`.
     pub annotation: BTreeMap<String, String>,
-    /// What is known of single columns, by their names.
+    /// Annotations of single columns, by column name.
     pub of_columns: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// What a row of a gene annotation is.
+/// The unit of the rows of a gene annotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
     /// A gene, with the exons of all its transcripts.
@@ -74,7 +74,7 @@ pub enum Unit {
     Transcripts,
 }
 
-/// What a bin of a signal shows of the values in it.
+/// The value that a bin of a signal shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Summary {
     /// The mean over the bases that have data.
@@ -99,7 +99,7 @@ pub enum Missing {
     Gap,
 }
 
-/// The keys of a source, with what they take: for help texts and for errors.
+/// The keys of a source and their values, for help texts and errors.
 pub const KEYS: &[(&str, &str)] = &[
     ("name", "the name shown to users"),
     ("format", "one of the known formats"),
@@ -300,24 +300,25 @@ impl Options {
     }
 }
 
-/// The message for a name that is not among the known ones: it lists them and suggests the nearest.
+/// Returns the message for an unknown name, which lists the known names and suggests the nearest.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
     let meant = suggestion(name, known.iter().copied());
     format!("unknown {what} '{name}'; known are {}{meant}", known.join(", "))
 }
 
-/// `; did you mean 'NAME'?` with the nearest of the known names; empty if none is near.
+/// Returns Returns `; did you mean 'NAME'?` with the nearest of the known names; empty if none is
+/// near.
 pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     nearest(name, known).map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"))
 }
 
-/// The known name that differs from `name` by at most two typing errors.
+/// Returns the known name that differs from `name` by at most two typing errors.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name);
     let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
-    // Of short words, two errors leave nothing.
+    // Two errors would change a short word entirely.
     let most = if name.chars().count() < 4 { 1 } else { 2 };
     (distance <= most).then_some(nearest)
 }
@@ -327,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_with_keys() {
+    fn keys_follow_a_path() {
         let spec: Spec = "a,b.bw,name=H3K4me3,missing=gap,columns=score:name".parse().unwrap();
         assert_eq!(spec.input, Input::File("a,b.bw".into()));
         assert_eq!(spec.options.name.as_deref(), Some("H3K4me3"));
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_misspelt_is_named() {
+    fn errors_name_the_wrong_key_or_value() {
         let error = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
         assert!(error("a.bw,nmae=x").contains("unknown key 'nmae'; known are name, format"));
         assert!(error("a.bw,nmae=x").ends_with("; did you mean 'name'?"));
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_key_is_taken() {
+    fn every_listed_key_is_accepted() {
         for (key, _) in KEYS {
             let value = match *key {
                 "summary" => "mean",

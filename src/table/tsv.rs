@@ -1,12 +1,13 @@
-//! Cells of tab-separated text, as every answer of this program writes them: a missing value is an
-//! empty cell, which pandas, polars and R read as such; tabs and line ends in a text are written
-//! `\t`, `\n` and `\r`, since they would end its cell.
+//! Cells of tab-separated text, the same in every answer of this program: a missing value is an
+//! empty cell, which pandas, polars and R read as missing; tabs and line ends in a text are escaped
+//! as `\t`, `
+//! ` and `\r`, since they would end the cell.
 
 use super::Data;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A text as a cell.
+/// Returns a text as a cell.
 pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     if text.contains(['\t', '\n', '\r']) {
         text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r").into()

@@ -89,7 +89,7 @@ fn a_bam_cut_anywhere_is_an_error_but_between_its_reads() {
         if ends.contains(&cut) {
             assert_eq!(text, "read", "{cut}");
         } else {
-            let known = ["ends early", "ends within a record", "does not begin as a BAM"];
+            let known = ["ends early", "ends within a record", "does not begin like a BAM"];
             assert!(text.starts_with("FILE, offset "), "{cut}: {text}");
             assert!(known.iter().any(|what| text.contains(what)), "{cut}: {text}");
         }
@@ -108,16 +108,16 @@ fn impossible_numbers_in_a_bam_are_said() {
     let (head, read) = (ends[0], ends[0] + 4);
     let most = [0xff; 4];
     let cases: [(usize, &[u8], &str); 14] = [
-        (0, b"BAI", "does not begin as a BAM file must"),
+        (0, b"BAI", "does not begin like a BAM file"),
         (4, &most, "the file ends"),
-        (16, &most, "the name of a sequence"),
-        (20, &most, "the name of a sequence has an impossible length"),
-        (20, &[0; 4], "the name of a sequence has an impossible length"),
-        (24, b"\xff\xfe", "the name of a sequence is not UTF-8 text"),
-        (29, &most, "is impossibly long"),
-        (head, &most, "a record has an impossible size of 4294967295 bytes"),
-        (head, &[5, 0, 0, 0], "a record has an impossible size of 5 bytes"),
-        (read, &[7, 0, 0, 0], "a read lies on a sequence that is not listed"),
+        (16, &most, "a sequence name"),
+        (20, &most, "a sequence name has an invalid length"),
+        (20, &[0; 4], "a sequence name has an invalid length"),
+        (24, b"\xff\xfe", "a sequence name is not UTF-8 text"),
+        (29, &most, "is too long"),
+        (head, &most, "a record has an invalid size of 4294967295 bytes"),
+        (head, &[5, 0, 0, 0], "a record has an invalid size of 5 bytes"),
+        (read, &[7, 0, 0, 0], "a read is aligned to a sequence that is not listed"),
         (read + 4, &[99, 0, 0, 0], "the reads are not sorted by position; sort them with samtools"),
         (read + 12, &[0xff, 0xff], "the parts of a record do not fit into it"),
         (read + 16, &most, "the parts of a record do not fit into it"),
@@ -151,7 +151,7 @@ fn an_index_that_does_not_fit_is_said() {
     assert_eq!(said("reads", &file, Some(("bai", &bai))), "read");
     for cut in 0..bai.len() {
         let text = said("reads", &file, Some(("bai", &bai[..cut])));
-        assert!(text.contains("is no intact tabix, CSI or BAI index"), "{cut}: {text}");
+        assert!(text.contains("is not a valid tabix, CSI or BAI index"), "{cut}: {text}");
     }
     // As samtools writes it where no reads without a place follow.
     let mut to_the_end = places.clone();
@@ -165,8 +165,8 @@ fn an_index_that_does_not_fit_is_said() {
     // Of a file that goes on behind the end of this one, and of one that has a read less.
     let longer = places.iter().map(|place| (place.0, place.1, (places[0].2.0, 9 << 20)));
     for (others, what) in [
-        (longer.collect(), "it leads behind the end of the file, perhaps an incomplete copy"),
-        (places[..1].to_vec(), "rows stand behind the last that it knows"),
+        (longer.collect(), "it points beyond the end of the file, perhaps an incomplete copy"),
+        (places[..1].to_vec(), "the file has rows after the last one in the index"),
     ] {
         let text = said("reads", &file, Some(("bai", &index(&others, Kind::Bai))));
         let what = format!("INDEX: the index does not fit FILE: {what}; index the file again");
@@ -180,7 +180,7 @@ fn an_index_that_does_not_fit_is_said() {
         said("reads", &file, Some(("bai", &index(&places, Kind::Bai))))
     };
     let text = changed(ends[1] + 4, [7, 0, 0, 0]);
-    let what = "no reads of chr1 lie where it says so; index the file again";
+    let what = "it points to reads of another sequence than chr1; index the file again";
     assert_eq!(text, format!("INDEX: the index does not fit FILE: {what}"));
     assert_eq!(changed(ends[1] + 8, [0xff; 4]), "read", "mapped, but to no base");
     // Of a file whose reads lie elsewhere: in the middle of a block, and where no block is.
@@ -264,8 +264,11 @@ fn what_is_damaged_in_a_cram_is_seen() {
         bytes[at] = byte;
         said("cram", &bytes, None)
     };
-    assert_eq!(with(0, b'X'), "FILE, offset 0: does not begin as a CRAM file must");
-    assert!(with(4, 2).contains("is CRAM 2.0; 3.0 and 3.1 are read: convert it with samtools"));
+    assert_eq!(with(0, b'X'), "FILE, offset 0: does not begin like a CRAM file");
+    assert!(
+        with(4, 2)
+            .contains("is CRAM 2.0; only 3.0 and 3.1 are supported: convert it with samtools")
+    );
     // From the first container on all is under a checksum, but for what stands behind the header.
     for at in (26..bytes.len() - 38).step_by(3) {
         let text = with(at, bytes[at] ^ 0x55);
@@ -297,17 +300,21 @@ fn a_cram_index_that_does_not_fit_is_said() {
     };
     assert_eq!(with(&|_| {}), "read");
     let cases: [(usize, &str, &str); 6] = [
-        (0, "1", "INDEX, line 1: is not the index of FILE; index it again"),
-        (1, "x", "INDEX, line 1: is no line of a CRAM index; make it again (samtools index)"),
+        (0, "1", "INDEX, line 1: is not the index of FILE; index the file again"),
+        (
+            1,
+            "x",
+            "INDEX, line 1: is not a line of a CRAM index; index the file again (samtools index)",
+        ),
         (3, "-5", "INDEX, line 1: an offset is negative"),
         (3, "31", "FILE, offset 31: no intact container begins here"),
         (3, "99999999", "FILE, offset 99999999: the file ends without its end mark"),
-        (4, "1", "the index does not fit what lies here; index the file again"),
+        (4, "1", "the index does not fit the data at this offset; index the file again"),
     ];
     for (field, value, what) in cases {
         let said = with(&|fields| fields[field] = value.to_owned());
         assert!(said.contains(what), "{field} {value}: {said}");
     }
     let said = said("reads", &bytes, None);
-    assert!(said.ends_with("which takes an index: samtools index FILE"), "{said}");
+    assert!(said.ends_with("which needs an index: samtools index FILE"), "{said}");
 }

@@ -221,7 +221,7 @@ fn a_list_of_sequences_without_end_is_an_error() {
     circle[root..root + 4].copy_from_slice(&[0, 0, 1, 0]);
     circle[root + 4 + key..root + 12 + key].copy_from_slice(&(root as u64).to_le_bytes());
     let error = open(&circle, "").err().unwrap();
-    assert!(error.contains("the list of sequences runs in a circle"), "{error}");
+    assert!(error.contains("the list of sequences has a cycle"), "{error}");
     // Names of no length never come to an end.
     let mut nameless = whole;
     nameless[tree + 8..tree + 12].fill(0);
@@ -338,9 +338,15 @@ fn names_that_could_not_be_read_are_read_again() {
     let whole = bed().write(PLAIN);
     let Opened(source, folder) = open(&whole, ",format=bigbed").unwrap();
     let path = folder.path().join("x.bw");
-    std::fs::write(&path, vec![0xff; whole.len()]).unwrap();
+    // What changes must not show: a file that has changed is to be opened again.
+    let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let write = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
+    };
+    write(&vec![0xff; whole.len()]);
     assert!(source.search("row 502", 5).is_empty());
-    std::fs::write(&path, &whole).unwrap();
+    write(&whole);
     assert_eq!(&*source.search("row 502", 5)[0].name, "row 502");
 }
 
@@ -421,15 +427,15 @@ fn transcripts_that_the_file_does_not_count_are_an_error() {
     assert_eq!(bytes[data], 4);
     bytes[data] = 3;
     let error = all_of(&bytes, "", &["gene"]).unwrap_err();
-    assert!(error.contains("x.bw, chrA: it has more than the 3 rows"), "{error}");
+    assert!(error.contains("x.bw, chrA: has more rows than the 3"), "{error}");
 }
 
 #[test]
 fn exons_that_are_none_are_errors() {
     for (good, bad, what) in [
-        ("50,100,\t0,200,", "50,100,\t0,201,", "ends behind its row"),
-        ("50,100,\t0,200,", "50,x,\t0,200,", "not whole numbers"),
-        ("50,100,\t0,200,", "50,\t0,200,", "as many sizes as starts"),
+        ("50,100,\t0,200,", "50,100,\t0,201,", "ends after the end of its row"),
+        ("50,100,\t0,200,", "50,x,\t0,200,", "is not a whole number"),
+        ("50,100,\t0,200,", "50,\t0,200,", "the numbers of block sizes and block starts differ"),
     ] {
         let mut file = gene_pred();
         if let (_, Records::Bed(rows)) = &mut file.blocks[0] {
@@ -469,9 +475,9 @@ fn an_interaction_whose_row_does_not_span_it_is_refused() {
     let lower = "chrA\t100\t200\te\t+";
     assert_eq!(said(&format!("{lower}\tchrA\t800\t900\tp\t-")), Ok(vec![800]));
     for (upper, what) in [
-        ("chrA\t800\t901\tp\t-", "chrA:101: an end lies outside of its row"),
-        ("chrA\t99\t900\tp\t-", "chrA:101: an end lies outside of its row"),
-        ("chrA\t900\t800\tp\t-", "chrA:101: the end (800) lies before the start (900)"),
+        ("chrA\t800\t901\tp\t-", "chrA:101: an end is outside of its row"),
+        ("chrA\t99\t900\tp\t-", "chrA:101: an end is outside of its row"),
+        ("chrA\t900\t800\tp\t-", "chrA:101: the end (800) is before the start (900)"),
         ("chrA\t-9\t800\tp\t-", "chrA:101: start (column 15) is negative"),
         ("chrA\t800\t900\tp", "chrA:101: expected the 18 columns"),
     ] {

@@ -244,7 +244,7 @@ fn absurd_sizes_are_errors_in_bounded_memory() {
     let file = path.path("plain.bcf");
     std::fs::write(&file, bytes).unwrap();
     let error = open(&Spec::file(&file), &context()).err().unwrap().to_string();
-    assert!(error.contains("plain.bcf") && error.contains("impossible size"), "{error}");
+    assert!(error.contains("plain.bcf") && error.contains("invalid size"), "{error}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn bad_rows_are_said_with_their_offset() {
     let kept = &formats()[0];
     let bad: [(&[u8], &str); 5] = [
         (b"chr1\t-5\t9\tx\n", "is negative"),
-        (b"chr1\t9\t5\tx\n", "lies before the start"),
+        (b"chr1\t9\t5\tx\n", "is before the start"),
         (b"chr1\t9\t2147483648\tx\n", "is beyond 2,147,483,647"),
         (b"chr1\t9\t10\t\xff\n", "is not UTF-8 text"),
         (b"chr1\t9\n", "columns"),

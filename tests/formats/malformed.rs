@@ -200,7 +200,7 @@ async fn what_was_left_out_is_an_annotation() {
     let (listed, errors) = Catalog::new(None).load(vec![spec]).await;
     assert!(errors.is_empty(), "{errors:?}");
     let told = &listed[0].annotation["left out"];
-    assert_eq!(told, "5 lines, the first is line 2: 'x' is no strand: +, - or .");
+    assert_eq!(told, "5 lines, the first is line 2: 'x' is not a strand (+, - or .)");
     for bad in [&quote, &open_at_end] {
         std::fs::write(&path, [EXON, bad].concat()).unwrap();
         let (_, errors) = Catalog::new(None).load(vec![Spec::file(&path)]).await;

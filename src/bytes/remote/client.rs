@@ -287,7 +287,9 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
         // A whole file that nobody can hold.
         return Ok(Answer { status, headers: parts.headers, body: bytes, from: None });
     }
-    let read = body.into_reader().take(limit).read_to_end(&mut bytes);
+    // One byte more than is wanted: only a body that is read to its end leaves its connection to the
+    // next request.
+    let read = body.into_reader().take(limit + 1).read_to_end(&mut bytes);
     if is_error {
         let again = says(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
         return Err(Failure::Status {
@@ -298,6 +300,7 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
         });
     }
     read.map_err(|error| cut_off(&error))?;
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if length.is_some_and(|length| (bytes.len() as u64) < length.min(limit)) {
         return Err(Failure::Cut);
     }

@@ -65,6 +65,23 @@ impl Run {
     }
 }
 
+/// Blocks that are asked for, until this is dropped: those who wait for them must not wait for ever.
+struct AskedFor<'f> {
+    file: &'f RemoteFile,
+    blocks: std::ops::Range<u64>,
+}
+
+impl Drop for AskedFor<'_> {
+    fn drop(&mut self) {
+        let mut reading = self.file.lock();
+        for number in self.blocks.clone() {
+            reading.asked.remove(&number);
+        }
+        drop(reading);
+        self.file.read.notify_all();
+    }
+}
+
 impl RemoteFile {
     /// Opens a file: its first bytes tell how large it is, and which version.
     pub(super) fn open(client: &Arc<Client>, address: &Address) -> Result<Self, Failure> {
@@ -98,7 +115,7 @@ impl RemoteFile {
             read: Condvar::new(),
         };
         if file.whole.is_none() {
-            file.keep(0, answer.body);
+            file.keep(0, &answer.body);
         }
         Ok(file)
     }
@@ -175,13 +192,9 @@ impl RemoteFile {
         let wanted = self.plan(&mut reading, number, last);
         reading.asked.extend(wanted.clone());
         drop(reading);
-        let result = self.fetch(wanted.clone());
-        let mut reading = self.lock();
-        for number in wanted {
-            reading.asked.remove(&number);
-        }
-        drop(reading);
-        self.read.notify_all();
+        let asked = AskedFor { file: self, blocks: wanted.clone() };
+        let result = self.fetch(wanted);
+        drop(asked);
         *run = result?;
         run.get(number).cloned().ok_or(Failure::Cut)
     }
@@ -246,7 +259,7 @@ impl RemoteFile {
             }
             bytes.extend(more);
         }
-        Ok(self.keep(wanted.start, bytes))
+        Ok(self.keep(wanted.start, &bytes))
     }
 
     /// Bytes of the version that was opened.
@@ -328,7 +341,7 @@ impl RemoteFile {
     }
 
     /// Keeps what was read from block `first` on, but for a last block that is not whole.
-    fn keep(&self, first: u64, bytes: Vec<u8>) -> Run {
+    fn keep(&self, first: u64, bytes: &[u8]) -> Run {
         let whole_end = self.size() - first * BLOCK;
         let is_whole = |at: usize, part: &[u8]| {
             part.len() as u64 == BLOCK || at as u64 * BLOCK + part.len() as u64 == whole_end

@@ -1,4 +1,5 @@
-//! Aligned reads, however their file packs them: what is counted of them, and what is shown.
+//! Aligned reads, independent of their file format: the bases they cover and the columns they are
+//! served with.
 
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences, Strand};
@@ -14,30 +15,30 @@ const SECONDARY: u16 = 0x100;
 const FAILED: u16 = 0x200;
 const DUPLICATE: u16 = 0x400;
 
-/// The columns of a read, between tabs in a row's text, and whether they are numbers.
+/// The columns of a read, tab-separated in a row's text, and whether they are numbers.
 const COLUMNS: [(&str, bool); 4] =
     [("name", false), ("mapq", true), ("flags", false), ("cigar", false)];
 const QUALITY: usize = 1;
 
 /// An aligned read.
 pub(crate) trait Alignment {
-    /// The number of its sequence; none if it has none.
+    /// Returns the number of its sequence; none if it has none.
     fn sequence(&self) -> Option<usize>;
 
-    /// Its first aligned base, 0-based; none if it has none.
+    /// Returns its first aligned base, 0-based; none if it has none.
     fn start(&self) -> Option<u32>;
 
     fn flags(&self) -> u16;
 
-    /// How sure it lies there, as the file says: 255 if that is not known.
+    /// Returns its mapping quality (MAPQ); 255 if that is not known.
     fn quality(&self) -> u8;
 
     fn name(&self) -> &[u8];
 
-    /// The operations of its CIGAR: length and letter.
+    /// Returns the operations of its CIGAR: length and letter.
     fn cigar(&self) -> impl Iterator<Item = (u32, char)>;
 
-    /// Whether its flags say so; it may lack a place all the same.
+    /// Returns whether its flags mark it as mapped; it may lack a position all the same.
     fn says_mapped(&self) -> bool {
         self.flags() & UNMAPPED == 0
     }
@@ -50,13 +51,13 @@ pub(crate) trait Alignment {
         self.says_mapped() && self.sequence().is_some() && self.start().is_some()
     }
 
-    /// Whether `samtools depth` counts it by default.
+    /// Returns whether `samtools depth` counts it by default.
     fn is_counted(&self) -> bool {
         self.is_mapped() && self.flags() & (SECONDARY | FAILED | DUPLICATE) == 0
     }
 
-    /// The stretches of the sequence that its bases are aligned to: without deletions and skipped
-    /// introns. Those that touch are one.
+    /// Returns the intervals of the sequence to which its bases are aligned, without deletions and
+    /// skipped introns. Adjacent intervals are merged.
     fn blocks(&self) -> Vec<Range<u32>> {
         let mut at = self.start().unwrap_or(0);
         let mut blocks: Vec<Range<u32>> = Vec::with_capacity(4);
@@ -78,7 +79,7 @@ pub(crate) trait Alignment {
         blocks
     }
 
-    /// One past the last base of the sequence that it reaches; its start if it has no bases.
+    /// Returns one past its last aligned base; its start if it has no aligned bases.
     fn end(&self) -> u32 {
         let start = self.start().unwrap_or(0);
         let consumed =
@@ -86,8 +87,8 @@ pub(crate) trait Alignment {
         consumed.fold(start, |end, (length, _)| end.saturating_add(length)).min(MAX_POSITION)
     }
 
-    /// It as a row, if it is mapped. The text, which is used again from row to row, is written only
-    /// for one that has a base in `bases` or, having none, stands there.
+    /// Returns the read as a row, if it is mapped. `text` is a buffer for the row's text, which is
+    /// written only if the row overlaps `bases` or, without bases, starts there.
     fn row<'t>(&self, bases: &Range<u32>, text: &'t mut String) -> Option<Row<'t>> {
         let (start, end) = (self.start().filter(|_| self.is_mapped())?, self.end());
         let strand = if self.is_reverse() { Strand::Reverse } else { Strand::Forward };
@@ -104,25 +105,25 @@ pub(crate) trait Alignment {
     }
 }
 
-/// All reads of a file, in its order.
+/// All reads of a file, in file order.
 pub(crate) trait Alignments {
-    /// What a read is.
+    /// The type of a read.
     type Read: Alignment;
 
-    /// The sequences that the file lists.
+    /// Returns the sequences that the file lists.
     fn sequences(&self) -> &Sequences;
 
-    /// The next read; none at the end.
+    /// Returns the next read; none at the end.
     fn next(&mut self) -> Result<Option<&Self::Read>>;
 
-    /// The byte of the file up to which it is read.
+    /// Returns the byte offset up to which the file has been read.
     fn position(&self) -> u64;
 
-    /// An error at the place that has been reached.
+    /// Creates an error at the current position.
     fn damaged(&self, what: &str) -> Error;
 }
 
-/// What is said of a file of reads. `rows`: how many each sequence has, about.
+/// Describes a file of reads. `rows` are the approximate numbers of reads per sequence.
 pub(crate) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
     let kind =
         |number| if number { ColumnKind::Number(Some((0.0, 60.0))) } else { ColumnKind::Text };
@@ -134,7 +135,7 @@ pub(crate) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
         sequences,
         knows_lengths: true,
         columns: COLUMNS.iter().map(column).collect(),
-        // Nobody looks for a read by name in a whole genome.
+        // Reads are not searched by name: a whole genome has too many.
         name: None,
         importance: Some(QUALITY),
     }

@@ -1,4 +1,4 @@
-//! BAM: aligned reads, as their coverage and one by one; with `format=reads` only the latter.
+//! BAM: aligned reads, served as coverage and as reads; with `format=reads`, only as reads.
 //!
 //! Positions are 0-based in the file; a read covers the bases that its CIGAR aligns it to.
 

@@ -1,9 +1,9 @@
-//! Coverage: how many reads lie over each base, counted as `samtools depth` counts by default; and,
-//! from the same reading, the ranks of all reads, which close views need.
+//! Coverage: the number of reads over each base, counted like `samtools depth` by default. The same
+//! reading saves the ranks of all reads, which close views need.
 //!
-//! Aligned bases count (`M`, `=`, `X`), deletions and introns do not; nor do reads that are not
-//! mapped, secondary, failed or duplicates. Reads come sorted, so only the ends of those that are
-//! not over yet are remembered, never a number for each base.
+//! Aligned bases count (`M`, `=`, `X`); deletions and introns do not, nor do reads that are
+//! unmapped, secondary, failed or duplicates. Reads are sorted, so only the ends of the current
+//! reads are held in memory, not a number for each base.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use std::io::{BufWriter, Write};
 /// The entry in the cache; and the one without what `skip=errors` leaves out.
 const ENTRY: &str = "coverage.bw";
 const GOOD_ENTRY: &str = "good.coverage.bw";
-/// Records between two reports of how far the reading has come.
+/// Number of reads between two progress reports.
 const REPORT: u64 = 1 << 14;
 
 /// The coverage of a file, whose reads `reads` gives in the order of their places; what the file
@@ -34,7 +34,7 @@ pub(crate) fn open<A: Alignments>(
     sequences: impl FnOnce() -> Result<Sequences>,
     reads: impl FnOnce(&Context) -> Result<A> + Send + 'static,
 ) -> Result<Box<dyn Source>> {
-    // Where no read lies, the coverage is 0.
+    // The coverage is 0 where there are no reads.
     let missing = match options.missing {
         Missing::Auto => Missing::Zero,
         asked => asked,
@@ -48,10 +48,10 @@ pub(crate) fn open<A: Alignments>(
     open_in_background(input, context, preview, move |context| {
         let saved = Saved::of(&file, context)?;
         if !saved.is_there() {
-            // One reading makes both.
+            // One reading writes both.
             let _ = fs::remove_file(cache::path(&file, context, ending)?);
         }
-        // The ranks are saved first: where there is a coverage, they are there.
+        // The ranks are saved first, so a coverage always has its ranks.
         let make = |out| write(reads(context)?, &file, context, &saved, out);
         let entry = cache::entry(&file, context, ending, make)?;
         bigwig::open(&Input::File(entry), &asked, context)
@@ -73,7 +73,7 @@ fn write(
     let mut depth = Depth::default();
     let mut saving = Saving::new(saved).map_err(unwritable)?;
     let (mut count, mut last) = (0u64, None);
-    let refused = |refused| match refused {
+    let rejected = |rejected| match rejected {
         Refused::Order => Error::Bug("coverage is not in order".into()),
         Refused::Io(error) => unwritable(error),
     };
@@ -88,15 +88,15 @@ fn write(
             let what = if sequence < sequences.len() {
                 "the reads are not sorted by position; sort them with samtools sort"
             } else {
-                "a read lies on a sequence that is not listed"
+                "a read is aligned to a sequence that is not listed"
             };
             return Err(reads.damaged(what));
         }
         if last.is_none_or(|(known, _)| known < sequence) {
-            depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
+            depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
             let done = last.map_or(0, |(known, _)| known + 1);
-            for passed in lengths.by_ref().take(sequence + 1 - done) {
-                writer.begin(&passed.name, passed.length).map_err(refused)?;
+            for skipped in lengths.by_ref().take(sequence + 1 - done) {
+                writer.begin(&skipped.name, skipped.length).map_err(rejected)?;
             }
         }
         last = Some((sequence, start));
@@ -105,29 +105,29 @@ fn write(
             saving.add(sequence, place, read.quality()).map_err(unwritable)?;
         }
         if read.is_counted() {
-            depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
+            depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
             let length = sequences.at(sequence).length;
             for block in read.blocks() {
                 depth.add(block.start.min(length), block.end.min(length));
             }
         }
     }
-    depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(refused)?;
-    for passed in lengths {
-        writer.begin(&passed.name, passed.length).map_err(refused)?;
+    depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
+    for skipped in lengths {
+        writer.begin(&skipped.name, skipped.length).map_err(rejected)?;
     }
     saving.save(sequences.len()).map_err(unwritable)?;
     context.progress.done(input.path());
     writer.finish().and_then(|mut out| out.flush()).map_err(unwritable)
 }
 
-/// The depth from some base on.
+/// The depth from the current base on.
 #[derive(Default)]
 struct Depth {
-    /// By how much it changes at each base where it does.
+    /// The change of depth at each base where it changes.
     changes: BTreeMap<u32, i64>,
     now: i64,
-    /// The last base at which it changed.
+    /// The last base at which the depth changed.
     since: u32,
 }
 
@@ -139,18 +139,18 @@ impl Depth {
         }
     }
 
-    /// Gives every stretch of one depth above 0 that ends at `base` or before; no read that begins
-    /// before `base` may be added after that.
+    /// Passes on every interval of constant depth above 0 that ends before `base`. No read that
+    /// begins before `base` may be added after that.
     fn until(
         &mut self,
         base: u32,
-        mut give: impl FnMut(u32, u32, f32) -> Result<(), Refused>,
+        mut emit: impl FnMut(u32, u32, f32) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         while let Some(entry) = self.changes.first_entry().filter(|entry| *entry.key() < base) {
             let (at, change) = entry.remove_entry();
             if change != 0 {
                 if self.now > 0 {
-                    give(self.since, at, self.now as f32)?;
+                    emit(self.since, at, self.now as f32)?;
                 }
                 (self.now, self.since) = (self.now + change, at);
             }
@@ -165,13 +165,13 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against a count base by base.
+        /// Compares the depth with a count base by base.
         #[test]
         fn depth_is_the_number_of_reads_over_each_base(
             mut reads in prop::collection::vec((0u32..200, 0u32..40), 0..60)
         ) {
             reads.sort_unstable();
-            let (mut depth, mut given) = (Depth::default(), vec![0.0; 300]);
+            let (mut depth, mut depths) = (Depth::default(), vec![0.0; 300]);
             let mut runs = Vec::new();
             for (start, length) in &reads {
                 depth.until(*start, |s, e, d| { runs.push((s, e, d)); Ok(()) }).unwrap();
@@ -179,14 +179,14 @@ mod tests {
             }
             depth.until(u32::MAX, |s, e, d| { runs.push((s, e, d)); Ok(()) }).unwrap();
             for (start, end, value) in &runs {
-                given[*start as usize..*end as usize].fill(*value);
+                depths[*start as usize..*end as usize].fill(*value);
             }
             for base in 0..300 {
                 let over = reads.iter().filter(|(s, l)| *s <= base && base < s + l).count();
-                prop_assert_eq!(given[base as usize], over as f32);
+                prop_assert_eq!(depths[base as usize], over as f32);
             }
-            let touching = runs.windows(2).filter(|w| w[0].1 == w[1].0 && w[0].2 == w[1].2).count();
-            prop_assert_eq!(touching, 0, "runs of one depth are joined");
+            let adjacent = runs.windows(2).filter(|w| w[0].1 == w[1].0 && w[0].2 == w[1].2).count();
+            prop_assert_eq!(adjacent, 0, "adjacent runs of the same depth are merged");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! CRAM: aligned reads packed against a reference sequence; served as BAM is.
+//! CRAM: aligned reads compressed against a reference sequence, served like BAM.
 //!
-//! What is served, places and CIGARs, does not depend on the reference's letters, so no reference
-//! is needed: see [`container`]. One that the user names is compared all the same.
+//! The served positions and CIGARs do not depend on the bases of the reference, so no reference is
+//! needed: see [`container`]. A reference that the user names is checked all the same.
 
 mod container;
 mod index;
@@ -16,7 +16,7 @@ use container::Cram;
 pub(crate) use reads::open as reads;
 use record::Stream;
 
-/// What every file begins with.
+/// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"CRAM";
 
 pub(crate) const COVERAGE: Format = Format {

@@ -1,10 +1,10 @@
-//! The columns of BED, and autoSql, which describes those of a bigBed or of a BED file beside it (Kent
-//! and Brumbaugh, "autoSql and autoXml", 2002).
+//! The columns of BED, and autoSql, which describes the columns of a bigBed or, in a companion
+//! file, of a BED file (Kent and Brumbaugh, "autoSql and autoXml", 2002).
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 
-/// The columns of BED.
+/// The standard columns of BED.
 pub(crate) const STANDARD: [&str; 12] = [
     "chrom",
     "start",
@@ -20,30 +20,29 @@ pub(crate) const STANDARD: [&str; 12] = [
     "block_starts",
 ];
 
-/// A column behind the first three.
+/// A column after the first three.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {
-    /// Its name, written as all of our columns are: `signal_value` for `signalValue`.
+    /// Its name in snake case: `signal_value` for `signalValue`.
     pub(crate) name: String,
-    /// Whether each row has a number there that can be plotted.
+    /// Whether it is a number that can be plotted.
     pub(crate) number: bool,
 }
 
 const NUMBERS: [&str; 11] = [
     "int", "uint", "short", "ushort", "byte", "ubyte", "bigint", "float", "double", "long", "ulong",
 ];
-/// What says how a browser draws a row, not what it is; and the strand, which has a place of its
-/// own.
+/// Columns that say how a browser draws a row; and the strand, which is served separately.
 const DRAWING: [&str; 6] =
     ["strand", "thick_start", "thick_end", "block_count", "block_sizes", "block_starts"];
 
-/// Whether the column is left out of what is served.
+/// Returns whether a column is not served.
 pub(crate) fn only_draws(name: &str) -> bool {
     DRAWING.contains(&name)
 }
 
-/// The columns behind the first three. The first `standard` of `all` columns are those of BED,
-/// whatever the text calls them.
+/// Returns the columns after the first three. The first `standard` of `all` columns have the names
+/// of BED, whatever the text calls them.
 pub(crate) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> {
     let mut described = declarations(text).skip(3);
     (0..all.max(3) - 3)
@@ -55,38 +54,40 @@ pub(crate) fn fields(text: &str, (all, standard): (usize, usize)) -> Vec<Field> 
             };
             let name = match (STANDARD.get(index + 3), described) {
                 (Some(name), _) if index + 3 < standard => (*name).to_owned(),
-                (_, Some((_, name))) => in_words(name),
+                (_, Some((_, name))) => snake_case(name),
                 (_, None) => format!("column_{}", index + 4),
             };
-            // A place is no measurement, nor is a colour.
+            // A coordinate is not a measurement, nor is a color.
             let is_place = name.ends_with("_start") || name.ends_with("_end") || name == "color";
             Field { number: number && !is_place, name }
         })
         .collect()
 }
 
-/// The names of all columns by the autoSql file that lies beside a file: `x.as` or `x.bed.as` for
+/// Returns the names of all columns from the companion autoSql file, `x.as` or `x.bed.as` for
 /// `x.bed`; none if there is none.
 ///
 /// # Errors
 /// [`Error::Data`] if it describes another number of columns.
 pub(super) fn companion(input: &Input, columns: usize) -> Result<Option<Vec<String>>> {
     let Input::File(path) = input else { return Ok(None) };
-    let beside = |name: String| path.with_file_name(name + ".as");
-    let candidates = [beside(input.stem()), beside(format!("{}.{}", input.stem(), input.ending()))];
+    let companion = |name: String| path.with_file_name(name + ".as");
+    let candidates =
+        [companion(input.stem()), companion(format!("{}.{}", input.stem(), input.ending()))];
     let Some(schema) = candidates.into_iter().find(|path| path.is_file()) else {
         return Ok(None);
     };
     let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
-    let names: Vec<_> = declarations(&text).map(|(_, name)| in_words(name)).collect();
+    let names: Vec<_> = declarations(&text).map(|(_, name)| snake_case(name)).collect();
     if names.len() == columns {
         return Ok(Some(names));
     }
-    let message = format!("describes {} columns, {} has {columns}", names.len(), path.display());
+    let message =
+        format!("describes {} columns, but {} has {columns}", names.len(), path.display());
     Err(Error::data(&schema, "", message))
 }
 
-/// Type and name of each column that the text declares.
+/// Returns the type and name of each declared column.
 fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, body) = text.split_once('(').unwrap_or_default();
     body.lines().filter_map(|line| {
@@ -96,8 +97,8 @@ fn declarations(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// `signalValue` as `signal_value`.
-fn in_words(name: &str) -> String {
+/// Converts `signalValue` to `signal_value`.
+fn snake_case(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 2);
     for (index, letter) in name.char_indices() {
         if letter.is_uppercase() && index > 0 && !words.ends_with('_') {

@@ -1,4 +1,5 @@
-//! BED: intervals with up to nine standard columns and any number of others, and ENCODE's peaks.
+//! BED: intervals with up to nine standard columns and any number of others, and ENCODE's peak
+//! formats.
 //!
 //! Coordinates are 0-based and half-open in the file too (UCSC Genome Browser, "BED format").
 
@@ -35,8 +36,8 @@ pub(crate) const FORMAT: Format = Format {
 const PEAK: [&str; 4] = ["signal_value", "p_value", "q_value", "peak"];
 
 fn sniff(head: &[u8]) -> bool {
-    // These are BED too, but tell more than intervals.
-    let telling = [
+    // These formats have the columns of BED too, but hold more than intervals.
+    let richer = [
         bedmethyl::FORMAT,
         bedpe::INTERACT,
         bedpe::BEDPE,
@@ -44,7 +45,7 @@ fn sniff(head: &[u8]) -> bool {
         methylation::FORMAT,
         junctions::FORMAT,
     ];
-    if telling.iter().any(|format| (format.sniff)(head)) || wig::is_fractional(head) {
+    if richer.iter().any(|format| (format.sniff)(head)) || wig::is_fractional(head) {
         return false;
     }
     let text = String::from_utf8_lossy(head);
@@ -84,10 +85,10 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     };
     let rows = Delimited::new(layout);
     if preamble.tags {
-        // Which tags there are only all rows tell.
+        // The set of tags is known only after reading all rows.
         if !context.holds(input)? {
             let name = input.path().display();
-            tracing::warn!("{name} is large and held in memory as a whole, for its gffTags");
+            tracing::warn!("{name} is large and is held in memory because of its gffTags");
         }
         let mut rows = collect(&rows, input, options, &context.progress, usize::MAX)?;
         tags::expand(&mut rows);
@@ -101,14 +102,14 @@ fn without_rows() -> Result<Layout> {
     layout.ok_or_else(|| Error::Bug("the smallest header has no layout".into()))
 }
 
-/// What the lines before the first row tell.
+/// The information in the lines before the first row.
 #[derive(Default)]
 struct Preamble {
-    /// The comment just before the rows: perhaps a header.
+    /// The comment just before the rows, perhaps a header.
     header: String,
     /// The `type` of the track line, in lower case.
     kind: String,
-    /// Names are lists of tags (`Name=x;ID=y`), as IGV writes them.
+    /// Whether names are lists of tags (`Name=x;ID=y`), as IGV writes them.
     tags: bool,
 }
 
@@ -128,8 +129,8 @@ impl Preamble {
         }
     }
 
-    /// The names of all columns: from an autoSql file beside the file, from a header, or from
-    /// what the first row looks like.
+    /// Returns the names of all columns: from a companion autoSql file, from a header, or from the
+    /// content of the first row.
     fn names(&self, input: &Input, separator: Separator, row: &[&str]) -> Result<Vec<String>> {
         if let Some(names) = autosql::companion(input, row.len())? {
             return Ok(names);
@@ -142,19 +143,20 @@ impl Preamble {
     }
 }
 
-/// The names of columns that nothing names, by what the first row holds.
+/// Returns the names of columns without a description, from the content of the first row.
 fn names(ending: &str, kind: &str, row: &[&str]) -> Vec<String> {
     let says = |name: &str| ending == name || kind == name;
     let numbers = |from: usize| row[from..].iter().all(|field| is_number(field));
-    // Files of peaks often end in .bed: where a thick part should lie are no places in the row.
-    let thick_outside = || {
+    // Peak files are often named .bed: then the columns of the thick part are not positions in the
+    // row.
+    let thick_is_outside = || {
         let place = |index: usize| row[index].parse::<f64>().ok();
         let (Some(start), Some(end)) = (place(1), place(2)) else { return false };
         !(6..8).all(|index| place(index).is_some_and(|at| start <= at && at <= end))
     };
     let peak = match row.len() {
-        10 => says("narrowpeak") || (numbers(6) && thick_outside()),
-        9 => says("broadpeak") || (numbers(6) && thick_outside()),
+        10 => says("narrowpeak") || (numbers(6) && thick_is_outside()),
+        9 => says("broadpeak") || (numbers(6) && thick_is_outside()),
         _ => false,
     };
     let standard = row.iter().enumerate().take_while(|(index, field)| fits(*index, field)).count();
@@ -167,7 +169,7 @@ fn names(ending: &str, kind: &str, row: &[&str]) -> Vec<String> {
     (0..row.len()).map(name).collect()
 }
 
-/// Whether a field can be what BED has in its column.
+/// Returns whether a field is valid in a standard column of BED.
 fn fits(column: usize, field: &str) -> bool {
     let field = unquoted(field);
     match column {
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn untidy_files_are_read_as_meant() {
+    fn comments_empty_lines_and_crlf_are_accepted() {
         let text =
             "track name=x\r\n#c\r\nchr1\t10\t20\tM13 origin\t5\t-\r\n\r\nchr1\t1\t2\tb\t.\t+";
         let source = bed("x.bed", text).unwrap();
@@ -214,24 +216,26 @@ mod tests {
     }
 
     #[test]
-    fn spaces_separate_where_there_are_no_tabs() {
+    fn spaces_separate_fields_without_tabs() {
         let source = bed("x.bed", "chr2 0  1\nchr2 2 3\n").unwrap();
         assert_eq!(source.rows(&Region::new("chr2", 0, 9), Level::Records), 2);
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let error = |text| bed("x.bed", text).err().unwrap().to_string();
         assert!(
             error("chr1\t1\t2\nchr1\tx\t3\n")
                 .contains("line 2: start (column 2) is not a whole number: 'x'")
         );
-        assert!(error("chr1\t5\t2\n").contains("line 1: the end (2) lies before the start (5)"));
+        assert!(error("chr1\t5\t2\n").contains("line 1: the end (2) is before the start (5)"));
         assert!(error("chr1\t-5\t2\n").contains("is negative"));
         assert!(error("chr1\t5\t9999999999\n").contains("is beyond"));
         assert!(error("chr1\t5\n").contains("at least 3 columns"));
         assert!(error("chr1\t5\t6\ta\nchr1\t7\t8\n").contains("line 2: has 3 columns"));
-        assert!(error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is no strand"));
+        assert!(
+            error("chr1\t5\t6\ta\t1\t+\nchr1\t5\t6\ta\t1\tx\n").contains("'x' is not a strand")
+        );
     }
 
     fn columns(name: &str, text: &str) -> Vec<String> {
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn peak_columns_have_their_names_whatever_the_file_is_called() {
+    fn peak_columns_are_named_with_any_file_ending() {
         let broad = "chr1\t1\t2\t.\t3\t.\t5.1\t14.1\t-1\n";
         let named = ["name", "score", "signal_value", "p_value", "q_value", "peak"];
         assert_eq!(columns("x.broadPeak", broad), named[..5]);
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_beyond_bed_are_named_by_what_there_is() {
+    fn other_columns_are_named_by_the_header_or_numbered() {
         let row = "chr1\t1\t2\ta\t5\t+\tx\t0.5\n";
         assert_eq!(columns("x.bed", row), ["name", "score", "column_7", "column_8"]);
         let header = "#chrom\tstart\tend\tgene\ttpm\tstrand\tnote\tfdr\n";
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_auto_sql_file_beside_names_the_columns() {
+    fn a_companion_auto_sql_file_names_the_columns() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.bed");
         std::fs::write(&path, "chr1\t1\t2\ta\t0.5\n").unwrap();

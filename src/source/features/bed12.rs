@@ -1,6 +1,7 @@
-//! BED12 as genes: each row a transcript, its blocks the exons.
+//! BED12 as genes: each row is a transcript, and its blocks are the exons.
 //!
-//! Coordinates are 0-based and half-open in the file too; block starts count from the row's start.
+//! Coordinates are 0-based and half-open in the file too; block starts are relative to the row's
+//! start.
 
 use crate::bytes::Input;
 use crate::error::Result;
@@ -34,7 +35,7 @@ pub(crate) const FORMAT: Format = Format {
     open: |input, options, context| open(Bed12, input, options, context),
 };
 
-/// Each line is a transcript.
+/// The format, in which each line is a transcript.
 #[derive(Clone, Copy)]
 struct Bed12;
 
@@ -57,7 +58,7 @@ impl RowFormat for Bed12 {
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let line = Line::of_record(row.text, 0, Path::new(""));
-        // Lines that are none were refused when they were read.
+        // Invalid lines were rejected when they were read.
         let mut gene = gene(&line).unwrap_or_default();
         let cells = gene.cells();
         columns.iter().for_each(|column| put(&cells[*column]));
@@ -90,7 +91,7 @@ fn gene(line: &Line<'_>) -> Result<Gene> {
     })
 }
 
-/// The blocks of a row, which must lie inside it.
+/// Parses the blocks of a row, which must lie inside it.
 fn blocks(
     line: &Line<'_>,
     (start, end): (u32, u32),
@@ -108,7 +109,7 @@ fn blocks(
         let (from, to) =
             (u64::from(start) + u64::from(offset), u64::from(offset) + u64::from(size));
         if u64::from(start) + to > u64::from(end) {
-            return Err(line.error(format!("the block at {offset} ends behind its row")));
+            return Err(line.error(format!("the block at {offset} ends after the end of its row")));
         }
         Ok((from as u32, (u64::from(start) + to) as u32))
     };
@@ -145,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let error = |bad: String| bed12(&format!("{ROW}{bad}")).err().unwrap().to_string();
         assert!(
-            error(ROW.replace("0,300,", "0,301,")).contains("line 2: the block at 301 ends behind")
+            error(ROW.replace("0,300,", "0,301,")).contains("line 2: the block at 301 ends after")
         );
         assert!(error(ROW.replace("\t0,300,", "")).contains("line 2: has 11 columns"));
         assert!(error(ROW.replace("0,300,", "0,")).contains("do not list 2 blocks"));

@@ -1,8 +1,8 @@
-//! bedMethyl (ENCODE, modkit): how much of each base is modified.
+//! bedMethyl (ENCODE, modkit): the fraction of modified calls at each base.
 //!
-//! A file has a line for each kind of modification, so one base may stand in several; here it is
-//! one row, with the percentage and the coverage of each kind in columns of their own. The strands
-//! of a CpG are two bases, hence two rows. Coordinates are 0-based and half-open in the file too.
+//! A file has a line for each kind of modification, so a base may have several lines. Here a base
+//! is one row, with columns for the percentage and the coverage of each kind. The two strands of a
+//! CpG are two bases, hence two rows. Coordinates are 0-based and half-open in the file too.
 
 mod joined;
 
@@ -37,8 +37,8 @@ pub(crate) const FORMAT: Format = Format {
     open: |input, options, context| open(Calls::default(), input, options, context),
 };
 
-/// What the codes of modkit and SAM's MM tag stand for (SAM tags specification, base
-/// modifications); numbers are ChEBI's.
+/// The meaning of the codes of modkit and of SAM's MM tag (SAM tags specification, base
+/// modifications); numbers are ChEBI ids.
 const CODES: &[(&str, &str)] = &[
     ("m", "5mC"),
     ("h", "5hmC"),
@@ -52,11 +52,11 @@ const CODES: &[(&str, &str)] = &[
 
 /// The number of columns that modkit writes.
 const MODKIT: usize = 18;
-/// What an entry without a known code is called.
+/// The name of a modification without a known code.
 const ANY: &str = "modified";
 
-/// The first fields of a line, and how many it has. Some writers put spaces between the last
-/// columns, and no name here holds one.
+/// Returns the first fields of a line and the number of its fields. Some writers put spaces between
+/// the last columns, and no name here contains spaces.
 fn split(text: &str) -> ([&str; MODKIT], usize) {
     let (mut fields, mut count) = ([""; MODKIT], 0);
     for field in text.split_ascii_whitespace() {
@@ -66,7 +66,7 @@ fn split(text: &str) -> ([&str; MODKIT], usize) {
     (fields, count)
 }
 
-/// What a line says of a base.
+/// The fields of a line.
 struct MethylLine<'a> {
     sequence: &'a str,
     start: u32,
@@ -106,35 +106,36 @@ impl<'a> MethylLine<'a> {
     }
 }
 
-/// The kind that a code stands for; modkit writes the motif behind it (`m,CG,0`). Others have a
-/// name there that says nothing of the kind.
+/// Returns the kind that a code stands for. modkit writes the motif after it (`m,CG,0`); other
+/// writers have a name there that does not give the kind.
 fn kind(code: &str, is_code: bool) -> &str {
     let code = code.split(',').next().unwrap_or(code);
     let known = CODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
     known.unwrap_or(if is_code { code } else { ANY })
 }
 
-/// The columns of a kind: of the percentage and of the coverage.
+/// Returns the names of the columns of a kind: the percentage and the coverage.
 fn columns(kind: &str) -> [String; 2] {
     [kind.to_owned(), format!("{kind}_coverage")]
 }
 
-/// What is wrong with a second line of one kind for one base.
-fn twice(kind: &str) -> String {
-    format!("this base, strand and modification ({kind}) was there before")
+/// Returns the error message for a second line of the same kind for the same base.
+fn duplicate(kind: &str) -> String {
+    format!("this base, strand and modification ({kind}) appears twice")
 }
 
-/// The rows so far, one a base and strand.
+/// The rows so far, one per base and strand.
 #[derive(Default)]
 struct Bases {
     rows: Rows,
-    /// Which row is that of a sequence, start, end and strand.
+    /// The row of a sequence, start, end and strand.
     known: HashMap<(usize, u32, u32, &'static str), usize>,
     kinds: Vec<Modification>,
     budget: Budget,
 }
 
-/// A kind of modification: for each row the percentage and the coverage, NaN where it has no line.
+/// A kind of modification: the percentage and the coverage of each row, NaN where the row has no
+/// line of this kind.
 struct Modification {
     name: String,
     percent: Vec<f64>,
@@ -149,13 +150,13 @@ impl Bases {
         kind.percent.resize(kind.percent.len().max(row + 1), f64::NAN);
         kind.coverage.resize(kind.coverage.len().max(row + 1), f64::NAN);
         if !kind.coverage[row].is_nan() {
-            return Err(line.error(twice(&kind.name)));
+            return Err(line.error(duplicate(&kind.name)));
         }
         (kind.percent[row], kind.coverage[row]) = (call.percent.1, call.coverage.1);
         Ok(())
     }
 
-    /// The row of a base.
+    /// Returns the row of a base, which is added if it is new.
     fn row(&mut self, line: &Line<'_>, call: &MethylLine<'_>) -> Result<usize> {
         let sequence = self.rows.sequences.index_or_add(call.sequence);
         let next = self.rows.start.len();
@@ -188,12 +189,12 @@ impl Bases {
             values.resize(rows, f64::NAN);
             Data::Doubles(values)
         };
-        let both = |Modification { name, percent, coverage }: Modification| {
+        let two_columns = |Modification { name, percent, coverage }: Modification| {
             let [percent_is, coverage_is] = columns(&name);
             let percent = Column::new(percent_is, full(percent));
             [percent, Column::new(coverage_is, full(coverage))]
         };
-        self.rows.columns = self.kinds.into_iter().flat_map(both).collect();
+        self.rows.columns = self.kinds.into_iter().flat_map(two_columns).collect();
         inferred(self.rows)
     }
 }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_is_one_row_whatever_is_known_of_it() {
+    fn the_lines_of_a_base_are_one_row() {
         let text = line(5, "h", "+", 4, "25.00")
             + &line(5, "m", "+", 4, "75.00")
             + &line(6, "m,CG,0", "-", 2, "50.00")
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let good = line(5, "m", "+", 4, "25.00");
         let error = |bad: &str| open_text(&format!("{good}{bad}")).err().unwrap().to_string();
         assert!(error(&good).contains("line 2: this base, strand and modification (5mC)"));

@@ -1,6 +1,6 @@
-//! Pairs of places: BEDPE (bedtools) and interact (UCSC), which bigInteract has too. Both ends of a
-//! pair are rows; `other` says where the other end lies, 1-based with both ends included as people
-//! write regions.
+//! Pairs of intervals: BEDPE (bedtools) and interact (UCSC), whose columns bigInteract has too.
+//! Both ends of a pair are rows; `other` is the region of the other end, 1-based with both ends
+//! included, as users write regions.
 //!
 //! Coordinates are 0-based and half-open in both formats.
 
@@ -28,7 +28,7 @@ pub(crate) const BEDPE: Format = Format {
         most_rows(head, fits) && any.get()
     },
     open: |input, options, context| {
-        // What cannot be read is told with its line when the rows are read.
+        // A file that cannot be read is reported when its rows are read.
         let head = input.head().unwrap_or_default();
         let how = match () {
             () if is_fithic(&head) => &FITHIC,
@@ -55,8 +55,8 @@ pub(crate) const INTERACT: Format = Format {
     open: |input, options, context| open(&INTERACTIONS, input, options, context),
 };
 
-/// Whether the fields begin with two places. Sequences that are called by numbers must look like
-/// chromosomes: else the fields could as well be a BED line with numbers behind its place.
+/// Returns whether the fields begin with two intervals. Numeric sequence names must look like
+/// chromosomes; other_header the fields could as well be a BED line with numbers after its interval.
 fn is_pair(fields: &[&str]) -> bool {
     let unknown = |end: &[&str]| matches!(end, [".", "-1", "-1"]);
     let is_chromosome = |name: &str| name.len() <= 2 || !is_position(name);
@@ -71,14 +71,15 @@ fn is_pair(fields: &[&str]) -> bool {
     fields.len() >= 6
         && is_end(&fields[..3])
         && is_end(&fields[3..6])
-        && are_alike(fields[0], fields[3])
+        && may_share_assembly(fields[0], fields[3])
 }
 
 fn is_place(fields: &[&str]) -> bool {
     matches!(fields, [_, start, end] if is_position(start) && is_position(end))
 }
 
-/// Whether the field is a colour: then the line is one of bedMethyl, which has as many columns.
+/// Returns whether the field is a color; then the line is one of bedMethyl, which has the same
+/// number of columns.
 fn is_color(field: &str) -> bool {
     field.split(',').all(is_position)
 }
@@ -92,16 +93,17 @@ pub(crate) struct End<'a> {
     pub(crate) strand: Strand,
 }
 
-/// A line: its ends as far as they are known, and the columns that both share.
+/// A line: its ends, as far as they are known, and the columns that both share.
 pub(crate) struct Pair<'a> {
     ends: [Option<End<'a>>; 2],
     shared: Vec<&'a str>,
-    /// The one sequence on which its ends are rows, if another line is there for other ones.
+    /// The only sequence on which its ends are rows, if the file has another line for the other
+    /// end.
     own: Option<&'a str>,
 }
 
 impl<'a> Pair<'a> {
-    /// The ends that are rows, each with the place of the other, 1-based, and its name.
+    /// Returns the ends that are rows, each with the region (1-based) and the name of the other.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&End<'a>, String, &'a str)> {
         let [first, second] = &self.ends;
         [(first, second), (second, first)].into_iter().filter_map(|(end, other)| {
@@ -112,7 +114,7 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// The columns of a row.
+    /// Returns the columns of a row.
     pub(crate) fn columns<'c>(
         &'c self,
         (end, place, name): &'c (&End<'a>, String, &'a str),
@@ -121,10 +123,10 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// The columns of a row, before those of its format.
+/// The columns of all pairs, before those of their format.
 pub(crate) const NAMES: [&str; 3] = ["name", "other", "other_name"];
-/// The further columns of an interaction.
-pub(crate) const OF_INTERACTION: [&str; 4] = ["score", "value", "exp", "color"];
+/// The additional columns of an interaction.
+pub(crate) const INTERACTION_COLUMNS: [&str; 4] = ["score", "value", "exp", "color"];
 
 /// Adds the rows of a pair.
 fn add_rows(line: &Line<'_>, pair: &Pair<'_>, add: &mut Add<'_>) -> Result<()> {
@@ -136,31 +138,31 @@ fn add_rows(line: &Line<'_>, pair: &Pair<'_>, add: &mut Add<'_>) -> Result<()> {
         add(&text)?;
         any = true;
     }
-    if any { Ok(()) } else { Err(line.error("neither end of the pair has a place")) }
+    if any { Ok(()) } else { Err(line.error("neither end of the pair has a position")) }
 }
 
-/// Whether the fields name columns where a pair has its coordinates: `chr1 x1 x2 chr2 y1 y2`.
+/// Returns whether the fields are the column names of a pair: `chr1 x1 x2 chr2 y1 y2`.
 fn is_header(fields: &[&str]) -> bool {
-    let named = |field: &str| field.starts_with(|c: char| c.is_ascii_alphabetic());
-    fields.len() >= 6 && [1, 2, 4, 5].into_iter().all(|index| named(fields[index]))
+    let name_of = |field: &str| field.starts_with(|c: char| c.is_ascii_alphabetic());
+    fields.len() >= 6 && [1, 2, 4, 5].into_iter().all(|index| name_of(fields[index]))
 }
 
-/// Whether a name, a score and two strands follow the places, as BEDPE has them: the header does not
-/// call them otherwise, and the strands are strands.
+/// Returns whether a name, a score and two strands follow the intervals, as in BEDPE: the header
+/// does not name them otherwise, and the strands are valid.
 fn has_bedpe_columns(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
-    let otherwise = text.lines().take(100).any(|line| {
+    let other_header = text.lines().take(100).any(|line| {
         let names = Separator::of(line).split(line.trim_start_matches(['#', ' ']));
         is_header(&names) && names.get(6).is_some_and(|name| !name.eq_ignore_ascii_case("name"))
     });
     let strands = |fields: &[&str]| fields.iter().skip(8).take(2).all(|field| is_strand(field));
-    !otherwise && most_rows(head, |fields| is_header(fields) || strands(fields))
+    !other_header && most_rows(head, |fields| is_header(fields) || strands(fields))
 }
 
-/// Whether both can be sequences of one assembly: they begin with the same letters, as `chr1` and
-/// `chr5` do, or are short, as `1` and `X`, or one says that nothing is known. What stands behind
-/// the place of a BED line is a name.
-fn are_alike(first: &str, second: &str) -> bool {
+/// Returns whether both can be sequences of one assembly: they begin with the same letters, like
+/// `chr1` and `chr5`, or are short, like `1` and `X`, or one is unknown (`.`). In a BED line, the
+/// second one is the name of a feature.
+fn may_share_assembly(first: &str, second: &str) -> bool {
     let letters = |name: &str| -> String {
         let letters = name.chars().take_while(char::is_ascii_alphabetic);
         letters.flat_map(char::to_lowercase).collect()
@@ -172,7 +174,7 @@ fn are_alike(first: &str, second: &str) -> bool {
         || second == "."
 }
 
-/// Columns `at` to `at + 2` as an end.
+/// Parses columns `at` to `at + 2` as an end.
 fn end<'a>(
     line: &Line<'_>,
     fields: &[&'a str],
@@ -186,8 +188,8 @@ fn end<'a>(
     Ok(End { sequence: fields[at], start, end, name, strand: strand(line, strand_field)? })
 }
 
-/// `chrom1 start1 end1 chrom2 start2 end2 name score strand1 strand2 ...`; an end whose place is
-/// not known is `. -1 -1`.
+/// `chrom1 start1 end1 chrom2 start2 end2 name score strand1 strand2 ...`; an unknown end is `. -1
+/// -1`.
 const PAIRS: Rewrite = Rewrite {
     ending: "pairs.bgz",
     is_header,
@@ -197,7 +199,7 @@ const PAIRS: Rewrite = Rewrite {
             .map(str::to_owned)
             .into_iter()
             .chain(score)
-            .chain(further(header, 10, width))
+            .chain(field_names(header, 10, width))
             .collect()
     },
     lines: |line, fields, add| {
@@ -209,13 +211,13 @@ const PAIRS: Rewrite = Rewrite {
     },
 };
 
-/// The six coordinates of a pair and then columns of its program's own, as its header names them:
-/// the loops of HiCCUPS (Juicer) and Mustache.
+/// The six coordinates of a pair, then columns that the header names: the loops of HiCCUPS (Juicer)
+/// and Mustache.
 const LOOPS: Rewrite = Rewrite {
     ending: "loops.bgz",
     is_header,
     columns: |header, width| {
-        NAMES.map(str::to_owned).into_iter().chain(further(header, 6, width)).collect()
+        NAMES.map(str::to_owned).into_iter().chain(field_names(header, 6, width)).collect()
     },
     lines: |line, fields, add| {
         let ends = ends(line, fields, "", ["", ""])?;
@@ -241,7 +243,7 @@ const FITHIC: Rewrite = Rewrite {
     ending: "fithic.bgz",
     is_header: is_fithic_header,
     columns: |header, width| {
-        NAMES.map(str::to_owned).into_iter().chain(further(header, 4, width)).collect()
+        NAMES.map(str::to_owned).into_iter().chain(field_names(header, 4, width)).collect()
     },
     lines: |line, fields, add| {
         if fields.len() < 5 {
@@ -257,15 +259,15 @@ const FITHIC: Rewrite = Rewrite {
     },
 };
 
-/// The names of the fields from `first` on.
-fn further(header: &[&str], first: usize, width: usize) -> impl Iterator<Item = String> {
+/// Returns the names of the fields from `first` on.
+fn field_names(header: &[&str], first: usize, width: usize) -> impl Iterator<Item = String> {
     (first..width).map(|index| match header.get(index) {
         Some(name) if !NAMES.contains(name) => (*name).to_owned(),
         _ => format!("column_{}", index + 1),
     })
 }
 
-/// The ends of a pair, as far as they are known.
+/// Parses the ends of a pair, as far as they are known.
 fn ends<'a>(
     line: &Line<'_>,
     fields: &[&'a str],
@@ -283,27 +285,27 @@ fn ends<'a>(
 }
 
 /// `chrom chromStart chromEnd name score value exp color`, then `Chrom Start End Name Strand` of
-/// source and target. One between two sequences is two lines, one for each end.
+/// source and target. An interaction between two sequences is two lines, one for each end.
 const INTERACTIONS: Rewrite = Rewrite {
     ending: "interact.bgz",
     is_header: |_| false,
-    columns: |_, _| NAMES.into_iter().chain(OF_INTERACTION).map(str::to_owned).collect(),
+    columns: |_, _| NAMES.into_iter().chain(INTERACTION_COLUMNS).map(str::to_owned).collect(),
     lines: |line, fields, add| add_rows(line, &interaction(line, fields)?, add),
 };
 
-/// The pair that the columns of an interaction tell.
+/// Parses the pair from the columns of an interaction.
 pub(crate) fn interaction<'a>(line: &Line<'_>, fields: &[&'a str]) -> Result<Pair<'a>> {
     if fields.len() != 18 {
         return Err(line.error("expected the 18 columns of interact"));
     }
-    // Ends without a name of their own go by that of the interaction.
-    let named = |at: usize| if matches!(fields[at], "." | "") { fields[3] } else { fields[at] };
+    // Ends without a name get the name of the interaction.
+    let name_of = |at: usize| if matches!(fields[at], "." | "") { fields[3] } else { fields[at] };
     let ends = [
-        Some(end(line, fields, 8, named(11), fields[12])?),
-        Some(end(line, fields, 13, named(16), fields[17])?),
+        Some(end(line, fields, 8, name_of(11), fields[12])?),
+        Some(end(line, fields, 13, name_of(16), fields[17])?),
     ];
     if [8, 13].iter().all(|at| fields[*at] != fields[0]) {
-        return Err(line.error(format!("neither end lies on {}", fields[0])));
+        return Err(line.error(format!("neither end is on {}", fields[0])));
     }
     Ok(Pair { ends, shared: fields[4..8].to_vec(), own: Some(fields[0]) })
 }
@@ -368,7 +370,7 @@ mod tests {
                 format!("chr1:800-900- name=i1 other=chr1:101-200 other_name=enhancer {shared}"),
             ]
         );
-        // Between two sequences there is a line for each end.
+        // An interaction between two sequences has a line for each end.
         let ends = "chr1\t100\t200\te\t+\tchr2\t800\t900\tp\t-\n";
         let text = format!(
             "chr1\t100\t200\ti2\t5\t0.5\tx\t0\t{ends}chr2\t800\t900\ti2\t5\t0.5\tx\t0\t{ends}"
@@ -382,11 +384,11 @@ mod tests {
             ]
         );
         let error = rows("interact", &text.replace("chr2\t800\t900\ti2", "chr3\t800\t900\ti2"));
-        assert!(error.unwrap_err().to_string().contains("line 2: neither end lies on chr3"));
+        assert!(error.unwrap_err().to_string().contains("line 2: neither end is on chr3"));
     }
 
     #[test]
-    fn pairs_are_known_by_their_columns_though_sequences_are_numbers() {
+    fn pairs_with_numeric_sequence_names_are_detected() {
         let text = "1\t100\t200\t5\t5000\t5100\n1\t300\t400\tX\t7000\t7100\n";
         assert_eq!(
             rows("bedpe", text).unwrap(),
@@ -399,8 +401,8 @@ mod tests {
         );
         let bed = "1\t100\t200\t5\t1000\t+\n";
         assert!(!(BEDPE.sniff)(bed.as_bytes()));
-        let named = "chr11\t100\t200\tG1\t2\t4\n";
-        assert!(!(BEDPE.sniff)(named.as_bytes()), "numbers behind a name are no place");
+        let name_of = "chr11\t100\t200\tG1\t2\t4\n";
+        assert!(!(BEDPE.sniff)(name_of.as_bytes()), "numbers after a name are not an interval");
     }
 
     #[test]
@@ -415,11 +417,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let good = "chr1\t1\t2\tchr2\t3\t4\n".repeat(20);
         let error = |bad: &str| rows("bedpe", &format!("{good}{bad}")).unwrap_err().to_string();
         assert!(error("chr1\t1\t2\tchr2\t3\n").contains("line 21: has 5 columns, not 6"));
-        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 21: the end (4) lies before"));
+        assert!(error("chr1\t1\t2\tchr2\t5\t4\n").contains("line 21: the end (4) is before"));
         assert!(error("chr1\t1\tx\tchr2\t3\t4\n").contains("line 21: end (column 3) is not"));
         assert!(error(".\t-1\t-1\t.\t-1\t-1\n").contains("line 21: neither end"));
     }

@@ -1,8 +1,9 @@
-//! bigBed: intervals with any columns, indexed, read by region.
+//! bigBed: indexed intervals with any columns, read by region.
 //!
-//! Coordinates are 0-based and half-open in the file too. What the columns are is said by the
-//! file's autoSql. bigInteract are pairs, whose ends are rows. bigGenePred are genes, which are held in memory as those of other formats; it and
-//! BED12 with `rows=transcripts` are transcripts with exons, by region.
+//! Coordinates are 0-based and half-open in the file too. The file's autoSql describes the columns.
+//! A bigInteract holds pairs, whose ends are rows. A bigGenePred holds genes, which are held in
+//! memory like those of other formats. With `rows=transcripts`, a bigGenePred or BED12 is served as
+//! transcripts with exons, by region.
 
 mod interact;
 mod transcript;
@@ -30,12 +31,12 @@ pub(crate) const FORMAT: Format = Format {
 /// The first bytes of a bigBed file (supplementary table 4).
 const MAGIC: u32 = 0x8789_f2eb;
 
-/// Where a column's text comes from.
+/// The origin of a column's text.
 #[derive(Clone, Copy, Debug)]
 enum From {
-    /// A field of the row, counted from behind its place.
+    /// A field of the row, by its index after the interval.
     Field(usize),
-    /// The first of several fields that says something.
+    /// The first of several fields that is not empty.
     FirstOf([Option<usize>; 3]),
     /// The first base of each exon, 1-based.
     ExonStarts,
@@ -51,7 +52,7 @@ struct BigBed {
     exons: bool,
 }
 
-/// The largest number of transcripts that are joined to genes: ten times those of a human annotation.
+/// Largest number of transcripts that are joined to genes: ten times those of a human annotation.
 const MOST_TRANSCRIPTS: u64 = 2_500_000;
 
 fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>> {
@@ -83,7 +84,7 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         shape: if is_gene { Shape::Genes } else { Shape::Features },
         sequences: file.sequences().clone(),
         knows_lengths: true,
-        rows: spread(records, file.sequences()),
+        rows: estimate_rows(records, file.sequences()),
         name: named(if is_gene { "gene" } else { "name" }),
         importance: named("score"),
         columns: columns.iter().map(|(info, _)| info.clone()).collect(),
@@ -96,20 +97,20 @@ fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>
         }
         let name = input.path().display();
         tracing::warn!(
-            "{name} has {records} transcripts: too many to be made genes; rows are transcripts"
+            "{name} has {records} transcripts, too many to join to genes; its rows are transcripts"
         );
     }
     Ok(Box::new(Indexed::new(file, about, options.columns.as_deref())?))
 }
 
-/// How many rows each sequence has, if the rows that the file counts in all lie evenly.
-fn spread(records: u64, sequences: &Sequences) -> Vec<u64> {
+/// Estimates the number of rows of each sequence from the total, by the lengths of the sequences.
+fn estimate_rows(records: u64, sequences: &Sequences) -> Vec<u64> {
     let bases: u128 = sequences.iter().map(|s| u128::from(s.length)).sum();
-    let (mut passed, mut given) = (0, 0);
+    let (mut bases_so_far, mut rows_so_far) = (0, 0);
     let rows = sequences.iter().map(|sequence| {
-        passed += u128::from(sequence.length);
-        let upto = (u128::from(records) * passed).checked_div(bases).unwrap_or(0) as u64;
-        upto - std::mem::replace(&mut given, upto)
+        bases_so_far += u128::from(sequence.length);
+        let upto = (u128::from(records) * bases_so_far).checked_div(bases).unwrap_or(0) as u64;
+        upto - std::mem::replace(&mut rows_so_far, upto)
     });
     rows.collect()
 }
@@ -130,7 +131,7 @@ impl ByRegion for BigBed {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
         let name = self.file.sequences().at(sequence).name.clone();
-        // A row without bases ends where it starts: the base before finds its block.
+        // A row without bases ends at its start, so the base before is needed to find its block.
         let region = Region::new(name, bases.start.saturating_sub(1), bases.end);
         self.file.each_block(&region, |mut block, offset, id| {
             let damaged = |what: &str| self.file.damaged(offset, what);

@@ -1,5 +1,5 @@
-//! genePred, plain and extended, and refFlat: a transcript a line, as UCSC's gene tables have them,
-//! with or without `bin` in front.
+//! genePred, plain and extended, and refFlat: one transcript per line, as in UCSC's gene tables,
+//! with or without a leading `bin` column.
 //!
 //! Coordinates are 0-based and half-open in the file too.
 
@@ -28,10 +28,11 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// A table whose lines are transcripts: what stands where.
+/// The columns of a table whose lines are transcripts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct GenePred {
-    /// The column of the transcript's name; sequence, strand, and so on follow it.
+    /// The column of the transcript's name, which the sequence, the strand and the other columns
+    /// follow.
     name: usize,
     /// The column of the gene's name.
     gene: Option<usize>,
@@ -39,7 +40,7 @@ struct GenePred {
 }
 
 impl GenePred {
-    /// The kind of table that a line belongs to, if it is any.
+    /// Returns the table to which a line belongs; none if it is not a line of such a table.
     fn of(line: &str) -> Option<GenePred> {
         let fields = Separator::Tab.split(line);
         let is_table = |name: usize| {
@@ -62,18 +63,18 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let mut lines = Lines::open(input)?;
     let table = loop {
         let Some(line) = lines.next()? else {
-            return Err(Error::data(input.path(), "", "holds no genes"));
+            return Err(Error::data(input.path(), "", "has no genes"));
         };
         if !is_comment(line.text) {
             let table = GenePred::of(line.text);
-            let what = || line.error("is no row of a genePred or refFlat table");
+            let what = || line.error("is not a row of a genePred or refFlat table");
             break table.ok_or_else(what)?;
         }
     };
     if options.rows == Unit::Transcripts {
         return open_rows(table, input, options, context);
     }
-    // The transcripts of a gene may stand anywhere in the file.
+    // The transcripts of a gene may be anywhere in the file.
     let (mut transcripts, budget) = (Vec::new(), Budget::default());
     let skip = options.skip.as_ref();
     each_good_line(&table, input, &context.progress, skip, &mut |line| {
@@ -109,7 +110,7 @@ impl RowFormat for GenePred {
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let line = Line::of_record(row.text, 0, Path::new(""));
-        // Lines that are none were refused when they were read.
+        // Invalid lines were rejected when they were read.
         let mut gene = transcript(&line, *self, Unit::Transcripts).unwrap_or_default();
         let cells = gene.cells();
         columns.iter().for_each(|column| put(&cells[*column]));
@@ -126,12 +127,12 @@ impl RowFormat for GenePred {
     }
 }
 
-/// A transcript; as a piece of its gene, if genes are wanted: then its id is the gene's.
+/// Parses a transcript. If genes are requested, it is a piece of its gene and has the gene's id.
 fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let fields = Separator::Tab.split(line.text);
     if fields.len() != table.columns {
         let (has, first) = (fields.len(), table.columns);
-        return Err(line.error(format!("has {has} columns, not {first} as those before")));
+        return Err(line.error(format!("has {has} columns, not {first} as the lines before it")));
     }
     let at = |index: usize| fields[table.name + index];
     let column = |index: usize, what: &str| format!("{what} (column {})", table.name + index + 1);
@@ -190,7 +191,7 @@ mod tests {
     const PLAIN: &str = "chr8\t+\t100\t500\t100\t100\t2\t100,400,\t200,500,";
 
     #[test]
-    fn every_kind_is_known_by_its_first_row() {
+    fn tables_are_recognized_by_their_first_row() {
         let kind = |line: &str| GenePred::of(line).map(|table| (table.name, table.gene));
         assert_eq!(kind(&format!("NM_1\t{PLAIN}")), Some((0, None)));
         assert_eq!(kind(&format!("585\tNM_1\t{PLAIN}")), Some((1, None)));
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn transcripts_of_one_gene_are_one_row_at_each_place() {
+    fn transcripts_of_one_gene_are_one_row_per_place() {
         let text = format!(
             "#geneName\tname\tchrom\nMYC\tNM_1\t{PLAIN}\nSNO\tNR_1\tchr8\t-\t5000\t5100\t5100\t5100\t1\t5000,\t5100,\n\
              MYC\tNM_2\tchr8\t+\t150\t600\t150\t150\t1\t150,\t600,\n\
@@ -222,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let good = format!("NM_1\t{PLAIN}\n");
         let error = |bad: &str| rows(&format!("{good}{bad}"), Unit::Genes).unwrap_err().to_string();
         assert!(error("NM_2\tchr8\t+\t1\n").contains("line 2: has 4 columns, not 10"));
         assert!(
             error(&good.replace("200,500,", "200,")).contains("line 2: exonStarts and exonEnds")
         );
-        assert!(error(&good.replace("\t500", "\t50")).contains("line 2: the end (50) lies before"));
+        assert!(error(&good.replace("\t500", "\t50")).contains("line 2: the end (50) is before"));
     }
 }

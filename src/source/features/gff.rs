@@ -72,7 +72,7 @@ fn open<T: Send>(
     let genes = genes(parts, reading)?;
     skip.into_iter().for_each(|skip| skip.tell(input.path()));
     if genes.is_empty() {
-        return Err(Error::data(input.path(), "", "holds no genes"));
+        return Err(Error::data(input.path(), "", "has no genes"));
     }
     Ok(Box::new(records(genes, unit)))
 }

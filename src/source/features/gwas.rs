@@ -200,7 +200,7 @@ impl RowFormat for Associations {
     }
 
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
-        self.stats.see(&self.neg_log10_p(row.text).unwrap_or_default());
+        self.stats.add(&self.neg_log10_p(row.text).unwrap_or_default());
         self.table.learn(row)
     }
 

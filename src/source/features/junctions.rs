@@ -82,7 +82,11 @@ const INTRONS: Rewrite = Rewrite {
             "0" => ".",
             "1" => "+",
             "2" => "-",
-            _ => return Err(line.error(format!("'{}' is no strand: 0, 1 or 2", shortened(strand)))),
+            _ => {
+                return Err(
+                    line.error(format!("'{}' is not a strand (0, 1 or 2)", shortened(strand)))
+                );
+            }
         };
         let name = motif.parse().ok().and_then(|code: usize| MOTIFS.get(code));
         let name = name.ok_or_else(|| {

@@ -99,6 +99,6 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line() {
         let error = opened(&TEXT.replace("\t25245350\t25245350", "\t9\t8"), None);
         let error = error.err().unwrap().to_string();
-        assert!(error.contains("line 4: the end (8) lies before the start (9)"), "{error}");
+        assert!(error.contains("line 4: the end (8) is before the start (9)"), "{error}");
     }
 }

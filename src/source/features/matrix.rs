@@ -203,7 +203,7 @@ impl RowFormat for Matrix {
                     column + 1
                 ));
             }
-            stats.see(field);
+            stats.add(field);
         }
         Ok(())
     }
@@ -435,7 +435,7 @@ mod tests {
                 .contains("line 3: 'x' is no number, as 's2' (column 6)")
         );
         assert!(error("E2\tchr1\t0\t2\t3\t4\n").contains("line 3: start (column 3) is 0"));
-        assert!(error("E2\tchr1\t9\t2\t3\t4\n").contains("line 3: the end (2) lies before"));
+        assert!(error("E2\tchr1\t9\t2\t3\t4\n").contains("line 3: the end (2) is before"));
         let gct = "#1.2\n3\t1\nName\tDescription\ts1\nMYC\tx\t3\n";
         let error = matrix("x.gct", gct, &with_genes()).err().unwrap().to_string();
         assert!(error.contains("line 2: has 1 rows, but says 3"), "{error}");

@@ -1,8 +1,8 @@
-//! Methylation calls as their callers write them: Bismark's coverage file and cytosine report,
-//! allc (methylpy, ALLCools) and methylKit. One row a cytosine: the percentage methylated, the
-//! number of reads that tell it, and the context where the file has one.
+//! Methylation calls in the formats of their callers: Bismark's coverage file and cytosine report,
+//! allc (methylpy, ALLCools) and methylKit. One row per cytosine: the percentage methylated, the
+//! number of reads, and the context if the file has one.
 //!
-//! All of them count bases from 1 (Bismark user guide, "bismark2bedGraph" and
+//! Positions in all of them are 1-based (Bismark user guide, "bismark2bedGraph" and
 //! "coverage2cytosine"; methylpy, "allc format"; methylKit, `methRead`).
 
 use crate::error::Result;
@@ -17,16 +17,16 @@ pub(crate) const FORMAT: Format = Format {
     about: "points: percent methylated and coverage, from Bismark, allc or methylKit",
     sniff: |head| of(head).is_some(),
     open: |input, options, context| {
-        // What cannot be read is told with its line when the rows are read.
+        // A file that cannot be read is reported when its rows are read.
         let head = input.head().unwrap_or_default();
         let kind = of(&head).unwrap_or(&COVERAGE);
         open(&kind.rewrite, input, options, context)
     },
 };
 
-/// One caller's layout.
+/// The layout of a caller's file.
 struct CallerLayout {
-    /// Whether the fields of a line are laid out so.
+    /// Whether the fields of a line have this layout.
     fits: fn(&[&str]) -> bool,
     rewrite: Rewrite,
 }
@@ -62,7 +62,7 @@ const COVERAGE: CallerLayout = CallerLayout {
                 return Err(line.error("expected the 6 columns of Bismark's coverage file"));
             };
             if start != end {
-                return Err(line.error(format!("is not one base: {start} to {end}")));
+                return Err(line.error(format!("{start} to {end} is not a single base")));
             }
             let methylated = count(line, methylated, "methylated reads (column 5)")?;
             let other = count(line, other, "unmethylated reads (column 6)")?;
@@ -142,7 +142,9 @@ const METHYLKIT: CallerLayout = CallerLayout {
                 "F" => "+",
                 "R" => "-",
                 _ => {
-                    return Err(line.error(format!("'{}' is no strand: F or R", shortened(strand))));
+                    return Err(
+                        line.error(format!("'{}' is not a strand (F or R)", shortened(strand)))
+                    );
                 }
             };
             if !is_percent(percent) {
@@ -161,7 +163,7 @@ const METHYLKIT: CallerLayout = CallerLayout {
 /// A cytosine and its reads.
 struct Cytosine<'a> {
     sequence: &'a str,
-    /// Counted from 1.
+    /// Its position, 1-based.
     position: &'a str,
     strand: &'a str,
     methylated: u32,
@@ -183,7 +185,7 @@ impl Cytosine<'_> {
     }
 }
 
-/// A number of reads; two of them can be added.
+/// Parses a number of reads, small enough that two of them can be added.
 fn count(line: &Line<'_>, field: &str, what: &str) -> Result<u32> {
     let count = field.parse().ok().filter(|count| *count <= u32::MAX / 2);
     count.ok_or_else(|| {
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_caller_counts_from_1_and_says_the_same() {
+    fn all_callers_give_the_same_rows() {
         let files = [
             ("x.bismark.cov", "chr1\t100\t100\t75\t3\t1\nchr1\t200\t200\t0\t0\t5\n"),
             ("x.CpG_report.txt", "chr1\t100\t+\t3\t1\tCG\tCGT\nchr1\t200\t-\t0\t5\tCG\tCGA\n"),
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_their_line() {
         let good = "chr1\t100\t100\t75\t3\t1\n".repeat(20);
         let error = |bad: &str| {
             open_text("x.cov", &format!("{good}{bad}"))
@@ -262,11 +264,11 @@ mod tests {
                 .map(|error| error.to_string())
                 .unwrap()
         };
-        assert!(error("chr1\t7\t8\t75\t3\t1\n").contains("line 21: is not one base: 7 to 8"));
+        assert!(error("chr1\t7\t8\t75\t3\t1\n").contains("line 21: 7 to 8 is not a single base"));
         assert!(
             error("chr1\t7\t7\t75\tx\t1\n").contains("line 21: the number of methylated reads")
         );
-        assert!(error("chr1\t0\t0\t75\t3\t1\n").contains("counts from 1"));
+        assert!(error("chr1\t0\t0\t75\t3\t1\n").contains("positions are 1-based"));
         assert!(error("chr1\t7\t7\t75\n").contains("line 21: has 4 columns, not 6"));
     }
 }

@@ -1,9 +1,9 @@
-//! Tables of the UCSC Genome Browser: with their header (`#bin chrom chromStart chromEnd name ...`),
-//! or as its downloads have them, without; there the first column, the bin, proves which columns
-//! are the place. Also the peak tables of HOMER (`#PeakID chr start end strand ...`).
+//! Tables of the UCSC Genome Browser: with a header (`#bin chrom chromStart chromEnd name ...`), or
+//! without one, as downloaded; then the first column, the bin, verifies which columns are the
+//! interval. Also the peak tables of HOMER (`#PeakID chr start end strand ...`).
 //!
-//! Coordinates are 0-based and half-open in UCSC's tables; HOMER counts from 1 and includes the
-//! end.
+//! Coordinates are 0-based and half-open in UCSC's tables; in HOMER's, they are 1-based with both
+//! ends included.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -21,12 +21,12 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// How the lines of a table are laid out, by its beginning.
+/// Returns the layout of a table from its beginning.
 fn layout(head: &[u8]) -> Option<Layout> {
     let text = String::from_utf8_lossy(head);
     let header = text.lines().take_while(|line| line.starts_with('#')).last();
     match header.and_then(|line| Layout::from_header(line, Separator::Tab)) {
-        // Where the first columns are the place, it is a BED file with a header.
+        // If the first columns are the interval, it is a BED file with a header.
         Some(layout) if layout.sequence > 0 => {
             let homer = layout.names[0].starts_with("PeakID");
             // So do tables with a position instead of a start and an end.
@@ -39,9 +39,9 @@ fn layout(head: &[u8]) -> Option<Layout> {
 
 /// A table without a header.
 struct Headerless {
-    /// The field of the sequence; start and end are the two behind it.
+    /// The field of the sequence; start and end are the next two.
     sequence: usize,
-    /// Whether the fields are those of this table, given that the bin is that of the place.
+    /// Whether the fields are those of this table, given that the bin matches the interval.
     is: fn(&[&str]) -> bool,
     /// The names of the fields, as far as they are known.
     names: &'static [&'static str],
@@ -90,7 +90,7 @@ const TABLES: [Headerless; 3] = [
             "obsExp",
         ],
     },
-    // Any other: BED behind its bin.
+    // Any other table: a bin, then the columns of BED.
     Headerless {
         sequence: 1,
         is: |_| true,
@@ -133,8 +133,8 @@ impl Headerless {
     }
 }
 
-/// The bin of an interval (Kent et al. 2002, "The Human Genome Browser at UCSC"); none beyond the
-/// 512 million bases that the scheme numbers.
+/// Returns the bin of an interval (Kent et al. 2002, "The Human Genome Browser at UCSC"); none
+/// beyond the 512 million bases of the scheme.
 fn bin(start: u32, end: u32) -> Option<u32> {
     let (mut first, mut last) = (start >> 17, (end - 1) >> 17);
     for offset in [585, 73, 9, 1, 0] {
@@ -147,11 +147,11 @@ fn bin(start: u32, end: u32) -> Option<u32> {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    // What cannot be read is told with its line.
+    // Reports a line that cannot be read.
     Lines::open(input)?.next()?;
     let Some(layout) = layout(&input.head()?) else {
         let message = "expected a header with chrom, chromStart and chromEnd after a '#', or a \
-            table of UCSC's downloads, which begins with the bin";
+            downloaded UCSC table, which begins with the bin";
         return Err(Error::data(input.path(), "line 1", message));
     };
     open_rows(Delimited::new(layout), input, options, context)
@@ -164,7 +164,7 @@ mod tests {
     use crate::source::Level;
 
     #[test]
-    fn repeats_lie_where_their_header_says() {
+    fn a_header_names_the_interval_columns() {
         let text = "#bin\tswScore\tgenoName\tgenoStart\tgenoEnd\tgenoLeft\tstrand\trepName\n\
             585\t463\tchr1\t10000\t10468\t-248946\t+\t(TAACCC)n\n\
             585\t3612\tchr1\t10468\t11447\t-248945\t-\tTAR1\n";
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn downloads_without_a_header_are_known_by_their_bins() {
+    fn downloads_without_a_header_are_recognized_by_their_bins() {
         let islands = "585\tchr1\t28735\t29737\tCpG: 111\t1002\t111\t731\t22.2\t73\t0.85\n\
             586\tchr1\t135124\t135563\tCpG: 30\t439\t30\t295\t13.7\t67.2\t0.64\n";
         let source = open_text(islands);
@@ -211,12 +211,12 @@ mod tests {
         assert!(names(&*source).contains(&"repClass"));
         let table = source.read(&Region::new("chr1", 0, 30_000), Level::Records, &[]).unwrap();
         assert_eq!((table.start, table.strand), (vec![10_000], vec![Strand::Forward]));
-        let other = "7\tchr1\t28735\t29737\tno bin of this place\n";
+        let other = "7\tchr1\t28735\t29737\tnot the bin of this interval\n";
         assert!(!(FORMAT.sniff)(other.as_bytes()));
     }
 
     #[test]
-    fn homer_counts_from_1() {
+    fn homer_positions_are_one_based() {
         let text = "# HOMER Peaks\n#PeakID\tchr\tstart\tend\tstrand\tscore\n\
             chr1-1\tchr1\t101\t200\t+\t5.5\n";
         let source = open_text(text);

@@ -1,8 +1,8 @@
-//! VCF: variants, read by region where an index lies beside the file; else held in memory, or, if
+//! VCF: variants, read by region if the file has a companion index; otherwise held in memory or, if
 //! the file is large, read by region from an indexed copy in the cache.
 //!
-//! Positions in the file are 1-based; a row covers the bases of REF, or up to `END=` where INFO
-//! says so (VCF 4.3, sections 1.6.1 and 5). So does the index that tabix makes.
+//! Positions in the file are 1-based; a row covers the bases of REF, or the bases up to `END=` if
+//! INFO has it (VCF 4.3, sections 1.6.1 and 5), as in tabix indexes.
 
 mod bcf;
 mod header;
@@ -29,12 +29,12 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// The place of INFO in a line.
+/// The field of INFO in a line.
 const INFO: usize = 7;
-/// The columns that every file has: their names, and their fields in a line.
+/// The columns that every file has: their names and their fields in a line.
 const FIXED: [(&str, usize); 5] = [("id", 2), ("ref", 3), ("alt", 4), ("qual", 5), ("filter", 6)];
 const QUALITY: &str = "qual";
-/// The lines of one file, and which keys of INFO are columns behind the fixed ones.
+/// The lines of a file, and the keys of INFO that are columns after the fixed ones.
 #[derive(Clone)]
 struct Variants {
     header: Header,
@@ -61,7 +61,7 @@ impl Variants {
         Ok(Variants { header, info, samples })
     }
 
-    /// Name and kind of each column; whether it holds numbers.
+    /// Returns the name of each column and whether it holds numbers.
     fn columns(&self) -> impl Iterator<Item = (&str, bool)> {
         let fixed = FIXED.iter().map(|(name, _)| (*name, *name == QUALITY));
         let info = self.info.iter().map(|info| (info.key.as_str(), info.number));
@@ -123,7 +123,7 @@ impl RowFormat for Variants {
         }
     }
 
-    /// What spares a large file its copy.
+    /// Returns the commands that sort and index a large file, so that it needs no copy.
     fn index_hint(&self, input: &Input) -> Option<IndexHint> {
         let path = input.path().display().to_string();
         let sorted = path.strip_suffix(".gz").unwrap_or(&path);
@@ -140,7 +140,7 @@ impl RowFormat for Variants {
         Some(IndexHint { index, sort })
     }
 
-    /// Nothing is learnt, but that numbers are numbers.
+    /// Collects no statistics; only checks that numeric columns hold numbers.
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
         let mut numbers = self.columns().enumerate().filter(|(_, (_, number))| *number);
         numbers.try_for_each(|(column, (name, _))| {
@@ -177,11 +177,11 @@ impl<'l> Genotypes<'l> {
     }
 }
 
-/// The sequence's name and the row that a line holds.
+/// Parses the sequence name and the row of a line.
 fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
     let mut fields = split(line.text, b'\t');
     let mut next = || {
-        let few = || line.error("expected 8 columns or more, between tabs");
+        let few = || line.error("expected at least 8 columns, separated by tabs");
         fields.next().ok_or_else(few)
     };
     let (name, position, _id, reference) = (next()?, next()?, next()?, next()?);
@@ -189,22 +189,23 @@ fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
     if name.is_empty() || reference.is_empty() {
         return Err(line.error("CHROM or REF is empty"));
     }
-    // Position 0 stands for the telomere before the first base.
+    // Position 0 is the telomere before the first base.
     let start = line.position(position, "POS (column 2)")?.saturating_sub(1);
     let end = match entry(info, "END") {
-        // Breakends name an END on another sequence or before: only one behind counts.
+        // The END of a breakend may be on another sequence or before POS; only an END after POS is
+        // used.
         Some(end) => line.position(end, "END (in column 8)")?,
         None => 0,
     };
     let length = u32::try_from(reference.len()).unwrap_or(MAX_POSITION);
     let end = if end > start { end } else { start.saturating_add(length) };
     if end > MAX_POSITION {
-        return Err(line.error("the row reaches beyond 2,147,483,647"));
+        return Err(line.error("the row extends beyond 2,147,483,647"));
     }
     Ok((name, Row { start, end, strand: Strand::Both, text: line.text }))
 }
 
-/// The value of a key of INFO; empty if the key stands alone, none if it is not there.
+/// Returns the value of a key of INFO; empty if the key has no value, none if the key is missing.
 fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
     split(info, b';').find_map(|entry| match entry.strip_prefix(key)? {
         "" => Some(""),
@@ -225,17 +226,21 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_base() {
+    fn rows_cover_ref_or_the_bases_up_to_end() {
         let at = |rest| place(&format!("1\t{rest}")).unwrap();
         assert_eq!(at("5\t.\tA\tG\t.\t.\t."), (4, 5));
         assert_eq!(at("5\t.\tACGT\tA\t.\t.\tDP=3"), (4, 8), "a deletion covers the bases of REF");
         assert_eq!(at("5\t.\tA\t<DEL>\t.\t.\tX;END=90"), (4, 90));
-        assert_eq!(at("5\t.\tA\tA]2:9]\t.\t.\tEND=2"), (4, 5), "an END before the start is none");
+        assert_eq!(
+            at("5\t.\tA\tA]2:9]\t.\t.\tEND=2"),
+            (4, 5),
+            "an END before the start is ignored"
+        );
         assert_eq!(at("0\t.\tN\tA[2:9[\t.\t.\t."), (0, 1), "the telomere");
     }
 
     #[test]
-    fn lengths_are_those_of_the_header() {
+    fn lengths_come_from_the_header() {
         let text = "##contig=<ID=1,length=900>\n##contig=<ID=2,length=800>\n#CHROM\tPOS\n\
                     1\t5\t.\tA\tG\t.\t.\t.\n";
         let input = Input::Memory("x.vcf".into(), text.as_bytes());
@@ -245,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_lines_are_errors() {
         let error = |line: &str| place(line).unwrap_err().to_string();
         assert!(error("1\t5\t.\tA").contains("8 columns"));
         assert!(error("1\tx\t.\tA\tG\t.\t.\t.").contains("POS (column 2) is not a whole number"));
@@ -296,7 +301,10 @@ mod tests {
         for damage in [&b"TBI\x01\xff\xff\xff\x7f"[..], b"TBI\x01", b"", b"BAI\x01\x01\0\0\0"] {
             std::fs::write(folder.path().join("x.vcf.tbi"), damage).unwrap();
             let error = open().err().unwrap().to_string();
-            assert!(error.contains("x.vcf.tbi") && error.contains("make it again"), "{error}");
+            assert!(
+                error.contains("x.vcf.tbi") && error.contains("index the file again"),
+                "{error}"
+            );
         }
         let options = Options { info: Some(vec!["DP".into()]), ..Options::default() };
         let error = super::open(&Input::File(path.clone()), &options, &Context::default());

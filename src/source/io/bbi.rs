@@ -1,9 +1,9 @@
-//! The container that bigWig and bigBed share: header, sequences, index, packed blocks.
+//! The container of bigWig and bigBed: header, sequences, index, compressed blocks.
 //!
-//! Read here and not with bigtools, because that believes every size in a damaged file: a flipped
-//! bit in the index makes it allocate terabytes, which ends the process. Here nothing is larger
-//! than the file and the header allow. Layout: Kent et al., "BigWig and BigBed: enabling browsing
-//! of large distributed datasets", Bioinformatics 2010, supplementary tables 5 to 17.
+//! This is a reader of our own, because bigtools trusts every size in a damaged file: a flipped bit
+//! in the index makes it allocate terabytes, which ends the process. Here no buffer is larger than
+//! the file and the header allow. Layout: Kent et al., "BigWig and BigBed: enabling browsing of
+//! large distributed datasets", Bioinformatics 2010, supplementary tables 5 to 17.
 
 mod index;
 pub(crate) mod write;
@@ -18,12 +18,13 @@ use index::BlockIndex;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// No writer packs blocks that unpack to more; a header that says so is damaged.
+/// Largest decompressed block, in bytes; a header that states more is damaged.
 const LARGEST_BLOCK: u32 = 64 << 20;
-/// Nor does any describe its columns at such length.
-const LONGEST_TEXT: u64 = 1 << 20;
-/// What follows the beginning of the index, in bytes, where that is checked as the file is opened.
-const QUICKLY_READ: u64 = 1 << 20;
+/// Longest description of columns, in bytes.
+const LONGEST_AUTO_SQL: u64 = 1 << 20;
+/// Largest distance from the beginning of the index to the end of the file, in bytes, for which the
+/// index is checked when the file is opened.
+const CHECKED_INDEX: u64 = 1 << 20;
 const HEADER: usize = 64;
 const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
 
@@ -39,7 +40,7 @@ pub(crate) struct Bbi {
     index: Mutex<Option<Arc<BlockIndex>>>,
 }
 
-/// What the header says, as far as it is used.
+/// The fields of the header that are used.
 struct Header {
     chromosome_tree: u64,
     data: u64,
@@ -47,33 +48,33 @@ struct Header {
     columns: (u16, u16),
     auto_sql: u64,
     summary: u64,
-    unpacked_block: u32,
+    block_size: u32,
 }
 
 /// Totals over the whole file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
-    /// Bases that have data.
+    /// Number of bases that have data.
     pub(crate) covered: u64,
     pub(crate) min: f64,
     pub(crate) max: f64,
 }
 
-/// The buffers that a reader uses again and again.
+/// The buffers of a reader, which are reused.
 struct BlockReader {
     inflate: Decompress,
-    packed: Vec<u8>,
+    compressed: Vec<u8>,
     block: Vec<u8>,
 }
 
 impl BlockReader {
     fn new() -> Self {
-        BlockReader { inflate: Decompress::new(true), packed: Vec::new(), block: Vec::new() }
+        BlockReader { inflate: Decompress::new(true), compressed: Vec::new(), block: Vec::new() }
     }
 }
 
 impl Bbi {
-    /// Opens a file that begins with `magic`, in either byte order.
+    /// Opens a file that begins with `magic` in either byte order.
     pub(crate) fn open(input: &Input, magic: u32) -> Result<Self> {
         let blob = Blob::open(input)?;
         let mut bytes = [0; HEADER];
@@ -83,7 +84,7 @@ impl Bbi {
         }
         let swapped = bytes[..4] == magic.to_be_bytes();
         if !swapped && bytes[..4] != magic.to_le_bytes() {
-            let what = "does not begin as such a file must";
+            let what = "does not begin like a file of this format";
             return Err(Error::data(blob.path(), "offset 0", what));
         }
         let header = Header::read(Cursor::in_order(&bytes, swapped));
@@ -101,9 +102,9 @@ impl Bbi {
         if file.sequences.is_empty() {
             return Err(file.damaged(file.header.chromosome_tree, "the file has no sequences"));
         }
-        // One that is damaged is noticed now, not when a page asks for rows; unless reading it
-        // takes long. It is read again when it is needed: of many files few are looked at.
-        if file.blob.size().saturating_sub(file.header.full_index) < QUICKLY_READ {
+        // A damaged index is reported now, not when a page requests rows, unless reading it takes
+        // long. It is not stored, because of many files only a few are viewed.
+        if file.blob.size().saturating_sub(file.header.full_index) < CHECKED_INDEX {
             BlockIndex::read(&file, file.header.full_index)?;
         }
         Ok(file)
@@ -113,17 +114,17 @@ impl Bbi {
         self.blob.path()
     }
 
-    /// The sequences that have data, with their lengths.
+    /// Returns the sequences that have data, with their lengths.
     pub(crate) fn sequences(&self) -> &Sequences {
         &self.sequences
     }
 
-    /// The error for damage found at `offset`.
+    /// Returns the error for damage at `offset`.
     pub(crate) fn damaged(&self, offset: u64, what: &str) -> Error {
         Error::data(self.blob.path(), format!("offset {offset}"), what)
     }
 
-    /// The totals that the file holds; none if it holds none.
+    /// Returns the totals of the file; none if it has none.
     pub(crate) fn totals(&self) -> Result<Option<Totals>> {
         if self.header.summary == 0 {
             return Ok(None);
@@ -135,20 +136,21 @@ impl Bbi {
         Ok({ totals }())
     }
 
-    /// A bigBed's number of columns, and how many of them are BED's.
+    /// Returns the number of columns of a bigBed, and the number of standard BED columns among
+    /// them.
     pub(crate) fn columns(&self) -> (usize, usize) {
         (self.header.columns.0.into(), self.header.columns.1.into())
     }
 
-    /// How many records a bigBed says it has.
+    /// Returns the number of records that a bigBed states.
     pub(crate) fn records(&self) -> Result<u64> {
         let bytes = self.bytes(self.header.data, 8)?;
         Ok(self.fields(&bytes).u64().unwrap_or(0))
     }
 
-    /// The description of a bigBed's columns; empty if it has none.
+    /// Returns the autoSql description of a bigBed's columns; empty if it has none.
     pub(crate) fn auto_sql(&self) -> Result<String> {
-        let longest = self.blob.size().saturating_sub(self.header.auto_sql).min(LONGEST_TEXT);
+        let longest = self.blob.size().saturating_sub(self.header.auto_sql).min(LONGEST_AUTO_SQL);
         let bytes = match self.header.auto_sql {
             0 => Vec::new(),
             offset => self.bytes(offset, longest)?,
@@ -158,7 +160,7 @@ impl Bbi {
     }
 
     /// Calls `take` with the content of each block that may hold records overlapping the region,
-    /// its offset, and the sequence's identifier, in order, until it says stop.
+    /// its offset, and the identifier of the sequence, in order, until it returns false.
     pub(crate) fn each_block(
         &self,
         region: &Region,
@@ -167,8 +169,8 @@ impl Bbi {
         let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
         let index = self.index()?;
         let id = self.ids[sequence];
-        // Who reads a whole sequence keeps what it says, and seldom comes again.
-        let keep = region.len() < self.sequences.at(sequence).length;
+        // A whole sequence is read to build a summary that is stored, so its blocks are not cached.
+        let cached = region.len() < self.sequences.at(sequence).length;
         let blocks = index.overlapping(id, region.start, region.end);
         self.blob.expect(near(blocks.map(|block| block.offset..block.offset + block.size)))?;
         self.lend(|reader| {
@@ -178,8 +180,8 @@ impl Bbi {
                 let bytes = if let Some(known) = &known {
                     &known.bytes
                 } else {
-                    self.unpack(reader, block.offset, block.size)?;
-                    if keep {
+                    self.decompress(reader, block.offset, block.size)?;
+                    if cached {
                         let block = CachedBlock { bytes: reader.block.clone(), next: 0 };
                         BLOCKS.insert(key, &Arc::new(block));
                     }
@@ -202,11 +204,11 @@ impl Bbi {
         self.readers.lend(|| Ok(BlockReader::new()), work)
     }
 
-    /// Bytes of the file, which must be there.
+    /// Reads bytes of the file; an error if the file ends before them.
     fn bytes(&self, offset: u64, count: u64) -> Result<Vec<u8>> {
         self.lend(|reader| {
             self.fill(reader, offset, count)?;
-            Ok(std::mem::take(&mut reader.packed))
+            Ok(std::mem::take(&mut reader.compressed))
         })
     }
 
@@ -215,23 +217,23 @@ impl Bbi {
         if offset.checked_add(count).is_none_or(|end| end > self.blob.size()) {
             return Err(short());
         }
-        reader.packed.resize(count as usize, 0);
-        let read = self.blob.read_at(offset, &mut reader.packed)?;
-        if read < reader.packed.len() { Err(short()) } else { Ok(()) }
+        reader.compressed.resize(count as usize, 0);
+        let read = self.blob.read_at(offset, &mut reader.compressed)?;
+        if read < reader.compressed.len() { Err(short()) } else { Ok(()) }
     }
 
-    /// Reads a block into the reader's buffer, unpacked.
-    fn unpack(&self, reader: &mut BlockReader, offset: u64, size: u64) -> Result<()> {
+    /// Reads a block into the reader's buffer and decompresses it.
+    fn decompress(&self, reader: &mut BlockReader, offset: u64, size: u64) -> Result<()> {
         self.fill(reader, offset, size)?;
-        if self.header.unpacked_block == 0 {
-            std::mem::swap(&mut reader.packed, &mut reader.block);
+        if self.header.block_size == 0 {
+            std::mem::swap(&mut reader.compressed, &mut reader.block);
             return Ok(());
         }
         reader.inflate.reset(true);
         reader.block.clear();
-        reader.block.reserve(self.header.unpacked_block as usize);
+        reader.block.reserve(self.header.block_size as usize);
         let done = reader.inflate.decompress_vec(
-            &reader.packed,
+            &reader.compressed,
             &mut reader.block,
             FlushDecompress::Finish,
         );
@@ -241,7 +243,7 @@ impl Bbi {
         Err(self.damaged(offset, "a block of data is damaged"))
     }
 
-    /// The index of the data, read when first needed.
+    /// Returns the index of the data, read when first needed.
     fn index(&self) -> Result<Arc<BlockIndex>> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = &*slot {
@@ -273,10 +275,10 @@ impl Bbi {
             let bytes = self.bytes(offset, 4)?;
             let (leaf, count) = (bytes[0] == 1, self.fields(&bytes[2..]).u16().unwrap_or(0));
             let bytes = self.bytes(offset + 4, u64::from(count) * (key as u64 + 8))?;
-            // Each node takes room in the file: more of them than that are a circle.
+            // Each node takes space in the file, so more nodes than fit mean a cycle.
             visited += 4 + bytes.len() as u64;
             if visited > self.blob.size() {
-                return Err(self.damaged(offset, "the list of sequences runs in a circle"));
+                return Err(self.damaged(offset, "the list of sequences has a cycle"));
             }
             let mut fields = self.fields(&bytes);
             while let Some(name) = fields.take(key) {
@@ -290,7 +292,7 @@ impl Bbi {
         found.sort_by_key(|(_, id, _)| *id);
         for (name, id, length) in found {
             if !(1..=MAX_POSITION).contains(&length) {
-                let what = format!("sequence '{name}' is said to have {length} bases");
+                let what = format!("sequence '{name}' has an invalid length of {length} bases");
                 return Err(self.damaged(start, &what));
             }
             if self.sequences.index_or_add(&name) == self.ids.len() {
@@ -302,27 +304,27 @@ impl Bbi {
     }
 }
 
-/// Name, identifier and length of a sequence.
+/// Reads the name, identifier and length of a sequence.
 fn sequence(name: &[u8], fields: &mut Cursor<'_>) -> Option<(String, u32, u32)> {
     let name = name.split(|byte| *byte == 0).next()?;
     Some((String::from_utf8_lossy(name).into_owned(), fields.u32()?, fields.u32()?))
 }
 
 impl Header {
-    /// Supplementary table 5.
+    /// Reads the header (supplementary table 5).
     fn read(mut fields: Cursor<'_>) -> Option<Self> {
         let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
         let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);
-        let (summary, unpacked_block) = (fields.u64()?, fields.u32()?);
-        (unpacked_block <= LARGEST_BLOCK).then_some(Header {
+        let (summary, block_size) = (fields.u64()?, fields.u32()?);
+        (block_size <= LARGEST_BLOCK).then_some(Header {
             chromosome_tree,
             data,
             full_index,
             columns,
             auto_sql,
             summary,
-            unpacked_block,
+            block_size,
         })
     }
 }

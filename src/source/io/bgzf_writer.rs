@@ -1,7 +1,8 @@
-//! Writes BGZF and the CSI index of its lines, as bgzip and tabix do.
+//! Writes BGZF files and the CSI index of their lines, as bgzip and tabix do.
 //!
-//! Its own writer: noodles-csi notes for a bin only where the first row *of* it begins, not where
-//! the first that reaches into it does, so that readers miss rows which cross the edge of a bin.
+//! This is a writer of our own, because noodles-csi notes for a bin only the first row *of* the
+//! bin, not the first that reaches into it, so that readers miss rows which cross the edge of a
+//! bin.
 
 use crate::bytes::bgzf::END;
 use crate::source::io::bin_grid::BinGrid;
@@ -10,27 +11,27 @@ use std::collections::BTreeMap;
 use std::io::{Error, Result, Write};
 use std::ops::Range;
 
-/// Bytes of a block before they are packed, as bgzip has them: packed, they fit in 64 kB even if
-/// they grow.
+/// Size of a block before compression, in bytes, as in bgzip: compressed, it fits in 64 kB even if
+/// it grows.
 const BLOCK: usize = 0xff00;
-/// One level more than tabix has: 2^32 bases in all.
+/// One level more than tabix has: 2^32 bases in total.
 const GRID: BinGrid = BinGrid { min_shift: 14, depth: 6 };
 
-/// Packs lines that come sorted by sequence and start.
+/// Compresses lines that are sorted by sequence and start.
 pub(crate) struct BgzfWriter<W> {
     out: W,
     block: Vec<u8>,
-    packed: Vec<u8>,
-    /// Where the block will lie in the file.
+    compressed: Vec<u8>,
+    /// Offset of the block in the file.
     start: u64,
     sequences: Vec<Places>,
 }
 
-/// Where the rows of a sequence are.
+/// The places of the rows of a sequence.
 struct Places {
     name: String,
     bins: BTreeMap<u32, Vec<Range<u64>>>,
-    /// Where the first row that reaches into each 16 kb begins.
+    /// Virtual offset of the first row that overlaps each window of 16 kb.
     linear: Vec<u64>,
     extent: Range<u64>,
     rows: u64,
@@ -38,10 +39,16 @@ struct Places {
 
 impl<W: Write> BgzfWriter<W> {
     pub(crate) fn new(out: W) -> Self {
-        BgzfWriter { out, block: Vec::new(), packed: Vec::new(), start: 0, sequences: Vec::new() }
+        BgzfWriter {
+            out,
+            block: Vec::new(),
+            compressed: Vec::new(),
+            start: 0,
+            sequences: Vec::new(),
+        }
     }
 
-    /// Adds a line, without its end, that is a row of these bases.
+    /// Adds a line, without its line end, that is a row of these bases (0-based, half-open).
     pub(crate) fn line(&mut self, sequence: &str, bases: Range<u32>, line: &[u8]) -> Result<()> {
         let start = self.position();
         self.write(line)?;
@@ -54,7 +61,7 @@ impl<W: Write> BgzfWriter<W> {
         Ok(())
     }
 
-    /// Ends the file with a comment, if it says anything; its index, packed too.
+    /// Ends the file with `note` as a comment, unless it is empty. Returns the compressed index.
     pub(crate) fn finish(mut self, note: &str) -> Result<Vec<u8>> {
         if !note.is_empty() {
             self.write(format!("#{note}\n").as_bytes())?;
@@ -64,14 +71,14 @@ impl<W: Write> BgzfWriter<W> {
         self.out.flush()?;
         let mut index = Vec::new();
         for part in self.index().chunks(BLOCK) {
-            pack(part, &mut self.packed)?;
-            index.extend_from_slice(&self.packed);
+            compress(part, &mut self.compressed)?;
+            index.extend_from_slice(&self.compressed);
         }
         index.extend(END);
         Ok(index)
     }
 
-    /// The virtual offset of what is written next.
+    /// Returns the virtual offset of the next byte.
     fn position(&self) -> u64 {
         self.start << 16 | self.block.len() as u64
     }
@@ -90,15 +97,15 @@ impl<W: Write> BgzfWriter<W> {
 
     fn flush(&mut self) -> Result<()> {
         if !self.block.is_empty() {
-            pack(&self.block, &mut self.packed)?;
-            self.out.write_all(&self.packed)?;
-            self.start += self.packed.len() as u64;
+            compress(&self.block, &mut self.compressed)?;
+            self.out.write_all(&self.compressed)?;
+            self.start += self.compressed.len() as u64;
             self.block.clear();
         }
         Ok(())
     }
 
-    /// The bytes of the index (the CSI specification; its notes are those of tabix for VCF).
+    /// Returns the bytes of the index (CSI specification; the notes are those of tabix for VCF).
     fn index(&self) -> Vec<u8> {
         let names: Vec<u8> =
             self.sequences.iter().flat_map(|sequence| sequence.name.bytes().chain([0])).collect();
@@ -107,7 +114,8 @@ impl<W: Write> BgzfWriter<W> {
         out.extend(number(GRID.min_shift as usize));
         out.extend(number(GRID.depth as usize));
         out.extend(number(7 * 4 + names.len()));
-        // VCF; the columns of sequence, start and end; what comments begin with; lines to skip.
+        // VCF; the columns of sequence, start and end; the comment character; lines to skip; length
+        // of names.
         for note in [2, 1, 2, 0, usize::from(b'#'), 0, names.len()] {
             out.extend(number(note));
         }
@@ -128,13 +136,13 @@ impl Places {
         let last = bases.end.max(bases.start + 1) - 1;
         let chunks = self.bins.entry(GRID.smallest(bases.start, last)).or_default();
         match chunks.last_mut() {
-            // Blocks are unpacked whole.
+            // Blocks are decompressed whole.
             Some(chunk) if chunk.end >> 16 >= at.start >> 16 => chunk.end = at.end,
             _ => chunks.push(at.clone()),
         }
         let [first, last] = [bases.start, last].map(|base| (base >> GRID.min_shift) as usize);
-        // Starts come sorted: windows that are told already began with an earlier row, and those
-        // before this row that are not have none.
+        // Rows are sorted by start: windows that have an offset began with an earlier row, and the
+        // others before this row have no rows.
         let before = self.linear.last().copied().unwrap_or(at.start);
         self.linear.resize(self.linear.len().max(first), before);
         self.linear.resize(self.linear.len().max(last + 1), at.start);
@@ -158,30 +166,31 @@ impl Places {
             let first = self.linear.get(window).copied().unwrap_or(self.extent.start);
             put(*number, first, chunks);
         }
-        // The extent, and how many rows there are.
+        // The extent and the number of rows.
         put(GRID.counts() as u32, 0, &[self.extent.clone(), self.rows..0]);
     }
 }
 
-/// Packs a block, at most [`BLOCK`] bytes.
-fn pack(block: &[u8], packed: &mut Vec<u8>) -> Result<()> {
-    // Quick packing may let bytes grow that are no text; storing them does not.
+/// Compresses a block of at most [`BLOCK`] bytes.
+fn compress(block: &[u8], compressed: &mut Vec<u8>) -> Result<()> {
+    // Fast compression may make binary data grow; storing it does not.
     let done = [Compression::fast(), Compression::none()].into_iter().any(|level| {
-        packed.clear();
-        packed.extend_from_slice(&END[..16]);
-        packed.extend([0; 2]);
-        packed.reserve((1 << 16) - packed.len() - 8);
-        let end = Compress::new(level, false).compress_vec(block, packed, FlushCompress::Finish);
-        matches!(end, Ok(Status::StreamEnd)) && packed.len() + 8 <= 1 << 16
+        compressed.clear();
+        compressed.extend_from_slice(&END[..16]);
+        compressed.extend([0; 2]);
+        compressed.reserve((1 << 16) - compressed.len() - 8);
+        let end =
+            Compress::new(level, false).compress_vec(block, compressed, FlushCompress::Finish);
+        matches!(end, Ok(Status::StreamEnd)) && compressed.len() + 8 <= 1 << 16
     });
     if !done {
-        return Err(Error::other("a block cannot be packed"));
+        return Err(Error::other("a block cannot be compressed"));
     }
     let mut sum = Crc::new();
     sum.update(block);
-    packed.extend(sum.sum().to_le_bytes());
-    packed.extend((block.len() as u32).to_le_bytes());
-    let size = (packed.len() - 1) as u16;
-    packed[16..18].copy_from_slice(&size.to_le_bytes());
+    compressed.extend(sum.sum().to_le_bytes());
+    compressed.extend((block.len() as u32).to_le_bytes());
+    let size = (compressed.len() - 1) as u16;
+    compressed[16..18].copy_from_slice(&size.to_le_bytes());
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The indexes of BGZF files: tabix (`.tbi`), CSI (`.csi`), BAI (`.bai`).
+//! Reads the indexes of BGZF files: tabix (`.tbi`), CSI (`.csi`), BAI (`.bai`).
 //!
-//! All three sort records into a tree of bins, eight to one, and list for each bin where in the
-//! file its records are (SAM specification, section 5; the tabix and CSI specifications).
+//! All three sort records into a tree of bins, in which each bin has eight children, and list for
+//! each bin where its records are in the file (SAM specification, section 5; the tabix and CSI
+//! specifications).
 
 mod check;
 
@@ -13,44 +14,44 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// An index file unpacks to no more: that of a human genome takes a few million bytes.
+/// Largest index file, decompressed, in bytes; an index of a human genome takes a few million.
 const LARGEST: u64 = 1 << 28;
 
-/// An index that is open.
+/// An index in memory.
 #[derive(Debug)]
 pub(crate) struct Index {
     grid: BinGrid,
-    /// The names of sequences and how lines are to be read, if the index says so.
+    /// The names of the sequences, if it is the index of a text file.
     pub(crate) text: Option<Text>,
     pub(crate) sequences: Vec<IndexBins>,
 }
 
-/// What tabix notes of a text file's layout.
+/// The notes of tabix on a text file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
     pub(crate) names: Vec<String>,
 }
 
-/// Where the records of one sequence are.
+/// The places of the records of one sequence.
 #[derive(Debug, Default)]
 pub(crate) struct IndexBins {
     bins: HashMap<u32, IndexBin>,
-    /// Where the first record that reaches into each 16 kb begins; empty in CSI.
+    /// Virtual offset of the first record that overlaps each window of 16 kb; empty in CSI.
     linear: Vec<u64>,
-    /// How many records there are, if the index says so.
+    /// The number of records, if the index has it.
     pub(crate) count: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct IndexBin {
-    /// CSI: where the first record that reaches into the bin begins.
+    /// CSI: virtual offset of the first record that overlaps the bin.
     first: u64,
     chunks: Vec<Range<u64>>,
 }
 
 impl Index {
-    /// The index that lies beside a file: `x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`; none if none does.
-    /// One that is older than the file is read with a warning.
+    /// Reads the companion index of a file (`x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`); none if there is
+    /// none. An index that is older than the file is read with a warning.
     pub(crate) fn beside(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
         let Some(found) = index_beside(input, endings)? else { return Ok(None) };
         Ok(Some((Self::read(&found)?, found.path().to_owned())))
@@ -66,7 +67,7 @@ impl Index {
             .map_err(|error| unreadable(path, "", error))?;
         Self::parse(&bytes).ok_or_else(|| {
             let what =
-                "is no intact tabix, CSI or BAI index; make it again (tabix, samtools index)";
+                "is not a valid tabix, CSI or BAI index; index the file again (tabix, samtools index)";
             Error::data(path, "", what)
         })
     }
@@ -98,34 +99,34 @@ impl Index {
         let counts = grid.counts();
         let sequences: Option<Vec<_>> =
             (0..count).map(|_| IndexBins::read(&mut fields, csi, counts as u32)).collect();
-        // What may follow is one number: how many records lie nowhere.
+        // One number may follow: the count of records without a position.
         let whole = matches!(fields.rest().len(), 0 | 8);
         whole.then_some(Index { grid, text, sequences: sequences? })
     }
 
-    /// The pieces of the file that hold records of the sequence with that number overlapping
-    /// `bases`, in order, none twice.
+    /// Returns the chunks of the file that hold the records of the sequence with that number
+    /// overlapping `bases` (0-based, half-open), in order and without overlap.
     pub(crate) fn chunks(&self, sequence: usize, bases: Range<u32>) -> Vec<Range<u64>> {
-        let Some(held) = self.sequences.get(sequence).filter(|_| !bases.is_empty()) else {
+        let Some(bins_of) = self.sequences.get(sequence).filter(|_| !bases.is_empty()) else {
             return Vec::new();
         };
         let last = u64::from(bases.end - 1);
-        let mut least = held.linear_before(bases.start >> 14);
+        let mut least = bins_of.linear_before(bases.start >> 14);
         let mut chunks = Vec::new();
         for level in 0..=self.grid.depth {
             let at = |base: u64| self.grid.first(level) + (base >> self.grid.shift(level));
             let wanted = at(bases.start.into())..=at(last);
-            // Whichever are fewer: the bins asked for, or the bins that there are.
-            let few = (wanted.end() - wanted.start()) as usize > held.bins.len();
+            // Iterates over the smaller set: the requested bins or the existing bins.
+            let few = (wanted.end() - wanted.start()) as usize > bins_of.bins.len();
             let bins: Vec<&IndexBin> = if few {
-                let all = held.bins.iter();
+                let all = bins_of.bins.iter();
                 let wanted = all.filter(|(number, _)| wanted.contains(&u64::from(**number)));
                 wanted.map(|(_, bin)| bin).collect()
             } else {
-                wanted.filter_map(|number| held.bins.get(&(number as u32))).collect()
+                wanted.filter_map(|number| bins_of.bins.get(&(number as u32))).collect()
             };
-            if level == self.grid.depth && held.linear.is_empty() {
-                let own = held.bins.get(&(at(bases.start.into()) as u32));
+            if level == self.grid.depth && bins_of.linear.is_empty() {
+                let own = bins_of.bins.get(&(at(bases.start.into()) as u32));
                 least = least.max(own.map_or(0, |bin| bin.first));
             }
             chunks.extend(bins.into_iter().flat_map(|bin| bin.chunks.iter().cloned()));
@@ -143,22 +144,22 @@ impl Index {
         merged
     }
 
-    /// The virtual offset behind the last record.
+    /// Returns the virtual offset after the last record.
     pub(crate) fn end(&self) -> u64 {
-        let bins = self.sequences.iter().flat_map(|held| held.bins.values());
+        let bins = self.sequences.iter().flat_map(|bins_of| bins_of.bins.values());
         bins.flat_map(|bin| &bin.chunks).map(|chunk| chunk.end).max().unwrap_or(0)
     }
 
-    /// The first base of the last of the finest bins that hold something: rows that end furthest
-    /// lie there, or reach into it.
+    /// Returns the first base of the non-empty bin that starts last. The row that ends last starts
+    /// in it or reaches into it.
     pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
-        let Some(held) = self.sequences.get(sequence) else { return 0 };
-        let starts = held.bins.keys().map(|number| self.grid.bases(*number).start);
+        let Some(bins_of) = self.sequences.get(sequence) else { return 0 };
+        let starts = bins_of.bins.keys().map(|number| self.grid.bases(*number).start);
         starts.max().unwrap_or(0).min(u32::MAX.into()) as u32
     }
 }
 
-/// Where the index lies that is beside a file; with a warning if it is older than that.
+/// Returns the path of the companion index of a file. Warns if it is older than the file.
 ///
 /// # Errors
 /// As [`Input::beside`].
@@ -172,14 +173,14 @@ pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Result<Option<Inp
     Ok(found)
 }
 
-/// What to say of an index that is older than its file: copies keep no order of times, so it is
-/// used all the same, as samtools does.
+/// Returns the warning for an index that is older than its file. Copying may change the order of
+/// times, so the index is used all the same, as samtools does.
 fn older(index: &Path, file: &Path) -> Option<String> {
     let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let (index_is, file_is) = (changed(index)?, changed(file)?);
     (index_is < file_is).then(|| {
         let (index, file) = (index.display(), file.display());
-        format!("{index} is older than {file}; if that has changed since, index it again")
+        format!("{index} is older than {file}; if the file has changed since, index it again")
     })
 }
 
@@ -194,13 +195,13 @@ impl Text {
 }
 
 impl IndexBins {
-    /// Whether there are no records.
+    /// Returns whether there are no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.bins.is_empty()
     }
 
     fn read(fields: &mut Cursor<'_>, csi: bool, counts: u32) -> Option<Self> {
-        let mut held = IndexBins::default();
+        let mut bins_of = IndexBins::default();
         for _ in 0..fields.u32()? {
             let number = fields.u32()?;
             let first = if csi { fields.u64()? } else { 0 };
@@ -209,12 +210,13 @@ impl IndexBins {
                 bin.chunks.push(fields.u64()?..fields.u64()?);
             }
             match (number == counts, &bin.chunks[..]) {
-                // Two false chunks: the extent of the sequence, then mapped and unmapped records.
-                (true, [_, records]) => held.count = Some(records.start),
+                // The pseudo-bin has two pseudo-chunks: the extent of the sequence, then the
+                // numbers of mapped and unmapped records.
+                (true, [_, records]) => bins_of.count = Some(records.start),
                 (true, _) => {}
                 (false, _) if number > counts => return None,
                 (false, _) => {
-                    if held.bins.insert(number, bin).is_some() {
+                    if bins_of.bins.insert(number, bin).is_some() {
                         return None;
                     }
                 }
@@ -222,16 +224,17 @@ impl IndexBins {
         }
         if !csi {
             for _ in 0..fields.u32()? {
-                held.linear.push(fields.u64()?);
+                bins_of.linear.push(fields.u64()?);
             }
         }
-        Some(held)
+        Some(bins_of)
     }
 
-    /// Where the first record begins that reaches into that 16 kb or later ones.
+    /// Returns the virtual offset from which on records may overlap the 16 kb window or a later
+    /// one.
     fn linear_before(&self, window: u32) -> u64 {
         let upto = self.linear.len().min(window as usize + 1);
-        // Windows without records may say 0.
+        // Windows without records may have the offset 0.
         self.linear[..upto].iter().rev().find(|offset| **offset > 0).copied().unwrap_or(0)
     }
 }
@@ -242,7 +245,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     #[test]
-    fn an_index_that_is_older_than_its_file_is_told_with_the_remedy() {
+    fn an_index_older_than_its_file_gives_a_warning() {
         let folder = tempfile::tempdir().unwrap();
         let [index, file] = ["x.gz.tbi", "x.gz"].map(|name| folder.path().join(name));
         for path in [&index, &file] {

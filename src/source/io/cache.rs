@@ -1,9 +1,10 @@
-//! What is made from a file once and read ever after, in the cache folder.
+//! The cache folder: files that are derived from an input file once and then read again.
 //!
-//! A file's entry is named after its path, size and time of change, so a changed file gets a new
-//! one, and what was made of the file as it was before goes. An entry is written aside and renamed
-//! when it is whole. While it is written, a lock is held on it: a second process waits and then
-//! finds it; after a crash the system releases the lock, and the next process begins again.
+//! An entry is named after the path, size and modification time of its file, so a changed file gets
+//! a new entry, and the entries of its earlier versions are removed. An entry is written to a
+//! `.part` file and renamed when it is complete. The `.part` file is locked while it is written: a
+//! second process waits and then finds the entry. After a crash the system releases the lock, and
+//! the next process begins again.
 
 mod fnv;
 
@@ -21,11 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-/// Entries of another version are not read; to be raised when what is written changes.
+/// Version of the entries; entries of another version are not read. Must be raised when the content
+/// of entries changes.
 const VERSION: u32 = 1;
 
-/// The entry of `input` in the cache, written by `make` if it is not there yet. `ending` says what
-/// it is.
+/// Returns the entry of `input` in the cache; `make` writes it if it does not exist. `ending` is
+/// the kind of entry.
 pub(crate) fn entry(
     input: &Input,
     context: &Context,
@@ -41,39 +43,42 @@ pub(crate) fn entry(
         Error::data(folder, "", why)
     };
     private::create_folder(folder).map_err(in_folder)?;
-    let aside = path(input, context, &format!("{ending}.part"))?;
-    let file = hold(&aside).map_err(in_folder)?;
+    let partial = path(input, context, &format!("{ending}.part"))?;
+    let file = open_locked(&partial).map_err(in_folder)?;
     if entry.exists() {
-        // Whoever held the lock before made it. What was opened here is a new, empty file.
-        let _ = fs::remove_file(&aside);
+        // The previous holder of the lock wrote the entry. The file that was opened here is new and
+        // empty.
+        let _ = fs::remove_file(&partial);
         return Ok(entry);
     }
     file.set_len(0).map_err(in_folder)?;
     let second = file.try_clone().map_err(in_folder)?;
-    make(BufWriter::new(second)).inspect_err(|_| drop(fs::remove_file(&aside)))?;
-    file.sync_all().and_then(|()| fs::rename(&aside, &entry)).map_err(in_folder)?;
+    make(BufWriter::new(second)).inspect_err(|_| drop(fs::remove_file(&partial)))?;
+    file.sync_all().and_then(|()| fs::rename(&partial, &entry)).map_err(in_folder)?;
     tracing::debug!(file = %input.path().display(), entry = %entry.display(), "cached");
-    forget_others(input, context)?;
+    remove_outdated(input, context)?;
     Ok(entry)
 }
 
-/// The file at that path, new or as a crash left it, once nobody else holds it.
-fn hold(path: &Path) -> io::Result<File> {
+/// Opens the file at that path, new or left by a crash, and waits for its lock.
+fn open_locked(path: &Path) -> io::Result<File> {
     loop {
         let file =
             private::options().create(true).truncate(false).read(true).write(true).open(path)?;
         file.lock()?;
-        let held = file.metadata()?;
-        // Whoever held it before may have renamed or removed it.
+        let opened = file.metadata()?;
+        // The previous holder of the lock may have renamed or removed it.
         match fs::metadata(path) {
-            Ok(there) if (there.dev(), there.ino()) == (held.dev(), held.ino()) => return Ok(file),
+            Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => {
+                return Ok(file);
+            }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
 }
 
-/// Writes a small entry as a whole, over one that may be there. Two that do so at once both succeed.
+/// Writes a small entry in one step and replaces an existing one. Concurrent writers both succeed.
 pub(crate) fn write_aside(entry: &Path, bytes: &[u8]) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let folder = entry.parent().unwrap_or(Path::new("."));
@@ -81,22 +86,22 @@ pub(crate) fn write_aside(entry: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = entry.as_os_str().to_owned();
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     name.push(format!(".{}-{number}.part", std::process::id()));
-    let aside = PathBuf::from(name);
-    let written = private::options().create(true).truncate(true).write(true).open(&aside);
+    let partial = PathBuf::from(name);
+    let written = private::options().create(true).truncate(true).write(true).open(&partial);
     let written = written.and_then(|mut file| file.write_all(bytes));
-    let written = written.and_then(|()| fs::rename(&aside, entry));
-    written.inspect_err(|_| drop(fs::remove_file(&aside)))
+    let written = written.and_then(|()| fs::rename(&partial, entry));
+    written.inspect_err(|_| drop(fs::remove_file(&partial)))
 }
 
-/// Removes what was made of `input` as it was before it changed, and the oldest entries with that
-/// ending, of any file, until those that are left have at most so many bytes.
+/// Removes the entries of earlier versions of `input`, and then the oldest entries of any file with
+/// that ending until the remaining ones have at most `most` bytes.
 pub(crate) fn make_room(
     input: &Input,
     context: &Context,
     ending: &str,
     most: u64,
 ) -> io::Result<()> {
-    forget_others(input, context).map_err(io::Error::other)?;
+    remove_outdated(input, context).map_err(io::Error::other)?;
     let mut entries: Vec<_> = fs::read_dir(&context.cache)?
         .flatten()
         .filter(|file| Path::new(&file.file_name()).extension().is_some_and(|end| end == ending))
@@ -116,15 +121,15 @@ pub(crate) fn make_room(
     Ok(())
 }
 
-/// Removes what was made of `input` as it was before it changed, and by version 0.1.0. Whoever still
-/// reads that goes on reading; what somebody writes has another ending until it is whole.
-fn forget_others(input: &Input, context: &Context) -> Result<()> {
-    let (place, now, old) = (place(input)?, format!("{:016x}.", key(input)?), old_place(input)?);
-    // What cannot be removed, or is gone already, harms nobody.
+/// Removes the entries of earlier versions of `input` and those of program version 0.1.0. Open
+/// files remain readable; entries that are being written end in `.part` and are left alone.
+fn remove_outdated(input: &Input, context: &Context) -> Result<()> {
+    let (prefix, now, old) = (prefix(input)?, format!("{:016x}.", key(input)?), old_prefix(input)?);
+    // Files that cannot be removed, or are gone already, are harmless.
     for file in fs::read_dir(&context.cache).into_iter().flatten().flatten() {
         let name = file.file_name();
         let Some(name) = name.to_str().filter(|name| !name.ends_with(".part")) else { continue };
-        let is_older = name.strip_prefix(&place).is_some_and(|made| !made.starts_with(&now));
+        let is_older = name.strip_prefix(&prefix).is_some_and(|rest| !rest.starts_with(&now));
         if is_older || name.starts_with(&old) {
             let _ = fs::remove_file(file.path());
         }
@@ -132,26 +137,27 @@ fn forget_others(input: &Input, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Where the entry of `input` lies, or would. While it is written, its ending is to be `.part`.
+/// Returns the path of the entry of `input`, whether it exists or not. While the entry is written,
+/// its name must end in `.part`.
 pub(crate) fn path(input: &Input, context: &Context, ending: &str) -> Result<PathBuf> {
-    Ok(context.cache.join(format!("{}{:016x}.{ending}", place(input)?, key(input)?)))
+    Ok(context.cache.join(format!("{}{:016x}.{ending}", prefix(input)?, key(input)?)))
 }
 
-/// How the names of all entries of a file begin, whatever it holds.
-fn place(input: &Input) -> Result<String> {
-    let path = whole_path(input)?;
+/// Returns the prefix of the names of all entries of a file, whatever its content.
+fn prefix(input: &Input) -> Result<String> {
+    let path = canonical_path(input)?;
     let hash = Fnv::new().add(path.as_os_str().as_bytes()).finish();
     Ok(format!("{}-{hash:032x}-", input.stem()))
 }
 
-/// As [`place`] in version 0.1.0, whose hash only std knows.
-fn old_place(input: &Input) -> Result<String> {
+/// Returns the prefix that version 0.1.0 used, which hashed with std's hasher.
+fn old_prefix(input: &Input) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    whole_path(input)?.hash(&mut hasher);
+    canonical_path(input)?.hash(&mut hasher);
     Ok(format!("{}-{:016x}-", input.stem(), hasher.finish()))
 }
 
-fn whole_path(input: &Input) -> Result<PathBuf> {
+fn canonical_path(input: &Input) -> Result<PathBuf> {
     match input {
         Input::Memory(path, _) => Ok(path.clone()),
         Input::File(path) => fs::canonicalize(path).map_err(|error| Error::io(path, error)),
@@ -160,13 +166,13 @@ fn whole_path(input: &Input) -> Result<PathBuf> {
     }
 }
 
-/// The error for an entry that could not be written.
+/// Returns the error for an entry that could not be written.
 pub(crate) fn unwritable(context: &Context, error: &std::io::Error) -> Error {
     let why = format!("{error}; choose another folder for the cache with --cache-dir");
     Error::data(&context.cache, "", why)
 }
 
-/// Stands for what the file holds.
+/// Returns a hash of the file's size and modification time.
 fn key(input: &Input) -> Result<u64> {
     let (length, changed) = match input {
         Input::Memory(_, bytes) => (bytes.len() as u64, 0),
@@ -174,7 +180,7 @@ fn key(input: &Input) -> Result<u64> {
             let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
             let changed = metadata.modified().map_err(|error| Error::io(path, error))?;
             let since = changed.duration_since(SystemTime::UNIX_EPOCH);
-            // A time before that is as good as any, as long as it is always the same.
+            // For a time before the epoch, its distance serves as well.
             let since = since.unwrap_or_else(|before| before.duration());
             (metadata.len(), since.as_nanos())
         }
@@ -195,7 +201,7 @@ mod tests {
         Context { cache: folder.join("cache"), ..Context::default() }
     }
 
-    fn made(input: &Input, context: &Context, content: &str) -> PathBuf {
+    fn write_entry(input: &Input, context: &Context, content: &str) -> PathBuf {
         entry(input, context, "x", |mut out| {
             out.write_all(content.as_bytes()).unwrap();
             out.flush().unwrap();
@@ -205,19 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_made_once_and_anew_for_a_changed_file() {
+    fn an_entry_is_written_once_per_version_of_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::write(&path, "one").unwrap();
         let input = Input::File(path.clone());
-        let first = made(&input, &context, "1");
-        assert_eq!(made(&input, &context, "never written"), first);
+        let first = write_entry(&input, &context, "1");
+        assert_eq!(write_entry(&input, &context, "never written"), first);
         assert_eq!(fs::read_to_string(&first).unwrap(), "1");
         fs::write(&path, "longer").unwrap();
-        assert_ne!(made(&input, &context, "2"), first);
+        assert_ne!(write_entry(&input, &context, "2"), first);
     }
 
-    /// The files in the cache.
+    /// Returns the files in the cache.
     fn all(context: &Context) -> Vec<PathBuf> {
         let mut all: Vec<_> =
             fs::read_dir(&context.cache).unwrap().map(|file| file.unwrap().path()).collect();
@@ -226,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_of_a_file_that_has_changed_goes() {
+    fn entries_of_a_changed_file_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::create_dir(folder.path().join("other")).unwrap();
@@ -234,22 +240,22 @@ mod tests {
         fs::write(namesake.path(), "one").unwrap();
         fs::write(&path, "one").unwrap();
         let input = Input::File(path.clone());
-        let other = made(&namesake, &context, "other");
-        let first = made(&input, &context, "1");
-        let beside = first.with_extension("x.csi");
-        fs::write(&beside, "its index").unwrap();
-        // Somebody else may write it yet, and hold it.
+        let other = write_entry(&namesake, &context, "other");
+        let first = write_entry(&input, &context, "1");
+        let companion = first.with_extension("x.csi");
+        fs::write(&companion, "its index").unwrap();
+        // Another process may be writing it.
         let written = first.with_extension("y.part");
         fs::write(&written, "half").unwrap();
         fs::write(&path, "longer").unwrap();
-        let second = made(&input, &context, "2");
+        let second = write_entry(&input, &context, "2");
         let mut left = vec![other, written, second];
         left.sort();
         assert_eq!(all(&context), left);
     }
 
     #[test]
-    fn names_are_fixed_for_ever_and_those_of_the_first_version_go() {
+    fn names_are_stable_and_entries_of_the_first_version_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let context = context(folder.path());
         let memory = Input::Memory("a/b.wig".into(), b"12345");
@@ -261,19 +267,19 @@ mod tests {
         let input = Input::File(file);
         fs::create_dir(&context.cache).unwrap();
         let old = |ending: &str| {
-            let name = format!("{}0123456789abcdef.{ending}", old_place(&input).unwrap());
+            let name = format!("{}0123456789abcdef.{ending}", old_prefix(&input).unwrap());
             context.cache.join(name)
         };
         fs::write(old("bw"), "old").unwrap();
-        fs::write(old("bw.part"), "somebody writes it").unwrap();
-        let new = made(&input, &context, "new");
+        fs::write(old("bw.part"), "being written").unwrap();
+        let new = write_entry(&input, &context, "new");
         let mut left = vec![old("bw.part"), new];
         left.sort();
         assert_eq!(all(&context), left);
     }
 
     #[test]
-    fn what_could_not_be_made_leaves_nothing() {
+    fn a_failed_entry_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::write(&path, "one").unwrap();
@@ -281,11 +287,11 @@ mod tests {
         let refused = entry(&input, &context, "x", |_| Err(Error::Input("refused".into())));
         assert_eq!(refused.unwrap_err().to_string(), "refused");
         assert_eq!(all(&context), [""; 0].map(PathBuf::from));
-        assert!(made(&input, &context, "whole").exists());
+        assert!(write_entry(&input, &context, "whole").exists());
     }
 
     #[test]
-    fn who_waits_for_one_that_fails_makes_it() {
+    fn a_waiting_thread_writes_the_entry_if_the_first_one_fails() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::write(&path, "one").unwrap();
@@ -312,22 +318,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_written_again() {
+    fn a_file_left_by_a_crash_is_written_again() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::write(&path, "one").unwrap();
         let input = Input::File(path);
-        let entry = made(&input, &context, "whole");
-        // As if the process had died before the rename, with more written than there will be.
+        let entry = write_entry(&input, &context, "whole");
+        // As if the process had crashed before the rename, after writing more than the entry will
+        // have.
         fs::write(entry.with_extension("x.part"), "half of something longer").unwrap();
         fs::remove_file(&entry).unwrap();
-        made(&input, &context, "whole");
+        write_entry(&input, &context, "whole");
         assert_eq!(fs::read_to_string(&entry).unwrap(), "whole");
         assert!(!entry.with_extension("x.part").exists());
     }
 
     #[test]
-    fn of_many_at_once_one_writes_and_all_read() {
+    fn of_many_threads_one_writes_and_all_read() {
         let folder = tempfile::tempdir().unwrap();
         let (path, context) = (folder.path().join("a.wig"), context(folder.path()));
         fs::write(&path, "one").unwrap();

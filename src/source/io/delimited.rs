@@ -1,14 +1,14 @@
-//! How a line is split into fields, and what a field holds.
+//! Splits lines into fields and parses fields.
 
 use crate::error::Result;
 use crate::genome::Strand;
 use crate::source::io::lines::{Line, shortened};
 use percent_encoding::percent_decode_str;
 
-/// What stands between the fields of a line.
+/// The separator of the fields of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Separator {
-    /// A tab; fields may hold spaces.
+    /// A tab; fields may contain spaces.
     Tab,
     /// Any number of spaces or tabs.
     Space,
@@ -17,12 +17,12 @@ pub(crate) enum Separator {
 }
 
 impl Separator {
-    /// Tabs if the line has any, since names may hold spaces; else spaces.
+    /// Returns `Tab` if the line has tabs, since names may contain spaces; otherwise `Space`.
     pub(crate) fn of(line: &str) -> Self {
         if line.contains('\t') { Separator::Tab } else { Separator::Space }
     }
 
-    /// The fields of a line.
+    /// Splits a line into its fields.
     pub(crate) fn split(self, line: &str) -> Vec<&str> {
         match self {
             Separator::Tab => {
@@ -43,8 +43,8 @@ impl Separator {
     }
 }
 
-/// The parts of a text between those bytes, which are ASCII: [`str::split`], but twice as fast on
-/// the short fields of lines.
+/// Splits a text at an ASCII byte, like [`str::split`], but twice as fast on the short fields of
+/// lines.
 pub(crate) fn split(text: &str, between: u8) -> impl Iterator<Item = &str> {
     let mut start = 0;
     let ends = memchr::memchr_iter(between, text.as_bytes()).chain([text.len()]);
@@ -55,44 +55,44 @@ pub(crate) fn split(text: &str, between: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Gives `put` the columns of those indexes of a row whose text is its columns, between tabs.
+/// Passes the columns of those indexes to `put`, of a row whose text is its tab-separated columns.
 pub(crate) fn put_columns(text: &str, columns: &[usize], put: &mut dyn FnMut(&str)) {
     let fields = Separator::Tab.split(text);
     columns.iter().for_each(|column| put(fields.get(*column).copied().unwrap_or_default()));
 }
 
-/// The parts of a text between tabs, as many as there is room for; what is missing is empty.
+/// Returns the first `N` tab-separated fields of a text; missing fields are empty.
 pub(crate) fn first_fields<const N: usize>(text: &str) -> [&str; N] {
     let mut fields = [""; N];
     fields.iter_mut().zip(split(text, b'\t')).for_each(|(field, part)| *field = part);
     fields
 }
 
-/// A field without the quotes that R writes around texts.
+/// Returns a field without the quotes that R writes around texts.
 pub(crate) fn unquoted(field: &str) -> &str {
     let field = field.trim();
     let inner = field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.unwrap_or(field)
 }
 
-/// A GFF3 value without its escapes (`%2C` is a comma).
+/// Decodes the escapes of a GFF3 value (`%2C` is a comma).
 pub(crate) fn unescaped(value: &str) -> String {
     percent_decode_str(value).decode_utf8_lossy().into_owned()
 }
 
-/// Whether a line carries no row: nothing in it, a comment, or a browser's settings.
+/// Returns whether a line holds no row: an empty line, a comment, or a `track` or `browser` line.
 pub(crate) fn is_comment(line: &str) -> bool {
     let first = line.split_ascii_whitespace().next().unwrap_or("#");
     first.starts_with('#') || first == "track" || first == "browser"
 }
 
-/// The first line of a file's beginning that carries a row.
+/// Returns the first line that holds a row.
 pub(crate) fn first_row(head: &str) -> Option<&str> {
     head.lines().find(|line| !is_comment(line))
 }
 
-/// Whether all rows at the beginning of a file fit, but for one or a tenth of them, so that an odd
-/// row does not hide what the others are. A last line that may be cut off does not count.
+/// Returns whether all rows at the beginning of a file fit, except for one or a tenth of them, so
+/// that a single faulty row does not hide the format. A last line that may be cut off is ignored.
 pub(crate) fn most_lines(head: &[u8], fits: impl Fn(&str) -> bool) -> bool {
     let text = String::from_utf8_lossy(head);
     let whole = text.rfind('\n').map_or(&*text, |end| &text[..end]);
@@ -105,30 +105,30 @@ pub(crate) fn most_lines(head: &[u8], fits: impl Fn(&str) -> bool) -> bool {
     fitting > 0 && (fitting + 1 >= all || fitting * 10 >= all * 9)
 }
 
-/// As [`most_lines`], of the fields of each row.
+/// Does what [`most_lines`] does, with the fields of each row.
 pub(crate) fn most_rows(head: &[u8], fits: impl Fn(&[&str]) -> bool) -> bool {
     most_lines(head, |row| fits(&Separator::of(row).split(row)))
 }
 
-/// So many rows tell what a file is.
+/// Number of first rows from which a format is detected.
 const SAMPLE: usize = 1000;
 
-/// Whether the field is a coordinate.
+/// Returns whether the field is a coordinate.
 pub(crate) fn is_position(field: &str) -> bool {
     field.parse::<u32>().is_ok()
 }
 
-/// Whether the field is a strand as any format writes it.
+/// Returns whether the field is a strand as any format writes it.
 pub(crate) fn is_strand(field: &str) -> bool {
     matches!(field, "+" | "-" | "." | "*" | "?" | "")
 }
 
-/// Whether the field is a number, or says that there is none.
+/// Returns whether the field is a number or a missing value.
 pub(crate) fn is_number(field: &str) -> bool {
     number(field).is_some()
 }
 
-/// The number in a field, NaN where it says that there is none; none if it is text.
+/// Parses the number in a field: NaN for a missing value, none for text.
 pub(crate) fn number(field: &str) -> Option<f64> {
     match field {
         "." | "" | "NA" | "NaN" | "nan" => Some(f64::NAN),
@@ -136,8 +136,8 @@ pub(crate) fn number(field: &str) -> Option<f64> {
     }
 }
 
-/// Columns that say how a browser draws the row or finds it, not what it is; as BED and as UCSC's
-/// tables call them.
+/// Columns that say how a browser draws or finds the row, not what it is, by their names in BED and
+/// in UCSC's tables.
 pub(crate) const DRAWING: &[&str] = &[
     "thick_start",
     "thick_end",
@@ -154,12 +154,12 @@ pub(crate) const DRAWING: &[&str] = &[
     "bin",
 ];
 
-/// The strand in a field.
+/// Parses the strand in a field.
 pub(crate) fn strand(line: &Line<'_>, field: &str) -> Result<Strand> {
     if is_strand(field) {
         return Ok(Strand::from_text(field));
     }
-    Err(line.error(format!("'{}' is no strand: +, - or .", shortened(field))))
+    Err(line.error(format!("'{}' is not a strand (+, - or .)", shortened(field))))
 }
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_split_as_the_line_is_written() {
+    fn lines_are_split_by_their_separator() {
         assert_eq!(Separator::of("a b\tc"), Separator::Tab);
         assert_eq!(Separator::Tab.split("a b\t\tc"), ["a b", "", "c"]);
         assert_eq!(Separator::Tab.split(""), [""]);

@@ -1,7 +1,7 @@
-//! Lines of a text file, numbered, so that an error can say where.
+//! Reads the lines of a text file with their numbers, so that an error can name the line.
 //!
-//! Files are read in blocks of whole lines: [`Lines`] goes through them one by one, [`in_parallel`]
-//! parses several at a time.
+//! Files are read in blocks of whole lines. [`Lines`] reads them one by one; [`in_parallel`] parses
+//! several blocks at a time.
 
 use crate::bytes::Input;
 use crate::bytes::Progress;
@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Longest line, in bytes: a file without line ends must not fill the memory.
+/// Longest line, in bytes; a file without line ends must not fill the memory.
 pub(crate) const LONGEST_LINE: usize = 16 << 20;
-/// How much is read at once: long enough that a thread has work, short enough for its cache.
+/// Size of a block, in bytes: large enough to occupy a thread, small enough for its cache.
 const BLOCK: usize = 1 << 20;
 
-/// Some whole lines of a file.
+/// Consecutive whole lines of a file.
 #[derive(Default)]
 pub(crate) struct LineBlock {
     path: PathBuf,
@@ -30,7 +30,8 @@ pub(crate) struct LineBlock {
 }
 
 impl LineBlock {
-    /// The line that begins at byte `at`, which must lie inside; and where the next one begins.
+    /// Returns the line that begins at byte `at`, which must lie inside, and the beginning of the
+    /// next line.
     fn line(&self, at: usize, number: u64) -> (Line<'_>, usize) {
         let rest = &self.text[at..];
         let length = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
@@ -38,7 +39,7 @@ impl LineBlock {
         (Line { text, at: At::Line(number), path: &self.path }, at + length + 1)
     }
 
-    /// The lines in order.
+    /// Returns the lines in order.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let (mut at, mut number) = (0, self.first);
         std::iter::from_fn(move || {
@@ -51,11 +52,11 @@ impl LineBlock {
     }
 }
 
-/// Reads a file, plain or packed, block by block.
+/// Reads a plain or compressed file block by block.
 struct Blocks {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
-    /// What was read of the line that the next block begins with.
+    /// The part of the next block's first line that was already read.
     rest: Vec<u8>,
     /// The number of that line.
     line: u64,
@@ -106,7 +107,7 @@ fn lines_in(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// A block that may be no text.
+/// A block that may not be valid text.
 struct Unchecked {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -127,7 +128,7 @@ impl Unchecked {
     }
 }
 
-/// Reads a file, plain or packed, line by line.
+/// Reads a plain or compressed file line by line.
 pub(crate) struct Lines {
     blocks: Blocks,
     block: LineBlock,
@@ -136,18 +137,20 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Opens the file, of which only the beginning is wanted.
+    /// Opens a file to read its beginning, without progress reports.
     pub(crate) fn open(input: &Input) -> Result<Self> {
         Self::watched(input, &Progress::default())
     }
 
-    /// Opens the file, and tells how far it is read.
+    /// Opens a file and reports the progress of the reading.
     pub(crate) fn watched(input: &Input, progress: &Progress) -> Result<Self> {
         let blocks = Blocks::open(input, progress)?;
         Ok(Lines { blocks, block: LineBlock::default(), at: 0, number: 0 })
     }
 
-    /// The next line without its end (`\n` or `\r\n`), and its place in the file.
+    /// Returns the next line without its end (`
+    /// ` or `\r
+    /// `), with its place in the file.
     pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
         if self.at >= self.block.text.len() {
             let Some(block) = self.blocks.next()? else { return Ok(None) };
@@ -160,8 +163,10 @@ impl Lines {
     }
 }
 
-/// Parses the blocks of a file on all cores; the results come in the order of the file. The error
-/// is that of the first line that has one.
+/// Parses the blocks of a file on all cores and returns the results in file order.
+///
+/// # Errors
+/// The error of the first faulty line.
 pub(crate) fn in_parallel<T: Send>(
     input: &Input,
     progress: &Progress,
@@ -169,7 +174,7 @@ pub(crate) fn in_parallel<T: Send>(
 ) -> Result<Vec<T>> {
     let blocks = Mutex::new((0, Blocks::open(input, progress)?));
     let failed = AtomicBool::new(false);
-    // Reading is the part that cannot be shared: one thread reads while the others parse.
+    // Reading is sequential: one thread reads while the others parse.
     let next = || -> Option<(usize, Result<Unchecked>)> {
         let (index, blocks) = &mut *blocks.lock().ok()?;
         *index += 1;
@@ -209,14 +214,14 @@ pub(crate) struct Line<'a> {
     path: &'a Path,
 }
 
-/// Where a line stands in its file.
+/// The place of a line in its file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
-    /// Its number, from 1 on.
+    /// Line number, from 1.
     Line(u64),
-    /// The virtual offset at which it was read: with an index, the lines before it are not counted.
+    /// Virtual offset, for a line that was found by an index, which does not count lines.
     Offset(u64),
-    /// The number, from 1 on, of the binary record that it was.
+    /// Number of the binary record that it was made of, from 1.
     Record(u64),
 }
 
@@ -231,12 +236,12 @@ impl Display for At {
 }
 
 impl<'a> Line<'a> {
-    /// A line that was read at that virtual offset.
+    /// Creates a line that was read at a virtual offset.
     pub(crate) fn at_offset(text: &'a str, offset: u64, path: &'a Path) -> Self {
         Line { text, at: At::Offset(offset), path }
     }
 
-    /// A line made of this one, at its place.
+    /// Returns a line with another text at the same place.
     pub(crate) fn with_text<'b>(self, text: &'b str) -> Line<'b>
     where
         'a: 'b,
@@ -244,14 +249,14 @@ impl<'a> Line<'a> {
         Line { text, ..self }
     }
 
-    /// A line that stands for the binary record of that number.
+    /// Creates a line from the binary record of that number.
     pub(crate) fn of_record(text: &'a str, number: u64, path: &'a Path) -> Self {
         Line { text, at: At::Record(number), path }
     }
 }
 
 impl Line<'_> {
-    /// An error at this line.
+    /// Creates an error at this line.
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
         Error::data(self.path, self.at.to_string(), message)
     }
@@ -269,7 +274,7 @@ impl Line<'_> {
         }
     }
 
-    /// A coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.
+    /// Parses a coordinate: digits only, at most [`MAX_POSITION`]. `what` names it in the error.
     pub(crate) fn position(&self, text: &str, what: impl Display) -> Result<u32> {
         match text.parse::<u32>() {
             Ok(position) if position <= MAX_POSITION && !text.starts_with('+') => Ok(position),
@@ -286,8 +291,8 @@ impl Line<'_> {
         }
     }
 
-    /// The interval from `start` to `end` as 0-based and half-open; in the file the first base of
-    /// a sequence is number `first` (0: the end is not included, 1: it is).
+    /// Parses an interval and returns it 0-based and half-open. `first` is the number of a
+    /// sequence's first base in the file (0: the end is not included, 1: it is).
     pub(crate) fn interval(
         &self,
         (start, start_is): (&str, impl Display),
@@ -297,16 +302,16 @@ impl Line<'_> {
         let start = self.position(start, &start_is)?;
         let end = self.position(end, end_is)?;
         match start.checked_sub(first) {
-            None => Err(self.error(format!("{start_is} is 0, but counts from 1"))),
+            None => Err(self.error(format!("{start_is} is 0, but positions are 1-based"))),
             Some(start_0) if end < start_0 || (first == 1 && end < start) => {
-                Err(self.error(format!("the end ({end}) lies before the start ({start})")))
+                Err(self.error(format!("the end ({end}) is before the start ({start})")))
             }
             Some(start) => Ok((start, end)),
         }
     }
 }
 
-/// A field for an error message: never more than 40 characters of a file's content.
+/// Shortens a field for an error message to at most 40 characters.
 pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
@@ -328,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_reading_give_every_line_with_its_number() {
+    fn sequential_and_parallel_reading_return_the_same_numbered_lines() {
         let text = long_text();
         assert!(text.len() > 3 * BLOCK);
         let (_file, input) = file(text.as_bytes());
@@ -347,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_of_the_file_is_told() {
+    fn the_first_error_of_the_file_is_returned() {
         let (_file, input) = file(long_text().as_bytes());
         let error = in_parallel(&input, &Progress::default(), |block| {
             let bad = block.lines().zip(block.first..).find(|(_, number)| *number > 20_000);
@@ -357,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_any_way() {
+    fn lines_may_end_in_lf_or_crlf_or_at_the_end() {
         let (_file, input) = file(b"a\r\n\nb");
         let mut lines = Lines::open(&input).unwrap();
         let mut next = || lines.next().unwrap().map(|line| line.text.to_owned());
@@ -368,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_said_with_its_line() {
+    fn invalid_text_is_an_error_with_its_line() {
         let error = |text: &[u8]| {
             let (_file, input) = file(text);
             let mut lines = Lines::open(&input).unwrap();
@@ -394,7 +399,7 @@ mod tests {
         assert_eq!(interval("10", "20", 0), Ok((10, 20)));
         assert_eq!(interval("11", "20", 1), Ok((10, 20)));
         assert_eq!(interval("7", "7", 0), Ok((7, 7)));
-        assert!(interval("8", "7", 1).unwrap_err().contains("lies before"));
-        assert!(interval("0", "7", 1).unwrap_err().contains("counts from 1"));
+        assert!(interval("8", "7", 1).unwrap_err().contains("is before the start"));
+        assert!(interval("0", "7", 1).unwrap_err().contains("positions are 1-based"));
     }
 }

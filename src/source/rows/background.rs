@@ -1,4 +1,5 @@
-//! What takes long to open: a thread opens it while a source without rows stands in its place.
+//! Opens slow sources in the background: a thread opens the source while a source without rows
+//! takes its place.
 
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
@@ -12,10 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// How many rows, from the first on, are read to show what a large text file holds.
+/// Number of first rows that are read for the preview of a large text file.
 pub(crate) const PREVIEW_ROWS: usize = 10_000;
 
-/// What a look at the beginning of a file shows of a source that is not made yet.
+/// Describes a source that is not open yet, from the beginning of its file.
 pub(crate) struct Preview {
     pub(crate) shape: Shape,
     pub(crate) sequences: Sequences,
@@ -25,7 +26,7 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    /// What a source of the first rows shows.
+    /// Creates a preview from a source of the first rows.
     pub(crate) fn of(first: &dyn Source) -> Self {
         let kind = |kind| match kind {
             ColumnKind::Number(_) => ColumnKind::Number(None),
@@ -42,8 +43,8 @@ impl Preview {
     }
 }
 
-/// Opens a source as `open` does. If that takes longer than the context has timeout, it goes on in
-/// a thread of its own, and what `preview` shows is listed meanwhile.
+/// Opens a source with `open`. If that takes longer than the timeout of the context, it continues
+/// in a thread of its own, and a source that lists what `preview` returns takes its place.
 pub(crate) fn open_in_background(
     input: &Input,
     context: &Context,
@@ -52,16 +53,16 @@ pub(crate) fn open_in_background(
 ) -> Opened {
     let Some(timeout) = context.timeout else { return open(context) };
     let building = Arc::new(BuildHandle::default());
-    let (maker, outer) = (building.clone(), context.progress.clone());
+    let (builder, outer) = (building.clone(), context.progress.clone());
     let progress = Progress::to(move |file, part| {
-        maker.part.store(part.unwrap_or(1.0).to_bits(), Ordering::Relaxed);
+        builder.part.store(part.unwrap_or(1.0).to_bits(), Ordering::Relaxed);
         outer.forward(file, part);
     });
-    let (maker, context) = (building.clone(), Context { progress, ..context.clone() });
+    let (builder, context) = (building.clone(), Context { progress, ..context.clone() });
     let work = move || {
         let _turn = TURNS.take();
         let opened = catch_unwind(AssertUnwindSafe(|| open(&context)));
-        maker.finish(opened.unwrap_or_else(|_| Err(Error::Bug("a reader panicked".into()))));
+        builder.finish(opened.unwrap_or_else(|_| Err(Error::Bug("a reader panicked".into()))));
     };
     let name = "building".to_owned();
     let thread = std::thread::Builder::new().name(name).spawn(work);
@@ -72,7 +73,7 @@ pub(crate) fn open_in_background(
     }
 }
 
-/// Stands in the place of a source that is being made.
+/// Takes the place of a source that is being opened.
 struct PendingSource {
     preview: Preview,
     building: Arc<BuildHandle>,
@@ -116,8 +117,8 @@ impl Source for PendingSource {
     }
 }
 
-/// Lets as many sources be built at once as there are cores, so that a hundred files leave time for
-/// those that are served already.
+/// Limits the number of sources that are built at once to the number of cores, so that many new
+/// files do not slow down the files that are already served.
 struct Turns {
     taken: Mutex<usize>,
     freed: Condvar,
@@ -135,7 +136,7 @@ impl Turns {
     }
 }
 
-/// A turn, until it is dropped.
+/// Permission to build a source, until it is dropped.
 struct Turn(&'static Turns);
 
 impl Drop for Turn {
@@ -165,53 +166,53 @@ mod tests {
         })
     }
 
-    fn impatient() -> Context {
+    fn without_waiting() -> Context {
         Context { timeout: Some(Duration::ZERO), ..Context::default() }
     }
 
     #[test]
-    fn what_takes_long_is_listed_without_rows_and_handed_over_when_it_is_made() {
+    fn a_slow_source_is_listed_without_rows_and_then_replaced() {
         let (go, wait) = mpsc::channel::<()>();
         let open = move |context: &Context| {
             context.progress.tell(INPUT.path(), 0.42);
             let _ = wait.recv();
             Ok(Box::new(Mock::new(1)) as Box<dyn Source>)
         };
-        let (told, hear) = mpsc::channel();
-        let progress = Progress::to(move |_, part| told.send(part).unwrap());
-        let context = Context { progress, ..impatient() };
+        let (reported, reports) = mpsc::channel();
+        let progress = Progress::to(move |_, part| reported.send(part).unwrap());
+        let context = Context { progress, ..without_waiting() };
         let source = open_in_background(&INPUT, &context, preview, open).unwrap();
-        assert_eq!(hear.recv().unwrap(), Some(0.42));
+        assert_eq!(reports.recv().unwrap(), Some(0.42));
         let building = source.building().unwrap();
         assert_eq!(building.percent(), 42);
         let region = Region::new("1", 0, 9);
         let table = source.read(&region, Level::Records, &["value"]).unwrap();
         assert_eq!((table.len(), table.columns.len()), (0, 1));
         assert!(source.read(&region, Level::Records, &["valeu"]).is_err());
-        let (made, get) = mpsc::channel();
-        building.then(move |source| made.send(source.unwrap().shape()).unwrap());
+        let (opened, result) = mpsc::channel();
+        building.then(move |source| opened.send(source.unwrap().shape()).unwrap());
         drop(go);
-        assert_eq!(get.recv().unwrap(), Mock::new(1).shape());
+        assert_eq!(result.recv().unwrap(), Mock::new(1).shape());
     }
 
     #[test]
-    fn a_mistake_in_the_thread_is_an_error_and_the_next_has_its_turn() {
+    fn a_panic_in_the_thread_is_an_error_and_frees_its_turn() {
         for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
             let (go, wait) = mpsc::channel::<()>();
             let open = move |_: &Context| {
                 let _ = wait.recv();
                 panic!("on purpose")
             };
-            let source = open_in_background(&INPUT, &impatient(), preview, open).unwrap();
-            let (made, get) = mpsc::channel();
-            source.building().unwrap().then(move |source| made.send(source.err()).unwrap());
+            let source = open_in_background(&INPUT, &without_waiting(), preview, open).unwrap();
+            let (opened, result) = mpsc::channel();
+            source.building().unwrap().then(move |source| opened.send(source.err()).unwrap());
             drop(go);
-            assert!(get.recv().unwrap().unwrap().to_string().contains("panicked"));
+            assert!(result.recv().unwrap().unwrap().to_string().contains("panicked"));
         }
     }
 
     #[test]
-    fn who_has_time_waits() {
+    fn a_long_timeout_waits_for_the_source() {
         let open = |_: &Context| Ok(Box::new(Mock::new(1)) as Box<dyn Source>);
         for timeout in [None, Some(Duration::from_secs(60))] {
             let context = Context { timeout, ..Context::default() };

@@ -1,5 +1,5 @@
-//! Rows as they are collected from the lines of a file: every interval format that is held in memory
-//! is read through this.
+//! Collects rows from the lines of a file. Every interval format that is held in memory is read
+//! through it.
 
 use crate::error::Result;
 use crate::genome::Sequences;
@@ -13,11 +13,11 @@ use crate::source::{ColumnInfo, ColumnKind, Shape};
 use crate::table::{Data, Texts};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most memory that the rows of one file may take, in bytes: a small packed file can hold
-/// endless rows.
+/// Largest memory of the rows of one file, in bytes. A small compressed file may hold any number of
+/// rows.
 const MEMORY: u64 = 4 << 30;
 
-/// The columns by which rows are found, the best first.
+/// Columns by which rows can be searched, the best first.
 const NAMES: &[&str] = &[
     "name",
     "Name",
@@ -40,7 +40,7 @@ const NAMES: &[&str] = &[
     "Geneid",
     "peak",
 ];
-/// The columns that say which rows to show when there is no room for all, the best first.
+/// Columns that decide which row of a bin is shown, the best first.
 const WEIGHTS: &[&str] =
     &["neg_log10_p", "score", "swScore", "5mC_coverage", "coverage", "unique_reads", "reads"];
 
@@ -51,8 +51,8 @@ fn is_text(name: &str) -> bool {
     NAMES.contains(&name) || TEXTS.contains(&name)
 }
 
-/// A column is numbers if each entry is one or says that it is missing (`.`, `NA`, nothing); but
-/// what rows are found by is text, if every row should be called by a number.
+/// Converts a column to numbers if each cell is a number or a missing value (`.`, `NA`, empty). A
+/// column by which rows are searched stays text, even if each name is a number.
 fn typed(name: &str, texts: Texts) -> Data {
     if is_text(name) {
         return Data::Text(texts);
@@ -63,22 +63,22 @@ fn typed(name: &str, texts: Texts) -> Data {
     }
 }
 
-/// Sequence, start and end of a row, 0-based and half-open.
+/// Sequence, start and end of a row (0-based, half-open).
 pub(crate) type RowPlace<'a> = (&'a str, u32, u32);
 
-/// Rows as they are collected from lines, no more than a file may hold in memory.
+/// Collects rows from lines, up to the memory limit of one file.
 pub(crate) struct Collector {
     rows: Builder,
     budget: Budget,
 }
 
 impl Collector {
-    /// A collector of rows with these columns.
+    /// Creates a collector of rows with these columns.
     pub(crate) fn new(columns: &[ColumnInfo]) -> Self {
         Collector { rows: Builder::new(columns.iter()), budget: Budget::default() }
     }
 
-    /// Adds a row of a line, whose columns `cells` gives.
+    /// Adds a row from a line; `cells` passes on its cells.
     pub(crate) fn push(
         &mut self,
         line: &Line<'_>,
@@ -97,12 +97,12 @@ impl Collector {
         self.budget.take(line, taken)
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The rows, without strands if theirs say nothing.
+    /// Returns the rows, without strands if `has_strand` is false.
     pub(crate) fn finish(self, has_strand: bool) -> Rows {
         let mut rows = self.rows.rows();
         if !has_strand {
@@ -112,8 +112,8 @@ impl Collector {
     }
 }
 
-/// Counts what the rows of a file take, and stops those that would fill the memory. Threads that
-/// read one file side by side share it.
+/// Counts the memory of the rows of a file and stops a file that exceeds the limit. Threads that
+/// read the same file share it.
 pub(crate) struct Budget {
     left: AtomicU64,
 }
@@ -125,27 +125,27 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// So many bytes.
+    /// Creates a budget in bytes.
     pub(crate) fn of(bytes: u64) -> Self {
         Budget { left: AtomicU64::new(bytes) }
     }
 
-    /// Takes the memory of a row, or of a part of one, that comes from the line.
+    /// Subtracts the memory of a row, or of a part of one, that was read from the line.
     pub(crate) fn take(&self, line: &Line<'_>, bytes: usize) -> Result<()> {
         let less = |left: u64| left.checked_sub(bytes as u64);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
             Ok(_) => Ok(()),
             Err(_) => Err(line.error_of_file(
-                "the rows up to here take more memory than a file may; \
-                 sort them, pack them with bgzip and index them with tabix",
+                "the rows up to here exceed the memory limit of one file; \
+                 sort it, compress it with bgzip and index it with tabix",
             )),
         }
     }
 }
 
-/// Rows as a source. Columns of text become numbers where all rows have one. Rows are found by the
-/// first of [`NAMES`] that is there, and the first of [`WEIGHTS`] says which to show when there is
-/// no room for all.
+/// Creates a source of rows. Text columns become numbers where all cells are numbers. Rows are
+/// searched by the first column of [`NAMES`] that the file has, and the first of [`WEIGHTS`]
+/// decides which row of a bin is shown.
 pub(crate) fn inferred(mut rows: Rows) -> Records {
     for column in &mut rows.columns {
         if let Data::Text(texts) = &mut column.data {
@@ -158,23 +158,23 @@ pub(crate) fn inferred(mut rows: Rows) -> Records {
     Records::new(rows, RecordsOptions { shape: Shape::Features, name, importance })
 }
 
-/// The kind of a column of that name, by what it holds: as [`typed`].
+/// Returns the kind of a column from its name and statistics, by the rule of [`typed`].
 pub(crate) fn kind(name: &str, stats: &ColumnStats) -> ColumnKind {
     if is_text(name) { ColumnKind::Text } else { stats.kind() }
 }
 
-/// What columns hold, as a sorted copy notes it.
+/// Writes column statistics as the note of a sorted copy.
 pub(crate) fn note(stats: &[ColumnStats]) -> String {
     stats.iter().map(ColumnStats::to_string).collect::<Vec<_>>().join("\t")
 }
 
-/// What was noted of so many columns; none if it is not of this program.
+/// Reads the statistics of this many columns from a note; none if this program did not write it.
 pub(crate) fn noted(note: &str, columns: usize) -> Option<Vec<ColumnStats>> {
     let stats: Vec<_> = note.split('\t').map(ColumnStats::parse).collect::<Option<_>>()?;
     (stats.len() == columns).then_some(stats)
 }
 
-/// What is said of a file that is read by region and whose columns are these: as [`inferred`].
+/// Describes a file with these columns that is read by region, by the rules of [`inferred`].
 pub(crate) fn about(columns: Vec<ColumnInfo>) -> About {
     let first = |known: &[&str]| {
         known.iter().find_map(|name| columns.iter().position(|info| *info.name == **name))
@@ -198,7 +198,7 @@ mod tests {
     use crate::source::io::lines::Lines;
 
     #[test]
-    fn endless_rows_are_stopped() {
+    fn rows_beyond_the_memory_limit_are_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chr1\t1\t2\n".repeat(50)).unwrap();
         let mut lines = Lines::open(&Input::File(file.path().into())).unwrap();
@@ -210,6 +210,6 @@ mod tests {
                 break error.to_string();
             }
         };
-        assert!(error.contains("line 42: the rows up to here take more memory"), "{error}");
+        assert!(error.contains("line 42: the rows up to here exceed the memory limit"), "{error}");
     }
 }

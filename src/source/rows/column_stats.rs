@@ -1,10 +1,10 @@
-//! What columns hold, as all rows of a file tell it one after the other.
+//! Statistics of columns, collected from the rows of a file one after the other.
 
 use crate::source::ColumnKind;
 use crate::source::io::delimited::number;
 use std::fmt::{Display, Formatter, Result};
 
-/// What a column holds, as far as it was seen: numbers unless a field was text.
+/// What the fields of a column have held so far: numbers, unless a field was text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ColumnStats {
     text: bool,
@@ -12,8 +12,8 @@ pub(crate) struct ColumnStats {
 }
 
 impl ColumnStats {
-    /// Takes the column's field of the next row.
-    pub(crate) fn see(&mut self, field: &str) {
+    /// Adds the column's field of the next row.
+    pub(crate) fn add(&mut self, field: &str) {
         if self.text {
             return;
         }
@@ -27,7 +27,7 @@ impl ColumnStats {
         }
     }
 
-    /// What the column is served as; a column of nothing is text.
+    /// Returns the kind of the column; a column without values is text.
     pub(crate) fn kind(&self) -> ColumnKind {
         match self.range {
             Some(range) if !self.text => ColumnKind::Number(Some(range)),
@@ -35,12 +35,12 @@ impl ColumnStats {
         }
     }
 
-    /// Whether every field was a number or said that it is missing, and one was a number.
+    /// Returns whether each field was a number or missing, and at least one was a number.
     pub(crate) fn has_numbers(&self) -> bool {
         !self.text && self.range.is_some()
     }
 
-    /// What was written of a column.
+    /// Reads the statistics of a column as `Display` writes them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ') {
             None => (text == TEXT).then_some(ColumnStats { text: true, range: None }),
@@ -77,10 +77,10 @@ mod tests {
             (&[], ColumnKind::Text),
         ];
         for (fields, kind) in cases {
-            let mut held = ColumnStats::default();
-            fields.iter().for_each(|field| held.see(field));
-            assert_eq!(held.kind(), kind);
-            assert_eq!(ColumnStats::parse(&held.to_string()).unwrap().kind(), kind);
+            let mut stats = ColumnStats::default();
+            fields.iter().for_each(|field| stats.add(field));
+            assert_eq!(stats.kind(), kind);
+            assert_eq!(ColumnStats::parse(&stats.to_string()).unwrap().kind(), kind);
         }
         assert_eq!(ColumnStats::parse("x y"), None);
     }

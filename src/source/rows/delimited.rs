@@ -1,4 +1,4 @@
-//! Tables: lines of which each is one row, all in one layout.
+//! Delimited tables: each line is one row, and all lines have the same layout.
 
 mod layout;
 
@@ -21,7 +21,7 @@ pub(crate) struct Delimited {
     layout: Layout,
     /// The fields that are columns.
     served: Vec<usize>,
-    /// What each field holds, whether it is served or not: which are may change.
+    /// Statistics of each field, served or not, because the served fields may change.
     stats: Vec<ColumnStats>,
 }
 
@@ -71,7 +71,9 @@ impl RowFormat for Delimited {
         let fields = self.layout.separator.split(line.text);
         let (has, names) = (fields.len(), self.layout.names.len());
         if has != names {
-            return Err(line.error(format!("has {has} columns, not {names} as those before")));
+            return Err(
+                line.error(format!("has {has} columns, not {names} as the lines before it"))
+            );
         }
         let (name, start, end) = self.layout.place(line, &fields)?;
         let strand = self.layout.strand.map(|index| strand(line, unquoted(fields[index])));
@@ -90,7 +92,7 @@ impl RowFormat for Delimited {
 
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
         let fields = self.layout.separator.split(row.text);
-        self.stats.iter_mut().zip(fields).for_each(|(stats, field)| stats.see(unquoted(field)));
+        self.stats.iter_mut().zip(fields).for_each(|(stats, field)| stats.add(unquoted(field)));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Rows that are sorted outside of the memory: runs of sorted ones in a file, which are merged.
+//! Sorts rows outside of the memory: sorted runs are written to a file and then merged.
 
 use crate::genome::Sequences;
 use crate::source::io::bgzf_writer::BgzfWriter;
@@ -9,29 +9,29 @@ use std::io::{BufReader, BufWriter, Read, Result, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// Progress is reported once in so many rows.
-const TOLD: u64 = 1 << 14;
+/// Number of rows between two progress reports.
+const ROWS_PER_REPORT: u64 = 1 << 14;
 
-/// Bytes of each run that are read at once.
+/// Size of the read buffer of each run, in bytes.
 const BUFFER: usize = 1 << 18;
 
-/// By what rows are sorted.
+/// The key by which rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SortKey {
-    /// Its number in the order in which sequences appear.
+    /// Number of the sequence, in order of appearance.
     pub(crate) sequence: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
 impl SortKey {
-    /// What an index wants sorted.
+    /// Returns the part of the key that an index needs sorted.
     pub(crate) fn place(self) -> (u32, u32) {
         (self.sequence, self.start)
     }
 }
 
-/// Some rows in memory: their keys, and where their lines lie in the text.
+/// Rows in memory: their keys, and the ranges of their lines in the text.
 #[derive(Default)]
 pub(crate) struct SortBuffer {
     text: Vec<u8>,
@@ -49,12 +49,12 @@ impl SortBuffer {
         self.rows.last().map(|row| row.0)
     }
 
-    /// The memory they take, in bytes.
+    /// Returns their memory, in bytes.
     pub(crate) fn size(&self) -> u64 {
         (self.text.len() + self.rows.len() * size_of::<(SortKey, Range<usize>)>()) as u64
     }
 
-    /// Passes on the rows, sorted, and forgets them.
+    /// Passes the rows to `take`, sorted, and empties the buffer.
     fn drain(&mut self, mut take: impl FnMut(SortKey, &[u8]) -> Result<()>) -> Result<()> {
         self.rows.sort_by_key(|row| row.0);
         let mut rows = self.rows.drain(..);
@@ -64,23 +64,23 @@ impl SortBuffer {
         drained
     }
 
-    /// Writes the rows, sorted, and forgets them.
-    pub(crate) fn pack(
+    /// Writes the rows, sorted, and empties the buffer.
+    pub(crate) fn write_sorted(
         &mut self,
         sequences: &Sequences,
-        packer: &mut BgzfWriter<impl Write>,
+        writer: &mut BgzfWriter<impl Write>,
     ) -> Result<()> {
         self.drain(|key, line| {
-            packer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
+            writer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
         })
     }
 }
 
-/// Sorted runs of rows in a file, which goes with them.
+/// Sorted runs of rows in a file, which is removed when this is dropped.
 pub(crate) struct SortedRuns {
     path: PathBuf,
     file: BufWriter<File>,
-    /// Where each run ends.
+    /// End of each run in the file.
     ends: Vec<u64>,
     rows: u64,
 }
@@ -106,7 +106,7 @@ impl SortedRuns {
         Ok(())
     }
 
-    /// Passes on all rows, sorted, each with the part of them that is done.
+    /// Passes all rows to `take`, sorted; some with the fraction of rows that is done.
     pub(crate) fn merge(
         &mut self,
         mut take: impl FnMut(SortKey, &[u8], Option<f64>) -> Result<()>,
@@ -118,7 +118,7 @@ impl SortedRuns {
         let mut runs: Vec<_> = parts
             .map(|part| Run { rest: BufReader::with_capacity(BUFFER, part), line: Vec::new() })
             .collect();
-        // Rows that are alike come in the order of their runs, which is that of the file.
+        // Rows with equal keys come in the order of their runs, which is file order.
         let mut next = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
             next.extend(run.next()?.map(|key| Reverse((key, number))));
@@ -126,7 +126,7 @@ impl SortedRuns {
         let mut done = 0;
         while let Some(Reverse((key, number))) = next.pop() {
             let run = &mut runs[number];
-            let part = (done % TOLD == 0).then(|| done as f64 / self.rows as f64);
+            let part = (done % ROWS_PER_REPORT == 0).then(|| done as f64 / self.rows as f64);
             take(key, &run.line, part)?;
             done += 1;
             next.extend(run.next()?.map(|key| Reverse((key, number))));
@@ -137,12 +137,12 @@ impl SortedRuns {
 
 impl Drop for SortedRuns {
     fn drop(&mut self) {
-        // What stays after a crash is written over by who makes the copy then.
+        // A file left by a crash is overwritten when the copy is written again.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A part of a file that others read too.
+/// A part of a file that other runs read too.
 struct FileSlice<'a> {
     file: &'a File,
     at: u64,
@@ -161,7 +161,7 @@ impl Read for FileSlice<'_> {
 /// A run that is being read.
 struct Run<'a> {
     rest: BufReader<FileSlice<'a>>,
-    /// Of the row that was read last.
+    /// The line of the last row that was read.
     line: Vec<u8>,
 }
 

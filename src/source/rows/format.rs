@@ -1,5 +1,5 @@
-//! What a format of lines says of itself. With it, [`open`](super::open::open) holds its files in
-//! memory or reads them by region.
+//! The trait of line-based formats. [`open`](super::open::open) uses it to hold a file in memory or
+//! to read it by region.
 
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
@@ -16,70 +16,72 @@ use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
 use std::ops::Range;
 use std::path::Path;
 
-/// A format in which a line, or a record that can be written as one, is a row or several.
+/// A format in which each line, or each record that can be written as a line, holds one row or
+/// several.
 pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
-    /// The format of the lines in its sorted copy: that of the rows that lines become.
+    /// The format of the lines in the sorted copy, which has one line per row.
     type Copied: RowFormat;
 
-    /// Whether only the rows tell what the columns hold, see [`RowFormat::learn`].
+    /// Whether the kinds of the columns are known only from the rows, see [`RowFormat::learn`].
     const INFERRED: bool = false;
 
-    /// Whether a file that fits in memory is held there even if it has an index: genes, at which
-    /// the rows of other files lie.
+    /// Whether a file that fits in memory is held there even if it has an index. True for genes,
+    /// whose loci place the rows of other files.
     const MEMORY_FIRST: bool = false;
 
-    /// What the name of its sorted copy in the cache ends in: another one for each way in which
-    /// the lines of a copy are read.
+    /// Returns the ending of the sorted copy's name in the cache. Each layout of the copied lines
+    /// has an ending of its own.
     fn cache_ending(&self) -> &'static str;
 
-    /// What its files say of themselves: of the sequences those that the header names, with their
-    /// lengths; no numbers of rows.
+    /// Describes the file. The sequences are those that the header names, with their lengths; the
+    /// numbers of rows are left out.
     fn about(&self) -> About;
 
-    /// Whether rows have a strand.
+    /// Returns whether rows have a strand.
     fn has_strand(&self) -> bool {
         true
     }
 
-    /// Gives `emit` the rows that a line holds.
+    /// Passes the rows of a line to `emit`.
     ///
     /// # Errors
-    /// [`Error::Data`] at the line if it holds none or a damaged one.
+    /// [`Error::Data`] with the line if it holds no row or a damaged one.
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()>;
 
-    /// Gives `put` what a row holds in the columns of those indexes in [`RowFormat::about`], one
-    /// after the other; an empty text if nothing. The row is one that [`RowFormat::parse`] gave.
+    /// Passes the cells of a row to `put`, one after the other, for the given indexes into the
+    /// columns of [`RowFormat::about`]; an empty text for a missing value. The row comes from
+    /// [`RowFormat::parse`].
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
 
-    /// The commands that make an index which can serve such a file; none if no index can.
+    /// Returns the commands that index such a file; none if no index can serve it.
     fn index_hint(&self, input: &Input) -> Option<IndexHint>;
 
-    /// Notes what the columns of a row hold, and says what is wrong with them.
+    /// Updates the column statistics with a row. Returns a message if its cells are wrong.
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
         let _ = row;
         Ok(())
     }
 
-    /// What was learnt of all rows, on one line: the sorted copy ends with it.
+    /// Returns the column statistics on one line, with which the sorted copy ends.
     fn note(&self) -> String {
         String::new()
     }
 
-    /// The format of the lines in its copy, with what the copy's note says; none if the note is not
-    /// one of this program.
+    /// Returns the format of the lines in the copy, with the statistics from the copy's note; none
+    /// if this program did not write the note.
     fn copied(self, note: &str) -> Option<Self::Copied>;
 
-    /// The same format for making a copy, which has all that any options may ask for.
+    /// Returns the format for writing a copy, which has the columns that any options may ask for.
     fn for_copy(&self) -> Self {
         self.clone()
     }
 
-    /// How many lines stand before the first row; comments need not be counted.
+    /// Returns the number of header lines before the first row; comments need not be counted.
     fn header_lines(&self) -> usize {
         0
     }
 
-    /// Gives `take` each line that holds rows, until it says that these are enough.
+    /// Passes each line that holds rows to `take` until that returns false.
     fn each_line(
         &self,
         input: &Input,
@@ -98,7 +100,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         Ok(())
     }
 
-    /// The file as an index that lies beside it reads it; none if none does.
+    /// Opens the file with its companion index; none if it has no index.
     fn indexed(&self, input: &Input, options: &Options) -> Result<Option<Box<dyn Source>>> {
         if self.index_hint(input).is_none() {
             return Ok(None);
@@ -117,7 +119,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         }
         let rows = TabixRows { file, format };
         let mut about = rows.about()?;
-        // The first rows say nothing of the values of others.
+        // The range of the first rows is not the range of all rows.
         for column in &mut about.columns {
             if let ColumnKind::Number(range) = &mut column.kind {
                 *range = None;
@@ -126,7 +128,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         Self::by_region(rows, about, options).map(Some)
     }
 
-    /// The rows of a file with an index as a source.
+    /// Returns a source that reads the rows of an indexed file by region.
     fn by_region(
         rows: TabixRows<Self>,
         about: About,
@@ -135,7 +137,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         Ok(Box::new(Indexed::new(rows, about, options.columns.as_deref())?))
     }
 
-    /// The first `most` rows, in memory.
+    /// Reads the first `most` rows into memory.
     fn in_memory(
         &self,
         input: &Input,
@@ -155,8 +157,8 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
     }
 }
 
-/// The first `most` rows of a file. Columns are text until all rows have told what they hold; so are
-/// those that are not asked for.
+/// Reads the first `most` rows of a file. Columns are text until all rows have been read, and
+/// columns that were not asked for stay text.
 pub(crate) fn collect<F: RowFormat>(
     format: &F,
     input: &Input,
@@ -185,9 +187,9 @@ pub(crate) fn collect<F: RowFormat>(
     Ok(rows.finish(format.has_strand()))
 }
 
-/// Gives `take` each line that holds rows, until it says that these are enough. With `skip`, lines
-/// of which something is wrong are left out and counted: those whose rows cannot be read, and those
-/// that `take` refuses, of which it must not have taken a part.
+/// Passes each line that holds rows to `take` until that returns false. With `skip`, lines of which
+/// something is wrong are left out and counted: those whose rows cannot be read, and those that
+/// `take` refuses, of which it must not have taken a part.
 pub(crate) fn each_good_line<F: RowFormat>(
     format: &F,
     input: &Input,
@@ -206,27 +208,27 @@ pub(crate) fn each_good_line<F: RowFormat>(
     })
 }
 
-/// A text file with its index, or a copy of one, as rows of a format.
+/// The rows of an indexed text file, or of a sorted copy.
 pub(crate) struct TabixRows<F> {
     pub(crate) file: Tabix,
     pub(crate) format: F,
 }
 
 impl<F: RowFormat> TabixRows<F> {
-    /// The copy of a file that the cache holds, read as its note tells.
+    /// Opens the sorted copy of a file from the cache, with the statistics from its note.
     pub(crate) fn of_copy(
         input: &Input,
         copy: &Input,
         format: impl RowFormat<Copied = F>,
     ) -> Result<Self> {
         let (file, note) = Tabix::of_copy(input, copy)?;
-        let strange = "is not what was copied here; remove it";
+        let unknown = "was not written by this program; remove it";
         let format = format.copied(&note);
-        let format = format.ok_or_else(|| Error::data(copy.path(), "", strange))?;
+        let format = format.ok_or_else(|| Error::data(copy.path(), "", unknown))?;
         Ok(TabixRows { file, format })
     }
 
-    /// What the file and its index say.
+    /// Describes the file from its format and its index.
     pub(crate) fn about(&self) -> Result<About> {
         let about = self.format.about();
         let last = |index| self.file.last_bin(index);

@@ -1,5 +1,4 @@
-//! Genes while a reader collects them, and the rows that they become: what GTF, GFF3, genePred and
-//! BED12 share.
+//! Collects genes and converts them to rows: shared by GTF, GFF3, genePred and BED12.
 
 use crate::genome::{Sequences, Strand};
 use crate::source::rows::indexed::About;
@@ -13,43 +12,44 @@ use std::fmt::Write;
 /// A gene, or a transcript of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Gene {
-    /// The sequence it lies on.
+    /// The name of its sequence.
     pub(crate) sequence: String,
     /// Its first base, 0-based.
     pub(crate) start: u32,
-    /// One past its last base; 0 as long as its place is not known.
+    /// One past its last base; 0 while its interval is not known.
     pub(crate) end: u32,
     pub(crate) strand: Strand,
-    /// What people call the gene.
+    /// The gene's name or symbol.
     pub(crate) name: String,
-    /// What tells it from all others: of the gene, or of the transcript.
+    /// The unique id of the gene or the transcript.
     pub(crate) id: String,
-    /// NCBI's number of the gene.
+    /// The NCBI Gene id.
     pub(crate) entrez: Option<String>,
     pub(crate) biotype: String,
     pub(crate) exons: Vec<(u32, u32)>,
-    /// Coding parts: its exons where no others are given.
+    /// Coding parts, used as exons if the file gives no exons.
     pub(crate) coding: Vec<(u32, u32)>,
-    /// GFF3: the ids of what it is a part of, between commas.
+    /// GFF3: the ids of its parents, separated by commas.
     pub(crate) parents: String,
-    /// A line of its own gave its place; until then it is what its parts span.
+    /// Whether a line of its own gave its interval; until then, the interval is the span of its
+    /// parts.
     pub(crate) placed: bool,
-    /// It began with a part: what it is a part of may stand before.
+    /// Whether it began with a part, so that its gene may stand earlier in the file.
     pub(crate) headless: bool,
 }
 
-/// What an exon or coding part takes while it is collected, and then in its gene's row.
+/// Memory of an exon or coding part while it is collected, and then in its gene's row, in bytes.
 pub(crate) const PART: usize = 32;
 
 impl Gene {
-    /// The memory that it takes, about, with its place among [`Genes`] and then its row.
+    /// Returns its approximate memory in bytes, including its entry in [`Genes`] and its row.
     pub(crate) fn memory(&self) -> usize {
         let texts = [&self.sequence, &self.name, &self.id, &self.id, &self.biotype, &self.parents];
         let texts: usize = texts.iter().map(|text| text.len()).sum();
         size_of::<Gene>() + 2 * texts + PART * (self.exons.len() + self.coding.len())
     }
 
-    /// Widens its place to hold the interval.
+    /// Extends its interval to include the given one.
     pub(crate) fn span(&mut self, start: u32, end: u32) {
         match self.end {
             0 => (self.start, self.end) = (start, end),
@@ -57,12 +57,12 @@ impl Gene {
         }
     }
 
-    /// Whether it has a base in the interval, or no place yet.
+    /// Returns whether it overlaps the interval, or has no interval yet.
     pub(crate) fn overlaps(&self, start: u32, end: u32) -> bool {
         self.end == 0 || (self.start < end && start < self.end)
     }
 
-    /// Takes in another piece of the same gene.
+    /// Merges another piece of the same gene.
     pub(crate) fn join(&mut self, other: Gene) {
         match (self.placed, other.placed) {
             (false, true) => (self.start, self.end) = (other.start, other.end),
@@ -81,7 +81,8 @@ impl Gene {
         self.coding.extend(other.coding);
     }
 
-    /// The union of its exons; of its coding parts if it has none; else the gene itself.
+    /// Returns the union of its exons; if it has none, of its coding parts; if it has neither, its
+    /// interval.
     fn blocks(&mut self) -> Vec<(u32, u32)> {
         let parts = if self.exons.is_empty() { &mut self.coding } else { &mut self.exons };
         parts.sort_unstable();
@@ -99,8 +100,8 @@ impl Gene {
     }
 }
 
-/// Genes found by sequence and id, since those of X and Y may share one. A gene that stands at two
-/// places of one sequence is one at each place; the last is the one found.
+/// Genes by sequence and id, since genes of X and Y may share an id. A gene at two places of one
+/// sequence is listed once for each; a search finds the last.
 #[derive(Default)]
 pub(crate) struct Genes {
     pub(crate) list: Vec<Gene>,
@@ -108,16 +109,16 @@ pub(crate) struct Genes {
 }
 
 impl Genes {
-    /// Where in the list the gene is.
+    /// Returns the index of a gene in the list.
     pub(crate) fn find(&self, sequence: &str, id: &str) -> Option<usize> {
-        // Lines of one gene follow each other.
+        // Consecutive lines mostly belong to the same gene.
         match self.list.last() {
             Some(gene) if gene.id == id && gene.sequence == sequence => Some(self.list.len() - 1),
             _ => self.last.get(sequence)?.get(id).copied(),
         }
     }
 
-    /// Adds a gene at the end of the list; from now on it is the one found.
+    /// Appends a gene to the list; from now on, [`Genes::find`] returns it.
     pub(crate) fn push(&mut self, gene: Gene) -> usize {
         let index = self.list.len();
         match self.last.get_mut(&gene.sequence) {
@@ -130,7 +131,8 @@ impl Genes {
         index
     }
 
-    /// Adds a piece from further on in the file: to the gene before it, if it is a part of that.
+    /// Adds a piece from further on in the file: to the gene with its id if it is a part of that,
+    /// else as a new gene.
     pub(crate) fn append(&mut self, piece: Gene) {
         match self.find(&piece.sequence, &piece.id) {
             Some(index) if piece.headless || self.list[index].overlaps(piece.start, piece.end) => {
@@ -142,8 +144,8 @@ impl Genes {
         }
     }
 
-    /// Joins what overlaps of one id: pieces may have been taken for two genes before a third lay
-    /// over both.
+    /// Merges overlapping genes of the same id: two pieces may have been taken for two genes before
+    /// a third overlapped both.
     pub(crate) fn joined(self) -> Vec<Gene> {
         let distinct: usize = self.last.values().map(HashMap::len).sum();
         let mut list = self.list;
@@ -168,18 +170,18 @@ impl Genes {
     }
 }
 
-/// The columns of genes; the last only of transcripts.
+/// The columns of genes; the last is only for transcripts.
 pub(crate) const COLUMNS: [&str; 6] =
     ["gene", "entrez", "exon_starts", "exon_ends", "biotype", "transcript"];
 
-/// How many of [`COLUMNS`] such rows have.
+/// Returns how many of [`COLUMNS`] the rows have.
 fn served(unit: Unit) -> usize {
     if unit == Unit::Transcripts { 6 } else { 5 }
 }
 
 impl Gene {
-    /// What [`COLUMNS`] say of it: exons 1-based, both ends included, between commas
-    /// (`docs/protocol.md`, 4.7).
+    /// Returns its cells for [`COLUMNS`]: exons are 1-based, include both ends and are separated by
+    /// commas (`docs/protocol.md`, 4.7).
     pub(crate) fn cells(&mut self) -> [Cow<'_, str>; 6] {
         let [mut starts, mut ends] = [String::new(), String::new()];
         for (index, (start, end)) in self.blocks().into_iter().enumerate() {
@@ -196,7 +198,7 @@ impl Gene {
     }
 }
 
-/// What is said of a file whose lines are each such a row.
+/// Describes a file in which each line is a gene or a transcript.
 pub(crate) fn about(unit: Unit) -> About {
     let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
     About {
@@ -210,7 +212,7 @@ pub(crate) fn about(unit: Unit) -> About {
     }
 }
 
-/// The rows of genes, with [`COLUMNS`].
+/// Creates the rows of genes, with [`COLUMNS`].
 pub(crate) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
     let mut rows = Rows::default();
     let mut columns = COLUMNS.map(|name| (name, Texts::default()));
@@ -237,16 +239,20 @@ mod tests {
     }
 
     #[test]
-    fn one_id_at_two_places_is_two_genes() {
+    fn an_id_at_two_places_is_two_genes() {
         let mut genes = Genes::default();
         [gene(0, 10), gene(20, 30)].into_iter().for_each(|piece| genes.append(piece));
         genes.append(Gene { headless: true, exons: vec![(40, 50)], ..gene(40, 50) });
         let places: Vec<_> = genes.joined().iter().map(|gene| (gene.start, gene.end)).collect();
-        assert_eq!(places, [(0, 10), (20, 50)], "a part without a head belongs to the last");
+        assert_eq!(
+            places,
+            [(0, 10), (20, 50)],
+            "a part without its gene belongs to the last gene of its id"
+        );
     }
 
     #[test]
-    fn a_transcript_over_two_makes_them_one() {
+    fn a_piece_that_overlaps_two_genes_merges_them() {
         let mut genes = Genes::default();
         [gene(0, 10), gene(20, 30), gene(5, 30)].into_iter().for_each(|piece| genes.append(piece));
         let genes = genes.joined();
@@ -254,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn exons_that_touch_are_one_block() {
+    fn adjacent_exons_are_one_block() {
         let exons = vec![(30, 40), (0, 10), (10, 15), (32, 35)];
         assert_eq!(Gene { exons, ..gene(0, 40) }.blocks(), [(0, 15), (30, 40)]);
         let coding = vec![(3, 6)];

@@ -1,8 +1,8 @@
-//! Features of a file that is read by region, never whole: how every large indexed format is
-//! served.
+//! Features of a file that is read by region: how every large indexed file is served.
 //!
-//! Ranks, and the rows that wide views show, come from one [`RankIndex`] of a sequence, made when its
-//! rows are first asked for. It keeps where each 64th row lies, and the best row of each wide bin.
+//! Ranks, and the rows of wide views, come from the [`RankIndex`] of a sequence, which is built
+//! when its rows are first requested. It holds the place of every 64th row and the best row of each
+//! wide bin.
 
 mod builder;
 mod by_region;
@@ -28,28 +28,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Features that are read by region, as a [`Source`].
+/// A [`Source`] of features that are read by region.
 pub(crate) struct Indexed<F> {
     file: F,
     about: About,
-    /// The columns that are served, and their places in [`About::columns`].
+    /// The served columns, and their indexes in [`About::columns`].
     served: (Vec<ColumnInfo>, Vec<usize>),
-    censuses: Vec<Mutex<Option<Arc<RankIndex>>>>,
-    /// What can be searched, once it has been read.
+    rank_indexes: Vec<Mutex<Option<Arc<RankIndex>>>>,
+    /// The names that can be searched, once they have been read.
     names: Mutex<Option<Arc<Records>>>,
-    /// What is known of columns, by their names.
+    /// Annotations of columns, by column name.
     annotations: HashMap<String, BTreeMap<String, String>>,
 }
 
-/// The first view shows so many rows, unless they lie too far apart.
+/// The first view shows this many rows, unless they span too many bases.
 const FIRST_VIEW_ROWS: usize = 150;
 const FIRST_VIEW_BASES: u32 = 3_000_000;
 
 impl<F: ByRegion> Indexed<F> {
-    /// A source of the `wanted` columns, all if none are named.
+    /// Creates a source of the `wanted` columns, or of all columns if it is none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a column that is not there.
+    /// [`Error::NotFound`] for a column that the file does not have.
     pub(crate) fn new(file: F, about: About, wanted: Option<&[String]>) -> Result<Self> {
         let find = |name: &String| {
             let at = about.columns.iter().position(|column| *column.name == **name);
@@ -60,23 +60,23 @@ impl<F: ByRegion> Indexed<F> {
             None => (0..about.columns.len()).collect(),
         };
         let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
-        let censuses = about.sequences.iter().map(|_| Mutex::new(None)).collect();
+        let rank_indexes = about.sequences.iter().map(|_| Mutex::new(None)).collect();
         Ok(Indexed {
             file,
             about,
             served: (infos, served),
-            censuses,
+            rank_indexes,
             names: Mutex::new(None),
             annotations: HashMap::new(),
         })
     }
 
-    /// Says what is known of columns: of each name, keys and values.
+    /// Sets the annotations of columns: for each column name, keys and values.
     pub(crate) fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
         self.annotations = annotations;
     }
 
-    /// As [`ByRegion::each`], for a `take` that may fail.
+    /// Does what [`ByRegion::each`] does, for a `take` that may fail.
     fn each(
         &self,
         sequence: usize,
@@ -99,7 +99,7 @@ impl<F: ByRegion> Indexed<F> {
         Builder::new(columns.iter().map(|index| &self.about.columns[*index]))
     }
 
-    /// Adds a row's fields of those columns.
+    /// Adds a row with its cells of the given columns.
     fn add(
         &self,
         to: &mut Builder,
@@ -116,29 +116,29 @@ impl<F: ByRegion> Indexed<F> {
         self.about.sequences.at(sequence).length
     }
 
-    /// The census of a sequence, made by the first who asks while others wait.
-    fn census(&self, sequence: usize) -> Result<Arc<RankIndex>> {
-        let mut slot = self.censuses[sequence].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(census) = &*slot {
-            return Ok(census.clone());
+    /// Returns the rank index of a sequence. The first caller builds it while others wait.
+    fn rank_index(&self, sequence: usize) -> Result<Arc<RankIndex>> {
+        let mut slot = self.rank_indexes[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rank_index) = &*slot {
+            return Ok(rank_index.clone());
         }
-        let census = match self.file.saved(sequence) {
-            Some(census) => census,
-            None => self.count(sequence)?,
+        let rank_index = match self.file.saved(sequence) {
+            Some(rank_index) => rank_index,
+            None => self.build_rank_index(sequence)?,
         };
-        Ok(slot.insert(Arc::new(census)).clone())
+        Ok(slot.insert(Arc::new(rank_index)).clone())
     }
 
-    /// Reads a whole sequence.
-    fn count(&self, sequence: usize) -> Result<RankIndex> {
+    /// Builds the rank index of a sequence by reading all its rows.
+    fn build_rank_index(&self, sequence: usize) -> Result<RankIndex> {
         let name = &self.about.sequences.at(sequence).name;
         let hidden = self.about.shape == Shape::Reads;
         let mut counter = rank_index::RankCounter::new();
-        // Which rows to show is decided by columns that need not be served.
-        let mut kept = self.served.1.clone();
+        // The columns that decide which rows are shown need not be served.
+        let mut columns = self.served.1.clone();
         let decisive = [self.about.importance, self.gene()].into_iter().flatten();
-        kept.extend(decisive.filter(|column| !self.served.1.contains(column)));
-        let mut best = self.builder(&kept);
+        columns.extend(decisive.filter(|column| !self.served.1.contains(column)));
+        let mut best = self.builder(&columns);
         let mut last = 0;
         self.each(sequence, 0..u32::MAX, |row| {
             if row.start < last {
@@ -148,32 +148,34 @@ impl<F: ByRegion> Indexed<F> {
             }
             last = row.start;
             match counter.add(&row, self.priority(&row)) {
-                // Wide views show none of them.
-                Some(row) if !hidden => self.add(&mut best, name, &row.row(), &kept).map(|()| true),
+                // Wide views show no reads.
+                Some(row) if !hidden => {
+                    self.add(&mut best, name, &row.row(), &columns).map(|()| true)
+                }
                 _ => Ok(true),
             }
         })?;
         if let Some(row) = counter.finish().filter(|_| !hidden) {
-            self.add(&mut best, name, &row.row(), &kept)?;
+            self.add(&mut best, name, &row.row(), &columns)?;
         }
         let name_of = |column: Option<usize>| column.map(|at| &*self.about.columns[at].name);
         let (name, importance) = (name_of(self.gene()), name_of(self.about.importance));
         let how = RecordsOptions { shape: self.about.shape, name, importance };
-        Ok(counter.census(Records::new(best.rows(), how)))
+        Ok(counter.into_rank_index(Records::new(best.rows(), how)))
     }
 
-    /// The census of a sequence if there is one already.
-    fn counted(&self, sequence: usize) -> Option<Arc<RankIndex>> {
-        // A census under way holds the lock: as good as none.
-        self.censuses[sequence].try_lock().ok().and_then(|slot| slot.clone())
+    /// Returns the rank index of a sequence if it has been built.
+    fn existing_rank_index(&self, sequence: usize) -> Option<Arc<RankIndex>> {
+        // The lock is held while a rank index is being built.
+        self.rank_indexes[sequence].try_lock().ok().and_then(|slot| slot.clone())
     }
 
-    /// The column of the names of genes, if rows are genes.
+    /// Returns the column of gene names, if rows are genes.
     fn gene(&self) -> Option<usize> {
         self.about.name.filter(|_| self.about.shape == Shape::Genes)
     }
 
-    /// How important a row is.
+    /// Returns the priority of a row.
     fn priority(&self, row: &Row<'_>) -> Priority {
         let (mut name, mut score) = (None, None);
         if let Some(column) = self.gene() {
@@ -185,10 +187,10 @@ impl<F: ByRegion> Indexed<F> {
         Priority::new(name.as_deref(), score.unwrap_or(f64::NAN), row.end - row.start)
     }
 
-    /// Every row from the first that overlaps the region on.
+    /// Reads every row from the first that overlaps the region.
     fn records(&self, sequence: usize, region: &Region, columns: &[usize]) -> Result<Table> {
-        let census = self.census(sequence)?;
-        let Some((rank, from)) = census.records.first_reaching(region.start) else {
+        let rank_index = self.rank_index(sequence)?;
+        let Some((rank, from)) = rank_index.records.first_reaching(region.start) else {
             return Ok(Table::default());
         };
         let mut answer = self.answer(region, columns, rank);
@@ -206,7 +208,7 @@ impl<F: ByRegion> Indexed<F> {
         Ok(answer.table.table(answer.rank))
     }
 
-    /// The best row of each bin, from the first of them that overlaps the region on.
+    /// Reads the best row of each bin, from the first that overlaps the region.
     fn best(
         &self,
         sequence: usize,
@@ -214,14 +216,14 @@ impl<F: ByRegion> Indexed<F> {
         shift: u8,
         columns: &[usize],
     ) -> Result<Table> {
-        let census = self.census(sequence)?;
-        let ranks = census.best(shift);
+        let rank_index = self.rank_index(sequence)?;
+        let ranks = rank_index.best(shift);
         let Some((rank, from)) = ranks.first_reaching(region.start) else {
             return Ok(Table::default());
         };
         let mut answer = self.answer(region, columns, rank);
         let mut thinner = rank_index::Thinner::new(shift);
-        // The last bin counts whole: its best row may start behind the region.
+        // The last bin is read whole: its best row may start after the region.
         let end = (u64::from(region.end.div_ceil(1 << shift)) << shift).min(u32::MAX.into()) as u32;
         let first = from.key << shift;
         self.each(sequence, first..end, |row| {
@@ -232,9 +234,9 @@ impl<F: ByRegion> Indexed<F> {
                 return Ok(false);
             }
             let best = thinner.add(&row, self.priority(&row));
-            best.map_or(Ok(true), |kept| answer.take(&kept.row()))
+            best.map_or(Ok(true), |best| answer.take(&best.row()))
         })?;
-        thinner.finish().map_or(Ok(true), |kept| answer.take(&kept.row()))?;
+        thinner.finish().map_or(Ok(true), |best| answer.take(&best.row()))?;
         Ok(answer.table.table(answer.rank))
     }
 
@@ -268,19 +270,20 @@ impl<F: ByRegion> Indexed<F> {
     }
 }
 
-/// The rows of an answer as they are found.
+/// Collects the rows of an answer.
 struct FoundRows<'a, F> {
     source: &'a Indexed<F>,
     region: &'a Region,
     columns: &'a [usize],
-    /// Of the first row that was added, or of the next one.
+    /// Rank of the first row that was added, or of the next row if none was.
     rank: u64,
     table: Builder,
 }
 
 impl<F: ByRegion> FoundRows<'_, F> {
-    /// Adds the next row, from the first that overlaps the region to the last that starts in it or
-    /// before; whether more are wanted.
+    /// Adds the next row if it belongs to the answer, which reaches from the first row that
+    /// overlaps the region to the last that starts before its end. Returns whether more rows are
+    /// wanted.
     fn take(&mut self, row: &Row<'_>) -> Result<bool> {
         if self.table.len() == 0 && row.reach() <= self.region.start {
             self.rank += 1;
@@ -313,11 +316,12 @@ impl<F: ByRegion> Source for Indexed<F> {
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
         let Some(sequence) = self.about.sequences.position(&region.sequence) else { return 0 };
-        match self.counted(sequence) {
+        match self.existing_rank_index(sequence) {
             _ if self.about.shape.hides(level) => 0,
-            Some(census) => census.rows(region, level),
+            Some(rank_index) => rank_index.rows(region, level),
             None => {
-                // Spread evenly, each in a bin of its own unless the bins run out.
+                // Assumes that rows are spread evenly, each in a bin of its own while there are
+                // bins.
                 let length = f64::from(self.length(sequence).max(1));
                 let share = f64::from(region.len()) / length;
                 let spread = (self.about.rows[sequence] as f64 * share.min(1.0)) as u64;
@@ -328,7 +332,7 @@ impl<F: ByRegion> Source for Indexed<F> {
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match self.about.sequences.position(sequence) {
-            Some(sequence) => self.census(sequence).map(drop),
+            Some(sequence) => self.rank_index(sequence).map(drop),
             None => Ok(()),
         }
     }
@@ -337,7 +341,7 @@ impl<F: ByRegion> Source for Indexed<F> {
         self.file.is_counted()
     }
 
-    /// Rows from the middle of the sequence that has most.
+    /// Returns a region of rows in the middle of the sequence with the most rows.
     fn first_view(&self) -> Option<Region> {
         let mut sequences: Vec<usize> = (0..self.about.rows.len()).collect();
         sequences.sort_by_key(|index| Reverse(self.about.rows[*index]));
@@ -361,7 +365,7 @@ impl<F: ByRegion> Source for Indexed<F> {
             Level::Bins { shift } if shift < COARSE => {
                 self.best(sequence, region, shift.max(FINEST_THINNED), &wanted)?
             }
-            wide => self.census(sequence)?.wide.read(region, wide, columns)?,
+            wide => self.rank_index(sequence)?.wide.read(region, wide, columns)?,
         };
         Ok(if table.is_empty() { Table::empty(columns) } else { table })
     }
@@ -369,7 +373,7 @@ impl<F: ByRegion> Source for Indexed<F> {
     fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
         match self.about.sequences.position(&region.sequence) {
             Some(sequence) if shift >= COARSE => {
-                Ok(self.census(sequence)?.starts(bins(region, shift), shift))
+                Ok(self.rank_index(sequence)?.starts(bins(region, shift), shift))
             }
             _ => starts_by_reading(self, region, shift),
         }
@@ -383,7 +387,7 @@ impl<F: ByRegion> Source for Indexed<F> {
         let Some(column) = self.about.name else { return Vec::new() };
         match self.names(column) {
             Ok(names) => names.search(text, limit),
-            // Not kept: what kept the file from being read may be over the next time.
+            // The failure is not stored: the next search may succeed.
             Err(error) => {
                 tracing::warn!("names cannot be searched: {error}");
                 Vec::new()

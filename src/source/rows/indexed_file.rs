@@ -1,4 +1,4 @@
-//! A BGZF file with the index beside it: the records near a region, one after the other.
+//! A BGZF file with its companion index: reads the records near a region, one after the other.
 
 use crate::bytes::bgzf::Bgzf;
 use crate::bytes::pool::Pool;
@@ -12,8 +12,9 @@ use std::path::PathBuf;
 
 /// Longest note after the last record, in bytes.
 const LONGEST_NOTE: usize = 16 << 20;
-/// Damage leaves a hole or two in an index. One with more of them than this is of a writer that has
-/// each block's end for one, and looking at all of them would take long.
+/// Largest number of gaps in an index that are checked. Damage leaves one or two; an index with
+/// more was written by a program that leaves a gap at the end of each block, and checking all of
+/// them would take long.
 const MOST_GAPS: usize = 64;
 
 /// So many bytes are read from another machine at most to answer one question.
@@ -31,7 +32,8 @@ pub(crate) struct IndexedFile {
 }
 
 impl IndexedFile {
-    /// The file with the index of one of those endings that lies beside it; none if none does.
+    /// Opens the file with its companion index, which has one of the given endings; none if there
+    /// is no such index.
     pub(crate) fn open(input: &Input, endings: &[&str]) -> Result<Option<Self>> {
         // Comments may follow the last row.
         Self::open_unless(input, endings, |reader| {
@@ -40,11 +42,12 @@ impl IndexedFile {
         })
     }
 
-    /// As [`IndexedFile::open`]; `behind` says whether a row stands where the index ends.
+    /// Does what [`IndexedFile::open`] does; `has_row` returns whether a row begins at the reader's
+    /// position.
     pub(crate) fn open_unless(
         input: &Input,
         endings: &[&str],
-        behind: impl Fn(&mut Bgzf) -> Result<bool>,
+        has_row: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<Option<Self>> {
         let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
         let blob = Blob::open(input)?;
@@ -53,22 +56,22 @@ impl IndexedFile {
         if let Some(flaw) = file.index.flaw(file.blob.size()) {
             return Err(file.misfit(flaw));
         }
-        if file.index.end() > 0 && file.holds_row(file.index.end(), u64::MAX, &behind)? {
-            // The file was added to since.
-            return Err(file.misfit("rows stand behind the last that it knows"));
+        if file.index.end() > 0 && file.holds_row(file.index.end(), u64::MAX, &has_row)? {
+            // Rows were appended after the file was indexed.
+            return Err(file.misfit("the file has rows after the last one in the index"));
         }
         for gap in file.index.gaps().into_iter().take(MOST_GAPS) {
-            let holds = file.holds_row(gap.start, gap.end, &behind);
-            if holds.map_err(|error| file.doubtful(error))? {
-                let what = format!("it does not lead to the rows at offset {}", gap.start >> 16);
+            let holds = file.holds_row(gap.start, gap.end, &has_row);
+            if holds.map_err(|error| file.or_wrong_index(error))? {
+                let what = format!("the rows at offset {} are not in the index", gap.start >> 16);
                 return Err(file.misfit(&what));
             }
         }
         Ok(Some(file))
     }
 
-    /// Whether a row, as `row` knows them, stands at a virtual offset; not if what is between it and
-    /// `end` is nothing but the end of a block.
+    /// Returns whether `row` finds a row at a virtual offset before `end`. The end of a block does
+    /// not count.
     fn holds_row(
         &self,
         at: u64,
@@ -84,8 +87,8 @@ impl IndexedFile {
         )
     }
 
-    /// The line that stands behind the last record; empty if none does.
-    pub(crate) fn behind(&self) -> Result<String> {
+    /// Reads the line after the last record; empty if there is none.
+    pub(crate) fn note(&self) -> Result<String> {
         let mut line = Vec::new();
         self.readers.lend(
             || Ok(Bgzf::of(self.blob.clone())),
@@ -97,9 +100,9 @@ impl IndexedFile {
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
-    /// Calls `read` where each record begins that the index places near `bases` of the sequence
-    /// with that number, to read it and offer the row that it is. Those with a base in there go to
-    /// `take`, as [`ByRegion::each`] tells.
+    /// Calls `read` at the beginning of each record that the index places near `bases` (0-based,
+    /// half-open) of the sequence with that number; `read` passes the record's row to the filter.
+    /// Rows in `bases` go to `take`, as [`ByRegion::each`] describes.
     pub(crate) fn each(
         &self,
         sequence: usize,
@@ -107,8 +110,8 @@ impl IndexedFile {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
         mut read: impl FnMut(&mut Bgzf, &mut RegionFilter<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut offer = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
-        // A row without bases is found where it stands: the bin of the base before.
+        let mut filter = RegionFilter { bases: bases.clone(), take, rows: 0, enough: false };
+        // A row without bases is in the bin of the base before its start.
         let chunks = self.index.chunks(sequence, bases.start.saturating_sub(1)..bases.end);
         self.check_distance(&chunks)?;
         let open = || Ok(Bgzf::of(self.blob.clone()));
@@ -117,15 +120,17 @@ impl IndexedFile {
             for chunk in chunks {
                 reader.seek(chunk.start)?;
                 let mut is_first = true;
-                // The last piece may reach to the end of the file, behind the empty block that
-                // stands there; such blocks stand where files were joined, too.
+                // The last chunk may reach to the end of the file, after the empty block there.
+                // Files that were joined have empty blocks in the middle, too.
                 while reader.position() < chunk.end
                     && !reader.is_at_end()?
                     && reader.position() < chunk.end
                 {
-                    let done = read(reader, &mut offer);
-                    done.map_err(|error| if is_first { self.doubtful(error) } else { error })?;
-                    if offer.enough {
+                    let done = read(reader, &mut filter);
+                    done.map_err(
+                        |error| if is_first { self.or_wrong_index(error) } else { error },
+                    )?;
+                    if filter.enough {
                         return Ok(());
                     }
                     is_first = false;
@@ -133,10 +138,10 @@ impl IndexedFile {
             }
             Ok(())
         })?;
-        let RegionFilter { rows, enough, .. } = offer;
+        let RegionFilter { rows, enough, .. } = filter;
         match self.index.sequences.get(sequence).and_then(|bins| bins.count) {
             Some(count) if count != rows && !enough && bases == (0..u32::MAX) => {
-                let what = format!("it counts {count} rows of a sequence that has {rows}");
+                let what = format!("it counts {count} rows on a sequence that has {rows}");
                 Err(self.misfit(&what))
             }
             _ => Ok(()),
@@ -157,24 +162,25 @@ impl IndexedFile {
         Err(Error::data(self.input.path(), "", what))
     }
 
-    /// Whether the index says how many rows each sequence has.
+    /// Returns whether the index has the number of rows of each sequence.
     pub(crate) fn is_counted(&self) -> bool {
         self.index.sequences.iter().all(|bins| bins.is_empty() || bins.count.is_some())
     }
 
-    /// The error at a place to which the index leads: perhaps no record begins there.
-    fn doubtful(&self, error: Error) -> Error {
+    /// Adds to an error at an offset from the index that the index may be of another file.
+    fn or_wrong_index(&self, error: Error) -> Error {
         match error {
             Error::Data { path, place, message } if path == self.input.path() => {
                 let index = self.index_path.display();
-                let hint = format!("; unless {index} is the index of another file: index it again");
+                let hint =
+                    format!("; if {index} is the index of another file, index the file again");
                 Error::Data { path, place, message: message + &hint }
             }
             other => other,
         }
     }
 
-    /// An error for an index that is of another file, or of an older one.
+    /// Returns the error for an index of another file, or of an older version.
     pub(crate) fn misfit(&self, what: &str) -> Error {
         let file = self.input.path().display();
         let what = format!("the index does not fit {file}: {what}; index the file again");
@@ -182,8 +188,8 @@ impl IndexedFile {
     }
 }
 
-/// The sequences of those names, in the order of their indexes: as long as `known` says, else as
-/// their last row reaches, which reaches behind the base that `last` tells.
+/// Returns the sequences of the given names, in index order. A length comes from `known`, or else
+/// from the end of the last row, which is at or after the base that `last` returns.
 pub(crate) fn sequences_of<'n>(
     file: &impl ByRegion,
     names: impl Iterator<Item = &'n str>,
@@ -193,7 +199,7 @@ pub(crate) fn sequences_of<'n>(
     let mut sequences = Sequences::default();
     for (index, name) in names.enumerate() {
         if index == 0 {
-            // The index of another file mostly shows at the first row to which it leads.
+            // The index of another file mostly fails at its first row.
             file.each(index, 0..u32::MAX, &mut |_| ControlFlow::Break(Ok(())))?;
         }
         let mut length = known.get(name).map_or(0, |sequence| sequence.length);
@@ -209,18 +215,18 @@ pub(crate) fn sequences_of<'n>(
     Ok(sequences)
 }
 
-/// Where the rows of a region go.
+/// Passes on the rows of a region.
 pub(crate) struct RegionFilter<'a> {
     bases: Range<u32>,
     take: &'a mut dyn FnMut(Row<'_>) -> Flow,
-    /// How many came by.
+    /// Number of rows so far.
     rows: u64,
     enough: bool,
 }
 
 impl RegionFilter<'_> {
-    /// Passes a record that the index counts, but which is no row.
-    pub(crate) fn pass(&mut self) {
+    /// Counts a record that is in the index but is not a row.
+    pub(crate) fn skip(&mut self) {
         self.rows += 1;
     }
 

@@ -1,21 +1,21 @@
-//! Names of features, found by a part of them in any case.
+//! Searches the names of features for a part of a name, ignoring case.
 
 use crate::source::Closeness;
 use crate::table::Texts;
 use memchr::memmem::Finder;
 
-/// An index over the names of rows. One search reads all names once: 60,000 take well under a
-/// millisecond, and nothing needs keeping but the names themselves.
+/// An index of the names of rows. A search scans all names once: 60,000 take well under a
+/// millisecond, and no memory is needed but for the names themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// All names in lower case, a line feed behind each.
+    /// All names in lower case, each followed by a line feed.
     folded: String,
-    /// Where each name's line ends in `folded`.
+    /// End of each name's line in `folded`.
     ends: Vec<usize>,
 }
 
 impl Names {
-    /// An index of `names`; row numbers are those of the column.
+    /// Creates an index of `names`; row numbers are those of the column.
     pub(crate) fn new(names: &Texts) -> Self {
         let mut index = Names::default();
         for name in names.iter() {
@@ -26,13 +26,13 @@ impl Names {
         index
     }
 
-    /// The memory that it takes, in bytes.
+    /// Returns its memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.folded.len() + self.ends.len() * size_of::<usize>()
     }
 
-    /// The rows whose name contains `text`, the best `limit` of them, in order of closeness and
-    /// then of row.
+    /// Returns the rows whose name contains `text`, at most the best `limit`, ordered by closeness
+    /// and then by row.
     pub(crate) fn search(&self, text: &str, limit: usize) -> Vec<(Closeness, usize)> {
         let wanted = text.trim().to_lowercase();
         if wanted.is_empty() || wanted.contains('\n') {
@@ -64,8 +64,8 @@ impl Names {
     }
 }
 
-/// Whether a gene's name is none that people use: empty, or letters with at least six digits
-/// behind them, perhaps a version (`ENSG00000141510.18`, `LOC100288069`, `AC093323.1`).
+/// Returns whether a gene's name is missing or an accession: empty, or letters followed by at least
+/// six digits and perhaps a version (`ENSG00000141510.18`, `LOC100288069`, `AC093323.1`).
 pub(crate) fn is_accession(name: &str) -> bool {
     let digit = |c: char| c.is_ascii_digit();
     let unversioned = match name.rsplit_once('.') {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn accessions_are_no_names() {
+    fn accessions_are_told_from_names() {
         for accession in [
             "",
             ".",

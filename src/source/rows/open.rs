@@ -1,10 +1,10 @@
-//! How every file of lines is opened: the one way from a line to a source.
+//! Opens every line-based file: the one way from a line to a source.
 //!
 //! 1. An index that lies beside the file reads it by region; but not if damaged lines are to be left
 //!    out, since it lists them too.
-//! 2. Else a file within the memory limit is held in memory.
-//! 3. Of a larger one a sorted copy with an index is made in the background, which is read by
-//!    region. Until it is there, the first rows show what will be served.
+//! 2. Otherwise, a file within the memory limit is held in memory.
+//! 3. For a larger file, a sorted and indexed copy is written in the background and then read by
+//!    region. Until it is complete, the first rows show what will be served.
 
 use crate::bytes::{Input, Progress};
 use crate::error::Result;
@@ -13,11 +13,11 @@ use crate::source::rows::format::{RowFormat, TabixRows};
 use crate::source::rows::sorted_copy;
 use crate::source::{Context, Options, Source};
 
-/// Opens a file of that format.
+/// Opens a file of the given format.
 ///
 /// # Errors
-/// [`Error::Data`](crate::error::Error::Data) for what is not of the format, with its line; also
-/// for an index that does not fit.
+/// [`Error::Data`](crate::error::Error::Data) with the line if it does not have the format; also
+/// for an index that does not fit the file.
 pub(crate) fn open<F: RowFormat>(
     format: F,
     input: &Input,

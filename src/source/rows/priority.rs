@@ -1,22 +1,23 @@
-//! Which row a bin keeps where a view is too wide for all of them: the one rule of importance, for
-//! rows in memory, for rows that are read by region, and for ranks that are saved.
+//! The row that a bin shows where a view is too wide for all rows: the one rule of importance, for
+//! rows in memory, rows that are read by region, and saved ranks.
 
 use crate::source::rows::names::is_accession;
 use std::cmp::Ordering;
 
-/// How important a row is. A bin keeps its greatest row, of equal ones the first.
+/// The importance of a row. A bin shows its row of highest priority; of equal rows, the first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Priority {
-    /// Whether a gene has a name that people know, not only an accession.
+    /// Whether a gene has a name, not only an accession.
     named: bool,
-    /// Its score; negative infinity if it has none.
+    /// The score; negative infinity if the row has none.
     score: f64,
-    /// Its length in bases.
+    /// The length in bases.
     length: u32,
 }
 
 impl Priority {
-    /// Of a row with that name, if rows are genes, and that score, NaN if it has none.
+    /// Creates the priority of a row from its name, if rows are genes, its score (NaN if it has
+    /// none) and its length in bases.
     pub(crate) fn new(gene: Option<&str>, score: f64, length: u32) -> Self {
         let score = if score.is_nan() { f64::NEG_INFINITY } else { score };
         Priority { named: gene.is_some_and(|name| !is_accession(name)), score, length }
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_name_goes_before_the_score_and_the_score_before_the_length() {
+    fn a_name_outranks_the_score_and_the_score_outranks_the_length() {
         let accession = Some("ENSG00000141510.18");
         let rising = [
             Priority::new(accession, f64::NAN, 900),

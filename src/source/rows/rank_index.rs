@@ -1,4 +1,5 @@
-//! One reading of a whole sequence, kept small: where ranks fall, and what wide views show.
+//! The rank index of a sequence, built by reading it once: the places of its ranks, and the rows
+//! that wide views show.
 
 use crate::genome::{Region, Strand};
 use crate::source::rows::priority::Priority;
@@ -6,49 +7,50 @@ use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::Row;
 use crate::source::{FINEST_THINNED, Level, Shape, Source};
 
-/// Width (log2) of the bins whose best rows are kept in memory: 16,384 bases, some 190,000 rows for
-/// a human genome. The best rows of narrower bins are found by reading the region.
+/// Width (log2) of the bins whose best rows are held in memory: 16,384 bases, about 190,000 rows
+/// for a human genome. The best rows of narrower bins are found by reading the region.
 pub(crate) const COARSE: u8 = 14;
-/// Every such row of a level is remembered.
+/// Number of rows of a level per [`Sample`].
 pub(crate) const EVERY: u64 = 64;
 
-/// What one reading of a sequence found.
+/// The ranks of a sequence and its rows in wide bins.
 pub(crate) struct RankIndex {
-    /// All rows.
+    /// The ranks of all rows.
     pub(crate) records: Ranks,
-    /// The rows that are best in their bins, for each width from [`FINEST_THINNED`] up to [`COARSE`].
+    /// The ranks of the best rows of bins, for each width from [`FINEST_THINNED`] up to [`COARSE`].
     best: Vec<Ranks>,
     /// The best row of each bin of [`COARSE`], as a source that thins them further.
     pub(crate) wide: Records,
-    /// How many rows start in each bin of [`COARSE`], up to the last that has any.
+    /// The number of rows that start in each bin of [`COARSE`], up to the last that has any.
     starts: Vec<u32>,
 }
 
 impl RankIndex {
-    /// Of reads, from the ranks of all rows and those of each width.
+    /// Creates the rank index of reads from the ranks of all rows and those of each width.
     pub(crate) fn of_reads(records: Ranks, best: Vec<Ranks>) -> Self {
         let how = RecordsOptions { shape: Shape::Reads, name: None, importance: None };
         RankIndex { records, best, wide: Records::new(Rows::default(), how), starts: Vec::new() }
     }
 
-    /// How many rows there are.
-    pub(crate) fn rows_in_all(&self) -> u64 {
+    /// Returns the number of rows.
+    pub(crate) fn total_rows(&self) -> u64 {
         self.records.count
     }
 
-    /// The ranks of the rows that bins of that width keep.
+    /// Returns the ranks of the best rows of bins of the given width.
     pub(crate) fn best(&self, shift: u8) -> &Ranks {
         &self.best[usize::from(shift.clamp(FINEST_THINNED, COARSE - 1) - FINEST_THINNED)]
     }
 
-    /// How many rows start in each of those bins, which are no narrower than [`COARSE`].
+    /// Returns the number of rows that start in each of the bins `first..last`, which are no
+    /// narrower than [`COARSE`].
     pub(crate) fn starts(&self, (first, last): (u32, u32), shift: u8) -> Vec<u32> {
         let narrow = 1usize << (shift - COARSE);
         let place = |bin: u32| (bin as usize * narrow).min(self.starts.len());
         (first..last).map(|bin| self.starts[place(bin)..place(bin + 1)].iter().sum()).collect()
     }
 
-    /// How many rows a read gives, exact to a hundred or so.
+    /// Returns the number of rows that a read returns, exact to about a hundred.
     pub(crate) fn rows(&self, region: &Region, level: Level) -> u64 {
         match level {
             _ if region.is_empty() => 0,
@@ -62,7 +64,7 @@ impl RankIndex {
     }
 }
 
-/// Where the rows of one level lie: every 64th of them.
+/// The places of the rows of one level: of every 64th row.
 #[derive(Debug, Default)]
 pub(crate) struct Ranks {
     pub(crate) count: u64,
@@ -74,9 +76,9 @@ pub(crate) struct Ranks {
 pub(crate) struct Sample {
     /// Its start; at a level of bins, the number of its bin.
     pub(crate) key: u32,
-    /// How many rows before it have the same key.
+    /// The number of rows before it that have the same key.
     pub(crate) skip: u32,
-    /// The furthest base that any row reaches up to the next sample.
+    /// The largest end of all rows up to the next sample.
     pub(crate) reach: u32,
 }
 
@@ -90,15 +92,15 @@ impl Ranks {
         self.count += 1;
     }
 
-    /// The last sample not behind the first row that reaches over `base`, and its rank; none if no
-    /// row does.
+    /// Returns the last sample at or before the first row that reaches beyond `base`, with its
+    /// rank; none if no row does.
     pub(crate) fn first_reaching(&self, base: u32) -> Option<(u64, Sample)> {
         let index = self.samples.partition_point(|sample| sample.reach <= base);
         Some((index as u64 * EVERY, *self.samples.get(index)?))
     }
 
-    /// About how many rows there are from the first that reaches over `base` to the last whose key
-    /// is below `key`.
+    /// Returns the approximate number of rows from the first that reaches beyond `base` to the last
+    /// whose key is below `key`.
     fn between(&self, base: u32, key: u32) -> u64 {
         let Some((first, _)) = self.first_reaching(base) else { return 0 };
         let last = self.samples.partition_point(|sample| sample.key < key) as u64 * EVERY;
@@ -106,7 +108,7 @@ impl Ranks {
     }
 }
 
-/// The most important row of its bin so far.
+/// The row of highest priority in its bin so far.
 #[derive(Clone, Debug)]
 pub(crate) struct BestRow {
     start: u32,
@@ -122,7 +124,7 @@ impl BestRow {
     }
 }
 
-/// Finds the best row of each bin; rows come sorted by start.
+/// Finds the best row of each bin in rows sorted by start.
 pub(crate) struct Thinner {
     shift: u8,
     best: Option<BestRow>,
@@ -133,11 +135,11 @@ impl Thinner {
         Thinner { shift, best: None }
     }
 
-    /// Takes the next row; gives the best row of the bin before, if the row begins a new bin.
+    /// Adds the next row. Returns the best row of the previous bin if the row begins a new bin.
     pub(crate) fn add(&mut self, row: &Row<'_>, priority: Priority) -> Option<BestRow> {
         let Row { start, end, strand, text } = *row;
         let best = |replaced: Option<BestRow>| {
-            // The text's memory is used again.
+            // Reuses the memory of the text.
             let mut reused = replaced.map(|replaced| replaced.text).unwrap_or_default();
             reused.clear();
             reused.push_str(text);
@@ -159,16 +161,16 @@ impl Thinner {
         }
     }
 
-    /// The best row of the last bin.
+    /// Returns the best row of the last bin.
     pub(crate) fn finish(&mut self) -> Option<BestRow> {
         self.best.take()
     }
 }
 
-/// Counts rows into a census.
+/// Builds a [`RankIndex`] from rows.
 pub(crate) struct RankCounter {
     records: Ranks,
-    /// The start of the last row, and how many rows have it.
+    /// The start of the last row, and the number of rows with that start.
     last: (u32, u32),
     best: Vec<Best>,
     wide: Thinner,
@@ -193,7 +195,7 @@ impl RankCounter {
         }
     }
 
-    /// Takes the next row; gives the best row of a wide bin that is over.
+    /// Adds the next row. Returns the best row of a wide bin that is complete.
     pub(crate) fn add(&mut self, row: &Row<'_>, priority: Priority) -> Option<BestRow> {
         let (start, count) = self.last;
         let skip = if start == row.start { count } else { 0 };
@@ -210,18 +212,18 @@ impl RankCounter {
         self.wide.add(row, priority)
     }
 
-    /// Ends the reading; the best row of the last wide bin.
+    /// Ends the reading. Returns the best row of the last wide bin.
     pub(crate) fn finish(&mut self) -> Option<BestRow> {
         self.best.iter_mut().zip(FINEST_THINNED..).for_each(|(best, shift)| best.close(shift));
         self.wide.finish()
     }
 
-    pub(crate) fn census(self, wide: Records) -> RankIndex {
+    pub(crate) fn into_rank_index(self, wide: Records) -> RankIndex {
         let best = self.best.into_iter().map(|best| best.ranks).collect();
         RankIndex { records: self.records, best, wide, starts: self.starts }
     }
 
-    /// The ranks of all rows, then those of each width up to [`COARSE`].
+    /// Returns the ranks of all rows, then those of each width up to [`COARSE`].
     pub(crate) fn ranks(&self) -> impl Iterator<Item = &Ranks> {
         std::iter::once(&self.records).chain(self.best.iter().map(|best| &best.ranks))
     }

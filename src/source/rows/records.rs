@@ -1,4 +1,4 @@
-//! Rows held sorted in memory, their rank known: how every small text format is served.
+//! Sorted rows in memory, with their ranks: how every small text file is served.
 
 mod levels;
 
@@ -16,14 +16,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// The first view shows some rows on either side of the median, unless they lie too far apart.
+/// The first view shows this many rows on either side of the median row, unless they span too many
+/// bases.
 const FIRST_VIEW_ROWS: usize = 75;
 const FIRST_VIEW_BASES: u32 = 3_000_000;
 
 /// Rows in any order, as a parser collects them. All columns have the same length.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// The sequences, in the order in which they are to be listed.
+    /// The sequences, in the order in which they are listed.
     pub sequences: Sequences,
     /// Which of `sequences` each row lies on.
     pub sequence: Vec<usize>,
@@ -33,14 +34,14 @@ pub struct Rows {
     pub end: Vec<u32>,
     /// Strand of each row; empty if the format has none.
     pub strand: Vec<Strand>,
-    /// Everything else.
+    /// The other columns.
     pub columns: Vec<Column>,
 }
 
 impl Rows {
-    /// Adds the place of a row; its columns are the parser's.
+    /// Adds the interval of a row; the parser adds its cells.
     pub fn push(&mut self, sequence: &str, start: u32, end: u32) {
-        // Rows of one sequence mostly follow each other.
+        // Consecutive rows mostly lie on the same sequence.
         let last = self.sequence.last().copied();
         let index = match last {
             Some(index) if *self.sequences.at(index).name == *sequence => index,
@@ -64,28 +65,28 @@ pub struct Records {
     end: Vec<u32>,
     strand: Vec<Strand>,
     columns: Vec<Column>,
-    /// Where the rows of each sequence lie.
+    /// The range of rows of each sequence.
     bounds: Vec<Range<usize>>,
     /// Up to which base each row and those before it on its sequence reach.
     reach: Vec<u32>,
     /// The rows that each level of bins keeps, by sequence; made when first needed.
     levels: Vec<OnceLock<Box<[LevelRows]>>>,
     names: Option<(usize, Names)>,
-    /// The column by which rows are kept when only some can be shown.
+    /// The column that decides which rows a level of bins shows.
     importance: Option<usize>,
-    /// What is known of columns, by their names.
+    /// Annotations of columns, by column name.
     annotations: HashMap<String, BTreeMap<String, String>>,
 }
 
 /// How to serve [`Rows`].
 #[derive(Clone, Copy, Debug)]
 pub struct RecordsOptions<'a> {
-    /// Any but a signal's.
+    /// Any shape except that of a signal.
     pub shape: Shape,
     /// The column by which rows are searched.
     pub name: Option<&'a str>,
-    /// The number column that makes a row worth showing when there is no room for all; ties, and
-    /// rows without one, go by length.
+    /// The numeric column that decides which row of a bin is shown, the highest first; rows with
+    /// equal or missing values are ordered by length.
     pub importance: Option<&'a str>,
 }
 
@@ -136,7 +137,7 @@ impl Records {
         }
     }
 
-    /// Takes the lengths of sequences that the file states.
+    /// Sets the lengths of the sequences that the file states.
     pub(crate) fn with_lengths(mut self, stated: &Sequences) -> Self {
         let length = |name: &str| stated.get(name).map_or(0, |sequence| sequence.length);
         self.knows_lengths = true;
@@ -148,7 +149,7 @@ impl Records {
         self
     }
 
-    /// Says what is known of columns: of each name, keys and values.
+    /// Sets the annotations of columns: for each column name, keys and values.
     pub fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
         self.annotations = annotations;
     }
@@ -205,7 +206,7 @@ impl Source for Records {
             .map_or(0, |sequence| self.run(sequence, level, region).len() as u64)
     }
 
-    /// The rows around the median of the sequence that has most of them.
+    /// Returns the region around the median row of the sequence with the most rows.
     fn first_view(&self) -> Option<Region> {
         let (sequence, bounds) = self.bounds.iter().enumerate().max_by_key(|(_, b)| b.len())?;
         let middle = bounds.start + bounds.len() / 2;
@@ -229,9 +230,9 @@ impl Source for Records {
         let Some(sequence) = self.sequences.position(&region.sequence) else {
             return Ok(Table::empty(columns));
         };
-        let kept = self.kept(sequence, level);
+        let shown = self.level_rows(sequence, level);
         let run = self.run(sequence, level, region);
-        let rows = || run.clone().map(|rank| kept.row(rank));
+        let rows = || run.clone().map(|rank| shown.row(rank));
         Ok(Table {
             first_rank: run.start as u64,
             start: rows().map(|row| self.start[row]).collect(),
@@ -262,7 +263,7 @@ impl Source for Records {
         Ok((first..last).map(count).collect())
     }
 
-    /// Counts without making the level: rows that start in one bin are neighbours.
+    /// Counts without computing the level: rows that start in the same bin are adjacent.
     fn kept(&self, level: Level) -> Option<u64> {
         let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
         let of = |bounds: &Range<usize>| {
@@ -272,20 +273,20 @@ impl Source for Records {
     }
 
     fn memory(&self) -> u64 {
-        let places = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
+        let intervals = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
         let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
-        (places + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
+        (intervals + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
     }
 
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
         self.annotations.get(column).cloned().unwrap_or_default()
     }
 
-    fn add_gene_loci(&self, places: &mut GeneLoci) {
+    fn add_gene_loci(&self, loci: &mut GeneLoci) {
         if self.shape != Shape::Genes {
             return;
         }
-        // Ids before names: a name may be that of several genes.
+        // Ids come before names, because several genes may share a name.
         for (column, also_bare) in [("entrez", true), ("transcript", true), ("gene", false)] {
             let Some(names) = self.texts(column) else { continue };
             for (sequence, bounds) in self.bounds.iter().enumerate() {
@@ -293,10 +294,10 @@ impl Source for Records {
                 for row in bounds.clone() {
                     let (start, end) = (self.start[row], self.end[row]);
                     let strand = self.strand.get(row).copied().unwrap_or_default();
-                    let place = GeneLocus { sequence: sequence.clone(), start, end, strand };
-                    places.add(names.get(row), &place);
+                    let locus = GeneLocus { sequence: sequence.clone(), start, end, strand };
+                    loci.add(names.get(row), &locus);
                     if also_bare {
-                        places.add(bare(names.get(row)), &place);
+                        loci.add(bare(names.get(row)), &locus);
                     }
                 }
             }
@@ -309,7 +310,7 @@ impl Source for Records {
         let hit = |(closeness, row): (_, usize)| {
             let sequence = self.bounds.iter().position(|bounds| bounds.contains(&row))?;
             let sequence = self.sequences.at(sequence).name.clone();
-            // One without bases is found where it stands.
+            // A row without bases is found at its start.
             let (start, end) = (self.start[row], self.end[row]);
             let region = Region::new(sequence, start, end.max(start + 1));
             Some(Hit { name: texts.get(row).into(), region, closeness })
@@ -339,17 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_early_row_brings_those_between() {
+    fn a_read_begins_with_the_first_overlapping_row_and_has_no_gaps_in_rank() {
         let all =
             records(&[("c", 500, 600, 0.), ("c", 0, 1000, 0.), ("c", 10, 20, 0.), ("d", 0, 9, 0.)]);
         assert_eq!(starts(&all, 550, 560), (0, vec![0, 10, 500]));
         assert_eq!(starts(&all, 5, 8), (0, vec![0]));
         assert_eq!(starts(&all, 1000, 2000), (0, vec![]));
-        assert_eq!(starts(&all, 7, 7), (0, vec![]), "an empty region holds nothing");
+        assert_eq!(starts(&all, 7, 7), (0, vec![]), "an empty region has no rows");
     }
 
     #[test]
-    fn of_two_genes_the_one_with_a_name_is_kept() {
+    fn a_bin_shows_the_gene_with_a_name_before_accessions() {
         let mut rows = Rows::default();
         for start in [0, 2, 4] {
             rows.push("c", start, start + 100 - start);
@@ -363,14 +364,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_bases_is_found_where_it_stands() {
+    fn a_row_without_bases_is_found_at_its_start() {
         let all = records(&[("c", 100, 100, 0.)]);
         assert_eq!(starts(&all, 100, 101).1, [100]);
         assert_eq!(starts(&all, 99, 100).1, [0u32; 0]);
     }
 
     #[test]
-    fn a_bin_keeps_its_best_row_and_wider_bins_keep_a_part_of_those() {
+    fn a_bin_shows_its_best_row_and_wider_bins_show_a_subset() {
         let all = records(&[
             ("c", 0, 5, 1.),
             ("c", 2, 9, 7.),

@@ -1,5 +1,6 @@
 //! Formats whose lines are rewritten as lines of one table: sequence, start and end (0-based,
-//! half-open), strand, then columns. So a pair becomes two rows, and counts become percentages.
+//! half-open), strand, then columns. For example, a pair becomes two rows, and counts become
+//! percentages.
 
 use crate::bytes::Input;
 use crate::error::Result;
@@ -15,19 +16,19 @@ use crate::source::rows::row::{Emit, Row};
 use crate::source::rows::tabix::IndexHint;
 use crate::source::{Context, Options, Source};
 
-/// Takes a rewritten line.
+/// Receives a rewritten line.
 pub(crate) type Add<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 
 /// How the lines of a format are rewritten.
 pub(crate) struct Rewrite {
-    /// What the name of the sorted copy ends in; one for each way of rewriting.
+    /// The ending of the sorted copy's name; each way of rewriting has its own.
     pub(crate) ending: &'static str,
-    /// Whether the line is a header; it carries no row.
+    /// Whether the line is a header, which holds no row.
     pub(crate) is_header: fn(&[&str]) -> bool,
-    /// The columns of the rows, given the names in the header (none without one) and the number of
-    /// fields of the first line.
+    /// Returns the columns of the rows from the names in the header (none without a header) and the
+    /// number of fields of the first line.
     pub(crate) columns: fn(&[&str], usize) -> Vec<String>,
-    /// Gives the rewritten lines of a line: fields between tabs.
+    /// Rewrites a line as lines of tab-separated fields.
     pub(crate) lines: fn(&Line<'_>, &[&str], &mut Add<'_>) -> Result<()>,
 }
 
@@ -102,7 +103,9 @@ impl RowFormat for Rewritten {
         }
         if fields.len() != self.width {
             let (has, width) = (fields.len(), self.width);
-            return Err(line.error(format!("has {has} columns, not {width} as those before")));
+            return Err(
+                line.error(format!("has {has} columns, not {width} as the lines before it"))
+            );
         }
         let mut add = |text: &str| self.table.parse(&line.with_text(text), emit);
         (self.how.lines)(line, &fields, &mut add)
@@ -112,7 +115,7 @@ impl RowFormat for Rewritten {
         self.table.cells(row, columns, put);
     }
 
-    /// An index lists the lines as the file has them, not the rows that they become.
+    /// Returns none: an index lists the lines of the file, not the rows that they become.
     fn index_hint(&self, _: &Input) -> Option<IndexHint> {
         None
     }

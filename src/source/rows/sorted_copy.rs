@@ -1,9 +1,9 @@
-//! Large files of rows without an index: a sorted, packed and indexed copy of its rows in the cache, made
-//! once, that is read by region.
+//! Sorted copies of large files without an index: the rows are copied once into the cache, sorted,
+//! compressed and indexed, and the copy is read by region.
 //!
-//! A sorted file is copied line by line. Of any other, as much as may be held in memory is sorted
-//! at a time and put aside; then these runs are merged. Rows are sorted by sequence (in the order
-//! in which the file first names them), start, end and order in the file, as rows in memory are.
+//! A sorted file is copied line by line. Any other file is sorted in runs that fit in memory, which
+//! are then merged. Rows are sorted by sequence (in order of appearance), start, end and order in
+//! the file, like rows in memory.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -31,7 +31,8 @@ pub(crate) fn copy(
         let _ = fs::remove_file(&path);
     }
     let index = cache::path(input, context, &format!("{ending}.csi"))?;
-    // In this order: whoever makes the copy gives it its name when its index is there.
+    // The copy is checked before the index, because a copy gets its name after its index is
+    // written.
     if path.is_file() && !index.is_file() {
         let _ = fs::remove_file(&path);
     }
@@ -39,26 +40,28 @@ pub(crate) fn copy(
         let (name, folder) = (input.path().display(), context.cache.display());
         match &index_hint {
             Some(index_hint) => tracing::warn!(
-                "{name} is large and has no index: an indexed copy is made in {folder}; to spare \
+                "{name} is large and has no index: an indexed copy is written to {folder}; to avoid \
                  that: {}",
                 index_hint.index
             ),
-            None => tracing::info!("{name} is large: an indexed copy is made in {folder}"),
+            None => tracing::info!("{name} is large: an indexed copy is written to {folder}"),
         }
         let mut rows = Copying { input, context, format: format.for_copy(), skip };
-        let bytes = match rows.in_order(&mut out)? {
+        let bytes = match rows.copy_sorted(&mut out)? {
             Some(bytes) => bytes,
             None => {
                 if let Some(index_hint) = &index_hint {
                     let better = &index_hint.sort;
-                    tracing::warn!("{name} is not sorted, which takes longer; better: {better}");
+                    tracing::warn!(
+                        "{name} is not sorted, which takes longer; to avoid that: {better}"
+                    );
                 }
                 let again = out.rewind().and_then(|()| out.get_ref().set_len(0));
                 again.map_err(|error| cache::unwritable(context, &error))?;
-                rows.sorted(&mut out)?
+                rows.copy_unsorted(&mut out)?
             }
         };
-        // Before the copy has its name: where there is a copy, there is its index.
+        // The index is written before the copy gets its name, so a copy always has its index.
         let written = File::create(&index).and_then(|mut file| {
             file.write_all(&bytes)?;
             file.sync_all()?;
@@ -73,14 +76,14 @@ pub(crate) fn copy(
 struct Copying<'a, F> {
     input: &'a Input,
     context: &'a Context,
-    /// Learns what the rows hold; of rows that are read twice, the same again.
+    /// Collects the column statistics; rows that are read twice do not change them.
     format: F,
     /// Counts the lines that are left out; none if a damaged one is an error.
     skip: Option<&'a Skipped>,
 }
 
 impl<F: RowFormat> Copying<'_, F> {
-    /// Calls `take` with each row and its line in the copy until it wants no more. Gives the
+    /// Calls `take` with each row and its line in the copy until that returns false. Returns the
     /// sequences of these rows.
     fn each(
         &mut self,
@@ -92,13 +95,13 @@ impl<F: RowFormat> Copying<'_, F> {
         each_good_line(&format, input, progress, self.skip, &mut |line| {
             let mut more = true;
             format.parse(line, &mut |name, row| {
-                // Of a line that becomes several rows, the first may be enough.
+                // `take` may stop after the first of several rows of a line.
                 if !more {
                     return Ok(());
                 }
                 self.format.learn(&row).map_err(|what| line.error(what))?;
                 let sequence = match last {
-                    // Rows of one sequence mostly follow each other.
+                    // Consecutive rows mostly lie on the same sequence.
                     Some(last) if *sequences.at(last).name == *name => last,
                     _ => sequences.index_or_add(name),
                 };
@@ -117,16 +120,16 @@ impl<F: RowFormat> Copying<'_, F> {
         cache::unwritable(self.context, error)
     }
 
-    /// Copies a sorted file; its index, or none if it is not sorted.
-    fn in_order(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
-        let mut packer = BgzfWriter::new(out);
-        // Those that start at the same base, which are still to be sorted by their ends.
+    /// Copies a sorted file. Returns its index, or none if the file is not sorted.
+    fn copy_sorted(&mut self, out: &mut BufWriter<File>) -> Result<Option<Vec<u8>>> {
+        let mut writer = BgzfWriter::new(out);
+        // The rows that start at the same base, which are yet to be sorted by their ends.
         let mut rows = SortBuffer::default();
         let mut sorted = true;
         let sequences = self.each(|sequences, key, line| {
             if let Some(last) = rows.last().filter(|last| last.place() != key.place()) {
                 sorted = last.place() < key.place();
-                rows.pack(sequences, &mut packer)?;
+                rows.write_sorted(sequences, &mut writer)?;
             }
             rows.push(key, line);
             sorted &= rows.size() <= self.context.in_memory;
@@ -136,15 +139,16 @@ impl<F: RowFormat> Copying<'_, F> {
             return Ok(None);
         }
         let note = self.format.note();
-        let packed = rows.pack(&sequences, &mut packer).and_then(|()| packer.finish(&note));
-        packed.map(Some).map_err(|error| self.unwritable(&error))
+        let written =
+            rows.write_sorted(&sequences, &mut writer).and_then(|()| writer.finish(&note));
+        written.map(Some).map_err(|error| self.unwritable(&error))
     }
 
-    /// Copies a file in any order; its index.
-    fn sorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
+    /// Copies an unsorted file. Returns its index.
+    fn copy_unsorted(&mut self, out: &mut BufWriter<File>) -> Result<Vec<u8>> {
         let ending = format!("{}.runs.part", self.format.cache_ending());
-        let aside = cache::path(self.input, self.context, &ending)?;
-        let mut runs = SortedRuns::create(aside).map_err(|error| self.unwritable(&error))?;
+        let partial = cache::path(self.input, self.context, &ending)?;
+        let mut runs = SortedRuns::create(partial).map_err(|error| self.unwritable(&error))?;
         let mut rows = SortBuffer::default();
         let sequences = self.each(|_, key, line| {
             rows.push(key, line);
@@ -154,14 +158,14 @@ impl<F: RowFormat> Copying<'_, F> {
             Ok(true)
         })?;
         let (path, progress) = (self.input.path(), &self.context.progress);
-        let (note, mut packer) = (self.format.note(), BgzfWriter::new(out));
+        let (note, mut writer) = (self.format.note(), BgzfWriter::new(out));
         let merge = move || {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {
                 part.into_iter().for_each(|part| progress.tell(path, part));
-                packer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
+                writer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
             })?;
-            packer.finish(&note)
+            writer.finish(&note)
         };
         let merged = merge().map_err(|error| self.unwritable(&error));
         progress.done(path);

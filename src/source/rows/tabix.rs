@@ -1,4 +1,4 @@
-//! Text that bgzip packed and tabix indexed: lines of a region, read by region.
+//! Text files that were compressed with bgzip and indexed with tabix: reads their lines by region.
 
 use crate::bytes::bgzf::packs;
 use crate::bytes::{Input, Packing};
@@ -10,15 +10,15 @@ use crate::source::rows::row::{Emit, Flow, Row};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What users can do so that no copy is needed: commands.
+/// Commands that index a file, so that no copy is needed.
 pub(crate) struct IndexHint {
-    /// For a sorted file.
+    /// The commands for a sorted file.
     pub(crate) index: String,
-    /// For any other.
+    /// The commands for any other file.
     pub(crate) sort: String,
 }
 
-/// The commands that index a file of that layout, in the words of tabix's options.
+/// Returns the commands that index a file; `layout` gives the options of `tabix`.
 pub(crate) fn commands(input: &Input, layout: &str) -> String {
     let path = input.path().display().to_string();
     let packing = input.packing().ok().flatten();
@@ -34,8 +34,8 @@ pub(crate) fn commands(input: &Input, layout: &str) -> String {
     }
 }
 
-/// The commands that spare a large file of that layout its copy. It begins with so many lines of a
-/// header; its sequence and its start stand in those columns, counted from 1.
+/// Returns the commands that index a large file, so that it needs no copy. The file begins with
+/// `header_lines`; `sequence` and `start` are the numbers of their columns, from 1.
 pub(crate) fn index_hint(
     input: &Input,
     header_lines: usize,
@@ -60,12 +60,12 @@ pub(crate) fn index_hint(
 pub(crate) struct Tabix {
     file: IndexedFile,
     names: Vec<String>,
-    /// The file that the user named, for messages: this may be a copy of it.
+    /// The file that the user named, for messages; `file` may be a copy of it.
     path: PathBuf,
 }
 
 impl Tabix {
-    /// The file with the index that lies beside it; none if none does.
+    /// Opens the file with its companion index; none if it has none.
     pub(crate) fn open(input: &Input) -> Result<Option<Self>> {
         let file = IndexedFile::open(input, &["tbi", "csi"])?;
         file.map(|file| Self::of(input, file)).transpose()
@@ -75,47 +75,47 @@ impl Tabix {
         let index = &file.index;
         let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
         let Some(text) = text else {
-            let what = "is not the index of a text file; make it again with tabix";
+            let what = "is not the index of a text file; index the file again with tabix";
             return Err(Error::data(&file.index_path, "", what));
         };
         Ok(Tabix { file, names: text.names, path: input.path().into() })
     }
 
-    /// The copy of a file that the cache holds, and the note that it ends with.
+    /// Opens the copy of a file in the cache. Returns it with the note at its end.
     pub(crate) fn of_copy(input: &Input, copy: &Input) -> Result<(Self, String)> {
         let removed = || Error::data(copy.path(), "", "its index was removed; open it again");
         let file = IndexedFile::open(copy, &["csi"])?.ok_or_else(removed)?;
-        let note = file.behind()?.strip_prefix('#').unwrap_or_default().to_owned();
+        let note = file.note()?.strip_prefix('#').unwrap_or_default().to_owned();
         Ok((Self::of(input, file)?, note))
     }
 
-    /// The file, for messages.
+    /// Returns the path of the file, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names of its sequences, in the order of their indexes.
+    /// Returns the names of its sequences, in index order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
-    /// A base behind which the last row of that sequence ends.
+    /// Returns a base at or before the end of the last row of that sequence.
     pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
         self.file.index.last_bin(sequence)
     }
 
-    /// How many rows each sequence has, as far as the index says.
+    /// Returns the number of rows of each sequence; 0 where the index has none.
     pub(crate) fn rows(&self) -> Vec<u64> {
         self.file.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
     }
 
-    /// Whether the index says how many rows each sequence has.
+    /// Returns whether the index has the number of rows of each sequence.
     pub(crate) fn is_counted(&self) -> bool {
         self.file.is_counted()
     }
 
-    /// Gives `take` the rows near `bases`, as
-    /// [`ByRegion::each`](super::indexed::ByRegion::each) tells; `parse` makes them of lines.
+    /// Passes the rows in `bases` to `take`, as [`ByRegion::each`](super::indexed::ByRegion::each)
+    /// describes; `parse` reads them from lines.
     pub(crate) fn each(
         &self,
         sequence: usize,
@@ -124,11 +124,11 @@ impl Tabix {
         parse: impl Fn(&Line<'_>, &mut Emit<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut bytes = Vec::new();
-        self.file.each(sequence, bases, take, |reader, offer| {
+        self.file.each(sequence, bases, take, |reader, filter| {
             let at = reader.position();
             bytes.clear();
             if !reader.line(&mut bytes, LONGEST_LINE)? {
-                return Err(self.file.misfit("it leads behind the end of the file"));
+                return Err(self.file.misfit("it points beyond the end of the file"));
             }
             let line = |text| Line::at_offset(text, at, self.path());
             let text = std::str::from_utf8(&bytes);
@@ -136,12 +136,12 @@ impl Tabix {
             if is_comment(line.text) {
                 return Ok(());
             }
-            let own = &self.names[sequence];
+            let expected = &self.names[sequence];
             parse(&line, &mut |name, row| {
-                if name == own {
-                    return offer.row(row);
+                if name == expected {
+                    return filter.row(row);
                 }
-                let what = format!("it says '{own}' where a line is of '{name}'");
+                let what = format!("it says '{expected}' for a line of '{name}'");
                 Err(self.file.misfit(&what))
             })
         })
@@ -153,19 +153,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_suit_how_the_file_is_packed() {
+    fn commands_fit_the_compression_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let said = |name: &str, bytes: &[u8]| {
+        let commands_of = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            let said = commands(&Input::File(path), "-p bed");
-            said.replace(&format!("{}/", folder.path().display()), "")
+            let commands = commands(&Input::File(path), "-p bed");
+            commands.replace(&format!("{}/", folder.path().display()), "")
         };
-        assert_eq!(said("x.bed", b"chr1\t1\t2\n"), "bgzip x.bed && tabix -p bed x.bed.gz");
-        let gzip = said("y.bed.gz", &[0x1f, 0x8b, 8, 0, 0]);
+        assert_eq!(commands_of("x.bed", b"chr1\t1\t2\n"), "bgzip x.bed && tabix -p bed x.bed.gz");
+        let gzip = commands_of("y.bed.gz", &[0x1f, 0x8b, 8, 0, 0]);
         assert_eq!(gzip, "gunzip y.bed.gz && bgzip y.bed && tabix -p bed y.bed.gz");
-        let zstd = said("v.bed.zst", b"\x28\xb5\x2f\xfd");
+        let zstd = commands_of("v.bed.zst", b"\x28\xb5\x2f\xfd");
         assert_eq!(zstd, "zstd -dc v.bed.zst | bgzip > v.bed.gz && tabix -p bed v.bed.gz");
-        assert_eq!(said("z.bed.gz", &crate::bytes::bgzf::END), "tabix -p bed z.bed.gz");
+        assert_eq!(commands_of("z.bed.gz", &crate::bytes::bgzf::END), "tabix -p bed z.bed.gz");
     }
 }

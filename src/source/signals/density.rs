@@ -1,4 +1,5 @@
-//! How densely features lie: a dense signal beside those of which wide views can show only a part.
+//! The density of features: a dense signal that is the companion of a large set of features, of
+//! which wide views can show only a part.
 
 use crate::error::Result;
 use crate::genome::{Region, Sequences};
@@ -8,28 +9,28 @@ use crate::source::{ColumnInfo, ColumnKind, Level, Part, Shape, Source, unknown_
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
-/// Sets of more rows than these have a density beside them.
+/// Sets with more rows than this get a density as their companion.
 const MANY: u64 = 100_000;
 /// The name of its one column, and of the part.
 pub(crate) const DENSITY: &str = "density";
 
 /// The number of rows of a source that start in each bin.
 ///
-/// Rows count where they start, not wherever they reach: each counts once, so the number in a wide
-/// bin is the sum of those in the narrow ones inside it.
+/// A row is counted only in the bin in which it starts, so the number in a wide bin is the sum of
+/// the numbers in the narrow bins inside it.
 pub struct Density {
     of: Arc<dyn Source>,
     columns: [ColumnInfo; 1],
 }
 
 impl Density {
-    /// The density of a source of features.
+    /// Creates the density of a source of features.
     pub fn new(of: Arc<dyn Source>) -> Self {
         let kind = ColumnKind::Number(None);
         Density { of, columns: [ColumnInfo { name: DENSITY.into(), kind }] }
     }
 
-    /// What is to stand beside a source: nothing if it is no set of features, or a small one.
+    /// Returns the companion of a source; none if it is not a set of features, or a small one.
     pub(crate) fn companion(of: &Arc<dyn Source>) -> Option<Part> {
         let features = matches!(of.shape(), Shape::Features | Shape::Genes);
         (features && total(&**of) > MANY)

@@ -61,6 +61,6 @@ fn a_wrong_line_is_named_by_its_number_in_the_file() {
     for mut lines in [lines(), shuffled(lines())] {
         lines.push("chr1\t5\t90\tx\t0\t+\t5\t9\t0\t1\t90,\t0,".to_owned());
         let folder = Folder::new("x.bed12", "", &lines);
-        folder.is_refused(lines.len(), "the block at 0 ends behind its row");
+        folder.is_refused(lines.len(), "the block at 0 ends after the end of its row");
     }
 }

@@ -119,7 +119,7 @@ fn many(code: impl Fn(u32) -> &'static str) -> Vec<String> {
 }
 
 #[test]
-fn a_base_that_is_told_twice_is_an_error_that_says_where() {
+fn a_repeated_base_is_an_error_with_its_place() {
     let mut lines = many(|_| "m");
     lines.push(lines[7].clone());
     let folder = Folder::new("x.bedmethyl", "", &lines);
@@ -127,7 +127,7 @@ fn a_base_that_is_told_twice_is_an_error_that_says_where() {
     let whole = Region::new("chr1", 0, u32::MAX);
     let error = folder.large().unwrap().read(&whole, Level::Records, &[]).unwrap_err().to_string();
     let place = format!("{}, chr1:71:", folder.file().display());
-    assert!(error.contains(&place) && error.contains("was there before"), "{error}");
+    assert!(error.contains(&place) && error.contains("appears twice"), "{error}");
 }
 
 #[test]

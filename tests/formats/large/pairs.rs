@@ -48,7 +48,7 @@ fn interactions_are_served_as_if_they_were_in_memory() {
 fn a_wrong_line_is_named_by_its_number_in_the_file() {
     let wrong = [
         ("chr1\t1\t2\tchr2\t3\t4\tl\t5\t+\t-", "has 10 columns, not 11"),
-        ("chr1\t1\t2\tchr2\t5\t4\tl\t5\t+\t-\tx", "the end (4) lies before the start (5)"),
+        ("chr1\t1\t2\tchr2\t5\t4\tl\t5\t+\t-\tx", "the end (4) is before the start (5)"),
         (".\t-1\t-1\t.\t-1\t-1\tl\t5\t+\t-\tx", "neither end"),
     ];
     for (line, what) in wrong {

@@ -127,9 +127,9 @@ fn tables_are_served_as_if_they_were_in_memory() {
 fn a_wrong_line_is_named_by_its_number_in_the_file() {
     let wrong = [
         ("chr1\tx\t9\tv\t1\t+\t\t1", "start (column 2) is not a whole number: 'x'"),
-        ("chr1\t10\t9\tv\t1\t+\t\t1", "the end (9) lies before the start (10)"),
+        ("chr1\t10\t9\tv\t1\t+\t\t1", "the end (9) is before the start (10)"),
         ("far\t2000000001\t2000000002\tv\t1", "has 5 columns, not 8"),
-        ("far\t2000000001\t2000000002\tv\t1\tup\t\t1", "'up' is no strand"),
+        ("far\t2000000001\t2000000002\tv\t1\tup\t\t1", "'up' is not a strand"),
     ];
     for (line, what) in wrong {
         for mut lines in [lines(1500), shuffled(lines(1500))] {

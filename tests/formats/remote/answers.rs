@@ -2,7 +2,7 @@
 
 use super::server::{Server, status, whole};
 use crate::fixtures::writer::{File, Records, Variant};
-use crate::read;
+use crate::{fixtures, read};
 use epivizrs::genome::Region;
 use epivizrs::source::formats::open;
 use epivizrs::source::{Level, Source};
@@ -323,4 +323,52 @@ fn addresses_that_cannot_be_asked_are_said() {
     let (server, _) = bed();
     let error = opened(&format!("https://127.0.0.1:{}/x.bed", server.port)).err().unwrap();
     assert!(error.starts_with(&format!("https://127.0.0.1:{}/x.bed: ", server.port)), "{error}");
+}
+
+#[test]
+fn few_requests_open_a_file_and_show_views_of_it() {
+    let server = Server::start();
+    // Some seven million bytes of records, and an index of 20,000 bytes behind them.
+    let block = |first: u32| (first..first + 1000).map(|n| (n * 4, n * 4 + 3, 1.5)).collect();
+    let blocks = (0..600).map(|n| (0, Records::Graph(block(n * 1000)))).collect();
+    let file = File { sequences: vec![("chr1", LENGTH)], blocks, ..File::default() };
+    let bytes = file.write(Variant { big_endian: false, packed: false, sequences_last: false });
+    assert!(bytes.len() > 7_000_000);
+    server.put("/x.bw", &bytes, Some("few"));
+    let source = opened(&server.url("/x.bw")).unwrap();
+    let asked: Vec<_> = server.asked().iter().filter_map(|asked| asked.range()).collect();
+    assert!(asked.len() <= 2, "its header, its index: {asked:?}");
+    let view = |start: u32, end: u32| {
+        let table = read(&*source, &Region::new("chr1", start, end), Level::Bins { shift: 8 });
+        assert!(!table.is_empty());
+        server.asked().len()
+    };
+    assert!(view(1_000_000, 1_200_000) <= 1, "all blocks of a view come together");
+    assert_eq!(view(1_050_000, 1_100_000), 0, "what is seen closer is there");
+    assert!(view(1_150_000, 1_350_000) <= 1, "of the next view, what is missing");
+    assert_eq!(view(1_150_000, 1_350_000), 0);
+    assert_eq!(server.connections(), 1, "all over one connection");
+
+    // By an index beside it.
+    let fixture = fixtures::of("vcf").into_iter().find(|fixture| fixture.name == "vcf, tabix");
+    let fixture = fixture.unwrap();
+    let (file, index) = (fixture.spec.input.path(), fixture.spec.input.index().unwrap());
+    server.put("/x.vcf.gz", &std::fs::read(file).unwrap(), Some("few"));
+    server.put("/x.vcf.gz.tbi", &std::fs::read(index).unwrap(), Some("few"));
+    let source = opened(&server.url("/x.vcf.gz")).unwrap();
+    assert!(!read(&*source, &Region::new("chr1", 0, 50_000), Level::Records).is_empty());
+    assert!(server.asked().len() <= 4);
+}
+
+/// A server that goes away takes only its own rows with it, and is found again when it comes back.
+#[test]
+fn a_server_that_comes_back_is_read_again() {
+    let server = Server::start();
+    server.put("/x.bw", &signal(1.0), Some("back"));
+    let source = opened(&server.url("/x.bw")).unwrap();
+    server.answer(|_| Some(status("404 Not Found", "")));
+    let error = source.read(&middle(), WIDE, &["value"]).unwrap_err().to_string();
+    assert!(error.contains("has no such file (404)"), "{error}");
+    server.answer(|_| None);
+    assert_eq!(read(&*source, &middle(), WIDE).len(), 98);
 }

@@ -36,6 +36,7 @@ struct State {
     files: HashMap<String, (Arc<Vec<u8>>, Option<String>)>,
     instead: Option<Arc<Instead>>,
     asked: Vec<Asked>,
+    connections: usize,
 }
 
 /// A running server; it ends with the test.
@@ -84,7 +85,13 @@ impl Server {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
+    }
+
     fn serve(&self, stream: &TcpStream) {
+        self.state.lock().unwrap().connections += 1;
         let mut reader = BufReader::new(stream);
         let mut writer = stream;
         while let Some(asked) = request(&mut reader) {

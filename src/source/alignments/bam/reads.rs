@@ -1,4 +1,4 @@
-//! Reads as rows: for those who look closely, by region with the index beside the file.
+//! The reads of a BAM file as rows for close views, read by region with its companion index.
 
 use crate::bytes::Input;
 use crate::bytes::bgzf::Bgzf;
@@ -22,15 +22,15 @@ struct Reads {
 
 pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let sequences = sequences(&mut Bgzf::open(input)?)?;
-    // Reads without a place stand behind all others, and no index knows them.
-    let behind = |reader: &mut Bgzf| {
+    // Reads without a position come after all others, and no index lists them.
+    let has_row = |reader: &mut Bgzf| {
         let mut next = Record::default();
         Ok(next.read(reader)? && next.sequence().is_some() && next.says_mapped())
     };
-    let Some(file) = IndexedFile::open_unless(input, &["bai", "csi"], behind)? else {
+    let Some(file) = IndexedFile::open_unless(input, &["bai", "csi"], has_row)? else {
         let name = input.path().display();
         let what =
-            format!("reads are shown by region only, which takes an index: samtools index {name}");
+            format!("reads are shown by region, which needs an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
     if file.index.sequences.len() > sequences.len() {
@@ -58,17 +58,19 @@ impl ByRegion for Reads {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
         let (mut record, mut text) = (Record::default(), String::new());
-        self.file.each(sequence, bases.clone(), take, |reader, offer| {
+        self.file.each(sequence, bases.clone(), take, |reader, filter| {
             if !record.read(reader)? {
-                return Err(self.file.misfit("it leads behind the end of the file"));
+                return Err(self.file.misfit("it points beyond the end of the file"));
             }
             if record.sequence() != Some(sequence) {
                 let name = &self.sequences.at(sequence).name;
-                return Err(self.file.misfit(&format!("no reads of {name} lie where it says so")));
+                return Err(self
+                    .file
+                    .misfit(&format!("it points to reads of another sequence than {name}")));
             }
             match record.row(&bases, &mut text) {
-                Some(row) => offer.row(row)?,
-                None if record.says_mapped() => offer.pass(),
+                Some(row) => filter.row(row)?,
+                None if record.says_mapped() => filter.skip(),
                 None => {}
             }
             Ok(())
@@ -77,8 +79,9 @@ impl ByRegion for Reads {
 
     fn saved(&self, sequence: usize) -> Option<RankIndex> {
         let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
-        // Where the index says otherwise, reading them all tells what is wrong with it.
-        self.saved.census(sequence).filter(|census| known.is_none_or(|n| n == census.rows_in_all()))
+        // If the index has another count, all reads are read again, which reports what is wrong.
+        let index = self.saved.rank_index(sequence);
+        index.filter(|index| known.is_none_or(|n| n == index.total_rows()))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -1,4 +1,4 @@
-//! What a BAM file begins with, and its records as far as they are used (SAM specification,
+//! Reads the header and the records of a BAM file, as far as they are used (SAM specification,
 //! section 4.2).
 
 use crate::bytes::Input;
@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences};
 use crate::source::alignments::alignment::{Alignment, Alignments};
 
-/// No record of real reads comes near this.
+/// Largest record, in bytes; records of real reads are far smaller.
 const LARGEST_RECORD: usize = 1 << 28;
-/// Bytes of a record before its name.
+/// Size of the fixed part of a record, before its name, in bytes.
 const FIXED: usize = 32;
 const LONGEST_NAME: u32 = 4096;
 
@@ -19,13 +19,13 @@ pub(super) struct Record {
     bytes: Vec<u8>,
 }
 
-/// Reads the sequences that a file lists; the reader then stands at the first record.
+/// Reads the sequences that a file lists. The reader is then at the first record.
 pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
     let mut bytes = Vec::new();
     if !reader.take(&mut bytes, 8)? || bytes[..4] != *b"BAM\x01" {
-        return Err(reader.damaged("does not begin as a BAM file must"));
+        return Err(reader.damaged("does not begin like a BAM file"));
     }
-    // The header's text says nothing that is needed here.
+    // The text of the header is not needed here.
     let mut text = number(&bytes, 4) as usize;
     while text > 0 {
         let part = text.min(1 << 16);
@@ -39,27 +39,27 @@ pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
         whole(reader, &mut bytes, 4)?;
         let length = number(&bytes, 0);
         if !(2..=LONGEST_NAME).contains(&length) {
-            return Err(reader.damaged("the name of a sequence has an impossible length"));
+            return Err(reader.damaged("a sequence name has an invalid length"));
         }
         whole(reader, &mut bytes, length as usize + 4)?;
         let bases = number(&bytes, length as usize);
         let name = std::str::from_utf8(&bytes[..length as usize - 1])
-            .map_err(|_| reader.damaged("the name of a sequence is not UTF-8 text"))?;
+            .map_err(|_| reader.damaged("a sequence name is not UTF-8 text"))?;
         if bases > MAX_POSITION || sequences.index_or_add(name) != index {
-            return Err(reader.damaged("a sequence is listed twice or is impossibly long"));
+            return Err(reader.damaged("a sequence is listed twice or is too long"));
         }
         sequences.lengthen(index, bases);
     }
     Ok(sequences)
 }
 
-/// Reads exactly that many bytes in place of those that are there.
+/// Replaces the content of `bytes` with the next `count` bytes.
 fn whole(reader: &mut Bgzf, bytes: &mut Vec<u8>, count: usize) -> Result<()> {
     bytes.clear();
     if reader.take(bytes, count)? {
         Ok(())
     } else {
-        Err(reader.damaged("the file ends early; is it whole?"))
+        Err(reader.damaged("the file ends early; is the copy complete?"))
     }
 }
 
@@ -68,7 +68,8 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Record {
-    /// Reads the next record; false at the end of the file. Its parts lie within it.
+    /// Reads the next record and checks that its parts fit into it. Returns false at the end of the
+    /// file.
     pub(super) fn read(&mut self, reader: &mut Bgzf) -> Result<bool> {
         self.bytes.clear();
         if !reader.take(&mut self.bytes, 4)? {
@@ -76,7 +77,7 @@ impl Record {
         }
         let size = number(&self.bytes, 0) as usize;
         if !(FIXED..=LARGEST_RECORD).contains(&size) {
-            return Err(reader.damaged(&format!("a record has an impossible size of {size} bytes")));
+            return Err(reader.damaged(&format!("a record has an invalid size of {size} bytes")));
         }
         whole(reader, &mut self.bytes, size)?;
         let parts = self.cigar_at() as u64 + 4 * u64::from(self.operations());
@@ -99,7 +100,7 @@ impl Record {
         FIXED + usize::from(self.bytes[8])
     }
 
-    /// The value of the tag `CG`.
+    /// Returns the value of the tag `CG`.
     fn long_cigar(&self) -> Option<&[u8]> {
         let bases = self.bases() as usize;
         let tags = self.cigar_at() + 4 * usize::from(self.operations()) + bases.div_ceil(2) + bases;
@@ -151,8 +152,8 @@ impl Alignment for Record {
         self.bytes.get(FIXED..FIXED + length).unwrap_or_default()
     }
 
-    /// The operations of its CIGAR: length and letter. One of more than 65,535 operations stands
-    /// in the tag `CG`.
+    /// Returns the operations of its CIGAR: length and letter. A CIGAR of more than 65,535
+    /// operations is in the tag `CG`.
     fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
         let at = self.cigar_at();
         let own = &self.bytes[at..at + 4 * usize::from(self.operations())];

@@ -1,11 +1,11 @@
 //! The structure of a CRAM file: containers of blocks (CRAM specification, sections 6 to 9).
 //!
-//! Sizes and checksums are checked here, before the library that decodes records sees any of it:
-//! it believes the sizes that it reads.
+//! Sizes and checksums are checked here, because the library that decodes the records trusts the
+//! sizes that it reads.
 //!
-//! It also insists on the reference sequence, to compare its checksum with the one in each slice
-//! and to spell out the bases of the reads. Neither is served. A slice may leave that checksum out,
-//! by writing zeros; so zeros are put in its place, and the reference is not asked for a letter.
+//! The library also needs the reference sequence, to compare its checksum with the one in each
+//! slice and to decode the bases of the reads. Neither is served. A slice may omit that checksum by
+//! writing zeros; so zeros are written in its place, and no base of the reference is needed.
 
 use crate::bytes::{Blob, BlobReader, Input, unreadable};
 use crate::error::Error;
@@ -17,22 +17,22 @@ use std::path::PathBuf;
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Bytes of the definition that a file begins with: magic number, version, identifier.
+/// Size of the file definition in bytes: magic number, version, identifier.
 const DEFINITION: u64 = 26;
-/// Of real files, no container has more bytes than this, and no block unpacks to more.
+/// Largest container and largest decompressed block of real files, in bytes.
 const LARGEST: usize = 1 << 28;
-/// No slice of real files has more records.
+/// Largest number of records in a slice of real files.
 const MOST_RECORDS: i32 = 1 << 20;
-/// No header's text is longer.
+/// Longest header text, in bytes.
 const LARGEST_TEXT: u64 = 1 << 26;
-/// What the container that ends a file says of its place (section 9).
+/// Sequence and start of the container that marks the end of a file (section 9).
 const END: (i32, i32) = (-1, 4_542_278);
 
-/// What is said where no container is found.
+/// The error message where no container is found.
 const MISFIT: &str = "no intact container begins here; is the copy complete? if the file changed \
                       since it was indexed, index it again";
 
-/// The kinds of block that are looked into.
+/// Content types of the blocks that are read.
 const FILE_HEADER: u8 = 0;
 const SLICE_HEADER: u8 = 2;
 
@@ -41,27 +41,29 @@ pub(super) struct Cram {
     path: PathBuf,
     io: BufReader<BlobReader>,
     size: u64,
-    /// Where the last container that was read begins, and where the next does.
+    /// Offset of the last container that was read.
     at: u64,
+    /// Offset of the next container.
     next: u64,
     pub(super) sequences: Sequences,
 }
 
-/// A container as it lies in the file.
+/// A container of the file.
 pub(super) struct Container {
-    /// All of it.
+    /// The whole container.
     pub(super) bytes: Vec<u8>,
-    /// The bytes before its blocks.
+    /// Size of its header, in bytes.
     head: usize,
-    /// The number of the one sequence of its reads; -1 for reads without, -2 for several.
+    /// The number of the sequence of its reads; -1 for reads without a sequence, -2 for several
+    /// sequences.
     pub(super) sequence: i32,
     pub(super) records: u32,
-    /// Where its slices begin, counted from the first block.
+    /// Offsets of its slices from the first block.
     pub(super) landmarks: Vec<usize>,
     ends: bool,
 }
 
-/// A block: its kind, how it is packed, where its data are.
+/// A block: its compression method, its content type and the range of its data.
 struct Block {
     method: u8,
     kind: u8,
@@ -87,21 +89,21 @@ impl Cram {
             [b'C', b'R', b'A', b'M', 3, ..] => {}
             [b'C', b'R', b'A', b'M', major, minor, ..] => {
                 let what = format!(
-                    "is CRAM {major}.{minor}; 3.0 and 3.1 are read: convert it with samtools view -C"
+                    "is CRAM {major}.{minor}; only 3.0 and 3.1 are supported: convert it with samtools view -C"
                 );
                 return Err(Error::data(&cram.path, "", what));
             }
-            _ => return Err(cram.damaged("does not begin as a CRAM file must")),
+            _ => return Err(cram.damaged("does not begin like a CRAM file")),
         }
-        // Some writers leave room behind the header, which is no block.
+        // Some writers leave unused space after the header, which is not a block.
         cram.at = DEFINITION;
         let first = cram.head()?;
         let text = cram.header_text(&first)?;
-        cram.sequences = cram.listed(&text)?;
+        cram.sequences = cram.listed_sequences(&text)?;
         Ok(cram)
     }
 
-    /// Goes to the container at an offset.
+    /// Moves to the container at an offset.
     pub(super) fn seek(&mut self, offset: u64) -> Result<()> {
         if offset != self.next {
             self.io.seek(SeekFrom::Start(offset)).map_err(|e| Error::io(&self.path, e))?;
@@ -110,17 +112,18 @@ impl Cram {
         Ok(())
     }
 
-    /// The byte up to which the file is read.
+    /// Returns the byte offset up to which the file has been read.
     pub(super) fn position(&self) -> u64 {
         self.next
     }
 
-    /// An error at the current container.
+    /// Creates an error at the current container.
     pub(super) fn damaged(&self, what: &str) -> Error {
         Error::data(&self.path, format!("offset {}", self.at), what)
     }
 
-    /// The next container, its slices ready to be decoded without a reference; none at the end.
+    /// Reads the next container and prepares its slices for decoding without a reference; none at
+    /// the end.
     pub(super) fn container(&mut self) -> Result<Option<Container>> {
         self.at = self.next;
         if self.at >= self.size {
@@ -134,7 +137,7 @@ impl Cram {
         Ok(Some(container))
     }
 
-    /// Reads a container, and what its first bytes say of it (section 7).
+    /// Reads a container and parses its header (section 7).
     fn head(&mut self) -> Result<Container> {
         let mut bytes = vec![0; 4];
         self.fill(&mut bytes)?;
@@ -149,11 +152,11 @@ impl Cram {
         };
         let (sequence, start) = (itf8(&mut next)?, itf8(&mut next)?);
         let (_span, records) = (itf8(&mut next)?, itf8(&mut next)?);
-        // How many records and bases there are before.
+        // The numbers of records and bases before this container.
         ltf8(&mut next)?;
         ltf8(&mut next)?;
         let (blocks, slices) = (itf8(&mut next)?, itf8(&mut next)?);
-        // Each slice has a byte or more, so there are no more of them than bytes.
+        // Each slice has at least one byte, so there are at most as many slices as bytes.
         let length = usize::try_from(length).ok().filter(|length| *length as u64 <= left);
         let slices = usize::try_from(slices).ok().filter(|slices| Some(*slices) <= length);
         let (Some(length), Some(slices)) = (length, slices) else { return Err(misfit) };
@@ -177,34 +180,34 @@ impl Cram {
         Ok(Container { bytes, head, sequence, records, landmarks, ends })
     }
 
-    /// Checks the blocks of a container and takes the reference's checksums out of its slices.
+    /// Checks the blocks of a container and clears the reference checksums of its slices.
     fn prepare(&self, container: &mut Container) -> Result<()> {
         let mut at = container.head;
         while at < container.bytes.len() {
             let block = container.block(at).ok_or_else(|| self.damaged("a block is damaged"))?;
             at = block.data.end + 4;
-            if block.kind == SLICE_HEADER && !container.forget_reference(&block) {
+            if block.kind == SLICE_HEADER && !container.clear_reference(&block) {
                 return Err(self.damaged("a slice is damaged"));
             }
         }
         Ok(())
     }
 
-    /// The text of the file's header, from its container.
+    /// Reads the text of the file's header from its container.
     fn header_text(&self, first: &Container) -> Result<String> {
-        let damaged = || self.damaged("its header is damaged");
+        let damaged = || self.damaged("the header is damaged");
         let block = first.block(first.head).filter(|block| block.kind == FILE_HEADER);
         let block = block.ok_or_else(damaged)?;
-        let packed = &first.bytes[block.data];
+        let compressed = &first.bytes[block.data];
         let mut bytes = Vec::new();
         match block.method {
-            0 => bytes.extend_from_slice(packed),
+            0 => bytes.extend_from_slice(compressed),
             1 => {
-                let mut unpacked = GzDecoder::new(packed).take(LARGEST_TEXT);
-                let read = unpacked.read_to_end(&mut bytes);
+                let mut decompressed = GzDecoder::new(compressed).take(LARGEST_TEXT);
+                let read = decompressed.read_to_end(&mut bytes);
                 read.map_err(|error| unreadable(&self.path, "header", error))?;
             }
-            _ => return Err(self.damaged("its header is packed in a way that is not read")),
+            _ => return Err(self.damaged("its header has an unsupported compression method")),
         }
         let (length, text) = bytes.split_first_chunk().ok_or_else(damaged)?;
         let length = usize::try_from(i32::from_le_bytes(*length)).ok();
@@ -212,8 +215,8 @@ impl Cram {
         String::from_utf8(text.to_vec()).map_err(|_| damaged())
     }
 
-    /// The sequences that a header lists, in its order.
-    fn listed(&self, text: &str) -> Result<Sequences> {
+    /// Parses the sequences that a header lists, in its order.
+    fn listed_sequences(&self, text: &str) -> Result<Sequences> {
         let mut sequences = Sequences::default();
         for (index, line) in text.lines().filter(|line| line.starts_with("@SQ\t")).enumerate() {
             let field = |key: &str| line.split('\t').find_map(|field| field.strip_prefix(key));
@@ -222,7 +225,7 @@ impl Cram {
                 (Some(name), Some(length)) if sequences.index_or_add(name) == index => {
                     sequences.lengthen(index, length);
                 }
-                _ => return Err(self.damaged(&format!("its header has a wrong line: {line}"))),
+                _ => return Err(self.damaged(&format!("the header has an invalid line: {line}"))),
             }
         }
         Ok(sequences)
@@ -240,7 +243,7 @@ impl Cram {
 }
 
 impl Container {
-    /// The block that begins there, if it is whole and intact.
+    /// Parses the block at `start`; none if it is incomplete or damaged.
     fn block(&self, start: usize) -> Option<Block> {
         let mut at = start;
         let mut next = || {
@@ -248,18 +251,18 @@ impl Container {
             self.bytes.get(at - 1).copied().ok_or(())
         };
         let (method, kind) = (next().ok()?, next().ok()?);
-        let (_id, packed) = (itf8(&mut next).ok()?, itf8(&mut next).ok()?);
-        let unpacked = itf8(&mut next).ok()?;
-        usize::try_from(unpacked).ok().filter(|size| *size <= LARGEST)?;
-        let data = at..at.checked_add(usize::try_from(packed).ok()?)?;
+        let (_id, compressed) = (itf8(&mut next).ok()?, itf8(&mut next).ok()?);
+        let decompressed = itf8(&mut next).ok()?;
+        usize::try_from(decompressed).ok().filter(|size| *size <= LARGEST)?;
+        let data = at..at.checked_add(usize::try_from(compressed).ok()?)?;
         let sum = self.bytes.get(data.end..)?.first_chunk()?;
         let intact = checksum(&self.bytes[start..data.end]) == u32::from_le_bytes(*sum);
         intact.then_some(Block { method, kind, start, data })
     }
 
-    /// Puts zeros for the checksum of the reference in a slice's header (section 8.5); false if
-    /// that is not as it must be.
-    fn forget_reference(&mut self, block: &Block) -> bool {
+    /// Writes zeros over the reference checksum in a slice's header (section 8.5). Returns false if
+    /// the header is invalid.
+    fn clear_reference(&mut self, block: &Block) -> bool {
         let mut at = block.data.start;
         let mut next = || {
             at += 1;
@@ -277,7 +280,7 @@ impl Container {
             Ok(records)
         };
         let records = skip();
-        // No writer packs so few bytes.
+        // No writer compresses so few bytes.
         let raw = block.method == 0 && records.is_ok_and(|n| (0..=MOST_RECORDS).contains(&n));
         let Some(sum) = self.bytes[..block.data.end].get_mut(at..at + 16).filter(|_| raw) else {
             return false;
@@ -295,20 +298,20 @@ fn checksum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// A number of 32 bits in one to five bytes (section 2.3).
+/// Reads a 32-bit number of one to five bytes (section 2.3).
 fn itf8<E>(next: &mut impl FnMut() -> Result<u8, E>) -> Result<i32, E> {
     let first = next()?;
     let more = first.leading_ones().min(4);
     let mut number = u32::from(first) & (0xff >> more >> u32::from(more < 4));
     for index in 0..more {
         let byte = u32::from(next()?);
-        // Of the fifth byte half is used.
+        // Only half of the fifth byte is used.
         number = if index == 3 { number << 4 | byte & 0xf } else { number << 8 | byte };
     }
     Ok(number as i32)
 }
 
-/// Passes a number of 64 bits in one to nine bytes (section 2.3).
+/// Skips a 64-bit number of one to nine bytes (section 2.3).
 fn ltf8<E>(next: &mut impl FnMut() -> Result<u8, E>) -> Result<(), E> {
     (0..next()?.leading_ones()).try_for_each(|_| next().map(drop))
 }

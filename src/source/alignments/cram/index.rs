@@ -1,4 +1,4 @@
-//! The index of a CRAM file (`.crai`): where slices lie, and what they cover.
+//! The index of a CRAM file (`.crai`): the places of slices, and the bases they cover.
 
 use crate::bytes::Input;
 use crate::bytes::unreadable;
@@ -7,28 +7,32 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-/// An index unpacks to no more bytes: a line stands for some 10,000 reads.
+/// Largest index, decompressed, in bytes; a line stands for about 10,000 reads.
 const LARGEST: u64 = 1 << 30;
 
-/// A slice, or the part of it that lies on one sequence.
+/// A slice, or its part on one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SliceEntry {
-    /// The bases that its reads cover.
+    /// First base that its reads cover, 0-based.
     start: u32,
+    /// One past the last base that its reads cover.
+    /// One past the last base that its reads cover.
     end: u32,
-    /// Where its container begins in the file, and the slice among the container's blocks.
+    /// Offset of its container in the file.
     pub(super) container: u64,
+    /// Offset of the slice among the container's blocks.
     pub(super) slice: usize,
+    /// Size of the slice.
     pub(super) bytes: u64,
 }
 
-/// The slices of each sequence, in the order of the file.
+/// The slices of each sequence, in file order.
 pub(super) struct SliceIndex {
     sequences: Vec<Vec<SliceEntry>>,
 }
 
 impl SliceIndex {
-    /// Reads an index for a file of so many sequences.
+    /// Reads the index of a file with this number of sequences.
     pub(super) fn read(index: &Input, file: &Path, sequences: usize) -> Result<Self> {
         let (path, mut text) = (index.path(), String::new());
         let mut bytes = index.unpacked()?.take(LARGEST);
@@ -40,13 +44,15 @@ impl SliceIndex {
             let fields: Option<Vec<i64>> =
                 line.split('\t').map(|field| field.parse().ok()).collect();
             let Some([sequence, start, span, container, slice, bytes]) = fields.as_deref() else {
-                return Err(wrong("is no line of a CRAM index; make it again (samtools index)"));
+                return Err(wrong(
+                    "is not a line of a CRAM index; index the file again (samtools index)",
+                ));
             };
             let Ok(sequence) = usize::try_from(*sequence) else { continue };
             let entries = index.sequences.get_mut(sequence).ok_or_else(|| {
-                wrong(&format!("is not the index of {}; index it again", file.display()))
+                wrong(&format!("is not the index of {}; index the file again", file.display()))
             })?;
-            // Where nothing is covered there is no first base either.
+            // A slice that covers no bases has no first base either.
             let (start, end) = ((start - 1).max(0), (start - 1).saturating_add(*span));
             let base =
                 |base: i64| u32::try_from(base).unwrap_or(if base < 0 { 0 } else { u32::MAX });
@@ -65,7 +71,8 @@ impl SliceIndex {
         Ok(index)
     }
 
-    /// The slices that have reads over `bases` of the sequence with that number.
+    /// Returns the slices that have reads over `bases` (0-based, half-open) of the sequence with
+    /// that number.
     pub(super) fn over(&self, sequence: usize, bases: &Range<u32>) -> Vec<SliceEntry> {
         let entries = self.sequences.get(sequence).map_or(&[][..], Vec::as_slice);
         let over = |entry: &&SliceEntry| {
@@ -74,7 +81,7 @@ impl SliceIndex {
         entries.iter().filter(over).copied().collect()
     }
 
-    /// The bytes that the slices of a sequence take.
+    /// Returns the size of the slices of a sequence, in bytes.
     pub(super) fn bytes(&self, sequence: usize) -> u64 {
         self.sequences.get(sequence).map_or(0, |all| all.iter().map(|entry| entry.bytes).sum())
     }

@@ -1,4 +1,4 @@
-//! Reads as rows: for those who look closely, by region with the index beside the file.
+//! The reads of a CRAM file as rows for close views, read by region with its companion index.
 
 use crate::bytes::Input;
 use crate::bytes::pool::Pool;
@@ -23,8 +23,7 @@ struct Reads {
     saved: Saved,
 }
 
-/// An open file, and the slice that was decoded last: views that follow each other often need the
-/// same.
+/// An open file with its last decoded slice, which the next view often needs again.
 struct CachedReader {
     file: Cram,
     slice: Option<(u64, usize)>,
@@ -37,16 +36,16 @@ pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Resul
     let Some(index) = index_beside(input, &["crai"])? else {
         let name = input.path().display();
         let what =
-            format!("reads are shown by region only, which takes an index: samtools index {name}");
+            format!("reads are shown by region, which needs an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
     let index = SliceIndex::read(&index, input.path(), sequences.len())?;
-    // The first container tells how many bytes a record takes.
-    let a_record = match file.container()? {
+    // The size of a record is estimated from the first container.
+    let record_size = match file.container()? {
         Some(first) => first.bytes.len() as f64 / f64::from(first.records.max(1)),
         None => 1.0,
     };
-    let rows = |sequence| (index.bytes(sequence) as f64 / a_record) as u64;
+    let rows = |sequence| (index.bytes(sequence) as f64 / record_size) as u64;
     let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
     let decoder = Decoder::new(&sequences);
     let readers = Pool::new(CachedReader::new(file));
@@ -64,7 +63,7 @@ impl CachedReader {
 impl Reads {
     fn walk(
         &self,
-        lent: &mut CachedReader,
+        reader: &mut CachedReader,
         sequence: usize,
         bases: &Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
@@ -72,24 +71,26 @@ impl Reads {
         let mut text = String::new();
         for entry in self.index.over(sequence, bases) {
             let slice = (entry.container, entry.slice);
-            if lent.slice != Some(slice) {
-                lent.slice = None;
-                lent.file.seek(entry.container)?;
+            if reader.slice != Some(slice) {
+                reader.slice = None;
+                reader.file.seek(entry.container)?;
                 let misfit = |file: &Cram| {
-                    file.damaged("the index does not fit what lies here; index the file again")
+                    file.damaged(
+                        "the index does not fit the data at this offset; index the file again",
+                    )
                 };
-                let Some(container) = lent.file.container()? else {
-                    return Err(misfit(&lent.file));
+                let Some(container) = reader.file.container()? else {
+                    return Err(misfit(&reader.file));
                 };
                 let other = container.sequence >= 0 && container.sequence as usize != sequence;
                 if other || !container.landmarks.contains(&entry.slice) {
-                    return Err(misfit(&lent.file));
+                    return Err(misfit(&reader.file));
                 }
                 let wanted = |landmark| landmark == entry.slice;
-                lent.reads = self.decoder.reads(&lent.file, &container, wanted)?;
-                lent.slice = Some(slice);
+                reader.reads = self.decoder.reads(&reader.file, &container, wanted)?;
+                reader.slice = Some(slice);
             }
-            for read in lent.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
+            for read in reader.reads.iter().filter(|read| read.sequence() == Some(sequence)) {
                 let Some(row) = read.row(bases, &mut text) else { continue };
                 if row.start >= bases.end {
                     break;
@@ -110,7 +111,7 @@ impl ByRegion for Reads {
         self.input.path()
     }
 
-    /// The index tells bytes, not rows.
+    /// Returns false: the index has sizes in bytes, not numbers of rows.
     fn is_counted(&self) -> bool {
         false
     }
@@ -122,11 +123,11 @@ impl ByRegion for Reads {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
         let open = || Ok(CachedReader::new(Cram::open(&self.input)?));
-        self.readers.lend(open, |lent| self.walk(lent, sequence, &bases, take))
+        self.readers.lend(open, |reader| self.walk(reader, sequence, &bases, take))
     }
 
     fn saved(&self, sequence: usize) -> Option<RankIndex> {
-        self.saved.census(sequence)
+        self.saved.rank_index(sequence)
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

@@ -1,4 +1,4 @@
-//! The records of containers, decoded.
+//! Decodes the records of containers.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A read, as far as it is served.
+/// The served fields of a read.
 #[derive(Debug)]
 pub(super) struct CramRead {
     sequence: Option<usize>,
@@ -32,13 +32,13 @@ pub(super) struct CramRead {
 /// Decodes the records of containers.
 pub(super) struct Decoder {
     header: Header,
-    nothing: Repository,
+    no_bases: Repository,
 }
 
-/// A reference without letters: none is asked for.
-struct NoLetters;
+/// A reference without bases, since none are needed.
+struct NoBases;
 
-impl Adapter for NoLetters {
+impl Adapter for NoBases {
     fn get(&mut self, name: &[u8]) -> Option<io::Result<Letters>> {
         Some(Ok(Letters::new(Definition::new(name, None), Sequence::default())))
     }
@@ -51,17 +51,17 @@ impl Decoder {
             header.add_reference_sequence(&*s.name, Map::<ReferenceSequence>::new(length))
         };
         let header = sequences.iter().fold(Header::builder(), add).build();
-        Decoder { header, nothing: Repository::new(NoLetters) }
+        Decoder { header, no_bases: Repository::new(NoBases) }
     }
 
-    /// The reads of the slices of a container that begin where `wanted` says, in order.
+    /// Decodes the reads of the slices of a container whose offsets are `wanted`, in order.
     pub(super) fn reads(
         &self,
         file: &Cram,
         container: &Container,
         wanted: impl Fn(usize) -> bool,
     ) -> Result<Vec<CramRead>> {
-        // The library trusts what the checksums vouch for; a forged file can make it panic.
+        // The library trusts data with valid checksums; a forged file can make it panic.
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(container, wanted)));
         match decoded {
             Ok(Ok(reads)) => Ok(reads),
@@ -75,16 +75,16 @@ impl Decoder {
         container: &Container,
         wanted: impl Fn(usize) -> bool,
     ) -> io::Result<Vec<CramRead>> {
-        let mut packed = noodles_cram::io::reader::Container::default();
-        Reader::new(&container.bytes[..]).read_container(&mut packed)?;
-        let compression = packed.compression_header()?;
+        let mut compressed = noodles_cram::io::reader::Container::default();
+        Reader::new(&container.bytes[..]).read_container(&mut compressed)?;
+        let compression = compressed.compression_header()?;
         let mut reads = Vec::new();
-        let slices = packed.slices().zip(&container.landmarks);
+        let slices = compressed.slices().zip(&container.landmarks);
         for (slice, _) in slices.filter(|(_, landmark)| wanted(**landmark)) {
             let slice = slice?;
             let (core, external) = slice.decode_blocks()?;
-            let nothing = self.nothing.clone();
-            let records = slice.records(nothing, &self.header, &compression, &core, &external)?;
+            let no_bases = self.no_bases.clone();
+            let records = slice.records(no_bases, &self.header, &compression, &core, &external)?;
             for record in &records {
                 reads.push(self.read(record)?);
             }
@@ -152,15 +152,16 @@ impl Alignment for CramRead {
 pub(super) struct Stream {
     file: Cram,
     decoder: Decoder,
-    /// The reads of one container, and how many of them have been given.
+    /// The reads of the current container.
     reads: Vec<CramRead>,
-    given: usize,
+    /// Number of these reads that have been returned.
+    returned: usize,
 }
 
 impl Stream {
     pub(super) fn open(input: &Input) -> Result<Self> {
         let file = Cram::open(input)?;
-        Ok(Stream { decoder: Decoder::new(&file.sequences), file, reads: Vec::new(), given: 0 })
+        Ok(Stream { decoder: Decoder::new(&file.sequences), file, reads: Vec::new(), returned: 0 })
     }
 }
 
@@ -172,13 +173,13 @@ impl Alignments for Stream {
     }
 
     fn next(&mut self) -> Result<Option<&CramRead>> {
-        while self.given == self.reads.len() {
+        while self.returned == self.reads.len() {
             let Some(container) = self.file.container()? else { return Ok(None) };
-            self.given = 0;
+            self.returned = 0;
             self.reads = self.decoder.reads(&self.file, &container, |_| true)?;
         }
-        self.given += 1;
-        Ok(self.reads.get(self.given - 1))
+        self.returned += 1;
+        Ok(self.reads.get(self.returned - 1))
     }
 
     fn position(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! The regions that a BED file lists, in its own order.
+//! Reads the regions of a BED file, in file order.
 
 use crate::bytes::Input;
 use crate::error::Result;
@@ -6,10 +6,10 @@ use crate::genome::Region;
 use crate::source::io::delimited::{Separator, is_comment};
 use crate::source::io::lines::Lines;
 
-/// The first regions of a BED file, at most so many, with their names (empty where it has none).
+/// Returns the first `most` regions of a BED file with their names (empty where it has none).
 ///
 /// # Errors
-/// The file cannot be read, or a line has no interval; with its number.
+/// If the file cannot be read, or a line has no interval; with the line number.
 pub fn regions(input: &Input, most: usize) -> Result<Vec<(Region, String)>> {
     let mut regions = Vec::new();
     let mut lines = Lines::open(input)?;

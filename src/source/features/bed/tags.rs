@@ -1,13 +1,13 @@
-//! IGV's `gffTags`: names of BED rows that are lists of tags, as in column 9 of GFF3.
+//! IGV's `gffTags`: the name of a BED row is a list of tags, as in column 9 of GFF3.
 
 use crate::source::io::delimited::unescaped;
 use crate::source::rows::records::Rows;
 use crate::table::{Column, Data, Texts};
 
-/// The tags that can be the name of a row, the best first.
+/// Tags that can be the name of a row, the best first.
 const NAMES: [&str; 4] = ["Name", "name", "ID", "Alias"];
 
-/// Makes each tag a column; the name becomes what the tags say it is, else stays as it was.
+/// Converts each tag to a column. The name becomes the value of the naming tag, if there is one.
 pub(super) fn expand(rows: &mut Rows) {
     let column = rows.columns.iter_mut().find(|column| *column.name == *"name");
     let Some(Column { data: Data::Text(column), .. }) = column else { return };

@@ -1,7 +1,7 @@
-//! bedMethyl that is read by region: the lines of a base, which follow each other in a sorted file,
-//! are joined as they are read.
+//! bedMethyl files that are read by region: the lines of a base, which are consecutive in a sorted
+//! file, are joined while they are read.
 
-use super::{Bases, MODKIT, MethylLine, columns, kind, split, twice};
+use super::{Bases, MODKIT, MethylLine, columns, duplicate, kind, split};
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
@@ -19,11 +19,12 @@ use crate::source::{ColumnInfo, ColumnKind, Options, Source};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-/// Lines, each of one kind of modification of a base; what the columns of each kind hold.
+/// The format, in which each line is one kind of modification of a base; and the column statistics
+/// of each kind.
 #[derive(Clone, Default)]
 pub(super) struct Calls {
     kinds: Vec<(String, [ColumnStats; 2])>,
-    /// Whether a line of another kind is an error.
+    /// Whether `kinds` is complete, so that a line of another kind is an error.
     complete: bool,
 }
 
@@ -35,7 +36,7 @@ impl RowFormat for Calls {
         "methyl.bgz"
     }
 
-    /// Columns are of numbers, even if all are missing.
+    /// Columns are numeric even if all values are missing.
     fn about(&self) -> About {
         let number = |(name, stats): (String, &ColumnStats)| {
             let kind = match stats.kind() {
@@ -45,22 +46,23 @@ impl RowFormat for Calls {
             ColumnInfo { name: name.into(), kind }
         };
         let kinds = self.kinds.iter();
-        let both = kinds.flat_map(|(kind, stats)| columns(kind).into_iter().zip(stats));
-        collector::about(both.map(number).collect())
+        let columns_and_stats =
+            kinds.flat_map(|(kind, stats)| columns(kind).into_iter().zip(stats));
+        collector::about(columns_and_stats.map(number).collect())
     }
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let MethylLine { sequence, start, end, strand, kind, .. } = MethylLine::of(line)?;
         if self.complete && self.number(kind).is_none() {
             return Err(line.error(format!(
-                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which \
-                 tell what columns there are; without its index all lines of the file tell"
+                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, from \
+                 which the columns are taken; without its index, all lines are read for that"
             )));
         }
         emit(sequence, Row { start, end, strand, text: line.text })
     }
 
-    /// Of a line as it was parsed: what other lines say of the base is not there.
+    /// Passes on the cells of a single line; the columns of other lines of the base are empty.
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let (kind, cells) = call(row.text);
         let number = self.number(kind);
@@ -79,7 +81,7 @@ impl RowFormat for Calls {
             self.kinds.push((kind.to_owned(), Default::default()));
             self.kinds.len() - 1
         });
-        self.kinds[number].1.iter_mut().zip(cells).for_each(|(stats, cell)| stats.see(cell));
+        self.kinds[number].1.iter_mut().zip(cells).for_each(|(stats, cell)| stats.add(cell));
         Ok(())
     }
 
@@ -109,7 +111,7 @@ impl RowFormat for Calls {
         options: &Options,
     ) -> Result<Box<dyn Source>> {
         rows.format.complete = true;
-        // Most bases have a line of each kind.
+        // Assumes that most bases have a line of each kind.
         let kinds = (rows.format.kinds.len() as u64).max(1);
         let counts = about.rows.iter().map(|lines| lines.div_ceil(kinds)).collect();
         let names = about.sequences.iter().map(|sequence| sequence.name.to_string()).collect();
@@ -118,7 +120,7 @@ impl RowFormat for Calls {
         Ok(Box::new(Indexed::new(joined, about, options.columns.as_deref())?))
     }
 
-    /// In memory the lines of a base are joined in any order.
+    /// In memory, the lines of a base are joined in any order.
     fn in_memory(
         &self,
         input: &Input,
@@ -136,19 +138,19 @@ impl RowFormat for Calls {
 }
 
 impl Calls {
-    /// The number of a kind of modification.
+    /// Returns the number of a kind of modification.
     fn number(&self, kind: &str) -> Option<usize> {
         self.kinds.iter().position(|(known, _)| known == kind)
     }
 }
 
-/// The kind, the percentage and the coverage of a line that was read before.
+/// Returns the kind, the percentage and the coverage of a line that was parsed before.
 fn call(text: &str) -> (&str, [&str; 2]) {
     let (fields, count) = split(text);
     (kind(fields[3], count == MODKIT), [fields[10], fields[9]])
 }
 
-/// A file with an index whose lines of one base are one row.
+/// An indexed file in which the lines of a base are joined to one row.
 struct Joined {
     rows: TabixRows<Calls>,
     /// The names of its sequences.
@@ -156,53 +158,53 @@ struct Joined {
 }
 
 impl Joined {
-    /// Gives `take` the bases of lines that start together.
-    fn pass(&self, together: &mut SamePosition, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
-        // As rows in memory are sorted; those that end together stay in the order of the file.
-        together.bases.sort_by_key(|base| base.end);
-        let (start, mut joined) = (together.start, String::new());
-        for Base { end, strand, calls } in together.bases.drain(..) {
+    /// Passes the joined bases at one start to `take`.
+    fn flush(&self, same_start: &mut SamePosition, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
+        // This is the order of rows in memory; bases with the same end stay in file order.
+        same_start.bases.sort_by_key(|base| base.end);
+        let (start, mut joined) = (same_start.start, String::new());
+        for Base { end, strand, calls } in same_start.bases.drain(..) {
             joined.clear();
             for kind in 0..self.rows.format.kinds.len() {
-                let [percent, coverage] = calls
-                    .iter()
-                    .find(|call| call.0 == kind)
-                    .map_or(["", ""], |(_, cells)| cells.clone().map(|cell| &together.text[cell]));
+                let [percent, coverage] =
+                    calls.iter().find(|call| call.0 == kind).map_or(["", ""], |(_, cells)| {
+                        cells.clone().map(|cell| &same_start.text[cell])
+                    });
                 let tab = if kind == 0 { "" } else { "\t" };
                 joined.extend([tab, percent, "\t", coverage]);
             }
             take(Row { start, end, strand, text: &joined })?;
         }
-        together.text.clear();
+        same_start.text.clear();
         ControlFlow::Continue(())
     }
 
-    /// Adds a line to those that start together.
-    fn add(&self, sequence: usize, together: &mut SamePosition, row: Row<'_>) -> Result<()> {
+    /// Adds a line to those with the same start.
+    fn add(&self, sequence: usize, same_start: &mut SamePosition, row: Row<'_>) -> Result<()> {
         let (kind, cells) = call(row.text);
         let number = self.rows.format.number(kind).unwrap_or_default();
         let cells = cells.map(|cell| {
-            let start = together.text.len();
-            together.text.push_str(cell);
-            start..together.text.len()
+            let start = same_start.text.len();
+            same_start.text.push_str(cell);
+            start..same_start.text.len()
         });
-        together.start = row.start;
+        same_start.start = row.start;
         let same = |base: &&mut Base| (base.end, base.strand) == (row.end, row.strand);
-        let Some(base) = together.bases.iter_mut().find(same) else {
+        let Some(base) = same_start.bases.iter_mut().find(same) else {
             let calls = vec![(number, cells)];
-            together.bases.push(Base { end: row.end, strand: row.strand, calls });
+            same_start.bases.push(Base { end: row.end, strand: row.strand, calls });
             return Ok(());
         };
         if base.calls.iter().any(|call| call.0 == number) {
             let place = format!("{}:{}", self.names[sequence], row.start + 1);
-            return Err(Error::data(self.path(), place, twice(kind)));
+            return Err(Error::data(self.path(), place, duplicate(kind)));
         }
         base.calls.push((number, cells));
         Ok(())
     }
 }
 
-/// Bases of which lines start together.
+/// The bases at one start.
 #[derive(Default)]
 struct SamePosition {
     start: u32,
@@ -210,7 +212,7 @@ struct SamePosition {
     text: String,
 }
 
-/// A base, and where in the text the percentage and the coverage of its kinds stand.
+/// A base, with the ranges of the percentage and the coverage of its kinds in the text.
 struct Base {
     end: u32,
     strand: Strand,
@@ -222,7 +224,7 @@ impl ByRegion for Joined {
         self.rows.path()
     }
 
-    /// An index counts lines.
+    /// Returns false: an index counts lines, not bases.
     fn is_counted(&self) -> bool {
         false
     }
@@ -233,17 +235,17 @@ impl ByRegion for Joined {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let mut together = SamePosition::default();
+        let mut same_start = SamePosition::default();
         self.rows.each(sequence, bases, &mut |row| {
-            if row.start != together.start {
-                self.pass(&mut together, take)?;
+            if row.start != same_start.start {
+                self.flush(&mut same_start, take)?;
             }
-            match self.add(sequence, &mut together, row) {
+            match self.add(sequence, &mut same_start, row) {
                 Ok(()) => ControlFlow::Continue(()),
                 wrong => ControlFlow::Break(wrong),
             }
         })?;
-        match self.pass(&mut together, take) {
+        match self.flush(&mut same_start, take) {
             ControlFlow::Break(result) => result,
             ControlFlow::Continue(()) => Ok(()),
         }

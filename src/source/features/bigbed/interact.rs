@@ -1,14 +1,16 @@
-//! bigInteract: pairs of places, BED5 and thirteen columns more (UCSC, "interact format").
+//! bigInteract: pairs of intervals, with the columns of BED5 and thirteen more (UCSC, "interact
+//! format").
 //!
-//! A row of the file spans both ends of its pair, so whatever end lies in a region, its row is found
-//! there. A pair between two sequences is two rows, one for each end. Ends are given in the order of
-//! their own starts: those that lie ahead wait until the file's rows, sorted too, have come so far.
+//! A row of the file spans both ends of its pair, so a query of a region finds the rows of all ends
+//! in it. A pair between two sequences is two rows, one for each end. Ends are returned sorted by
+//! their own starts: an end waits in a queue until the file's rows, which are sorted too, have
+//! reached its start.
 
-use super::{BigBed, spread};
+use super::{BigBed, estimate_rows};
 use crate::error::{Error, Result};
 use crate::genome::{Sequences, Strand};
 use crate::source::features::autosql::Field;
-use crate::source::features::bedpe::{NAMES, OF_INTERACTION, interaction};
+use crate::source::features::bedpe::{INTERACTION_COLUMNS, NAMES, interaction};
 use crate::source::io::bbi::Bbi;
 use crate::source::io::delimited::put_columns;
 use crate::source::io::lines::Line;
@@ -19,7 +21,8 @@ use std::collections::BinaryHeap;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-/// Whether a file with those columns, behind the first three, is one: the names of ends vary.
+/// Returns whether a file with these columns after the first three is a bigInteract; the names of
+/// the ends vary.
 pub(super) fn is(fields: &[Field]) -> bool {
     let is_place = |at: usize| {
         let named = |more: usize, end| fields[at + more].name.ends_with(end);
@@ -34,12 +37,13 @@ pub(super) fn open(file: Bbi, records: u64, options: &Options) -> Result<Box<dyn
         let kind = if is_number(name) { ColumnKind::Number(None) } else { ColumnKind::Text };
         ColumnInfo { name: name.into(), kind }
     };
-    let columns: Vec<_> = NAMES.iter().chain(&OF_INTERACTION).map(|name| column(name)).collect();
+    let columns: Vec<_> =
+        NAMES.iter().chain(&INTERACTION_COLUMNS).map(|name| column(name)).collect();
     let about = About {
         shape: Shape::Features,
         sequences: file.sequences().clone(),
         knows_lengths: true,
-        rows: spread(2 * records, file.sequences()),
+        rows: estimate_rows(2 * records, file.sequences()),
         name: Some(0),
         importance: columns.iter().position(|column| &*column.name == "score"),
         columns,
@@ -52,12 +56,12 @@ struct Interactions {
     pairs: BigBed,
 }
 
-/// An end that waits for its turn. Those alike in all are as good as each other.
+/// An end in the queue.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct WaitingEnd {
     start: u32,
     end: u32,
-    /// Its columns, between tabs.
+    /// Its tab-separated columns.
     text: String,
     strand: Strand,
 }
@@ -67,26 +71,26 @@ impl Interactions {
         self.pairs.file.sequences()
     }
 
-    /// The ends of a row of the file.
+    /// Returns the ends of a row of the file.
     fn ends(&self, sequence: &str, row: &Row<'_>) -> Result<Vec<WaitingEnd>> {
         let (start, end) = (row.start.to_string(), row.end.to_string());
         let mut fields = vec![sequence, &start, &end];
         fields.extend(row.text.split('\t'));
         let line = Line::of_record(row.text, 0, self.path());
         let pair = interaction(&line, &fields).map_err(|error| match error {
-            // Nobody counts the rows before it.
+            // The number of the row is not known.
             Error::Data { message, .. } => self.damaged(sequence, row, &message),
             other => other,
         })?;
-        let held = pair.rows().map(|found| {
+        let ends = pair.rows().map(|found| {
             let end = found.0;
             if end.start < row.start || end.end > row.end {
-                return Err(self.damaged(sequence, row, "an end lies outside of its row"));
+                return Err(self.damaged(sequence, row, "an end is outside of its row"));
             }
             let text = pair.columns(&found).collect::<Vec<_>>().join("\t");
             Ok(WaitingEnd { start: end.start, end: end.end, text, strand: end.strand })
         });
-        held.collect()
+        ends.collect()
     }
 
     fn damaged(&self, sequence: &str, row: &Row<'_>, what: &str) -> Error {
@@ -99,7 +103,7 @@ impl ByRegion for Interactions {
         self.pairs.path()
     }
 
-    /// The file counts pairs.
+    /// Returns false: the file counts pairs, not ends.
     fn is_counted(&self) -> bool {
         false
     }
@@ -112,7 +116,7 @@ impl ByRegion for Interactions {
     ) -> Result<()> {
         let name = &*self.sequences().at(sequence).name;
         let mut waiting = BinaryHeap::new();
-        let mut give = |waiting: &mut BinaryHeap<Reverse<WaitingEnd>>, before: u32| {
+        let mut emit = |waiting: &mut BinaryHeap<Reverse<WaitingEnd>>, before: u32| {
             while waiting.peek().is_some_and(|Reverse(next)| next.start < before)
                 && let Some(Reverse(WaitingEnd { start, end, text, strand })) = waiting.pop()
             {
@@ -122,7 +126,7 @@ impl ByRegion for Interactions {
         };
         let mut stopped = false;
         self.pairs.each(sequence, bases.clone(), &mut |row| {
-            let flow = give(&mut waiting, row.start);
+            let flow = emit(&mut waiting, row.start);
             stopped = flow.is_break();
             flow?;
             let near = |end: &WaitingEnd| {
@@ -137,7 +141,7 @@ impl ByRegion for Interactions {
         if stopped {
             return Ok(());
         }
-        give(&mut waiting, u32::MAX).break_value().unwrap_or(Ok(()))
+        emit(&mut waiting, u32::MAX).break_value().unwrap_or(Ok(()))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn interactions_are_known_by_their_columns() {
+    fn interactions_are_recognized_by_their_columns() {
         let ends = |first: &str, second: &str| {
             let end = |of: &str| {
                 ["chrom", "start", "end", "name", "strand"].map(|what| format!("{of}_{what}"))

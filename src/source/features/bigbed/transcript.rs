@@ -1,4 +1,5 @@
-//! bigGenePred: BED12 and eight columns more, a transcript a row (UCSC, "bigGenePred format").
+//! bigGenePred: the columns of BED12 and eight more, one transcript per row (UCSC, "bigGenePred
+//! format").
 
 use super::From;
 use crate::error::{Error, Result};
@@ -10,10 +11,10 @@ use crate::source::{ColumnInfo, ColumnKind, Unit};
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
-/// BED12's sizes of blocks, counted from behind the place; their starts follow.
+/// Index of BED12's block sizes among the fields after the interval; the block starts follow.
 const SIZES: usize = 7;
 
-/// The columns that the page's gene track reads, and what else tells a transcript.
+/// Returns the columns that the page's gene track reads, and the others of a transcript.
 pub(super) fn columns(position: impl Fn(&str) -> Option<usize>) -> Vec<(ColumnInfo, From)> {
     let gene = ["gene_name", "name2", "name"].map(&position);
     let field = |name| position(name).map(From::Field);
@@ -32,29 +33,31 @@ pub(super) fn columns(position: impl Fn(&str) -> Option<usize>) -> Vec<(ColumnIn
     .collect()
 }
 
-/// The exons of a row; what is wrong with them otherwise.
+/// Returns the exons of a row, or a message if they are invalid.
 pub(super) fn exons(row: &Row<'_>) -> Result<Vec<(u32, u32)>, &'static str> {
     let list = |index: usize| {
         let field = split(row.text, b'\t').nth(index).unwrap_or_default();
         let numbers = field.split_terminator(',').map(|number| number.trim().parse::<u32>());
-        numbers.collect::<Result<Vec<_>, _>>().map_err(|_| "a block is not whole numbers")
+        numbers
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| "a block size or start is not a whole number")
     };
     let (sizes, starts) = (list(SIZES)?, list(SIZES + 1)?);
     if sizes.len() != starts.len() {
-        return Err("blocks have not as many sizes as starts");
+        return Err("the numbers of block sizes and block starts differ");
     }
     let exon = |(size, offset): (&u32, &u32)| {
         let start = row.start.checked_add(*offset)?;
         start.checked_add(*size).filter(|end| *end <= row.end).map(|end| (start, end))
     };
     let exons: Option<Vec<_>> = sizes.iter().zip(&starts).map(exon).collect();
-    exons.ok_or("a block ends behind its row")
+    exons.ok_or("a block ends after the end of its row")
 }
 
-/// One end of each exon, between commas.
+/// Returns one end of each exon, separated by commas.
 pub(super) fn ends(row: &Row<'_>, end: impl Fn((u32, u32)) -> u32) -> String {
     let mut joined = String::new();
-    // Damaged lists are refused when the row is read.
+    // Invalid lists are rejected when the row is read.
     for exon in exons(row).unwrap_or_default() {
         let comma = if joined.is_empty() { "" } else { "," };
         // Writing to a string cannot fail.
@@ -63,11 +66,11 @@ pub(super) fn ends(row: &Row<'_>, end: impl Fn((u32, u32)) -> u32) -> String {
     joined
 }
 
-/// The transcripts, of which there are `count`, as genes: those that overlap and have one name are
-/// one gene.
+/// Joins the `count` transcripts to genes: transcripts that overlap and have the same name are one
+/// gene.
 ///
 /// # Errors
-/// [`Error::Data`] if there are more: nobody has said that they fit in memory.
+/// [`Error::Data`] if there are more than `count`, which was checked against the memory limit.
 pub(super) fn genes(file: &impl ByRegion, about: &About, count: u64) -> Result<Records> {
     let column = |name: &str| about.columns.iter().position(|column| *column.name == *name);
     let (name, biotype) = (column("gene"), column("biotype"));
@@ -77,7 +80,7 @@ pub(super) fn genes(file: &impl ByRegion, about: &About, count: u64) -> Result<R
         file.each(index, 0..u32::MAX, &mut |row| {
             let Some(less) = left.checked_sub(1) else {
                 let what =
-                    format!("it has more than the {count} rows that it says; write it again");
+                    format!("has more rows than the {count} that it states; write the file again");
                 return ControlFlow::Break(Err(Error::data(file.path(), &*sequence.name, what)));
             };
             left = less;

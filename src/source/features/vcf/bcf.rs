@@ -1,5 +1,5 @@
-//! BCF: the records of VCF in binary (BCF 2.2, VCF 4.3 section 6). A record becomes the line that
-//! it would be in VCF, as far as its columns are served; all else is as there.
+//! BCF: the records of VCF in binary form (BCF 2.2, VCF 4.3 section 6). A record is converted to a
+//! line of VCF with the columns that are served, and then handled like VCF.
 
 mod record;
 
@@ -31,20 +31,22 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 const MAGIC: [&[u8]; 2] = [b"BCF\x02\x02", b"BCF\x02\x01"];
-/// Longest header, and longest part of a record that describes its site, in bytes.
+/// Largest header, in bytes.
 const LARGEST_HEADER: usize = 256 << 20;
+/// Largest part of a record that describes its site, in bytes.
+/// Largest part of a record that describes its site, in bytes.
 const LARGEST_SITE: usize = 16 << 20;
 /// Longest part of a record that describes its samples, if they are served.
 const LARGEST_SAMPLES: usize = 256 << 20;
-/// What is skipped is read in pieces of so many bytes.
+/// Size of the pieces in which skipped data are read, in bytes.
 const PIECE: usize = 1 << 16;
 
-/// Bytes that are read one after the other.
+/// A sequential reader of bytes.
 trait Bytes {
-    /// As [`Bgzf::take`].
+    /// Does what [`Bgzf::take`] does.
     fn take(&mut self, bytes: &mut Vec<u8>, count: usize) -> Result<bool>;
 
-    /// An error where it stands.
+    /// Creates an error at the current position.
     fn damaged(&self, what: &str) -> Error;
 }
 
@@ -58,21 +60,21 @@ impl Bytes for Bgzf {
     }
 }
 
-/// A file from its beginning on, packed in any way or not at all.
+/// A file that is read from its beginning, compressed in any way or uncompressed.
 struct BcfStream {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
-    /// How many records were read.
+    /// The number of records read so far.
     records: u64,
 }
 
 impl BcfStream {
-    /// Opens the file, and tells how far it is read.
+    /// Opens a file and reports the progress of the reading.
     fn open(input: &Input, progress: &Progress) -> Result<Self> {
         Ok(BcfStream { path: input.path().into(), reader: input.watched(progress)?, records: 0 })
     }
 
-    /// Gives `take` the line of each record, behind the header, until it says that this is enough.
+    /// Passes the line of each record after the header to `take` until that returns false.
     fn each(
         &mut self,
         reader: &record::RecordReader,
@@ -110,16 +112,16 @@ impl Bytes for BcfStream {
     }
 }
 
-/// Reads the header's text.
+/// Reads the text of the header.
 fn header(file: &mut impl Bytes) -> Result<String> {
     let mut bytes = Vec::new();
     if !file.take(&mut bytes, 9)? || !MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
-        return Err(file.damaged("is no BCF file of version 2"));
+        return Err(file.damaged("is not a BCF file of version 2"));
     }
     let length = u32::from_le_bytes([bytes[5], bytes[6], bytes[7], bytes[8]]) as usize;
     bytes.clear();
     if length > LARGEST_HEADER || !file.take(&mut bytes, length)? {
-        return Err(file.damaged("the header has an impossible size"));
+        return Err(file.damaged("the header has an invalid size"));
     }
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let text = std::str::from_utf8(text).map_err(|_| file.damaged("the header is not UTF-8"))?;
@@ -149,7 +151,7 @@ impl Record {
         let (site, samples) = (lengths.u32().unwrap_or(0), lengths.u32().unwrap_or(0));
         let (site, mut samples) = (site as usize, samples as usize);
         if site > LARGEST_SITE || (self.with_samples && samples > LARGEST_SAMPLES) {
-            return Err(file.damaged("a record has an impossible size"));
+            return Err(file.damaged("a record has an invalid size"));
         }
         self.site.clear();
         let mut take = |bytes: &mut _, count| {
@@ -172,20 +174,20 @@ impl Record {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut whole = BcfStream::open(input, &Progress::default())?;
-    let text: Arc<str> = header(&mut whole)?.into();
+    let mut stream = BcfStream::open(input, &Progress::default())?;
+    let text: Arc<str> = header(&mut stream)?.into();
     let variants = Variants::new(Header::parse(&text), input, options)?;
     let genotypes = !variants.samples.is_empty();
     let reader = Arc::new(record::RecordReader::new(&text, &variants.info, genotypes));
     open_rows(Sites { variants, reader, text }, input, options, context)
 }
 
-/// What the records of a file say of their sites, each written as a line of VCF.
+/// The format, in which each record is converted to a line of VCF without samples.
 #[derive(Clone)]
 struct Sites {
     variants: Variants,
     reader: Arc<record::RecordReader>,
-    /// The header.
+    /// The text of the header.
     text: Arc<str>,
 }
 
@@ -220,7 +222,7 @@ impl RowFormat for Sites {
         self.variants.copied(note)
     }
 
-    /// With all keys of INFO: which are served may change.
+    /// Returns the format with all keys of INFO, since the served keys may change.
     fn for_copy(&self) -> Self {
         let genotypes = self.reader.genotypes;
         let reader = record::RecordReader::new(&self.text, self.variants.header.all(), genotypes);
@@ -233,9 +235,9 @@ impl RowFormat for Sites {
         progress: &Progress,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut whole = BcfStream::open(input, progress)?;
-        header(&mut whole)?;
-        whole.each(&self.reader, take)
+        let mut stream = BcfStream::open(input, progress)?;
+        header(&mut stream)?;
+        stream.each(&self.reader, take)
     }
 
     fn indexed(&self, input: &Input, options: &Options) -> Result<Option<Box<dyn Source>>> {
@@ -257,7 +259,7 @@ impl RowFormat for Sites {
     }
 }
 
-/// A file with its index.
+/// A file with its companion index.
 struct Bcf {
     file: IndexedFile,
     sites: Sites,
@@ -283,17 +285,17 @@ impl ByRegion for Bcf {
         let (mut record, mut text) = (Record::default(), String::new());
         record.with_samples = self.sites.reader.genotypes;
         let contig = self.contigs[sequence];
-        self.file.each(contig, bases, take, |reader, offer| {
+        self.file.each(contig, bases, take, |reader, filter| {
             let at = reader.position();
             if !record.read(reader)? {
-                return Err(self.file.misfit("it leads behind the end of the file"));
+                return Err(self.file.misfit("it points beyond the end of the file"));
             }
             let line = |text| Line::at_offset(text, at, self.path());
             let found = self.sites.reader.line(&record.site, &record.samples, &mut text);
             if found.map_err(|what| line("").error(what))? != contig {
-                return Err(self.file.misfit("records of another sequence lie where it leads"));
+                return Err(self.file.misfit("it points to records of another sequence"));
             }
-            self.sites.parse(&line(&text), &mut |_, row| offer.row(row))
+            self.sites.parse(&line(&text), &mut |_, row| filter.row(row))
         })
     }
 

@@ -1,4 +1,4 @@
-//! The header of a VCF file: its sequences, and what the keys of INFO hold.
+//! The header of a VCF file: its sequences and the keys of INFO.
 
 use super::entry;
 use crate::bytes::Input;
@@ -7,10 +7,10 @@ use crate::genome::Sequences;
 use crate::source::io::delimited::Separator;
 use crate::source::io::lines::Lines;
 
-/// What the header says.
+/// The parsed header.
 #[derive(Clone, Default)]
 pub(super) struct Header {
-    /// The sequences it lists, with their lengths as far as it says.
+    /// The sequences that it lists, with length 0 where it states none.
     pub(super) sequences: Sequences,
     info: Vec<Info>,
     /// The names of its samples, in the order of their columns.
@@ -26,13 +26,13 @@ pub(super) const BEFORE_SAMPLES: usize = 9;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Info {
     pub(super) key: String,
-    /// Whether its values are numbers; of several, for several alternative alleles, the first is
+    /// Whether its values are numbers; of several values (one per alternative allele) the first is
     /// shown.
     pub(super) number: bool,
 }
 
 impl Info {
-    /// What a row shows of the key. A key without a value is a flag.
+    /// Returns the value that a row shows for the key. A key without a value is a flag.
     pub(super) fn value<'i>(&self, info: &'i str) -> &'i str {
         match entry(info, &self.key) {
             None => "",
@@ -61,7 +61,7 @@ impl Header {
         Err(Error::data(input.path(), "", what))
     }
 
-    /// The header in the text of a BCF file.
+    /// Parses the header text of a BCF file.
     pub(super) fn parse(text: &str) -> Self {
         let mut header = Header::default();
         for line in text.lines() {
@@ -111,7 +111,7 @@ impl Header {
         }
     }
 
-    /// Takes a line, without its `##`.
+    /// Adds a line, without its `##`.
     fn note(&mut self, meta: &str) {
         if let Some(contig) = structured(meta, "contig") {
             let length = attribute(contig, "length").and_then(|length| length.parse().ok());
@@ -127,35 +127,38 @@ impl Header {
         }
     }
 
-    /// Whether every sequence's length is said.
+    /// Returns whether the lengths of all sequences are stated.
     pub(super) fn knows_lengths(&self) -> bool {
         !self.sequences.is_empty() && self.sequences.iter().all(|sequence| sequence.length > 0)
     }
 
-    /// All keys of INFO.
+    /// Returns all keys of INFO.
     pub(super) fn all(&self) -> &[Info] {
         &self.info
     }
 
-    /// The keys of INFO that are asked for.
+    /// Returns the requested keys of INFO.
     pub(super) fn chosen(&self, input: &Input, keys: Option<&[String]>) -> Result<Vec<Info>> {
         let find = |key: &String| {
             self.info.iter().find(|info| info.key == *key).cloned().ok_or_else(|| {
                 let known: Vec<_> = self.info.iter().map(|info| info.key.as_str()).collect();
                 let path = input.path().display();
-                Error::NotFound(format!("{path}: INFO has no '{key}'; it has {}", known.join(", ")))
+                Error::NotFound(format!(
+                    "{path}: INFO has no '{key}'; its keys are {}",
+                    known.join(", ")
+                ))
             })
         };
         keys.unwrap_or_default().iter().map(find).collect()
     }
 }
 
-/// What stands between the brackets of `kind=<...>`.
+/// Returns the text between the brackets of `kind=<...>`.
 pub(super) fn structured<'l>(meta: &'l str, kind: &str) -> Option<&'l str> {
     meta.strip_prefix(kind)?.strip_prefix("=<")?.strip_suffix('>')
 }
 
-/// The value of `key=` in a list between commas; what is quoted may hold commas.
+/// Returns the value of `key=` in a comma-separated list; quoted values may contain commas.
 pub(super) fn attribute<'l>(list: &'l str, key: &str) -> Option<&'l str> {
     let pairs = Separator::Comma.split(list);
     pairs.into_iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))

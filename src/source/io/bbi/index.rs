@@ -1,14 +1,16 @@
-//! The tree that says where in the file the blocks of each region are, flattened.
+//! The index of a bigWig or bigBed: the tree of data blocks, flattened.
 
 use super::Bbi;
 use crate::error::Result;
 
 const MAGIC: u32 = 0x2468_ace0;
 const HEADER: u64 = 48;
-/// No writer builds a deeper tree; a deeper one runs in a circle.
+/// Size in bytes of most trees.
+const SMALL: u64 = 1 << 16;
+/// Deepest tree; a deeper one has a cycle.
 const DEEPEST: u32 = 64;
 
-/// A block of records: where it lies, and what it spans.
+/// A block of records: its place in the file and its span.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DataBlock {
     pub(super) offset: u64,
@@ -19,18 +21,18 @@ pub(super) struct DataBlock {
     last: (u32, u32),
 }
 
-/// All blocks, sorted by where they begin.
+/// All blocks, sorted by their beginning.
 #[derive(Debug)]
 pub(super) struct BlockIndex {
     blocks: Vec<DataBlock>,
-    /// The furthest end among this block and those before it.
+    /// The largest end of this block and all before it.
     reach: Vec<(u32, u32)>,
 }
 
 type Span = ((u32, u32), (u32, u32));
 
-/// Whether a node that is said to span that much has these entries. Some writers take the end of the
-/// last entry for that of all.
+/// Returns whether the span of a node matches its entries. Some writers use the end of the last
+/// entry as the end of all.
 fn is_span((first, last): Span, entries: &[DataBlock]) -> bool {
     let firsts = || entries.iter().map(|entry| entry.first);
     let lasts = || entries.iter().map(|entry| entry.last);
@@ -53,12 +55,16 @@ fn counts_records(file: &Bbi, bytes: &[u8], blocks: &[DataBlock]) -> Result<bool
 impl BlockIndex {
     /// Reads the tree at `start` (supplementary tables 14 to 17).
     pub(super) fn read(file: &Bbi, start: u64) -> Result<Self> {
+        file.blob.expect(start..start.saturating_add(SMALL))?;
         let bytes = file.bytes(start, HEADER)?;
         let mut head = file.fields(&bytes);
         let head = (head.u32(), head.u32(), head.u64());
         let (Some(MAGIC), Some(_), Some(items)) = head else {
             return Err(file.damaged(start, "the index is damaged"));
         };
+        // 32 bytes for each block, and a little for the nodes above them: from another machine, the
+        // tree comes with one request.
+        file.blob.expect(start..start.saturating_add(items.saturating_mul(33)))?;
         let mut blocks = Vec::new();
         let mut nodes = vec![(start + HEADER, 0, None)];
         let mut visited = 0;
@@ -67,10 +73,10 @@ impl BlockIndex {
             let (leaf, count) = (bytes[0] == 1, file.fields(&bytes[2..]).u16().unwrap_or(0));
             let entry = if leaf { 32 } else { 24 };
             let bytes = file.bytes(offset + 4, u64::from(count) * entry)?;
-            // Each node takes room in the file.
+            // Each node takes space in the file.
             visited += 4 + u64::from(count) * entry;
             if depth > DEEPEST || visited > file.blob.size() {
-                return Err(file.damaged(offset, "the index runs in a circle"));
+                return Err(file.damaged(offset, "the index has a cycle"));
             }
             let mut fields = file.fields(&bytes);
             let next = || {
@@ -86,7 +92,7 @@ impl BlockIndex {
                 entry.first <= entry.last && end.is_some_and(|end| end <= file.blob.size())
             };
             if !entries.iter().all(sound) || span.is_some_and(|span| !is_span(span, &entries)) {
-                // Whoever believed it would miss rows.
+                // A reader that trusted it would miss rows.
                 return Err(file.damaged(offset, "the index is damaged; write the file again"));
             }
             if leaf {
@@ -100,7 +106,7 @@ impl BlockIndex {
         let unknown = blocks.iter().any(|block| !known(block.first.0) || !known(block.last.0));
         if unknown || (blocks.len() as u64 != items && !counts_records(file, &bytes, &blocks)?) {
             let what = format!("the index counts {items} blocks and lists {}", blocks.len());
-            let what = if unknown { "the index leads to unknown sequences" } else { &what };
+            let what = if unknown { "the index has unknown sequences" } else { &what };
             return Err(file.damaged(start, what));
         }
         blocks.sort_by_key(|block| (block.first, block.offset));
@@ -112,7 +118,7 @@ impl BlockIndex {
         Ok(BlockIndex { reach: reach.collect(), blocks })
     }
 
-    /// The blocks that may hold something of `[start, end)` on the sequence with that identifier.
+    /// Returns the blocks that may overlap `[start, end)` of the sequence with that identifier.
     pub(super) fn overlapping(
         &self,
         id: u32,

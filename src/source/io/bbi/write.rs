@@ -1,24 +1,25 @@
-//! Writes a bigWig from records in order, in one pass and constant memory: how text signals and
-//! coverage come to be read like every other signal.
+//! Writes a bigWig from sorted records, in one pass and in memory that does not grow with their
+//! number, except for the index. Text signals and coverage are converted to bigWig with it.
 //!
-//! bigtools could write it, but wants the sequences' lengths beforehand, which text files do not
-//! say, and an asynchronous runtime, which this storey does not know. There are no zoom levels:
+//! bigtools needs the lengths of the sequences in advance, which text files do not state, and an
+//! asynchronous runtime, which this layer does not have. No zoom levels are written, because
 //! [`crate::source::signals::bigwig`] does not read any.
 
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::{self, Seek, SeekFrom, Write};
 
 const MAGIC: u32 = 0x888f_fc26;
-/// Records of a block, and entries of a node in either tree.
+/// Records per block.
 const RECORDS: usize = 1024;
+/// Entries per node of either tree.
 const ENTRIES: usize = 256;
-/// The header and the totals behind it.
+/// Size of the header and the totals after it, in bytes.
 const PREAMBLE: u64 = 104;
 
-/// Why a record was not taken.
+/// Why a record was rejected.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// It begins before the last one ends, or its sequence was left before.
+    /// It begins before the last one ends, or its sequence has already ended.
     Order,
     Io(io::Error),
 }
@@ -32,7 +33,7 @@ impl From<io::Error> for Refused {
 /// A bigWig that is being written.
 pub(crate) struct Writer<W> {
     out: W,
-    /// The sequences, in the order in which they came.
+    /// The sequences, in order of appearance.
     sequences: Vec<WrittenSequence>,
     seen: std::collections::HashSet<String>,
     /// The records of the block that is being filled.
@@ -42,15 +43,16 @@ pub(crate) struct Writer<W> {
     totals: RunningTotals,
 }
 
-/// A sequence that is being written, or was.
+/// A sequence that is being written or has been written.
 struct WrittenSequence {
     name: String,
-    /// Its length, as far as it is known; and where its last record ends.
+    /// Its length in bases, 0 if it is not known.
     length: u32,
+    /// End of its last record.
     end: u32,
 }
 
-/// A block that is written: its sequence, what it spans, where it lies.
+/// A block that has been written: its sequence, its span and its place in the file.
 struct WrittenBlock {
     sequence: u32,
     start: u32,
@@ -83,8 +85,8 @@ impl<W: Write + Seek> Writer<W> {
         })
     }
 
-    /// Adds a record, which must have bases. Those of a sequence must follow each other, sorted
-    /// and without overlap.
+    /// Adds a record, which must not be empty. The records of a sequence must be consecutive,
+    /// sorted and without overlap.
     pub(crate) fn add(
         &mut self,
         sequence: &str,
@@ -98,7 +100,8 @@ impl<W: Write + Seek> Writer<W> {
         self.add_here(start, end, value)
     }
 
-    /// Begins the next sequence. What is not known of its length is where its last record ends.
+    /// Begins the next sequence. Its length is `length` or the end of its last record, whichever is
+    /// larger.
     pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Refused> {
         if !self.seen.insert(name.to_owned()) {
             return Err(Refused::Order);
@@ -108,7 +111,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(())
     }
 
-    /// Adds a record on the sequence that was begun last.
+    /// Adds a record to the current sequence.
     pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Refused> {
         let last = self.sequences.last_mut().filter(|last| start >= last.end);
         last.ok_or(Refused::Order)?.end = end;
@@ -124,7 +127,7 @@ impl<W: Write + Seek> Writer<W> {
         let sequence = self.sequences.len() as u32 - 1;
         let (start, end) = (first.0, last.1);
         let mut plain = Vec::with_capacity(24 + 12 * RECORDS);
-        // No step, no span, kind 1: each record has its own start and end.
+        // No step, no span, type 1: each record has its own start and end.
         for number in [sequence, start, end, 0, 0] {
             plain.extend(number.to_le_bytes());
         }
@@ -135,13 +138,14 @@ impl<W: Write + Seek> Writer<W> {
             plain.extend(end.to_le_bytes());
             plain.extend(value.to_le_bytes());
         }
-        // At once: the encoder clears its whole buffer each time it is given something.
-        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(&plain)?;
-        let packed = packed.finish()?;
-        let size = packed.len() as u64;
+        // All bytes are compressed in one call, because the encoder clears its whole buffer in each
+        // call.
+        let mut compressed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        compressed.write_all(&plain)?;
+        let compressed = compressed.finish()?;
+        let size = compressed.len() as u64;
         self.blocks.push(WrittenBlock { sequence, start, end, offset: self.at, size });
-        self.put(&packed)
+        self.put(&compressed)
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -149,7 +153,7 @@ impl<W: Write + Seek> Writer<W> {
         self.out.write_all(bytes)
     }
 
-    /// Writes what is left, the trees and the header; gives back what was written to.
+    /// Writes the last block, the trees and the header. Returns the underlying writer.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.flush()?;
         let sequences = self.at;
@@ -163,8 +167,10 @@ impl<W: Write + Seek> Writer<W> {
         // Version 4, no zoom levels.
         head.extend(4u16.to_le_bytes());
         head.extend(0u16.to_le_bytes());
-        // The list of sequences, the data, their index; no columns, no description, the totals.
-        for offset in [sequences, PREAMBLE, index, 0 /* columns, half of no description */] {
+        // The list of sequences, the data, their index; no columns and no description.
+        for offset in
+            [sequences, PREAMBLE, index, 0 /* no columns, first half of no description */]
+        {
             head.extend(offset.to_le_bytes());
         }
         head.extend([0; 4]);
@@ -181,7 +187,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(self.out)
     }
 
-    /// The tree of sequences (supplementary tables 8 to 11): a root over leaves.
+    /// Writes the tree of sequences (supplementary tables 8 to 11): a root and its leaves.
     fn put_sequences(&mut self) -> io::Result<()> {
         let mut named: Vec<(&str, u32, u32)> =
             (0..).zip(&self.sequences).map(|(id, s)| (&*s.name, id, s.length.max(s.end))).collect();
@@ -217,7 +223,7 @@ impl<W: Write + Seek> Writer<W> {
         self.put(&tree)
     }
 
-    /// The tree of blocks (supplementary tables 14 to 17): a root over leaves.
+    /// Writes the tree of blocks (supplementary tables 14 to 17): a root and its leaves.
     fn put_index(&mut self) -> io::Result<()> {
         let span = |blocks: &[WrittenBlock], out: &mut Vec<u8>| {
             let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return };
@@ -236,7 +242,7 @@ impl<W: Write + Seek> Writer<W> {
         tree.extend(self.at.to_le_bytes());
         tree.extend((RECORDS as u32).to_le_bytes());
         tree.extend([0; 4]);
-        // A root's entries are counted in 16 bits: leaves grow where there are very many blocks.
+        // The number of a root's entries has 16 bits, so leaves grow if there are very many blocks.
         let entries = ENTRIES.max(self.blocks.len().div_ceil(60_000));
         let leaves: Vec<_> = self.blocks.chunks(entries).collect();
         let node = (4 + entries * 32) as u64;

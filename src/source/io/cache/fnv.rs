@@ -1,7 +1,7 @@
-//! FNV-1a, 128 bits wide: names that stand on a disk must be the same in every version of this
-//! program, which std's hasher does not promise.
+//! FNV-1a with 128 bits: file names on disk must be the same in every version of this program,
+//! which std's hasher does not promise.
 
-/// Hashes what is added to it.
+/// An FNV-1a hasher.
 pub(super) struct Fnv(u128);
 
 impl Fnv {
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_those_of_the_definition() {
+    fn hashes_match_published_values() {
         let hash = |text: &str| format!("{:032x}", Fnv::new().add(text.as_bytes()).finish());
         assert_eq!(hash(""), "6c62272e07bb014262b821756295c58d");
         assert_eq!(hash("a"), "d228cb696f1a8caf78912b704e4a8964");

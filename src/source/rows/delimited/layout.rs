@@ -1,4 +1,4 @@
-//! Which field of a line is what.
+//! The meaning of the fields of a line.
 
 use crate::bytes::Input;
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::source::rows::collector::RowPlace;
 use crate::source::rows::tabix::{self, IndexHint};
 use std::fmt::{Formatter, from_fn};
 
-/// Which field of a line is what.
+/// The meaning of the fields of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
     pub(crate) separator: Separator,
@@ -18,9 +18,9 @@ pub(crate) struct Layout {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) strand: Option<usize>,
-    /// The number of a sequence's first base: 0, and ends are not included; or 1, and they are.
+    /// Number of a sequence's first base: 0 if the end is not included, 1 if it is.
     pub(crate) first: u32,
-    /// How many lines stand before the first row; comments need not be counted.
+    /// Number of header lines before the first row; comments need not be counted.
     pub(crate) header_lines: usize,
 }
 
@@ -50,16 +50,16 @@ const START: &[&str] = &[
     "genpos",
     "hm_pos",
 ];
-/// Starts that count from 0: those of UCSC's tables.
+/// Columns of 0-based starts, as in UCSC's tables.
 const FROM_0: &[&str] = &["chromstart", "genostart", "txstart", "tstart"];
-/// What names one base, not a start.
+/// Columns of the position of a single base.
 const SINGLE: &[&str] = &["pos", "position", "bp", "base_pair_location", "genpos", "hm_pos"];
 const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop", "end_position"];
 
 impl Layout {
-    /// The layout that a header's names show, if they show where rows lie. Starts count from 0 in
-    /// tables of UCSC (`chromStart`, `txStart`) and where the header is a comment, as in BED; else
-    /// from 1, as R and spreadsheets have them.
+    /// Returns the layout that the column names of a header give, if they name a sequence, a start
+    /// and an end. Starts are 0-based in UCSC's tables (`chromStart`, `txStart`) and where the
+    /// header is a comment, as in BED; otherwise 1-based, as in R and spreadsheets.
     pub(crate) fn from_header(line: &str, separator: Separator) -> Option<Layout> {
         let comment = line.starts_with('#');
         let names = separator.split(line.trim_start_matches(['#', ' ']));
@@ -75,7 +75,8 @@ impl Layout {
         Some(Layout { separator, names, sequence, start, end, strand, first, header_lines: 0 })
     }
 
-    /// The fields that are served as columns: neither the place nor what only draws the row.
+    /// Returns the fields that are served as columns: all except the interval, the strand and
+    /// fields that only say how to draw the row.
     pub(crate) fn served(&self) -> impl Iterator<Item = usize> {
         let place = [Some(self.sequence), Some(self.start), Some(self.end), self.strand];
         (0..self.names.len()).filter(move |field| {
@@ -83,7 +84,7 @@ impl Layout {
         })
     }
 
-    /// The layout in the words of tabix's options.
+    /// Returns the layout as options of `tabix`.
     fn for_tabix(&self) -> String {
         let [sequence, start, end] = [self.sequence, self.start, self.end].map(|field| field + 1);
         let zero = if self.first == 0 { "-0 " } else { "" };
@@ -94,13 +95,13 @@ impl Layout {
         format!("{skip}{zero}-s {sequence} -b {start} -e {end}")
     }
 
-    /// What spares a large file its copy.
+    /// Returns the commands that index such a file, so that it needs no sorted copy.
     pub(crate) fn index_hint(&self, input: &Input) -> IndexHint {
         let keys = [self.sequence + 1, self.start + 1];
         tabix::index_hint(input, self.header_lines, keys, &self.for_tabix())
     }
 
-    /// The place of the row that a line's fields hold.
+    /// Returns the sequence and the interval of a row from the fields of its line.
     pub(crate) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<RowPlace<'a>> {
         let at = |index: usize| {
             let name = move |f: &mut Formatter<'_>| {
@@ -110,7 +111,7 @@ impl Layout {
         };
         let (start, end) = line.interval(at(self.start), at(self.end), self.first)?;
         match unquoted(fields[self.sequence]) {
-            "" => Err(line.error("the sequence's name is empty")),
+            "" => Err(line.error("the sequence name is empty")),
             sequence => Ok((sequence, start, end)),
         }
     }
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_tell_where_rows_lie_and_how_they_count() {
+    fn headers_name_the_interval_columns_and_their_base() {
         let layout = |header: &str| {
             let layout = Layout::from_header(header, Separator::Tab)?;
             Some((layout.sequence, layout.start, layout.end, layout.strand, layout.first))

@@ -1,4 +1,4 @@
-//! Rows as they are collected into columns whose kinds are known.
+//! Collects rows into columns whose kinds are known.
 
 use super::Row;
 use crate::source::io::delimited;
@@ -13,7 +13,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// For rows that have these columns.
+    /// Creates a builder of rows with these columns.
     pub(crate) fn new<'c>(columns: impl Iterator<Item = &'c ColumnInfo>) -> Self {
         let empty = |info: &ColumnInfo| {
             let data = match info.kind {
@@ -29,8 +29,8 @@ impl Builder {
         self.rows.start.len()
     }
 
-    /// Adds a row, whose fields `fields` gives; says what is wrong if one is not what its column
-    /// holds.
+    /// Adds a row; `fields` passes on its cells. Returns a message if a cell is not of its column's
+    /// kind.
     pub(crate) fn push(
         &mut self,
         sequence: &str,
@@ -39,7 +39,7 @@ impl Builder {
     ) -> Result<(), String> {
         let mut columns = self.rows.columns.iter_mut();
         let mut wrong = Ok(());
-        let mut or_wrong = |field: &str, name: &str| {
+        let mut or_error = |field: &str, name: &str| {
             number(field, name).unwrap_or_else(|what| {
                 wrong = Err(what);
                 f64::NAN
@@ -48,10 +48,10 @@ impl Builder {
         fields(&mut |field| match columns.next() {
             Some(Column { data: Data::Text(texts), .. }) => texts.push(field),
             Some(Column { data: Data::Singles(numbers), name }) => {
-                numbers.push(or_wrong(field, name) as f32);
+                numbers.push(or_error(field, name) as f32);
             }
             Some(Column { data: Data::Doubles(numbers), name }) => {
-                numbers.push(or_wrong(field, name));
+                numbers.push(or_error(field, name));
             }
             None => {}
         });
@@ -70,7 +70,7 @@ impl Builder {
     }
 }
 
-/// The number in a field of the column of that name; says what is wrong if it is text.
+/// Parses the number in a field of the named column; returns a message if it is text.
 pub(crate) fn number(field: &str, name: &str) -> Result<f64, String> {
     delimited::number(field).ok_or_else(|| {
         let shown = shortened(field);

@@ -1,4 +1,4 @@
-//! What a format gives so that its files are served by region.
+//! The trait of files that are served by region.
 
 use crate::error::Result;
 use crate::genome::Sequences;
@@ -8,18 +8,18 @@ use crate::source::{ColumnInfo, Shape};
 use std::ops::Range;
 use std::path::Path;
 
-/// A file whose rows can be read from any base of a sequence on.
+/// A file whose rows can be read from any base of a sequence.
 pub(crate) trait ByRegion: Send + Sync + 'static {
-    /// The file, for messages.
+    /// Returns the path of the file, for messages.
     fn path(&self) -> &Path;
 
-    /// Whether [`About::rows`] are what the file says, not an estimate.
+    /// Returns whether [`About::rows`] are numbers from the file, not estimates.
     fn is_counted(&self) -> bool {
         true
     }
 
-    /// Calls `take` with each row that has a base in `bases` of the sequence at that index (one
-    /// without bases: that stands there), in the order of the file, until it says stop.
+    /// Calls `take` with each row that overlaps `bases` (0-based, half-open) of the sequence at
+    /// that index, in file order, until it breaks. A row without bases is found at its start.
     fn each(
         &self,
         sequence: usize,
@@ -27,30 +27,31 @@ pub(crate) trait ByRegion: Send + Sync + 'static {
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()>;
 
-    /// What an earlier reading left of the census of a sequence, if any did.
+    /// Returns the rank index of a sequence that an earlier reading has saved, if any.
     fn saved(&self, sequence: usize) -> Option<RankIndex> {
         let _ = sequence;
         None
     }
 
-    /// Gives `put` what a row's text holds for the columns of those indexes, one after the other;
-    /// empty if nothing. All at once, so that a row is split once.
+    /// Passes the cells of a row for the columns of those indexes to `put`, one after the other; an
+    /// empty text for a missing value. All columns are passed in one call, so that a row is split
+    /// once.
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str));
 }
 
-/// What a file says of itself when it is opened.
+/// Describes a file when it is opened.
 pub(crate) struct About {
     pub(crate) shape: Shape,
     /// The sequences that have rows.
     pub(crate) sequences: Sequences,
-    /// Whether their lengths are those of the assembly.
+    /// Whether the lengths of the sequences are those of the assembly.
     pub(crate) knows_lengths: bool,
-    /// How many rows each sequence has, as far as that is known without reading them.
+    /// The number of rows of each sequence, as far as it is known without reading them.
     pub(crate) rows: Vec<u64>,
-    /// Every column that [`ByRegion::fields`] knows, in the order of its indexes.
+    /// All columns of [`ByRegion::fields`], in the order of their indexes.
     pub(crate) columns: Vec<ColumnInfo>,
     /// The column by which rows are searched.
     pub(crate) name: Option<usize>,
-    /// The number column that makes a row worth showing when there is no room for all.
+    /// The numeric column that decides which row of a bin is shown.
     pub(crate) importance: Option<usize>,
 }

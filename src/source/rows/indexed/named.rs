@@ -1,4 +1,4 @@
-//! The rows of a file by region as they are found by name: all names are read, once.
+//! Searches the rows of an indexed file by name: all names are read, once.
 
 use super::{ByRegion, Indexed};
 use crate::error::Result;
@@ -6,11 +6,11 @@ use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::table::{Column, Data, Texts};
 use std::sync::{Arc, PoisonError};
 
-/// The largest number of rows whose names are collected for searching: more would fill the memory.
+/// Largest number of rows whose names are collected for the search, to bound the memory.
 const MOST_NAMES: u64 = 4_000_000;
 
 impl<F: ByRegion> Indexed<F> {
-    /// All names, read by the first who searches while others wait.
+    /// Returns all names. The first caller reads them while others wait.
     pub(super) fn names(&self, column: usize) -> Result<Arc<Records>> {
         let mut slot = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(names) = &*slot {
@@ -19,8 +19,8 @@ impl<F: ByRegion> Indexed<F> {
         let rows = self.all_names(column, MOST_NAMES)?.unwrap_or_else(|| {
             let name = self.file.path().display();
             tracing::warn!(
-                "{name} has more than {MOST_NAMES} rows, which are too many to search by name; to \
-                 search some of them, load these as a file of their own"
+                "{name} has more than {MOST_NAMES} rows, too many to search by name; to search some \
+                 of them, load these rows as a separate file"
             );
             Rows {
                 columns: vec![Column::new("name", Data::Text(Texts::default()))],
@@ -33,7 +33,7 @@ impl<F: ByRegion> Indexed<F> {
         Ok(names)
     }
 
-    /// All names with their places; none if they are more than `most`.
+    /// Reads all names with their intervals; none if there are more than `most`.
     fn all_names(&self, column: usize, most: u64) -> Result<Option<Rows>> {
         let mut rows = Rows::default();
         let mut names = Texts::default();
@@ -64,7 +64,7 @@ mod tests {
     use std::ops::{ControlFlow, Range};
     use std::path::Path;
 
-    /// Three rows, of which it knows of one.
+    /// A file of three rows that states that it has one.
     struct Three;
 
     impl ByRegion for Three {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_all_there_or_none() {
+    fn either_all_names_are_searched_or_none() {
         let about = About {
             shape: Shape::Features,
             sequences: [("chr1", 100)].into_iter().collect(),
@@ -104,7 +104,7 @@ mod tests {
         let three = Indexed::new(Three, about, None).unwrap();
         let found = |most| three.all_names(0, most).unwrap().map(|rows| rows.start);
         assert_eq!(found(3), Some(vec![10, 20, 30]));
-        assert_eq!(found(2), None, "a part would be searched as if it were all");
+        assert_eq!(found(2), None, "some of the names would be searched as if they were all");
         assert_eq!(found(0), None);
     }
 }

@@ -1,8 +1,8 @@
-//! Ranks of reads, saved in the cache by whoever reads them all: the making of their coverage.
+//! Ranks of reads. They are saved in the cache when the coverage is computed, which reads all
+//! reads.
 //!
-//! For each sequence the file has the length of its part, the part, and a checksum; the part is the
-//! ranks of each level. What is not as it was written counts for nothing, and is removed, so that
-//! it is made again.
+//! For each sequence, the file has the length of its section, the section and a checksum; the
+//! section holds the ranks of each level. A damaged file is removed, so that it is written again.
 
 use crate::bytes::Cursor;
 use crate::bytes::Input;
@@ -19,15 +19,15 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-/// Must change when the layout of the file changes, or which reads are counted.
+/// Must change when the layout of the file or the choice of counted reads changes.
 const MAGIC: &[u8; 8] = b"EVRANKS\x01";
 const ENDING: &str = "ranks";
-/// All reads, and those that are best in bins of each width.
+/// Number of levels: all reads, and the best reads of bins of each width.
 const LEVELS: u8 = 1 + COARSE - FINEST_THINNED;
-/// The bytes of a [`Sample`].
+/// Size of a [`Sample`] in bytes.
 const SAMPLE: usize = 12;
 
-/// The place of the ranks of a file's reads.
+/// The cached file with the ranks of a file's reads.
 pub(crate) struct Saved(PathBuf);
 
 impl Saved {
@@ -39,67 +39,71 @@ impl Saved {
         self.0.is_file()
     }
 
-    /// The census of the sequence with that number; none if nothing is saved yet.
-    pub(crate) fn census(&self, sequence: usize) -> Option<RankIndex> {
+    /// Reads the rank index of the sequence with that number; none if the ranks are not saved yet.
+    pub(crate) fn rank_index(&self, sequence: usize) -> Option<RankIndex> {
         let file = File::open(&self.0).ok()?;
-        let census = part(BufReader::new(file), sequence).ok().and_then(|part| parse(&part));
-        if census.is_none() {
-            tracing::warn!("{} is damaged; the next opening makes it again", self.0.display());
+        let rank_index =
+            section(BufReader::new(file), sequence).ok().and_then(|section| parse(&section));
+        if rank_index.is_none() {
+            tracing::warn!(
+                "{} is damaged and was removed; the next opening writes it again",
+                self.0.display()
+            );
             let _ = fs::remove_file(&self.0);
         }
-        census
+        rank_index
     }
 }
 
 /// Counts all reads of a file and saves their ranks.
 pub(crate) struct Saving {
     place: PathBuf,
-    aside: PathBuf,
+    partial: PathBuf,
     out: BufWriter<File>,
-    /// Of the sequence with that number, which is not over yet.
+    /// Counts the reads of `sequence`, the current one.
     counter: RankCounter,
     sequence: usize,
 }
 
 impl Saving {
     pub(crate) fn new(to: &Saved) -> io::Result<Self> {
-        let aside = to.0.with_extension(format!("{ENDING}.part"));
+        let partial = to.0.with_extension(format!("{ENDING}.part"));
         let mut out = BufWriter::new(
-            private::options().create(true).truncate(true).write(true).open(&aside)?,
+            private::options().create(true).truncate(true).write(true).open(&partial)?,
         );
         out.write_all(MAGIC)?;
-        Ok(Saving { place: to.0.clone(), aside, out, counter: RankCounter::new(), sequence: 0 })
+        Ok(Saving { place: to.0.clone(), partial, out, counter: RankCounter::new(), sequence: 0 })
     }
 
-    /// Counts the next read, which lies on the sequence with that number. `quality` decides which
-    /// ones are shown where there is no room for all.
+    /// Counts the next read, on the sequence with that number. `quality` decides which read of a
+    /// bin is shown.
     pub(crate) fn add(
         &mut self,
         sequence: usize,
         (start, end): (u32, u32),
         quality: u8,
     ) -> io::Result<()> {
-        self.close_before(sequence)?;
+        self.write_before(sequence)?;
         let row = Row { start, end, strand: Strand::Both, text: "" };
         self.counter.add(&row, Priority::new(None, quality.into(), end - start));
         Ok(())
     }
 
-    /// Saves the ranks of a file that has so many sequences.
+    /// Saves the ranks of a file with this number of sequences.
     pub(crate) fn save(mut self, sequences: usize) -> io::Result<()> {
-        self.close_before(sequences)?;
+        self.write_before(sequences)?;
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
-        fs::rename(&self.aside, &self.place)
+        fs::rename(&self.partial, &self.place)
     }
 
-    /// Writes the sequences that are over.
-    fn close_before(&mut self, sequence: usize) -> io::Result<()> {
+    /// Writes the sequences before `sequence`.
+    fn write_before(&mut self, sequence: usize) -> io::Result<()> {
         while self.sequence < sequence {
             let mut counter = std::mem::replace(&mut self.counter, RankCounter::new());
             counter.finish();
             let mut bytes = Vec::new();
-            counter.ranks().for_each(|ranks| put(&mut bytes, ranks));
+            counter.ranks().for_each(|ranks| write_ranks(&mut bytes, ranks));
             self.out.write_all(&(bytes.len() as u64).to_le_bytes())?;
             self.out.write_all(&bytes)?;
             self.out.write_all(&sum(&bytes))?;
@@ -115,15 +119,15 @@ fn sum(bytes: &[u8]) -> [u8; 4] {
     sum.sum().to_le_bytes()
 }
 
-fn put(bytes: &mut Vec<u8>, ranks: &Ranks) {
+fn write_ranks(bytes: &mut Vec<u8>, ranks: &Ranks) {
     bytes.extend(ranks.count.to_le_bytes());
     for Sample { key, skip, reach } in &ranks.samples {
         [key, skip, reach].iter().for_each(|number| bytes.extend(number.to_le_bytes()));
     }
 }
 
-/// The part of a sequence, intact.
-fn part(mut file: BufReader<File>, sequence: usize) -> io::Result<Vec<u8>> {
+/// Reads the section of a sequence and verifies its checksum.
+fn section(mut file: BufReader<File>, sequence: usize) -> io::Result<Vec<u8>> {
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic)?;
     if magic != *MAGIC {
@@ -166,13 +170,13 @@ fn ranks(fields: &mut Cursor<'_>) -> Option<Ranks> {
 mod tests {
     use super::*;
 
-    /// Of each of four sequences, the ranks that are found in the file after `change`; and whether
-    /// the file is still there.
+    /// Returns the ranks that are found of each of four sequences in the file after `change`, and
+    /// whether the file still exists.
     fn found(change: impl Fn(&mut Vec<u8>)) -> (Vec<Option<[u64; 4]>>, bool) {
         let folder = tempfile::tempdir().unwrap();
         let place = Saved(folder.path().join("x.ranks"));
         let mut saving = Saving::new(&place).unwrap();
-        // Three to a base, so that one in 48 is best in a bin of 16.
+        // Three reads start at each base, so that one in 48 is the best of a bin of 16 bases.
         for n in 0..5000 {
             saving.add(1, (n / 3, n / 3 + 100), 60).unwrap();
         }
@@ -183,28 +187,33 @@ mod tests {
         change(&mut bytes);
         fs::write(&place.0, bytes).unwrap();
         let found = (0..4).map(|sequence| {
-            let census = place.census(sequence)?;
-            let first = census.records.first_reaching(1500).map_or(0, |(rank, _)| rank);
-            Some([census.rows_in_all(), first, census.best(4).count, census.best(13).count])
+            let rank_index = place.rank_index(sequence)?;
+            let first = rank_index.records.first_reaching(1500).map_or(0, |(rank, _)| rank);
+            Some([
+                rank_index.total_rows(),
+                first,
+                rank_index.best(4).count,
+                rank_index.best(13).count,
+            ])
         });
         (found.collect(), place.is_there())
     }
 
-    /// The bytes of a sequence without reads.
+    /// Size of a sequence without reads in bytes.
     const EMPTY: usize = 8 + LEVELS as usize * 8 + 4;
 
     #[test]
-    fn what_is_saved_is_found_again() {
-        // Rank 4200 is the first that reaches over base 1500.
+    fn saved_ranks_are_found_again() {
+        // Rank 4200 is the first that reaches beyond base 1500.
         let all = [[0; 4], [5000, 4160, 105, 1], [1, 0, 1, 1], [0; 4]];
         assert_eq!(found(|_| {}), (all.map(Some).to_vec(), true));
     }
 
     #[test]
-    fn what_is_damaged_counts_for_nothing_and_is_removed() {
+    fn a_damaged_file_is_ignored_and_removed() {
         for at in [0, 7, 8, 12, 20, EMPTY + 7] {
-            let (censuses, is_there) = found(|bytes| bytes[at] ^= 1);
-            assert_eq!((&censuses[0], is_there), (&None, false), "{at}");
+            let (rank_indexes, is_there) = found(|bytes| bytes[at] ^= 1);
+            assert_eq!((&rank_indexes[0], is_there), (&None, false), "{at}");
         }
     }
 }

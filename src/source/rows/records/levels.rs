@@ -1,4 +1,4 @@
-//! Which rows each level of [`Records`] keeps.
+//! Selects the rows that each level of [`Records`] shows.
 
 use super::Records;
 use crate::genome::Region;
@@ -8,12 +8,12 @@ use crate::table::Data;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// The rows of a sequence that one level keeps, sorted by start.
+/// The rows of a sequence at one level, sorted by start.
 #[derive(Debug, Default)]
 pub(super) struct LevelRows {
     rows: Vec<u32>,
-    /// The largest end among this row and those before it: where the first overlap lies is then a
-    /// binary search.
+    /// The largest end of this row and all before it, so that a binary search finds the first
+    /// overlap.
     reach: Vec<u32>,
 }
 
@@ -57,8 +57,8 @@ impl Kept<'_> {
 }
 
 impl Records {
-    /// The level's rows of the sequence with that index.
-    pub(super) fn kept(&self, sequence: usize, level: Level) -> Kept<'_> {
+    /// Returns the rows of a level of the sequence with the given index.
+    pub(super) fn level_rows(&self, sequence: usize, level: Level) -> Kept<'_> {
         let bounds = self.bounds[sequence].clone();
         let shift = match level {
             Level::Bins { shift } if bounds.len() > 1 => shift,
@@ -108,20 +108,20 @@ impl Records {
         Priority::new(gene, score, self.end[row] - self.start[row])
     }
 
-    /// The contiguous run of ranks that holds every row overlapping the region, up to the last that
-    /// starts before its end: short rows behind a long one belong to no other piece.
+    /// Returns the contiguous run of ranks from the first row that overlaps the region to the last
+    /// that starts before its end. Rows between them that end before the region belong to the run.
     pub(super) fn run(&self, sequence: usize, level: Level, region: &Region) -> Range<usize> {
-        let kept = self.kept(sequence, level);
+        let shown = self.level_rows(sequence, level);
         if region.is_empty() || self.shape.hides(level) {
             return 0..0;
         }
-        let first = kept.reach().partition_point(|reach| *reach <= region.start);
-        let last = kept.partition_point(|row| self.start[row] < region.end);
+        let first = shown.reach().partition_point(|reach| *reach <= region.start);
+        let last = shown.partition_point(|row| self.start[row] < region.end);
         if first < last { first..last } else { 0..0 }
     }
 }
 
-/// Up to which base each of the rows and those before it reach.
+/// Returns the largest end of each row and all rows before it.
 pub(super) fn reach(rows: impl Iterator<Item = usize>, start: &[u32], end: &[u32]) -> Vec<u32> {
     let mut furthest = 0;
     let reach = rows.map(|row| {
@@ -131,7 +131,7 @@ pub(super) fn reach(rows: impl Iterator<Item = usize>, start: &[u32], end: &[u32
     reach.collect()
 }
 
-/// The narrowest bins that thin features, as [`Shape::levels`] says.
+/// Returns the width (log2) of the narrowest bins that thin features, from [`Shape::levels`].
 fn first_shift() -> u8 {
     match Shape::Features.levels().nth(1) {
         Some(Level::Bins { shift }) => shift,

@@ -1,14 +1,14 @@
-//! What the first records of a signal show of it.
+//! Classifies a signal by its first records.
 
 use super::{FIRST_VIEW, MOST_POINTS, VALUE};
 use crate::genome::{Region, Sequences};
 use crate::source::rows::background::Preview;
 use crate::source::{ColumnInfo, ColumnKind, Missing, Shape};
 
-/// Stretches without a gap are on average no longer than this in points: a CpG has two bases.
+/// Largest mean length of the stretches without a gap in points, in bases; a CpG has two bases.
 const LONGEST_POINT: u64 = 4;
 
-/// Records of one sequence in their order, and the stretches without a gap that they form.
+/// Statistics of the stretches without a gap that consecutive records of one sequence form.
 #[derive(Default)]
 pub(super) struct Stretches {
     pub(super) records: u32,
@@ -25,14 +25,14 @@ impl Stretches {
         self.last = Some(end);
     }
 
-    /// Whether they are as short as those of points. (Coverage may have records of one base, but
-    /// they touch.)
+    /// Returns whether the stretches are as short as points. (Coverage may have records of one
+    /// base, but they are adjacent.)
     pub(super) fn are_points(&self) -> bool {
         self.bases <= u64::from(self.count) * LONGEST_POINT
     }
 }
 
-/// The first records of a text that is not a bigWig yet.
+/// The first records of a text signal that is not yet converted to bigWig.
 #[derive(Default)]
 pub(crate) struct First {
     sequences: Sequences,
@@ -50,7 +50,7 @@ impl First {
         }
     }
 
-    /// What they show, unless `missing` says it.
+    /// Returns the preview; `missing` decides between points and coverage unless it is `Auto`.
     pub(crate) fn preview(self, missing: Missing) -> Preview {
         let Stretches { bases, last, .. } = self.stretches;
         let spanned =
@@ -58,7 +58,7 @@ impl First {
         let covered = bases as f64 / f64::from(spanned.max(1));
         let points = match missing {
             Missing::Auto => covered <= MOST_POINTS && self.stretches.are_points(),
-            said => said == Missing::Gap,
+            chosen => chosen == Missing::Gap,
         };
         Preview {
             shape: if points { Shape::Sparse } else { Shape::Dense },

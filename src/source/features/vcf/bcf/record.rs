@@ -1,13 +1,12 @@
-//! One record of BCF as the line that it would be in VCF.
+//! Converts a record of BCF to a line of VCF.
 
 use crate::bytes::Cursor;
 use crate::source::features::vcf::header::{Info, attribute, structured};
 use std::fmt::Write;
 
-/// Reads records by the dictionaries of their file's header: for short, a record names keys and
-/// contigs by number.
+/// Reads records with the dictionaries of the header: a record names keys and contigs by number.
 pub(super) struct RecordReader {
-    /// The keys of FILTER, INFO and FORMAT; empty where there is none of that number.
+    /// The keys of FILTER, INFO and FORMAT by number; empty where a number has no key.
     keys: Vec<DictionaryKey>,
     contigs: Vec<String>,
     /// Whether lines have the genotypes of all samples.
@@ -17,14 +16,14 @@ pub(super) struct RecordReader {
 #[derive(Clone, Default)]
 struct DictionaryKey {
     name: String,
-    /// Its presence is all that it says.
+    /// Whether it is a flag, which has no value.
     flag: bool,
-    /// Whether lines show it.
+    /// Whether it is written into lines.
     wanted: bool,
 }
 
 impl RecordReader {
-    /// By the text of a header; of INFO, lines have `wanted` and what tells the end.
+    /// Creates a reader from the text of a header. Lines get the `wanted` keys of INFO and END.
     pub(super) fn new(header: &str, wanted: &[Info], genotypes: bool) -> Self {
         let pass = DictionaryKey { name: "PASS".to_owned(), ..DictionaryKey::default() };
         let mut reader = RecordReader { keys: vec![pass], contigs: Vec::new(), genotypes };
@@ -48,14 +47,14 @@ impl RecordReader {
         reader
     }
 
-    /// The number of a key whose line says none: that of its name if it was there before, as INFO
-    /// and FORMAT share names; else the next.
+    /// Returns the number of a key whose line states none: the number of the same name, if it has
+    /// one already, as INFO and FORMAT share names; otherwise the next.
     fn free(&self, list: &str) -> usize {
         let name = attribute(list, "ID").unwrap_or_default();
         self.keys.iter().position(|key| key.name == name).unwrap_or(self.keys.len())
     }
 
-    /// The name of the contig of that number.
+    /// Returns the name of the contig with that number.
     pub(super) fn contig(&self, number: usize) -> Option<&str> {
         self.contigs.get(number).map(String::as_str).filter(|name| !name.is_empty())
     }
@@ -184,13 +183,15 @@ impl RecordReader {
     }
 }
 
-/// The name in a header's line, and its number: the one it says, else the one that is free.
+/// Returns the name in a header line and its number: the one that it states, or else `free`.
 fn numbered(list: &str, free: usize) -> Option<(&str, usize)> {
     let at = attribute(list, "IDX").map_or(Some(free), |number| number.parse().ok())?;
-    // Numbers are places in a list: one beyond any header's length is none.
+    // Numbers are indexes into a list, so a number beyond any real header is ignored.
     (at < MOST_KEYS).then_some((attribute(list, "ID")?, at))
 }
 
+/// Largest number of keys or contigs.
+/// Largest number of keys or contigs.
 const MOST_KEYS: usize = 1 << 24;
 
 fn put<T: Clone + Default>(list: &mut Vec<T>, at: usize, item: T) {
@@ -203,7 +204,7 @@ fn put<T: Clone + Default>(list: &mut Vec<T>, at: usize, item: T) {
 const FLOAT: u8 = 5;
 const TEXT: u8 = 7;
 
-/// A value with its type before it.
+/// A typed value.
 struct Value<'a> {
     kind: u8,
     bytes: &'a [u8],
@@ -219,7 +220,7 @@ impl<'a> Value<'a> {
         let head = fields.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == 15 {
-            // Longer: a whole number with a type of its own tells how long.
+            // A longer value: its length follows as an integer with a type of its own.
             let kind = fields.take(1)?[0];
             let bytes = fields.take(width(kind & 15)?)?;
             let number = Value { kind: kind & 15, bytes }.integers().ok()?.next()??;
@@ -233,10 +234,10 @@ impl<'a> Value<'a> {
         Some(Value { kind, bytes: fields.take(count.checked_mul(width(kind)?)?)? })
     }
 
-    /// BcfStream numbers; none for those that are missing.
+    /// Returns the integers of the value; none for missing ones.
     fn integers(&self) -> Result<impl Iterator<Item = Option<i32>> + use<'a>, String> {
         if !matches!(self.kind, 0..=3) {
-            return Err("a value of the record is no whole number".to_owned());
+            return Err("a value of the record is not a whole number".to_owned());
         }
         let width = width(self.kind).unwrap_or(0).max(1);
         let number = move |bytes: &[u8]| match *bytes {
@@ -245,14 +246,15 @@ impl<'a> Value<'a> {
             [a, b, c, d] => (i32::from_le_bytes([a, b, c, d]), i32::MIN),
             _ => (i32::MIN, i32::MIN),
         };
-        // The smallest number is a missing one, the next ends a list that is shorter than others.
+        // The smallest integer is a missing value; the next one ends a list that is shorter than
+        // the others.
         let numbers = self.bytes.chunks_exact(width).map(number);
         Ok(numbers
             .take_while(|(number, missing)| *number != missing + 1)
             .map(|(number, missing)| (number != missing).then_some(number)))
     }
 
-    /// Writes the value as VCF has it.
+    /// Writes the value as VCF text.
     fn write(&self, line: &mut String) -> Result<(), String> {
         let start = line.len();
         match self.kind {
@@ -260,7 +262,7 @@ impl<'a> Value<'a> {
                 let text = self.bytes.split(|byte| *byte == 0).next().unwrap_or_default();
                 let text =
                     std::str::from_utf8(text).ok().filter(|text| !text.contains(['\t', '\n']));
-                line.push_str(text.ok_or("a value of the record is no text")?);
+                line.push_str(text.ok_or("a value of the record is not UTF-8 text")?);
             }
             FLOAT => {
                 let numbers = self.bytes.chunks_exact(4);
@@ -299,7 +301,7 @@ fn comma(line: &mut String, start: usize) {
     }
 }
 
-/// The bytes of one number or letter; none for a type that there is not.
+/// Returns the size of one number or character, in bytes; none for an unknown type.
 fn width(kind: u8) -> Option<usize> {
     Some(match kind {
         0 => 0,
@@ -371,14 +373,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_values_are_errors() {
         let error = |tail: &[u8]| line(tail).unwrap_err();
-        assert!(error(&[0xf7, 0xf1, 0xf1, 0xf1]).contains("damaged"), "lengths of lengths");
+        assert!(error(&[0xf7, 0xf1, 0xf1, 0xf1]).contains("damaged"), "nested lengths");
         assert!(
             error(&[0xf7, 0x13, 0xff, 0xff, 0xff, 0x7f]).contains("damaged"),
-            "an absurd length"
+            "a length beyond the record"
         );
-        assert!(error(&[0x17, 0xff]).contains("is no text"));
+        assert!(error(&[0x17, 0xff]).contains("is not UTF-8 text"));
         assert!(error(&[0x07, 0x07, 0x11, 8]).contains("no key of number 8"));
         assert!(error(&[0x07, 0x07, 0x11, 1]).contains("no key of number 1"));
     }
