@@ -503,7 +503,7 @@ async fn invalid_requests_of_scripts_get_a_reason_in_one_line() {
         ("rows?datasource=peaks", 400, "'region=' is missing"),
         ("rows?datasource=x&region=chr1", 404, "the datasources are genes, peaks"),
         ("rows?datasource=peaks&region=chr9", 404, "no sequence, gene or feature is called 'chr9'"),
-        ("rows?datasource=peaks&region=chr1:9-1", 400, "write it like"),
+        ("rows?datasource=peaks&region=chr1:9-1", 400, "write a region as"),
         ("rows?datasource=peaks&region=chr1&columns=x", 404, "the columns are name, score"),
         ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
         ("rows?datasource=peaks&region=chr1&bins=0", 400, "above 0"),
