@@ -434,7 +434,7 @@ fn folders_hubs_and_files_with_bad_records_are_served() {
     let index = write(&data, "b.bed.gz.tbi", b"");
     write(&data, "notes.md", b"");
     let hub = "hub x\nuseOneFile on\n\ngenome hg19\n\n\
-               track near\nbigDataUrl data/a.bed\n\ntrack far\nbigDataUrl http://x/y.bw\n";
+               track near\nbigDataUrl data/a.bed\n\ntrack far\nbigDataUrl ftp://x/y.bw\n";
     let hub = write(folder.path(), "hub.txt", hub.as_bytes());
     let records = format!("[{{\"url\": \"{bed}\"}}, {{\"name\": \"no url\"}}]");
     let records = write(folder.path(), "files.json", records.as_bytes());
@@ -452,7 +452,7 @@ fn folders_hubs_and_files_with_bad_records_are_served() {
     assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
     let (code, text) = fail(&[&hub]);
     assert_eq!(code, 1);
-    assert!(text.contains("hub.txt, line 9: track 'far': 'http://x/y.bw'"), "{text}");
+    assert!(text.contains("hub.txt, line 9: track 'far': 'ftp://'"), "{text}");
     let (served, text) = ids(&["--keep-going", &hub]);
     assert_eq!(served, ["near"]);
     assert!(text.contains("not served: ") && text.contains("hg19"), "{text}");
