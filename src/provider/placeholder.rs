@@ -193,7 +193,10 @@ mod tests {
         assert_eq!(missing_row_in(&view, &[20, 499, 600]), Some(view.clone()), "beside it");
         assert_eq!(missing_row_in(&view, &[20, 550]), None);
         // The page takes the first and the last row that it holds for outside if they lie on the edge.
-        assert_eq!((missing_row_in(&view, &[500]), missing_row_in(&view, &[599])), (at(501), at(598)));
+        assert_eq!(
+            (missing_row_in(&view, &[500]), missing_row_in(&view, &[599])),
+            (at(501), at(598))
+        );
         assert_eq!(missing_row_in(&view, &[500, 599]), None, "a line from edge to edge");
         let mut table = run(3, &[500]);
         insert(&mut table, &view, &Region::new("c", 501, 502), 4);
