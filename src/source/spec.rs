@@ -38,7 +38,7 @@ pub struct Options {
     pub genotypes: Option<Vec<String>>,
     /// What the rows of genes are.
     pub rows: Unit,
-    /// The address of the index of a file on another machine; known to its [`Input`] once that is
+    /// The address of the index of a file on another machine; known to its `Input` once that is
     /// there.
     pub index: Option<String>,
     /// A table that describes the samples of a matrix.
