@@ -1,6 +1,7 @@
-//! BuildHandle the coverage of aligned reads, and reads by region: `cargo bench --bench alignments`.
+//! Building the coverage of aligned reads, and reading them by region:
+//! `cargo bench --bench alignments`.
 //!
-//! `EPIVIZRS_BENCH_BAM` names a BAM or CRAM with its index; without it there is nothing to measure.
+//! `EPIVIZRS_BENCH_BAM` names a BAM or CRAM with its index; without it, nothing is measured.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use epivizrs::genome::Region;
@@ -43,7 +44,7 @@ fn alignments(c: &mut Criterion) {
         group.throughput(Throughput::Elements(1)).sample_size(100);
         group.bench_function(format!("reads of {name}"), |b| {
             b.iter(|| {
-                // Another place each time, all over the sequence.
+                // A different position each time, all over the sequence.
                 at = (at + 7_919_117) % (most.length - width);
                 let region = Region::new(most.name.clone(), at, at + width);
                 black_box(reads.read(&region, Level::Records, &names).expect("reads"))

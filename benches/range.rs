@@ -1,7 +1,7 @@
-//! From a range request to the JSON of its reply, in process: `cargo bench --bench range`.
+//! Answering range requests, including the JSON, in process: `cargo bench --bench range`.
 //!
-//! Without `EPIVIZRS_BENCH_BIGWIG`, the demonstration signal is read; with it, the bigWig it names
-//! (chr1 of a human-scale file).
+//! `EPIVIZRS_BENCH_BIGWIG` names a bigWig (chr1 of a human-scale file is read); the default is the
+//! demonstration signal.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::catalog::Catalog;
@@ -35,7 +35,7 @@ fn combined(c: &mut Criterion) {
         let mut at = 100_000_000u32;
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| {
-                // Another place each time, as far as the demonstration has data.
+                // A different position each time, as far as the demonstration has data.
                 at = 100_000_000 + (at + 7_919) % 8_000_000;
                 let start = if width > 20_000_000 { 1 } else { at };
                 let message = json!({"requestId": 1, "type": "request", "data": {

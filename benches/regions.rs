@@ -1,8 +1,9 @@
-//! The rows of a region from files that are read by region: `cargo bench --bench regions`.
+//! Reading rows by region: `cargo bench --bench regions`.
 //!
-//! Without more, of small files that are made here. Human-scale ones are named by
-//! `EPIVIZRS_BENCH_BED=peaks.bed.gz`, `EPIVIZRS_BENCH_VCF=snps.vcf.gz`, `EPIVIZRS_BENCH_BCF=snps.bcf`
-//! and `EPIVIZRS_BENCH_BIGBED=transcripts.bb`; text and BCF need their index beside them.
+//! By default, only a small bigBed that is made here is read. Human-scale files are named by
+//! `EPIVIZRS_BENCH_BED=peaks.bed.gz`, `EPIVIZRS_BENCH_VCF=snps.vcf.gz`,
+//! `EPIVIZRS_BENCH_BCF=snps.bcf` and `EPIVIZRS_BENCH_BIGBED=transcripts.bb`; text and BCF need
+//! their index beside them.
 
 use bigtools::BigBedWrite;
 use bigtools::beddata::BedParserStreamingIterator;
@@ -14,11 +15,11 @@ use std::hint::black_box;
 
 const LENGTH: u32 = 240_000_000;
 
-/// Rows of a region at a place of chr1 that is another each time.
+/// Measures reading the rows of a region, at a different position of chr1 each time.
 fn regions(c: &mut Criterion, name: &str, source: &dyn Source) {
     let columns: Vec<&str> = source.columns().iter().map(|column| &*column.name).collect();
     let length = source.sequences().get("chr1").map_or(0, |sequence| sequence.length);
-    // What is done once, at the first question: counting.
+    // The first request counts the rows; later ones do not.
     let first = Region::new("chr1", 0, 1);
     source.read(&first, Level::Records, &columns).expect("the first rows");
     let mut group = c.benchmark_group(format!("rows of {name}"));
@@ -35,7 +36,7 @@ fn regions(c: &mut Criterion, name: &str, source: &dyn Source) {
     group.finish();
 }
 
-/// Transcript-like rows, as dense as those of a human annotation.
+/// Writes transcript-like rows, as dense as those of a human annotation, to a bigBed.
 fn made(path: &std::path::Path) {
     let lengths = [("chr1".to_owned(), LENGTH)].into();
     let rows = (0..20_000u32).map(|n| {

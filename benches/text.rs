@@ -1,10 +1,10 @@
-//! Opening text: rows into memory, signals into a bigWig, large VCF into an indexed copy:
+//! Opening text files: rows into memory, signals into a bigWig, large VCF into an indexed copy:
 //! `cargo bench --bench text`.
 //!
-//! Without more, of files of a tenth of a million lines that are made here. Others are named by
+//! By default, files of 100,000 lines are made here. Others are named by
 //! `EPIVIZRS_BENCH_GTF=genes.gtf`, `EPIVIZRS_BENCH_BED_TEXT=peaks.bed`,
 //! `EPIVIZRS_BENCH_VCF_TEXT=snps.vcf`, `EPIVIZRS_BENCH_WIG=signal.wig` and
-//! `EPIVIZRS_BENCH_BEDGRAPH=signal.bedgraph`, plain or packed, without an index beside them.
+//! `EPIVIZRS_BENCH_BEDGRAPH=signal.bedgraph`, plain or compressed, without an index beside them.
 
 use criterion::{BatchSize, criterion_main};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
@@ -16,12 +16,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Lines of a file that is made here, and the bases between their rows.
+/// The number of lines of a file that is made here, and the bases from one row to the next.
 const LINES: u32 = 100_000;
 const STEP: u32 = 2_000;
 
-/// A kind of text: the variable that names a file of it, its ending, the beginning of a file, and
-/// the line of a row that starts there.
+/// A kind of text: the variable that names such a file, its ending, its header, and the line of a
+/// row with a given start.
 type Kind = (&'static str, &'static str, &'static str, fn(u32) -> String);
 
 const KINDS: [Kind; 5] = [
@@ -46,7 +46,7 @@ const KINDS: [Kind; 5] = [
     }),
 ];
 
-/// The file of that kind that the user names, or one made in the folder.
+/// Returns the file of this kind that the user names, or makes one in the folder.
 fn file((variable, ending, head, line): Kind, folder: &Path) -> PathBuf {
     if let Some(path) = std::env::var_os(format!("EPIVIZRS_BENCH_{variable}")) {
         return path.into();
@@ -58,7 +58,7 @@ fn file((variable, ending, head, line): Kind, folder: &Path) -> PathBuf {
     path
 }
 
-/// How many lines a file has, unpacked.
+/// Returns the number of lines of a file, which may be compressed.
 fn lines(path: &Path) -> u64 {
     let mut reader = BufReader::new(File::open(path).expect("the file"));
     let packed = reader.fill_buf().expect("its beginning").starts_with(&[0x1f, 0x8b]);
@@ -73,7 +73,7 @@ fn lines(path: &Path) -> u64 {
 fn all(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut runs = 0;
-    // An empty cache each time: what is made from a file once is made again.
+    // An empty cache each time, so that files derived from the text are made again.
     let mut context = |in_memory| {
         runs += 1;
         Context { cache: folder.path().join(runs.to_string()), in_memory, ..Context::default() }
@@ -94,7 +94,7 @@ fn all(c: &mut Criterion) {
                     || context(*in_memory),
                     |context| {
                         let source = open(&Spec::file(&path), &context).expect("a source");
-                        // To remove what was made costs little beside making it.
+                        // Removing the derived files costs little compared with making them.
                         let _ = std::fs::remove_dir_all(context.cache);
                         source
                     },

@@ -1,4 +1,4 @@
-//! Asks a running endpoint for a range and prints it.
+//! Requests a range from a running endpoint and prints it.
 //!
 //! `cargo run --example client -- signal chr11:101,500,000-101,510,000 [ws://localhost:8888/ws]`
 
@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
     let index = ids.iter().position(|id| id == measurement);
     let index = index.with_context(|| format!("no '{measurement}' among {ids:?}"))?;
     let datasource = known["datasourceId"][index].as_str().context("no datasource")?;
-    // A page without a cache asks like this: the level follows the region's width.
+    // The request of a page without a cache: the level follows from the region's width.
     let combined = ask(json!({
         "action": "getCombined", "seqName": sequence, "start": start, "end": end,
         "measurements": {datasource: [measurement]},
@@ -48,7 +48,7 @@ async fn main() -> Result<()> {
     for (row, start) in part["rows"]["start"].as_array().into_iter().flatten().enumerate() {
         let end = &part["rows"]["end"][row];
         let value = &part["cols"][measurement][row];
-        // Whoever reads may have seen enough: `| head`.
+        // The reader may close the pipe early, like `| head`.
         if writeln!(out, "{sequence}\t{start}\t{end}\t{value}").is_err() {
             break;
         }

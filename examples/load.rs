@@ -1,8 +1,8 @@
-//! Asks a running endpoint for rows as pages do, checks the answers, and prints how long they took:
+//! Requests rows from a running endpoint as pages do, checks the answers, and prints their times:
 //! `cargo run --release --example load -- --help`.
 //!
-//! The generator shares the machine with the endpoint unless it runs on another one: what it prints
-//! is what a page would see there, not what the endpoint could do alone.
+//! The generator shares the machine with the endpoint unless it runs on another one, so it prints
+//! what a page would measure there, not what the endpoint could do alone.
 
 use clap::{Parser, ValueEnum};
 use futures_util::{SinkExt, StreamExt};
@@ -51,7 +51,7 @@ enum Mix {
     Walk,
 }
 
-/// What to ask for: a datasource, measurements of it, and sequences with their lengths.
+/// The data to request: a datasource, its measurements, and sequences with their lengths.
 #[derive(Clone)]
 struct Target {
     datasource: String,
@@ -59,7 +59,7 @@ struct Target {
     sequences: Vec<(String, u64)>,
 }
 
-/// Numbers that look random (xorshift64*, Marsaglia 2003).
+/// A pseudorandom number generator (xorshift64*, Marsaglia 2003).
 struct Random(u64);
 
 impl Random {
@@ -71,7 +71,7 @@ impl Random {
     }
 }
 
-/// The views that a page goes through: sequence, first base, end.
+/// The successive views of a page: sequence, first base, end.
 struct Views {
     random: Random,
     mix: Mix,
@@ -118,7 +118,7 @@ fn length_of(target: &Target, name: &str) -> u64 {
     target.sequences.iter().find(|(known, _)| known == name).map_or(1, |(_, length)| *length)
 }
 
-/// What one page saw.
+/// The results of one page.
 #[derive(Default)]
 struct Seen {
     millis: Vec<f64>,
@@ -163,7 +163,7 @@ async fn main() -> Result<(), AnyError> {
     if all.wrong.is_empty() { Ok(()) } else { Err("some answers were wrong".into()) }
 }
 
-/// Asks the endpoint what it serves.
+/// Requests the measurements and sequences of the endpoint.
 async fn target(options: &Options) -> Result<Target, AnyError> {
     let (mut socket, _) = tokio_tungstenite::connect_async(&options.address).await?;
     let mut answers = Vec::new();
@@ -195,14 +195,14 @@ async fn target(options: &Options) -> Result<Target, AnyError> {
         .into_iter()
         .flatten()
         .filter_map(|info| Some((info[0].as_str()?.to_owned(), info[2].as_u64()?)));
-    // Scaffolds are rarely looked at.
+    // Scaffolds are rarely viewed.
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
     sequences.truncate(24);
     Ok(Target { datasource: datasources[first].clone(), measurements, sequences })
 }
 
-/// One page: asks, checks, and asks again until the time is over.
+/// Simulates one page: sends requests and checks the answers until the time is over.
 async fn page(options: Options, target: Target, number: u64) -> Result<Seen, AnyError> {
     let (mut socket, _) = tokio_tungstenite::connect_async(&options.address).await?;
     let random = Random(options.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -238,10 +238,10 @@ async fn page(options: Options, target: Target, number: u64) -> Result<Seen, Any
     }
 }
 
-/// The number of rows of an answer.
+/// Returns the number of rows of an answer.
 ///
 /// # Errors
-/// What is wrong with it: columns of different length, rows out of order or outside of the view.
+/// An invalid answer: columns of different length, rows out of order or outside of the view.
 fn rows(part: &Value, target: &Target, start: u64, end: u64) -> Result<usize, String> {
     let view = format!("at {start}-{end}");
     let numbers = |name: &str| -> Option<Vec<u64>> {

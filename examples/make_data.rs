@@ -5,13 +5,13 @@
 //! cargo run --example make_data -- --out DIR  # writes elsewhere
 //! ```
 //!
-//! Nothing here was measured. Genes are strewn over two stretches of hg38, peaks over the genes,
-//! and both bigWig signals follow from those, so that all files tell one story in the browser: a
-//! gene start carries a tall peak and a dip in methylation, and the deserts stay quiet.
+//! All data is invented. Genes are placed in two regions of hg38, peaks around the genes, and both
+//! bigWig signals are derived from these, so that the files are consistent in the browser: a gene
+//! start has a tall peak and a dip in methylation, and the deserts are quiet.
 //!
-//! Every run writes the same bytes, as long as `Cargo.lock` keeps the same compressors. Randomness
-//! comes from one seeded generator, and the arithmetic keeps to `+ - * /`, which IEEE 754 fixes,
-//! unlike `exp` or `ln`, which vary between platforms.
+//! Every run writes the same bytes, as long as `Cargo.lock` has the same compressors. Randomness
+//! comes from one seeded generator, and arithmetic uses only `+ - * /`, which IEEE 754 defines
+//! exactly, unlike `exp` or `ln`, which vary between platforms.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -24,18 +24,18 @@ use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value};
 use flate2::{Compression, GzBuilder};
 
-/// Half-open and counted from zero, as in BED and bigWig.
+/// An interval, 0-based and half-open, as in BED and bigWig.
 type Span = Range<u32>;
 
-/// What bigtools writes: a sequence name, and a value over a span of it.
+/// A record for bigtools: a sequence name, and a value over a span of it.
 type Record = (&'static str, Value);
 
-/// A stretch of a real sequence, to be given invented contents.
+/// A part of a real sequence, with invented contents.
 struct Region {
     chrom: &'static str,
     length: u32,
     span: Span,
-    /// Where genes gather, and how many of them; what lies between is desert.
+    /// The gene clusters, with their numbers of genes; the rest is desert.
     clusters: &'static [(Span, u32)],
 }
 
@@ -90,7 +90,7 @@ fn main() -> Result<()> {
     write_bigwig(&out.join("methylation.bw"), methylation, &[])
 }
 
-/// The directory after `--out`, or `data`.
+/// Returns the directory after `--out`, or `data`.
 fn out_dir() -> Result<PathBuf> {
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next(), args.next()) {
@@ -100,11 +100,11 @@ fn out_dir() -> Result<PathBuf> {
     }
 }
 
-/// SplitMix64, kept here so that no update of a library can change the data.
+/// SplitMix64, implemented here so that no update of a library can change the data.
 struct Rng(u64);
 
 impl Rng {
-    /// Uniform in `0.0..1.0`.
+    /// Returns a uniform number in `0.0..1.0`.
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -118,24 +118,24 @@ impl Rng {
         self.unit() < probability
     }
 
-    /// Uniform in `range`.
+    /// Returns a uniform number in `range`.
     fn within(&mut self, range: Span) -> u32 {
         range.start + (self.unit() * f64::from(range.end - range.start)) as u32
     }
 
-    /// In `range`, but mostly near its start.
+    /// Returns a number in `range`, mostly near its start.
     fn mostly_low(&mut self, range: Span) -> u32 {
         let lean = self.unit() * self.unit();
         range.start + (lean * f64::from(range.end - range.start)) as u32
     }
 }
 
-/// The contents of one region; both signals are derived from the rest.
+/// The contents of one region, from which both signals are derived.
 struct Landscape<'a> {
     region: &'a Region,
     genes: Vec<Gene>,
     peaks: Vec<Peak>,
-    /// CpG islands, which stay unmethylated.
+    /// CpG islands, which are unmethylated.
     islands: Vec<Span>,
 }
 
@@ -153,7 +153,7 @@ impl<'a> Landscape<'a> {
         self.genes.iter().any(|gene| gene.span.contains(&pos))
     }
 
-    /// Coverage without gaps, in fine steps inside peaks and coarse ones between them.
+    /// Returns coverage without gaps, in fine steps inside peaks and coarse ones between them.
     fn signal(&self, rng: &mut Rng) -> Vec<Record> {
         let mut records = Vec::new();
         let mut peaks = self.peaks.iter().peekable();
@@ -176,7 +176,7 @@ impl<'a> Landscape<'a> {
         records
     }
 
-    /// Fractions methylated at single bases, which crowd where methylation is low.
+    /// Returns methylated fractions of single bases, which are denser where methylation is low.
     fn methylation(&self, rng: &mut Rng) -> Vec<Record> {
         let mut records = Vec::new();
         let mut pos = self.region.span.start;
@@ -184,15 +184,15 @@ impl<'a> Landscape<'a> {
             let (mean, spread, spacing) = self.methylation_around(pos);
             let value = (mean + spread * (rng.unit() - 0.5)).clamp(0.0, 1.0);
             records.push(record(self.region, pos..pos + 1, value));
-            // A CpG takes two bases, so the next one is at least that far on.
+            // A CpG has two bases, so the next one is at least that far away.
             pos += rng.within(2..spacing);
         }
         records
     }
 
-    /// Mean, spread and greatest spacing of the CpGs around `pos`.
+    /// Returns the mean, spread and greatest spacing of the CpGs around `pos`.
     fn methylation_around(&self, pos: u32) -> (f64, f64, u32) {
-        /// How far an island's influence reaches.
+        /// The reach of an island's influence, in bases.
         const SHORE: u32 = 2_000;
         let distance = |island: &Span| pos.abs_diff(pos.clamp(island.start, island.end));
         let clusters = self.region.clusters;
@@ -202,7 +202,7 @@ impl<'a> Landscape<'a> {
             _ if self.peaks.iter().any(|peak| peak.span.contains(&pos)) => (0.35, 0.3, 200),
             _ if self.in_gene(pos) => (0.9, 0.16, 1_400),
             _ if clusters.iter().any(|(span, _)| span.contains(&pos)) => (0.82, 0.24, 1_600),
-            // Deserts are methylated in part, and unevenly.
+            // Deserts are partly and unevenly methylated.
             _ => (0.62, 0.5, 2_400),
         }
     }
@@ -216,7 +216,7 @@ fn record(region: &Region, Span { start, end }: Span, value: f64) -> Record {
 
 struct Gene {
     chrom: &'static str,
-    /// Counts from one over all regions.
+    /// The gene's number, from one, over all regions.
     number: usize,
     span: Span,
     forward: bool,
@@ -252,7 +252,7 @@ impl Gene {
         Self { chrom, number, span, forward, coding, transcripts }
     }
 
-    /// Where transcription starts.
+    /// Returns the position where transcription starts.
     fn tss(&self) -> u32 {
         if self.forward { self.span.start } else { self.span.end }
     }
@@ -293,7 +293,7 @@ impl Gene {
         lines
     }
 
-    /// One line of GTF, where spans are closed and count from one.
+    /// Returns one line of GTF, whose spans are 1-based and closed.
     fn line(&self, feature: &str, span: &Span, frame: &str, about: &str) -> String {
         let strand = if self.forward { '+' } else { '-' };
         let (chrom, start, end) = (self.chrom, span.start + 1, span.end);
@@ -301,7 +301,7 @@ impl Gene {
     }
 }
 
-/// One exon in each of several equal cells, the outer two flush with the ends of the gene.
+/// Places one exon in each of several equal cells, the outer two flush with the gene's ends.
 fn exons(rng: &mut Rng, gene: &Span, forward: bool) -> Vec<Span> {
     let length = gene.end - gene.start;
     let count = (rng.within(2..5) + length / 7_000).min(16);
@@ -320,7 +320,7 @@ fn exons(rng: &mut Rng, gene: &Span, forward: bool) -> Vec<Span> {
     (0..count).map(&mut exon).collect()
 }
 
-/// Skips some of the inner exons, and at times the first.
+/// Skips some of the inner exons, and sometimes the first.
 fn splice(rng: &mut Rng, exons: &[Span]) -> Vec<Span> {
     let mut kept = exons.to_vec();
     let last = kept.pop();
@@ -343,7 +343,7 @@ impl Peak {
         Self { chrom: region.chrom, span: centre - half..centre + half, summit, score }
     }
 
-    /// A bell that reaches zero at both ends of the peak.
+    /// Returns the height of a bell that reaches zero at both ends of the peak.
     fn height(&self, pos: u32) -> f64 {
         let foot = if pos < self.summit { self.span.start } else { self.span.end };
         let t = f64::from(pos.abs_diff(self.summit)) / f64::from(foot.abs_diff(self.summit));
@@ -352,7 +352,8 @@ impl Peak {
     }
 }
 
-/// Strong peaks at the starts of coding genes, weaker ones around all genes, and a few anywhere.
+/// Places strong peaks at the starts of coding genes, weaker ones around all genes, and a few
+/// anywhere.
 fn place_peaks(rng: &mut Rng, region: &Region, genes: &[Gene]) -> Vec<Peak> {
     let mut peaks = Vec::new();
     for gene in genes.iter().filter(|gene| gene.coding) {
@@ -376,7 +377,7 @@ fn place_peaks(rng: &mut Rng, region: &Region, genes: &[Gene]) -> Vec<Peak> {
     without_overlaps(peaks)
 }
 
-/// Sorts the peaks, having dropped those that touch an earlier, and so likely stronger one.
+/// Drops peaks that touch an earlier, and so likely stronger one, and sorts the others.
 fn without_overlaps(peaks: Vec<Peak>) -> Vec<Peak> {
     let mut kept: Vec<Peak> = Vec::new();
     for new in peaks {

@@ -1,5 +1,4 @@
-//! Serves a source of one's own, a wave that is computed and not read, as part of an axum
-//! application.
+//! Serves a custom source, a computed wave, as part of an axum application.
 //!
 //! `cargo run --example own_source`, then open <http://localhost:8888/tracks/>, or EpiViz with
 //! `websocket-host[]=ws://localhost:8888/tracks/ws`.
@@ -35,7 +34,7 @@ impl Source for Wave {
         Some(Region::new("chr1", 0, 100_000))
     }
     fn read(&self, region: &Region, level: Level, _: &[&str]) -> epivizrs::Result<Table> {
-        // A dense signal gives every bin of the grid; a bin's rank is its number.
+        // A dense signal returns every bin of the grid; a bin's rank is its number.
         let width = level.width();
         let bins = region.start / width..region.end.div_ceil(width);
         let value = |bin: u32| (f64::from(bin * width) / 5000.0).sin() as f32;
@@ -58,7 +57,7 @@ async fn main() -> epivizrs::Result<()> {
     let session = Session::new(Provider { catalog, page_rows: 1000 });
     let listener = bind("127.0.0.1", 8888).await?;
     let access = Access::new(([127, 0, 0, 1], 8888).into(), "http://localhost", &[]);
-    // Without an application around it: run(listener, session, access, None, stop).await
+    // Without a surrounding application: run(listener, session, access, None, stop).await
     let stop = CancellationToken::new();
     let app = axum::Router::new()
         .route("/", axum::routing::get(async || "the tracks are at /tracks/\n"))

@@ -1,4 +1,4 @@
-//! Where bytes are and how they are read; knows no genomics.
+//! Access to bytes, wherever they are; independent of genomics.
 
 pub(crate) mod bgzf;
 mod blob;

@@ -1,10 +1,10 @@
-//! The layers of the code: no module imports from a layer above it, and none import each other in a
-//! circle. A module and those inside it count as one.
+//! Checks the layers of the code: no module imports from a layer above it, and there are no
+//! circular imports. A module and those inside it count as one.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// From the bottom up.
+/// The layers of each folder, from the bottom up.
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "",
@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source", &["io", "rows", "signals", "features", "alignments", "formats"]),
 ];
 
-/// The paths of the files in a folder, without their ending: `source/rows/open`.
+/// Collects the paths of the files in a folder, without their endings: `source/rows/open`.
 fn modules(folder: &Path, name: &str, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -29,7 +29,7 @@ fn modules(folder: &Path, name: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Each path of a tree of imports, such as `a::{b, c::{d, e}}`.
+/// Collects the paths of a tree of imports, such as `a::{b, c::{d, e}}`.
 fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     let Some((head, rest)) = tree.split_once('{') else {
         paths.push(format!("{prefix}{}", tree.trim()));
@@ -45,7 +45,7 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     inner.split(between).for_each(|part| expand(&prefix, part, paths));
 }
 
-/// The modules from which a file imports; what its tests need does not count.
+/// Returns the modules from which a file imports, not counting those of its tests.
 fn imports(module: &str, text: &str, modules: &BTreeSet<String>) -> Vec<String> {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -57,7 +57,7 @@ fn imports(module: &str, text: &str, modules: &BTreeSet<String>) -> Vec<String> 
             expand("", &statement[at + 4..], &mut paths);
         }
     }
-    // Paths that are written out where they are used.
+    // Full paths that are used without an import.
     let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     let words = code.split(|c| !is_path(c)).filter(|word| word.starts_with("crate::"));
     paths.extend(words.map(str::to_owned));
@@ -79,7 +79,8 @@ fn imports(module: &str, text: &str, modules: &BTreeSet<String>) -> Vec<String> 
     paths.into_iter().filter_map(resolve).collect()
 }
 
-/// The two modules, next to each other, that an import ties; none if one lies inside the other.
+/// Returns the folder and the two modules in it that an import connects; `None` if one lies inside
+/// the other.
 fn tie(from: &str, to: &str) -> Option<(String, String, String)> {
     let (mut from, mut to) = (from.split('/'), to.split('/'));
     let mut folder = Vec::new();
@@ -104,13 +105,13 @@ fn imports_point_downward_and_never_run_in_a_circle() {
             let layers =
                 LAYERS.iter().find(|(of, _)| *of == folder).map_or(&[][..], |layer| layer.1);
             let layer = |name: &str| layers.iter().position(|known| *known == name);
-            // What has no layer, such as the contract's own files, lies below all that have one.
+            // Modules without a layer, such as the contract's own files, are below all others.
             assert!(layer(&from) >= layer(&to), "{module} imports from {import}, a layer above it");
             ties.insert((format!("{folder}/{from}"), format!("{folder}/{to}")));
         }
     }
     assert!(ties.len() > 100, "the imports were not found: {ties:?}");
-    // A module is in no circle if nothing imports from it, or it imports from nothing that is left.
+    // A module is in no circle if no module left imports from it, or it imports from none left.
     loop {
         let (from, to): (BTreeSet<_>, BTreeSet<_>) = ties.iter().cloned().unzip();
         let count = ties.len();

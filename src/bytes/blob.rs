@@ -1,4 +1,4 @@
-//! Bytes that several threads read at once, each from any place.
+//! Bytes that several threads can read at once, at any offset.
 
 use super::Input;
 use super::open_files::{FILES, SharedFile};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The bytes of a file, here or on another machine, or of memory, as they were when they were opened. Cheap to clone.
+/// The bytes of a local or remote file, or of memory, as they were when opened. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Blob {
     path: Arc<PathBuf>,
@@ -26,7 +26,7 @@ enum Place {
     Remote(Arc<RemoteFile>),
 }
 
-// It says no more of itself than where it is.
+// Shows only the size.
 impl std::fmt::Debug for RemoteFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RemoteFile({} bytes)", self.size())
@@ -34,7 +34,7 @@ impl std::fmt::Debug for RemoteFile {
 }
 
 impl Blob {
-    /// Opens the bytes of an input, compressed or not as they are.
+    /// Opens the bytes of an input as they are, without decompressing them.
     pub(crate) fn open(input: &Input) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (place, size) = match input {
@@ -53,22 +53,22 @@ impl Blob {
         Ok(Blob { path, place, size, id: NEXT.fetch_add(1, Ordering::Relaxed) })
     }
 
-    /// The path, for messages.
+    /// Returns the path, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many bytes there were when they were opened.
+    /// Returns the number of bytes at the time of opening.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// A number that no other opening of these bytes, or of others, has.
+    /// Returns a number that is unique to this opening of the bytes.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Reads from `offset` on until the buffer is full or the bytes end; the number of bytes read.
+    /// Reads from `offset` until the buffer is full or the bytes end. Returns the number read.
     pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -92,8 +92,8 @@ impl Blob {
         Ok(filled)
     }
 
-    /// Says which bytes will be read next, so that they come from another machine with few requests;
-    /// of many, only the first.
+    /// Reads ahead the bytes that will be read next, with few requests, if they are on another
+    /// machine; of a long range, only the first part.
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be read.
@@ -106,14 +106,14 @@ impl Blob {
         }
     }
 
-    /// A reader of its own, from the first byte on.
+    /// Creates an independent reader that starts at the first byte.
     pub(crate) fn reader(&self) -> BlobReader {
         BlobReader { blob: self.clone(), at: 0 }
     }
 }
 
-/// From the first of some places up to the last that follows without a large gap: what is worth one
-/// request.
+/// Returns the range from the first place to the last one that follows without a large gap, which
+/// is worth one request.
 pub(crate) fn near(mut places: impl Iterator<Item = Range<u64>>) -> Range<u64> {
     const LARGE: u64 = 256 * 1024;
     let Some(first) = places.next() else { return 0..0 };
@@ -125,7 +125,7 @@ pub(crate) fn near(mut places: impl Iterator<Item = Range<u64>>) -> Range<u64> {
     near
 }
 
-/// Reads a blob from a place that moves on.
+/// A reader of a blob, with a position that advances.
 pub(crate) struct BlobReader {
     blob: Blob,
     at: u64,

@@ -1,38 +1,38 @@
-//! Inflated blocks that all readers share, by blob and offset, in a bounded number of bytes.
+//! A cache of decompressed blocks, by blob and offset, that all readers share; bounded in bytes.
 //!
-//! The S3-FIFO policy (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023): a
-//! block that is new waits in a short queue, and only those that are asked for again come into the
-//! long one. So a reading of a whole file pushes out nothing that is used again and again.
+//! It uses the S3-FIFO policy (Yang et al., "FIFO queues are all you need for cache eviction", SOSP
+//! 2023): a new block waits in a short queue, and moves to the long one only if it is requested
+//! again. So reading a whole file evicts no blocks that are used repeatedly.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The memory that all blocks together may take, in bytes.
+/// Largest total memory of all blocks, in bytes.
 const BYTES: usize = 64 << 20;
-/// Threads that want different blocks seldom wait for each other.
+/// Number of shards: threads that want different blocks seldom wait for each other.
 const SHARDS: usize = 16;
-/// The share of a shard for blocks that were asked for once.
+/// Denominator of the fraction of a shard that is for blocks requested once.
 const NEW: usize = 10;
-/// What an entry takes beside its bytes, about.
+/// Approximate size of an entry besides its bytes, in bytes.
 const OVERHEAD: usize = 128;
-/// How often a block that was used passes the end of the queue.
+/// Largest use count: how often a used block is put back into the queue.
 const MOST_USES: u8 = 3;
 
-/// The blocks of this process.
+/// The cache of this process.
 pub(crate) static BLOCKS: BlockCache = BlockCache::new(BYTES);
 
-/// A block that is unpacked.
+/// A decompressed block.
 #[derive(Debug, Default)]
 pub(crate) struct CachedBlock {
     pub(crate) bytes: Vec<u8>,
-    /// The offset of the block behind it, in containers where that shows.
+    /// Offset of the next block, in containers that show it.
     pub(crate) next: u64,
 }
 
 /// A blob's [id](super::Blob::id), and an offset in it.
 pub(crate) type BlockKey = (u64, u64);
 
-/// Blocks by their places.
+/// A cache of blocks by blob and offset.
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     shards: [Mutex<Option<Shard>>; SHARDS],
@@ -46,7 +46,7 @@ struct Shard {
     known: VecDeque<BlockKey>,
     new_bytes: usize,
     known_bytes: usize,
-    /// Those that left before they were asked for again; if they come back, they stay.
+    /// Keys of blocks that were evicted before a second use; if they come back, they stay.
     ghosts: HashSet<BlockKey>,
     ghost_queue: VecDeque<BlockKey>,
 }
@@ -68,7 +68,7 @@ impl BlockCache {
         BlockCache { shards: [const { Mutex::new(None) }; SHARDS], bytes }
     }
 
-    /// The block at that place, if it is here.
+    /// Returns the block with a key, if it is cached.
     pub(crate) fn get(&self, key: BlockKey) -> Option<Arc<CachedBlock>> {
         self.with_shard(key, |shard| {
             let entry = shard.entries.get_mut(&key)?;
@@ -77,21 +77,21 @@ impl BlockCache {
         })
     }
 
-    /// Keeps a block for others.
+    /// Stores a block for other readers.
     pub(crate) fn insert(&self, key: BlockKey, block: &Arc<CachedBlock>) {
         let most = self.bytes / SHARDS;
         self.with_shard(key, |shard| shard.insert(key, block.clone(), most));
     }
 
     fn with_shard<T>(&self, key: BlockKey, work: impl FnOnce(&mut Shard) -> T) -> T {
-        // Offsets of blocks have no pattern in their higher bits: this spreads them.
+        // The higher bits of block offsets have no pattern; this spreads the blocks.
         let hash = (key.0 ^ key.1.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let shard = &self.shards[(hash >> 60) as usize % SHARDS];
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         work(shard.get_or_insert_default())
     }
 
-    /// The bytes that all blocks take.
+    /// Returns the number of bytes that all blocks take.
     #[cfg(test)]
     fn used(&self) -> usize {
         let used = |shard: &Mutex<Option<Shard>>| {
@@ -106,7 +106,7 @@ impl Shard {
     fn insert(&mut self, key: BlockKey, block: Arc<CachedBlock>, most: usize) {
         let entry = CacheEntry { block, uses: 0 };
         let bytes = entry.bytes();
-        // One that takes the room of many others is not worth it; another thread may be faster.
+        // A very large block would evict many others; another thread may have stored the block.
         if bytes > most / 4 || self.entries.contains_key(&key) {
             return;
         }
@@ -127,7 +127,7 @@ impl Shard {
         }
     }
 
-    /// The oldest of those that are new goes, or comes to those that are used.
+    /// Evicts the oldest new block, or moves it to the long queue if it was used.
     fn pass_new(&mut self) {
         let Some(key) = self.new.pop_front() else { return };
         let Some(entry) = self.entries.get_mut(&key) else { return };
@@ -143,14 +143,14 @@ impl Shard {
         if self.ghosts.insert(key) {
             self.ghost_queue.push_back(key);
         }
-        // As many as there are blocks; those that came back are in the queue yet.
+        // Keeps about as many ghosts as blocks; the queue still holds ghosts that came back.
         while self.ghost_queue.len() > self.entries.len() + SHARDS {
             let Some(oldest) = self.ghost_queue.pop_front() else { break };
             self.ghosts.remove(&oldest);
         }
     }
 
-    /// The oldest of those that are used goes, unless it was used since it last stood there.
+    /// Evicts the oldest block of the long queue, or puts it back if it has uses left.
     fn pass_known(&mut self) {
         let Some(key) = self.known.pop_front() else { return };
         let Some(entry) = self.entries.get_mut(&key) else { return };
@@ -172,7 +172,7 @@ mod tests {
         Arc::new(CachedBlock { bytes: vec![fill; size], next: 0 })
     }
 
-    /// Has the block read: from the cache, or else anew. Whether it was there.
+    /// Reads a block through the cache. Returns whether it was cached.
     fn read(cache: &BlockCache, key: BlockKey) -> bool {
         match cache.get(key) {
             Some(found) => {
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(cache.get((1, 7)).unwrap().bytes[0], 1);
         assert_eq!(cache.get((2, 7)).unwrap().bytes[0], 2);
         assert!(cache.get((3, 7)).is_none());
-        // One that would push out all others is not kept.
+        // A block that would evict all others is not stored.
         cache.insert((4, 0), &block(4, 1 << 20));
         assert!(cache.get((4, 0)).is_none());
     }

@@ -1,32 +1,32 @@
-//! Work spread over the cores by threads that end with it.
+//! Spreads work over the cores, with threads that end with the work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
-/// Shared by all work of the process.
+/// The helpers that all work of the process shares.
 pub(crate) static HELPERS: LazyLock<Helpers> = LazyLock::new(|| {
-    // As many as there are cores beside the one that asks.
+    // One for each core, except that of the calling thread.
     Helpers(AtomicUsize::new(cores().saturating_sub(1)))
 });
 
-/// How many may wait for other machines at once.
+/// Largest number of helpers that wait for other machines at once.
 pub(crate) const REMOTE: usize = 32;
-/// For reading from other machines: those who wait for a server need no core.
+/// The helpers that read from other machines: waiting for a server needs no core.
 pub(crate) static REMOTE_HELPERS: Helpers = Helpers(AtomicUsize::new(REMOTE));
 
-/// The number of cores that this process may use.
+/// Returns the number of cores that this process may use.
 pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How many threads may help those that have work. Nobody waits for one: whoever finds none does
-/// all of its work itself, so that none can lock each other out.
+/// The number of threads that may be started to help with work. No caller waits for one: a caller
+/// that gets none does all of its work itself, so that callers cannot deadlock.
 #[derive(Debug)]
 pub(crate) struct Helpers(AtomicUsize);
 
 impl Helpers {
-    /// What `work` makes of each item, in the order of the items.
+    /// Applies `work` to each item. Returns the results in the order of the items.
     pub(crate) fn map<T: Sync, R: Send>(
         &self,
         items: &[T],
@@ -48,7 +48,7 @@ impl Helpers {
         };
         thread::scope(|scope| {
             for _ in 0..hired.0 {
-                // Where no thread can be had, those that there are do its work.
+                // If a thread cannot be started, the others do its work.
                 let _ = thread::Builder::new().spawn_scoped(scope, run);
             }
             run();
@@ -65,7 +65,7 @@ impl Helpers {
     }
 }
 
-/// Threads that are given back when the work is done, even if it panics.
+/// A number of helpers that is given back when the work ends, even if it panics.
 struct Hired<'h>(usize, &'h Helpers);
 
 impl Drop for Hired<'_> {
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn items_are_worked_on_at_the_same_time_and_nested_work_does_not_wait() {
         let helpers = Helpers(AtomicUsize::new(1));
-        // Each of the two waits for the other, and has work of its own for which no helper is left.
+        // Each of the two items waits for the other, and has nested work with no helper left.
         let barrier = Barrier::new(2);
         let sums = helpers.map(&[10, 20], |n| {
             barrier.wait();

@@ -1,5 +1,4 @@
-//! Where the bytes of a source are: a file, here or on another machine, or memory for what is built
-//! in.
+//! The place of a source's bytes: a file on this or another machine, or memory for built-in data.
 
 use super::remote::{Address, Remote};
 use super::{Blob, Packing, Progress};
@@ -13,34 +12,34 @@ use std::path::{Path, PathBuf};
 pub enum Input {
     /// A file on this machine.
     File(PathBuf),
-    /// Bytes that are part of the program, under the name they go by.
+    /// Bytes that are part of the program, with their name.
     Memory(PathBuf, &'static [u8]),
     /// A file on another machine.
     Remote(Remote),
 }
 
-/// Bytes that can be read from any place.
+/// Bytes that can be read at any offset.
 pub(crate) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
 const HEAD: u64 = 64 * 1024;
 
 impl Input {
-    /// The file that a text names: an address, or else a path.
+    /// Returns the input that a text names: an address, or else a path.
     ///
     /// # Errors
-    /// [`Error::Input`] for an address that cannot be read.
+    /// [`Error::Input`] for an invalid address.
     pub fn named(text: &str) -> Result<Self> {
         let address = Address::parse(text)?;
         let path = || Input::File(text.strip_prefix("file://").unwrap_or(text).into());
         Ok(address.map_or_else(path, |address| Input::Remote(Remote::new(address))))
     }
 
-    /// The file that a text in this file names: relative to its folder, or whole.
+    /// Returns the input that a text in this file names, absolute or relative to its folder.
     ///
     /// # Errors
-    /// [`Error::Input`] for an address that cannot be read, or for a path in a file of another
-    /// machine that leads to files of that machine.
+    /// [`Error::Input`] for an invalid address, or if a file on another machine names a local path
+    /// of that machine.
     pub fn join(&self, text: &str) -> Result<Self> {
         if let Input::Remote(remote) = self {
             return Ok(Input::Remote(Remote::new(remote.address().join(text)?)));
@@ -53,7 +52,7 @@ impl Input {
         })
     }
 
-    /// The path, or the address as it may be shown; for messages and for what its name tells.
+    /// Returns the path, or the address as it may be shown, for messages and name endings.
     pub fn path(&self) -> &Path {
         match self {
             Input::File(path) | Input::Memory(path, _) => path,
@@ -61,12 +60,12 @@ impl Input {
         }
     }
 
-    /// Whether it is on another machine.
+    /// Returns whether the bytes are on another machine.
     pub fn is_remote(&self) -> bool {
         matches!(self, Input::Remote(_))
     }
 
-    /// The same file on another machine, its index at that address if there is one.
+    /// Returns the same input; a remote file gets the given remote index, if there is one.
     #[must_use]
     pub(crate) fn with_index(self, index: Option<Input>) -> Self {
         match (self, index) {
@@ -77,24 +76,24 @@ impl Input {
         }
     }
 
-    /// The same file, named by somebody at the other end of a socket: its address must be allowed,
-    /// and may lead to public machines only.
+    /// Returns the same input for a client at the other end of a socket: an address must be
+    /// allowed, and may only lead to public machines.
     ///
     /// # Errors
-    /// [`Error::Input`] for an address that nobody allowed.
+    /// [`Error::Input`] for an address that is not allowed.
     pub(crate) fn for_stranger(self) -> Result<Self> {
         let Input::Remote(remote) = self else { return Ok(self) };
         Ok(Input::Remote(remote.for_stranger()?))
     }
 
-    /// Has a file on another machine opened anew when it is next read: it may have changed.
+    /// Forgets a remote file, so that the next read opens it again: it may have changed.
     pub(crate) fn forget(&self) {
         if let Input::Remote(remote) = self {
             remote.forget();
         }
     }
 
-    /// The file's name without folders, packing and format endings: `peaks` for `a/peaks.bed.gz`.
+    /// Returns the name without folders, packing and format: `peaks` for `a/peaks.bed.gz`.
     pub fn stem(&self) -> String {
         let name = self.name();
         match name.rsplit_once('.') {
@@ -103,7 +102,7 @@ impl Input {
         }
     }
 
-    /// The ending that tells the format, in lower case: `bed` for `a/peaks.BED.gz`.
+    /// Returns the ending that shows the format, in lower case: `bed` for `a/peaks.BED.gz`.
     pub(crate) fn ending(&self) -> String {
         self.name()
             .rsplit_once('.')
@@ -115,7 +114,7 @@ impl Input {
         Packing::without_ending(&name).to_owned()
     }
 
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     pub(crate) fn size(&self) -> Result<u64> {
         match self {
             Input::Memory(_, bytes) => Ok(bytes.len() as u64),
@@ -127,17 +126,17 @@ impl Input {
         }
     }
 
-    /// The index that lies beside the file, if one does: `x.bed.gz.tbi` for `x.bed.gz`.
+    /// Returns the index beside the file, if there is one: `x.bed.gz.tbi` for `x.bed.gz`.
     pub fn index(&self) -> Option<PathBuf> {
-        // One that cannot be read was told of when the file was opened.
+        // An index that cannot be read was reported when the file was opened.
         let found = self.beside(&["tbi", "csi", "bai", "crai"]).ok().flatten();
         found.map(|index| index.path().to_owned())
     }
 
-    /// The file of one of those endings that lies beside it: `x.bam.bai` or `x.bai` for `x.bam`.
+    /// Returns a file beside it with one of these endings: `x.bam.bai` or `x.bai` for `x.bam`.
     ///
     /// # Errors
-    /// [`Error::Io`] if another machine does not tell whether there is one.
+    /// [`Error::Io`] if a server does not say whether there is one.
     pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Input>> {
         let path = match self {
             Input::Memory(..) => return Ok(None),
@@ -146,7 +145,7 @@ impl Input {
                 if let Some(index) = remote.given_index() {
                     return Ok(Some(Input::Remote(index.clone())));
                 }
-                // Each look is a request, so only what may have an index is looked for.
+                // Each check is a request, so only indexes that the file can have are checked.
                 let mut start = [0; 4];
                 Blob::open(self)?.read_at(0, &mut start)?;
                 let fits = |ending: &&&str| match **ending {
@@ -164,7 +163,7 @@ impl Input {
         Ok(endings.iter().flat_map(with).find(|path| path.is_file()).map(Input::File))
     }
 
-    /// How the file is compressed; none if it is not.
+    /// Returns how the file is compressed; none if it is not.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
@@ -175,7 +174,7 @@ impl Input {
         Ok(Packing::of(&start))
     }
 
-    /// Opens the bytes for reading anywhere.
+    /// Opens the bytes for reading at any offset.
     pub(crate) fn open(&self) -> Result<Box<dyn ReadSeek>> {
         match self {
             Input::Memory(_, bytes) => Ok(Box::new(Cursor::new(*bytes))),
@@ -197,7 +196,7 @@ impl Input {
         self.unpack(self.open()?)
     }
 
-    /// As [`Input::unpacked`]; tells how far the reading has come.
+    /// Opens the bytes as [`Input::unpacked`] does, and reports the progress of reading.
     pub(crate) fn watched(&self, progress: &Progress) -> Result<Box<dyn BufRead + Send>> {
         let inner = self.open()?;
         let (path, size) = (self.path().to_owned(), self.size()?.max(1));
@@ -215,13 +214,13 @@ impl Input {
         }
     }
 
-    /// The first bytes, unpacked: enough to know the format by. A file damaged further in still
-    /// shows what it begins with.
+    /// Returns the first bytes, unpacked, which are enough to detect the format. Damage further on
+    /// in the file is not an error.
     pub(crate) fn head(&self) -> Result<Vec<u8>> {
         let mut head = Vec::new();
         if self.is_remote() {
-            // The first block is here since the file was opened; more of it takes another request.
-            // Where that holds too little to unpack anything, all is read as below.
+            // The first block was read when the file was opened; more takes another request. If the
+            // block is too small to unpack anything, the file is read as below.
             let _ = self.unpack(self.open()?.take(HEAD))?.take(HEAD).read_to_end(&mut head);
         }
         if head.is_empty() {
@@ -235,14 +234,14 @@ impl Input {
     }
 }
 
-/// The length of what Windows puts before UTF-8 text, if it stands there: else it would be a part
-/// of the first sequence's name.
+/// Returns the length of the byte order mark that Windows writes before UTF-8 text, or 0. The mark
+/// would become part of the first sequence's name.
 pub(crate) fn mark(text: &[u8]) -> usize {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     if text.starts_with(MARK) { MARK.len() } else { 0 }
 }
 
-/// Bytes that are read from the first to the last, and who wants to know how far.
+/// A sequential reader that reports its progress.
 struct Watched {
     inner: Box<dyn ReadSeek>,
     path: PathBuf,
@@ -255,7 +254,7 @@ impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.read += count as u64;
-        // A file that grows meanwhile is not read more than whole.
+        // The fraction stays at 1 if the file grows meanwhile.
         self.progress.tell(&self.path, (self.read as f64 / self.size as f64).min(1.0));
         Ok(count)
     }
@@ -267,7 +266,7 @@ impl Drop for Watched {
     }
 }
 
-/// What a failed read means, in a user's words.
+/// Creates the error for a failed read, in words for users.
 pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Error {
     use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {

@@ -1,15 +1,15 @@
-//! How a file is compressed as a whole, as its first bytes show, and how it is read all the same.
+//! Compression of whole files: detection by the first bytes, and decompression.
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use std::io::{BufRead, BufReader, Result};
 
-/// The most memory that unpacking one file may take, in kB: a header of a few bytes can ask for 4 GB.
+/// Largest memory for unpacking one file, in kB: a header of a few bytes can ask for 4 GB.
 const MOST_MEMORY: u32 = 256 << 10;
 const BUFFER: usize = 256 * 1024;
 
-/// A way in which a file is compressed.
+/// A way in which a whole file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     /// gzip, and BGZF, which is gzip too.
@@ -22,7 +22,7 @@ pub enum Packing {
     Xz,
 }
 
-/// Every packing, with the bytes that its files begin with and the endings that their names have.
+/// Every packing, with the first bytes of its files and the endings of their names.
 const ALL: [(Packing, &[u8], &[&str]); 4] = [
     (Packing::Gzip, b"\x1f\x8b", &[".gz", ".bgz"]),
     (Packing::Zstd, b"\x28\xb5\x2f\xfd", &[".zst", ".zstd"]),
@@ -31,22 +31,22 @@ const ALL: [(Packing, &[u8], &[&str]); 4] = [
 ];
 
 impl Packing {
-    /// How many bytes of a file tell.
+    /// Number of first bytes that show the packing.
     pub(super) const TELLING: u64 = 6;
 
-    /// The packing of a file that begins so; none if it is not packed.
+    /// Returns the packing of a file with these first bytes; none if it is not packed.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let (packing, ..) = ALL.iter().find(|(_, magic, _)| start.starts_with(magic))?;
         Some(*packing)
     }
 
-    /// The name of a file without the ending that says how it is packed.
+    /// Returns the name of a file without the ending of its packing.
     pub(super) fn without_ending(name: &str) -> &str {
         let endings = ALL.iter().flat_map(|(.., endings)| endings.iter());
         endings.into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
     }
 
-    /// The command that unpacks a file to its standard output.
+    /// Returns the command that unpacks a file to its standard output.
     pub(crate) fn command(self) -> &'static str {
         match self {
             Packing::Gzip => "gunzip -c",
@@ -56,14 +56,14 @@ impl Packing {
         }
     }
 
-    /// The unpacked bytes. Files that were put one behind the other are read as one.
+    /// Unpacks bytes. Concatenated files are read as one.
     pub(super) fn unpack(
         self,
         bytes: impl BufRead + Send + 'static,
     ) -> Result<Box<dyn BufRead + Send>> {
         Ok(match self {
             Packing::Gzip => buffered(MultiGzDecoder::new(bytes)),
-            // It refuses what takes more than 128 MB by itself.
+            // This decoder itself refuses files that need more than 128 MB.
             Packing::Zstd => buffered(zstd::Decoder::with_buffer(bytes)?),
             Packing::Bzip2 => buffered(MultiBzDecoder::new(bytes)),
             Packing::Xz => buffered(XzReader::new_mem_limit(bytes, true, MOST_MEMORY)),

@@ -26,7 +26,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// With what all files on other machines are read.
+/// The client that reads all files on other machines.
 static CLIENT: RwLock<Option<Arc<Client>>> = RwLock::new(None);
 
 /// Sets how files on other machines are read from now on.
@@ -51,18 +51,18 @@ fn client() -> Result<Arc<Client>> {
     Ok(slot.insert(client).clone())
 }
 
-/// What was asked of each server since the start.
+/// Returns the counts of requests to each server since the start.
 pub fn server_counts() -> Vec<(String, ServerCounts)> {
     client().map(|client| client.servers.counts()).unwrap_or_default()
 }
 
-/// A file on another machine. Those that are cloned from each other share what was read.
+/// A file on another machine. Clones share what was read.
 #[derive(Clone)]
 pub struct Remote(Arc<Inner>);
 
 struct Inner {
     address: Address,
-    /// Where its index lies, if the user says so.
+    /// The index, if the user named it.
     index: Option<Remote>,
     state: Mutex<State>,
 }
@@ -70,9 +70,9 @@ struct Inner {
 #[derive(Default)]
 struct State {
     file: Option<Arc<RemoteFile>>,
-    /// Why it could not be opened, where asking again would not help.
+    /// Why the file could not be opened, if trying again would not help.
     refused: Option<Failure>,
-    /// The files that were looked for beside it, and whether they are there.
+    /// The files that were looked for beside it; none for those that are missing.
     beside: HashMap<String, Option<Remote>>,
 }
 
@@ -95,16 +95,16 @@ impl Remote {
         Remote(Arc::new(Inner { address, index: None, state: Mutex::default() }))
     }
 
-    /// The same file, its index at that address.
+    /// Returns the same file with this index.
     pub(crate) fn with_index(&self, index: Remote) -> Self {
         let address = self.0.address.clone();
         Remote(Arc::new(Inner { address, index: Some(index), state: Mutex::default() }))
     }
 
-    /// The same file, named by somebody at the other end of a socket.
+    /// Returns the same file for a client at the other end of a socket.
     ///
     /// # Errors
-    /// [`Error::Input`] if no pattern of `--allow-url` holds its address, or that of its index.
+    /// [`Error::Input`] if no pattern of `--allow-url` matches its address, or that of its index.
     pub(crate) fn for_stranger(&self) -> Result<Self> {
         check_allowed(&self.0.address)?;
         let index = self.0.index.as_ref().map(Remote::for_stranger).transpose()?;
@@ -112,17 +112,17 @@ impl Remote {
         Ok(Remote(Arc::new(Inner { address, index, state: Mutex::default() })))
     }
 
-    /// Its address.
+    /// Returns the address.
     pub fn address(&self) -> &Address {
         &self.0.address
     }
 
-    /// Its index, if the user says where that is.
+    /// Returns the index, if the user named it.
     pub(crate) fn given_index(&self) -> Option<&Remote> {
         self.0.index.as_ref()
     }
 
-    /// Its address as it may be shown.
+    /// Returns the address as it may be shown.
     pub(crate) fn shown(&self) -> &Path {
         self.0.address.shown()
     }
@@ -131,7 +131,7 @@ impl Remote {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file, opened once.
+    /// Returns the file, which is opened only once.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
@@ -157,20 +157,20 @@ impl Remote {
         }
     }
 
-    /// Has the file opened anew when it is next needed: it may have changed.
+    /// Forgets the file, so that it is opened again when needed: it may have changed.
     pub(crate) fn forget(&self) {
         *self.state() = State::default();
         self.0.index.iter().for_each(Remote::forget);
     }
 
-    /// The file of one of those endings that lies beside it.
+    /// Returns a file beside it with one of these endings.
     ///
     /// # Errors
-    /// [`Error::Io`] if the server does not tell whether there is one.
+    /// [`Error::Io`] if the server does not say whether there is one.
     pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Remote>> {
         let appended =
             endings.iter().map(|ending| self.0.address.with_suffix(&format!(".{ending}")));
-        // Only the indexes of alignments go by such names.
+        // Only indexes of alignments have such names.
         let replaced = endings.iter().filter(|ending| matches!(**ending, "bai" | "crai"));
         let replaced = replaced.filter_map(|ending| self.0.address.with_ending(ending));
         for address in appended.chain(replaced) {
@@ -197,10 +197,10 @@ impl Remote {
     }
 }
 
-/// Whether an address may be loaded over a socket.
+/// Checks that an address may be loaded over a socket.
 ///
 /// # Errors
-/// [`Error::Input`] if no pattern of `--allow-url` holds it.
+/// [`Error::Input`] if no pattern of `--allow-url` matches it.
 fn check_allowed(address: &Address) -> Result<()> {
     let client = client()?;
     if client.settings.allowed.iter().any(|pattern| pattern.holds(address)) {

@@ -1,11 +1,11 @@
-//! What tells one version of a file from another.
+//! The properties that distinguish the versions of a file.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Device, number, size and time of the last write. The time of the last change of the file's own
-/// data (ctime) is no part of it: it changes too when the file is renamed.
+/// Device, inode, size and time of the last write of a file. The time of its last status change
+/// (ctime) is not included, since renaming the file changes it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     identity: (u64, u64),
@@ -22,7 +22,7 @@ impl Version {
         }
     }
 
-    /// The version at a path; none if there is no file, or it cannot be looked at.
+    /// Returns the version at a path; none if there is no file or it cannot be accessed.
     pub(crate) fn at(path: &Path) -> Option<Self> {
         path.metadata().ok().map(|metadata| Version::of(&metadata))
     }

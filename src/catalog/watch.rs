@@ -1,9 +1,9 @@
-//! Notices that files have changed on disk, and opens them again as a whole.
+//! Detects files that have changed on disk, and reopens them as a whole.
 //!
-//! Files are looked at every few seconds instead of having the system tell of changes: that works
-//! on network drives too, where the system tells nothing, and a look at a file costs a microsecond.
-//! A file is opened again when two looks in a row find the same version: until then it is still
-//! being written. What cannot be opened is tried again, with growing pauses.
+//! Files are polled every few seconds instead of relying on notifications from the system, which
+//! are not sent for network drives; checking a file costs a microsecond. A file is reopened when
+//! two checks in a row find the same version: until then it is still being written. A file that
+//! cannot be opened is tried again after increasing pauses.
 
 use super::Measurement;
 use crate::bytes::{Input, Version};
@@ -16,40 +16,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The first pause after a file could not be opened; each further one is twice as long.
+/// The pause after the first failure to open a file; each further pause is twice as long.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Endings of indexes: beside a file's whole name, and instead of its own ending.
+/// Endings of indexes, appended to a file's whole name or replacing its own ending.
 const INDEXES: [&str; 6] = ["tbi", "csi", "bai", "crai", "fai", "gzi"];
 
-/// The versions of a source's files: the file itself first, then what may lie beside it.
+/// The versions of a source's files: the file itself, then those that may accompany it.
 pub(super) type Versions = Vec<Option<Version>>;
 
-/// What happened to a file that is served.
+/// A change of a served file.
 #[derive(Debug)]
 pub struct FileChange {
     /// The file.
     pub path: PathBuf,
-    /// Its measurements as they were.
+    /// Its measurements before the change.
     pub before: Vec<Arc<Measurement>>,
-    /// Its measurements now that it is opened again; or why it cannot be.
+    /// Its measurements after it was reopened, or the reason why it cannot be.
     pub now: Result<Vec<Arc<Measurement>>>,
-    /// Names of the sequences that are gone, or have another length now.
+    /// Names of the sequences that were removed or have another length now.
     pub changed_sequences: Vec<String>,
 }
 
-/// How the files are, and what is wrong with them.
+/// The state of the files, and their problems.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     files: Mutex<HashMap<PathBuf, Watched>>,
-    /// Why the last read of a measurement failed, by its id.
+    /// The reason why the last read of a measurement failed, by its id.
     reads: Mutex<BTreeMap<String, String>>,
-    /// Counts the changes of what is wrong.
+    /// The number of changes of the problems.
     revision: AtomicU64,
     reopened: AtomicU64,
 }
 
-/// A file, and what lies beside it.
+/// The state of a file and of those that accompany it.
 #[derive(Debug)]
 struct Watched {
     opened: Versions,
@@ -59,7 +59,7 @@ struct Watched {
     pause: Duration,
 }
 
-/// The versions of all files that a source is made of.
+/// Returns the versions of all files of a source.
 pub(super) fn versions(spec: &Spec) -> Versions {
     let Input::File(path) = &spec.input else { return Vec::new() };
     let longer = |ending: &str| {
@@ -82,22 +82,22 @@ impl Health {
         self.revision.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts how often what is wrong has changed.
+    /// Returns how often the problems have changed.
     pub(super) fn revision(&self) -> u64 {
         self.revision.load(Ordering::Relaxed)
     }
 
-    /// How many files were opened again.
+    /// Returns how often files were reopened.
     pub(super) fn reopened(&self) -> u64 {
         self.reopened.load(Ordering::Relaxed)
     }
 
-    /// How many files cannot be opened, or have changed and are not opened again yet.
+    /// Returns how many files cannot be opened, or have changed and are not reopened yet.
     pub(super) fn troubled(&self) -> usize {
         self.files().values().filter(|file| file.trouble.is_some()).count()
     }
 
-    /// A file was opened when it had these versions.
+    /// Records that a file was opened with these versions.
     pub(super) fn opened(&self, path: &Path, versions: Versions) {
         let watched = Watched {
             opened: versions.clone(),
@@ -111,7 +111,7 @@ impl Health {
         }
     }
 
-    /// What is wrong with a measurement, without folders of this machine.
+    /// Returns the problem of a measurement, without folders of this machine.
     pub(super) fn trouble(&self, measurement: &Measurement) -> Option<String> {
         let path = measurement.spec.as_ref().map(|spec| spec.input.path());
         let of_file = path.and_then(|path| self.files().get(path)?.trouble.clone());
@@ -119,7 +119,7 @@ impl Health {
         of_file.or_else(|| reads().get(&measurement.id).cloned())
     }
 
-    /// A read of these measurements has failed. Returns those of which this is news.
+    /// Records that a read of these measurements failed. Returns those for which this is new.
     pub(super) fn failed(&self, ids: &[&str], error: &Error) -> Vec<String> {
         let text = error.for_page();
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +132,7 @@ impl Health {
         news
     }
 
-    /// A measurement can be read.
+    /// Records that a measurement can be read.
     pub(super) fn read(&self, id: &str) {
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
         if !reads.is_empty() && reads.remove(id).is_some() {
@@ -140,7 +140,7 @@ impl Health {
         }
     }
 
-    /// Takes note of the versions that files have now. Returns those that are to be opened again.
+    /// Records the current versions of the files. Returns the files to reopen.
     pub(super) fn look(&self, now: &HashMap<PathBuf, Versions>) -> Vec<PathBuf> {
         let mut files = self.files();
         files.retain(|path, _| now.contains_key(path));
@@ -174,7 +174,7 @@ impl Health {
         due
     }
 
-    /// A file could not be opened again; it is tried later.
+    /// Records that a file could not be reopened, and when to try it again.
     pub(super) fn not_opened(&self, path: &Path, error: &Error) {
         let text = format!("the file cannot be opened: {}", error.for_page());
         if let Some(file) = self.files().get_mut(path) {
@@ -188,7 +188,7 @@ impl Health {
         }
     }
 
-    /// A file was opened again.
+    /// Records that a file was reopened.
     pub(super) fn opened_again(&self) {
         self.reopened.fetch_add(1, Ordering::Relaxed);
         self.changed();
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(look(), std::slice::from_ref(&path));
         health.opened(&path, versions(&spec));
         assert!(look().is_empty() && trouble().is_none());
-        // An index that comes, and one that goes.
+        // An index appears, then disappears.
         let index = folder.path().join("x.bed.tbi");
         std::fs::write(&index, "").unwrap();
         assert!(look().is_empty());
@@ -227,7 +227,7 @@ mod tests {
         std::fs::remove_file(&index).unwrap();
         assert!(look().is_empty());
         assert_eq!(look().len(), 1);
-        // A file that is gone is waited for, and comes back as it was.
+        // A file that disappeared is reopened when it returns unchanged.
         health.opened(&path, versions(&spec));
         let aside = folder.path().join("aside");
         std::fs::rename(&path, &aside).unwrap();
@@ -236,14 +236,14 @@ mod tests {
         std::fs::rename(&aside, &path).unwrap();
         assert!(look().is_empty());
         assert_eq!(look().len(), 1);
-        // One that cannot be opened is left alone for a while, unless it changes.
+        // A file that cannot be opened is not tried for a while, unless it changes.
         health.not_opened(&path, &Error::data(&path, "line 3", "bad"));
         assert!(look().is_empty());
         assert_eq!(trouble().unwrap(), "the file cannot be opened: x.bed, line 3: bad");
         std::fs::write(&path, "mended and longer").unwrap();
         assert!(look().is_empty());
         assert_eq!(look().len(), 1);
-        // What is no longer served is forgotten.
+        // Files that are no longer served are forgotten.
         assert!(health.look(&HashMap::new()).is_empty() && health.files().is_empty());
     }
 

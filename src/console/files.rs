@@ -1,7 +1,7 @@
 //! The files that commands may read and write.
 //!
-//! The owner's commands may use all files of the owner. Commands of others, over a connection, may use
-//! files below `--root`, and read files that were served from the start.
+//! The owner's commands may use all files of the owner. Commands of others, over a connection, may
+//! use files below `--root`, and read files that were served from the start.
 
 use crate::catalog::is_hub;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! `plot`.
+//! The command `plot`.
 
 use super::answer::Answer;
 use super::command::Arguments;
@@ -12,7 +12,7 @@ use crate::source::Shape;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// In a view of this many bases, bins are wider than a peak.
+/// Width of a view, in bases, from which its bins are wider than a peak.
 const WIDE: u32 = 2_000_000;
 
 /// The arguments of `plot`.
@@ -82,8 +82,8 @@ pub(super) fn split_colors(text: &str) -> Result<Vec<String>> {
     if color.trim().is_empty() { Ok(colors) } else { check_color(color.trim()).map(|()| colors) }
 }
 
-/// Returns the measurements that a name stands for: one, or those of a datasource that have the same
-/// kind as its first; with `values`, those with values if there are any.
+/// Returns the measurements that a name stands for: one, or those of a datasource that have the
+/// same kind as its first; with `values`, those with values if there are any.
 fn measurements(listing: &Listing, name: &str, values: bool) -> Result<Vec<Arc<Measurement>>> {
     let datasource = listing.datasources().iter().find(|datasource| datasource.id == name);
     let named = listing.measurements().find(|m| m.id == name);

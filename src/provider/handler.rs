@@ -24,7 +24,7 @@ const MAX_UNKNOWN: usize = 32;
 /// Answers requests from a catalog.
 #[derive(Debug)]
 pub struct Provider {
-    /// What is served.
+    /// The served datasources.
     pub catalog: Catalog,
     /// The target number of rows in a page's view.
     pub page_rows: u64,
@@ -38,8 +38,8 @@ pub struct Target {
     pub group: String,
     /// `rows` or a measurement's id.
     pub key: String,
-    /// The requested piece, with the listed name of its sequence. It may extend beyond the sequence's
-    /// end, like the page's own cached interval.
+    /// The requested piece, with the listed name of its sequence. It may extend beyond the
+    /// sequence's end, like the page's own cached interval.
     pub piece: Region,
 }
 
@@ -67,8 +67,8 @@ impl Provider {
     /// Answers a request, rows and values at `resolution`; without one, the request's region is the
     /// view.
     ///
-    /// There always is an answer. A region that cannot be read is answered with no rows, since a page
-    /// never repeats a request that failed; the reason is logged.
+    /// There always is an answer. A region that cannot be read is answered with no rows, since a
+    /// page never repeats a request that failed; the reason is logged.
     pub async fn answer(&self, request: &Request, resolution: Option<Resolution>) -> Reply {
         self.answer_with(request, resolution, None).await
     }
@@ -225,7 +225,8 @@ impl Provider {
         Reply::Combined(Combined { parts, dialect: range.dialect() })
     }
 
-    /// Returns the part of an answer for one datasource, still without rows, and the query for them.
+    /// Returns the part of an answer for one datasource, still without rows, and the query for
+    /// them.
     fn wanted_part(
         &self,
         snapshot: &Snapshot,
@@ -302,8 +303,8 @@ struct WantedPart {
 }
 
 impl WantedPart {
-    /// Adds empty columns for unknown measurements: a chart of unloaded data must get its columns, and
-    /// must not make the charts beside it empty.
+    /// Adds empty columns for unknown measurements: a chart of unloaded data must get its columns,
+    /// and must not make the charts beside it empty.
     fn finish(mut self) -> CombinedPart {
         let known = self.ids.len();
         for (index, id) in self.unknown.iter().enumerate() {
@@ -327,8 +328,8 @@ impl RowCounts for Listing {
     }
 }
 
-/// Returns the answer to a request with too many names: a well-formed one without rows, since a page
-/// never repeats a request that failed.
+/// Returns the answer to a request with too many names: a well-formed one without rows, since a
+/// page never repeats a request that failed.
 fn too_many_names(request: &Request) -> Option<Reply> {
     let (Request::GetRows(range) | Request::GetValues(range) | Request::GetCombined(range)) =
         request
@@ -347,8 +348,8 @@ fn too_many_names(request: &Request) -> Option<Reply> {
     })
 }
 
-/// Adds the missing ones of these columns to a table, filled with nulls, and sorts its columns in this
-/// order.
+/// Adds the missing ones of these columns to a table, filled with nulls, and sorts its columns in
+/// this order.
 fn fill_in(table: &mut Table, names: &[String]) {
     let rows = table.len();
     let mut known: Vec<_> = std::mem::take(&mut table.columns);

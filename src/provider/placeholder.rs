@@ -1,9 +1,9 @@
 //! Adds an invisible placeholder row to views without rows.
 //!
-//! A page does not redraw a line track if no row starts in the view: it returns early and leaves the
-//! previous line under the new axis (`docs/protocol.md`, 4.9). One row makes it redraw, even one
-//! without a value, which is invisible. The placeholder gets a rank between those of its neighbours,
-//! so a page must drop rows that it got without it.
+//! A page does not redraw a line track if no row starts in the view: it returns early and leaves
+//! the previous line under the new axis (`docs/protocol.md`, 4.9). One row makes it redraw, even
+//! one without a value, which is invisible. The placeholder gets a rank between those of its
+//! neighbours, so a page must drop rows that it got without it.
 
 use super::Provider;
 use crate::catalog::{Datasource, Query, Resolution, Snapshot};
@@ -14,8 +14,8 @@ use crate::table::{Data, Table};
 use std::sync::Arc;
 
 impl Provider {
-    /// Returns where a row must be added for a line to be drawn in `view`; none if the line is drawn
-    /// anyway. Dense signals always have rows.
+    /// Returns where a row must be added for a line to be drawn in `view`; none if the line is
+    /// drawn anyway. Dense signals always have rows.
     ///
     /// # Errors
     /// As `Snapshot::read`.
@@ -38,9 +38,9 @@ impl Provider {
     }
 }
 
-/// Returns where a row must be added in `view`: anywhere if no row starts there. A row that starts at
-/// the first or last base of the view is not enough for the page either, if it holds none beyond;
-/// the added row is then next to it.
+/// Returns where a row must be added in `view`: anywhere if no row starts there. A row that starts
+/// at the first or last base of the view is not enough for the page either, if it holds none
+/// beyond; the added row is then next to it.
 fn missing_row_in(view: &Region, starts: &[u32]) -> Option<Region> {
     let last = view.end.saturating_sub(1);
     let is_inside = |start: &u32| *start > view.start && *start < last;
@@ -121,9 +121,9 @@ async fn positions(
     Ok(snapshot.read(query).await?.table)
 }
 
-/// Inserts the placeholder into a run of rows, and adjusts the ranks: those of later rows increase by
-/// one. Its end is before its start, so that a block has no width. It has the values of a row that
-/// starts one base beside it, so that the line between the two is level, and none otherwise.
+/// Inserts the placeholder into a run of rows, and adjusts the ranks: those of later rows increase
+/// by one. Its end is before its start, so that a block has no width. It has the values of a row
+/// that starts one base beside it, so that the line between the two is level, and none otherwise.
 fn insert(table: &mut Table, piece: &Region, at: &Region, rank: u64) {
     let before = table.start.partition_point(|start| *start < at.start);
     let is_inside = before > 0 && before < table.len();
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(missing_row_in(&view, &[]), Some(view.clone()));
         assert_eq!(missing_row_in(&view, &[20, 499, 600]), Some(view.clone()), "beside it");
         assert_eq!(missing_row_in(&view, &[20, 550]), None);
-        // The page takes the first and the last row that it holds for outside if they lie on the edge.
+        // The page treats its first and last row as outside the view if they lie on the edge.
         assert_eq!(
             (missing_row_in(&view, &[500]), missing_row_in(&view, &[599])),
             (at(501), at(598))

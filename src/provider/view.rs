@@ -1,8 +1,8 @@
 //! The level of a page, and the rows that it has.
 //!
 //! A page with a cache keeps one interval per datasource group, requests only pieces that it lacks,
-//! joins them by rank, and requests nothing while its view is cached. So the width of a request does
-//! not reveal the view, and two levels in one cache give a wrong picture. This model therefore
+//! joins them by rank, and requests nothing while its view is cached. So the width of a request
+//! does not reveal the view, and two levels in one cache give a wrong picture. This model therefore
 //! answers each group at *one* level at a time, asks the page for its view, and changes the level
 //! only together with a clear of the page's cache. See `docs/levels.md`.
 //!
@@ -38,8 +38,8 @@ pub enum Order {
     Clear(Clear),
     /// Redraw, and request missing rows.
     Redraw,
-    /// Answer the held requests of a group with no rows; the page drops these answers because of the
-    /// preceding clear.
+    /// Answer the held requests of a group with no rows; the page drops these answers because of
+    /// the preceding clear.
     Dismiss(String),
     /// Report the view. The page's answer goes to [`View::located`].
     Locate,
@@ -124,8 +124,8 @@ impl View {
         finest(counts, group, view, |level| counts.rows(group, view, level) <= ideal(target_rows))
     }
 
-    /// Records that the page requests `key` (rows, or a measurement) of `group` in `piece`, which may
-    /// extend beyond the sequence's end. Returns the level for the answer.
+    /// Records that the page requests `key` (rows, or a measurement) of `group` in `piece`, which
+    /// may extend beyond the sequence's end. Returns the level for the answer.
     pub fn request(
         &mut self,
         group: &str,
@@ -251,8 +251,8 @@ impl View {
         self.poll.wake(now);
     }
 
-    /// Returns the orders to send now. Clears come before the redraw: in the reverse order, the page
-    /// would draw the old rows and request nothing.
+    /// Returns the orders to send now. Clears come before the redraw: in the reverse order, the
+    /// page would draw the old rows and request nothing.
     pub fn orders(&mut self, counts: &impl RowCounts, now: Duration) -> Vec<Order> {
         self.give_up_waiting(counts, now);
         let mut orders: Vec<Order> = self.clears.drain(..).map(Order::Clear).collect();
@@ -303,9 +303,9 @@ impl View {
         groups.map(|(name, group)| (name.as_str(), group.level))
     }
 
-    /// Sets or removes a group's placeholder row. If no row starts in the page's view, `empty_view`,
-    /// the page would keep its previous line, so it gets a placeholder in the middle. `None` removes
-    /// the placeholder.
+    /// Sets or removes a group's placeholder row. If no row starts in the page's view,
+    /// `empty_view`, the page would keep its previous line, so it gets a placeholder in the middle.
+    /// `None` removes the placeholder.
     pub fn set_placeholder(&mut self, group: &str, empty_view: Option<&Region>, now: Duration) {
         let known = self.groups.get(group).and_then(|known| known.placeholder.as_ref());
         let fits = match (known, empty_view) {
@@ -329,21 +329,21 @@ impl View {
         known.map(|known| known.level)
     }
 
-    /// Returns whether orders to the page depend on its view: a level, a held request, or a line that
-    /// must be cleared because no row is in view.
+    /// Returns whether orders to the page depend on its view: a level, a held request, or a line
+    /// that must be cleared because no row is in view.
     pub fn depends_on_place(&self, counts: &impl RowCounts) -> bool {
         let holds = self.groups.values().any(|group| group.held.is_some());
         holds || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
     }
 
-    /// Polls the page's view at once even without an event: its user may have moved within the cached
-    /// rows.
+    /// Polls the page's view at once even without an event: its user may have moved within the
+    /// cached rows.
     pub fn poll_now(&mut self, now: Duration) {
         self.poll.hurry(now);
     }
 
-    /// Returns whether the page may draw a group as a line in views without its rows. A page has all
-    /// rows of a small file, so it requests nothing when its user moves there.
+    /// Returns whether the page may draw a group as a line in views without its rows. A page has
+    /// all rows of a small file, so it requests nothing when its user moves there.
     fn has_lines_that_end(&self, counts: &impl RowCounts) -> bool {
         let mut valued = self.groups_with_values();
         valued.any(|(name, _)| counts.shape(name).is_some_and(|shape| shape != Shape::Dense))

@@ -14,7 +14,8 @@ pub(super) async fn prefer_zstd(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Returns whether zstd is listed without a quality, that is, with the highest one (RFC 9110, 12.4.2).
+/// Returns whether zstd is listed without a quality, that is, with the highest one (RFC 9110,
+/// 12.4.2).
 fn takes_zstd(headers: &HeaderMap) -> bool {
     let named = headers.get_all(header::ACCEPT_ENCODING).iter();
     let named = named.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));

@@ -1,5 +1,5 @@
-//! The first message of a WebSocket that sends its token in a message instead of in its address, which
-//! proxies may log: `{"type":"hello","token":"..."}` after connecting to `/ws?hello`.
+//! The first message of a WebSocket that sends its token in a message instead of in its address,
+//! which proxies may log: `{"type":"hello","token":"..."}` after connecting to `/ws?hello`.
 
 use super::keys::Keys;
 use crate::session::Visitor;
@@ -38,7 +38,7 @@ where
         None => {
             let reason = "the first message must be a hello with a valid token".into();
             let goodbye = CloseFrame { code: CloseCode::Policy, reason };
-            // A client that does not answer the close frame is not waited for.
+            // Waits only for a limited time until the client answers the close frame.
             let _ = tokio::time::timeout(patience, async {
                 let _ = socket.send(Message::Close(Some(goodbye))).await;
                 while let Some(Ok(_)) = socket.next().await {}

@@ -67,8 +67,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A proxy that is trusted to name the visitors: its address, and on this machine also its user, since
-/// every user of a machine can connect from its loopback address.
+/// A proxy that is trusted to name the visitors: its address, and on this machine also its user,
+/// since every user of a machine can connect from its loopback address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy {
     address: IpAddr,

@@ -1,4 +1,4 @@
-//! `--socket`: the endpoint at a path of the file system, for programs of the same user.
+//! `--socket`: serves the endpoint on a Unix socket, for programs of the same user.
 
 use super::limits::Limits;
 use super::listen::{PAUSE, converse, wait_for};
@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A socket at a path, which is removed at the end.
+/// A Unix socket at a path, which is removed at the end.
 #[derive(Debug)]
 pub struct LocalSocket {
     listener: UnixListener,
@@ -24,10 +24,10 @@ pub struct LocalSocket {
 }
 
 impl LocalSocket {
-    /// Listens at a path; what a program that has ended left there is replaced.
+    /// Listens at a path, replacing a socket left there by a program that has ended.
     ///
     /// # Errors
-    /// [`Error::Input`] if another program listens there, or something else is there.
+    /// [`Error::Input`] if another program listens there, or the path is not a socket.
     pub async fn bind(path: &Path) -> Result<Self> {
         let name = path.display();
         match path.symlink_metadata() {
@@ -49,15 +49,15 @@ impl LocalSocket {
         Ok(LocalSocket { listener, path: path.to_owned() })
     }
 
-    /// Serves a router until `stop` is cancelled, as [`super::serve`] does.
+    /// Serves a router until `stop` is cancelled, like [`super::serve`].
     pub async fn serve(self, router: Router, limits: Limits, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        // Programs that speak HTTP have no other address here.
+        // Clients of a Unix socket have no network address.
         let address = ConnectInfo(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => {
-                    // Whoever connected before the socket was private is turned away here.
+                    // Rejects other users who connected before the socket became private.
                     let user = stream.peer_cred().map(|peer| peer.uid()).ok();
                     if user != Some(own_user()) {
                         tracing::warn!("another user was turned away at {}", self.path.display());
@@ -74,7 +74,7 @@ impl LocalSocket {
                 }
             }
         }
-        // Another program may have put its own there.
+        // Another program may have replaced the socket.
         let _ = std::fs::remove_file(&self.path);
         wait_for(&tasks).await;
     }

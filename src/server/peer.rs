@@ -1,9 +1,9 @@
 //! Determines the user of this machine to whom a connection belongs.
 //!
 //! Clients that reach a port of the loopback interface are on this machine, but may be any of its
-//! users. Linux reports the owner of the socket at the other end over netlink (`sock_diag`), at a cost
-//! that, unlike that of reading `/proc/net/tcp`, does not grow with the number of sockets. Other
-//! systems have no interface for this that a program without `unsafe` can use.
+//! users. Linux reports the owner of the socket at the other end over netlink (`sock_diag`), at a
+//! cost that, unlike that of reading `/proc/net/tcp`, does not grow with the number of sockets.
+//! Other systems have no interface for this that a program without `unsafe` can use.
 
 use std::net::SocketAddr;
 
@@ -36,7 +36,7 @@ pub fn knows_users() -> bool {
     asked().is_some_and(|user| user.is_some())
 }
 
-/// Tests this with a connection of our own; false without a loopback interface.
+/// Tests this with a connection of our own; `None` without a loopback interface.
 fn asked() -> Option<Option<u32>> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?;
     let own = listener.local_addr().ok()?;
@@ -49,8 +49,8 @@ fn user_of(_: SocketAddr, _: SocketAddr) -> Option<u32> {
     None
 }
 
-/// Returns the user of the socket at `peer` that is connected to `own`; `None` if it is already closed,
-/// or belongs to a user that is unknown in this user namespace.
+/// Returns the user of the socket at `peer` that is connected to `own`; `None` if it is already
+/// closed, or belongs to a user that is unknown in this user namespace.
 #[cfg(target_os = "linux")]
 fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     let answer = linux::ask(&linux::question(peer, own)).ok()?;
@@ -130,8 +130,8 @@ mod linux {
         Ok(answer)
     }
 
-    /// Returns the user in an answer. Closed sockets, and what is left of them, are reported as root's,
-    /// which is ignored.
+    /// Returns the user in an answer. Closed sockets, and what is left of them, are reported as
+    /// root's, which is ignored.
     pub(super) fn user(answer: &[u8], peer: SocketAddr, own: SocketAddr) -> Option<u32> {
         let u32_at = |at: usize| {
             let bytes = answer.get(at..at + 4)?;

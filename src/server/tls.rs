@@ -1,4 +1,4 @@
-//! TLS on the port of the endpoint: a certificate and its key, read again when they change.
+//! TLS on the endpoint's port, with a certificate and a key that are reloaded when they change.
 
 use crate::bytes::Version;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A certificate with its key, as files in PEM.
+/// A certificate and its key, from PEM files.
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
@@ -18,16 +18,16 @@ pub struct Tls {
 }
 
 struct Current {
-    /// The files that were read last, or tried.
+    /// The versions of the files at the last attempt to read them.
     versions: [Option<Version>; 2],
     acceptor: TlsAcceptor,
 }
 
 impl Tls {
-    /// Reads the certificate, followed by those that vouch for it, and the key.
+    /// Reads the certificate, followed by its intermediate certificates, and the key.
     ///
     /// # Errors
-    /// [`Error::Data`] if they cannot be read, or do not belong together.
+    /// [`Error::Data`] if they cannot be read, or do not match.
     pub fn open(certificate: &Path, key: &Path) -> Result<Self> {
         let current =
             Current { versions: versions(certificate, key), acceptor: acceptor(certificate, key)? };
@@ -35,8 +35,8 @@ impl Tls {
         Ok(Tls { certificate, key, current: Mutex::new(current) })
     }
 
-    /// What accepts a connection, with the files as they are now; as they were if they cannot be
-    /// used any more.
+    /// Returns the acceptor for a connection. Reloads the files if they have changed; if they are
+    /// invalid, the previous certificate stays in use.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let now = versions(&self.certificate, &self.key);
@@ -76,7 +76,7 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// The files, not what is in them.
+/// Prints the certificate's path, but no contents.
 impl std::fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = formatter.debug_struct("Tls");

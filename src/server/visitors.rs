@@ -13,8 +13,8 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};
 use std::net::{IpAddr, SocketAddr};
 
-/// Returns the visitor, or the reason why it is unknown. Removes a token from the address, so that it
-/// cannot be logged or repeated later.
+/// Returns the visitor, or the reason why it is unknown. Removes a token from the address, so that
+/// it cannot be logged or repeated later.
 pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, String> {
     let in_address = take_token(request);
     let headers = request.headers();

@@ -24,7 +24,8 @@ impl Audit {
         Ok(Audit(Mutex::new(file.map_err(|error| Error::io(path, error))?)))
     }
 
-    /// Appends a line. `action` is a command or the name of a request; `why` is the reason of a refusal.
+    /// Appends a line. `action` is a command or the name of a request; `why` is the reason of a
+    /// refusal.
     pub(super) fn record(&self, visitor: &Visitor, action: &str, why: Option<&str>) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let line = json!({

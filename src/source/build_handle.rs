@@ -30,7 +30,7 @@ enum BuildState {
 }
 
 impl BuildHandle {
-    /// How much is done, in percent: 0 to 99, since at 100 the source would be complete.
+    /// Returns the progress in percent: 0 to 99, since at 100 the source would be complete.
     pub fn percent(&self) -> u8 {
         ((f64::from_bits(self.part.load(Ordering::Relaxed)) * 100.0) as u8).min(99)
     }

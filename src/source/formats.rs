@@ -92,8 +92,8 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// The format as which a file is served: of a large one on another machine, not the coverage, which
-/// takes a reading of all of it, but what else it is served as. `format=` asks for the coverage.
+/// Returns the format in which a file is served: for a large remote file, the companion instead of
+/// the coverage, which would take reading all of it. `format=` requests the coverage.
 fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'static Format> {
     let companion = COMPANIONS.iter().find(|(name, _)| *name == format.name);
     let (Some((_, companion)), None) = (companion, &spec.options.format) else { return Ok(format) };
@@ -168,7 +168,7 @@ pub fn detect(input: &Input) -> Result<&'static Format> {
     let fitting = fitting(input)?;
     let ending = input.ending();
     let named = |format: &&Format| format.extensions.contains(&ending.as_str());
-    // One that is not sorted looks like BED with numbers for names.
+    // An unsorted bedGraph file looks like BED with numbers for names.
     let unsorted = || {
         Some(&wig::BEDGRAPH).filter(|f| named(f) && input.head().is_ok_and(|h| wig::is_graph(&h)))
     };
@@ -194,7 +194,7 @@ fn fitting(input: &Input) -> Result<Vec<&'static Format>> {
     Ok(FORMATS.iter().filter(|format| (format.sniff)(&head)).collect())
 }
 
-/// Whether files of that format are read by offset, with what they hold in binary.
+/// Returns whether files of a format are binary and read by offset.
 fn is_read_by_offset(format: &Format) -> bool {
     [bigwig::FORMAT, bigbed::FORMAT, bam::COVERAGE, cram::COVERAGE]
         .iter()

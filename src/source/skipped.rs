@@ -1,4 +1,4 @@
-//! Lines that are left out because something is wrong with them: how many, and the first.
+//! Lines that are left out because of errors: how many, and the first one.
 
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -15,7 +15,7 @@ struct State {
     first: Option<(u64, String)>,
 }
 
-/// They are the same option, whatever they have counted.
+/// All are the same option, whatever they have counted.
 impl PartialEq for Skipped {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -23,7 +23,7 @@ impl PartialEq for Skipped {
 }
 
 impl Skipped {
-    /// Forgets what was counted, before the file is read again.
+    /// Resets the counts, before the file is read again.
     pub(crate) fn restart(&self) {
         *self.state() = State::default();
     }
@@ -31,12 +31,12 @@ impl Skipped {
     /// Counts a line that is left out because of `error`.
     ///
     /// # Errors
-    /// The same error if it is none of a line, but of the whole file or of the machine.
+    /// The same error if it concerns the whole file or the machine, not a line.
     pub(crate) fn count(&self, error: Error) -> Result<()> {
         self.count_many(1, error)
     }
 
-    /// As [`Skipped::count`], of so many lines the first of which has the error.
+    /// Counts several lines as [`Skipped::count`] does; `error` is that of the first.
     pub(crate) fn count_many(&self, lines: u64, error: Error) -> Result<()> {
         match error {
             Error::Data { place, message, .. } if !place.is_empty() => {
@@ -53,7 +53,7 @@ impl Skipped {
         }
     }
 
-    /// How many lines were left out and why the first was; none if none was.
+    /// Returns how many lines were left out and why the first was; none if there are none.
     pub fn summary(&self) -> Option<String> {
         let state = self.state();
         let (_, first) = state.first.as_ref()?;
@@ -61,21 +61,21 @@ impl Skipped {
         Some(format!("{} {lines}, the first is {first}", state.count))
     }
 
-    /// Says on the console what was left out of a file.
+    /// Logs a warning about the lines left out of a file.
     pub(crate) fn tell(&self, path: &Path) {
         if let Some(summary) = self.summary() {
             tracing::warn!("{}: left out {summary}", path.display());
         }
     }
 
-    /// Writes down what was counted, beside what was made of the file.
+    /// Saves the counts, beside the data made from the file.
     pub(crate) fn save(&self, path: &Path) -> std::io::Result<()> {
         let state = self.state();
         let first = state.first.as_ref().map(|(number, why)| format!("{number}\t{why}"));
         std::fs::write(path, format!("{}\t{}", state.count, first.unwrap_or_default()))
     }
 
-    /// Takes what was written down when the file was read; none if nothing was.
+    /// Loads the counts that were saved when the file was read; none if there are none.
     pub(crate) fn load(&self, path: &Path) -> Option<()> {
         let text = std::fs::read_to_string(path).ok()?;
         let (count, first) = text.split_once('\t')?;

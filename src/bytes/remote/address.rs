@@ -1,15 +1,15 @@
-//! Addresses of files on other machines, and what of them may be shown.
+//! Addresses of files on other machines, and the parts of them that may be shown.
 
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How the file at an address is asked for.
+/// The protocol of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
     Http,
     Https,
-    /// Amazon's S3, and servers that are like it.
+    /// Amazon's S3, and compatible servers.
     S3,
     /// Google Cloud Storage.
     Gs,
@@ -17,14 +17,14 @@ pub(crate) enum Scheme {
     Az,
 }
 
-/// To which machines an address may lead.
+/// The machines that an address may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reach {
-    /// To any: the user wrote it.
+    /// Any machine: the user wrote the address.
     Anywhere,
-    /// Not to this machine and what is only linked to it: a server sent the user there.
+    /// Neither this machine nor link-local ones: a server redirected to the address.
     Elsewhere,
-    /// To public machines: a hub or a page named it.
+    /// Public machines: a hub or a page named the address.
     Public,
 }
 
@@ -38,16 +38,16 @@ const SCHEMES: &[(&str, Scheme)] = &[
 
 /// The address of a file on another machine.
 ///
-/// Its query and its password may be secrets, as in signed addresses: they are sent to the server,
-/// and shown nowhere.
+/// Its query and its password may be secret, as in signed addresses: they are sent to the server,
+/// but never shown.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     scheme: Scheme,
-    /// `name:password`, as it stands in front of the host.
+    /// `name:password`, as written before the host.
     user: Option<String>,
-    /// The host and perhaps its port, in lower case; for object storage, the bucket.
+    /// The host and its port, if any, in lower case; for object storage, the bucket.
     host: String,
-    /// As it is sent: begins with a slash, no character needs a code.
+    /// As it is sent, percent-encoded: empty, or begins with a slash.
     path: String,
     query: Option<String>,
     shown: PathBuf,
@@ -55,10 +55,10 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address that a text is; none if it is the path of a file.
+    /// Parses an address; none if the text is the path of a file.
     ///
     /// # Errors
-    /// [`Error::Input`] for an address that cannot be read.
+    /// [`Error::Input`] for an invalid address.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>> {
         let Some((scheme, rest)) = text.split_once("://") else { return Ok(None) };
         let is_name =
@@ -96,9 +96,9 @@ impl Address {
         }
         let shown = PathBuf::from(format!("{name}://{host}{path}"));
         let path = match scheme {
-            // What is written is already as it is sent, but for what must not be sent.
+            // These are written as they are sent, except characters that must not be sent.
             Scheme::Http | Scheme::Https => encoded(path, |byte| byte == b'%' || is_reserved(byte)),
-            // The keys of object storage are written as they are.
+            // Keys of object storage are written without encoding.
             _ => encoded(path, |byte| byte == b'/'),
         };
         let path = match scheme {
@@ -116,7 +116,7 @@ impl Address {
         }))
     }
 
-    /// What may be shown: the address without its query and its password.
+    /// Returns what may be shown: the address without its query and its password.
     pub(crate) fn shown(&self) -> &Path {
         &self.shown
     }
@@ -129,17 +129,17 @@ impl Address {
         self.scheme != Scheme::Http
     }
 
-    /// `name:password`, with its codes as they are written.
+    /// Returns `name:password`, still percent-encoded.
     pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// The host and perhaps its port; the bucket.
+    /// Returns the host and its port, if any, or the bucket.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The host without its port.
+    /// Returns the host without its port.
     pub(crate) fn host_name(&self) -> &str {
         let end = match self.host.rfind(']') {
             Some(end) => end + 1,
@@ -148,7 +148,7 @@ impl Address {
         &self.host[..end]
     }
 
-    /// The path, as it is sent.
+    /// Returns the path, as it is sent.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
@@ -157,7 +157,7 @@ impl Address {
         self.query.as_deref()
     }
 
-    /// What is asked of an HTTP server: the address with its query, without its password.
+    /// Returns the URL for an HTTP server: with the query, without the password.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.is_https() { "https" } else { "http" };
         let path = if self.path.is_empty() { "/" } else { &self.path };
@@ -165,29 +165,29 @@ impl Address {
         format!("{scheme}://{}{path}{query}", self.host)
     }
 
-    /// To which machines it may lead.
+    /// Returns which machines the address may lead to.
     pub(crate) fn reach(&self) -> Reach {
         self.reach
     }
 
-    /// The same address, which may lead to those machines.
+    /// Returns the same address with another reach.
     pub(crate) fn with_reach(&self, reach: Reach) -> Self {
         Address { reach, ..self.clone() }
     }
 
-    /// Whether both are of one server.
+    /// Returns whether both addresses are of one server.
     pub(crate) fn is_of_server(&self, other: &Address) -> bool {
         self.scheme == other.scheme && self.host == other.host
     }
 
-    /// The address of a file whose name is this one's and an ending: `x.bam.bai` for `x.bam`.
+    /// Returns the address with a suffix after its name: `x.bam.bai` for `x.bam`.
     pub(crate) fn with_suffix(&self, suffix: &str) -> Self {
         let mut shown = self.shown.clone().into_os_string();
         shown.push(suffix);
         Address { path: format!("{}{suffix}", self.path), shown: shown.into(), ..self.clone() }
     }
 
-    /// The address with another ending: `x.bai` for `x.bam`; none if it has no ending.
+    /// Returns the address with another ending: `x.bai` for `x.bam`; none if it has no ending.
     pub(crate) fn with_ending(&self, ending: &str) -> Option<Self> {
         let (stem, old) = self.path.rsplit_once('.')?;
         if old.contains('/') {
@@ -197,11 +197,11 @@ impl Address {
         Some(Address { path: format!("{stem}.{ending}"), shown, ..self.clone() })
     }
 
-    /// The address that a reference in this file means: whole, or relative to the file's folder.
-    /// It may not lead further than this one, and to another server only if that is public.
+    /// Returns the address of a reference in this file, absolute or relative to the file's folder.
+    /// It may reach no more machines than this one, and another server only if that is public.
     ///
     /// # Errors
-    /// [`Error::Input`] for an address that cannot be read.
+    /// [`Error::Input`] for an invalid address.
     pub(crate) fn join(&self, reference: &str) -> Result<Self> {
         let scheme = SCHEMES.iter().find(|(_, scheme)| *scheme == self.scheme);
         let scheme = scheme.map_or("https", |(name, _)| name);
@@ -233,7 +233,7 @@ impl Address {
         Ok(Address { reach: self.reach, user: self.user.clone(), ..joined })
     }
 
-    /// The path as it is written.
+    /// Returns the path as it is written.
     fn shown_path(&self) -> &str {
         let shown = self.shown.to_str().unwrap_or_default();
         let start = shown.find("://").map_or(0, |at| at + 3);
@@ -247,13 +247,13 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Characters that have a meaning in the path of an address (RFC 3986, section 2.2).
+/// Returns whether a byte has a meaning in the path of an address (RFC 3986, section 2.2).
 fn is_reserved(byte: u8) -> bool {
     b"/:@!$&'()*+,;=[]".contains(&byte)
 }
 
-/// A text whose characters have codes, but for those that need none and those that `keep` names. A
-/// `%` that begins no code gets one.
+/// Percent-encodes a text, except for characters that need no code and those that `keep` accepts. A
+/// `%` that begins no code is encoded.
 fn encoded(text: &str, keep: impl Fn(u8) -> bool) -> String {
     let mut result = String::with_capacity(text.len());
     let keeps_codes = keep(b'%');
@@ -275,7 +275,7 @@ fn encoded(text: &str, keep: impl Fn(u8) -> bool) -> String {
     result
 }
 
-/// A path without `.` and `..`, as browsers and servers understand it; nothing lies above the top.
+/// Resolves `.` and `..` in a path as browsers and servers do; nothing is above the top.
 fn without_dots(path: &str) -> String {
     let is_one = |part: &str| matches!(part.to_ascii_lowercase().as_str(), "." | "%2e");
     let is_two = |part: &str| {

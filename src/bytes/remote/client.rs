@@ -1,4 +1,4 @@
-//! Asking servers: one request and what comes of it, redirects, credentials, trying again.
+//! Requests to servers: redirects, credentials and retries.
 
 use super::address::{Address, Reach, Scheme};
 use super::failure::Failure;
@@ -17,19 +17,19 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
-/// How often a server may send elsewhere.
+/// Largest number of redirects that are followed.
 const REDIRECTS: usize = 10;
-/// How often a request is made in all, and the pause before the second; each further is three times
-/// as long.
+/// Largest number of tries of a request, and the pause before the second try; each further pause is
+/// three times as long.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long a server may take to accept a connection.
+/// Longest time for a server to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A line that gives fewer bytes a second is no use.
+/// Lowest useful rate of a connection, in bytes per second.
 const SLOWEST: u64 = 64 * 1024;
-/// Of an answer that tells of an error, so much is looked at.
+/// Largest number of bytes that are read of an error's answer.
 const ERROR_TEXT: u64 = 4096;
-/// Where systems keep the certificates of the authorities that they trust.
+/// Where systems store the certificates of trusted authorities.
 const SYSTEM_AUTHORITIES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -37,27 +37,27 @@ const SYSTEM_AUTHORITIES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
-/// Asks servers for files.
+/// A client that requests files from servers.
 pub(crate) struct Client {
     pub(super) settings: Settings,
     pub(super) servers: Servers,
     pub(super) storage: storage::Settings,
     netrc: Netrc,
-    /// For this machine itself, never through a proxy.
+    /// For requests to this machine itself, never through a proxy.
     direct: Agent,
     /// One for each reach.
     agents: [Agent; 3],
 }
 
-/// What a request asks for.
+/// The content of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) bytes: Range<u64>,
-    /// The version of the file of which these must be.
+    /// The tag of the version that the bytes must belong to.
     pub(super) if_match: Option<&'a str>,
 }
 
-/// An answer that holds bytes of a file, or says that there are none there.
+/// An answer that holds bytes of a file, or says that the file has none there.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -102,8 +102,8 @@ impl Client {
         })
     }
 
-    /// Asks for bytes of a file until they are here, or it is clear that they will not come. `limit`
-    /// is the most that is read of an answer.
+    /// Requests bytes of a file until they have arrived or it is clear that they will not. At most
+    /// `limit` bytes of an answer are read.
     pub(super) fn get(
         &self,
         address: &Address,
@@ -128,7 +128,7 @@ impl Client {
                 Err(failure) => failure,
             };
             let wait = failure.again().unwrap_or(pause).max(pause);
-            // A server that was down is asked once, to see whether it still is.
+            // A server that was down is asked only once, to check whether it still is.
             let last = tries == TRIES || server.is_doubtful();
             if last || !failure.may_pass() || Instant::now() + wait >= end {
                 if failure.is_of_server() {
@@ -144,7 +144,7 @@ impl Client {
         }
     }
 
-    /// One request, and those to which redirects lead.
+    /// Makes a request, and those that redirects lead to.
     fn follow(
         &self,
         first: &Address,
@@ -190,7 +190,7 @@ impl Client {
                     "the server sends to an address that cannot be read",
                 ));
             };
-            // This machine's own servers may send to each other.
+            // Servers on this machine may redirect to each other.
             let is_local = first.reach() == Reach::Anywhere && is_loopback(first.host_name());
             let stays = next.is_of_server(first) || is_local;
             let reach = if stays { first.reach() } else { first.reach().max(Reach::Elsewhere) };
@@ -259,7 +259,7 @@ impl Client {
         }
     }
 
-    /// Where a request may lead: further than others, if the user allowed to load from that server.
+    /// Returns which machines a request may reach: any if the user allowed the server by name.
     fn reach(&self, first: &Address, at: &Address) -> Reach {
         let allows = |address: &Address| {
             let mut named = self.settings.allowed.iter().filter(|pattern| pattern.names_server());
@@ -284,11 +284,11 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
     let limit = if is_error { ERROR_TEXT } else { limit };
     let mut bytes = Vec::new();
     if status == 200 && length.is_some_and(|length| length > limit) {
-        // A whole file that nobody can hold.
+        // A whole file that is too large.
         return Ok(Answer { status, headers: parts.headers, body: bytes, from: None });
     }
-    // One byte more than is wanted: only a body that is read to its end leaves its connection to the
-    // next request.
+    // Reads one byte more than wanted: only a body that is read to its end frees its connection for
+    // the next request.
     let read = body.into_reader().take(limit + 1).read_to_end(&mut bytes);
     if is_error {
         let again = says(header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
@@ -307,7 +307,7 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
     Ok(Answer { status, headers: parts.headers, body: bytes, from: None })
 }
 
-/// The word for an error in the answer of a storage server: `<Code>AccessDenied</Code>`.
+/// Returns the error code in the answer of a storage server: `<Code>AccessDenied</Code>`.
 fn word(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
@@ -316,7 +316,7 @@ fn word(body: &[u8]) -> String {
     if is_sound { word.to_owned() } else { String::new() }
 }
 
-/// A failure while the body of an answer is read.
+/// Returns the failure for an error while the body of an answer is read.
 fn cut_off(error: &std::io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
         Some(ureq::Error::Timeout(_)) => Failure::TooSlow,
@@ -345,9 +345,9 @@ fn failed(error: ureq::Error, host: &str) -> Failure {
             | ErrorKind::BrokenPipe
             | ErrorKind::ConnectionAborted => Failure::Cut,
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::TooSlow,
-            // TLS reports what is wrong with a certificate so.
+            // TLS reports a wrong certificate as this kind.
             ErrorKind::InvalidData => Failure::Certificate(error.to_string()),
-            // What the system says of a name that it does not find has no kind of its own.
+            // The system's error for an unknown name has no kind of its own.
             _ if error.to_string().contains("lookup address") => {
                 Failure::NoSuchHost(host.to_owned())
             }
@@ -369,13 +369,13 @@ fn failed(error: ureq::Error, host: &str) -> Failure {
     }
 }
 
-/// The certificates of the authorities that are trusted: those of the system, and those of the user.
+/// Returns the certificates of trusted authorities: those of the system and of the user.
 fn authorities(settings: &Settings) -> Result<RootCerts> {
     let of_user = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
     let own = settings.ca_file.clone().or(of_user.map(Into::into));
     let Some(own) = own else {
-        // Mozilla's, which are part of this program, are as good as the system's, but do not know
-        // the authority that an institution may have added there.
+        // Mozilla's certificates, which are part of this program, are as good as the system's, but
+        // lack authorities that an institution may have added to the system's.
         let system = SYSTEM_AUTHORITIES.iter().find_map(|path| std::fs::read(path).ok());
         let known = system.map(|pem| certificates(&pem)).filter(|all| !all.is_empty());
         return Ok(known.map_or(RootCerts::WebPki, RootCerts::from));

@@ -1,5 +1,5 @@
-//! Blocks of files that are kept on disk, in a bounded number of bytes: those that were not used for
-//! longest go first.
+//! A cache of blocks of files on disk, bounded in bytes: the least recently used blocks are removed
+//! first.
 
 use crate::private;
 use flate2::Crc;
@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// So many bytes are kept at most.
+/// Largest number of bytes on disk.
 const MOST: u64 = 4 << 30;
-/// A sum over its bytes stands behind each block.
+/// Length of the checksum after each block, in bytes.
 const SUM: usize = 4;
 
 /// The blocks of one version of a file.
@@ -20,11 +20,11 @@ pub(super) struct Disk {
     folder: PathBuf,
 }
 
-/// How much all folders hold, as far as this process knows.
+/// Number of bytes in each folder, as far as this process knows.
 static USED: Mutex<Vec<(PathBuf, u64)>> = Mutex::new(Vec::new());
 
 impl Disk {
-    /// The blocks of that name in a folder; none if the folder cannot be made.
+    /// Opens the blocks of a name in a folder; none if the folder cannot be created.
     pub(super) fn open(all: &Path, name: &str) -> Option<Self> {
         let folder = all.join(name);
         let made = private::create_folder(&folder);
@@ -39,7 +39,7 @@ impl Disk {
         self.folder.join(format!("{number:x}"))
     }
 
-    /// A block that was kept; none if it is not there, or damaged.
+    /// Reads a stored block; none if it is missing or damaged.
     pub(super) fn read(&self, number: u64) -> Option<Vec<u8>> {
         let mut file = File::open(self.path(number)).ok()?;
         let mut bytes = Vec::new();
@@ -54,7 +54,7 @@ impl Disk {
         Some(bytes)
     }
 
-    /// Keeps a block. One that cannot be kept is asked for again.
+    /// Stores a block. One that cannot be stored is requested again later.
     pub(super) fn write(&self, number: u64, bytes: &[u8]) {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Disk {
         self.bound((bytes.len() + SUM) as u64, MOST);
     }
 
-    /// Counts bytes that came, and removes the oldest blocks if there are too many.
+    /// Counts new bytes, and removes the least recently used blocks if there are too many.
     fn bound(&self, more: u64, most: u64) {
         let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
         let at = used.iter().position(|(folder, _)| *folder == self.all).unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl Disk {
         if *sum <= most {
             return;
         }
-        // Other processes may have added some, or removed them.
+        // Other processes may have added or removed blocks.
         let mut all = blocks(&self.all);
         all.sort_by_key(|block| block.0);
         *sum = all.iter().map(|block| block.1).sum();
@@ -95,14 +95,14 @@ impl Disk {
             }
             if fs::remove_file(&path).is_ok() {
                 *sum -= size;
-                // Only a folder that is empty goes.
+                // Only an empty folder is removed.
                 path.parent().map(fs::remove_dir);
             }
         }
     }
 }
 
-/// When each block was last used, its size and its path.
+/// Returns the time of last use, size and path of each block.
 fn blocks(all: &Path) -> Vec<(SystemTime, u64, PathBuf)> {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries(all).flat_map(|folder| entries(&folder.path()).collect::<Vec<_>>());

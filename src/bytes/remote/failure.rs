@@ -1,12 +1,12 @@
-//! Why a file on another machine could not be read, in words that say what to do.
+//! Reasons why a file on another machine cannot be read, in words that say what to do.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What went wrong; its text follows the file's address.
+/// The reason for a failure; its text follows the file's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The server answered with that number; perhaps with a word of its own, and when to come again.
+    /// The server answered with this status, perhaps with an error code and a time to wait.
     Status {
         number: u16,
         word: String,
@@ -16,26 +16,26 @@ pub(crate) enum Failure {
     NoSuchHost(String),
     NoConnection(String, String),
     TooSlow,
-    /// Its certificate is of nobody who is trusted, or something else is wrong with TLS.
+    /// The server's certificate is not trusted, or TLS failed otherwise.
     Certificate(String),
-    /// The answer ended before it was whole.
+    /// The answer ended early.
     Cut,
-    /// A page for people to read: to log in, or to say that there is no such file.
+    /// A web page, such as one for logging in or one that says that there is no such file.
     WebPage,
     /// The answer is not what was asked for.
     Strange(String),
-    /// The file is another one than when it was opened.
+    /// The file has changed since it was opened.
     Changed,
-    /// Parts of files are not to be had, and all of it is too much.
+    /// The server sends no parts of files, and the whole file is too large.
     NoParts(Option<u64>),
     NotPublic(String),
     Redirects(&'static str),
-    /// What the user set is wrong.
+    /// A setting of the user is wrong.
     Settings(String),
 }
 
 impl Failure {
-    /// Whether asking again may help.
+    /// Returns whether trying again may help.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Failure::Status { number, .. } => matches!(number, 408 | 429 | 500 | 502 | 503 | 504),
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// Whether it is the server that fails, not this file.
+    /// Returns whether the server fails, not this file.
     pub(super) fn is_of_server(&self) -> bool {
         matches!(
             self,
@@ -55,7 +55,7 @@ impl Failure {
         )
     }
 
-    /// Whether it says that there is no such file, or that nobody is told whether there is.
+    /// Returns whether the file is missing, or the server does not say whether it exists.
     pub(super) fn is_missing(&self) -> bool {
         match self {
             Failure::Status { number, .. } => matches!(number, 400 | 403 | 404 | 405 | 410),
@@ -63,7 +63,7 @@ impl Failure {
         }
     }
 
-    /// When the server wants to be asked again.
+    /// Returns how long the server asks to wait before the next request.
     pub(super) fn again(&self) -> Option<Duration> {
         match self {
             Failure::Status { again, .. } => *again,

@@ -1,4 +1,4 @@
-//! A file on a server, read in blocks that are kept.
+//! A file on a server, read in blocks that are cached.
 
 use super::address::Address;
 use super::client::{Answer, Asked, Client};
@@ -10,21 +10,21 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Files are read in blocks of so many bytes.
+/// Size of a block, in bytes.
 pub(super) const BLOCK: u64 = 64 * 1024;
-/// Who reads on and on is given up to so many blocks with one request.
+/// Largest number of blocks that are read ahead with one request.
 const MOST_AHEAD: u64 = 64;
-/// No request asks for more blocks than this.
+/// Largest number of blocks of one request.
 const MOST_AT_ONCE: u64 = 256;
-/// Blocks between others that are wanted are read again, rather than to make two requests.
+/// Largest gap of known blocks that is read again to save a request, in blocks.
 const SMALL_GAP: u64 = 4;
-/// How many readings that go on and on are told from each other.
+/// Largest number of sequential readings that are tracked.
 const STREAMS: usize = 16;
-/// Of an index, which is read as a whole, so much is asked for at first.
+/// Number of bytes in the first request for an index, which is read as a whole.
 const INDEX: u64 = 16 << 20;
 const INDEXES: &[&str] = &["tbi", "csi", "bai", "crai", "fai"];
 
-/// The blocks of all files, packed as they are.
+/// The blocks of all files, not decompressed.
 static BLOCKS: BlockCache = BlockCache::new(128 << 20);
 
 /// A file on a server, as it was when it was opened.
@@ -32,14 +32,14 @@ pub(crate) struct RemoteFile {
     client: Arc<Client>,
     address: Address,
     version: Version,
-    /// The number of its blocks among those of all files: the same for the same version.
+    /// The key of its blocks among those of all files: the same for the same version.
     id: u64,
     disk: Option<Disk>,
-    /// All bytes, where the server gives no parts.
+    /// All bytes, if the server sends no parts.
     whole: Option<Vec<u8>>,
-    /// Where the server sent the last time, which spares a request.
+    /// The target of the last redirect, which saves a request.
     moved: Mutex<Option<Address>>,
-    /// Whether the server compares versions by itself.
+    /// Whether the server compares versions itself.
     compares: AtomicBool,
     reading: Mutex<Reading>,
     read: Condvar,
@@ -47,13 +47,13 @@ pub(crate) struct RemoteFile {
 
 #[derive(Default)]
 struct Reading {
-    /// Blocks that somebody has asked for.
+    /// Blocks that are being requested.
     asked: HashSet<u64>,
-    /// Where readings ended, and how many blocks they were given.
+    /// The ends of readings, and how many blocks each was given.
     streams: VecDeque<(u64, u64)>,
 }
 
-/// Blocks that follow each other.
+/// Consecutive blocks.
 struct Run {
     first: u64,
     blocks: Vec<Arc<CachedBlock>>,
@@ -65,7 +65,7 @@ impl Run {
     }
 }
 
-/// Blocks that are asked for, until this is dropped: those who wait for them must not wait for ever.
+/// Blocks that are requested until this is dropped, so that no thread waits for them forever.
 struct AskedFor<'f> {
     file: &'f RemoteFile,
     blocks: std::ops::Range<u64>,
@@ -83,7 +83,7 @@ impl Drop for AskedFor<'_> {
 }
 
 impl RemoteFile {
-    /// Opens a file: its first bytes tell how large it is, and which version.
+    /// Opens a file by reading its first bytes; the answer shows its size and version.
     pub(super) fn open(client: &Arc<Client>, address: &Address) -> Result<Self, Failure> {
         let ending = address.path().rsplit_once('.').map_or("", |(_, ending)| ending);
         let first = if INDEXES.contains(&ending) { INDEX } else { BLOCK };
@@ -120,7 +120,7 @@ impl RemoteFile {
         Ok(file)
     }
 
-    /// What stands for its content: another text for another version, as far as the server tells.
+    /// Returns a text that differs between versions, as far as the server shows them.
     pub(crate) fn version_text(&self) -> String {
         self.version.text()
     }
@@ -129,7 +129,7 @@ impl RemoteFile {
         self.version.size
     }
 
-    /// Reads from `offset` on until the buffer is full or the file ends; the number of bytes read.
+    /// Reads from `offset` until the buffer is full or the file ends. Returns the number read.
     pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Failure> {
         let end = offset.saturating_add(buffer.len() as u64).min(self.size());
         if offset >= end {
@@ -160,7 +160,7 @@ impl RemoteFile {
         Ok(wanted)
     }
 
-    /// Has bytes read with few requests that will be asked for soon.
+    /// Reads ahead bytes that will be needed soon, with few requests.
     pub(crate) fn expect(&self, bytes: std::ops::Range<u64>) -> Result<(), Failure> {
         let end = bytes.end.min(self.size()).min(bytes.start.saturating_add(MOST_AHEAD * BLOCK));
         if self.whole.is_some() || bytes.start >= end {
@@ -176,7 +176,7 @@ impl RemoteFile {
         Ok(())
     }
 
-    /// A block; if it is not here yet, those up to `last` are read with it, and left in `run`.
+    /// Returns a block. If it is not cached, those up to `last` are read too, and left in `run`.
     fn block(&self, number: u64, last: u64, run: &mut Run) -> Result<Arc<CachedBlock>, Failure> {
         let mut reading = self.lock();
         loop {
@@ -186,7 +186,7 @@ impl RemoteFile {
             if !reading.asked.contains(&number) {
                 break;
             }
-            // Somebody else reads it.
+            // Another thread is reading it.
             reading = self.read.wait(reading).unwrap_or_else(PoisonError::into_inner);
         }
         let wanted = self.plan(&mut reading, number, last);
@@ -203,7 +203,7 @@ impl RemoteFile {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A block that is in memory or on disk.
+    /// Returns a block that is in memory or on disk.
     fn known(&self, number: u64) -> Option<Arc<CachedBlock>> {
         if let Some(block) = BLOCKS.get((self.id, number)) {
             return Some(block);
@@ -215,7 +215,7 @@ impl RemoteFile {
         Some(block)
     }
 
-    /// The blocks to ask for with one request: `first` is missing, those up to `last` are wanted.
+    /// Returns the blocks for one request: `first` is missing, and those up to `last` are wanted.
     fn plan(&self, reading: &mut Reading, first: u64, last: u64) -> std::ops::Range<u64> {
         let file_end = self.size().div_ceil(BLOCK);
         let last = last.clamp(first, first + MOST_AT_ONCE - 1);
@@ -233,7 +233,7 @@ impl RemoteFile {
                 (end, gap) = (number + 1, 0);
             }
         }
-        // Who has read up to here reads on: more comes each time.
+        // A reading that ended here continues: it gets more blocks each time.
         let goes_on = |(ended, _): &(u64, u64)| (*ended..=*ended + 1).contains(&first);
         let known =
             reading.streams.iter().position(goes_on).and_then(|at| reading.streams.remove(at));
@@ -246,11 +246,11 @@ impl RemoteFile {
         first..end
     }
 
-    /// Asks the server for blocks, and keeps them.
+    /// Requests blocks from the server, and stores them.
     fn fetch(&self, wanted: std::ops::Range<u64>) -> Result<Run, Failure> {
         let end = (wanted.end * BLOCK).min(self.size());
         let mut bytes = Vec::with_capacity((end - wanted.start * BLOCK) as usize);
-        // A server may give less than it was asked for.
+        // A server may send less than requested.
         while wanted.start * BLOCK + (bytes.len() as u64) < end {
             let start = wanted.start * BLOCK + bytes.len() as u64;
             let more = self.part(start..end)?;
@@ -262,21 +262,21 @@ impl RemoteFile {
         Ok(self.keep(wanted.start, &bytes))
     }
 
-    /// Bytes of the version that was opened.
+    /// Requests bytes of the version that was opened.
     fn part(&self, bytes: std::ops::Range<u64>) -> Result<Vec<u8>, Failure> {
         let compares = self.compares.load(Ordering::Relaxed);
         let tag = self.version.strong_tag().filter(|_| compares);
         let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let answer = match self.ask(moved.as_ref(), &bytes, tag) {
-            // Where it was sent to may hold for a while only.
+            // The target of a redirect may be valid only for a while.
             Err(Failure::Status { .. } | Failure::NoSuchHost(_)) if moved.is_some() => {
                 self.ask(None, &bytes, tag)?
             }
             answer => answer?,
         };
         let answer = if answer.status == 412 && tag.is_some() {
-            // Changed, or a server that does not understand what was asked: without it, the answer
-            // itself shows which version it is of.
+            // The file has changed, or the server does not understand the condition: without it,
+            // the answer itself shows its version.
             let answer = self.ask(None, &bytes, None)?;
             self.check(&answer, &bytes)?;
             self.compares.store(false, Ordering::Relaxed);
@@ -305,11 +305,11 @@ impl RemoteFile {
         Ok(answer)
     }
 
-    /// Whether an answer holds those bytes, of the version that was opened.
+    /// Checks that an answer holds these bytes, of the version that was opened.
     fn check(&self, answer: &Answer, bytes: &std::ops::Range<u64>) -> Result<(), Failure> {
         match answer.status {
             412 => return Err(Failure::Changed),
-            // Shorter than it was.
+            // The file is shorter than it was.
             416 => return Err(Failure::Changed),
             200 => {
                 let now = Version::of(&answer.headers, None);
@@ -340,7 +340,7 @@ impl RemoteFile {
         Ok(())
     }
 
-    /// Keeps what was read from block `first` on, but for a last block that is not whole.
+    /// Stores and returns blocks from `first` on, except for a last one that is incomplete.
     fn keep(&self, first: u64, bytes: &[u8]) -> Run {
         let whole_end = self.size() - first * BLOCK;
         let is_whole = |at: usize, part: &[u8]| {
@@ -361,7 +361,7 @@ impl RemoteFile {
     }
 }
 
-/// What the first answer tells of a file; whether it is the whole file, for want of parts.
+/// Returns the version that the first answer shows, and whether it is the whole file.
 fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
     let strange = |what: &str| Failure::Strange(what.to_owned());
     match answer.status {

@@ -1,8 +1,8 @@
-//! Which machines may be reached: those that a user named, and of others only some.
+//! Which machines may be reached: all that a user named, and only some of the others.
 //!
-//! What a page, a hub or a redirect names must not lead into this machine or to its neighbours,
-//! where services trust whoever can reach them. A name is looked up by the connection itself, and
-//! what is found is what is checked and connected to, so a second look-up cannot give another answer.
+//! Addresses from a page, a hub or a redirect must not lead to this machine or its neighbours,
+//! where services trust everyone who can reach them. The connection looks a name up itself, and
+//! checks and uses the same result, so that a second look-up cannot give another answer.
 
 use super::address::{Address, Reach};
 use crate::error::{Error, Result};
@@ -13,10 +13,10 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// The text of the error for a name that leads where it may not.
+/// The error text for a name that leads to a machine that may not be reached.
 pub(super) const NOT_PUBLIC: &str = "the name leads to a machine that is not public";
 
-/// Whether an address of that reach may lead to the machine of that number.
+/// Returns whether an address with this reach may lead to the machine with this IP address.
 fn may_reach(reach: Reach, ip: IpAddr) -> bool {
     match reach {
         Reach::Anywhere => true,
@@ -25,16 +25,16 @@ fn may_reach(reach: Reach, ip: IpAddr) -> bool {
     }
 }
 
-/// Whether the number is of a machine in the network of an institution.
+/// Returns whether an IP address is of a machine in the network of an institution.
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private(),
-        // One provider's machines find their own secrets below this number.
+        // Machines of one cloud provider find their own secrets under this prefix.
         IpAddr::V6(ip) => ip.is_unique_local() && ip.segments()[..2] != [0xfd00, 0x0ec2],
     }
 }
 
-/// Whether everyone reaches the same machine by that number.
+/// Returns whether an IP address leads to the same machine from everywhere.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
@@ -62,7 +62,7 @@ fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 number that an IPv6 number stands for: mapped, compatible, by NAT64 or 6to4.
+/// Returns the IPv4 address in an IPv6 address: mapped, compatible, NAT64 or 6to4.
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, high, low] = ip.segments();
     let number = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
@@ -75,7 +75,7 @@ fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Whether a host's name or number is of this machine itself.
+/// Returns whether a host name or IP address is of this machine itself.
 pub(super) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -83,8 +83,8 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether all numbers that a host's name has may be reached; also if it has none here, since a
-/// proxy may know it.
+/// Returns whether all IP addresses of a host may be reached; also true if none are found here,
+/// since a proxy may know the host.
 pub(super) fn leads_where_it_may(reach: Reach, host: &str) -> bool {
     if reach == Reach::Anywhere {
         return true;
@@ -94,7 +94,7 @@ pub(super) fn leads_where_it_may(reach: Reach, host: &str) -> bool {
     !is_loopback(host) && found.map_or(true, |mut all| all.all(|at| may_reach(reach, at.ip())))
 }
 
-/// Looks names up, and gives only machines that may be reached.
+/// A resolver that fails for names of machines that may not be reached.
 #[derive(Debug)]
 pub(super) struct Guarded {
     reach: Reach,
@@ -115,7 +115,7 @@ impl Resolver for Guarded {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.names.resolve(uri, config, timeout)?;
-        // The user's own proxy may stand anywhere; what it is asked for was checked before.
+        // The user's own proxy may be anywhere; the host requested from it was checked before.
         let is_proxy = config.proxy().is_some_and(|proxy| Some(proxy.host()) == uri.host());
         if is_proxy || found.iter().all(|at| may_reach(self.reach, at.ip())) {
             return Ok(found);
@@ -124,8 +124,8 @@ impl Resolver for Guarded {
     }
 }
 
-/// Addresses that may be loaded over a socket, such as `https://data.example/*`: `*` stands for any
-/// characters.
+/// A pattern of addresses that may be loaded over a socket, such as `https://data.example/*`: `*`
+/// matches any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     scheme: String,
@@ -146,7 +146,7 @@ impl FromStr for Pattern {
         if host.is_empty() || host.contains('@') || rest.contains(['?', '#']) {
             return Err(wrong());
         }
-        // A server stands for all that it has.
+        // A server alone matches all of its paths.
         let path = if path.is_empty() { "/*" } else { path };
         let lower = str::to_ascii_lowercase;
         Ok(Pattern { scheme: lower(scheme), host: lower(host), path: path.to_owned() })
@@ -154,7 +154,7 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
-    /// Whether an address is one of these.
+    /// Returns whether an address matches the pattern.
     pub(crate) fn holds(&self, address: &Address) -> bool {
         let shown = address.shown().to_string_lossy();
         let scheme = shown.split("://").next().unwrap_or_default();
@@ -163,18 +163,18 @@ impl Pattern {
             && fits(&self.path, address.path())
     }
 
-    /// Whether it names one server, wherever that stands.
+    /// Returns whether the pattern names a single server.
     pub(crate) fn names_server(&self) -> bool {
         !self.host.contains('*')
     }
 }
 
-/// Whether a text fits a pattern in which `*` stands for any characters.
+/// Returns whether a text matches a pattern in which `*` matches any characters.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(start) else { return false };
     let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-    // Of several stars, the last decides: what lies between them is found from the left.
+    // What follows the last star must end the text; the parts before are found from the left.
     if !rest.contains('*') {
         return text.len() >= rest.len() && text.ends_with(rest);
     }

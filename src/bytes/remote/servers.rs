@@ -1,4 +1,4 @@
-//! How the servers fare from which files are read.
+//! The state of the servers that files are read from.
 
 use super::address::Address;
 use super::failure::Failure;
@@ -6,47 +6,47 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a server that failed is left alone: at first, and at most.
+/// The shortest and the longest pause after a server failed.
 const SHORTEST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The servers that were asked, by their names.
+/// The servers that were asked, by host.
 #[derive(Default)]
 pub(super) struct Servers(Mutex<HashMap<String, Arc<Server>>>);
 
-/// A server, as those who ask it know it.
+/// The state of a server, shared by all who use it.
 #[derive(Default)]
 pub(super) struct Server(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     counts: ServerCounts,
-    /// Until when it is not asked, and what was wrong with it.
+    /// When the server may be asked again, and how it failed.
     down: Option<(Instant, Failure)>,
     rest: Duration,
 }
 
-/// What was asked of a server, and what came of it.
+/// Counts of the requests to a server and of their results.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ServerCounts {
-    /// Requests, with those that failed.
+    /// Requests, including those that failed.
     pub requests: u64,
-    /// Requests that brought nothing.
+    /// Requests that failed.
     pub failures: u64,
-    /// Bytes of files that came.
+    /// Bytes of files that were received.
     pub bytes: u64,
-    /// How long all requests took together, in seconds.
+    /// Total duration of all requests, in seconds.
     pub seconds: f64,
 }
 
 impl Servers {
-    /// The server of an address.
+    /// Returns the server of an address.
     pub(super) fn of(&self, address: &Address) -> Arc<Server> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(address.host().to_owned()).or_default().clone()
     }
 
-    /// What was asked of each server.
+    /// Returns the counts of each server.
     pub(super) fn counts(&self) -> Vec<(String, ServerCounts)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> =
@@ -61,13 +61,13 @@ impl Server {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Refuses at once what a server that is down would refuse slowly: whoever waits for it keeps
+    /// Returns an error at once if the server is down: a thread that waited for it would keep
     /// others waiting.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.state(|state| match &state.down {
             Some((until, failure)) if Instant::now() < *until => Err(failure.clone()),
             Some((_, failure)) => {
-                // One asks again; the others wait for what it finds.
+                // One request tries again; meanwhile the others fail at once.
                 let failure = failure.clone();
                 state.down = Some((Instant::now() + state.rest, failure));
                 Ok(())
@@ -76,7 +76,7 @@ impl Server {
         })
     }
 
-    /// Whether it was down when it was last asked.
+    /// Returns whether the server was down when it was last asked.
     pub(super) fn is_doubtful(&self) -> bool {
         self.state(|state| state.down.is_some())
     }

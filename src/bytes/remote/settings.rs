@@ -1,4 +1,4 @@
-//! What users set about files on other machines: credentials, certificates, limits.
+//! User settings for files on other machines: credentials, certificates, limits.
 
 use super::address::Address;
 use super::guard::Pattern;
@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How files on other machines are read.
+/// Settings for reading files on other machines.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Headers that are sent with each request.
     pub headers: Vec<Header>,
-    /// A file of certificates of authorities that are trusted too.
+    /// A file with the certificates of additional trusted authorities.
     pub ca_file: Option<PathBuf>,
-    /// What may be loaded over a socket.
+    /// The addresses that may be loaded over a socket.
     pub allowed: Vec<Pattern>,
-    /// How long reading a part of a file may take, with all that is tried again.
+    /// Longest time for reading a part of a file, including retries.
     pub timeout: Duration,
-    /// The folder in which parts of files are kept; in memory only if there is none.
+    /// The folder for cached parts of files; none to cache them in memory only.
     pub cache: Option<PathBuf>,
 }
 
@@ -38,11 +38,11 @@ impl Default for Settings {
     }
 }
 
-/// A header, and to which addresses it is sent: `[PREFIX ]NAME: VALUE`, or `@FILE` where that is
-/// written. Its value is shown nowhere.
+/// A header and the addresses that it is sent to: `[PREFIX ]NAME: VALUE`, or `@FILE` for a file
+/// with that text. Its value is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
-    /// How the addresses begin to which it is sent; without, those that the user names.
+    /// The beginning of the addresses that it is sent to; if none, those that the user names.
     prefix: Option<String>,
     name: String,
     value: String,
@@ -86,7 +86,7 @@ impl FromStr for Header {
             return Err(wrong());
         }
         let prefix = match prefix {
-            // With the slash behind the host, so that it cannot begin another server's name.
+            // With the slash after the host, so that it does not match a longer host name.
             Some(prefix) => Some(Address::parse(prefix)?.ok_or_else(wrong)?.url()),
             None => None,
         };
@@ -95,8 +95,8 @@ impl FromStr for Header {
 }
 
 impl Header {
-    /// Name and value, if it is to be sent to that address; `is_named` says whether the user named
-    /// the address's server.
+    /// Returns name and value if the header is to be sent to an address. `is_named` is whether the
+    /// user named the address's server.
     pub(super) fn of(&self, address: &Address, is_named: bool) -> Option<(&str, &str)> {
         let fits = match &self.prefix {
             Some(prefix) => address.url().starts_with(prefix.as_str()),
@@ -106,18 +106,18 @@ impl Header {
     }
 }
 
-/// The value of an `Authorization` header for a name and a password.
+/// Returns the value of an `Authorization` header for a name and a password.
 pub(super) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")))
 }
 
-/// The same for `name:password` in front of an address's host.
+/// Returns the same for the `name:password` before an address's host.
 pub(super) fn basic_of(user: &str) -> String {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     basic(&decoded(name), &decoded(password))
 }
 
-/// A text whose codes (`%3A`) are the characters that they stand for.
+/// Decodes the percent-encoded characters (`%3A`) of a text.
 pub(super) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut result, mut at) = (Vec::with_capacity(bytes.len()), 0);
@@ -137,7 +137,7 @@ pub(super) fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&result).into_owned()
 }
 
-/// Names and passwords by the names of hosts, as `~/.netrc` holds them.
+/// Names and passwords by host, as in `~/.netrc`.
 #[derive(Default)]
 pub(super) struct Netrc {
     hosts: HashMap<String, (String, String)>,
@@ -145,8 +145,8 @@ pub(super) struct Netrc {
 }
 
 impl Netrc {
-    /// The user's: `$NETRC`, else `~/.netrc`. A file that is not there, or cannot be read, names
-    /// nobody.
+    /// Reads the user's file: `$NETRC`, or else `~/.netrc`. A missing or unreadable file counts as
+    /// empty.
     pub(super) fn of_user() -> Self {
         let named = std::env::var_os("NETRC").map(PathBuf::from);
         let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".netrc"));
@@ -161,7 +161,7 @@ impl Netrc {
         while let Some(line) = lines.next() {
             let line = line.trim();
             if line.starts_with("macdef") {
-                // A macro goes up to the next empty line.
+                // A macro ends at the next empty line.
                 lines.by_ref().find(|line| line.trim().is_empty());
             } else if !line.starts_with('#') {
                 words.extend(line.split_whitespace());
@@ -189,7 +189,7 @@ impl Netrc {
         netrc
     }
 
-    /// The value of an `Authorization` header for that host.
+    /// Returns the value of an `Authorization` header for a host.
     pub(super) fn authorization(&self, host: &str, is_named: bool) -> Option<String> {
         let default = self.default.as_ref().filter(|_| is_named);
         let (name, password) = self.hosts.get(host).or(default)?;

@@ -1,7 +1,7 @@
-//! Object storage: where the object of an address lies, and how a request for it is signed.
+//! Object storage: the URLs of objects, and the signatures of requests for them.
 //!
-//! Amazon's signature (version 4) is a page of code over hashes that TLS links already, and reading
-//! asks for nothing else of S3; a library for it would bring its own client, or forty crates.
+//! Amazon's signature (version 4) is the only part of S3 that reading needs: a page of code over
+//! hashes that TLS links already. A library would bring its own client, or forty crates.
 
 use super::address::{Address, Scheme};
 use super::failure::Failure;
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What S3 is asked to take for the hash of the body of a request that has none.
+/// The hash that stands for the body of a request to S3 without a body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// How object storage is reached, as the environment and the files of its own tools say.
+/// Settings of object storage, from the environment and the files of its own tools.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     keys: Option<Keys>,
@@ -27,11 +27,11 @@ pub(crate) struct Settings {
     azure_endpoint: Option<String>,
     azure_signature: Option<Secret>,
     azure_token: Option<Secret>,
-    /// In which regions buckets have turned out to lie.
+    /// The regions of buckets, as servers reported them.
     regions: Mutex<HashMap<String, String>>,
 }
 
-/// A text that is shown nowhere.
+/// A text that is never shown.
 #[derive(Clone, Default, PartialEq)]
 struct Secret(String);
 
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The keys with which requests to S3 are signed.
+/// The keys that sign requests to S3.
 #[derive(Clone, Debug, PartialEq)]
 struct Keys {
     id: String,
@@ -49,7 +49,7 @@ struct Keys {
     token: Option<Secret>,
 }
 
-/// Where a request goes.
+/// The target of a request.
 pub(super) struct Target<'s> {
     pub(super) url: String,
     /// The host without its port.
@@ -64,7 +64,7 @@ enum Sign<'s> {
 }
 
 impl Settings {
-    /// What the user's environment says.
+    /// Reads the settings of the user's environment.
     pub(super) fn of_user() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
         Self::read(variable, |path| std::fs::read_to_string(path).ok())
@@ -103,7 +103,7 @@ impl Settings {
                 (of_profile("aws_access_key_id")?, of_profile("aws_secret_access_key")?);
             Some(Keys { id, secret: Secret(secret), token })
         };
-        // A profile that is asked for goes before keys that happen to be in the environment.
+        // A requested profile has priority over keys that happen to be in the environment.
         let keys = if set("AWS_PROFILE").is_some() {
             of_files().or_else(of_environment)
         } else {
@@ -136,7 +136,7 @@ impl Settings {
         known.or_else(|| self.region.clone()).unwrap_or_else(|| "us-east-1".into())
     }
 
-    /// Notes in which region a bucket lies, as a server said; whether that is new.
+    /// Stores the region of a bucket, as a server reported it. Returns whether it is new.
     pub(super) fn learn_region(&self, bucket: &str, region: &str) -> bool {
         let is_name =
             !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -149,7 +149,7 @@ impl Settings {
     }
 }
 
-/// The value of a key below a heading of a file such as `~/.aws/credentials`.
+/// Returns the value of a key in a section of a file such as `~/.aws/credentials`.
 fn entry(text: &str, heading: &str, key: &str) -> Option<String> {
     let mut is_there = false;
     for line in text.lines().map(str::trim) {
@@ -165,7 +165,7 @@ fn entry(text: &str, heading: &str, key: &str) -> Option<String> {
     None
 }
 
-/// Where the file of an address lies.
+/// Returns the target of a request for the file at an address.
 pub(super) fn target<'s>(settings: &'s Settings, address: &Address) -> Result<Target<'s>, Failure> {
     let query = address.query().unwrap_or_default();
     let (base, path, sign) = match address.scheme() {
@@ -178,7 +178,7 @@ pub(super) fn target<'s>(settings: &'s Settings, address: &Address) -> Result<Ta
             let region = settings.region(bucket);
             let (base, path) = match &settings.endpoint {
                 Some(endpoint) => (endpoint.clone(), format!("/{bucket}{}", address.path())),
-                // A certificate is of one word before the server's name.
+                // The server's certificate covers only one label before the server's name.
                 None if bucket.contains('.') => (
                     format!("https://s3.{region}.amazonaws.com"),
                     format!("/{bucket}{}", address.path()),
@@ -242,7 +242,7 @@ fn bearer(token: &Secret) -> Vec<(String, String)> {
 }
 
 impl Target<'_> {
-    /// The headers that show who asks, for a request that has these others.
+    /// Returns the headers that authenticate a request with these other headers.
     pub(super) fn headers(&self, others: &[(String, String)]) -> Vec<(String, String)> {
         match &self.sign {
             Sign::Not => Vec::new(),
@@ -257,7 +257,7 @@ impl Target<'_> {
     }
 }
 
-/// What the signature of a request to S3 covers (AWS, "Signature Version 4 signing process").
+/// The parts of a request to S3 that are signed (AWS, "Signature Version 4 signing process").
 struct Signed<'a> {
     host: &'a str,
     path: &'a str,
@@ -307,7 +307,7 @@ impl Signed<'_> {
     }
 }
 
-/// The parts of a query in the order and with the codes that a signature wants.
+/// Returns the parts of a query in the order and encoding that a signature requires.
 fn sorted(query: &str) -> String {
     let pairs = query.split('&').filter(|part| !part.is_empty());
     let mut pairs: Vec<_> = pairs
@@ -335,10 +335,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Seconds since 1970 as `20130524T000000Z`.
+/// Formats seconds since 1970 as `20130524T000000Z`.
 fn timestamp(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's "days from civil", turned round; years begin in March.
+    // The inverse of Howard Hinnant's "days from civil"; years begin in March.
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -363,8 +363,8 @@ mod tests {
         }
     }
 
-    /// The example of Amazon's documentation ("Signature Calculations for the Authorization Header",
-    /// GET Object).
+    /// The example in Amazon's documentation ("Signature Calculations for the Authorization
+    /// Header", GET Object).
     #[test]
     fn signatures_are_those_of_the_documentation() {
         let request = Signed {

@@ -1,4 +1,4 @@
-//! Which version of a file an answer is of, and what else its headers tell.
+//! The version of a file that an answer holds, and other properties in its headers.
 
 use super::address::Address;
 use super::client::Answer;
@@ -11,10 +11,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use ureq::http::{HeaderMap, header};
 
-/// A file of which the server gives no parts is read as a whole up to this size, in bytes.
+/// Largest file that is read as a whole if the server sends no parts, in bytes.
 pub(super) const WHOLE: u64 = 64 << 20;
 
-/// What tells the versions of a file from each other.
+/// The properties that distinguish the versions of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Version {
     /// In bytes.
@@ -23,7 +23,7 @@ pub(crate) struct Version {
     changed: Option<String>,
 }
 
-/// A name for one version of a file, under which its blocks are kept.
+/// The name of one version of a file, under which its blocks are stored.
 pub(super) struct Name([u8; 16]);
 
 impl Name {
@@ -37,7 +37,7 @@ impl Name {
 }
 
 impl Version {
-    /// The version that an answer's headers tell; none if they tell nothing.
+    /// Returns the version that an answer's headers show; none if its size is unknown.
     pub(super) fn of(headers: &HeaderMap, size: Option<u64>) -> Option<Self> {
         let says = |name: header::HeaderName| {
             headers.get(name).and_then(|text| text.to_str().ok()).map(str::to_owned)
@@ -47,12 +47,12 @@ impl Version {
         Some(Version { size, tag: says(header::ETAG), changed: says(header::LAST_MODIFIED) })
     }
 
-    /// The same version, its size known better.
+    /// Returns the same version with another size.
     pub(super) fn with_size(self, size: u64) -> Self {
         Version { size, ..self }
     }
 
-    /// Whether another answer may be of this version.
+    /// Returns whether another answer may be of this version.
     pub(super) fn may_be(&self, other: &Version) -> bool {
         let same = |a: &Option<String>, b: &Option<String>| match (a, b) {
             (Some(a), Some(b)) => Some(a == b),
@@ -63,17 +63,17 @@ impl Version {
         self.size == other.size && same.unwrap_or(true)
     }
 
-    /// A tag by which a server can compare versions byte by byte.
+    /// Returns the tag if it is a strong one: equal strong tags mean equal bytes.
     pub(super) fn strong_tag(&self) -> Option<&str> {
         self.tag.as_deref().filter(|tag| tag.starts_with('"'))
     }
 
-    /// Whether a changed file would have another version.
+    /// Returns whether a changed file would have another version.
     pub(super) fn is_certain(&self) -> bool {
         self.tag.is_some() || self.changed.is_some()
     }
 
-    /// What stands for the file's content: the same as long as that is.
+    /// Returns a text that stays the same as long as the file's content does.
     pub(crate) fn text(&self) -> String {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         // The date of a file that has a tag may differ from machine to machine.
@@ -81,12 +81,12 @@ impl Version {
         format!("{}|{}|{changed}", self.size, part(&self.tag))
     }
 
-    /// The name for this version of the file at an address. What is secret is no part of it.
+    /// Returns the name of this version of the file at an address, without secrets.
     pub(super) fn name(&self, address: &Address) -> Name {
         static OTHERS: AtomicU64 = AtomicU64::new(0);
         let mut text = format!("{}|{}", address.shown().display(), self.text());
         if !self.is_certain() {
-            // Nobody knows whether another opening is of the same bytes.
+            // It is not known whether another opening is of the same bytes.
             text += &format!("|{}", OTHERS.fetch_add(1, Ordering::Relaxed));
         }
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
@@ -96,7 +96,7 @@ impl Version {
     }
 }
 
-/// The bytes that an answer holds, and how many the file has, if it says so:
+/// Returns the range of bytes in an answer, and the size of the file if it is given:
 /// `Content-Range: bytes 0-99/1000`.
 pub(super) fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, Option<u64>)> {
     let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
@@ -110,7 +110,7 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, Option<u
     (first <= last && last < u64::MAX).then(|| (first..last + 1, size))
 }
 
-/// Whether the file's name says that it is packed.
+/// Returns whether the file's name shows that it is packed.
 fn is_packed(address: &Address) -> bool {
     let ending = address.path().rsplit_once('.').map_or("", |(_, ending)| ending);
     ["gz", "bgz", "bam", "bcf", "tbi", "csi", "crai"]
@@ -118,16 +118,16 @@ fn is_packed(address: &Address) -> bool {
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// How the server says that it packed the answer, if that is not how the file is.
+/// Returns how the server packed the answer, unless the file itself is packed so.
 fn packing<'a>(address: &Address, answer: &'a Answer) -> Option<&'a str> {
     let packing = answer.headers.get(header::CONTENT_ENCODING)?.to_str().ok()?.trim();
-    // Servers take the ending for a packing that they made themselves.
+    // Servers report the packing of such a file as if they had packed it themselves.
     let of_file = packing.ends_with("gzip") && is_packed(address);
     (!of_file && !packing.is_empty() && packing != "identity" && packing != "aws-chunked")
         .then_some(packing)
 }
 
-/// Refuses answers that are no file: a page to log in, or what was packed on its way.
+/// Refuses answers that are not the file: a login page, or data packed in transit.
 pub(super) fn check_kind(
     address: &Address,
     answer: &Answer,
@@ -151,7 +151,7 @@ pub(super) fn check_kind(
     }
 }
 
-/// The bytes of a file that came as a whole, as they are on the server.
+/// Returns the bytes of a file that was sent as a whole, as they are on the server.
 pub(super) fn unpacked(address: &Address, answer: &Answer) -> Result<Vec<u8>, Failure> {
     if answer.status == 416 {
         return Ok(Vec::new());

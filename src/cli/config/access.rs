@@ -15,7 +15,7 @@ const KEYS: [&str; 3] = ["users", "proxy-users", "tokens"];
 const TOKEN_KEYS: [&str; 5] = ["name", "role", "token", "token-file", "expires"];
 
 impl Toml<'_> {
-    /// Reads the table.
+    /// Reads the table `[access]`.
     pub(super) fn access(&self, value: &Spanned<DeValue<'_>>) -> Result<AccessConfig> {
         let start = value.span().start;
         let DeValue::Table(table) = value.get_ref() else {
@@ -114,7 +114,7 @@ impl Toml<'_> {
     }
 }
 
-/// The moment that a date or time names; of a date, the end of that day (UTC).
+/// Returns the moment of a date with a time, or the end of the day of a date alone (UTC).
 fn end_of(time: &Datetime) -> Option<SystemTime> {
     let days = days_since_1970(time.date?)?;
     let clock = match (time.time, time.offset) {
@@ -132,13 +132,13 @@ fn end_of(time: &Datetime) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Days of the Gregorian calendar from the first of January 1970.
+/// Returns the days since 1 January 1970 in the Gregorian calendar.
 fn days_since_1970(date: Date) -> Option<i64> {
     let (month, day) = (i64::from(date.month), i64::from(date.day));
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    // A year that begins in March ends with its leap day.
+    // In a year that begins in March, the leap day is the last day.
     let year = i64::from(date.year) - i64::from(month <= 2);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468)
@@ -191,7 +191,7 @@ mod tests {
             let end = end_of(&text.parse().unwrap()).unwrap();
             end.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
         };
-        // As `date -u -d ... +%s` says.
+        // From `date -u -d ... +%s`.
         assert_eq!(seconds("1970-01-01"), 86_400);
         assert_eq!(seconds("2024-02-29"), 1_709_251_200);
         assert_eq!(seconds("2026-11-21T12:30:00Z"), 1_795_264_200);

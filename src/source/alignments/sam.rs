@@ -1,4 +1,4 @@
-//! SAM: aligned reads as text, in any order; served as BAM is. What is counted comes from a sorted
+//! SAM: aligned reads as text, in any order; served like BAM. Coverage is counted from a sorted
 //! copy of the reads in the cache folder, which large files need for their rows too.
 //!
 //! Positions are 1-based in the file (SAM specification, section 1.4).
@@ -27,7 +27,7 @@ pub(crate) const COVERAGE: Format = Format {
     open: |input, options, context| {
         let sam = Sam::of(input)?;
         let (file, sequences) = (input.clone(), sam.sequences.clone());
-        // The reads beside it count what is left out.
+        // The source of the reads counts what is left out.
         let skip = options.for_another_file().skip;
         let reads = move |context: &Context| {
             let copy = sorted_copy::copy(&file, context, &sam, skip.as_ref())?;
@@ -37,7 +37,7 @@ pub(crate) const COVERAGE: Format = Format {
     },
 };
 
-/// Whether a file begins with the header of SAM, or with a read.
+/// Returns whether a file begins with a SAM header or a read.
 pub(super) fn sniff(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
     let line = text.lines().next().unwrap_or_default();
@@ -51,10 +51,10 @@ pub(super) fn sniff(head: &[u8]) -> bool {
                 && (qualities == "*" || letters.len() == qualities.len()))
 }
 
-/// The reads of a file as rows.
+/// Opens the reads of a file as rows.
 ///
 /// # Errors
-/// [`Error::Data`] for what is no SAM, with its line.
+/// [`Error::Data`] for what is not SAM, with its line.
 pub(super) fn reads(
     input: &Input,
     options: &Options,
@@ -63,10 +63,10 @@ pub(super) fn reads(
     open_rows(Sam::of(input)?, input, options, context)
 }
 
-/// Lines that are reads.
+/// The format of lines that are reads.
 #[derive(Clone)]
 struct Sam {
-    /// Those that the header lists.
+    /// The sequences that the header lists.
     sequences: Arc<Sequences>,
     header_lines: usize,
 }
@@ -91,7 +91,7 @@ impl Sam {
         Ok(Sam { sequences: Arc::new(sequences), header_lines })
     }
 
-    /// The read of a line.
+    /// Parses the read of a line.
     fn read(&self, line: &Line<'_>) -> Result<Read> {
         let fields: [&str; 11] = first_fields(line.text);
         let [name, flags, sequence, position, quality, cigar, .., last] = fields;
@@ -117,13 +117,13 @@ impl Sam {
                     .ok_or_else(|| wrong("RNAME (column 3) is not among the @SQ lines", name))?,
             ),
         };
-        // Position 0 says that there is none.
+        // Position 0 means that there is none.
         let start = line.position(position, "POS (column 4)")?.checked_sub(1);
         Ok(Read { sequence: at, start, flags, quality, name: name.to_owned(), cigar })
     }
 }
 
-/// The operations of a CIGAR; none if it is none.
+/// Parses the operations of a CIGAR; none if it is invalid.
 fn operations(cigar: &str) -> Option<Vec<(u32, char)>> {
     let mut operations = Vec::new();
     let mut rest = cigar;
@@ -152,7 +152,7 @@ impl RowFormat for Sam {
         self.header_lines
     }
 
-    /// Of a read without a place, nothing.
+    /// Skips reads that are not mapped to a position.
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let read = self.read(line)?;
         let (Some(sequence), Some(start)) =
@@ -167,12 +167,12 @@ impl RowFormat for Sam {
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
         let [name, flags, _, _, quality, cigar] = first_fields(row.text);
-        // One without a CIGAR has an empty one, as in BAM.
+        // A missing CIGAR becomes empty, as in BAM.
         let cells = [name, quality, flags, if cigar == "*" { "" } else { cigar }];
         columns.iter().for_each(|column| put(cells[*column]));
     }
 
-    /// Samtools sorts into BAM; whoever has that has no need of SAM.
+    /// Returns none: samtools sorts into BAM, which makes the SAM file unnecessary.
     fn index_hint(&self, _: &Input) -> Option<IndexHint> {
         None
     }
@@ -182,7 +182,7 @@ impl RowFormat for Sam {
     }
 }
 
-/// A read of a line.
+/// A read, parsed from a line.
 struct Read {
     sequence: Option<usize>,
     start: Option<u32>,
@@ -222,10 +222,10 @@ impl Alignment for Read {
 struct Sorted {
     input: Input,
     lines: Lines,
-    /// In the order of the copy.
+    /// With the sequences in the order of the copy.
     sam: Sam,
     read: Option<Read>,
-    /// How many reads there are, and how many were read.
+    /// The number of reads, and how many have been read.
     rows: u64,
     done: u64,
     size: u64,
@@ -259,7 +259,7 @@ impl Alignments for Sorted {
     }
 
     fn next(&mut self) -> Result<Option<&Read>> {
-        // Behind the reads stands a note.
+        // A note follows the reads.
         let line = self.lines.next()?.filter(|line| !line.text.is_empty() && self.done < self.rows);
         self.done += 1;
         self.read = line.map(|line| self.sam.read(&line)).transpose()?;
@@ -294,7 +294,7 @@ mod tests {
         let context =
             Context { cache: folder.path().join("cache"), in_memory, ..Context::default() };
         let parts = open_all(&Spec::file(path), &context);
-        // What was opened stays readable.
+        // The folder is kept, so that what was opened stays readable.
         let _ = folder.keep();
         parts
     }

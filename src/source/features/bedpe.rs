@@ -56,7 +56,7 @@ pub(crate) const INTERACT: Format = Format {
 };
 
 /// Returns whether the fields begin with two intervals. Numeric sequence names must look like
-/// chromosomes; other_header the fields could as well be a BED line with numbers after its interval.
+/// chromosomes; otherwise the fields could as well be a BED line with numbers after its interval.
 fn is_pair(fields: &[&str]) -> bool {
     let unknown = |end: &[&str]| matches!(end, [".", "-1", "-1"]);
     let is_chromosome = |name: &str| name.len() <= 2 || !is_position(name);

@@ -1,4 +1,4 @@
-//! GTF and GFF3 as genes: one row a gene, with the exons of all its transcripts; or one a
+//! GTF and GFF3 as genes: one row per gene, with the exons of all its transcripts, or one row per
 //! transcript.
 //!
 //! Coordinates in the file are 1-based with both ends included (GFF3 specification 1.26; GTF2.2).
@@ -36,8 +36,8 @@ pub(crate) const GFF3: Format = Format {
     open: |input, options, context| open(input, options, context, gff3::parse, gff3::genes),
 };
 
-/// The attributes of the first row, if it has nine columns with coordinates in the fourth and
-/// fifth; and whether the file says that it is GFF3.
+/// Returns the attributes of the first row, if it has nine columns with coordinates in the fourth
+/// and fifth, and whether the file declares itself as GFF3.
 fn columns_of(head: &[u8]) -> Option<(String, bool)> {
     let text = String::from_utf8_lossy(head);
     let version_3 = text.starts_with("##gff-version 3");
@@ -47,17 +47,17 @@ fn columns_of(head: &[u8]) -> Option<(String, bool)> {
     (fields.len() == 9 && number(3) && number(4)).then(|| (fields[8].to_owned(), version_3))
 }
 
-/// How a file is read.
+/// The settings with which a file is read.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     input: &'a Input,
     unit: Unit,
     budget: &'a Budget,
-    /// Counts the lines that are left out; none if a damaged one is an error.
+    /// Counts the lines that are skipped; none if a damaged line is an error.
     skip: Option<&'a Skipped>,
 }
 
-/// Opens a file: its blocks are parsed side by side, what they hold is made genes in its order.
+/// Opens a file: parses its blocks in parallel, then converts the results to genes in file order.
 fn open<T: Send>(
     input: &Input,
     options: &Options,
@@ -83,7 +83,7 @@ enum GffVersion {
     Gff3,
 }
 
-/// What a line describes, as far as genes are concerned.
+/// The kind of a feature with respect to genes.
 #[derive(Clone, Copy, PartialEq)]
 enum FeatureKind {
     Gene,
@@ -93,7 +93,7 @@ enum FeatureKind {
     Other,
 }
 
-/// The nine columns of a line; the interval is already 0-based and half-open.
+/// The columns of a line that are used; the interval is 0-based and half-open.
 struct Feature<'a> {
     sequence: &'a str,
     kind: &'a str,
@@ -104,7 +104,7 @@ struct Feature<'a> {
     attributes: &'a str,
 }
 
-/// The feature of a line; none if the line is a comment.
+/// Returns the feature of a line; none if the line is empty or a comment.
 fn feature<'a>(line: &Line<'a>) -> Result<Option<Feature<'a>>> {
     if line.text.is_empty() || line.text.starts_with('#') {
         return Ok(None);
@@ -134,16 +134,16 @@ fn part(kind: &str) -> FeatureKind {
     }
 }
 
-/// What stands before the quote that closes a value; none if it is not closed, or the quote that
-/// seems to close it opens the next value.
+/// Returns the text before the closing quote of a value; none if the quote is missing, or if it
+/// opens the next value.
 fn closed(quoted: &str) -> Option<&str> {
     let (value, after) = quoted.split_once('"')?;
     let ends = after.is_empty() || after.starts_with(|c: char| c == ';' || c.is_whitespace());
     ends.then_some(value.trim())
 }
 
-/// The value of the first of `keys` that the attributes have. One of GTF whose quote is not closed
-/// still begins with it.
+/// Returns the value of the first of `keys` among the attributes. A GTF value whose quote is not
+/// closed keeps its opening quote.
 fn attribute<'a>(attributes: &'a str, dialect: GffVersion, keys: &[&str]) -> Option<&'a str> {
     keys.iter().find_map(|key| {
         let mut rest = attributes;
@@ -169,7 +169,7 @@ fn attribute<'a>(attributes: &'a str, dialect: GffVersion, keys: &[&str]) -> Opt
     })
 }
 
-/// The number that NCBI gives the gene, among `Dbxref=GeneID:4609,..` or `db_xref "GeneID:4609"`.
+/// Returns the NCBI Gene id, from `Dbxref=GeneID:4609,..` or `db_xref "GeneID:4609"`.
 fn entrez(attributes: &str) -> Option<String> {
     let (_, after) = attributes.split_once("GeneID:")?;
     let digits = after.chars().take_while(char::is_ascii_digit).collect::<String>();

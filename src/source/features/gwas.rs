@@ -1,6 +1,6 @@
 //! Summary statistics of genome-wide association studies: tables with a sequence, a position and a
-//! p value (GWAS-SSF of the GWAS Catalog, PLINK, REGENIE, BOLT-LMM, SAIGE, ...). Besides the columns
-//! of the file, each row has `neg_log10_p`, which charts show and which says what wide views keep.
+//! p value (GWAS-SSF of the GWAS Catalog, PLINK, REGENIE, BOLT-LMM, SAIGE, ...). Each row also has
+//! `neg_log10_p`, which charts show and which decides what wide views keep.
 //!
 //! Positions in the file are 1-based, each of a single base.
 
@@ -35,9 +35,9 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// The column that is added.
+/// The name of the added column.
 const COLUMN: &str = "neg_log10_p";
-/// What columns of p values are called, in lower case; and those of -log10 of them.
+/// Names of columns of p values, in lower case, and of columns of their -log10.
 const P: &[&str] = &[
     "p_value",
     "p",
@@ -65,7 +65,7 @@ const NEG_LOG10: &[&str] = &[
     "-log10(p)",
 ];
 
-/// Where the p value stands, and how.
+/// The field of the p value, and its scale.
 #[derive(Clone, Copy)]
 struct PValue {
     field: usize,
@@ -82,8 +82,8 @@ fn is_missing(field: &str) -> bool {
 }
 
 impl PValue {
-    /// -log10 of the field, as text; `NA` if it is missing or 0, which programs write for what is
-    /// too small for them; none if it is no p value.
+    /// Returns -log10 of the p value, as text; `NA` if it is missing or 0, which programs write for
+    /// values too small for them; none if the field is not a p value.
     fn of(self, field: &str) -> Option<String> {
         if is_missing(field) {
             return Some("NA".to_owned());
@@ -97,8 +97,8 @@ impl PValue {
     }
 }
 
-/// -log10 of a number from 0 to 1. Its exponent is read by itself: many p values are smaller than
-/// any number of this machine (`3.2e-412`).
+/// Returns -log10 of a number from 0 to 1. Its exponent is parsed separately: many p values are too
+/// small for an `f64` (`3.2e-412`).
 fn neg_log10(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (mantissa, exponent): (f64, i32) = (mantissa.parse().ok()?, exponent.parse().ok()?);
@@ -118,7 +118,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let layout = &header.layout;
     let place = [layout.sequence, layout.start];
     let name = layout.names[p_value.field].clone();
-    // One of the file by the same name holds the same.
+    // A column of the file with this name holds the same values.
     let table = Delimited::serving(header.layout, |name| name != COLUMN);
     let rows = Associations { table, place, p_value, name, stats: ColumnStats::default() };
     open_rows(rows, input, options, context)
@@ -131,9 +131,9 @@ struct Associations {
     /// The fields of sequence and position.
     place: [usize; 2],
     p_value: PValue,
-    /// What the column of the p value is called.
+    /// The name of the p value's column.
     name: String,
-    /// What [`COLUMN`] holds.
+    /// The statistics of [`COLUMN`].
     stats: ColumnStats,
 }
 
@@ -165,7 +165,7 @@ impl RowFormat for Associations {
         self.table.header_lines()
     }
 
-    /// Of a variant that has no place in this assembly, nothing.
+    /// Skips variants without a place in this assembly.
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let fields = self.table.split(line.text);
         let missing = |at: usize| fields.get(at).is_some_and(|field| is_missing(unquoted(field)));

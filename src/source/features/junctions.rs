@@ -1,7 +1,7 @@
-//! Splice junctions: one row an intron, with the reads that cross it. STAR (`SJ.out.tab`; STAR manual,
-//! "Splice junctions") gives the first and the last base of the intron, counted from 1. regtools and
-//! TopHat write BED12 of two blocks, the stretches on either side that reads cover; the intron lies
-//! between them.
+//! Splice junctions: one row per intron, with the reads that cross it. STAR (`SJ.out.tab`; STAR
+//! manual, "Splice junctions") gives the first and the last base of the intron, 1-based. regtools
+//! and TopHat write BED12 with two blocks, the stretches on either side that reads cover; the
+//! intron lies between them.
 
 use crate::source::Format;
 use crate::source::io::delimited::{is_position, most_rows};
@@ -14,7 +14,7 @@ pub(crate) const FORMAT: Format = Format {
     about: "blocks: introns with the reads that cross them, of STAR, regtools or TopHat",
     sniff: |head| is_star(head) || is_regtools(head),
     open: |input, options, context| {
-        // What cannot be read is told with its line when the rows are read.
+        // Errors are reported with their line when the rows are read.
         let head = input.head().unwrap_or_default();
         open(if is_regtools(&head) { &ANCHORED } else { &INTRONS }, input, options, context)
     },
@@ -36,7 +36,7 @@ fn is_regtools(head: &[u8]) -> bool {
     })
 }
 
-/// The lengths of two blocks.
+/// Returns the lengths of the two blocks.
 fn anchors(sizes: &str) -> Option<[u32; 2]> {
     let sizes: Vec<u32> = sizes.split_terminator(',').flat_map(str::parse).collect();
     <[u32; 2]>::try_from(sizes).ok()
@@ -62,7 +62,7 @@ const ANCHORED: Rewrite = Rewrite {
     },
 };
 
-/// What the codes of the fifth column stand for.
+/// Motifs by their codes in the fifth column.
 const MOTIFS: [&str; 7] = ["non-canonical", "GT/AG", "CT/AC", "GC/AG", "CT/GC", "AT/AC", "GT/AT"];
 
 const INTRONS: Rewrite = Rewrite {

@@ -25,7 +25,7 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// The columns that are served unless the user names others: files have more than a hundred.
+/// The columns that are served besides those that the user names: files have over a hundred.
 const SERVED: &[&str] = &[
     "hugo_symbol",
     "variant_classification",

@@ -1,8 +1,8 @@
-//! Matrices: a row for each gene, CpG or other feature, a column for each sample (expression,
+//! Matrices: one row per gene, CpG or other feature, one column per sample (expression,
 //! methylation). TSV, CSV and GCT.
 //!
-//! Rows lie where their coordinates say; a matrix without coordinates is placed by the genes of
-//! the annotations that are served beside it.
+//! Rows are placed by their coordinates; in a matrix without coordinates, by the genes of the
+//! annotations that are served with it.
 
 mod header;
 mod samples;
@@ -31,7 +31,7 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &["tsv", "csv", "gct", "txt", "sf"],
     about: "blocks; each sample's values can be plotted and compared",
     sniff: |head| {
-        // Tables of methylation have a header and numbers too.
+        // Methylation and other tables have a header and numbers too.
         let telling = [super::methylation::FORMAT, super::maf::FORMAT, super::gwas::FORMAT];
         if telling.iter().any(|format| (format.sniff)(head)) {
             return false;
@@ -44,7 +44,7 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// Whether the rows of a matrix have no coordinates, so that genes must say where they lie.
+/// Returns whether the rows of a matrix have no coordinates, so that genes must place them.
 pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
     let mut lines = Lines::open(input)?;
     let mut header =
@@ -80,7 +80,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         (sample_lines, header_lines) = (sample_lines - 1, header_lines + 1);
     }
     if let Some(layout) = &mut header.layout {
-        // Under that name coordinates are those of BED, whatever the header calls them.
+        // In a `.bed` file coordinates are 0-based, whatever the header calls them.
         let own = if input.ending() == "bed" { 0 } else { layout.first };
         layout.first = options.base.unwrap_or(own);
         layout.header_lines = header_lines;
@@ -101,24 +101,23 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     if placed && matrix.header.rows.is_none() {
         return open_rows(matrix, input, options, context);
     }
-    // Where its rows lie only the genes tell that are served now; and how many there are must be
-    // checked.
+    // The rows are placed by the genes that are served now, or their number must be checked.
     let all = matrix.in_memory(input, options, &context.progress, usize::MAX)?;
     options.skip.iter().for_each(|skip| skip.tell(input.path()));
     Ok(Box::new(all))
 }
 
-/// The rows of a matrix.
+/// The row format of a matrix.
 #[derive(Clone)]
 struct Matrix {
     header: Header,
     header_lines: usize,
-    /// Where rows without coordinates lie.
+    /// Loci of the genes, for rows without coordinates.
     genes: GeneLoci,
     /// The number of the first base in regions.
     base: u32,
     annotations: Annotations,
-    /// What all fields hold.
+    /// The statistics of all columns.
     stats: Vec<ColumnStats>,
 }
 
@@ -127,7 +126,7 @@ impl RowFormat for Matrix {
     const INFERRED: bool = true;
 
     fn cache_ending(&self) -> &'static str {
-        // Copies of rows that lie elsewhere are others.
+        // Another base places the rows elsewhere, so their copy differs.
         match self.header.layout.as_ref().map_or(self.base, |layout| layout.first) {
             0 => "matrix0.bgz",
             _ => "matrix.bgz",
@@ -151,7 +150,7 @@ impl RowFormat for Matrix {
         self.header_lines
     }
 
-    /// Of a row that is none of the genes, nothing.
+    /// Emits nothing for a row that matches none of the genes.
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
         let mut fields = self.header.fields(line)?;
         if let Some(at) = self.header.regions {
@@ -191,7 +190,7 @@ impl RowFormat for Matrix {
         Some(layout.index_hint(input))
     }
 
-    /// What a column holds must not change: a sample's values are numbers throughout.
+    /// Updates the statistics. A column's type must not change: a sample's values are all numbers.
     fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
         let fields = self.header.split(row.text);
         for column in self.header.columns() {
@@ -239,7 +238,7 @@ impl RowFormat for Matrix {
         let columns = self.about().columns;
         let indexes: Vec<usize> = (0..columns.len()).collect();
         let mut rows = Collector::new(&columns);
-        // How many rows there are, and the first that is no gene.
+        // The number of rows, and the name of the first without a gene.
         let (mut count, mut unplaced) = (0, None);
         each_good_line(self, input, progress, options.skip.as_ref(), &mut |line| {
             count += 1;
@@ -253,7 +252,7 @@ impl RowFormat for Matrix {
             }
             Ok(rows.len() < most)
         })?;
-        // Of a file whose damaged lines are left out, the number of rows is not what it promises.
+        // If damaged lines are skipped, the number of rows may differ from the one in the header.
         if most == usize::MAX && options.skip.is_none() {
             self.check(input, count, unplaced.map(|name| (name, count - rows.len() as u64)))?;
         }
@@ -264,7 +263,7 @@ impl RowFormat for Matrix {
 }
 
 impl Matrix {
-    /// Whether the rows are those that the header promises, and have a place.
+    /// Checks that the number of rows is that in the header, and that the rows have a place.
     fn check(&self, input: &Input, count: u64, unplaced: Option<(String, u64)>) -> Result<()> {
         if let Some(said) = self.header.rows.filter(|said| *said != count) {
             let message = format!("has {count} rows, but says {said}; is the copy complete?");
@@ -287,13 +286,13 @@ impl Matrix {
     }
 }
 
-/// The first of several values between semicolons.
+/// Returns the first of several values separated by semicolons.
 fn first(field: &str) -> &str {
     unquoted(field).split(';').next().unwrap_or(field)
 }
 
-/// featureCounts lists the exons of a gene between semicolons: the least start and greatest end of
-/// those on the first of its sequences.
+/// Returns the smallest start and greatest end of the exons on a gene's first sequence, which
+/// featureCounts lists separated by semicolons; none if there is no list.
 fn span<'a>(fields: &[&'a str], [sequence, start, end]: [usize; 3]) -> Option<[&'a str; 2]> {
     let list = |index: usize| fields[index].split(';');
     if !fields[start].contains(';') {
@@ -323,7 +322,7 @@ mod tests {
         open(&input, options, &Context::default())
     }
 
-    /// Start, end and the value of `s2` of each row.
+    /// Returns the start, end and value of `s2` of each row.
     fn rows(source: &dyn Source) -> Vec<(u32, u32, f64)> {
         let region = Region::new("chr1", 0, 10_000);
         let table = source.read(&region, Level::Records, &["s2"]).unwrap();

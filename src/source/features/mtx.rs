@@ -1,9 +1,9 @@
-//! Counts of single cells, as Cell Ranger, STARsolo and others write them: `matrix.mtx` (Matrix
-//! Market, coordinates), beside it `features.tsv` or `genes.tsv`, and `barcodes.tsv`.
+//! Counts of single cells, as written by Cell Ranger, STARsolo and others: `matrix.mtx` (Matrix
+//! Market, coordinates), with `features.tsv` or `genes.tsv`, and `barcodes.tsv`, beside it.
 //!
-//! Nobody draws ten thousand cells side by side: each feature is one row, with the count in all cells
-//! and the number of cells that have any; and, for each group of a table that `samples=` names
-//! (barcode, group), the mean count of its cells. Up to fifty cells are columns of their own.
+//! Thousands of cells cannot be drawn side by side: each feature is one row, with the count in all
+//! cells, the number of cells with a count, and the mean count in each group of the table in
+//! `samples=` (barcode, group). Without a table, up to fifty cells have columns of their own.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -25,14 +25,14 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// Up to so many cells are columns.
+/// Maximum number of cells that have columns of their own.
 const MOST_CELLS: usize = 50;
-/// No genome has more features.
+/// Maximum number of features; no genome has more.
 const MOST_FEATURES: usize = 1 << 24;
-/// No experiment has more cells.
+/// Maximum number of cells; no experiment has more.
 const MOST_BARCODES: usize = 1 << 28;
 
-/// Whether genes must say where the features lie.
+/// Returns whether genes must place the features.
 pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
     let features = Features::read(input, usize::MAX)?;
     Ok(!features.list.iter().any(|feature| feature.place.is_some()))
@@ -42,7 +42,7 @@ pub(crate) fn needs_genes(input: &Input) -> Result<bool> {
 struct Feature {
     id: String,
     name: String,
-    /// Where it lies, if its line or its name says so.
+    /// Its sequence, start and end, if its line or id gives them.
     place: Option<(String, u32, u32)>,
 }
 
@@ -51,7 +51,7 @@ struct Features {
     list: Vec<Feature>,
 }
 
-/// The file of one of those names beside the matrix, plain or packed.
+/// Returns the file of one of those names beside the matrix, plain or compressed.
 fn beside(input: &Input, names: &[&str]) -> Result<Input> {
     if input.is_remote() {
         let what = "such a matrix is read together with the files beside it, from this machine only; \
@@ -59,7 +59,7 @@ fn beside(input: &Input, names: &[&str]) -> Result<Input> {
         return Err(Error::data(input.path(), "", what));
     }
     let folder = input.path().parent().unwrap_or(Path::new(""));
-    // As geo_x_matrix.mtx.gz has geo_x_features.tsv.gz beside it.
+    // For example, geo_x_features.tsv.gz is beside geo_x_matrix.mtx.gz.
     let own = input.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let prefix = own.split("matrix.mtx").next().filter(|prefix| prefix.len() < own.len());
     let with = |name: &&str| {
@@ -74,7 +74,7 @@ fn beside(input: &Input, names: &[&str]) -> Result<Input> {
 }
 
 impl Features {
-    /// Reads the features, no more than `most`.
+    /// Reads the features; more than `most` are an error.
     fn read(input: &Input, most: usize) -> Result<Self> {
         let file = beside(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
         let is_bed = file.ending() == "bed";
@@ -91,7 +91,7 @@ impl Features {
 }
 
 impl Feature {
-    /// `id name type`, and for peaks and genes of newer versions `chrom start end`, as in BED.
+    /// Reads `id name type`, and for peaks and genes of newer versions `chrom start end` as in BED.
     fn of(line: &Line<'_>, fields: &[&str], is_bed: bool) -> Result<Self> {
         let id = fields.first().copied().unwrap_or_default();
         let interval = |sequence: &str, start: &str, end: &str| -> Result<_> {
@@ -103,7 +103,7 @@ impl Feature {
             [_, _, _, sequence, start, end, ..] if is_position(start) && is_position(end) => {
                 interval(sequence, start, end)?
             }
-            // Peaks are called after where they lie, as in the BED file that they come from.
+            // The id of a peak is its region, 0-based as in the BED file from which it comes.
             _ => match matrix::region(id) {
                 Some([sequence, start, end]) => interval(sequence, start, end)?,
                 None => None,
@@ -113,7 +113,7 @@ impl Feature {
         Ok(Feature { id: id.to_owned(), name: name.to_owned(), place })
     }
 
-    /// Sequence, start, end and strand.
+    /// Returns the sequence, start, end and strand.
     fn locus<'a>(&'a self, genes: &'a GeneLoci) -> Option<(&'a str, u32, u32, Strand)> {
         match &self.place {
             Some((sequence, start, end)) => Some((sequence, *start, *end, Strand::Both)),
@@ -125,17 +125,17 @@ impl Feature {
     }
 }
 
-/// The columns that cells are summed up in.
+/// The groups of cells that become columns.
 struct Groups {
     names: Vec<String>,
-    /// How many cells each has.
+    /// The number of cells in each group.
     cells: Vec<u32>,
     /// The group of each cell, if it has one.
     of_cell: Vec<Option<u32>>,
 }
 
 impl Groups {
-    /// Each cell by itself.
+    /// Creates one group per cell.
     fn single(barcodes: Vec<String>) -> Self {
         let cells = vec![1; barcodes.len()];
         Groups { of_cell: (0..barcodes.len() as u32).map(Some).collect(), cells, names: barcodes }
@@ -145,7 +145,7 @@ impl Groups {
         Groups { names: Vec::new(), cells: Vec::new(), of_cell: vec![None; cells] }
     }
 
-    /// As a table says: its first column the barcode, its second the group.
+    /// Reads the groups from a table: the first column is the barcode, the second the group.
     fn read(path: &Path, barcodes: &[String]) -> Result<Self> {
         let at: HashMap<&str, usize> = barcodes.iter().map(String::as_str).zip(0..).collect();
         let mut groups = Groups::none(barcodes.len());
@@ -223,7 +223,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         .map(|records| Box::new(records) as _)
 }
 
-/// The groups that are asked for, else each cell if there are few.
+/// Returns the requested groups, or else one group per cell if there are few.
 fn groups(input: &Input, options: &Options, cells: usize) -> Result<Groups> {
     let file = beside(input, &["barcodes.tsv"])?;
     let (mut lines, mut barcodes) = (Lines::open(&file)?, Vec::new());
@@ -241,11 +241,11 @@ fn groups(input: &Input, options: &Options, cells: usize) -> Result<Groups> {
     }
 }
 
-/// What is summed up of each feature.
+/// The sums of each feature.
 struct Counts {
     total: Vec<f64>,
     cells: Vec<f64>,
-    /// The counts of all groups of a feature, feature after feature.
+    /// The counts of all groups, feature by feature.
     groups: Vec<f64>,
 }
 

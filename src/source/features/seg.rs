@@ -1,6 +1,6 @@
-//! SEG: segments of copy number (circular binary segmentation, IGV), one table for several samples:
-//! `ID chrom loc.start loc.end num.mark seg.mean`, the first four columns in this order whatever
-//! they are called, the value in the last.
+//! SEG: copy number segments (circular binary segmentation, IGV), one table for several samples:
+//! `ID chrom loc.start loc.end num.mark seg.mean`. The first four columns are in this order under
+//! any names; the last column holds the value.
 //!
 //! Coordinates in the file are 1-based with both ends included, as IGV reads them.
 
@@ -24,7 +24,7 @@ pub(crate) const FORMAT: Format = Format {
     open,
 };
 
-/// Whether the names are those that programs write: a matrix has its coordinates there too.
+/// Returns whether the names are those that programs write; a matrix has coordinates there too.
 fn is_header(line: &str) -> bool {
     let names = Separator::Tab.split(line);
     let names: Vec<_> = names.into_iter().map(|name| unquoted(name).to_ascii_lowercase()).collect();

@@ -1,21 +1,21 @@
-//! Files that are not served: what they are, as their first bytes show, and which command makes
-//! something of them that is. Without this, they would be taken for damaged text.
+//! Files that are not served: what they are, by their first bytes, and which command converts them
+//! to something that is. Without this, they would be taken for damaged text.
 
 use super::{FORMATS, is_read_by_offset};
 use crate::bytes::{Input, Packing, bgzf};
 use crate::error::{Error, Result};
 
-/// Something that is not served.
+/// A kind of file that is not served.
 struct Foreign {
-    /// Whether a file with these first bytes, uncompressed, and this ending of its name is one.
+    /// Whether a file with these first bytes, uncompressed, and this name ending is of the kind.
     is: fn(&[u8], &str) -> bool,
-    /// What it is, after "is".
+    /// The name of the kind, after "is".
     what: &'static str,
     /// What to do; `FILE` stands for its path, `NAME` for its name without endings.
     remedy: &'static str,
 }
 
-/// All that is known not to be served, the more telling before the less.
+/// All kinds that are known not to be served, the more specific before the less specific.
 const ALL: &[Foreign] = &[
     Foreign {
         is: |head, ending| is_hdf5(head) && ending == "mcool",
@@ -186,7 +186,7 @@ fn has(head: &[u8], text: &[u8]) -> bool {
     memchr::memmem::find(head, text).is_some()
 }
 
-/// Whether there is a mark of UTF-16, or every other byte is zero, as in the ASCII part of it.
+/// Returns whether there is a UTF-16 byte order mark, or every other byte is 0, as for ASCII.
 fn is_utf16(head: &[u8]) -> bool {
     let start = &head[..head.len().min(64)];
     let zeros = |from: usize| start.iter().skip(from).step_by(2).all(|byte| *byte == 0);
@@ -195,7 +195,7 @@ fn is_utf16(head: &[u8]) -> bool {
     marked || (start.len() > 8 && ((zeros(1) && others(0)) || (zeros(0) && others(1))))
 }
 
-/// Whether the first line is `chain SCORE NAME SIZE STRAND START END NAME SIZE STRAND ...`.
+/// Tests for a line `chain SCORE NAME SIZE STRAND START END NAME SIZE STRAND ...`.
 fn is_chain(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
@@ -203,7 +203,7 @@ fn is_chain(head: &[u8]) -> bool {
     words.len() >= 12 && words[0] == "chain" && matches!(words[4], "+" | "-")
 }
 
-/// Whether the third line repeats the mark that parts letters from qualities.
+/// Returns whether the first four lines are a FASTQ read.
 fn is_fastq(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
     let lines: Vec<_> = text.lines().take(4).collect();
@@ -214,8 +214,8 @@ fn is_fastq(head: &[u8]) -> bool {
 /// Refuses a file that is known not to be served.
 ///
 /// # Errors
-/// [`Error::Data`] with what it is and what to do. What cannot be read is left to its format, which
-/// says where.
+/// [`Error::Data`] with what the file is and what to do. A file that cannot be read is left to its
+/// format, which reports the place.
 pub(super) fn refuse(input: &Input) -> Result<()> {
     let Ok(head) = input.head() else { return Ok(()) };
     let path = input.path().display().to_string();
@@ -224,7 +224,7 @@ pub(super) fn refuse(input: &Input) -> Result<()> {
         let message = format!("is {}, which is not served: {remedy}", foreign.what);
         return Err(Error::data(input.path(), "", message));
     }
-    // What is read by offset cannot be read from within another packing.
+    // A file that is read by offset cannot be read if it is compressed as a whole.
     let Some(packing) = input.packing()? else { return Ok(()) };
     let format = FORMATS.iter().find(|format| (format.sniff)(&head));
     let by_offset = format.filter(|format| is_read_by_offset(format));

@@ -1,8 +1,8 @@
-//! bigWig: one number a base, indexed, read by region.
+//! bigWig: one number per base, indexed, read by region.
 //!
-//! Bins are summed from the file's records, never from its zoom levels: those do not fall on the
-//! grid's bins, and some writers get them wrong (bigtools 0.5.8 counts the gap before a lonely
-//! record as covered). Wide bins come from one [`SignalSummary`] of the sequence, made when first needed.
+//! Bins are summed from the file's records, never its zoom levels: those do not align with the
+//! grid, and some writers get them wrong (bigtools 0.5.8 counts the gap before an isolated record
+//! as covered). Wide bins come from a [`SignalSummary`] of the sequence, made when first needed.
 
 mod first;
 
@@ -34,11 +34,11 @@ pub(crate) const FORMAT: Format = Format {
 
 /// The name of a signal's one column.
 const VALUE: &str = "value";
-/// Bases shown first, from the first record on.
+/// Length of the first view in bases; it begins at the first record.
 const FIRST_VIEW: u32 = 1_000_000;
-/// Records looked at to tell points from coverage.
+/// Number of records from which points are distinguished from coverage.
 const SAMPLE: u32 = 1024;
-/// Points cover no larger share of the genome.
+/// Largest share of the genome that points cover.
 const MOST_POINTS: f64 = 0.25;
 
 /// The first bytes of a bigWig file (supplementary table 4).
@@ -50,7 +50,7 @@ struct BigWig {
     shape: Shape,
     summary: Summary,
     missing: Missing,
-    /// Share of the bases that have data; the estimate of rows before a summary counts them.
+    /// Share of the bases that have data; used to estimate rows until a summary counts them.
     covered: f64,
     summaries: Summaries,
     knows_lengths: bool,
@@ -61,7 +61,7 @@ pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Resul
     Ok(Box::new(BigWig::open(input, options, context)?))
 }
 
-/// A bigWig made from a file that does not say how long its sequences are.
+/// Opens a bigWig that was converted from a file without sequence lengths.
 pub(crate) fn derived(
     input: &Input,
     options: &Options,
@@ -70,7 +70,7 @@ pub(crate) fn derived(
     Ok(Box::new(BigWig { knows_lengths: false, ..BigWig::open(input, options, context)? }))
 }
 
-/// A value and the bases that have it.
+/// An interval and its value.
 struct ValueRecord {
     start: u32,
     end: u32,
@@ -83,7 +83,7 @@ impl BigWig {
         let totals = file.totals()?.filter(|totals| totals.covered > 0);
         let bases: f64 = file.sequences().iter().map(|s| f64::from(s.length)).sum();
         let range = totals.map(|totals| match options.missing {
-            // Bases without data are drawn too.
+            // Bases without data are drawn as zero.
             Missing::Zero => (totals.min.min(0.0), totals.max.max(0.0)),
             _ => (totals.min, totals.max),
         });
@@ -113,8 +113,8 @@ impl BigWig {
         self.file.sequences().at(index)
     }
 
-    /// Whether the file holds points (methylation), not coverage: it covers little, and in its
-    /// first sequence with data the stretches without a gap are a few bases long.
+    /// Returns whether the file holds points (methylation), not coverage: it covers little, and the
+    /// gapless stretches in its first sequence with data average a few bases.
     fn is_points(&self) -> Result<bool> {
         if self.covered > MOST_POINTS {
             return Ok(false);
@@ -132,7 +132,7 @@ impl BigWig {
         Ok(false)
     }
 
-    /// Calls `take` with each record that overlaps `region`, whole, until it says stop.
+    /// Passes each record that overlaps `region`, unclipped, to `take` until it returns false.
     fn each_record(
         &self,
         region: &Region,
@@ -155,12 +155,12 @@ impl BigWig {
                     return Err(Error::data(self.file.path(), &*region.sequence, message));
                 }
                 last_end = record.end;
-                // Some writers let the last record run over the end of its sequence.
+                // Some writers let the last record extend past the end of its sequence.
                 record.end = record.end.min(length);
                 if record.start >= region.end {
                     return Ok(false);
                 }
-                // Others write "not a number" where there is no data.
+                // Others write NaN where there is no data.
                 if record.end > region.start && !record.value.is_nan() && !take(record) {
                     return Ok(false);
                 }
@@ -169,7 +169,7 @@ impl BigWig {
         })
     }
 
-    /// The summary of a sequence.
+    /// Returns the summary of a sequence.
     fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
         let Sequence { name, length, .. } = self.sequence(index);
         self.summaries.get(index, *length, || {
@@ -189,7 +189,7 @@ impl BigWig {
         bin.value(self.summary, self.missing, width)
     }
 
-    /// The sums of the bins `first..last`, narrower than those of a summary.
+    /// Returns the sums of the bins `first..last`, which are narrower than those of a summary.
     fn fine(&self, region: &Region, shift: u8, first: u32, last: u32) -> Result<Bins> {
         let mut bins = Bins::new(shift, first, last - first);
         let end = (u64::from(last) << shift).min(u64::from(region.end)) as u32;
@@ -201,7 +201,7 @@ impl BigWig {
         Ok(bins)
     }
 
-    /// Every bin that overlaps the region; its rank is its number.
+    /// Returns every bin that overlaps the region; the rank of a bin is its number.
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
@@ -218,7 +218,7 @@ impl BigWig {
         Ok(rows(first.into(), first..last, shift, sequence.length, values))
     }
 
-    /// The bins that overlap the region and hold data, ranked among all such bins.
+    /// Returns the bins that overlap the region and have data, ranked among all bins with data.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let summary = self.summary_of(index)?;
@@ -242,7 +242,7 @@ impl BigWig {
         Ok(rows(rank + before as u64, bins, shift, sequence.length, values))
     }
 
-    /// The records that overlap the region, whole.
+    /// Returns the records that overlap the region, not clipped to it.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
         let summary = self.summary_of(index)?;
         let (rank, from) = summary.sample_before(Level::Records, region.start);
@@ -264,7 +264,7 @@ impl BigWig {
     }
 }
 
-/// The records of a block and the sequence they lie on (supplementary table 12); none where the
+/// Returns the sequence id and the records of a block (supplementary table 12); none where the
 /// block is damaged.
 fn records(mut fields: Cursor<'_>) -> Option<(u32, impl Iterator<Item = Option<ValueRecord>>)> {
     let (id, start, _end) = (fields.u32()?, fields.u32()?, fields.u32()?);
@@ -339,7 +339,7 @@ impl Source for BigWig {
         match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
             (Shape::Dense, _) => bins,
             (_, Some(summary)) => summary.rows(&region, level),
-            // Points spread evenly, each in a bin of its own unless the bins run out.
+            // Assumes evenly spread points, each in a bin of its own as long as there are bins.
             (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
         }
     }

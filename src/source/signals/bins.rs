@@ -4,7 +4,7 @@
 use crate::source::{Missing, Summary};
 use std::ops::Range;
 
-/// What is known of the values in one bin.
+/// Statistics of the values in one bin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bin {
     /// Sum of value times bases.
@@ -33,8 +33,8 @@ impl Bin {
         self.max = self.max.max(other.max);
     }
 
-    /// The number to draw; NaN where there is no data. `width` is the bin's number of bases, of
-    /// which those without data count as zero if `missing` says so.
+    /// Returns the number to draw; NaN where there is no data. `width` is the bin's number of
+    /// bases; those without data count as zero if `missing` is `Zero`.
     pub(crate) fn value(&self, summary: Summary, missing: Missing, width: u32) -> f32 {
         let zeros = missing == Missing::Zero && self.covered < width;
         match (self.covered, summary) {
@@ -60,7 +60,7 @@ impl Bin {
     }
 }
 
-/// A run of neighbouring bins, filled record by record.
+/// A run of adjacent bins, filled record by record.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bins {
     shift: u8,
@@ -69,17 +69,17 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    /// Bins `first .. first + count` of width 2^`shift`, without data.
+    /// Creates the bins `first .. first + count` of width 2^`shift`, without data.
     pub(crate) fn new(shift: u8, first: u32, count: u32) -> Self {
         Bins { shift, first, bins: vec![Bin::EMPTY; count as usize] }
     }
 
-    /// Those bins, which begin at the sequence's first base.
+    /// Creates a run from bins that begin at the sequence's first base.
     pub(crate) fn of(shift: u8, bins: Vec<Bin>) -> Self {
         Bins { shift, first: 0, bins }
     }
 
-    /// Adds a record; what lies outside the run is left out.
+    /// Adds the part of a record that lies within the run.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
         let origin = self.first << self.shift;
         let limit = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
@@ -93,13 +93,13 @@ impl Bins {
         }
     }
 
-    /// Width (log2) of the bins.
+    /// Returns the width (log2) of the bins.
     pub(crate) fn shift(&self) -> u8 {
         self.shift
     }
 
-    /// Bins of width 2^`shift`, no narrower, from these, which must begin at the sequence's first
-    /// base; those with the numbers `wanted`.
+    /// Returns the bins numbered `wanted`, of width 2^`shift`, merged from these bins, which must
+    /// be no wider and begin at the sequence's first base.
     pub(crate) fn widen(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
         let more = shift - self.shift;
         let at = |bin: u32| ((bin as usize) << more).min(self.bins.len());
@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against base by base: the sum, coverage and extremes of every bin.
+        /// Compares the sum, coverage and extremes of every bin with a count base by base.
         #[test]
         fn bins_equal_a_count_base_by_base(
             lengths in proptest::collection::vec((0u32..9, 1u32..40, -50i8..50), 0..30),

@@ -1,6 +1,6 @@
-//! Sequences (FASTA, 2bit) as their GC content: the percentage of G and C among the bases that are
-//! known, in windows of 128 bases; made into a bigWig in the cache once. Windows of which no base is
-//! known have no value.
+//! GC content of sequences (FASTA, 2bit): the percentage of G and C among the known bases, in
+//! windows of 128 bases; converted once to a bigWig in the cache. Windows without known bases have
+//! no value.
 
 use super::bigwig;
 use crate::bytes::{Input, ReadSeek, unreadable};
@@ -41,7 +41,7 @@ pub(crate) const TWO_BIT: Format = Format {
 };
 
 const SIGNATURE: u32 = 0x1a41_2743;
-/// Bases of a window.
+/// Length of a window in bases.
 const WINDOW: u32 = 128;
 
 type Fill = fn(&Input, &Context, &mut Windows<'_>) -> Result<()>;
@@ -53,7 +53,7 @@ fn open(
     fill: Fill,
 ) -> Result<Box<dyn Source>> {
     let (file, asked) = (input.clone(), options.clone());
-    // What is still to be read shows nothing of itself.
+    // The preview has no records; `Auto` would take that for points.
     let missing = match options.missing {
         Missing::Auto => Missing::Zero,
         asked => asked,
@@ -70,14 +70,14 @@ fn open(
     })
 }
 
-/// The windows of the sequence that is read, and the file that they are written to.
+/// The windows of the current sequence, and the file to which they are written.
 struct Windows<'a> {
     input: &'a Input,
     context: &'a Context,
     writer: Writer<BufWriter<File>>,
     name: Option<String>,
     length: u32,
-    /// Known bases of the window that is filled, and those of them that are G or C.
+    /// Known bases of the current window, and how many of them are G or C.
     known: u32,
     strong: u32,
     done: Vec<f32>,
@@ -108,7 +108,7 @@ impl<'a> Windows<'a> {
         Ok(())
     }
 
-    /// Takes the next letter of the sequence.
+    /// Adds the next letter of the sequence.
     fn add(&mut self, letter: u8) -> Result<()> {
         if self.length == MAX_POSITION {
             return Err(Error::data(
@@ -163,7 +163,7 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// Reads a FASTA; a sequence may be one long line.
+/// Reads a FASTA file; a sequence may be one long line.
 fn fasta(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<()> {
     let mut reader = input.watched(&context.progress)?;
     let failed = |error| unreadable(input.path(), "", error);
@@ -202,7 +202,7 @@ fn fasta(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<
     }
 }
 
-/// Reads a 2bit file (UCSC, "twoBit format"), version 0 or 1, in either order of bytes.
+/// Reads a 2bit file (UCSC, "twoBit format"), version 0 or 1, in either byte order.
 fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<()> {
     let mut file =
         TwoBit { input, file: input.open()?, swapped: false, at: 0, size: input.size()? };
@@ -256,7 +256,7 @@ fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Resul
 struct TwoBit<'a> {
     input: &'a Input,
     file: Box<dyn ReadSeek>,
-    /// Whether numbers begin with their largest byte.
+    /// Whether numbers are big-endian.
     swapped: bool,
     at: u64,
     size: u64,
@@ -276,7 +276,7 @@ impl TwoBit<'_> {
     }
 
     fn bytes(&mut self, count: usize) -> Result<Vec<u8>> {
-        // What a damaged file claims is not believed.
+        // A damaged file may give any count.
         if count as u64 > self.size.saturating_sub(self.at) {
             return Err(self.damaged("the file ends early; is the copy complete?"));
         }
@@ -300,7 +300,7 @@ impl TwoBit<'_> {
         Ok(self.numbers(1)?[0])
     }
 
-    /// Blocks: how many, all starts, all sizes.
+    /// Reads a list of blocks: their number, all starts, all sizes.
     fn blocks(&mut self) -> Result<Vec<Range<u32>>> {
         let count = self.number()?;
         let (starts, sizes) = (self.numbers(count)?, self.numbers(count)?);
@@ -331,7 +331,7 @@ mod tests {
         source
     }
 
-    /// A hundred letters of each: half GC, then unknown, then all GC.
+    /// Returns 128 letters that are half GC, 128 unknown ones, then 60 that are all GC.
     fn letters() -> String {
         "acGT".repeat(32) + &"N".repeat(128) + &"GC".repeat(30)
     }
@@ -369,7 +369,7 @@ mod tests {
         }
     }
 
-    /// By the definition of the format.
+    /// Builds a 2bit file by the definition of the format.
     fn two_bit_file(swapped: bool) -> Vec<u8> {
         let number = |n: u32| if swapped { n.to_be_bytes() } else { n.to_le_bytes() };
         let numbers = |list: &[u32]| list.iter().flat_map(|n| number(*n)).collect::<Vec<_>>();

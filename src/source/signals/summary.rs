@@ -1,4 +1,4 @@
-//! One reading of a whole sequence, kept small: what wide bins hold, and where ranks fall.
+//! Compact result of one pass over a whole sequence: sums of wide bins, and ranks of rows.
 
 mod by_sequence;
 mod saved;
@@ -11,29 +11,29 @@ use crate::source::{Level, Shape};
 pub(crate) use by_sequence::Summaries;
 use std::ops::Range;
 
-/// Widths (log2) of the bins whose sums a summary holds: 2,048 bases, 3 MB for human chromosome 1,
-/// and 8,192. Narrower bins are summed from the records of the region, at most some thousands for
-/// a view of a page.
+/// Widths (log2) of the bins whose sums a summary holds: 2,048 bases (3 MB for human chromosome 1)
+/// and 8,192 bases. Narrower bins are summed from the records of the region, at most a few thousand
+/// for one view of a page.
 const SUMS: [u8; 2] = [11, 13];
 /// Width (log2) of the narrowest bins whose sums a summary holds.
 pub(crate) const FINEST_SUMS: u8 = SUMS[0];
-/// Rows of the levels below this width (log2) are ranked by samples, those above by counting bins.
+/// Levels with bins narrower than this (log2) are ranked by samples, others by counting bins.
 const RANKED: u8 = SUMS[1];
-/// Every such row of a level is a sample.
+/// Number of rows of a level from one sample to the next.
 const EVERY: u64 = 16;
-/// Width (log2) of the stretches of a sequence that are read side by side: 16 Mb.
+/// Width (log2) of the stretches of a sequence that are read in parallel: 16 Mb.
 const STRETCH: u8 = 24;
 
-/// What was found in a sequence.
+/// The summary of the signal of one sequence.
 #[derive(Debug, PartialEq)]
 pub(crate) struct SignalSummary {
-    /// For each width of [`SUMS`].
+    /// The sums for each width of [`SUMS`].
     sums: Vec<Bins>,
-    /// For sparse signals: where rows begin, for records and then for each width below [`RANKED`].
+    /// For sparse signals: the ranks of records, then of the bins of each width below [`RANKED`].
     ranks: Vec<LevelRanks>,
 }
 
-/// The rows of one level: how many there are, and where some of them begin.
+/// The number of rows of one level, and the positions of some of them.
 #[derive(Debug, Default, PartialEq)]
 struct LevelRanks {
     count: u64,
@@ -44,7 +44,7 @@ struct LevelRanks {
 /// A row and its rank.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct RowSample {
-    /// For records the first base, for bins the bin's number.
+    /// The first base of a record, or the number of a bin.
     row: u32,
     rank: u32,
 }
@@ -69,7 +69,7 @@ impl LevelRanks {
         self.count += next.count;
     }
 
-    /// The last sample at or before `row`; the first row if all samples lie behind it.
+    /// Returns the last sample at or before `row`; if there is none, `row` with rank 0.
     fn before(&self, row: u32) -> RowSample {
         let index = self.samples.partition_point(|sample| sample.row <= row).saturating_sub(1);
         let first = RowSample { row, rank: 0 };
@@ -78,7 +78,7 @@ impl LevelRanks {
             .map_or(first, |sample| RowSample { row: sample.row.min(row), ..*sample })
     }
 
-    /// How many rows lie before `row`, at most [`EVERY`] too many.
+    /// Returns the number of rows before `row`, or at most [`EVERY`] more.
     fn rank(&self, row: u32) -> u64 {
         let index = self.samples.partition_point(|sample| sample.row < row);
         self.samples.get(index).map_or(self.count, |sample| sample.rank.into())
@@ -94,11 +94,11 @@ impl SignalSummary {
         }
     }
 
-    /// Reads a sequence of that length, its stretches side by side. `each` gives the records that
-    /// overlap a stretch, in order: start, end, value.
+    /// Reads a sequence of that length, its stretches in parallel. `each` passes on the records
+    /// that overlap a stretch, in order: start, end, value.
     ///
     /// # Errors
-    /// Those of `each`, the first in the order of the sequence.
+    /// The first error of `each` in the order of the sequence.
     pub(crate) fn read(
         length: u32,
         shape: Shape,
@@ -119,7 +119,7 @@ impl SignalSummary {
         Ok(whole)
     }
 
-    /// The sums of all widths, from those of the narrowest.
+    /// Computes the sums of all widths from those of the narrowest.
     fn widened(finest: Bins) -> Vec<Bins> {
         let wider = SUMS[1..].iter().map(|shift| {
             let count = (finest.bins.len() as u32).div_ceil(1 << (shift - FINEST_SUMS));
@@ -129,7 +129,7 @@ impl SignalSummary {
         [finest].into_iter().chain(wider).collect()
     }
 
-    /// One stretch, with sums of the narrowest bins only.
+    /// Reads one stretch, with sums of the narrowest bins only.
     fn of(
         stretch: &Range<u32>,
         shape: Shape,
@@ -141,7 +141,7 @@ impl SignalSummary {
         each(stretch.clone(), &mut |start, end, value| {
             sums.add(start, end, value);
             let Some((records, bins)) = part.ranks.split_first_mut() else { return };
-            // A record that begins in the stretch before is ranked there.
+            // A record that begins in the previous stretch is ranked there.
             if start >= stretch.start {
                 records.add(start);
             }
@@ -154,13 +154,13 @@ impl SignalSummary {
         Ok(part)
     }
 
-    /// The bytes that it takes in memory.
+    /// Returns its size in memory in bytes.
     pub(crate) fn size(&self) -> usize {
         let sums: usize = self.sums.iter().map(|sums| size_of_val(&sums.bins[..])).sum();
         sums + self.ranks.iter().map(|ranks| size_of_val(&ranks.samples[..])).sum::<usize>()
     }
 
-    /// The sums of bins by their numbers; they are no narrower than [`FINEST_SUMS`].
+    /// Returns the sums of the bins numbered `wanted`, which are no narrower than [`FINEST_SUMS`].
     pub(crate) fn sums(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
         let widest = self.sums.iter().rfind(|sums| sums.shift() <= shift);
         widest.map_or_else(Vec::new, |sums| sums.widen(shift, wanted))
@@ -173,14 +173,14 @@ impl SignalSummary {
         }
     }
 
-    /// Rank and place (first base, or bin number) of a row not behind `row` from which on rows are
-    /// to be counted: of one at most 16 before it, or of the first of all.
+    /// Returns the rank and place (first base, or bin number) of a row at or before `row` from
+    /// which to count rows: at most 16 rows before it, or the first of all.
     pub(crate) fn sample_before(&self, level: Level, row: u32) -> (u64, u32) {
         let ranked = self.ranks(level).map(|ranks| ranks.before(row));
         ranked.map_or((0, 0), |sample| (sample.rank.into(), sample.row))
     }
 
-    /// About how many rows overlap the region: exact to 16.
+    /// Returns the number of rows that overlap the region, to within about 16.
     pub(crate) fn rows(&self, region: &Region, level: Level) -> u64 {
         let (first, last) = match level {
             Level::Records => (region.start, region.end),
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Points from about one end of a sequence to the other, in order.
+    /// Generates points in order along a sequence.
     fn points() -> impl Strategy<Value = Vec<(u32, u32, f32)>> {
         proptest::collection::vec((1u32..900_000, 1u32..3), 1..300).prop_map(|steps| {
             let mut at = 0;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a count of all rows: stretches that are read side by side join without a seam.
+        /// Compares with a count of all rows, across the borders of stretches read in parallel.
         #[test]
         fn ranks_and_sums_are_those_of_one_reading(points in points(), asked in 0u32..300_000_000) {
             let length = 280_000_000;

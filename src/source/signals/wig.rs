@@ -1,7 +1,7 @@
-//! wig and bedGraph: signals in text, made into a bigWig in the cache once and read from there.
+//! wig and bedGraph: text signals, converted once to a bigWig in the cache and read from there.
 //!
-//! bedGraph's coordinates are 0-based and half-open, those of fixedStep and variableStep count
-//! from 1 (UCSC Genome Browser, "Wiggle format", "BedGraph format").
+//! bedGraph coordinates are 0-based and half-open; those of fixedStep and variableStep are 1-based
+//! (UCSC Genome Browser, "Wiggle format", "BedGraph format").
 
 use super::bigwig;
 use crate::bytes::Input;
@@ -39,8 +39,8 @@ pub(crate) const BEDGRAPH: Format = Format {
     open,
 };
 
-/// Whether the rows are intervals with one number each that do not overlap, each sequence's in
-/// order: what a signal is, and a BED file with numbers for names hardly ever.
+/// Returns whether the rows are intervals with one number each, sorted and without overlaps within
+/// each sequence: true of signals, and hardly ever of a BED file with numbers as names.
 fn is_signal(head: &[u8]) -> bool {
     let last = RefCell::new((String::new(), 0));
     most_lines(head, |row| {
@@ -56,8 +56,8 @@ fn is_signal(head: &[u8]) -> bool {
     })
 }
 
-/// Whether the rows are intervals with one number each, in any order. A BED file with numbers for
-/// names is that too: only the name of the file tells which it is.
+/// Returns whether the rows are intervals with one number each, in any order. This is also true of
+/// a BED file with numbers as names: only the file name distinguishes them.
 pub(crate) fn is_graph(head: &[u8]) -> bool {
     most_lines(head, |row| {
         let fields: Vec<_> = row.split_ascii_whitespace().collect();
@@ -66,16 +66,16 @@ pub(crate) fn is_graph(head: &[u8]) -> bool {
     })
 }
 
-/// Whether the numbers of such rows are not all whole ones, and so no names or scores.
+/// Returns whether the numbers of such rows are not all integers, and thus not names or scores.
 pub(crate) fn is_fractional(head: &[u8]) -> bool {
     let whole = |row: &str| row.split_ascii_whitespace().nth(3).is_some_and(is_position);
     is_graph(head) && !most_lines(head, whole)
 }
 
-/// Lines that are looked at before the others are read.
+/// Number of first lines that are read for the preview.
 const PREVIEW_ROWS: usize = 1024;
 
-/// The first line that is neither empty nor for a browser, and its words.
+/// Returns the words of the first line that is neither empty, a comment nor for a browser.
 fn first_words(head: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(head);
     let line = text.lines().find(|line| !is_comment(line))?;
@@ -116,7 +116,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     open_in_background(input, context, || preview(input, options), make)
 }
 
-/// What the first lines show.
+/// Creates the preview from the first lines.
 fn preview(input: &Input, options: &Options) -> Result<Preview> {
     let (mut lines, mut section) = (Lines::open(input)?, Section::default());
     let mut first = bigwig::First::default();
@@ -134,19 +134,19 @@ fn preview(input: &Input, options: &Options) -> Result<Preview> {
     Ok(first.preview(options.missing))
 }
 
-/// A text that becomes a bigWig.
+/// The conversion of a text signal to a bigWig.
 struct Conversion<'a> {
     input: &'a Input,
     context: &'a Context,
-    /// Counts the lines that are left out; none if a damaged one is an error.
+    /// Counts the lines that are skipped; none if a damaged line is an error.
     skip: Option<&'a Skipped>,
 }
 
-/// A record: its sequence, its place, its value and its line.
+/// A record: its sequence, interval, value and line.
 type Record<'a, 'l> = (&'a str, Range<u32>, f32, &'a Line<'l>);
 
 impl Conversion<'_> {
-    /// Writes the records of the text in their order; sorts them first if that is none.
+    /// Writes the records of the text in file order; if they are not sorted, sorts them first.
     fn write(&self, out: BufWriter<File>) -> Result<()> {
         let again = out.get_ref().try_clone();
         let mut again = again.map_err(|error| self.unwritable(&error))?;
@@ -164,7 +164,7 @@ impl Conversion<'_> {
         cache::unwritable(self.context, error)
     }
 
-    /// Gives `take` each record until it wants no more.
+    /// Passes each record to `take` until it returns false.
     fn each(&self, mut take: impl FnMut(Record<'_, '_>) -> Result<bool>) -> Result<()> {
         self.skip.into_iter().for_each(Skipped::restart);
         let mut lines = Lines::watched(self.input, &self.context.progress)?;
@@ -193,7 +193,7 @@ impl Conversion<'_> {
         Err(Error::data(self.input.path(), "", "there are no records in it"))
     }
 
-    /// Writes the records as they come; false if they are not sorted.
+    /// Writes the records in file order; returns false if they are not sorted.
     fn in_order(&self, out: BufWriter<File>) -> Result<bool> {
         let mut writer = Writer::new(out).map_err(|error| self.unwritable(&error))?;
         let mut sorted = true;
@@ -212,8 +212,8 @@ impl Conversion<'_> {
         Ok(sorted)
     }
 
-    /// Writes the records sorted: as many as may be held in memory are sorted at a time and put
-    /// aside, then they are merged.
+    /// Writes the records sorted: runs that fit in memory are sorted and written aside, then
+    /// merged.
     fn sorted(&self, out: BufWriter<File>) -> Result<()> {
         let aside = cache::path(self.input, self.context, "bw.runs.part")?;
         let mut runs = SortedRuns::create(aside).map_err(|error| self.unwritable(&error))?;
@@ -266,7 +266,7 @@ impl Conversion<'_> {
     }
 }
 
-/// What the last declaration said, and where its records have come to.
+/// The last declaration, and the position of its next record.
 #[derive(Default)]
 struct Section {
     kind: Declaration,
@@ -285,7 +285,7 @@ enum Declaration {
 }
 
 impl Section {
-    /// The record of a line; none if it is a declaration or says that there is no data.
+    /// Returns the record of a line; none if the line is a declaration or its value means no data.
     fn record(&mut self, line: &Line<'_>) -> Result<Option<(u32, u32, f32)>> {
         let mut words = line.text.split_ascii_whitespace();
         let first = words.next().unwrap_or_default();
@@ -337,11 +337,11 @@ impl Section {
         }
     }
 
-    /// `fixedStep chrom=chr1 start=1 step=10 span=5`
+    /// Reads a declaration such as `fixedStep chrom=chr1 start=1 step=10 span=5`.
     fn declare(&mut self, kind: Declaration, line: &Line<'_>) -> Result<()> {
         let mut declared = Section { kind, step: 1, span: 1, ..Section::default() };
         let mut start = None;
-        // What follows a declaration that is refused belongs to none.
+        // Lines after a refused declaration belong to no declaration.
         *self = Section::default();
         for word in line.text.split_ascii_whitespace().skip(1) {
             match word.split_once('=') {
@@ -361,7 +361,7 @@ impl Section {
     }
 }
 
-/// A position that is counted from 1, as 0-based.
+/// Reads a 1-based position and returns it as 0-based.
 fn from_1(line: &Line<'_>, text: &str, what: &str) -> Result<u32> {
     let position = line.position(text, what)?;
     position.checked_sub(1).ok_or_else(|| line.error(format!("{what} is 0; positions begin at 1")))
@@ -430,7 +430,7 @@ mod tests {
                 summary.starts_with("4 lines, the first is line 2: end (column 3)"),
                 "{summary}"
             );
-            // The second time what was made is there.
+            // The second time, the cache has the bigWig.
             skip.restart();
         }
     }

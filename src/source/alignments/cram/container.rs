@@ -8,14 +8,12 @@
 //! writing zeros; so zeros are written in its place, and no base of the reference is needed.
 
 use crate::bytes::{Blob, BlobReader, Input, unreadable};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences};
 use flate2::Crc;
 use flate2::read::GzDecoder;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
-
-type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Size of the file definition in bytes: magic number, version, identifier.
 const DEFINITION: u64 = 26;

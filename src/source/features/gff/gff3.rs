@@ -1,4 +1,4 @@
-//! GFF3: lines name their parents, which may stand behind them.
+//! GFF3: lines name their parents, which may come later in the file.
 
 use super::{Feature, FeatureKind, GffVersion, Reading, attribute, entrez, feature, unescaped};
 use crate::error::{Error, Result};
@@ -8,19 +8,19 @@ use crate::source::io::lines::{Line, LineBlock};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
-/// What a block of lines holds.
+/// The content of a block of lines.
 #[derive(Default)]
 pub(super) struct Parsed {
-    /// Everything that can have parts. A feature of several lines (one ID) is there for each.
+    /// All features that can have parts; one of several lines (one ID) has an entry for each line.
     features: Vec<Gene>,
-    /// Sequences that stand there as features of their own.
+    /// Sequences that are listed as features.
     landmarks: Vec<Gene>,
     /// Exons and coding parts.
     pieces: Vec<Piece>,
-    /// Sequences begin in this block: there is no feature behind it.
+    /// Whether the FASTA sequences begin in this block; no features come after it.
     ended: bool,
-    /// What is wrong with the first line that is no feature, and how many there are. They are right
-    /// if the sequences have begun before.
+    /// The error of the first line that is not a feature, and the number of such lines. They are
+    /// not errors if the FASTA sequences began in an earlier block.
     stray: Option<(Error, u64)>,
 }
 
@@ -33,7 +33,7 @@ struct Piece {
     end: u32,
 }
 
-/// The features and parts of a block.
+/// Parses the features and parts of a block.
 pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Parsed> {
     let mut parsed = Parsed::default();
     for line in block.lines() {
@@ -84,7 +84,7 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
         exons: if part == FeatureKind::Gene { Vec::new() } else { vec![(start, end)] },
         parents: parents.to_owned(),
         placed: part == FeatureKind::Gene,
-        // Lines of one ID are one feature, however far apart they lie.
+        // Lines with the same ID are one feature, however far apart they are.
         headless: true,
         ..Gene::default()
     };
@@ -94,7 +94,7 @@ fn add(parsed: &mut Parsed, line: &Line<'_>, feature: &Feature<'_>, budget: &Bud
     Ok(())
 }
 
-/// The genes of all blocks, or their transcripts.
+/// Returns the genes of all blocks, or their transcripts.
 pub(super) fn genes(blocks: Vec<Parsed>, how: Reading<'_>) -> Result<Vec<Gene>> {
     let (mut tree, unit) = (Tree::default(), how.unit);
     let (mut pieces, mut landmarks) = (Vec::new(), Vec::new());
@@ -128,20 +128,20 @@ pub(super) fn genes(blocks: Vec<Parsed>, how: Reading<'_>) -> Result<Vec<Gene>> 
     Ok(tree.rows(unit))
 }
 
-/// A feature has few others above it, a transcript and a gene; one that says more is not believed.
+/// Maximum number of features visited to find the roots of one; normally a transcript and a gene.
 const MOST_ABOVE: usize = 64;
 
 #[derive(Default)]
 struct Tree {
     features: Genes,
-    /// Which features have exons or coding parts of their own, or of their transcripts.
+    /// Whether each feature has exons or coding parts, its own or those of its transcripts.
     has_parts: Vec<bool>,
 }
 
 impl Tree {
-    /// In a file without genes, makes a transcript of the exons whose parent is not in the file.
+    /// Creates transcripts, in a file without genes, for the exons whose parent is not in the file.
     fn adopt(&mut self, pieces: &[Piece]) {
-        // Those that are in the file say themselves where they lie.
+        // Features that are in the file have an interval of their own.
         let first = self.features.list.len();
         for piece in pieces {
             for parent in piece.parents.split(',') {
@@ -163,7 +163,7 @@ impl Tree {
         }
     }
 
-    /// Gives an exon to the features it is a part of; tells whether there was one.
+    /// Adds an exon or coding part to the features it belongs to. Returns whether there are any.
     fn attach(&mut self, piece: &Piece, unit: Unit) -> bool {
         let mut owners = Vec::new();
         for parent in piece.parents.split(',') {
@@ -186,7 +186,7 @@ impl Tree {
         !owners.is_empty()
     }
 
-    /// The features above the one at `index` that are in no other; none if they run in a circle.
+    /// Returns the topmost ancestors of a feature, or itself if it has no parents; none in a cycle.
     fn roots(&self, index: usize) -> Vec<usize> {
         let (mut found, mut seen, mut next) = (Vec::new(), vec![index], 0);
         while let Some(&index) = seen.get(next) {
@@ -204,7 +204,7 @@ impl Tree {
         found
     }
 
-    /// The features that the line of a feature names as its parents, as far as they are there.
+    /// Returns the features that a feature names as its parents, if they are in the file.
     fn above<'t>(&'t self, feature: &'t Gene) -> impl Iterator<Item = usize> + 't {
         let above = feature.parents.split(',').filter(|parent| !parent.is_empty());
         above.filter_map(|parent| self.features.find(&feature.sequence, parent))
@@ -213,9 +213,9 @@ impl Tree {
     fn rows(self, unit: Unit) -> Vec<Gene> {
         let any_gene = self.features.list.iter().any(|feature| feature.placed);
         let is_row = |index: usize, feature: &Gene| match unit {
-            // Beside genes stand alignments, enhancers and the like, which are none.
+            // Alignments, enhancers and similar features are not genes.
             Unit::Genes => {
-                // What its line names as parent may not be in the file.
+                // The parent that its line names may not be in the file.
                 let top = self.above(feature).next().is_none();
                 top && (feature.placed || self.has_parts[index] || !any_gene)
             }
@@ -241,7 +241,7 @@ impl Tree {
     }
 }
 
-/// An ID without the kind that Ensembl (`gene:`) and NCBI (`gene-`) put before it.
+/// Returns an ID without the kind with which Ensembl (`gene:`) and NCBI (`gene-`) prefix it.
 fn plain_id(id: &str) -> String {
     let kinds = ["gene:", "transcript:", "gene-", "rna-"];
     let bare = kinds.iter().find_map(|kind| id.strip_prefix(kind));

@@ -7,7 +7,7 @@ use crate::source::io::lines::{Line, LineBlock, shortened};
 use crate::source::rows::collector::Budget;
 use crate::source::rows::genes::{Gene, Genes, PART};
 
-/// The genes of a block: those at its ends may have parts in its neighbours.
+/// Parses the genes of a block; the first and last may have parts in neighbouring blocks.
 pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     for line in block.lines() {
@@ -23,7 +23,7 @@ pub(super) fn parse(block: &LineBlock, how: Reading<'_>) -> Result<Vec<Gene>> {
     Ok(genes.list)
 }
 
-/// The genes of all blocks.
+/// Joins the genes of all blocks.
 pub(super) fn genes(parts: Vec<Vec<Gene>>, _: Reading<'_>) -> Result<Vec<Gene>> {
     let mut genes = Genes::default();
     parts.into_iter().flatten().for_each(|gene| genes.append(gene));
@@ -46,7 +46,7 @@ fn add(
         Unit::Transcripts => (["transcript_id"], FeatureKind::Transcript),
     };
     let Some(id) = value(&key) else {
-        // A gene is in no transcript.
+        // Genes and other features may have no transcript.
         if unit == Unit::Transcripts && matches!(part, FeatureKind::Gene | FeatureKind::Other) {
             return Ok(());
         }
@@ -59,8 +59,8 @@ fn add(
         return Err(line.error(format!("{what}{}", shortened(open))));
     }
     let is_head = part == head;
-    // A gene has several transcripts: one that lies elsewhere is of another gene of that id, if
-    // no line says how far the gene goes.
+    // A gene may have several transcripts. One that lies elsewhere belongs to another gene of that
+    // id, unless a line gives the gene's interval.
     let begins = |gene: &Gene| match part {
         FeatureKind::Gene => !gene.overlaps(start, end),
         FeatureKind::Transcript => !gene.placed && !gene.overlaps(start, end),

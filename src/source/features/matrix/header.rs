@@ -1,4 +1,4 @@
-//! The lines before the rows of a matrix: what its columns are.
+//! The header of a matrix: the lines before the rows, which describe the columns.
 
 use crate::error::{Error, Result};
 use crate::source::io::delimited::{Separator, is_number, is_position, unquoted};
@@ -6,13 +6,13 @@ use crate::source::io::lines::Line;
 use crate::source::rows::delimited::Layout;
 use std::path::Path;
 
-/// What columns of regions are called, in lower case; the first column may have any name.
+/// Names of region columns, in lower case; the first column may have any name.
 const REGIONS: &[&str] =
     &["region", "location", "locus", "interval", "peak", "coordinates", "coord", "position"];
 
-/// Sequence, first and last base of a region as people and programs write it: `chr1:101-200`,
-/// `chr1-101-200`, `chr1_101_200`, `chr1:101`. Without a colon the sequence must look like a
-/// chromosome: names of genes have dashes and numbers too.
+/// Returns the sequence, first and last base of a region in a common notation: `chr1:101-200`,
+/// `chr1-101-200`, `chr1_101_200`, `chr1:101`. Without a colon, the sequence must look like a
+/// chromosome, since gene names have dashes and numbers too.
 pub(in crate::source::features) fn region(text: &str) -> Option<[&str; 3]> {
     let (rest, end) = text.rsplit_once(['-', '_', ':'])?;
     let parted = rest.rsplit_once([':', '-', '_']).filter(|(_, start)| is_position(start));
@@ -26,19 +26,19 @@ pub(in crate::source::features) fn region(text: &str) -> Option<[&str; 3]> {
     is_region.then_some([sequence, start, end])
 }
 
-/// What the first lines of a matrix say.
+/// The content of the first lines of a matrix.
 #[derive(Clone)]
 pub(super) struct Header {
     separator: Separator,
     /// The names of all columns.
     pub(super) names: Vec<String>,
-    /// Where rows lie, if coordinates are among the columns.
+    /// The layout, if coordinates are among the columns.
     pub(super) layout: Option<Layout>,
-    /// Without coordinates: the column that holds regions (`chr1:101-200`), if one does.
+    /// Without coordinates: the column of regions (`chr1:101-200`), if there is one.
     pub(super) regions: Option<usize>,
     /// GCT: the number of rows.
     pub(super) rows: Option<u64>,
-    /// GCT 1.3: how many lines that describe samples come before the rows.
+    /// GCT 1.3: the number of lines about samples that precede the rows.
     pub(super) sample_lines: usize,
 }
 
@@ -76,8 +76,8 @@ impl Header {
         Ok(Header { separator, names, layout, regions: None, rows, sample_lines })
     }
 
-    /// Whether a line can be the first row: as many columns, the last of them a number under a
-    /// name.
+    /// Returns whether a line can be the first row: it has as many columns, and the last is a
+    /// number under a name.
     pub(super) fn is_of(&self, row: &str) -> bool {
         let fields = self.separator.split(row);
         let is_place = |layout: &Layout| {
@@ -88,11 +88,11 @@ impl Header {
         let is_row = fields.len() > 1
             && (fields.len() == self.names.len() || self.is_short(&fields))
             && self.names.last().is_some_and(|name| !is_number(name))
-            // Not a row of BED.
+            // The header is not a row of BED.
             && !self.names.iter().skip(1).take(2).any(|name| is_position(name));
         match &self.layout {
             Some(layout) if fields.len() == self.names.len() => is_row && is_place(layout),
-            // The second column of GCT's lines about samples may be anything.
+            // In GCT, the fields of lines about samples may hold any text.
             _ => is_row && (self.rows.is_some() || (is_number(last) && !is_position(fields[0]))),
         }
     }
@@ -101,8 +101,8 @@ impl Header {
         self.layout.is_none() && fields.len() == self.names.len() + 1
     }
 
-    /// Takes from the first row what the header does not say: the name of the first column, which R
-    /// leaves out, and whether a column holds regions.
+    /// Completes the header from the first row: the name of the first column, which R leaves out,
+    /// and the column of regions.
     pub(super) fn suit(&mut self, row: &str) {
         if self.is_short(&self.split(row)) {
             self.names.insert(0, "id".to_owned());
@@ -119,17 +119,17 @@ impl Header {
         };
     }
 
-    /// Whether tabs separate the columns.
+    /// Returns whether tabs separate the columns.
     pub(super) fn is_tabbed(&self) -> bool {
         self.separator == Separator::Tab
     }
 
-    /// The fields of a row that was read before.
+    /// Returns the fields of a row without checking their number.
     pub(super) fn split<'a>(&self, row: &'a str) -> Vec<&'a str> {
         self.separator.split(row)
     }
 
-    /// The fields of a row.
+    /// Returns the fields of a row, and checks their number.
     pub(super) fn fields<'a>(&self, line: &Line<'a>) -> Result<Vec<&'a str>> {
         let fields = self.split(line.text);
         let (has, names) = (fields.len(), self.names.len());
@@ -139,7 +139,7 @@ impl Header {
         Err(line.error(format!("has {has} columns, not {names} as the header")))
     }
 
-    /// The columns that are served: all but those of coordinates.
+    /// Returns the columns that are served: all but those of coordinates.
     pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
         let layout = self.layout.as_ref();
         let place = layout.map(|l| [Some(l.sequence), Some(l.start), Some(l.end), l.strand]);
@@ -147,7 +147,7 @@ impl Header {
             .filter(move |index| !place.is_some_and(|place| place.contains(&Some(*index))))
     }
 
-    /// What in a row may be the name of a gene: its texts.
+    /// Returns the fields that may be the name of a gene: the first, and all that are not numbers.
     pub(super) fn texts<'a>(&self, fields: &[&'a str]) -> impl Iterator<Item = &'a str> {
         fields
             .iter()

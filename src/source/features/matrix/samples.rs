@@ -1,4 +1,4 @@
-//! What is known of samples: a sheet beside the matrix, or lines in it.
+//! Annotations of samples, from a sheet beside the matrix or from lines in it.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -28,8 +28,8 @@ impl Annotations {
         }
     }
 
-    /// Adds a sheet: a table with a header, its first column (or the one called `sample`) the
-    /// names of samples.
+    /// Adds a sheet: a table with a header and the names of samples in its first column (or the one
+    /// called `sample`).
     pub(super) fn add_sheet(&mut self, path: &Path, columns: &[String]) -> Result<()> {
         let mut lines = Lines::open(&Input::File(path.into()))?;
         let Some(header) = lines.next()?.map(|line| line.text.to_owned()) else {

@@ -1,5 +1,5 @@
-//! The summaries of a signal's sequences: made once, kept in the cache folder, and in memory as long
-//! as they are used.
+//! The summaries of a signal's sequences: made once, kept in the cache folder, and in memory while
+//! they are in use.
 
 use super::SignalSummary;
 use crate::bytes::Input;
@@ -10,21 +10,22 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-/// Bytes of summaries that stay in memory though nobody reads them, over all signals.
+/// Maximum bytes of recently used summaries that are kept in memory, over all signals.
 const IN_MEMORY: usize = 128 << 20;
-/// Bytes of summaries in the cache folder, over all signals; the oldest go first.
+/// Maximum bytes of summaries in the cache folder, over all dense or all sparse signals; the oldest
+/// are removed first.
 const IN_CACHE: u64 = 2 << 30;
-/// Shorter sequences, in bases, are read again after a restart: that takes a few milliseconds.
+/// Sequences shorter than this, in bases, are read again after a restart, in a few milliseconds.
 const WORTH_SAVING: u32 = 4 << 20;
 
-/// The summaries of one signal, by the number of their sequence.
+/// The summaries of one signal, by sequence index.
 pub(crate) struct Summaries {
     slots: Vec<Mutex<Slot>>,
     cache: Option<Cache>,
 }
 
 struct Cache {
-    /// Where they lie, but for the sequence's number and ending.
+    /// The path of the files, without the sequence index and the ending.
     place: PathBuf,
     ending: &'static str,
     input: Input,
@@ -32,7 +33,7 @@ struct Cache {
 }
 
 enum Slot {
-    /// Nobody has asked.
+    /// Not made or loaded yet.
     Unknown,
     /// In the cache folder, and perhaps in memory.
     Saved(Weak<SignalSummary>),
@@ -45,7 +46,7 @@ impl Summaries {
         let ending = if shape == Shape::Sparse { "points" } else { "sums" };
         let cached =
             |place| Cache { place, ending, input: input.clone(), context: context.clone() };
-        // What is built in is small.
+        // Built-in data is small, so its summaries are not saved.
         let place = cache::path(input, context, ending).ok();
         let place = place.filter(|_| !matches!(input, Input::Memory(..)));
         Summaries {
@@ -54,11 +55,11 @@ impl Summaries {
         }
     }
 
-    /// The summary of the sequence with that number and length. If nobody has asked for it yet, and
-    /// it is not in the cache folder, it is made by the first who asks, while others wait.
+    /// Returns the summary of the sequence with that index and length. If it is neither in memory
+    /// nor in the cache folder, the first caller makes it while others wait.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The errors of `make`.
     pub(crate) fn get(
         &self,
         sequence: usize,
@@ -81,9 +82,9 @@ impl Summaries {
         Ok(summary)
     }
 
-    /// The summary of a sequence if somebody has asked for it before.
+    /// Returns the summary of a sequence if it was requested before.
     pub(crate) fn known(&self, sequence: usize, length: u32) -> Option<Arc<SignalSummary>> {
-        // Whoever makes one holds the lock: as good as none.
+        // The lock is held while the summary is made: it is not known yet.
         let mut slot = self.slots[sequence].try_lock().ok()?;
         if matches!(*slot, Slot::Unknown) {
             return None;
@@ -104,7 +105,7 @@ impl Summaries {
         }
         let cache = self.cache.as_ref().filter(|_| length >= WORTH_SAVING)?;
         let bytes = std::fs::read(cache.file(sequence)).ok()?;
-        // What is damaged is made again, and written over.
+        // A damaged summary is made again and its file overwritten.
         let summary = Arc::new(SignalSummary::from_bytes(&bytes)?);
         RECENT.hold(&summary);
         *slot = Slot::Saved(Arc::downgrade(&summary));
@@ -117,7 +118,7 @@ impl Cache {
         self.place.with_extension(format!("{sequence}.{}", self.ending))
     }
 
-    /// Whether a summary is in the cache folder from now on.
+    /// Saves a summary in the cache folder. Returns whether this succeeded.
     fn save(&self, sequence: usize, summary: &SignalSummary) -> bool {
         let file = self.file(sequence);
         let saved = cache::write_aside(&file, &summary.to_bytes())
@@ -129,7 +130,7 @@ impl Cache {
     }
 }
 
-/// The summaries that were used last.
+/// The most recently used summaries.
 static RECENT: LazyLock<Recent> = LazyLock::new(Recent::default);
 
 #[derive(Default)]
@@ -137,14 +138,14 @@ struct Recent(Mutex<Used>);
 
 #[derive(Default)]
 struct Used {
-    /// Each by its address, with the time of its last use.
+    /// Summaries by address, each with the time of its last use.
     summaries: HashMap<usize, (u64, Arc<SignalSummary>)>,
     bytes: usize,
     now: u64,
 }
 
 impl Recent {
-    /// Keeps a summary in memory until others that are used later take its room.
+    /// Keeps a summary in memory until its space is needed for others that are used later.
     fn hold(&self, summary: &Arc<SignalSummary>) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         used.now += 1;
@@ -204,7 +205,7 @@ mod tests {
         std::fs::write(&file, "other content").unwrap();
         let third = open();
         assert_eq!(value(&third.get(1, WORTH_SAVING, || made(9.0)).unwrap()), 9.0);
-        // Of the version before, nothing is left.
+        // Nothing is left of the previous version.
         assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 1);
     }
 
@@ -213,7 +214,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.bw");
         std::fs::write(&file, "content").unwrap();
-        // The cache would lie in a file.
+        // The cache folder cannot be created: its parent is a file.
         let context = Context { cache: file.join("cache"), ..Context::default() };
         let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense, 1);
         assert_eq!(value(&summaries.get(0, WORTH_SAVING, || made(7.0)).unwrap()), 7.0);

@@ -1,18 +1,18 @@
-//! A summary as bytes in the cache folder: the narrowest sums, the ranks, and a checksum.
+//! A serialized summary in the cache folder: the narrowest sums, the ranks, and a checksum.
 
 use super::{FINEST_SUMS, LevelRanks, RowSample, SignalSummary};
 use crate::bytes::Cursor;
 use crate::source::signals::bins::{Bin, Bins};
 use flate2::Crc;
 
-/// Must change when the layout of the bytes changes, or what is summed and ranked.
+/// Must change when the byte layout changes, or what is summed and ranked.
 const MAGIC: &[u8; 8] = b"EVSUMS\x00\x01";
-/// The bytes of a bin, and of a sample.
+/// Sizes of a bin and of a sample in bytes.
 const BIN: usize = 20;
 const SAMPLE: usize = 8;
 
 impl SignalSummary {
-    /// The bytes from which [`SignalSummary::from_bytes`] makes the same summary.
+    /// Returns the bytes from which [`SignalSummary::from_bytes`] restores the summary.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         let finest = self.sums.first().map_or(&[][..], |sums| &sums.bins);
@@ -36,7 +36,7 @@ impl SignalSummary {
         bytes
     }
 
-    /// A summary from its bytes; none if these are not as they were written.
+    /// Restores a summary from its bytes; none if they are damaged or have another layout.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (bytes, sum) = bytes.split_last_chunk::<4>()?;
         if checksum(bytes) != u32::from_le_bytes(*sum) {
@@ -97,7 +97,7 @@ mod tests {
     fn what_is_read_is_what_was_written() {
         for shape in [Shape::Dense, Shape::Sparse] {
             let mut written = summary(shape);
-            // Only the reading of a sequence needs it.
+            // Needed only while a sequence is read.
             written.ranks.iter_mut().for_each(|ranks| ranks.last = None);
             assert!(shape == Shape::Dense || written.ranks[0].count > 10 * EVERY);
             assert_eq!(SignalSummary::from_bytes(&written.to_bytes()), Some(written));
