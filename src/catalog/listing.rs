@@ -197,8 +197,13 @@ impl Listing {
         self.resolve_sequences(&opened);
         let mut added = Vec::new();
         for (parts, spec) in opened {
-            let name = spec.options.name.clone().unwrap_or_else(|| spec.input.stem());
-            let (own, spec) = (self.free_id(&name), Arc::new(spec));
+            let chosen = spec.options.name.clone();
+            let name = chosen.clone().unwrap_or_else(|| spec.input.stem());
+            let own = self.free_id(&name);
+            // Beside chip.bw, chip.narrowPeak goes by its whole name.
+            let name =
+                if chosen.is_some() || own == name { name } else { self.longer_name(&spec, &own) };
+            let spec = Arc::new(spec);
             for part in parts {
                 let (id, name) = match part.companion {
                     Some(what) => {
@@ -214,6 +219,14 @@ impl Listing {
             }
         }
         added
+    }
+
+    /// Returns the name of a file that shares its name without the ending with another one: its whole
+    /// name; if that is taken too, `id`.
+    fn longer_name(&self, spec: &Spec, id: &str) -> String {
+        let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
+        let is_taken = self.measurements().any(|measurement| measurement.name == *file);
+        if is_taken { id.to_owned() } else { file.into_owned() }
     }
 
     /// Adds the measurements of one source to their datasource.

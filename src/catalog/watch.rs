@@ -153,12 +153,12 @@ impl Health {
                 let name = path.display();
                 let what = if versions.first() == Some(&None) {
                     tracing::error!(
-                        "{name}: there is no such file any more; what was read of it is shown until it comes back"
+                        "{name}: the file no longer exists; the data read before are shown until it is back"
                     );
                     "the file is gone"
                 } else {
                     tracing::warn!(
-                        "{name} has changed on disk; it is opened again once it is written"
+                        "{name} has changed on disk; it is reopened once it is complete"
                     );
                     "the file has changed and is opened again"
                 };

@@ -138,7 +138,7 @@ impl Client {
                 }
                 return Err(failure);
             }
-            tracing::debug!(address = ?address, "asking again in {wait:?}: {failure}");
+            tracing::debug!(address = ?address, "retrying in {wait:?}: {failure}");
             std::thread::sleep(wait);
             (tries, pause) = (tries + 1, pause * 3);
         }
@@ -177,18 +177,14 @@ impl Client {
                 };
             }
             let Some(target) = target else {
-                return Err(Failure::Redirects(
-                    "the server sends elsewhere, but does not say where",
-                ));
+                return Err(Failure::Redirects("the server redirects without an address"));
             };
             let next = at
                 .join(target)
                 .ok()
                 .filter(|next| matches!(next.scheme(), Scheme::Http | Scheme::Https));
             let Some(next) = next else {
-                return Err(Failure::Redirects(
-                    "the server sends to an address that cannot be read",
-                ));
+                return Err(Failure::Redirects("the server redirects to an invalid address"));
             };
             // Servers on this machine may redirect to each other.
             let is_local = first.reach() == Reach::Anywhere && is_loopback(first.host_name());
@@ -196,7 +192,7 @@ impl Client {
             let reach = if stays { first.reach() } else { first.reach().max(Reach::Elsewhere) };
             at = next.with_reach(reach);
         }
-        Err(Failure::Redirects("the server sends in a circle; check the address"))
+        Err(Failure::Redirects("the server's redirects form a loop; check the address"))
     }
 
     fn ask(
@@ -365,7 +361,7 @@ fn failed(error: ureq::Error, host: &str) -> Failure {
         ureq::Error::ConnectionFailed => {
             Failure::NoConnection(host.to_owned(), "no connection".into())
         }
-        other => Failure::Strange(format!("what the server answers is no HTTP ({other})")),
+        other => Failure::Strange(format!("the server's answer is not HTTP ({other})")),
     }
 }
 

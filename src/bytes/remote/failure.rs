@@ -97,10 +97,10 @@ impl fmt::Display for Failure {
                     407 => write!(f, "the proxy asks who you are (407{word}); write your name and password into its address"),
                     416 => write!(
                         f,
-                        "the server does not have the part that was asked for (416{word}); if the file \
+                        "the server does not have the requested part (416{word}); if the file \
                          has changed, load it again"
                     ),
-                    429 => write!(f, "the server is asked too often (429{word}); try again later"),
+                    429 => write!(f, "the server gets too many requests (429{word}); try again later"),
                     500..=599 => write!(
                         f,
                         "the server fails or is overloaded ({number}{word}); try again later, or ask \

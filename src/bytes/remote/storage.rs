@@ -219,8 +219,7 @@ pub(super) fn target<'s>(settings: &'s Settings, address: &Address) -> Result<Ta
         }
     };
     let base = base.trim_end_matches('/');
-    let wrong =
-        || Failure::Settings("the endpoint of the storage is no address; set it anew".into());
+    let wrong = || Failure::Settings("the storage endpoint is not an address; correct it".into());
     let server = Address::parse(base).ok().flatten().ok_or_else(wrong)?;
     let sign = match sign {
         Sign::Amazon { keys, query, region, .. } => {

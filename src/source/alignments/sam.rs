@@ -99,13 +99,15 @@ impl Sam {
             return Err(line.error("has too few columns: SAM has 11 or more, between tabs"));
         }
         let wrong = |what: &str, field: &str| line.error(format!("{what}: '{}'", shortened(field)));
-        let flags = flags.parse().map_err(|_| wrong("FLAG (column 2) is no number", flags))?;
+        let flags = flags.parse().map_err(|_| wrong("FLAG (column 2) is not a number", flags))?;
         let quality = quality
             .parse()
             .map_err(|_| wrong("MAPQ (column 5) is not within 0 to 255", quality))?;
         let cigar = match cigar {
             "*" => Vec::new(),
-            cigar => operations(cigar).ok_or_else(|| wrong("CIGAR (column 6) is none", cigar))?,
+            cigar => {
+                operations(cigar).ok_or_else(|| wrong("CIGAR (column 6) is invalid", cigar))?
+            }
         };
         let exactly = |at: &usize| *self.sequences.at(*at).name == *sequence;
         let at = match sequence {
@@ -335,7 +337,7 @@ mod tests {
             let error = opened(&TEXT.replace(from, to), 1 << 20).err().unwrap();
             error.to_string()
         };
-        assert!(error("10M5D", "10Q5D").contains("line 4: CIGAR (column 6) is none: '10Q5D"));
+        assert!(error("10M5D", "10Q5D").contains("line 4: CIGAR (column 6) is invalid: '10Q5D"));
         assert!(error("\t60\t", "\t600\t").contains("line 4: MAPQ"));
         assert!(error("\t16\tchr1", "\tx\tchr1").contains("line 4: FLAG"));
         assert!(

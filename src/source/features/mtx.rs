@@ -54,7 +54,7 @@ struct Features {
 /// Returns the file of one of those names beside the matrix, plain or compressed.
 fn beside(input: &Input, names: &[&str]) -> Result<Input> {
     if input.is_remote() {
-        let what = "such a matrix is read together with the files beside it, from this machine only; \
+        let what = "such a matrix is read together with the files next to it, only from this machine; \
                     download their folder";
         return Err(Error::data(input.path(), "", what));
     }
@@ -171,7 +171,7 @@ impl Groups {
                 return Err(line.error("these are more than 200 groups; is column 2 the group?"));
             }
             if groups.of_cell[*cell].replace(index as u32).is_some() {
-                return Err(line.error(format!("'{}' was there before", shortened(barcode))));
+                return Err(line.error(format!("'{}' appears twice", shortened(barcode))));
             }
             groups.cells[index] += 1;
         }
@@ -187,7 +187,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let is_pattern = lines.next()?.is_some_and(|line| line.text.contains(" pattern "));
     let [rows, cells, entries] = loop {
         let Some(line) = lines.next()? else {
-            return Err(Error::data(input.path(), "", "ends before the line that tells its size"));
+            return Err(Error::data(input.path(), "", "ends before the line with its size"));
         };
         if !line.text.starts_with('%') && !line.text.trim().is_empty() {
             let sizes: Vec<usize> =
@@ -196,7 +196,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
             let sizes =
                 sizes.filter(|[rows, cells, _]| *rows <= MOST_FEATURES && *cells <= MOST_BARCODES);
             break sizes.ok_or_else(|| {
-                line.error("does not tell the numbers of rows, columns and entries")
+                line.error("does not give the numbers of rows, columns and entries")
             })?;
         }
     };
@@ -316,7 +316,7 @@ impl Counts {
         if unplaced > 0 {
             let path = input.path().display();
             tracing::warn!(
-                "{path}: {unplaced} of {all} features are no genes of the annotations served; not shown"
+                "{path}: {unplaced} of {all} features are not genes of the served annotations and are not shown"
             );
         }
         let of = |values: &[f64]| Data::Doubles(kept.iter().map(|row| values[*row]).collect());

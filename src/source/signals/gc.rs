@@ -142,7 +142,7 @@ impl<'a> Windows<'a> {
         }
         let (input, context) = (self.input, self.context);
         let refused = |refused| match refused {
-            Refused::Order => Error::data(input.path(), "", format!("'{name}' is there twice")),
+            Refused::Order => Error::data(input.path(), "", format!("'{name}' appears twice")),
             Refused::Io(error) => cache::unwritable(context, &error),
         };
         self.writer.begin(&name, self.length).map_err(refused)?;
@@ -187,9 +187,9 @@ fn fasta(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<
         let letters = &piece[..end.unwrap_or(piece.len())];
         for letter in letters.iter().filter(|letter| !letter.is_ascii_whitespace()) {
             let wrong = match (windows.name.is_some(), letter) {
-                (false, _) => Some("letters stand before the first name ('>')"),
+                (false, _) => Some("there are letters before the first name ('>')"),
                 (true, letter) if letter.is_ascii_alphabetic() || b"-*.".contains(letter) => None,
-                (true, _) => Some("is no letter of a sequence"),
+                (true, _) => Some("is not a letter of a sequence"),
             };
             if let Some(wrong) = wrong {
                 return Err(Error::data(input.path(), format!("line {line}"), wrong));
@@ -210,7 +210,7 @@ fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Resul
     let (version, count) = (file.number()?, file.number()?);
     file.number()?;
     if version > 1 {
-        return Err(file.damaged("is of a version that is not known"));
+        return Err(file.damaged("has an unknown version"));
     }
     let mut index = Vec::new();
     for _ in 0..count {
@@ -405,8 +405,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let error = |name: &str, bytes: &[u8]| opened(name, bytes).err().unwrap().to_string();
-        assert!(error("fasta", b">a\nACGT\n>a\nAC\n").contains("'a' is there twice"));
-        assert!(error("fasta", b">a\nACGT\nAC5T\n").contains("line 3: is no letter of a sequence"));
+        assert!(error("fasta", b">a\nACGT\n>a\nAC\n").contains("'a' appears twice"));
+        assert!(
+            error("fasta", b">a\nACGT\nAC5T\n").contains("line 3: is not a letter of a sequence")
+        );
         let whole = two_bit_file(false);
         for cut in 16..whole.len() {
             assert!(error("2bit", &whole[..cut]).contains("the file ends early"), "{cut}");

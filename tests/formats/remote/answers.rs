@@ -223,7 +223,7 @@ fn redirects_are_followed_and_remembered() {
     server.answer(|asked| {
         Some(status("307 Temporary Redirect", &format!("Location: {}\r\n", asked.path)))
     });
-    assert!(refused(&server, &address).contains("sends in a circle"));
+    assert!(refused(&server, &address).contains("redirects form a loop"));
     server.answer(|_| Some(status("302 Found", "")));
     assert!(refused(&server, &address).contains("does not say where"));
     server.answer(|_| Some(status("302 Found", "Location: file:///etc/passwd\r\n")));
