@@ -117,12 +117,18 @@ struct Unchecked {
 impl Unchecked {
     fn check(self) -> Result<LineBlock> {
         let Unchecked { path, bytes, first } = self;
+        let refuse = |good: &[u8], what| {
+            Err(Error::data(&path, format!("line {}", first + lines_in(good)), what))
+        };
+        // Indexes end the names of sequences with a zero byte.
+        if let Some(at) = memchr(0, &bytes) {
+            return refuse(&bytes[..at], "the line has a zero byte, so it is not text");
+        }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(LineBlock { path, text, first }),
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                let place = format!("line {}", first + lines_in(good));
-                Err(Error::data(&path, place, "the line is not UTF-8 text"))
+                refuse(good, "the line is not UTF-8 text")
             }
         }
     }
@@ -386,6 +392,10 @@ mod tests {
             }
         };
         assert!(error(b"a\nb\n\xff\xfe\n").ends_with("line 3: the line is not UTF-8 text"));
+        assert!(
+            error(b"a\n\0hr1\t1\n")
+                .ends_with("line 2: the line has a zero byte, so it is not text")
+        );
         let endless = [b"a\n".as_slice(), &vec![b'x'; LONGEST_LINE + 2]].concat();
         assert!(error(&endless).contains("line 2: the line is too long"));
     }
