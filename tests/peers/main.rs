@@ -96,7 +96,9 @@ fn text_signals_are_those_of_bedtools() {
         folder.write("bases.bed", &(first - 1..last).map(base).collect::<String>());
         let map =
             ["map", "-a", "bases.bed", "-b", "x.bedGraph", "-c", "4", "-o", "mean", "-null", "."];
-        let mut truth = columns(&folder.run("bedtools", &map), &[1, 3]);
+        let truth = columns(&folder.run("bedtools", &map), &[1, 3]);
+        // 'query' writes an empty cell where bedtools writes a dot.
+        let mut truth: Vec<_> = truth.iter().map(|line| line.replace("\t.", "\t")).collect();
         // Behind the last record there are no bases.
         let reach = steps().iter().filter(|step| step.0 == sequence).map(|step| step.2).max();
         truth.retain(|line| line.split('\t').next().unwrap().parse::<u32>().ok() < reach);
