@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,13 @@ use tokio_util::task::TaskTracker;
 pub struct LocalSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and inode of the socket at the path.
+    id: (u64, u64),
+}
+
+/// Returns the device and inode of the socket at a path.
+fn id(path: &Path) -> std::io::Result<(u64, u64)> {
+    path.symlink_metadata().map(|found| (found.dev(), found.ino()))
 }
 
 impl LocalSocket {
@@ -46,7 +53,8 @@ impl LocalSocket {
         let listener = UnixListener::bind(path).map_err(|error| Error::io(path, error))?;
         let private = std::fs::set_permissions(path, Permissions::from_mode(0o600));
         private.map_err(|error| Error::io(path, error))?;
-        Ok(LocalSocket { listener, path: path.to_owned() })
+        let id = id(path).map_err(|error| Error::io(path, error))?;
+        Ok(LocalSocket { listener, path: path.to_owned(), id })
     }
 
     /// Serves a router until `stop` is cancelled, like [`super::serve`].
@@ -75,7 +83,31 @@ impl LocalSocket {
             }
         }
         // Another program may have replaced the socket.
-        let _ = std::fs::remove_file(&self.path);
+        if id(&self.path).is_ok_and(|id| id == self.id) {
+            let _ = std::fs::remove_file(&self.path);
+        }
         wait_for(&tasks).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_its_own_socket_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let serve =
+            |socket: LocalSocket| socket.serve(Router::new(), Limits::default(), stop.clone());
+        serve(LocalSocket::bind(&path).await.unwrap()).await;
+        assert!(!path.exists());
+        let replaced = LocalSocket::bind(&path).await.unwrap();
+        std::fs::rename(&path, folder.path().join("aside")).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        serve(replaced).await;
+        assert!(path.exists());
     }
 }
