@@ -105,6 +105,43 @@ pub(crate) trait Alignment {
     }
 }
 
+/// A read whose served fields have been decoded, from CRAM or from a line of SAM.
+#[derive(Debug)]
+pub(crate) struct DecodedRead {
+    pub(crate) sequence: Option<usize>,
+    pub(crate) start: Option<u32>,
+    pub(crate) flags: u16,
+    pub(crate) quality: u8,
+    pub(crate) name: Vec<u8>,
+    pub(crate) cigar: Vec<(u32, char)>,
+}
+
+impl Alignment for DecodedRead {
+    fn sequence(&self) -> Option<usize> {
+        self.sequence
+    }
+
+    fn start(&self) -> Option<u32> {
+        self.start
+    }
+
+    fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    fn quality(&self) -> u8 {
+        self.quality
+    }
+
+    fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
+        self.cigar.iter().copied()
+    }
+}
+
 /// All reads of a file, in file order.
 pub(crate) trait Alignments {
     /// The type of a read.

@@ -3,7 +3,7 @@
 //!
 //! Positions are 1-based in the file (SAM specification, section 1.4).
 
-use super::alignment::{Alignment, Alignments, about};
+use super::alignment::{Alignment, Alignments, DecodedRead, about};
 use super::coverage;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
@@ -92,7 +92,7 @@ impl Sam {
     }
 
     /// Parses the read of a line.
-    fn read(&self, line: &Line<'_>) -> Result<Read> {
+    fn read(&self, line: &Line<'_>) -> Result<DecodedRead> {
         let fields: [&str; 11] = first_fields(line.text);
         let [name, flags, sequence, position, quality, cigar, .., last] = fields;
         if last.is_empty() {
@@ -121,7 +121,8 @@ impl Sam {
         };
         // Position 0 means that there is none.
         let start = line.position(position, "POS (column 4)")?.checked_sub(1);
-        Ok(Read { sequence: at, start, flags, quality, name: name.to_owned(), cigar })
+        let name = name.as_bytes().to_vec();
+        Ok(DecodedRead { sequence: at, start, flags, quality, name, cigar })
     }
 }
 
@@ -184,49 +185,13 @@ impl RowFormat for Sam {
     }
 }
 
-/// A read, parsed from a line.
-struct Read {
-    sequence: Option<usize>,
-    start: Option<u32>,
-    flags: u16,
-    quality: u8,
-    name: String,
-    cigar: Vec<(u32, char)>,
-}
-
-impl Alignment for Read {
-    fn sequence(&self) -> Option<usize> {
-        self.sequence
-    }
-
-    fn start(&self) -> Option<u32> {
-        self.start
-    }
-
-    fn flags(&self) -> u16 {
-        self.flags
-    }
-
-    fn quality(&self) -> u8 {
-        self.quality
-    }
-
-    fn name(&self) -> &[u8] {
-        self.name.as_bytes()
-    }
-
-    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
-        self.cigar.iter().copied()
-    }
-}
-
 /// The reads of a sorted copy.
 struct Sorted {
     input: Input,
     lines: Lines,
     /// With the sequences in the order of the copy.
     sam: Sam,
-    read: Option<Read>,
+    read: Option<DecodedRead>,
     /// The number of reads, and how many have been read.
     rows: u64,
     done: u64,
@@ -254,13 +219,13 @@ impl Sorted {
 }
 
 impl Alignments for Sorted {
-    type Read = Read;
+    type Read = DecodedRead;
 
     fn sequences(&self) -> &Sequences {
         &self.sam.sequences
     }
 
-    fn next(&mut self) -> Result<Option<&Read>> {
+    fn next(&mut self) -> Result<Option<&DecodedRead>> {
         // A note follows the reads.
         let line = self.lines.next()?.filter(|line| !line.text.is_empty() && self.done < self.rows);
         self.done += 1;

@@ -3,10 +3,10 @@
 use crate::bytes::Input;
 use crate::bytes::pool::Pool;
 use crate::error::{Error, Result};
-use crate::source::alignments::alignment::{Alignment, about};
+use crate::source::alignments::alignment::{Alignment, DecodedRead, about};
 use crate::source::alignments::cram::container::Cram;
 use crate::source::alignments::cram::index::SliceIndex;
-use crate::source::alignments::cram::record::{CramRead, Decoder};
+use crate::source::alignments::cram::record::Decoder;
 use crate::source::io::bin_index::index_beside;
 use crate::source::io::delimited::put_columns;
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
@@ -27,7 +27,7 @@ struct Reads {
 struct CachedReader {
     file: Cram,
     slice: Option<(u64, usize)>,
-    reads: Vec<CramRead>,
+    reads: Vec<DecodedRead>,
 }
 
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {

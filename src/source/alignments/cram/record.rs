@@ -3,7 +3,7 @@
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::Sequences;
-use crate::source::alignments::alignment::{Alignment, Alignments};
+use crate::source::alignments::alignment::{Alignments, DecodedRead};
 use crate::source::alignments::cram::container::{Container, Cram};
 use noodles_cram::Record;
 use noodles_cram::io::Reader;
@@ -17,17 +17,6 @@ use noodles_sam::header::record::value::{Map, map::ReferenceSequence};
 use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// The served fields of a read.
-#[derive(Debug)]
-pub(super) struct CramRead {
-    sequence: Option<usize>,
-    start: Option<u32>,
-    flags: u16,
-    quality: u8,
-    name: Vec<u8>,
-    cigar: Vec<(u32, char)>,
-}
 
 /// Decodes the records of containers.
 pub(super) struct Decoder {
@@ -60,7 +49,7 @@ impl Decoder {
         file: &Cram,
         container: &Container,
         wanted: impl Fn(usize) -> bool,
-    ) -> Result<Vec<CramRead>> {
+    ) -> Result<Vec<DecodedRead>> {
         // The library trusts data with valid checksums; a forged file can make it panic.
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(container, wanted)));
         match decoded {
@@ -74,7 +63,7 @@ impl Decoder {
         &self,
         container: &Container,
         wanted: impl Fn(usize) -> bool,
-    ) -> io::Result<Vec<CramRead>> {
+    ) -> io::Result<Vec<DecodedRead>> {
         let mut compressed = noodles_cram::io::reader::Container::default();
         Reader::new(&container.bytes[..]).read_container(&mut compressed)?;
         let compression = compressed.compression_header()?;
@@ -92,7 +81,7 @@ impl Decoder {
         Ok(reads)
     }
 
-    fn read(&self, record: &Record<'_>) -> io::Result<CramRead> {
+    fn read(&self, record: &Record<'_>) -> io::Result<DecodedRead> {
         let number = |number: usize| u32::try_from(number).map_err(io::Error::other);
         let start = record.alignment_start().transpose()?;
         let letter = |kind| match kind {
@@ -111,7 +100,7 @@ impl Decoder {
             let operation = operation?;
             cigar.push((number(operation.len())?, letter(operation.kind())));
         }
-        Ok(CramRead {
+        Ok(DecodedRead {
             sequence: record.reference_sequence_id(&self.header).transpose()?,
             start: start.map(|start| number(usize::from(start) - 1)).transpose()?,
             flags: record.flags()?.bits(),
@@ -122,38 +111,12 @@ impl Decoder {
     }
 }
 
-impl Alignment for CramRead {
-    fn sequence(&self) -> Option<usize> {
-        self.sequence
-    }
-
-    fn start(&self) -> Option<u32> {
-        self.start
-    }
-
-    fn flags(&self) -> u16 {
-        self.flags
-    }
-
-    fn quality(&self) -> u8 {
-        self.quality
-    }
-
-    fn name(&self) -> &[u8] {
-        &self.name
-    }
-
-    fn cigar(&self) -> impl Iterator<Item = (u32, char)> {
-        self.cigar.iter().copied()
-    }
-}
-
 /// All reads of a file.
 pub(super) struct Stream {
     file: Cram,
     decoder: Decoder,
     /// The reads of the current container.
-    reads: Vec<CramRead>,
+    reads: Vec<DecodedRead>,
     /// Number of these reads that have been returned.
     returned: usize,
 }
@@ -166,13 +129,13 @@ impl Stream {
 }
 
 impl Alignments for Stream {
-    type Read = CramRead;
+    type Read = DecodedRead;
 
     fn sequences(&self) -> &Sequences {
         &self.file.sequences
     }
 
-    fn next(&mut self) -> Result<Option<&CramRead>> {
+    fn next(&mut self) -> Result<Option<&DecodedRead>> {
         while self.returned == self.reads.len() {
             let Some(container) = self.file.container()? else { return Ok(None) };
             self.returned = 0;
