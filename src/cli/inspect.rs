@@ -130,7 +130,7 @@ fn count(source: &dyn Source) -> Result<()> {
     if !source.is_counted() {
         for sequence in source.sequences() {
             // Reading any row of a sequence counts all of them.
-            source.read(&Region::new(sequence.name.clone(), 0, 1), Level::Records, &[])?;
+            source.read(&Region::new(sequence.name, 0, 1), Level::Records, &[])?;
         }
     }
     Ok(())
@@ -139,7 +139,7 @@ fn count(source: &dyn Source) -> Result<()> {
 /// Reads the first view of a page: the description of a file must be true for its rows, not just for
 /// its header and its index.
 fn read_first(source: &dyn Source) -> Result<()> {
-    let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
+    let whole = |s: Sequence<'_>| Region::new(s.name, 0, s.length);
     // A source whose rows cannot be read has no first view; reading them gives the reason.
     let region = source.first_view().or_else(|| source.sequences().iter().next().map(whole));
     if let (Some(region), Some(finest)) = (region, source.shape().levels().next())
@@ -155,8 +155,8 @@ fn read_first(source: &dyn Source) -> Result<()> {
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
     let is_signal = matches!(source.shape(), Shape::Dense | Shape::Sparse);
-    let weight = |sequence: &Sequence| {
-        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+    let weight = |sequence: Sequence<'_>| {
+        let whole = Region::new(sequence.name, 0, u32::MAX);
         if is_signal { sequence.length.into() } else { source.rows(&whole, Level::Records) }
     };
     let described = |(weight, index): &(Reverse<u64>, usize)| {
@@ -181,7 +181,7 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
 fn assembly_of(source: &dyn Source, listing: &Listing) -> String {
     let known = listing.sequences();
     let has_its_length =
-        |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
+        |s: Sequence<'_>| known.get(s.name).is_some_and(|known| known.length == s.length);
     let name = listing.assembly();
     if !listing.knows_assembly() {
         "of no built-in assembly".to_owned()

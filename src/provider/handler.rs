@@ -56,7 +56,7 @@ impl Provider {
         // Charts of unloaded data may stay on the page, which then requests their rows.
         let group = listing.datasource(name).map_or(name, |datasource| &datasource.group);
         let region = range.region()?;
-        let sequence = listing.sequences().get(&region.sequence)?.name.clone();
+        let sequence = listing.sequences().get(&region.sequence)?.name.into();
         Some(Target {
             group: group.to_owned(),
             key: key.to_owned(),

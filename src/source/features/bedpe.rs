@@ -328,7 +328,7 @@ mod tests {
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         let mut rows = Vec::new();
         for sequence in source.sequences() {
-            let region = Region::new(sequence.name.clone(), 0, sequence.length);
+            let region = Region::new(sequence.name, 0, sequence.length);
             let table = source.read(&region, Level::Records, &columns)?;
             for row in 0..table.len() {
                 let cells = table.columns.iter().map(|column| match &column.data {

@@ -15,6 +15,7 @@ use crate::source::rows::tabix::{IndexHint, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A format in which each line, or each record that can be written as a line, holds one row or
 /// several.
@@ -233,7 +234,7 @@ impl<F: RowFormat> TabixRows<F> {
         let about = self.format.about();
         let last = |index| self.file.last_bin(index);
         let sequences = sequences_of(self, self.file.names(), &about.sequences, last)?;
-        Ok(About { sequences, rows: self.file.rows(), ..about })
+        Ok(About { sequences: Arc::new(sequences), rows: self.file.rows(), ..about })
     }
 }
 

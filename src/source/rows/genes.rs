@@ -1,6 +1,6 @@
 //! Collects genes and converts them to rows: shared by GTF, GFF3, genePred and BED12.
 
-use crate::genome::{Sequences, Strand};
+use crate::genome::Strand;
 use crate::source::rows::indexed::About;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::{ColumnInfo, ColumnKind, Shape, Unit};
@@ -8,6 +8,7 @@ use crate::table::{Column, Data, Texts};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// A gene, or a transcript of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -203,7 +204,7 @@ pub(crate) fn about(unit: Unit) -> About {
     let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
     About {
         shape: Shape::Genes,
-        sequences: Sequences::default(),
+        sequences: Arc::default(),
         knows_lengths: false,
         rows: Vec::new(),
         columns: COLUMNS.iter().take(served(unit)).map(column).collect(),

@@ -236,12 +236,12 @@ impl Conversion<'_> {
                 part.into_iter().for_each(|part| self.context.progress.tell(path, part));
                 let text = String::from_utf8_lossy(text);
                 let (value, line) = text.split_once(' ').unwrap_or_default();
-                let sequence = &sequences.at(key.sequence as usize).name;
+                let sequence = sequences.at(key.sequence as usize).name;
                 match writer.add(sequence, key.start, key.end, value.parse().unwrap_or(f32::NAN)) {
                     Ok(()) => Ok(()),
                     Err(Refused::Io(error)) => Err(error),
                     Err(Refused::Order) => {
-                        let region = Region::new(sequence.clone(), key.start, key.end);
+                        let region = Region::new(sequence, key.start, key.end);
                         let what = format!("{region} overlaps another record, also when sorted");
                         let error = Error::data(path, format!("line {line}"), what);
                         let counted = match self.skip {

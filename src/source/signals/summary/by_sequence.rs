@@ -5,6 +5,7 @@ use super::SignalSummary;
 use crate::bytes::Input;
 use crate::error::Result;
 use crate::source::io::cache;
+use crate::source::slots::Slots;
 use crate::source::{Context, Shape};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ const WORTH_SAVING: u32 = 4 << 20;
 
 /// The summaries of one signal, by sequence index.
 pub(crate) struct Summaries {
-    slots: Vec<Mutex<Slot>>,
+    slots: Slots<Slot>,
     cache: Option<Cache>,
 }
 
@@ -32,8 +33,10 @@ struct Cache {
     context: Context,
 }
 
+#[derive(Default)]
 enum Slot {
     /// Not made or loaded yet.
+    #[default]
     Unknown,
     /// In the cache folder, and perhaps in memory.
     Saved(Weak<SignalSummary>),
@@ -42,17 +45,14 @@ enum Slot {
 }
 
 impl Summaries {
-    pub(crate) fn new(input: &Input, context: &Context, shape: Shape, sequences: usize) -> Self {
+    pub(crate) fn new(input: &Input, context: &Context, shape: Shape) -> Self {
         let ending = if shape == Shape::Sparse { "points" } else { "sums" };
         let cached =
             |place| Cache { place, ending, input: input.clone(), context: context.clone() };
         // Built-in data is small, so its summaries are not saved.
         let place = cache::path(input, context, ending).ok();
         let place = place.filter(|_| !matches!(input, Input::Memory(..)));
-        Summaries {
-            slots: (0..sequences).map(|_| Mutex::new(Slot::Unknown)).collect(),
-            cache: place.map(cached),
-        }
+        Summaries { slots: Slots::default(), cache: place.map(cached) }
     }
 
     /// Returns the summary of the sequence with that index and length. If it is neither in memory
@@ -66,7 +66,8 @@ impl Summaries {
         length: u32,
         make: impl FnOnce() -> Result<SignalSummary>,
     ) -> Result<Arc<SignalSummary>> {
-        let mut slot = self.slots[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.slots.of(sequence);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(summary) = self.load(sequence, length, &mut slot) {
             return Ok(summary);
         }
@@ -85,7 +86,8 @@ impl Summaries {
     /// Returns the summary of a sequence if it was requested before.
     pub(crate) fn known(&self, sequence: usize, length: u32) -> Option<Arc<SignalSummary>> {
         // The lock is held while the summary is made: it is not known yet.
-        let mut slot = self.slots[sequence].try_lock().ok()?;
+        let slot = self.slots.known(sequence)?;
+        let mut slot = slot.try_lock().ok()?;
         if matches!(*slot, Slot::Unknown) {
             return None;
         }
@@ -191,7 +193,7 @@ mod tests {
         std::fs::write(&file, "content").unwrap();
         let (input, cache) = (Input::File(file.clone()), folder.path().join("cache"));
         let context = Context { cache: cache.clone(), ..Context::default() };
-        let open = || Summaries::new(&input, &context, Shape::Dense, 2);
+        let open = || Summaries::new(&input, &context, Shape::Dense);
         let never = || panic!("it is known");
         let first = open();
         assert!(first.known(1, WORTH_SAVING).is_none());
@@ -216,7 +218,7 @@ mod tests {
         std::fs::write(&file, "content").unwrap();
         // The cache folder cannot be created: its parent is a file.
         let context = Context { cache: file.join("cache"), ..Context::default() };
-        let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense, 1);
+        let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense);
         assert_eq!(value(&summaries.get(0, WORTH_SAVING, || made(7.0)).unwrap()), 7.0);
         let again = summaries.get(0, WORTH_SAVING, || panic!("it is known")).unwrap();
         assert_eq!(value(&again), 7.0);
