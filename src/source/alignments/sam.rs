@@ -208,7 +208,7 @@ impl Sorted {
         sam.sequences.iter().for_each(|sequence| sequences.add(sequence.name, sequence.length));
         Ok(Sorted {
             input: input.clone(),
-            lines: Lines::watched(copy, &Progress::default())?,
+            lines: Lines::watched(copy, &Progress::default(), None)?,
             sam: Sam { sequences: Arc::new(sequences), ..sam.clone() },
             read: None,
             rows: file.rows().iter().sum::<u64>().max(1),

@@ -417,6 +417,22 @@ mod tests {
     }
 
     #[test]
+    fn contacts_of_fithic_lie_in_the_middle_of_their_bins() {
+        let text = "chr1\tfragmentMid1\tchr2\tfragmentMid2\tcontactCount\tp-value\tq-value\n\
+            chr1\t55000\tchr1\t85000\t7\t1.5e-4\t0.02\n";
+        let shared = "contactCount=7 p-value=0.00015 q-value=0.02";
+        assert_eq!(
+            rows("bedpe", text).unwrap(),
+            [
+                format!("chr1:55000-55001* name= other=chr1:85001-85001 other_name= {shared}"),
+                format!("chr1:85000-85001* name= other=chr1:55001-55001 other_name= {shared}"),
+            ]
+        );
+        let error = rows("bedpe", &format!("{text}chr1\t5\tchr1\tx\t7\t1\t1\n")).unwrap_err();
+        assert!(error.to_string().contains("line 3: the middle (column 4)"), "{error}");
+    }
+
+    #[test]
     fn errors_name_their_line() {
         let good = "chr1\t1\t2\tchr2\t3\t4\n".repeat(20);
         let error = |bad: &str| rows("bedpe", &format!("{good}{bad}")).unwrap_err().to_string();

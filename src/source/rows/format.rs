@@ -82,14 +82,16 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         0
     }
 
-    /// Passes each line that holds rows to `take` until that returns false.
+    /// Passes each line that holds rows to `take` until that returns false. Lines that are not text
+    /// are counted in `skip`, if that is given.
     fn each_line(
         &self,
         input: &Input,
         progress: &Progress,
+        skip: Option<&Skipped>,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut lines = Lines::watched(input, progress)?;
+        let mut lines = Lines::watched(input, progress, skip)?;
         for _ in 0..self.header_lines() {
             lines.next()?;
         }
@@ -110,7 +112,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         let mut format = self.clone();
         if Self::INFERRED {
             let mut count = 0;
-            self.each_line(input, &Progress::default(), &mut |line| {
+            self.each_line(input, &Progress::default(), None, &mut |line| {
                 count += 1;
                 let learn = &mut |_: &str, row: Row<'_>| {
                     format.learn(&row).map_err(|what| line.error(what))
@@ -188,7 +190,8 @@ pub(crate) fn collect<F: RowFormat>(
     Ok(rows.finish(format.has_strand()))
 }
 
-/// Passes each line that holds rows to `take` until that returns false. With `skip`, lines of which
+/// Passes each line that holds rows to `take` until that returns false. Lines that are not text
+/// are counted in `skip`, if that is given. With `skip`, lines of which
 /// something is wrong are left out and counted: those whose rows cannot be read, and those that
 /// `take` refuses, of which it must not have taken a part.
 pub(crate) fn each_good_line<F: RowFormat>(
@@ -198,10 +201,10 @@ pub(crate) fn each_good_line<F: RowFormat>(
     skip: Option<&Skipped>,
     take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let Some(skip) = skip else { return format.each_line(input, progress, take) };
+    let Some(skip) = skip else { return format.each_line(input, progress, None, take) };
     skip.restart();
     let mut learning = format.clone();
-    format.each_line(input, progress, &mut |line| {
+    format.each_line(input, progress, Some(skip), &mut |line| {
         // All rows of a line are taken or none, so they are looked at first.
         let looked =
             format.parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));

@@ -4,10 +4,10 @@ mod levels;
 
 use crate::error::Result;
 use crate::genome::{Region, Sequences, Strand};
-use crate::source::Hit;
 use crate::source::gene_loci::bare;
 use crate::source::grid::bins;
-use crate::source::rows::names::Names;
+use crate::source::rows::names::{Ids, Names};
+use crate::source::{Closeness, Hit};
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
@@ -36,6 +36,8 @@ pub struct Rows {
     pub strand: Vec<Strand>,
     /// The other columns.
     pub columns: Vec<Column>,
+    /// Ids that find each row too, separated by line feeds.
+    pub(crate) ids: Option<Texts>,
 }
 
 impl Rows {
@@ -73,6 +75,7 @@ pub struct Records {
     /// made when first needed.
     levels: Box<[(usize, OnceLock<Levels>)]>,
     names: Option<(usize, Names)>,
+    ids: Option<Ids>,
     /// The column that decides which rows a level of bins shows.
     importance: Option<usize>,
     /// Annotations of columns, by column name.
@@ -94,7 +97,7 @@ pub struct RecordsOptions<'a> {
 impl Records {
     /// Sorts the rows and makes them searchable.
     pub fn new(rows: Rows, how: RecordsOptions<'_>) -> Self {
-        let Rows { mut sequences, sequence, start, end, strand, columns } = rows;
+        let Rows { mut sequences, sequence, start, end, strand, columns, ids } = rows;
         let mut order: Vec<usize> = (0..start.len()).collect();
         order.sort_by_key(|&row| (sequence[row], start[row], end[row]));
         let mut firsts = vec![0; sequences.len() + 1];
@@ -122,8 +125,10 @@ impl Records {
             Data::Text(texts) => Some((index, Names::new(texts))),
             _ => None,
         });
+        let ids = ids.map(|ids| Ids::new(order.iter().map(|row| ids.get(*row))));
         Records {
             shape: how.shape,
+            ids,
             importance: position(how.importance),
             infos: columns.iter().map(describe).collect(),
             reach: all_reach,
@@ -288,7 +293,8 @@ impl Source for Records {
     fn memory(&self) -> u64 {
         let intervals = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
         let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
-        (intervals + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
+        let names = self.names.as_ref().map_or(0, |(_, names)| names.memory());
+        (intervals + columns + names + self.ids.as_ref().map_or(0, Ids::memory)) as u64
     }
 
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
@@ -328,7 +334,15 @@ impl Source for Records {
             let region = Region::new(sequence, start, end.max(start + 1));
             Some(Hit { name: texts.get(row).into(), region, closeness })
         };
-        names.search(text, limit).into_iter().filter_map(hit).collect()
+        let mut found = names.search(text, limit);
+        for row in self.ids.iter().flat_map(|ids| ids.search(text)) {
+            if !found.iter().any(|(_, known)| *known == row) {
+                found.push((Closeness::Exact, row));
+            }
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        found.into_iter().filter_map(hit).collect()
     }
 }
 

@@ -167,7 +167,7 @@ impl Conversion<'_> {
     /// Passes each record to `take` until it returns false.
     fn each(&self, mut take: impl FnMut(Record<'_, '_>) -> Result<bool>) -> Result<()> {
         self.skip.into_iter().for_each(Skipped::restart);
-        let mut lines = Lines::watched(self.input, &self.context.progress)?;
+        let mut lines = Lines::watched(self.input, &self.context.progress, self.skip)?;
         let (mut section, mut any) = (Section::default(), false);
         while let Some(line) = lines.next()? {
             if is_comment(line.text) {

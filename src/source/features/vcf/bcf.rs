@@ -16,7 +16,7 @@ use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
 use crate::source::rows::open::open as open_rows;
 use crate::source::rows::row::{Emit, Flow, Row};
 use crate::source::rows::tabix::IndexHint;
-use crate::source::{Context, Format, Options, Source};
+use crate::source::{Context, Format, Options, Skipped, Source};
 use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -233,6 +233,7 @@ impl RowFormat for Sites {
         &self,
         input: &Input,
         progress: &Progress,
+        _: Option<&Skipped>,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let mut stream = BcfStream::open(input, progress)?;
