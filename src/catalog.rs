@@ -2,6 +2,7 @@
 
 mod blocking_pool;
 mod chart;
+mod computed;
 mod datasource;
 mod find;
 mod hub;
@@ -12,6 +13,7 @@ mod value_range;
 mod watch;
 
 pub use chart::ChartType;
+pub use computed::{COMPUTED_KEYS, ComputedSpec, Renewed};
 pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
@@ -68,6 +70,8 @@ pub struct Catalog {
     health: Arc<Health>,
     building: mpsc::UnboundedSender<BuiltSource>,
     built: Mutex<mpsc::UnboundedReceiver<BuiltSource>>,
+    renewing: mpsc::UnboundedSender<Renewed>,
+    renewed: Mutex<mpsc::UnboundedReceiver<Renewed>>,
 }
 
 impl Catalog {
@@ -75,6 +79,7 @@ impl Catalog {
     /// sequences are served; otherwise those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, built) = mpsc::unbounded_channel();
+        let (renewing, renewed) = mpsc::unbounded_channel();
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         let health = Arc::new(Health::default());
         Catalog {
@@ -87,6 +92,8 @@ impl Catalog {
             health,
             building,
             built: Mutex::new(built),
+            renewing,
+            renewed: Mutex::new(renewed),
         }
     }
 
@@ -113,10 +120,15 @@ impl Catalog {
         Snapshot::new(self.listing(), self.reading.clone())
     }
 
+    /// Changes the listing, and renews what is computed from what has changed.
     fn change<T>(&self, change: impl FnOnce(&mut Listing) -> T) -> T {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Listing::clone(&listing);
         let result = change(&mut new);
+        if let Some(renewed) = new.renew_computed() {
+            // The receiver lives as long as the catalog.
+            let _ = self.renewing.send(renewed);
+        }
         *listing = Arc::new(new);
         result
     }
@@ -250,6 +262,7 @@ impl Catalog {
             let message = format!("no datasource is called '{id}'; 'sources' lists them");
             return Err(Error::NotFound(message));
         }
+        specs.retain(|spec| spec.options.computed.is_none());
         if specs.is_empty() {
             return Err(Error::Input(format!("'{id}' has no file that could be reopened")));
         }
@@ -334,7 +347,10 @@ impl Catalog {
     /// Returns the problem of a measurement: its file was deleted, has changed, or cannot be read.
     /// Files are named without their folders.
     pub fn trouble(&self, measurement: &Measurement) -> Option<String> {
-        self.health.trouble(measurement)
+        let listing = self.listing();
+        let computed = listing.computed.get(&measurement.id);
+        let computed = computed.and_then(|built| built.trouble.clone());
+        computed.or_else(|| self.health.trouble(measurement))
     }
 
     /// Returns how often the result of [`Catalog::trouble`] has changed.

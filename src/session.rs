@@ -8,6 +8,7 @@ mod events;
 mod fit;
 mod handle;
 mod look;
+mod made;
 mod metrics;
 mod navigation;
 mod notify;

@@ -2,6 +2,7 @@
 //! those wrote too. `.ci/peers` runs this where they are installed and says what it skips.
 
 mod alignments;
+mod computed;
 mod intervals;
 mod methylation;
 mod tools;
