@@ -8,6 +8,7 @@ mod file;
 mod guard;
 mod servers;
 mod settings;
+mod signature;
 mod storage;
 mod version;
 

@@ -4,7 +4,7 @@
 //! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
 
 use super::blocking_pool::BlockingPool;
-use super::watch::Health;
+use super::health::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
 use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};

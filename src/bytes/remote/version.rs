@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::client::Answer;
 use super::failure::Failure;
-use super::storage::hex;
+use super::signature::hex;
 use flate2::read::MultiGzDecoder;
 use ring::digest;
 use std::io::Read;
