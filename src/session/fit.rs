@@ -1,8 +1,8 @@
 //! Fits the charts of a page to its view once the page is at rest.
 
 use super::autoscale::{applies, axes};
+use super::chart_settings::Fit;
 use super::handle::PageCall;
-use super::look::Fit;
 use super::{Page, Session};
 use crate::catalog::{Listing, Measurement};
 use crate::genome::Region;

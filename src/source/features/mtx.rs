@@ -52,7 +52,7 @@ struct Features {
 }
 
 /// Returns the file of one of those names beside the matrix, plain or compressed.
-fn beside(input: &Input, names: &[&str]) -> Result<Input> {
+fn companion_file(input: &Input, names: &[&str]) -> Result<Input> {
     if input.is_remote() {
         let what = "such a matrix is read together with the files next to it, only from this machine; \
                     download their folder";
@@ -76,7 +76,7 @@ fn beside(input: &Input, names: &[&str]) -> Result<Input> {
 impl Features {
     /// Reads the features; more than `most` are an error.
     fn read(input: &Input, most: usize) -> Result<Self> {
-        let file = beside(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
+        let file = companion_file(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
         let is_bed = file.ending() == "bed";
         let (mut lines, mut list) = (Lines::open(&file)?, Vec::new());
         while let Some(line) = lines.next()? {
@@ -225,7 +225,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 
 /// Returns the requested groups, or else one group per cell if there are few.
 fn groups(input: &Input, options: &Options, cells: usize) -> Result<Groups> {
-    let file = beside(input, &["barcodes.tsv"])?;
+    let file = companion_file(input, &["barcodes.tsv"])?;
     let (mut lines, mut barcodes) = (Lines::open(&file)?, Vec::new());
     while let Some(line) = lines.next()? {
         barcodes.push(line.text.split('\t').next().unwrap_or_default().to_owned());

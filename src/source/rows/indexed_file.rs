@@ -49,7 +49,9 @@ impl IndexedFile {
         endings: &[&str],
         has_row: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<Option<Self>> {
-        let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
+        let Some((index, index_path)) = Index::of_companion(input, endings)? else {
+            return Ok(None);
+        };
         let blob = Blob::open(input)?;
         let readers = Pool::new(Bgzf::of(blob.clone()));
         let file = IndexedFile { input: input.clone(), blob, index, index_path, readers };

@@ -233,7 +233,7 @@ impl Conversion<'_> {
             let mut writer = Writer::new(out)?;
             runs.add(&mut rows)?;
             runs.merge(|key, text, part| {
-                part.into_iter().for_each(|part| self.context.progress.tell(path, part));
+                part.into_iter().for_each(|part| self.context.progress.report(path, part));
                 let text = String::from_utf8_lossy(text);
                 let (value, line) = text.split_once(' ').unwrap_or_default();
                 let sequence = &sequences.at(key.sequence as usize).name;
