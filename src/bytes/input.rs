@@ -275,8 +275,8 @@ pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Err
         }
         InvalidData | InvalidInput => {
             let message = format!(
-                "the compressed data are damaged ({error}); copy the file again, \
-                 'gzip -t' (zstd, bzip2, xz) tells whether it is whole"
+                "the compressed data are damaged ({error}); copy the file again; \
+                 'gzip -t' (or zstd, bzip2, xz) checks whether it is intact"
             );
             Error::data(path, place, message)
         }

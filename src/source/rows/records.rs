@@ -67,7 +67,7 @@ pub struct Records {
     columns: Vec<Column>,
     /// The range of rows of each sequence.
     bounds: Vec<Range<usize>>,
-    /// Up to which base each row and those before it on its sequence reach.
+    /// The largest end of each row and all rows before it on its sequence.
     reach: Vec<u32>,
     /// The rows that each level of bins keeps, by sequence; made when first needed.
     levels: Vec<OnceLock<Box<[LevelRows]>>>,
