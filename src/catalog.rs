@@ -55,8 +55,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Creates a catalog without datasources. With an assembly (its name and sequences), exactly its
-    /// sequences are served; otherwise those that the files name.
+    /// Creates a catalog without datasources. With an assembly (its name and sequences), exactly
+    /// its sequences are served; otherwise those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, built) = mpsc::unbounded_channel();
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
@@ -152,7 +152,8 @@ impl Catalog {
         self.change(|listing| listing.remove(id))
     }
 
-    /// Finds names that contain `text`, best first: exact matches, prefixes, others; then by position.
+    /// Finds names that contain `text`, best first: exact matches, prefixes, others; then by
+    /// position.
     ///
     /// # Errors
     /// [`Error::Bug`] if a source panics. A source whose names cannot be read has no hits; the

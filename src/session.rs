@@ -3,11 +3,11 @@
 mod audit;
 mod autoscale;
 mod by_hand;
+mod chart_settings;
 mod charts;
 mod events;
 mod fit;
 mod handle;
-mod look;
 mod metrics;
 mod navigation;
 mod notify;

@@ -134,7 +134,8 @@ impl Toml<'_> {
         }
     }
 
-    /// Returns a string value; if it names a file relative to the configuration, the path of that file.
+    /// Returns a string value; if it names a file relative to the configuration, the path of that
+    /// file.
     fn file_or_text(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let text = self.text_of(value.span().start, value.get_ref())?;
         let path = self.path.parent().unwrap_or(Path::new("")).join(&text);

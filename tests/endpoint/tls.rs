@@ -112,7 +112,7 @@ fn certificates_that_cannot_be_used_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     for (files, words) in [
         ([ONE[0], TWO[1]], "key.pem: it does not fit the certificate"),
-        (["", ONE[1]], "cert.pem: it holds no certificate in PEM"),
+        (["", ONE[1]], "cert.pem: it contains no PEM certificate"),
         ([ONE[0], "nothing"], "key.pem: "),
     ] {
         let [certificate, key] = write(folder.path(), files);

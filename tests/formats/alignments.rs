@@ -165,7 +165,7 @@ fn an_index_that_does_not_fit_is_said() {
     // Of a file that goes on behind the end of this one, and of one that has a read less.
     let longer = places.iter().map(|place| (place.0, place.1, (places[0].2.0, 9 << 20)));
     for (others, what) in [
-        (longer.collect(), "it points beyond the end of the file, perhaps an incomplete copy"),
+        (longer.collect(), "it points beyond the end of the file, which may be an incomplete copy"),
         (places[..1].to_vec(), "the file has rows after the last one in the index"),
     ] {
         let text = said("reads", &file, Some(("bai", &index(&others, Kind::Bai))));

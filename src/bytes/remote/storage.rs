@@ -183,8 +183,8 @@ pub(super) fn target<'s>(settings: &'s Settings, address: &Address) -> Result<Ta
                 (Some(endpoint), _) => endpoint.clone(),
                 (None, Some(account)) => format!("https://{account}.blob.core.windows.net"),
                 (None, None) => {
-                    let what = "an address of Azure is az://CONTAINER/FILE, and the environment variable \
-                                AZURE_STORAGE_ACCOUNT names the account; set it";
+                    let what = "an Azure address is az://CONTAINER/FILE; set the environment \
+                                variable AZURE_STORAGE_ACCOUNT to the name of its account";
                     return Err(Failure::Settings(what.into()));
                 }
             };

@@ -1,5 +1,6 @@
 //! epivizFileServer's description of files: a list of records with `url file_type name datatype
-//! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the content.
+//! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the
+//! content.
 
 use super::{Config, named};
 use crate::error::{Error, Result};

@@ -177,9 +177,8 @@ fn what_is_packed_on_its_way_is_unpacked_or_refused() {
         );
         Some([head.as_bytes(), &bytes].concat())
     });
-    assert!(
-        refused(&server, &address).contains("packs the file on its way (Content-Encoding: gzip)")
-    );
+    let error = refused(&server, &address);
+    assert!(error.contains("compresses the file in transit (Content-Encoding: gzip)"), "{error}");
     // A server that takes the file's own packing for one that it made.
     server.put("/x.bed.gz", &packed, None);
     server.answer(move |asked| {
