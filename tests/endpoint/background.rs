@@ -73,7 +73,7 @@ async fn endpoint(text: &str) -> Endpoint {
 async fn says(console: &mut Console, line: &str) -> String {
     match console.line(line).await.unwrap() {
         Ending::Done(answer) => Answer::show(&answer, 200, false),
-        Ending::Quit => panic!("{line} is no reason to leave"),
+        Ending::Quit => panic!("'{line}' must not quit the console"),
     }
 }
 
@@ -156,7 +156,7 @@ async fn errors_in_the_first_lines_are_reported_at_once() {
 }
 
 #[tokio::test]
-async fn the_assembly_is_detected_from_the_whole_file_and_the_order_stays() {
+async fn the_assembly_is_detected_from_the_whole_file_without_reordering_measurements() {
     let folder = tempfile::tempdir().unwrap();
     let (context, held) = held(folder.path());
     let catalog = Catalog::new(None).with_context(context);

@@ -16,7 +16,7 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(["--no-prompt", "--port", "0"]).args(arguments);
     command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1");
-    // Does not read from or write to the folders of the user who runs the tests.
+    // The program must not use the folders of the user who runs the tests.
     let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env("XDG_DATA_HOME", &data).env("HOME", data);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -48,7 +48,7 @@ impl Run {
     }
 
     fn signal(&self, name: &str) {
-        // Uses the shell's `kill`: not every machine has a program of this name.
+        // The shell's `kill`, since not every machine has a program of this name.
         let kill = format!("kill {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
@@ -70,7 +70,7 @@ impl Drop for Run {
 /// Runs the program, which must fail, and returns its exit code and output.
 fn fail(arguments: &[&str]) -> (i32, String) {
     let output = command(arguments).output().unwrap();
-    assert!(output.stdout.is_empty(), "it must not say that it listens");
+    assert!(output.stdout.is_empty(), "a failed start must not print an address");
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -81,7 +81,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn it_prints_its_addresses_and_answers_there() {
+fn the_program_prints_its_addresses_and_answers_there() {
     let run = Run::start(&[]);
     let mut socket = TcpStream::connect(run.address()).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -91,7 +91,7 @@ fn it_prints_its_addresses_and_answers_there() {
 }
 
 #[test]
-fn it_can_be_served_below_a_path() {
+fn the_endpoint_can_be_served_below_a_path() {
     let run = Run::start(&["--base-path", "/lab/", "--mock"]);
     let address = run.address().strip_suffix("/lab").unwrap().to_owned();
     let mut attach = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
@@ -114,7 +114,7 @@ fn it_can_be_served_below_a_path() {
 }
 
 #[test]
-fn it_listens_on_other_addresses_only_with_an_option() {
+fn the_program_listens_on_other_addresses_only_with_an_option() {
     let (code, text) = fail(&["--host", "0.0.0.0", "--mock"]);
     assert_eq!(code, 1);
     for remedy in ["--behind-proxy", "--plain-http", "ssh -L"] {
@@ -197,7 +197,7 @@ fn a_configuration_defines_who_has_access() {
 }
 
 #[test]
-fn both_signals_end_it_cleanly() {
+fn both_signals_end_the_program_cleanly() {
     for signal in ["-TERM", "-INT"] {
         let run = Run::start(&["--mock"]);
         run.signal(signal);
@@ -213,7 +213,7 @@ fn wait(child: &mut Child) -> ExitStatus {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(std::time::Instant::now() < until, "it does not end");
+        assert!(std::time::Instant::now() < until, "the program does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -244,7 +244,7 @@ fn silent_peers(address: &str) -> Vec<TcpStream> {
 }
 
 #[test]
-fn a_signal_ends_it_despite_open_connections() {
+fn a_signal_ends_the_program_despite_open_connections() {
     let mut run = Run::start(&["--mock"]);
     let _peers = silent_peers(run.address());
     run.signal("-TERM");
@@ -252,12 +252,12 @@ fn a_signal_ends_it_despite_open_connections() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_program_at_once() {
     let mut run = Run::start(&["--mock"]);
     let _peers = silent_peers(run.address());
     run.signal("-TERM");
     let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines();
-    // From here on, it waits for the connections.
+    // From here on, the program waits for the connections.
     assert!(lines.any(|line| line.unwrap().contains("a second signal stops the program at once")));
     run.signal("-TERM");
     assert_eq!(wait(&mut run.child).code(), Some(143));
@@ -321,11 +321,11 @@ fn a_save_is_acknowledged_only_when_it_is_stored() {
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     let kept: Vec<_> = answer["data"].as_array().unwrap().iter().map(|w| &w["name"]).collect();
     for name in &acknowledged {
-        assert!(kept.contains(&&serde_json::json!(name)), "{name} is lost of {acknowledged:?}");
+        assert!(kept.contains(&&serde_json::json!(name)), "{name} was lost: {acknowledged:?}");
     }
 }
 
-/// Files derived from private data are private.
+/// Files derived from private data must be accessible to their owner only.
 #[test]
 fn derived_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
@@ -449,7 +449,7 @@ fn folders_hubs_and_files_with_bad_records_are_served() {
     let (served, text) = ids(&[data.to_str().unwrap()]);
     assert_eq!(served, ["a"]);
     assert!(text.contains("skipped") && text.contains("notes.md"), "{text}");
-    assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
+    assert_eq!(ids(&[&bed, &index]).0, ["a"], "arguments as the shell expands *");
     let (code, text) = fail(&[&hub]);
     assert_eq!(code, 1);
     assert!(text.contains("hub.txt, line 9: track 'far': 'ftp://'"), "{text}");
@@ -617,7 +617,7 @@ fn epiviz_is_installed_from_a_repository_and_served() {
     let (_, text) = run.end();
     assert!(text.contains(&own), "{text}");
 
-    // A copy without git replaces it; a folder without EpiViz does not.
+    // A copy without git replaces the installation; a folder without EpiViz does not.
     let plain = folder.path().join("plain");
     std::fs::create_dir(&plain).unwrap();
     let (done, text) = install(&[plain.to_str().unwrap()]);
@@ -649,5 +649,5 @@ fn completions_and_the_manual_are_printed() {
     for part in parts {
         assert!(manual.contains(part), "{part}: {manual}");
     }
-    assert!(!manual.contains("install(1)"), "a page that there is not");
+    assert!(!manual.contains("install(1)"), "the manual refers to a missing page");
 }

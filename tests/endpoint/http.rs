@@ -151,7 +151,7 @@ async fn requests_that_change_something_need_post() {
             (&json!(4), &json!(false))
         );
         assert!(answer.json()["data"]["errorMessage"].as_str().unwrap().contains("POST"));
-        // As WebServerDataProvider sends both. The answer is that there is no store.
+        // The way WebServerDataProvider sends both; the answer is that there is no store.
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
         let answer = post(endpoint.address, "/api", form, &query).await;
         assert_eq!(answer.status, 200, "{action}");
@@ -214,7 +214,8 @@ async fn ranks_agree_for_all_requests_in_any_order() {
         assert!(starts.len() as u64 <= MAX_ROWS);
         for (row, place) in starts.iter().enumerate() {
             let rank = data["globalStartIndex"].as_u64().unwrap() + row as u64;
-            // 1,000,000 blocks; one in 16 are 62,500, one in 8 would be too many for one answer.
+            // Of 1,000,000 blocks, one in 16 gives 62,500 rows; one in 8 would be too many for an
+            // answer.
             assert_eq!(place.as_u64().unwrap(), 16_000 * rank + 1);
             places.insert(rank, place.as_u64().unwrap());
         }
@@ -225,11 +226,11 @@ async fn ranks_agree_for_all_requests_in_any_order() {
     assert_eq!(small["data"]["values"]["start"].as_array().unwrap().len(), 1000, "every block");
 }
 
-/// The rows of [`crowd`]: more than an answer may have.
+/// The number of adjacent variants in [`crowd`]: more rows than an answer may have.
 const CROWD: u64 = 110_000;
 
-/// Writes many variants from base 1,000,001 on and one far from them, in a file that is read by region
-/// since it is large: its density seems uniform until its rows are counted.
+/// Serves a large file, which is read by region: many variants from base 1,000,001 on, and one far
+/// from them. The density seems uniform until the rows are counted.
 async fn crowd() -> (SocketAddr, DropGuard, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut text =
@@ -250,12 +251,12 @@ async fn crowd() -> (SocketAddr, DropGuard, tempfile::TempDir) {
 
 /// Rows read before and after they are counted must have the same ranks.
 #[tokio::test]
-async fn rows_have_one_level_before_and_after_they_are_counted() {
+async fn rows_have_the_same_level_before_and_after_they_are_counted() {
     let (address, _end, _folder) = crowd().await;
     let path = "/api?action=getRows&datasource=crowd&seqName=chr1&start=1000001&end=1100000";
     for _ in 0..3 {
         let data = get(address, path).await.json()["data"].clone();
-        // One in each bin of 16 bases, the narrowest bins: 6876 in total.
+        // One row in each bin of 16 bases, the narrowest bins; the sequence has 6876 such rows.
         assert_eq!(data["values"]["start"].as_array().unwrap().len(), 6250);
         assert_eq!(data["globalStartIndex"], 0);
     }
@@ -266,12 +267,13 @@ async fn scripts_get_the_requested_bins_at_once() {
     let (address, _end, _folder) = crowd().await;
     let path = "/api/v1/rows?datasource=crowd&region=chr1:1000001-1100000&bins=500";
     for _ in 0..2 {
-        // 100,000 / 2^8 = 391 rows are at most 500; / 2^7 = 782 are not.
+        // Bins of 256 bases give 100,000 / 256 = 391 rows, which is at most 500; bins of 128 give
+        // 782.
         assert_eq!(get(address, path).await.headers["epivizrs-level"], "bins of 256");
     }
 }
 
-/// The first request as well as later ones, although an estimate would allow it.
+/// The first request is refused like later ones, although an estimate of its rows would allow it.
 #[tokio::test]
 async fn requests_for_too_many_rows_are_refused_at_once() {
     let (address, _end, _folder) = crowd().await;
@@ -329,7 +331,7 @@ impl Source for Stuck {
 
 /// The test runs in one thread: waiting for a disk in it would block everything else.
 #[tokio::test]
-async fn a_slow_disk_delays_nobody_else() {
+async fn a_slow_disk_does_not_delay_other_requests() {
     for (path, shown) in [
         ("/api/v1/search?q=x", "found"),
         ("/api?action=search&q=x", "found"),
@@ -351,7 +353,7 @@ async fn a_slow_disk_delays_nobody_else() {
     }
 }
 
-/// Starts an endpoint of one file, which stops when the guard is dropped.
+/// Starts an endpoint that serves one file; it stops when the guard is dropped.
 async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     let (_, errors) = catalog.load(vec![Spec::file(file)]).await;
@@ -359,7 +361,7 @@ async fn endpoint_of(file: &str, sizes: &[(&str, u32)]) -> (SocketAddr, DropGuar
     serve(catalog, None).await
 }
 
-/// Starts an endpoint of the mock data.
+/// Starts an endpoint with the mock data.
 async fn mock(sizes: &[(&str, u32)]) -> (SocketAddr, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), sizes.iter().copied().collect())));
     catalog.add_mock(1);
@@ -382,7 +384,8 @@ async fn serve(catalog: Catalog, epiviz: Option<Epiviz>) -> (SocketAddr, DropGua
 async fn a_signal_has_one_level_per_sequence() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
     let (address, _end) = endpoint_of(file, &[("chr11", 135_086_622), ("small", 90_000)]).await;
-    // 135,086,622 / 2^11 = 65,961 rows fit in one answer; / 2^10 = 131,921 do not.
+    // Bins of 2048 bases give 135,086,622 / 2048 = 65,961 rows, which fit in one answer; bins of
+    // 1024 give 131,921, which do not.
     for (sequence, start, end, width) in [
         ("chr11", 1u64, 135_086_622u64, 2048u64),
         ("chr11", 101_000_000, 101_010_000, 2048),
@@ -490,7 +493,7 @@ async fn wide_bins_are_the_means_of_single_bases() {
         }
     }
     assert!(compared >= 7, "{compared} bins were compared");
-    // 8192 bases in at most 100 rows: bins of 128 give 64 or 65.
+    // 8192 bases in at most 100 rows: bins of 128 bases give 64 or 65 rows.
     assert_eq!(read("&bins=100").await.0, "bins of 128");
     assert_eq!(read("").await.0, "bins of 16", "at most 1000 rows, as a page gets");
 }
@@ -548,7 +551,7 @@ async fn bodies_are_compressed_and_have_etags() {
     let held = format!("if-none-match: \"x\", {}\r\n", packed.headers["etag"]);
     let again = get_with(endpoint.address, path, &held).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
-    // Ranges refer to the uncompressed body, or they could not be combined.
+    // Ranges refer to the uncompressed body; otherwise they could not be combined.
     let part = get_with(endpoint.address, path, "range: bytes=4-9\r\naccept-encoding: gzip\r\n");
     let part = part.await;
     assert_eq!((part.status, &part.body[..]), (206, &plain.body[4..10]));
@@ -603,8 +606,7 @@ async fn other_origins_are_refused() {
     assert_eq!(send(endpoint.address, rebound, "").await.status, 403);
 }
 
-/// The endpoint at a path of a server: as with `--base-path`, and as a part of
-/// another application.
+/// An endpoint below a path of a server: with `--base-path`, and as a part of another application.
 #[tokio::test]
 async fn everything_works_below_a_path() {
     let application = axum::Router::new().route("/", axum::routing::get(async || "my own"));
@@ -659,7 +661,7 @@ async fn everything_works_below_a_path() {
     }
 }
 
-/// Writes the files of a copy of EpiViz that matter for serving it.
+/// Writes those files of a copy of EpiViz that are needed to serve it.
 fn epiviz(folder: &std::path::Path) -> Epiviz {
     let files = [
         ("index-standalone.html", "<title>EpiViz</title>"),

@@ -1,5 +1,5 @@
-//! Files with an index that is not theirs, and files cut or changed at every place. What an index
-//! leads to is never less than what is there, unless that is said.
+//! Files with the index of another file, and files that are truncated or changed at any place. Rows
+//! that an index does not lead to are an error; they are never lost silently.
 
 use crate::bcf::{self, Record};
 use crate::context;
@@ -10,7 +10,8 @@ use epivizrs::source::{Level, Spec};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Of a format: its file's name, header, and rows: sequence, start, bytes. All are of one base.
+/// A format: the names of its file and of its index, its header, and a function that writes a row
+/// of one base, given its sequence and start.
 struct Kept {
     file: &'static str,
     index: &'static str,
@@ -48,13 +49,13 @@ fn formats() -> [Kept; 3] {
 }
 
 impl Kept {
-    /// The file of rows at those places, and its index.
+    /// Returns a file with rows at these places, and its index.
     fn write(&self, rows: &[(&'static str, u32)]) -> (Vec<u8>, Vec<u8>) {
         let (bytes, places) = self.pack(rows);
         (bytes, self.index(&places))
     }
 
-    /// The file of rows at those places, and where each lies.
+    /// Returns a file with rows at these places, and the virtual offsets of each row.
     fn pack(&self, rows: &[(&'static str, u32)]) -> (Vec<u8>, Vec<Place>) {
         let mut packed = Bgzf::default();
         packed.add(&self.header);
@@ -82,7 +83,7 @@ impl Files {
         self.0.path().join(name)
     }
 
-    /// How many rows the file has on chr1, or what is wrong; its folder is left out.
+    /// Returns the number of rows on chr1, or the error without the folder.
     fn rows(&self, kept: &Kept, bytes: &[u8], index: &[u8]) -> Result<usize, String> {
         let path = self.path(kept.file);
         std::fs::write(&path, bytes).unwrap();
@@ -105,14 +106,14 @@ fn places(count: u32) -> Vec<(&'static str, u32)> {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error_that_names_it() {
+fn a_truncated_file_is_an_error_that_names_it() {
     for kept in formats() {
         let files = Files::new();
         let (bytes, index) = kept.write(&places(80));
         assert_eq!(files.rows(&kept, &bytes, &index), Ok(80), "{}", kept.file);
         for cut in 0..bytes.len() {
             match files.rows(&kept, &bytes[..cut], &index) {
-                // The block that ends the file holds no rows.
+                // The block that ends the file has no rows.
                 Ok(rows) => assert!(rows == 80 && bytes.len() - cut <= 28, "{} {cut}", kept.file),
                 Err(error) => assert!(error.contains(kept.file), "{} {cut}: {error}", kept.file),
             }
@@ -130,17 +131,17 @@ fn a_file_cut_anywhere_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_index_may_end_behind_the_block_that_ends_the_file() {
+fn an_index_may_end_after_the_block_that_ends_the_file() {
     for kept in formats() {
         let (bytes, mut places) = kept.pack(&places(80));
-        // Htslib notes where it stood when there were no more rows.
+        // htslib records its position after the last row.
         places.last_mut().unwrap().2.1 = (bytes.len() as u64) << 16;
         assert_eq!(Files::new().rows(&kept, &bytes, &kept.index(&places)), Ok(80), "{}", kept.file);
     }
 }
 
 #[test]
-fn files_that_were_joined_have_empty_blocks_in_their_middle() {
+fn concatenated_files_may_have_empty_blocks_in_the_middle() {
     for kept in formats() {
         let (one, other) = (places(80), [("chr2", 5)]);
         let (mut bytes, mut all) = kept.pack(&one);
@@ -156,9 +157,9 @@ fn files_that_were_joined_have_empty_blocks_in_their_middle() {
     }
 }
 
-/// A bit that flipped in an index loses no row without a word.
+/// A flipped bit in an index is harmless or an error: no row is lost silently.
 #[test]
-fn a_bit_that_flipped_in_an_index_is_noticed() {
+fn a_flipped_bit_in_an_index_never_loses_rows_silently() {
     let kept = &formats()[0];
     let files = Files::new();
     let (bytes, index) = kept.write(&places(80));
@@ -197,7 +198,7 @@ fn the_index_of_another_file_is_an_error_that_names_both() {
 }
 
 #[test]
-fn rows_that_are_not_sorted_are_an_error_though_an_index_is_there() {
+fn unsorted_rows_are_an_error_despite_an_index() {
     for kept in formats() {
         let mut rows = places(80);
         rows.swap(20, 60);
@@ -208,11 +209,11 @@ fn rows_that_are_not_sorted_are_an_error_though_an_index_is_there() {
 }
 
 #[test]
-fn absurd_sizes_are_errors_in_bounded_memory() {
+fn impossible_sizes_are_errors() {
     for kept in formats() {
         let files = Files::new();
         let (bytes, index) = kept.write(&places(80));
-        // The size of the first block, and of what it unpacks to.
+        // The compressed and the uncompressed size of the first block.
         let size = usize::from(u16::from_le_bytes([bytes[16], bytes[17]])) + 1;
         for (at, value) in [(16, [0xff; 2]), (16, [0; 2]), (size - 2, [0xff; 2]), (10, [0xff; 2])] {
             let mut bad = bytes.clone();
@@ -220,7 +221,7 @@ fn absurd_sizes_are_errors_in_bounded_memory() {
             let error = files.rows(&kept, &bad, &index).unwrap_err();
             assert!(error.starts_with(kept.file), "byte {at}: {error}");
         }
-        // Each number of the unpacked index as large as it can be.
+        // Each number of the uncompressed index at its maximum.
         let mut unpacked = Vec::new();
         std::io::Read::read_to_end(
             &mut flate2::read::MultiGzDecoder::new(&index[..]),
@@ -248,7 +249,7 @@ fn absurd_sizes_are_errors_in_bounded_memory() {
 }
 
 #[test]
-fn bad_rows_are_said_with_their_offset() {
+fn invalid_rows_are_errors() {
     let kept = &formats()[0];
     let bad: [(&[u8], &str); 5] = [
         (b"chr1\t-5\t9\tx\n", "is negative"),
