@@ -15,10 +15,10 @@ use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Blocks the readers of text signals until it is dropped.
-type Held = mpsc::Sender<()>;
+type Gate = mpsc::Sender<()>;
 
 /// Returns a context that does not wait for builds, and the guard that blocks its readers.
-fn held(folder: &Path) -> (Context, Held) {
+fn held(folder: &Path) -> (Context, Gate) {
     let (hold, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     // An error means that the guard has been dropped.
@@ -43,7 +43,7 @@ struct Endpoint {
     session: Arc<Session>,
     page: FakePage,
     console: Console,
-    held: Held,
+    held: Gate,
     _stop: DropGuard,
     _folder: tempfile::TempDir,
 }

@@ -170,7 +170,7 @@ fn can_be_another(address: SocketAddr) -> bool {
     can
 }
 
-const DOORS: [&str; 12] = [
+const PATHS: [&str; 12] = [
     "/",
     "/info",
     "/info/first/peaks",
@@ -189,33 +189,33 @@ const DOORS: [&str; 12] = [
 async fn another_user_of_the_machine_is_refused_everywhere() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let address = endpoint.address;
-    for door in DOORS {
-        let own = ask(address, &request("GET", door, address, "")).await;
-        assert_ne!(status(&own), 401, "the owner needs no token: {door}");
+    for path in PATHS {
+        let own = ask(address, &request("GET", path, address, "")).await;
+        assert_ne!(status(&own), 401, "the owner needs no token: {path}");
     }
     if !can_be_another(address) {
         return;
     }
     let other = |request: &str| ask_as(STRANGER, address, request).unwrap();
-    for door in DOORS {
-        let refused = other(&request("GET", door, address, ""));
-        assert_eq!(status(&refused), 401, "{door}");
+    for path in PATHS {
+        let refused = other(&request("GET", path, address, ""));
+        assert_eq!(status(&refused), 401, "{path}");
         assert!(refused.contains("another user of this machine"), "{refused}");
         for word in ["peaks", "TP53", "epivizrs_pages"] {
-            assert!(!refused.contains(word), "{door}: {refused}");
+            assert!(!refused.contains(word), "{path}: {refused}");
         }
         // A header that anybody can send does not identify a user.
-        let feigned = other(&request("GET", door, address, "x-forwarded-user: root\r\n"));
-        assert_eq!(status(&feigned), 401, "{door}");
+        let feigned = other(&request("GET", path, address, "x-forwarded-user: root\r\n"));
+        assert_eq!(status(&feigned), 401, "{path}");
         assert!(feigned.contains("--behind-proxy"), "{feigned}");
-        let wrong = other(&request("GET", door, address, "authorization: Bearer wrong\r\n"));
-        assert_eq!(status(&wrong), 401, "{door}");
+        let wrong = other(&request("GET", path, address, "authorization: Bearer wrong\r\n"));
+        assert_eq!(status(&wrong), 401, "{path}");
     }
     let post =
         request("POST", "/api?action=deleteWorkspace&id=1", address, "content-length: 0\r\n");
     assert_eq!(status(&other(&post)), 401);
-    for door in ["/ws", "/ws/mine", "/websocket", "/console", "/console/mine"] {
-        assert_eq!(status(&other(&upgrade(door, address, ""))), 401, "{door}");
+    for path in ["/ws", "/ws/mine", "/websocket", "/console", "/console/mine"] {
+        assert_eq!(status(&other(&upgrade(path, address, ""))), 401, "{path}");
     }
     // A page of this machine does not make its user the owner.
     let page = format!("origin: http://{address}\r\n");
