@@ -165,7 +165,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// Returns the number of rows of a level on all sequences together; none if files would have to
     /// be read.
-    fn kept(&self, level: Level) -> Option<u64> {
+    fn total_rows(&self, level: Level) -> Option<u64> {
         let _ = level;
         None
     }

@@ -350,7 +350,7 @@ impl Listing {
                     continue;
                 }
                 let part = self.build(&measurement.id, &spec);
-                self.replace(&[spec.clone()], vec![(vec![part], (*spec).clone())]);
+                self.replace(std::slice::from_ref(&spec), vec![(vec![part], (*spec).clone())]);
                 before.entry(measurement.id.clone()).or_insert(measurement);
                 is_done = false;
             }

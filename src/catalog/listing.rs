@@ -79,13 +79,14 @@ impl Listing {
         &self.assembly
     }
 
-    /// Returns whether the assembly is known: the user named it, or the sequences match a built-in one.
+    /// Returns whether the assembly is known: the user named it, or the sequences match a built-in
+    /// one.
     pub fn knows_assembly(&self) -> bool {
         self.assembly != UNKNOWN
     }
 
-    /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None` if
-    /// nothing is left.
+    /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None`
+    /// if nothing is left.
     pub fn locate(&self, region: &Region) -> Option<Region> {
         let sequence = self.sequences.get(&region.sequence)?;
         let end = region.end.min(sequence.length);
@@ -102,8 +103,8 @@ impl Listing {
         self.datasources.iter().flat_map(|datasource| &datasource.measurements)
     }
 
-    /// Returns the datasource with this id, or the one with a measurement of this id: pages send the
-    /// id of a range measurement in place of its datasource's.
+    /// Returns the datasource with this id, or the one with a measurement of this id: pages send
+    /// the id of a range measurement in place of its datasource's.
     pub fn datasource(&self, id: &str) -> Option<&Arc<Datasource>> {
         self.datasources
             .iter()
@@ -228,8 +229,8 @@ impl Listing {
         added
     }
 
-    /// Returns the name of a file that shares its name without the ending with another one: its whole
-    /// name; if that is taken too, `id`.
+    /// Returns the name of a file that shares its name without the ending with another one: its
+    /// whole name; if that is taken too, `id`.
     fn longer_name(&self, spec: &Spec, id: &str) -> String {
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
         let is_taken = self.measurements().any(|measurement| measurement.name == *file);

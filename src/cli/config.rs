@@ -146,7 +146,8 @@ impl Toml<'_> {
         }
     }
 
-    /// Returns a string value; if it names a file relative to the configuration, the path of that file.
+    /// Returns a string value; if it names a file relative to the configuration, the path of that
+    /// file.
     fn file_or_text(&self, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let text = self.text_of(value.span().start, value.get_ref())?;
         let path = self.path.parent().unwrap_or(Path::new("")).join(&text);
@@ -369,7 +370,10 @@ mod tests {
         assert!(error("port = \n").contains("line 1: "));
         assert!(error("[[source]]\nfile='a'\nrange = [5, 1]\n").contains("line 3: range=5:1"));
         assert!(error("mock = 3\n").contains("mock must be true or false"));
-        assert!(error("[[source]]\nfile='ftp://a/b.bw'\n").contains("line 2: 'ftp://' is no kind"));
+        assert!(
+            error("[[source]]\nfile='ftp://a/b.bw'\n")
+                .contains("line 2: 'ftp://' addresses cannot")
+        );
         let reference = error("[[source]]\nfile='a.cram'\nreference='https://a/b.fa'\n");
         assert!(reference.ends_with("https://a/b.fa is not a file on this machine"), "{reference}");
     }

@@ -18,17 +18,20 @@ use std::time::Instant;
 /// Maximum size of a definition, in bytes.
 const MAX_DEFINITION: usize = 16 << 10;
 
+/// The path of a computed measurement.
+const COMPUTED: &str = "/api/v1/computed/NAME";
+
 /// Every path that changes what is served: its method, the path, its arguments, the command whose
 /// role it needs, and what it does. The table in `docs/http.md` is generated from this list.
 pub const CHANGES: &[(&str, &str, &str, &str, &str)] = &[
     (
         "PUT",
-        "/api/v1/computed/NAME",
+        COMPUTED,
         "at missing group color range",
         "compute",
         "serves a computed measurement; the body is the expression, or JSON",
     ),
-    ("DELETE", "/api/v1/computed/NAME", "", "drop", "stops serving it"),
+    ("DELETE", COMPUTED, "", "drop", "stops serving it"),
 ];
 
 /// Returns the routes.
@@ -37,7 +40,12 @@ pub(super) fn routes() -> Router<AppState> {
 }
 
 /// Checks that the visitor may run the command that does the same at the prompt.
-fn permit(state: &AppState, request: &Request, command: &str) -> Result<(), Refusal> {
+fn permit(state: &AppState, request: &Request, path: &str) -> Result<(), Refusal> {
+    let is_it = |change: &&(&str, &str, &str, &str, &str)| {
+        change.0 == request.method().as_str() && change.1 == path
+    };
+    // What is not listed needs the highest role.
+    let command = CHANGES.iter().find(is_it).map_or("", |change| change.3);
     let visitor = request.extensions().get::<Visitor>().cloned();
     let visitor = visitor.ok_or_else(|| Refusal::from(Error::Bug("no visitor".into())))?;
     let permitted = visitor.may(Kind::Command, command);
@@ -97,7 +105,7 @@ async fn compute(
     request: Request,
 ) -> Response {
     let started = Instant::now();
-    let permitted = permit(&state, &request, "compute");
+    let permitted = permit(&state, &request, COMPUTED);
     let run = async {
         permitted?;
         let query = request.uri().query().unwrap_or_default().to_owned();
@@ -155,7 +163,7 @@ async fn forget(
     request: Request,
 ) -> Response {
     let started = Instant::now();
-    let permitted = permit(&state, &request, "drop");
+    let permitted = permit(&state, &request, COMPUTED);
     let run = async {
         permitted?;
         let charts = state.session.drop_made(&name).await?;

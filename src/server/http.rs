@@ -15,12 +15,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
-/// Returns the whole endpoint as a router of [axum] 0.8, which [`crate::serve`] serves, or which can
-/// be mounted in another application at any path: `app.nest_service("/genomes", router)`. There, the
-/// application decides who may connect; its clients have the role `drive`, which may not load files.
+/// Returns the whole endpoint as a router of [axum] 0.8, which [`crate::serve`] serves, or which
+/// can be mounted in another application at any path: `app.nest_service("/genomes", router)`.
+/// There, the application decides who may connect; its clients have the role `drive`, which may not
+/// load files.
 ///
-/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task updates the pages when
-/// sources have been built in the background; then each WebSocket is closed.
+/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task updates the pages
+/// when sources have been built in the background; then each WebSocket is closed.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -44,8 +45,8 @@ pub fn router(
     routes(AppState { session, access, epiviz, stop })
 }
 
-/// Returns the routes. Pages connect to `/ws`, or to a named session at `/ws/NAME`; those of epivizr
-/// connect to the root or to `/websocket`.
+/// Returns the routes. Pages connect to `/ws`, or to a named session at `/ws/NAME`; those of
+/// epivizr connect to the root or to `/websocket`.
 fn routes(state: AppState) -> Router {
     let known = from_fn_with_state(state.clone(), guard::known);
     Router::new()

@@ -1,7 +1,7 @@
 //! `/api/v1/...`: tables for scripts, which pandas, R and polars can read directly.
 //!
-//! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the coordinates
-//! of BED files, 0-based and half-open.
+//! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the
+//! coordinates of BED files, 0-based and half-open.
 
 use super::state::AppState;
 use super::table_query::{PATHS, TableQuery, missing};

@@ -37,7 +37,8 @@ pub struct Options {
     pub columns: Option<Vec<String>>,
     /// Keys of a VCF's INFO to serve as columns; default: none.
     pub info: Option<Vec<String>>,
-    /// Samples of a VCF whose genotypes are served as columns; of an empty list, all. Default: none.
+    /// Samples of a VCF whose genotypes are served as columns; of an empty list, all. Default:
+    /// none.
     pub genotypes: Option<Vec<String>>,
     /// What the rows of genes are.
     pub rows: Unit,
@@ -46,8 +47,8 @@ pub struct Options {
     pub index: Option<String>,
     /// A table that describes the samples of a matrix.
     pub samples: Option<PathBuf>,
-    /// The FASTA of the reference against which a CRAM was compressed. It is not needed, but checked
-    /// if given.
+    /// The FASTA of the reference against which a CRAM was compressed. It is not needed, but
+    /// checked if given.
     pub reference: Option<PathBuf>,
     /// The base of coordinates in a table without a convention of its own: 0 for 0-based half-open,
     /// 1 for 1-based with both ends included.
@@ -116,7 +117,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("genotypes", "yes, or samples of a VCF separated by ':', whose genotypes are columns"),
     ("rows", "genes or transcripts: what a row of a gene annotation is"),
     ("index", "the address of the index of a file on another machine, if not beside it"),
-    ("samples", "a table that describes the samples of a matrix, first column their names"),
+    ("samples", "a table that describes the samples of a matrix; its first column has their names"),
     ("reference", "the FASTA of a CRAM's reference: not needed, but checked if given"),
     (
         "base",

@@ -13,7 +13,8 @@ const SIGNALS: &str = "signals";
 pub(crate) const LEFT_OUT: &str = "left out";
 
 impl Listing {
-    /// Returns the measurements of a source: its rows if they are features, then each numeric column.
+    /// Returns the measurements of a source: its rows if they are features, then each numeric
+    /// column.
     pub(super) fn describe(
         &self,
         part: &Part,
@@ -133,8 +134,8 @@ impl Listing {
     }
 }
 
-/// Returns the columns that the user selected; all if none of the source's columns is selected, since
-/// the selection may be for another source of the same file.
+/// Returns the columns that the user selected; all if none of the source's columns is selected,
+/// since the selection may be for another source of the same file.
 fn selected_columns<'s>(source: &'s Arc<dyn Source>, options: &Options) -> Vec<&'s ColumnInfo> {
     let named =
         |column: &&ColumnInfo| options.columns.iter().flatten().any(|name| **name == *column.name);

@@ -67,7 +67,8 @@ pub const FUNCTIONS: &[(&str, Function, &str, &str)] = &[
 
 impl Function {
     /// Returns its name.
-    pub fn name(self) -> &'static str {
+    #[cfg(test)]
+    pub(crate) fn name(self) -> &'static str {
         FUNCTIONS.iter().find(|known| known.1 == self).map_or("", |known| known.0)
     }
 

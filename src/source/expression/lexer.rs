@@ -110,7 +110,7 @@ fn quoted(text: &str, at: usize, quote: &str, what: &str) -> Result<(usize, Stri
 }
 
 fn number(text: &str, at: usize) -> Result<(usize, TokenKind)> {
-    let rest = text[at..].as_bytes();
+    let rest = &text.as_bytes()[at..];
     let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut length = digits(0);
     if rest.get(length) == Some(&b'.') {
