@@ -69,7 +69,7 @@ pub struct Records {
     columns: Vec<Column>,
     /// The first row of each sequence, and the number of all rows.
     firsts: Vec<usize>,
-    /// Up to which base each row and those before it on its sequence reach.
+    /// The largest end of each row and all rows before it on its sequence.
     reach: Vec<u32>,
     /// The rows that each level of bins keeps, for the sequences with more than one row, by index;
     /// made when first needed.
@@ -282,7 +282,7 @@ impl Source for Records {
     }
 
     /// Counts without computing the level: rows that start in the same bin are adjacent.
-    fn kept(&self, level: Level) -> Option<u64> {
+    fn total_rows(&self, level: Level) -> Option<u64> {
         let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
         let of = |rows: Range<usize>| {
             self.start[rows].chunk_by(|a, b| a >> shift == b >> shift).count() as u64

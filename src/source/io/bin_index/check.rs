@@ -22,7 +22,7 @@ impl Index {
             for chunk in of.chunks(bin) {
                 if chunk.end >> 16 > size {
                     return Some(
-                        "it points beyond the end of the file, perhaps an incomplete copy",
+                        "it points beyond the end of the file, which may be an incomplete copy",
                     );
                 }
                 if chunk.start > chunk.end {
