@@ -5,6 +5,7 @@ mod chart;
 mod datasource;
 mod find;
 mod hub;
+mod joined;
 mod listing;
 mod selection;
 mod snapshot;
@@ -14,6 +15,7 @@ mod watch;
 pub use chart::ChartType;
 pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
+pub use joined::joined_id;
 pub use listing::Listing;
 pub(crate) use listing::describe::LEFT_OUT;
 pub use selection::{Selection, select};
@@ -117,6 +119,7 @@ impl Catalog {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Listing::clone(&listing);
         let result = change(&mut new);
+        new.renew_naming(&listing);
         *listing = Arc::new(new);
         result
     }

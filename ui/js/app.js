@@ -110,7 +110,7 @@ export class App {
 
   /** Changes the type of a chart. */
   retype(chart, kind) {
-    chart.kind = kind;
+    chart.retype(kind);
     this.setChart(chart, {});
   }
 
