@@ -17,7 +17,7 @@ pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use joined::joined_id;
 pub use listing::Listing;
-pub(crate) use listing::describe::LEFT_OUT;
+pub(crate) use listing::describe::{LEFT_OUT, UNIT};
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
@@ -357,11 +357,12 @@ impl Catalog {
 
     /// Opens sources in parallel.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
-        let opening = specs.into_iter().map(|spec| {
+        let opening = specs.into_iter().map(|mut spec| {
             let (context, health) = (self.context.clone(), self.health.clone());
             self.pool_of(&spec).run(move || {
                 // Taken before opening, so that later changes are noticed.
                 let versions = versions(&spec);
+                spec.options.opened_as = Some(source::formats::format_of(&spec)?.name);
                 let later = source::formats::needs_genes(&spec)?;
                 let parts =
                     if later { Vec::new() } else { source::formats::open_all(&spec, &context)? };

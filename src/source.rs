@@ -20,6 +20,7 @@ pub mod rows;
 pub mod signals;
 mod skipped;
 mod spec;
+mod units;
 
 pub use build_handle::BuildHandle;
 pub use context::Context;
@@ -30,6 +31,7 @@ pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
 pub use skipped::Skipped;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};
+pub(crate) use units::unit;
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ui } from './modules.mjs';
 
-const { Data, readPart } = await ui('data.js');
+const { Data, named, readPart, unitOf } = await ui('data.js');
 const { comparable, kindNamed } = await ui('charts/list.js');
 const { SvgPen } = await ui('pen.js');
 const { axisRange, counted, extentOf } = await ui('scale.js');
@@ -240,4 +240,13 @@ test('plots of measurements with different rows request the datasource that join
   assert.deepEqual(joined.map(({ id }) => id), ['a', 'c&d%']);
   for (const { datasourceId, datasourceGroup } of joined) assert.deepEqual([datasourceId, datasourceGroup], Array(2).fill('joined:a&c%26d%25'));
   assert.equal(c.datasourceId, 'c');
+});
+
+test('a unit is shown at the axis instead of in the name', () => {
+  const annotation = { unit: 'depth' };
+  assert.equal(named({ id: 'a', name: 'a (depth)', annotation }).name, 'a');
+  assert.equal(named({ id: 'a', name: 'a (b)', annotation }).name, 'a (b)');
+  assert.equal(named({ id: 'a', annotation: null }).name, 'a');
+  const series = (...units) => units.map(unit => ({ measurement: { annotation: unit && { unit } } }));
+  assert.deepEqual([unitOf(series('depth', 'depth')), unitOf(series('depth', '%')), unitOf(series(null))], ['depth', '', '']);
 });

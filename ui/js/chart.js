@@ -1,7 +1,7 @@
 // A chart on the page: its frame with buttons, its picture, and reading values with the pointer.
 
 import { COLORS, comparable } from './charts/list.js';
-import { readPart } from './data.js';
+import { named, readPart } from './data.js';
 import { listen, make, note, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { grouped, written } from './region.js';
@@ -16,7 +16,7 @@ const NOTHING = readPart();
 export class Chart {
   constructor(app, kind, own, { colors, settings = {}, known = false }) {
     const id = `${kind.name}-${Math.random().toString(36).slice(2, 9)}`;
-    Object.assign(this, { app, id, own, known, settings: {}, colors: COLORS, memory: {} });
+    Object.assign(this, { app, id, own: own.map(named), known, settings: {}, colors: COLORS, memory: {} });
     this.width = 0;
     this.retype(kind);
     this.build();

@@ -141,6 +141,26 @@ async fn menus_begin_with_signals_and_name_units() {
     assert_eq!(menu.name[signal], "signal (reads)");
 }
 
+/// The unit that a format defines, unless the user names another.
+#[tokio::test(flavor = "multi_thread")]
+async fn units_of_formats_are_known() {
+    let endpoint = endpoint().await;
+    let call = "chr1\t10\t10\t50\t1\t1\nchr1\t20\t20\t25\t1\t3\n";
+    std::fs::write(endpoint.folder.path().join("calls.cov"), call).unwrap();
+    let spec: Spec = endpoint.file("calls.cov").parse().unwrap();
+    let mut chosen = spec.clone();
+    chosen.options.name = Some("chosen".into());
+    chosen.options.annotation.insert("unit".into(), "per cent".into());
+    let (_, errors) = endpoint.session.provider.catalog.load(vec![spec, chosen]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let menu = endpoint.session.provider.measurements(Dialect::Classic);
+    let name = |id: &str| menu.name[menu.id.iter().position(|known| known == id).unwrap()].clone();
+    assert_eq!(name("calls.5mC"), "calls 5mC (%)");
+    assert_eq!(name("calls.5mC_coverage"), "calls 5mC_coverage (reads)");
+    assert_eq!(name("chosen.5mC"), "chosen 5mC (per cent)");
+    assert_eq!(name("peaks.score"), "peaks score");
+}
+
 /// Peaks of two files, and two datasources of features: their rows differ, so a plot gets common bins.
 #[tokio::test(flavor = "multi_thread")]
 async fn plots_of_different_rows_are_drawn_on_common_bins() {
