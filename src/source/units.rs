@@ -1,7 +1,5 @@
 //! The units that formats define for their values.
 
-use super::signals::density::DENSITY;
-
 /// Formats (or companions), a column, and its unit; `*` stands for all other numeric columns.
 const UNITS: &[(&[&str], &str, &str)] = &[
     (&["bam", "cram", "sam"], "*", "depth"),
@@ -10,7 +8,7 @@ const UNITS: &[(&[&str], &str, &str)] = &[
     (&["reads"], "mapq", "Phred"),
     (&["bed"], "p_value", "-log10"),
     (&["bed"], "q_value", "-log10"),
-    (&[DENSITY], "*", "per bin"),
+    (&["density"], "*", "per bin"),
 ];
 /// Formats of methylation: percentages, and the coverage of each.
 const METHYLATION: [&str; 2] = ["bedmethyl", "methylation"];
@@ -39,7 +37,7 @@ mod tests {
     #[test]
     fn units_are_those_of_known_formats() {
         let is_known = |name: &&str| {
-            [DENSITY, "reads"].contains(*name) || FORMATS.iter().any(|f| f.name == **name)
+            ["density", "reads"].contains(*name) || FORMATS.iter().any(|f| f.name == **name)
         };
         let named = UNITS.iter().flat_map(|(formats, ..)| *formats).chain(&METHYLATION);
         named.for_each(|name| assert!(is_known(name), "{name}"));
