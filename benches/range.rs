@@ -35,7 +35,7 @@ fn combined(c: &mut Criterion) {
         let mut at = 100_000_000u32;
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter(|| {
-                // A different position each time, as far as the demonstration has data.
+                // A different position each time, within the data of the demonstration signal.
                 at = 100_000_000 + (at + 7_919) % 8_000_000;
                 let start = if width > 20_000_000 { 1 } else { at };
                 let message = json!({"requestId": 1, "type": "request", "data": {

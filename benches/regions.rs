@@ -1,9 +1,9 @@
 //! Reading rows by region: `cargo bench --bench regions`.
 //!
-//! By default, only a small bigBed that is made here is read. Human-scale files are named by
-//! `EPIVIZRS_BENCH_BED=peaks.bed.gz`, `EPIVIZRS_BENCH_VCF=snps.vcf.gz`,
-//! `EPIVIZRS_BENCH_BCF=snps.bcf` and `EPIVIZRS_BENCH_BIGBED=transcripts.bb`; text and BCF need
-//! their index beside them.
+//! By default, only a small bigBed is read, which this program writes. Human-scale files are named
+//! by `EPIVIZRS_BENCH_BED=peaks.bed.gz`, `EPIVIZRS_BENCH_VCF=snps.vcf.gz`,
+//! `EPIVIZRS_BENCH_BCF=snps.bcf` and `EPIVIZRS_BENCH_BIGBED=transcripts.bb`; text and BCF files
+//! need an index in the same folder.
 
 use bigtools::BigBedWrite;
 use bigtools::beddata::BedParserStreamingIterator;

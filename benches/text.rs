@@ -1,10 +1,10 @@
 //! Opening text files: rows into memory, signals into a bigWig, large VCF into an indexed copy:
 //! `cargo bench --bench text`.
 //!
-//! By default, files of 100,000 lines are made here. Others are named by
+//! By default, the program writes files of 100,000 lines. Others are named by
 //! `EPIVIZRS_BENCH_GTF=genes.gtf`, `EPIVIZRS_BENCH_BED_TEXT=peaks.bed`,
 //! `EPIVIZRS_BENCH_VCF_TEXT=snps.vcf`, `EPIVIZRS_BENCH_WIG=signal.wig` and
-//! `EPIVIZRS_BENCH_BEDGRAPH=signal.bedgraph`, plain or compressed, without an index beside them.
+//! `EPIVIZRS_BENCH_BEDGRAPH=signal.bedgraph`, plain or compressed, without an index.
 
 use criterion::{BatchSize, criterion_main};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// The number of lines of a file that is made here, and the bases from one row to the next.
+/// The number of lines of a generated file, and the bases from one row to the next.
 const LINES: u32 = 100_000;
 const STEP: u32 = 2_000;
 
@@ -46,7 +46,7 @@ const KINDS: [Kind; 5] = [
     }),
 ];
 
-/// Returns the file of this kind that the user names, or makes one in the folder.
+/// Returns the file of this kind that the user names, or writes one in the folder.
 fn file((variable, ending, head, line): Kind, folder: &Path) -> PathBuf {
     if let Some(path) = std::env::var_os(format!("EPIVIZRS_BENCH_{variable}")) {
         return path.into();
@@ -73,7 +73,7 @@ fn lines(path: &Path) -> u64 {
 fn all(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut runs = 0;
-    // An empty cache each time, so that files derived from the text are made again.
+    // The cache is empty each time, so that the files derived from the text are written again.
     let mut context = |in_memory| {
         runs += 1;
         Context { cache: folder.path().join(runs.to_string()), in_memory, ..Context::default() }
@@ -94,7 +94,7 @@ fn all(c: &mut Criterion) {
                     || context(*in_memory),
                     |context| {
                         let source = open(&Spec::file(&path), &context).expect("a source");
-                        // Removing the derived files costs little compared with making them.
+                        // Removing the derived files takes little time compared with writing them.
                         let _ = std::fs::remove_dir_all(context.cache);
                         source
                     },

@@ -48,7 +48,7 @@ async fn main() -> Result<()> {
     for (row, start) in part["rows"]["start"].as_array().into_iter().flatten().enumerate() {
         let end = &part["rows"]["end"][row];
         let value = &part["cols"][measurement][row];
-        // The reader may close the pipe early, like `| head`.
+        // The reader may close the pipe early, as `head` does.
         if writeln!(out, "{sequence}\t{start}\t{end}\t{value}").is_err() {
             break;
         }

@@ -1,8 +1,9 @@
 //! Requests rows from a running endpoint as pages do, checks the answers, and prints their times:
 //! `cargo run --release --example load -- --help`.
 //!
-//! The generator shares the machine with the endpoint unless it runs on another one, so it prints
-//! what a page would measure there, not what the endpoint could do alone.
+//! Unless it runs on another machine, the generator competes with the endpoint for the processor,
+//! so it prints the times that a page on that machine would measure, not the best that the endpoint
+//! can reach.
 
 use clap::{Parser, ValueEnum};
 use futures_util::{SinkExt, StreamExt};
@@ -15,22 +16,22 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Clone, Parser)]
 struct Options {
-    /// The endpoint
+    /// Address of the endpoint
     #[arg(default_value = "ws://localhost:8888/ws")]
     address: String,
-    /// Measurements to ask for, by id; default: the first of its signals
+    /// Ids of the measurements to request; default: the first signal
     #[arg(long, value_delimiter = ',')]
     measurements: Vec<String>,
-    /// Pages at once
+    /// Number of simulated pages
     #[arg(long, default_value_t = 1)]
     connections: usize,
-    /// Requests of each page that wait for an answer at once
+    /// Number of requests that each page sends without waiting for an answer
     #[arg(long, default_value_t = 1)]
     depth: usize,
-    /// How long to ask, in seconds
+    /// Duration of the test, in seconds
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Which views
+    /// How views are chosen
     #[arg(long, value_enum, default_value_t = Mix::Mixed)]
     mix: Mix,
     /// Width of the views with '--mix fixed', in bases
@@ -43,11 +44,11 @@ struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Mix {
-    /// Widths from 1 kb to whole sequences, anywhere
+    /// Widths from 1 kb to whole sequences, at random positions
     Mixed,
-    /// One width, anywhere
+    /// One width, at random positions
     Fixed,
-    /// One user: pan by half a view, zoom in and out by two, sometimes jump
+    /// Like one user: pan by half a view, zoom in and out by two, sometimes jump
     Walk,
 }
 
@@ -71,7 +72,7 @@ impl Random {
     }
 }
 
-/// The successive views of a page: sequence, first base, end.
+/// The successive views of a page: sequence, start, end.
 struct Views {
     random: Random,
     mix: Mix,
@@ -241,7 +242,7 @@ async fn page(options: Options, target: Target, number: u64) -> Result<Seen, Any
 /// Returns the number of rows of an answer.
 ///
 /// # Errors
-/// An invalid answer: columns of different length, rows out of order or outside of the view.
+/// An invalid answer: columns of different lengths, unsorted rows, or rows outside the view.
 fn rows(part: &Value, target: &Target, start: u64, end: u64) -> Result<usize, String> {
     let view = format!("at {start}-{end}");
     let numbers = |name: &str| -> Option<Vec<u64>> {

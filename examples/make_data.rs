@@ -6,8 +6,8 @@
 //! ```
 //!
 //! All data is invented. Genes are placed in two regions of hg38, peaks around the genes, and both
-//! bigWig signals are derived from these, so that the files are consistent in the browser: a gene
-//! start has a tall peak and a dip in methylation, and the deserts are quiet.
+//! bigWig signals are derived from these, so that the files are consistent in the browser: the
+//! start of a gene has a tall peak and a dip in methylation, and gene deserts have little signal.
 //!
 //! Every run writes the same bytes, as long as `Cargo.lock` has the same compressors. Randomness
 //! comes from one seeded generator, and arithmetic uses only `+ - * /`, which IEEE 754 defines
@@ -35,7 +35,7 @@ struct Region {
     chrom: &'static str,
     length: u32,
     span: Span,
-    /// The gene clusters, with their numbers of genes; the rest is desert.
+    /// The gene clusters and their numbers of genes; the rest is gene desert.
     clusters: &'static [(Span, u32)],
 }
 
@@ -85,8 +85,8 @@ fn main() -> Result<()> {
     write_gzip(&out.join("genes.gtf.gz"), &gtf(&genes))?;
     write_gzip(&out.join("peaks.bed.gz"), &bed(&peaks))?;
     write_bigwig(&out.join("signal.bw"), signal, &[1_000, 4_000, 16_000, 64_000, 256_000])?;
-    // When bigtools 0.5.8 builds zoom levels it counts the gap before a lone record as covered by
-    // it, which skews the means of point data. These points are few enough to go without zooms.
+    // When bigtools 0.5.8 builds zoom levels, it counts the gap before a lone record as covered by
+    // it, which skews the means of point data. This file is small enough to need no zoom levels.
     write_bigwig(&out.join("methylation.bw"), methylation, &[])
 }
 
@@ -202,7 +202,7 @@ impl<'a> Landscape<'a> {
             _ if self.peaks.iter().any(|peak| peak.span.contains(&pos)) => (0.35, 0.3, 200),
             _ if self.in_gene(pos) => (0.9, 0.16, 1_400),
             _ if clusters.iter().any(|(span, _)| span.contains(&pos)) => (0.82, 0.24, 1_600),
-            // Deserts are partly and unevenly methylated.
+            // Gene deserts are partly and unevenly methylated.
             _ => (0.62, 0.5, 2_400),
         }
     }
@@ -221,7 +221,7 @@ struct Gene {
     span: Span,
     forward: bool,
     coding: bool,
-    /// Exons of each transcript in the order they are transcribed; the first spans the gene.
+    /// Exons of each transcript in the order of transcription; the first transcript spans the gene.
     transcripts: Vec<Vec<Span>>,
 }
 
@@ -301,7 +301,7 @@ impl Gene {
     }
 }
 
-/// Places one exon in each of several equal cells, the outer two flush with the gene's ends.
+/// Places one exon in each of several equal parts of the gene; the outer two end with the gene.
 fn exons(rng: &mut Rng, gene: &Span, forward: bool) -> Vec<Span> {
     let length = gene.end - gene.start;
     let count = (rng.within(2..5) + length / 7_000).min(16);
@@ -343,7 +343,7 @@ impl Peak {
         Self { chrom: region.chrom, span: centre - half..centre + half, summit, score }
     }
 
-    /// Returns the height of a bell that reaches zero at both ends of the peak.
+    /// Returns the height of a bell curve that reaches zero at both ends of the peak.
     fn height(&self, pos: u32) -> f64 {
         let foot = if pos < self.summit { self.span.start } else { self.span.end };
         let t = f64::from(pos.abs_diff(self.summit)) / f64::from(foot.abs_diff(self.summit));
@@ -377,7 +377,7 @@ fn place_peaks(rng: &mut Rng, region: &Region, genes: &[Gene]) -> Vec<Peak> {
     without_overlaps(peaks)
 }
 
-/// Drops peaks that touch an earlier, and so likely stronger one, and sorts the others.
+/// Drops peaks that touch an earlier and probably stronger one, and sorts the others.
 fn without_overlaps(peaks: Vec<Peak>) -> Vec<Peak> {
     let mut kept: Vec<Peak> = Vec::new();
     for new in peaks {
@@ -402,7 +402,7 @@ fn bed(peaks: &[Peak]) -> String {
     (1..).zip(peaks).map(line).collect()
 }
 
-/// Compresses `text`, leaving time and name out of the header, since they would change its bytes.
+/// Compresses `text` without a time or name in the header, so that the bytes are reproducible.
 fn write_gzip(path: &Path, text: &str) -> Result<()> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut gzip = GzBuilder::new().mtime(0).write(file, Compression::best());

@@ -92,8 +92,8 @@ impl Blob {
         Ok(filled)
     }
 
-    /// Reads ahead the bytes that will be read next, with few requests, if they are on another
-    /// machine; of a long range, only the first part.
+    /// If the bytes are on another machine, reads ahead those that will be needed next, with few
+    /// requests; of a long range, only the first part.
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be read.
@@ -112,8 +112,8 @@ impl Blob {
     }
 }
 
-/// Returns the range from the first place to the last one that follows without a large gap, which
-/// is worth one request.
+/// Returns the range that one request should read: from the first place to the last one that
+/// follows without a large gap.
 pub(crate) fn near(mut places: impl Iterator<Item = Range<u64>>) -> Range<u64> {
     const LARGE: u64 = 256 * 1024;
     let Some(first) = places.next() else { return 0..0 };

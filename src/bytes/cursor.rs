@@ -1,4 +1,4 @@
-//! Parses numbers and texts from bytes.
+//! Parses numbers and strings from bytes.
 
 /// Reads bytes from the front. Every method returns none at the end of the bytes.
 #[derive(Clone, Copy)]

@@ -129,7 +129,7 @@ impl Input {
     /// Returns the index beside the file, if there is one: `x.bed.gz.tbi` for `x.bed.gz`.
     pub fn index(&self) -> Option<PathBuf> {
         // An index that cannot be read was reported when the file was opened.
-        let found = self.beside(&["tbi", "csi", "bai", "crai"]).ok().flatten();
+        let found = self.companion_file(&["tbi", "csi", "bai", "crai"]).ok().flatten();
         found.map(|index| index.path().to_owned())
     }
 
@@ -137,7 +137,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Error::Io`] if a server does not say whether there is one.
-    pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Input>> {
+    pub(crate) fn companion_file(&self, endings: &[&str]) -> Result<Option<Input>> {
         let path = match self {
             Input::Memory(..) => return Ok(None),
             Input::File(path) => path,
@@ -153,7 +153,7 @@ impl Input {
                     _ => Packing::of(&start) == Some(Packing::Gzip),
                 };
                 let endings: Vec<_> = endings.iter().filter(fits).copied().collect();
-                return Ok(remote.beside(&endings)?.map(Input::Remote));
+                return Ok(remote.companion_file(&endings)?.map(Input::Remote));
             }
         };
         let with = |ending: &&str| {
@@ -255,7 +255,7 @@ impl Read for Watched {
         let count = self.inner.read(buffer)?;
         self.read += count as u64;
         // The fraction stays at 1 if the file grows meanwhile.
-        self.progress.tell(&self.path, (self.read as f64 / self.size as f64).min(1.0));
+        self.progress.report(&self.path, (self.read as f64 / self.size as f64).min(1.0));
         Ok(count)
     }
 }
@@ -275,8 +275,8 @@ pub(crate) fn unreadable(path: &Path, place: &str, error: std::io::Error) -> Err
         }
         InvalidData | InvalidInput => {
             let message = format!(
-                "the compressed data are damaged ({error}); copy the file again, \
-                 'gzip -t' (zstd, bzip2, xz) tells whether it is whole"
+                "the compressed data are damaged ({error}); copy the file again; \
+                 'gzip -t' (or zstd, bzip2, xz) checks whether it is intact"
             );
             Error::data(path, place, message)
         }

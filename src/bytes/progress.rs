@@ -1,13 +1,13 @@
-//! Progress reports of long readings.
+//! Reports the progress of reading a file.
 
 use std::path::Path;
 use std::sync::Arc;
 
 /// A receiver of progress reports; none by default.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<Tell>>);
+pub struct Progress(Option<Arc<Receiver>>);
 
-type Tell = dyn Fn(&Path, Option<f64>) + Send + Sync;
+type Receiver = dyn Fn(&Path, Option<f64>) + Send + Sync;
 
 impl Progress {
     /// Creates a receiver. `tell` is called from time to time with the file and the fraction of its
@@ -16,7 +16,8 @@ impl Progress {
         Progress(Some(Arc::new(tell)))
     }
 
-    pub(crate) fn tell(&self, file: &Path, part: f64) {
+    /// Reports the fraction of a file that has been read.
+    pub(crate) fn report(&self, file: &Path, part: f64) {
         self.forward(file, Some(part));
     }
 
@@ -32,6 +33,6 @@ impl Progress {
 
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Progress({})", if self.0.is_some() { "told" } else { "silent" })
+        write!(f, "Progress({})", if self.0.is_some() { "shown" } else { "silent" })
     }
 }

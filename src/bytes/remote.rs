@@ -8,6 +8,7 @@ mod file;
 mod guard;
 mod servers;
 mod settings;
+mod signature;
 mod storage;
 mod version;
 
@@ -73,7 +74,7 @@ struct State {
     /// Why the file could not be opened, if trying again would not help.
     refused: Option<Failure>,
     /// The files that were looked for beside it; none for those that are missing.
-    beside: HashMap<String, Option<Remote>>,
+    companions: HashMap<String, Option<Remote>>,
 }
 
 impl PartialEq for Remote {
@@ -167,7 +168,7 @@ impl Remote {
     ///
     /// # Errors
     /// [`Error::Io`] if the server does not say whether there is one.
-    pub(crate) fn beside(&self, endings: &[&str]) -> Result<Option<Remote>> {
+    pub(crate) fn companion_file(&self, endings: &[&str]) -> Result<Option<Remote>> {
         let appended =
             endings.iter().map(|ending| self.0.address.with_suffix(&format!(".{ending}")));
         // Only indexes of alignments have such names.
@@ -175,7 +176,7 @@ impl Remote {
         let replaced = replaced.filter_map(|ending| self.0.address.with_ending(ending));
         for address in appended.chain(replaced) {
             let name = address.shown().display().to_string();
-            let known = self.state().beside.get(&name).cloned();
+            let known = self.state().companions.get(&name).cloned();
             let found = match known {
                 Some(found) => found,
                 None => {
@@ -185,7 +186,7 @@ impl Remote {
                         Err(failure) if failure.is_missing() => None,
                         Err(failure) => return Err(Error::io(candidate.shown(), failure.into())),
                     };
-                    self.state().beside.insert(name, found.clone());
+                    self.state().companions.insert(name, found.clone());
                     found
                 }
             };

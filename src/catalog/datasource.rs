@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 /// One set of rows with an id, and its measurements.
 ///
-/// All dense signals of a group are measurements of one datasource: their rows are the same bins, so
-/// these are sent once and plots can compare the signals.
+/// All dense signals of a group are measurements of one datasource: their rows are the same bins,
+/// so these are sent once and plots can compare the signals.
 #[derive(Clone, Debug)]
 pub struct Datasource {
     /// The id by which pages request rows.
@@ -62,6 +62,11 @@ impl Measurement {
     /// Returns whether it was opened by this very `spec`.
     pub(super) fn is_of(&self, spec: &Arc<Spec>) -> bool {
         self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
+    }
+
+    /// Returns whether it is computed from others.
+    pub fn is_computed(&self) -> bool {
+        self.spec.as_ref().is_some_and(|spec| spec.options.computed.is_some())
     }
 
     /// Whether its file is on another machine, and too large to read all of it for its names.
@@ -115,8 +120,8 @@ impl Datasource {
         own.map_or(Ok(()), |(source, region)| source.count_rows(&region.sequence))
     }
 
-    /// Returns the rows that overlap the region, for all shapes but dense signals: a column for each
-    /// measurement, then the metadata.
+    /// Returns the rows that overlap the region, for all shapes but dense signals: a column for
+    /// each measurement, then the metadata.
     pub(super) fn read(
         &self,
         listing: &Listing,
@@ -147,8 +152,8 @@ impl Datasource {
 }
 
 impl Measurement {
-    /// Returns the values of a dense signal in the first `rows` bins of the common grid that overlap
-    /// the region. Bins beyond the end of the file's sequence have no data.
+    /// Returns the values of a dense signal in the first `rows` bins of the common grid that
+    /// overlap the region. Bins beyond the end of the file's sequence have no data.
     pub(super) fn read_bins(
         &self,
         listing: &Listing,
@@ -178,7 +183,8 @@ impl Measurement {
 }
 
 impl Listing {
-    /// Returns the bins of the common grid that overlap the region. The last one ends with its sequence.
+    /// Returns the bins of the common grid that overlap the region. The last one ends with its
+    /// sequence.
     pub(super) fn grid(&self, region: &Region, level: Level) -> Table {
         let width = u64::from(level.width());
         let Some(sequence) = self.sequences().get(&region.sequence) else {

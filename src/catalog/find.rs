@@ -23,8 +23,8 @@ pub struct Found {
 
 impl Catalog {
     /// Finds the region for texts such as `chr11:101m-104m`, `11 101000000 102000000`, `chr1`,
-    /// `TP53` and `TP53 ±5kb`. The sequences are those served and `more`; a text without a sequence,
-    /// such as `101m-104m`, refers to `here`.
+    /// `TP53` and `TP53 ±5kb`. The sequences are those served and `more`; a text without a
+    /// sequence, such as `101m-104m`, refers to `here`.
     ///
     /// # Errors
     /// [`Error::Input`] if the text looks like a region but is not one, [`Error::NotFound`] if

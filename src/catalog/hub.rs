@@ -1,6 +1,7 @@
-//! A UCSC track hub, on this machine or another: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC, "Track Database
-//! Definition Document"). Each track with a `bigDataUrl` is a source. It inherits the settings of its
-//! composites and super tracks as in the UCSC browser, and gets their names as annotations.
+//! A UCSC track hub, on this machine or another: `hub.txt`, `genomes.txt`, `trackDb.txt` (UCSC,
+//! "Track Database Definition Document"). Each track with a `bigDataUrl` is a source. It inherits
+//! the settings of its composites and super tracks as in the UCSC browser, and gets their names as
+//! annotations.
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use std::path::Path;
 
 /// How many bytes are read to recognise a hub.
 const HEAD: u64 = 4096;
-/// The files of a hub are no larger.
+/// Largest file of a hub, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// A track hub.
@@ -159,7 +160,7 @@ fn track(hub: &Input, stanza: &Stanza, by_name: &HashMap<&str, &Stanza>) -> Resu
         return Err(error("it has no bigDataUrl"));
     };
     let input = hub.join(url).map_err(|wrong| error(&wrong.to_string()))?;
-    // `bigDataIndex` of UCSC: where the index of a file lies that is not beside it.
+    // UCSC's `bigDataIndex`: the index of a file, if it is not beside the file.
     let index = stanza.get("bigDataIndex").filter(|_| input.is_remote());
     let index = index.map(|index| hub.join(index)).transpose();
     let index = index.map_err(|wrong| error(&wrong.to_string()))?;
@@ -290,8 +291,8 @@ mod tests {
         assert_eq!(hub.tracks.len(), 1);
         let errors: Vec<_> = hub.errors.iter().map(ToString::to_string).collect();
         let expected = [
-            "trackDb.txt, line 4: track 'far': 'gopher://' is no kind of address that is read; known \
-             are http://, https://, s3://, gs:// and az://",
+            "trackDb.txt, line 4: track 'far': 'gopher://' addresses cannot be read; the known \
+             kinds are http://, https://, s3://, gs:// and az://",
             "trackDb.txt, line 7: track 'empty': it has no bigDataUrl",
             "trackDb.txt, line 10: track 'a': the track is its own ancestor",
         ];

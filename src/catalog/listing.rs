@@ -4,11 +4,13 @@ pub(super) mod describe;
 mod resolve_sequences;
 mod row_summary;
 
+use super::computed::Built;
 use super::datasource::{Datasource, Measurement};
 use super::joined::JoinedCache;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The name of an unknown assembly.
@@ -31,6 +33,8 @@ pub struct Listing {
     pub(super) joined: Arc<JoinedCache>,
     /// Replaced whenever the sequences or their names change.
     pub(super) naming: Arc<()>,
+    /// What the computed measurements are computed from, by their ids.
+    pub(super) computed: BTreeMap<String, Built>,
 }
 
 impl Listing {
@@ -47,6 +51,7 @@ impl Listing {
             datasources: Vec::new(),
             joined: Arc::default(),
             naming: Arc::default(),
+            computed: BTreeMap::new(),
         }
     }
 
@@ -87,13 +92,14 @@ impl Listing {
         &self.assembly
     }
 
-    /// Returns whether the assembly is known: the user named it, or the sequences match a built-in one.
+    /// Returns whether the assembly is known: the user named it, or the sequences match a built-in
+    /// one.
     pub fn knows_assembly(&self) -> bool {
         self.assembly != UNKNOWN
     }
 
-    /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None` if
-    /// nothing is left.
+    /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None`
+    /// if nothing is left.
     pub fn locate(&self, region: &Region) -> Option<Region> {
         let sequence = self.sequences.get(&region.sequence)?;
         let end = region.end.min(sequence.length);
@@ -223,6 +229,8 @@ impl Listing {
             // Beside chip.bw, chip.narrowPeak goes by its whole name.
             let name =
                 if chosen.is_some() || own == name { name } else { self.longer_name(&spec, &own) };
+            let definition = spec.options.computed.as_ref();
+            let name = definition.map_or(name, |definition| definition.shown(&own));
             let spec = Arc::new(spec);
             for part in parts {
                 let (id, name) = match part.companion {
@@ -241,8 +249,8 @@ impl Listing {
         added
     }
 
-    /// Returns the name of a file that shares its name without the ending with another one: its whole
-    /// name; if that is taken too, `id`.
+    /// Returns the name of a file that shares its name without the ending with another one: its
+    /// whole name; if that is taken too, `id`.
     fn longer_name(&self, spec: &Spec, id: &str) -> String {
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
         let is_taken = self.measurements().any(|measurement| measurement.name == *file);

@@ -24,9 +24,9 @@ pub struct Selection {
     pub errors: Vec<Error>,
 }
 
-/// Finds the files of the `named` sources. A folder stands for its files of known formats, a pattern
-/// for the files that match it, `hub.txt` for the tracks of its hub. Indexes among other files are
-/// omitted.
+/// Finds the files of the `named` sources. A folder stands for its files of known formats, a
+/// pattern for the files that match it, `hub.txt` for the tracks of its hub. Indexes among other
+/// files are omitted.
 pub fn select(named: Vec<Spec>) -> Selection {
     let mut selection = Selection::default();
     let many = named.len() > 1;
@@ -92,7 +92,8 @@ fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
-/// Returns the files of known formats in a folder, sorted by name; or the folder if it is one source.
+/// Returns the files of known formats in a folder, sorted by name; or the folder if it is one
+/// source.
 fn files_of_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     if let Some(matrix) = MATRICES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
     {

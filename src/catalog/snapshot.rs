@@ -1,10 +1,11 @@
 //! One state of the catalog, and reading rows from it.
 //!
-//! A request takes one snapshot, so that it sees one consistent state, and makes one trip through the
-//! blocking pool, which counts its rows, chooses its level, and reads its datasources in parallel.
+//! A request takes one snapshot, so that it sees one consistent state, and makes one trip through
+//! the blocking pool, which counts its rows, chooses its level, and reads its datasources in
+//! parallel.
 
 use super::blocking_pool::BlockingPool;
-use super::watch::Health;
+use super::health::Health;
 use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
 use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};
@@ -21,7 +22,8 @@ pub enum Resolution {
     /// This level.
     At(Level),
     /// The finest level at which the region has at most this many rows; the coarsest if all have
-    /// more. The rows of the sequence are counted first, so that the level depends only on the data.
+    /// more. The rows of the sequence are counted first, so that the level depends only on the
+    /// data.
     AtMost(u64),
     /// The finest level at which the whole sequence has at most this many rows; the coarsest if all
     /// have more. All requests on a sequence, in any order, get this level.
@@ -79,7 +81,7 @@ impl ReadContext {
         ReadContext { pool, remote_pool, failures: Failures { count: AtomicU64::new(0), health } }
     }
 
-    /// Where rows are read, of files on other machines or only of this one.
+    /// Returns the threads that read rows: those for files on other machines, or for local files.
     fn ways(&self, is_remote: bool) -> (&BlockingPool, &'static Helpers) {
         if is_remote { (&self.remote_pool, &REMOTE_HELPERS) } else { (&self.pool, &HELPERS) }
     }
@@ -175,8 +177,8 @@ impl Snapshot {
         let within = |rows: u64| {
             if rows > MAX_ROWS {
                 return Err(Error::Input(format!(
-                    "{region} has {rows} rows; at most {MAX_ROWS} are sent: choose a smaller region or \
-                     wider bins"
+                    "{region} has {rows} rows; at most {MAX_ROWS} are sent: choose a smaller \
+                     region or wider bins"
                 )));
             }
             Ok(())

@@ -59,7 +59,8 @@ pub fn numbers(table: &Table, column: usize) -> impl Iterator<Item = f64> {
     (0..table.len()).filter_map(move |row| column.map(|column| column.data.number(row)))
 }
 
-/// Reads a sample of `column` to estimate its range: the first view, at a level with few enough rows.
+/// Reads a sample of `column` to estimate its range: the first view, at a level with few enough
+/// rows.
 ///
 /// # Errors
 /// As [`Source::read`].

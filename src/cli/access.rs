@@ -42,9 +42,8 @@ pub(super) fn check_reach(options: &ServeOptions, address: SocketAddr) -> Result
     }
     bail!(
         "--host {}: other machines could read tokens and data; use --tls-cert and --tls-key, or \
-         --behind-proxy [USER@]ADDRESS for \
-         a proxy with TLS, or --plain-http if the network is trusted; or listen on 127.0.0.1 and \
-         use ssh -L",
+         --behind-proxy [USER@]ADDRESS for a proxy with TLS, or --plain-http if the network is \
+         trusted; or listen on 127.0.0.1 and use ssh -L",
         options.host
     )
 }
@@ -92,7 +91,8 @@ pub(super) fn entry(
     let needs_token = !address.ip().is_loopback() || !knows_users();
     if needs_token && address.ip().is_loopback() {
         tracing::warn!(
-            "this system does not report the users of connections, so every visitor needs a token, including you"
+            "this system does not report the users of connections, so every visitor needs a \
+             token, including you"
         );
     }
     if needs_token && token.is_none() && access.behind_proxy.is_empty() {

@@ -19,8 +19,8 @@ pub struct AccessOptions {
     /// this machine with the user that it runs as, such as www-data@127.0.0.1; may be repeated
     #[arg(long, value_name = "[USER@]ADDRESS")]
     pub behind_proxy: Vec<Proxy>,
-    /// PEM file with the TLS certificate, followed by its intermediate certificates; reloaded when it
-    /// changes
+    /// PEM file with the TLS certificate, followed by its intermediate certificates; reloaded when
+    /// it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// PEM file with the key of the certificate
@@ -32,8 +32,8 @@ pub struct AccessOptions {
     /// Listen beyond this machine without TLS: others on the network can read tokens and data
     #[arg(long)]
     pub plain_http: bool,
-    /// Allow visitors with the role 'admin' to read and write files in this folder; may be repeated.
-    /// The owner's own commands may use any file
+    /// Allow visitors with the role 'admin' to read and write files in this folder; may be
+    /// repeated. The owner's own commands may use any file
     #[arg(long, value_name = "FOLDER")]
     pub root: Vec<PathBuf>,
     /// Append each change and each refusal to this file, with the visitor

@@ -21,7 +21,8 @@ impl Cli {
             return Ok(cli);
         };
         let config = config::read(&path)?;
-        // Clap uses the last value, so the file's options are inserted before those of the command line.
+        // Clap uses the last value, so the file's options are inserted before those of the command
+        // line.
         let first = if line.get(1).is_some_and(|word| word == "serve") { 2 } else { 1 };
         line.splice(first..first, config.arguments.into_iter().map(OsString::from));
         let mut cli = Cli::try_parse_from(&line)
@@ -29,6 +30,7 @@ impl Cli {
         if let Some(options) = cli.options_mut() {
             options.sources.splice(0..0, config.sources);
             options.configured = config.access;
+            options.computed = config.computed;
             let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
             if !options.keep_going && !errors.is_empty() {
                 bail!("{}", errors.join("\nepivizrs: "));
@@ -38,7 +40,8 @@ impl Cli {
         Ok(cli)
     }
 
-    /// Reports a misspelled command, such as `epivizrs inpsect x.bed`, instead of taking it for a file.
+    /// Reports a misspelled command, such as `epivizrs inpsect x.bed`, instead of taking it for a
+    /// file.
     fn check_first_word(&self) -> Result<()> {
         let (None, Some(first)) = (&self.command, self.serve.sources.first()) else {
             return Ok(());

@@ -136,8 +136,8 @@ fn count(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-/// Reads the first view of a page: the description of a file must be true for its rows, not just for
-/// its header and its index.
+/// Reads the first view of a page: the description of a file must be true for its rows, not just
+/// for its header and its index.
 fn read_first(source: &dyn Source) -> Result<()> {
     let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
     // A source whose rows cannot be read has no first view; reading them gives the reason.
@@ -151,7 +151,8 @@ fn read_first(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-/// Lists the source's sequences by its own names, those with the most rows first, and their assembly.
+/// Lists the source's sequences by its own names, those with the most rows first, and their
+/// assembly.
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
     let is_signal = matches!(source.shape(), Shape::Dense | Shape::Sparse);

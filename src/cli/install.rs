@@ -30,8 +30,8 @@ pub(super) fn folder() -> Option<PathBuf> {
 }
 
 impl Install {
-    /// Fetches a copy, checks that it can be served, and replaces an older one. Returns a message for
-    /// the user.
+    /// Fetches a copy, checks that it can be served, and replaces an older one. Returns a message
+    /// for the user.
     pub(super) fn run(self) -> Result<String> {
         let folder = folder().context("the data folder is unknown; set HOME or XDG_DATA_HOME")?;
         let new = folder.with_extension("new");

@@ -7,6 +7,7 @@ use super::limits::LimitOptions;
 use super::query::QueryOptions;
 use super::remote_options::RemoteOptions;
 use crate::bytes::remote::Pattern;
+use crate::catalog::ComputedSpec;
 use crate::console::two_columns;
 use crate::server::BasePath;
 use crate::source::{KEYS, Spec};
@@ -82,12 +83,12 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name; or unix:PATH of its
-    /// --socket
+    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name; or
+    /// unix:PATH of its --socket
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
     /// Token, if the endpoint asks for one; other users can see it in the list of processes, so
-    /// rather use --token-file, or the variable EPIVIZRS_TOKEN
+    /// --token-file or the variable EPIVIZRS_TOKEN is safer
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
     pub token: Option<String>,
     /// File that holds this token
@@ -107,8 +108,8 @@ pub struct AttachOptions {
 /// Scripts and their output.
 #[derive(Debug, Args)]
 pub struct ScriptOptions {
-    /// Run the commands of a file ('-' for standard input), then exit; stops at the first error with
-    /// exit code 3, unless --keep-going is given
+    /// Run the commands of a file ('-' for standard input), then exit; stops at the first error
+    /// with exit code 3, unless --keep-going is given
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
     /// Keep running after the script, until Ctrl-C
@@ -143,14 +144,17 @@ pub struct ServeOptions {
     /// tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
+    /// Measurements that the configuration file defines by expressions.
+    #[arg(skip)]
+    pub computed: Vec<ComputedSpec>,
     /// Errors in single sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,
     /// The table [access] of the configuration file.
     #[arg(skip)]
     pub configured: AccessConfig,
-    /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt of
-    /// a UCSC track hub on this machine; command-line options take precedence
+    /// Configuration file with options and sources: TOML, epivizFileServer's JSON, or the hub.txt
+    /// of a UCSC track hub on this machine; command-line options take precedence
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Aliases of sequences, in the format of UCSC's chromAlias.txt
@@ -166,11 +170,11 @@ pub struct ServeOptions {
     #[arg(long, default_value = "/", value_name = "PATH")]
     pub base_path: BasePath,
     /// Assembly: a built-in one (hg38, hg19, mm39, mm10, ...) or a chrom.sizes or .fai file;
-    /// default: the one that the files fit, else hg38
+    /// default: the one that fits the files, else hg38
     #[arg(long, value_name = "NAME|FILE")]
     pub assembly: Option<String>,
-    /// Folder for sorted copies and other files derived from large files, and for what was read from
-    /// other machines; default: your platform's cache folder
+    /// Folder for sorted copies and other files derived from large files, and for what was read
+    /// from other machines; default: your platform's cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
     /// Files on other machines
@@ -213,8 +217,8 @@ pub struct ServeOptions {
     /// save nothing; default: the user's data folder
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
-    /// How often to check whether files have changed on disk, in seconds; 0 for never. Changed files
-    /// are reopened, and redrawn on all pages
+    /// How often to check whether files have changed on disk, in seconds; 0 for never. Changed
+    /// files are reopened, and redrawn on all pages
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     pub watch: f64,
     /// How long a page may take to answer, in seconds

@@ -9,11 +9,11 @@ use std::time::Duration;
 /// How files on other machines are read.
 #[derive(Clone, Debug, Args)]
 pub struct RemoteOptions {
-    /// Header for requests to the servers that you name, such as 'Authorization: Bearer TOKEN'; only
-    /// for some addresses: 'https://lab.example/ NAME: VALUE'; read from a file: @FILE
+    /// Header for requests to the servers that you name, such as 'Authorization: Bearer TOKEN';
+    /// only for some addresses: 'https://lab.example/ NAME: VALUE'; read from a file: @FILE
     #[arg(long, value_name = "HEADER")]
     pub header: Vec<Header>,
-    /// File of certificates (PEM) of authorities to trust too, as an institution may have
+    /// PEM file with the certificates of further authorities to trust, such as your institution's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// How long reading a part of a file on another machine may take, in seconds
@@ -28,11 +28,11 @@ impl Default for RemoteOptions {
 }
 
 impl RemoteOptions {
-    /// Has files on other machines read so from now on. What is read is kept below the folder
-    /// `cache`; `allowed` is what may be loaded over a socket.
+    /// Applies these options to files on other machines from now on. What is read from them is
+    /// cached below the folder `cache`; only `allowed` addresses may be loaded over a socket.
     ///
     /// # Errors
-    /// The certificates cannot be read, or the time is none.
+    /// The certificates cannot be read, or the time is invalid.
     pub(super) fn apply(&self, cache: &Path, allowed: &[Pattern]) -> Result<()> {
         let timeout = Duration::try_from_secs_f64(self.remote_timeout);
         let timeout = timeout.ok().filter(|timeout| !timeout.is_zero()).ok_or_else(|| {

@@ -14,7 +14,10 @@ pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
         (None, None) => Ok(None),
         (None, Some(folder)) => Ok(Store::open(&folder)
             .inspect_err(|error| {
-                tracing::warn!("sessions and workspaces are not saved: {error}; choose another folder with --state");
+                tracing::warn!(
+                    "sessions and workspaces are not saved: {error}; choose another \
+                     folder with --state"
+                );
             })
             .ok()),
     }

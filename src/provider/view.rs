@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Maximum number of rows of a group that a page may have, as a multiple of the target: what each
-/// window may have before the level changes. A request that would exceed it is held until the view
-/// of the page is known; then the page drops its rows and requests them again.
+/// window may have before the level changes. A request that would exceed it is deferred until the
+/// view of the page is known; then the page drops its rows and requests them again.
 const MAX_ROWS: u64 = WINDOWS * HYSTERESIS;
-/// Maximum time for which a request is held, since a page may be slow to report its view.
-const HOLD_TIME: Duration = Duration::from_secs(1);
+/// Maximum time for which a request is deferred, since a page may be slow to report its view.
+const MAX_DEFERRAL: Duration = Duration::from_secs(1);
 
 /// The key under which a page keeps the rows of a group; other keys are its measurements.
 pub(super) const ROWS: &str = "rows";
@@ -38,8 +38,8 @@ pub enum Order {
     Clear(Clear),
     /// Redraw, and request missing rows.
     Redraw,
-    /// Answer the held requests of a group with no rows; the page drops these answers because of
-    /// the preceding clear.
+    /// Answer the deferred requests of a group with no rows; the page drops these answers because
+    /// of the preceding clear.
     Dismiss(String),
     /// Report the view. The page's answer goes to [`View::located`].
     Locate,
@@ -63,7 +63,7 @@ pub struct Ticket {
     epoch: u64,
     /// The number of the piece; `None` if the page will drop the answer.
     piece: Option<usize>,
-    held: bool,
+    deferred: bool,
     /// The position of the placeholder row, if the page is to get one.
     pub placeholder: Option<Region>,
 }
@@ -71,8 +71,8 @@ pub struct Ticket {
 impl Ticket {
     /// Returns whether the request must wait for [`Order::Dismiss`] instead of being answered,
     /// because it would give far too many rows.
-    pub fn is_held(&self) -> bool {
-        self.held
+    pub fn is_deferred(&self) -> bool {
+        self.deferred
     }
 }
 
@@ -89,7 +89,7 @@ pub struct View {
     rests: bool,
     clears: Vec<Clear>,
     redraw: bool,
-    /// Groups whose held requests are to be answered with no rows.
+    /// Groups whose deferred requests are to be answered with no rows.
     dismissed: Vec<String>,
 }
 
@@ -151,12 +151,12 @@ impl View {
         let rows = counts.rows(group, &added, known.level) + 2;
         let overflows = rows > MAX_ROWS * target_rows;
         if overflows && !counted {
-            // The page will drop the answer, so the request need not be held.
+            // The page will drop the answer, so the request need not be deferred.
             known.level = level_around(target_rows, counts, group, piece);
-        } else if overflows && known.held.is_none() {
-            known.held = Some((now, piece.clone()));
+        } else if overflows && known.deferred.is_none() {
+            known.deferred = Some((now, piece.clone()));
             self.poll.hurry(now);
-        } else if let Some((_, asked)) = &mut known.held {
+        } else if let Some((_, asked)) = &mut known.deferred {
             // The pieces of a view are requested one after another.
             if asked.sequence == piece.sequence {
                 asked.start = asked.start.min(piece.start);
@@ -165,8 +165,8 @@ impl View {
                 *asked = piece.clone();
             }
         }
-        let held = known.held.is_some();
-        let number = (counted && !held).then(|| {
+        let deferred = known.deferred.is_some();
+        let number = (counted && !deferred).then(|| {
             self.fetched = true;
             let cache = known.caches.entry(key.to_owned()).or_default();
             cache.requested(piece, self.place.as_ref())
@@ -177,7 +177,7 @@ impl View {
             key: key.to_owned(),
             epoch: known.epoch,
             piece: number,
-            held,
+            deferred,
             placeholder: known.placeholder.clone(),
         }
     }
@@ -203,14 +203,14 @@ impl View {
         let target_rows = self.target_rows;
         let mut stale = Vec::new();
         for (name, group) in &mut self.groups {
-            if group.caches.is_empty() && group.held.is_none() {
+            if group.caches.is_empty() && group.deferred.is_none() {
                 continue;
             }
             let level = group.level_at(target_rows, counts, name, &place);
             // A piece can have replaced a part of the view.
             let is_torn = rests
                 && (group.caches.values().any(|cache| !cache.covers(&place)) || group.is_uneven());
-            if level != group.level || is_torn || group.held.is_some() {
+            if level != group.level || is_torn || group.deferred.is_some() {
                 group.level = level;
                 stale.push(name.clone());
             }
@@ -243,7 +243,7 @@ impl View {
         known.ordered = now;
         known.caches.clear();
         known.placeholder = None;
-        if known.held.take().is_some() {
+        if known.deferred.take().is_some() {
             self.dismissed.push(group.to_owned());
         }
         self.clears.push(Clear { group: group.to_owned(), epoch: known.epoch });
@@ -269,20 +269,21 @@ impl View {
 
     /// Returns when [`View::orders`] has its next orders if nothing happens before.
     pub fn next(&self) -> Duration {
-        let held = self.groups.values().filter_map(|group| group.held.as_ref());
-        held.map(|(since, _)| *since + HOLD_TIME)
+        let deferred = self.groups.values().filter_map(|group| group.deferred.as_ref());
+        deferred
+            .map(|(since, _)| *since + MAX_DEFERRAL)
             .min()
             .unwrap_or(Duration::MAX)
             .min(self.poll.next())
     }
 
     /// Stops waiting for pages that do not report their view: assumes that it is the region of the
-    /// held requests.
+    /// deferred requests.
     fn give_up_waiting(&mut self, counts: &impl RowCounts, now: Duration) {
         let mut given_up = Vec::new();
         for (name, group) in &mut self.groups {
             if let Some((_, piece)) =
-                group.held.as_ref().filter(|(since, _)| now >= *since + HOLD_TIME)
+                group.deferred.as_ref().filter(|(since, _)| now >= *since + MAX_DEFERRAL)
             {
                 group.level = level_around(self.target_rows, counts, name, piece);
                 given_up.push(name.clone());
@@ -329,11 +330,11 @@ impl View {
         groups.map(|(name, group)| (name.as_str(), group.level))
     }
 
-    /// Returns whether orders to the page depend on its view: a level, a held request, or a line
-    /// that must be cleared because no row is in view.
+    /// Returns whether orders to the page depend on its view: a level, a deferred request, or a
+    /// line that must be cleared because no row is in view.
     pub fn depends_on_place(&self, counts: &impl RowCounts) -> bool {
-        let holds = self.groups.values().any(|group| group.held.is_some());
-        holds || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
+        let is_deferring = self.groups.values().any(|group| group.deferred.is_some());
+        is_deferring || self.fetched || self.has_levels(counts) || self.has_lines_that_end(counts)
     }
 
     /// Polls the page's view at once even without an event: its user may have moved within the

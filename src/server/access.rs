@@ -25,8 +25,8 @@ pub struct Access {
 
 impl Access {
     /// Allows pages of the endpoint's own address, of `page_url`, and of the origins in `more`:
-    /// `http://lab.example:8080`, `null` for pages from files, `*` for all. Only the owner's programs
-    /// on this machine are admitted, which [`crate::serve`] identifies if the system can.
+    /// `http://lab.example:8080`, `null` for pages from files, `*` for all. Only the owner's
+    /// programs on this machine are admitted, which [`crate::serve`] identifies if the system can.
     pub fn new(own: SocketAddr, page_url: &str, more: &[String]) -> Self {
         let port = own.port();
         let names = ["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into(), own_host(own)];
@@ -73,8 +73,8 @@ impl Access {
         self.any || self.allowed.contains(&wanted) || (self.loopback && is_loopback(&wanted))
     }
 
-    /// Returns whether a request for this `Host` is allowed: an IP address, `localhost`, or that of an
-    /// allowed origin. HTTP/1.0 clients may send none.
+    /// Returns whether a request for this `Host` is allowed: an IP address, `localhost`, or that of
+    /// an allowed origin. HTTP/1.0 clients may send none.
     pub fn allows_host(&self, host: Option<&str>) -> bool {
         let Some(host) = host else { return true };
         let wanted = name_of(host).to_lowercase();
@@ -87,8 +87,9 @@ impl Access {
     }
 }
 
-/// Returns a host without its port, and an IPv6 address without its brackets; empty if the text is not
-/// a host and a port (in `localhost:80@evil.example`, the first part is a user name and a password).
+/// Returns a host without its port, and an IPv6 address without its brackets; empty if the text is
+/// not a host and a port (in `localhost:80@evil.example`, the first part is a user name and a
+/// password).
 fn name_of(host: &str) -> &str {
     let (name, after) = match host.strip_prefix('[') {
         Some(v6) => v6.split_once(']').unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
-//! Messages and handler are those of the socket, but the endpoint cannot
-//! send actions: see [`STATELESS`].
+//! Messages and handler are those of the socket, but the endpoint cannot send actions: see
+//! [`STATELESS`].
 
 use super::arguments;
 use super::state::{AppState, Connection};
@@ -16,13 +16,14 @@ use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
 
-/// Maximum size of a request body, in bytes; the largest are workspaces, with some hundred kilobytes.
+/// Maximum size of a request body, in bytes; the largest are workspaces, with some hundred
+/// kilobytes.
 const MAX_BODY: usize = 4 << 20;
 
 /// The level of all answers over HTTP. Such a page caches rows, but the endpoint cannot clear its
-/// cache, and cannot distinguish two pages. So all rows of a sequence have one level, the finest that
-/// always fits in one answer. It may differ between sequences, since a page drops its rows when it
-/// changes to another sequence.
+/// cache, and cannot distinguish two pages. So all rows of a sequence have one level, the finest
+/// that always fits in one answer. It may differ between sequences, since a page drops its rows
+/// when it changes to another sequence.
 const STATELESS: Resolution = Resolution::AtMostInSequence(MAX_ROWS);
 
 /// Answers a request of a page.

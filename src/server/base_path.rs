@@ -13,8 +13,8 @@ use std::str::FromStr;
 pub struct BasePath(String);
 
 impl BasePath {
-    /// Serves `router` under this path, and `/healthz` also at the root, where monitoring may expect
-    /// it.
+    /// Serves `router` under this path, and `/healthz` also at the root, where monitoring may
+    /// expect it.
     pub fn mount(&self, router: Router) -> Router {
         if self.0.is_empty() {
             return router;
@@ -26,8 +26,8 @@ impl BasePath {
             .fallback(async move || (StatusCode::NOT_FOUND, nothing))
     }
 
-    /// Returns the base path of a request that was routed as `path`, wherever the router is mounted:
-    /// the part of the requested path before `path`.
+    /// Returns the base path of a request that was routed as `path`, wherever the router is
+    /// mounted: the part of the requested path before `path`.
     pub(super) fn of_request(extensions: &Extensions, path: &str) -> Self {
         let original = extensions.get::<OriginalUri>().map(|original| original.path());
         let base = original.and_then(|original| original.strip_suffix(path));
@@ -53,7 +53,8 @@ impl FromStr for BasePath {
         if path.is_empty() || path.strip_prefix('/').is_some_and(|p| p.split('/').all(is_plain)) {
             Ok(BasePath(path.to_owned()))
         } else {
-            Err("expected a path such as /genomes, of letters, digits, '-', '_', '.' and '~' between slashes"
+            Err("expected a path such as /genomes, of letters, digits, '-', '_', '.' and '~' \
+                 between slashes"
                 .into())
         }
     }

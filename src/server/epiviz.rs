@@ -1,8 +1,8 @@
 //! `/epiviz/`: a local copy of EpiViz that is configured for this endpoint while it is served.
 //!
-//! The files of the copy are served unchanged, except for its settings: the companion (`ui/epiviz/`)
-//! is appended to them. It makes the page use this endpoint only, share its charts with the session,
-//! reconnect when the endpoint is back, and draw missing values as gaps.
+//! The files of the copy are served unchanged, except for its settings: the companion
+//! (`ui/epiviz/`) is appended to them. It makes the page use this endpoint only, share its charts
+//! with the session, reconnect when the endpoint is back, and draw missing values as gaps.
 
 use super::epiviz_copy::{Epiviz, PAGE, SETTINGS};
 use super::state::AppState;
@@ -43,7 +43,8 @@ async fn serve(state: &AppState, path: &str, request: Request) -> Response {
         (_, None) => StatusCode::NOT_FOUND.into_response(),
         (SETTINGS, Some(file)) => match tokio::fs::read_to_string(file).await {
             Ok(text) => {
-                // Browsers request scripts without the page's token, so the page requests the region.
+                // Browsers request scripts without the page's token, so the page requests the
+                // region.
                 let is_known = request.extensions().get::<Visitor>().is_some();
                 settings(state, text, is_known).await
             }

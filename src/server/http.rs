@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::state::AppState;
-use super::{api, encoding, epiviz, guard, info, metrics, rest, ui, ws};
+use super::{api, changes, encoding, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
@@ -15,12 +15,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
-/// Returns the whole endpoint as a router of [axum] 0.8, which [`crate::serve`] serves, or which can
-/// be mounted in another application at any path: `app.nest_service("/genomes", router)`. There, the
-/// application decides who may connect; its clients have the role `drive`, which may not load files.
+/// Returns the whole endpoint as a router of [axum] 0.8, which [`crate::serve`] serves, or which
+/// can be mounted in another application at any path: `app.nest_service("/genomes", router)`.
+/// There, the application decides who may connect; its clients have the role `drive`, which may not
+/// load files.
 ///
-/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task updates the pages when
-/// sources have been built in the background; then each WebSocket is closed.
+/// A copy of EpiViz is served at `/epiviz/`. Until `stop` is cancelled, a task updates the pages
+/// when sources have been built in the background; then each WebSocket is closed.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -32,14 +33,20 @@ pub fn router(
 ) -> Router {
     let (following, until) = (session.clone(), stop.clone());
     tokio::spawn(async move {
-        let following = async { tokio::join!(following.follow_builds(), following.follow_files()) };
+        let following = async {
+            tokio::join!(
+                following.follow_builds(),
+                following.follow_files(),
+                following.follow_computed()
+            )
+        };
         until.run_until_cancelled(following).await
     });
     routes(AppState { session, access, epiviz, stop })
 }
 
-/// Returns the routes. Pages connect to `/ws`, or to a named session at `/ws/NAME`; those of epivizr
-/// connect to the root or to `/websocket`.
+/// Returns the routes. Pages connect to `/ws`, or to a named session at `/ws/NAME`; those of
+/// epivizr connect to the root or to `/websocket`.
 fn routes(state: AppState) -> Router {
     let known = from_fn_with_state(state.clone(), guard::known);
     Router::new()
@@ -56,6 +63,7 @@ fn routes(state: AppState) -> Router {
         .route("/console/{name}", get(ws::console_named))
         .route("/api", get(api::answer).post(api::answer))
         .merge(rest::routes())
+        .merge(changes::routes())
         .route("/epiviz", get(epiviz::folder))
         .route("/epiviz/", get(epiviz::page))
         .route("/epiviz/{*path}", get(epiviz::file))

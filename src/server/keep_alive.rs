@@ -70,8 +70,8 @@ where
             }
             this.unanswered += 1;
             this.next.as_mut().reset(Instant::now() + this.interval);
-            // While a write is blocked, a ping would wait behind it, and the writer would no longer be
-            // woken, since the socket wakes only one task.
+            // While a write is blocked, a ping would wait behind it, and the writer would no longer
+            // be woken, since the socket wakes only one task.
             if this.blocked.is_none() {
                 let mut socket = Pin::new(&mut this.socket);
                 if let Poll::Ready(Ok(())) = socket.as_mut().poll_ready(context) {

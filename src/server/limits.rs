@@ -50,7 +50,8 @@ pub(super) struct ConnectionSlot {
 }
 
 impl Connected {
-    /// Returns a slot for a connection from this address; `None`, with a count, if a limit is reached.
+    /// Returns a slot for a connection from this address; `None`, with a count, if a limit is
+    /// reached.
     pub(super) fn slot(
         &self,
         from: IpAddr,

@@ -77,8 +77,8 @@ pub async fn run(
 }
 
 /// Serves a router until `stop` is cancelled. Then it closes the listener, lets replies that are
-/// being sent take up to five seconds, and sends each WebSocket a close frame. It returns soon after
-/// that time, whatever clients do.
+/// being sent take up to five seconds, and sends each WebSocket a close frame. It returns soon
+/// after that time, whatever clients do.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     serve_limited(listener, router, Limits::default(), Arc::default(), stop).await;
 }
@@ -155,8 +155,8 @@ fn refusal() -> Router {
     Router::new().fallback(async move || answer)
 }
 
-/// Accepts the next connection, with Nagle's algorithm disabled: otherwise the second of two answers
-/// would wait for the page's acknowledgement of the first, which takes 40 ms.
+/// Accepts the next connection, with Nagle's algorithm disabled: otherwise the second of two
+/// answers would wait for the page's acknowledgement of the first, which takes 40 ms.
 async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
@@ -165,7 +165,7 @@ async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, peer));
             }
-            // The peer has left before the connection was accepted.
+            // The peer left before the connection was accepted.
             Err(error) if is_of_peer(&error) => {}
             Err(error) => return Err(error),
         }
@@ -192,7 +192,7 @@ async fn talk(
     match stop.run_until_cancelled(greeting).await {
         Some(Ok(Ok(stream))) => converse(stream, peer, connection, router, stop).await,
         Some(Ok(Err(error))) => tracing::debug!("{} did not speak TLS: {error}", peer.0),
-        Some(Err(_)) => tracing::debug!("{} did not finish its TLS greeting", peer.0),
+        Some(Err(_)) => tracing::debug!("{} did not finish the TLS handshake", peer.0),
         None => {}
     }
 }

@@ -39,11 +39,13 @@ impl LocalSocket {
         let name = path.display();
         match path.symlink_metadata() {
             Ok(found) if !found.file_type().is_socket() => {
-                return Err(Error::Input(format!("--socket {name}: something else is there")));
+                return Err(Error::Input(format!(
+                    "--socket {name}: a file that is not a socket is there; choose another path"
+                )));
             }
             Ok(_) if UnixStream::connect(path).await.is_ok() => {
                 return Err(Error::Input(format!(
-                    "--socket {name}: another program listens there"
+                    "--socket {name}: another program listens there; choose another path"
                 )));
             }
             Ok(_) => std::fs::remove_file(path).map_err(|error| Error::io(path, error))?,
@@ -68,7 +70,7 @@ impl LocalSocket {
                     // Rejects other users who connected before the socket became private.
                     let user = stream.peer_cred().map(|peer| peer.uid()).ok();
                     if user != Some(own_user()) {
-                        tracing::warn!("another user was turned away at {}", self.path.display());
+                        tracing::warn!("refused another user at {}", self.path.display());
                         continue;
                     }
                     let peer = Some(Peer::Here(user));

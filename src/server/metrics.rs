@@ -28,7 +28,7 @@ type OfServer = (&'static str, &'static str, fn(&ServerCounts) -> f64);
 
 const OF_SERVERS: [OfServer; 4] = [
     ("remote_requests_total", "requests to servers of files", |counts| counts.requests as f64),
-    ("remote_failures_total", "requests to servers of files that brought nothing", |counts| {
+    ("remote_failures_total", "failed requests to servers of files", |counts| {
         counts.failures as f64
     }),
     ("remote_bytes_total", "bytes of files that servers sent", |counts| counts.bytes as f64),

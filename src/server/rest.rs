@@ -1,7 +1,7 @@
 //! `/api/v1/...`: tables for scripts, which pandas, R and polars can read directly.
 //!
-//! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the coordinates
-//! of BED files, 0-based and half-open.
+//! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the
+//! coordinates of BED files, 0-based and half-open.
 
 use super::state::AppState;
 use super::table_query::{PATHS, TableQuery, missing};
@@ -55,7 +55,7 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
 /// The header that names the level of the rows.
 const LEVEL: header::HeaderName = header::HeaderName::from_static("epivizrs-level");
 
-fn status(error: &Error) -> StatusCode {
+pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::Input(_) => StatusCode::BAD_REQUEST,
         Error::NotFound(_) => StatusCode::NOT_FOUND,

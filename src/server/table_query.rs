@@ -39,7 +39,8 @@ impl TableQuery {
         }
     }
 
-    /// Refuses an argument that the path does not take, since a misspelled one would have no effect.
+    /// Refuses an argument that the path does not take, since a misspelled one would have no
+    /// effect.
     ///
     /// # Errors
     /// [`Error::Input`] that names it.
@@ -65,8 +66,8 @@ impl TableQuery {
         self.get(name).ok_or_else(|| missing(name))
     }
 
-    /// Returns the values of an argument, without repetitions. It may be given several times, or have
-    /// several values separated by commas.
+    /// Returns the values of an argument, without repetitions. It may be given several times, or
+    /// have several values separated by commas.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         self.get(name)?;
         let given = self.arguments.iter().filter(|(key, _)| key == name);
@@ -95,9 +96,9 @@ impl TableQuery {
         }
     }
 
-    /// Returns the requested level: `level=records`, `level=1024` (the width of bins), or `bins=500`
-    /// (the finest level with at most this many rows). The default is every record; for dense signals,
-    /// which have no records, the bins that a page would get.
+    /// Returns the requested level: `level=records`, `level=1024` (the width of bins), or
+    /// `bins=500` (the finest level with at most this many rows). The default is every record; for
+    /// dense signals, which have no records, the bins that a page would get.
     ///
     /// # Errors
     /// [`Error::Input`] for a level that the datasource does not have.

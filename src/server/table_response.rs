@@ -141,8 +141,8 @@ impl Serialize for TableRow<'_> {
     }
 }
 
-/// Returns a response with this body and its entity tag. If the client already has the body, returns
-/// 304 without it.
+/// Returns a response with this body and its entity tag. If the client already has the body,
+/// returns 304 without it.
 pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Response {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);

@@ -44,10 +44,10 @@ impl Tls {
             current.versions = now;
             match acceptor(&self.certificate, &self.key) {
                 Ok(acceptor) => {
-                    tracing::info!("the certificate was read again");
+                    tracing::info!("the certificate was reloaded");
                     current.acceptor = acceptor;
                 }
-                Err(error) => tracing::error!("the certificate stays as it was: {error}"),
+                Err(error) => tracing::error!("the previous certificate stays in use: {error}"),
             }
         }
         current.acceptor.clone()
@@ -64,7 +64,7 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .map_err(|error| bad(certificate, &error))?;
     if chain.is_empty() {
-        return Err(bad(certificate, &"it holds no certificate in PEM"));
+        return Err(bad(certificate, &"it contains no PEM certificate"));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, &error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

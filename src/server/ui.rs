@@ -24,8 +24,8 @@ files! {
     "js/scale.js", "js/sharing.js", "js/socket.js", "js/theme.js",
 }
 
-/// The page may only run its own files and connect to its own endpoint: even if text from a data file
-/// became markup, it could neither run nor send anything.
+/// The page may only run its own files and connect to its own endpoint: even if text from a data
+/// file became markup, it could neither run nor send anything.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";

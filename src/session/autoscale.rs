@@ -1,9 +1,10 @@
 //! Axes that fit the view.
 //!
 //! A page uses the smallest and the largest value of a measurement as the fixed limits of an axis.
-//! These are values of single records: the means of a whole chromosome's bins are a flat line on such
-//! an axis. So when a page is at rest, its charts get axes for the values in view. These depend only
-//! on the view, belong to one page, and are not saved. A chart whose user chose an axis keeps it.
+//! These are values of single records: the means of a whole chromosome's bins are a flat line on
+//! such an axis. So when a page is at rest, its charts get axes for the values in view. These
+//! depend only on the view, belong to one page, and are not saved. A chart whose user chose an axis
+//! keeps it.
 
 use super::state::{AXES, Chart};
 use crate::catalog::{ChartType, extent};
@@ -56,8 +57,8 @@ pub(super) fn axes(kind: ChartType, values: &[Vec<f64>]) -> Map<String, Value> {
     settings
 }
 
-/// Returns the 2nd and the 98th percentile, so that one extreme value does not determine the colours
-/// of all others. `None` if they are equal.
+/// Returns the 2nd and the 98th percentile, so that one extreme value does not determine the
+/// colours of all others. `None` if they are equal.
 fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -73,7 +74,8 @@ fn axis((low, high): (f64, f64)) -> Option<[f64; 2]> {
     (ends[0] < ends[1]).then_some(ends)
 }
 
-/// Returns the smallest of 1, 2, 5 times a power of ten that is at least `value`; 0 if not positive.
+/// Returns the smallest of 1, 2, 5 times a power of ten that is at least `value`; 0 if not
+/// positive.
 fn step(value: f64) -> f64 {
     if value <= 0.0 {
         return 0.0;

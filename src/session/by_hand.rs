@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 impl Session {
-    /// Applies a change by the user of a page immediately, so that the changes of one page are applied
-    /// in the order of its reports. [`Session::answer_report`] does the slow part.
+    /// Applies a change by the user of a page immediately, so that the changes of one page are
+    /// applied in the order of its reports. [`Session::answer_report`] does the slow part.
     ///
     /// # Errors
-    /// [`Error::Input`] or [`Error::NotFound`] if no session can hold such a chart, which then stays
-    /// on that page only.
+    /// [`Error::Input`] or [`Error::NotFound`] if no session can hold such a chart, which then
+    /// stays on that page only.
     pub(super) fn apply_report(&self, page: &Page, change: &PageChange) -> Result<()> {
         match change {
             PageChange::AddChart(reported) => self.added_by_hand(page, reported),
@@ -34,8 +34,8 @@ impl Session {
         }
     }
 
-    /// Completes a report, and answers it once the change has been saved: a page repeats reports that
-    /// were not answered.
+    /// Completes a report, and answers it once the change has been saved: a page repeats reports
+    /// that were not answered.
     pub(super) async fn answer_report(self: &Arc<Self>, change: &PageChange) -> Reply {
         let done = match change {
             PageChange::OpenWorkspace { id } => self.open_workspace(id).await.map(|()| Reply::Done),
@@ -173,7 +173,8 @@ impl Session {
                         added.push(chart);
                     }
                     (None, Ok(new)) if !reported.closed => {
-                        // It is numbered and shown, but not in the state, so it will be removed from the page.
+                        // It is numbered and shown, but not in the state, so it will be removed
+                        // from the page.
                         shown.drawn(&Chart { number: state.next_number(), ..new }, id);
                     }
                     // The user closed it before it was reported, or only that page can draw it.

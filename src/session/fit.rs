@@ -1,9 +1,9 @@
 //! Fits the charts of a page to its view once the page is at rest.
 
 use super::autoscale::{applies, axes};
+use super::chart_settings::Fit;
 use super::charts::drawn;
 use super::handle::PageCall;
-use super::look::Fit;
 use super::{Page, Session};
 use crate::catalog::{ChartType, Listing, Measurement, joined_id};
 use crate::genome::Region;
@@ -17,11 +17,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AtRest {
     pub(super) place: Region,
-    /// The level of each datasource group; `None` for a page without a cache, where the view decides.
+    /// The level of each datasource group; `None` for a page without a cache, where the view
+    /// decides.
     pub(super) levels: Option<BTreeMap<String, Level>>,
     /// The groups of which a page with a cache has values, which it may draw as lines.
     pub(super) valued: Vec<(String, Level)>,
-    /// The state of what cannot be read, see [`crate::Catalog::trouble_revision`].
+    /// The revision of the problems with files, see [`crate::Catalog::trouble_revision`].
     pub(super) troubles: u64,
 }
 
@@ -32,8 +33,8 @@ impl AtRest {
 }
 
 impl Session {
-    /// Fits the axes of the page's charts to the values in view, and adds a notice about hidden rows
-    /// to their titles. The built-in page does this itself.
+    /// Fits the axes of the page's charts to the values in view, and adds a notice about hidden
+    /// rows to their titles. The built-in page does this itself.
     pub(super) async fn fit(&self, page: &Page, rest: &AtRest) {
         if page.known().state.is_built_in {
             return;
@@ -71,8 +72,8 @@ impl Session {
         self.find_empty_views(page, rest).await;
     }
 
-    /// Tells a page's actor which groups have no row in view, where the page would leave the previous
-    /// lines.
+    /// Tells a page's actor which groups have no row in view, where the page would leave the
+    /// previous lines.
     async fn find_empty_views(&self, page: &Page, rest: &AtRest) {
         let mut empty_views = Vec::new();
         let (listing, charts) = (self.provider.catalog.listing(), self.charts());

@@ -1,6 +1,6 @@
 //! A handle of a connected page, and its state.
 
-use super::look::Fit;
+use super::chart_settings::Fit;
 use super::page_state::{PageState, Settled};
 use super::visitor::Visitor;
 use crate::catalog::ChartType;
@@ -97,7 +97,7 @@ pub(super) enum Waiting {
     /// The view model, for the page's view.
     Location,
     /// The session, for the page's view.
-    Look,
+    PolledView,
     /// The view model, for the end of a clear.
     Clear(Clear),
 }

@@ -17,7 +17,7 @@ use crate::protocol::{
 use crate::provider::{Order, Ticket, View};
 use fitting::Fitting;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use requests::{Due, Held};
+use requests::{Deferred, Due};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +34,8 @@ use tokio_util::sync::CancellationToken;
 const MAX_CONCURRENT: usize = 32;
 /// Maximum number of messages that wait for a slow page; then its requests are not read any more.
 const MAX_OUTBOX: usize = 64;
-/// Maximum number of held requests of one page: more than its charts send in one step.
-const MAX_HELD: usize = 1000;
+/// Maximum number of deferred requests of one page: more than its charts send in one step.
+const MAX_DEFERRED: usize = 1000;
 
 /// How long to wait for a page to accept a close frame and to answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ where
         last_call: 0,
         answers: JoinSet::new(),
         due: VecDeque::new(),
-        held: Vec::new(),
+        deferred: Vec::new(),
         outbox: VecDeque::new(),
         next_poll: Instant::now(),
         fitting: Fitting::default(),
@@ -127,7 +127,7 @@ struct Actor {
     answers: JoinSet<String>,
     /// Requests that are being answered, in the order in which they arrived.
     due: VecDeque<Due>,
-    held: Vec<Held>,
+    deferred: Vec<Deferred>,
     outbox: VecDeque<Outgoing>,
     /// When to poll the page's view for those who follow it.
     next_poll: Instant,
@@ -148,7 +148,7 @@ impl Actor {
         loop {
             let has_capacity = self.due.len() < MAX_CONCURRENT
                 && self.outbox.len() < MAX_OUTBOX
-                && self.held.len() < MAX_HELD;
+                && self.deferred.len() < MAX_DEFERRED;
             let drawn = self.fitting.next(self.due.is_empty()).into_iter();
             let wake =
                 drawn.fold((self.started + self.view.next()).min(self.next_poll), Instant::min);
@@ -180,7 +180,7 @@ impl Actor {
             self.send_orders(None);
             self.poll_view();
             self.fit_drawn();
-            let busy = self.due.len() + self.held.len() + self.outbox.len();
+            let busy = self.due.len() + self.deferred.len() + self.outbox.len();
             self.page.info.busy.store(busy, Ordering::Relaxed);
         }
     }
@@ -215,7 +215,7 @@ impl Actor {
                 match self.waiting.remove(&id) {
                     Some(Waiting::Caller(caller)) => drop(caller.send(result)),
                     Some(Waiting::Location) => self.located(result),
-                    Some(Waiting::Look) => self.view_polled(result),
+                    Some(Waiting::PolledView) => self.view_polled(result),
                     Some(Waiting::Clear(clear)) => self.view.cleared(&clear),
                     // Some actions are answered twice; the second answer is ignored.
                     None => {}

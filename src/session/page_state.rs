@@ -3,7 +3,7 @@
 
 mod by_hand;
 
-use super::look::{self, Fit, Sent};
+use super::chart_settings::{self, Fit, Sent};
 use super::state::{Chart, State};
 use crate::catalog::ChartType;
 use crate::error::PageError;
@@ -94,7 +94,7 @@ pub(super) enum Change {
     AddSequences(BTreeMap<String, u32>),
     RemoveSequences(Vec<String>),
     Add(Chart),
-    Look(String, Chart),
+    Settings(String, Chart),
     Arrange(Vec<String>),
     Go(WireRegion),
 }
@@ -130,7 +130,8 @@ impl PageState {
             .find(|(_, shown)| matches!(&shown.status, Status::Drawn(known) if known == id))?;
         let fit = self.fits.get(number);
         let initial = initial(shown.chart.kind);
-        let chosen = look::chosen(settings, &shown.chart.settings, &shown.sent, fit, &initial);
+        let chosen =
+            chart_settings::chosen(settings, &shown.chart.settings, &shown.sent, fit, &initial);
         for key in chosen.keys() {
             shown.chart.settings.insert(key.clone(), settings[key].clone());
         }
@@ -204,11 +205,11 @@ impl PageState {
         let looks = |chart: &Chart| {
             let shown = self.charts.get(&chart.number)?;
             let fit = self.fits.get(&chart.number);
-            let settings = look::compose(chart, fit, &shown.chart.settings);
+            let settings = chart_settings::compose(chart, fit, &shown.chart.settings);
             let same = (&shown.chart.settings, &shown.chart.colors) == (&settings, &chart.colors);
             match &shown.status {
                 Status::Drawn(id) if !same => {
-                    Some(Change::Look(id.clone(), Chart { settings, ..chart.clone() }))
+                    Some(Change::Settings(id.clone(), Chart { settings, ..chart.clone() }))
                 }
                 _ => None,
             }
@@ -252,8 +253,8 @@ mod tests {
                     shown.charts.insert(chart.number, PageChart::new(status, bare));
                     taken.push(format!("add {}", chart.number));
                 }
-                Change::Look(_, chart) => {
-                    taken.push(format!("look {}", chart.number));
+                Change::Settings(_, chart) => {
+                    taken.push(format!("set {}", chart.number));
                     if let Some(known) = shown.charts.get_mut(&chart.number) {
                         known.chart = chart;
                     }
@@ -288,7 +289,7 @@ mod tests {
         let mut shown = PageState::default();
         assert_eq!(
             bring(&mut shown, &state, 0),
-            ["add sequences", "add 3", "add 1", "add 2", "look 3", "look 1", "look 2", "go chr1"]
+            ["add sequences", "add 3", "add 1", "add 2", "set 3", "set 1", "set 2", "go chr1"]
         );
         assert!(bring(&mut shown, &state, 0).is_empty());
         assert_eq!(bring(&mut shown, &state, 1), ["go chr1"]);
@@ -297,7 +298,7 @@ mod tests {
         state.charts[1].kind = ChartType::Scatter;
         state.sequences.clear();
         let taken = bring(&mut shown, &state, 1);
-        assert_eq!(taken, ["remove 1", "remove 2", "remove [\"x\"]", "add 2", "look 3", "look 2"]);
+        assert_eq!(taken, ["remove 1", "remove 2", "remove [\"x\"]", "add 2", "set 3", "set 2"]);
     }
 
     #[test]
@@ -350,7 +351,7 @@ mod tests {
         bring(&mut shown, &wanted, 0);
         let axes = Map::from_iter([("yMax".to_owned(), Value::from(0.5))]);
         shown.fits.insert(1, Fit { axes, ..Fit::default() });
-        assert_eq!(bring(&mut shown, &wanted, 0), ["look 1"]);
+        assert_eq!(bring(&mut shown, &wanted, 0), ["set 1"]);
         // The user's 'Ok' sends all settings.
         let mut all = shown.charts[&1].chart.settings.clone();
         all.insert("lineThickness".into(), 3.into());

@@ -106,7 +106,7 @@ async fn bring(
         let step = page.known().state.next(state, navigation_id);
         let Some(step) = step else { return Ok(refusals) };
         let chart = match &step {
-            Change::Add(chart) | Change::Look(_, chart) => Some(chart.number),
+            Change::Add(chart) | Change::Settings(_, chart) => Some(chart.number),
             Change::Remove(number, _) => Some(*number),
             _ => None,
         };
@@ -156,7 +156,7 @@ async fn take(
             page.call(RemoveSeqNames { sequences: names }, timeout).await?;
         }
         Change::Add(chart) => return add(session, page, chart, late).await,
-        Change::Look(id, chart) => {
+        Change::Settings(id, chart) => {
             if let Some(known) = page.known().state.charts.get_mut(&chart.number) {
                 known.chart = chart.clone();
                 known.sent.remember(&chart.settings);
@@ -171,12 +171,12 @@ async fn take(
                 let surplus = echoes.len().saturating_sub(MAX_ECHOES);
                 echoes.drain(..surplus);
             }
-            let look = SetChartSettings {
+            let action = SetChartSettings {
                 chart: id.clone(),
                 settings: chart.settings,
                 color_map: chart.colors.clone(),
             };
-            let answer = page.call(look, timeout).await;
+            let answer = page.call(action, timeout).await;
             if !matches!(answer, Err(PageError::TimedOut(_))) {
                 // The echo, if any, comes before the answer.
                 let echoes = &mut page.known().state.echoes;

@@ -93,7 +93,7 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
 }
 
 /// Returns the format in which a file is served: for a large remote file, the companion instead of
-/// the coverage, which would take reading all of it. `format=` requests the coverage.
+/// the coverage, which requires reading all of it. `format=` requests the coverage.
 fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'static Format> {
     let companion = COMPANIONS.iter().find(|(name, _)| *name == format.name);
     let (Some((_, companion)), None) = (companion, &spec.options.format) else { return Ok(format) };
@@ -102,8 +102,8 @@ fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'stat
     }
     let (name, format) = (spec.input.path().display(), format.name);
     tracing::warn!(
-        "{name}: its coverage is not served, since that takes reading all of it from its server; \
-         ',format={format}' does so once, or download it"
+        "{name}: its coverage is not served, since that requires reading the whole file from its \
+         server; to do so once, add ',format={format}', or download the file"
     );
     Ok(companion)
 }

@@ -36,8 +36,8 @@ mod tests {
 
     #[test]
     fn units_are_those_of_known_formats() {
-        let is_known = |name: &&str| {
-            ["density", "reads"].contains(*name) || FORMATS.iter().any(|f| f.name == **name)
+        let is_known = |name: &str| {
+            ["density", "reads"].contains(&name) || FORMATS.iter().any(|f| f.name == name)
         };
         let named = UNITS.iter().flat_map(|(formats, ..)| *formats).chain(&METHYLATION);
         named.for_each(|name| assert!(is_known(name), "{name}"));

@@ -15,10 +15,10 @@ use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Blocks the readers of text signals until it is dropped.
-type Held = mpsc::Sender<()>;
+type Gate = mpsc::Sender<()>;
 
 /// Returns a context that does not wait for builds, and the guard that blocks its readers.
-fn held(folder: &Path) -> (Context, Held) {
+fn held(folder: &Path) -> (Context, Gate) {
     let (hold, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     // An error means that the guard has been dropped.
@@ -43,7 +43,7 @@ struct Endpoint {
     session: Arc<Session>,
     page: FakePage,
     console: Console,
-    held: Held,
+    held: Gate,
     _stop: DropGuard,
     _folder: tempfile::TempDir,
 }
@@ -73,7 +73,7 @@ async fn endpoint(text: &str) -> Endpoint {
 async fn says(console: &mut Console, line: &str) -> String {
     match console.line(line).await.unwrap() {
         Ending::Done(answer) => Answer::show(&answer, 200, false),
-        Ending::Quit => panic!("{line} is no reason to leave"),
+        Ending::Quit => panic!("'{line}' must not quit the console"),
     }
 }
 
@@ -156,7 +156,7 @@ async fn errors_in_the_first_lines_are_reported_at_once() {
 }
 
 #[tokio::test]
-async fn the_assembly_is_detected_from_the_whole_file_and_the_order_stays() {
+async fn the_assembly_is_detected_from_the_whole_file_without_reordering_measurements() {
     let folder = tempfile::tempdir().unwrap();
     let (context, held) = held(folder.path());
     let catalog = Catalog::new(None).with_context(context);

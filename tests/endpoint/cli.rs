@@ -1,5 +1,9 @@
 //! The program as a user starts it.
 
+mod files;
+mod install;
+mod signals;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -16,7 +20,7 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(["--no-prompt", "--port", "0"]).args(arguments);
     command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1");
-    // Does not read from or write to the folders of the user who runs the tests.
+    // The program must not use the folders of the user who runs the tests.
     let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env("XDG_DATA_HOME", &data).env("HOME", data);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -48,7 +52,7 @@ impl Run {
     }
 
     fn signal(&self, name: &str) {
-        // Uses the shell's `kill`: not every machine has a program of this name.
+        // The shell's `kill`, since not every machine has a program of this name.
         let kill = format!("kill {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
@@ -70,7 +74,7 @@ impl Drop for Run {
 /// Runs the program, which must fail, and returns its exit code and output.
 fn fail(arguments: &[&str]) -> (i32, String) {
     let output = command(arguments).output().unwrap();
-    assert!(output.stdout.is_empty(), "it must not say that it listens");
+    assert!(output.stdout.is_empty(), "a failed start must not print an address");
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -81,7 +85,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn it_prints_its_addresses_and_answers_there() {
+fn the_program_prints_its_addresses_and_answers_there() {
     let run = Run::start(&[]);
     let mut socket = TcpStream::connect(run.address()).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
@@ -91,7 +95,7 @@ fn it_prints_its_addresses_and_answers_there() {
 }
 
 #[test]
-fn it_can_be_served_below_a_path() {
+fn the_endpoint_can_be_served_below_a_path() {
     let run = Run::start(&["--base-path", "/lab/", "--mock"]);
     let address = run.address().strip_suffix("/lab").unwrap().to_owned();
     let mut attach = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
@@ -114,7 +118,7 @@ fn it_can_be_served_below_a_path() {
 }
 
 #[test]
-fn it_listens_on_other_addresses_only_with_an_option() {
+fn the_program_listens_on_other_addresses_only_with_an_option() {
     let (code, text) = fail(&["--host", "0.0.0.0", "--mock"]);
     assert_eq!(code, 1);
     for remedy in ["--behind-proxy", "--plain-http", "ssh -L"] {
@@ -196,73 +200,6 @@ fn a_configuration_defines_who_has_access() {
     assert!(code == 1 && text.contains("bad.toml, line 2: 'boss' is not a role"), "{text}");
 }
 
-#[test]
-fn both_signals_end_it_cleanly() {
-    for signal in ["-TERM", "-INT"] {
-        let run = Run::start(&["--mock"]);
-        run.signal(signal);
-        let (status, text) = run.end();
-        assert_eq!(status.code(), Some(0), "{signal}: {text}");
-    }
-}
-
-/// Waits for the program to end, which may take as long as a reply.
-fn wait(child: &mut Child) -> ExitStatus {
-    let until = std::time::Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(std::time::Instant::now() < until, "it does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Opens connections that are never completed: half a line, half a body, an unread download,
-/// a silent WebSocket.
-fn silent_peers(address: &str) -> Vec<TcpStream> {
-    let send = |text: &str| {
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket.write_all(text.as_bytes()).unwrap();
-        socket
-    };
-    let rows = "/api/v1/rows?datasource=py_datasource&region=pyChr:1-90m&columns=py_metadata";
-    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let peers = vec![
-        send("GET /heal"),
-        send("POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\naction=get"),
-        send(&format!("GET {rows} HTTP/1.1\r\nHost: localhost\r\n\r\n")),
-        send(&format!(
-            "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n"
-        )),
-    ];
-    // The download has begun, so the program has accepted all connections.
-    let mut first = [0; 12];
-    (&peers[2]).read_exact(&mut first).unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200");
-    peers
-}
-
-#[test]
-fn a_signal_ends_it_despite_open_connections() {
-    let mut run = Run::start(&["--mock"]);
-    let _peers = silent_peers(run.address());
-    run.signal("-TERM");
-    assert_eq!(wait(&mut run.child).code(), Some(0));
-}
-
-#[test]
-fn a_second_signal_ends_it_at_once() {
-    let mut run = Run::start(&["--mock"]);
-    let _peers = silent_peers(run.address());
-    run.signal("-TERM");
-    let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines();
-    // From here on, it waits for the connections.
-    assert!(lines.any(|line| line.unwrap().contains("a second signal stops the program at once")));
-    run.signal("-TERM");
-    assert_eq!(wait(&mut run.child).code(), Some(143));
-}
-
 /// Sends an HTTP request and returns the status and the body.
 fn ask(address: &str, request: &str, body: &str) -> (String, String) {
     let mut socket = TcpStream::connect(address).unwrap();
@@ -321,11 +258,11 @@ fn a_save_is_acknowledged_only_when_it_is_stored() {
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     let kept: Vec<_> = answer["data"].as_array().unwrap().iter().map(|w| &w["name"]).collect();
     for name in &acknowledged {
-        assert!(kept.contains(&&serde_json::json!(name)), "{name} is lost of {acknowledged:?}");
+        assert!(kept.contains(&&serde_json::json!(name)), "{name} was lost: {acknowledged:?}");
     }
 }
 
-/// Files derived from private data are private.
+/// Files derived from private data must be accessible to their owner only.
 #[test]
 fn derived_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
@@ -362,143 +299,6 @@ fn the_startup_summary_shows_data_and_addresses() {
         "https://lab.example/epiviz/?websocket-host[]=ws://localhost:{port}/ws&seqName=chr7&start=1001&end=6000&"
     );
     assert!(text.contains(&page), "{text}");
-}
-
-#[test]
-fn files_of_two_assemblies_are_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    let variants = |name, chr1: u32, mitochondrion: u32| {
-        let text = format!(
-            "##contig=<ID=chr1,length={chr1}>\n##contig=<ID=chrM,length={mitochondrion}>\n\
-             #CHROM\tPOS\nchr1\t5\t.\tA\tG\t.\t.\t.\nchrM\t5\t.\tA\tG\t.\t.\t.\n"
-        );
-        write(folder.path(), name, text.as_bytes())
-    };
-    let one = variants("a.vcf", 249_250_621, 16_571);
-    let other = variants("b.vcf", 248_956_422, 16_571);
-    let revised = variants("c.vcf", 249_250_621, 16_569);
-    let said = |files: &[&str]| {
-        let run = Run::start(files);
-        run.signal("-TERM");
-        run.end().1
-    };
-    let text = said(&[&one, &other]);
-    let warning = text.lines().find(|line| line.contains("belongs to another assembly")).unwrap();
-    let expected = ["b.vcf", "chr1 has 248956422 bases here", "249250621 in "];
-    assert!(expected.iter().all(|part| warning.contains(part)), "{warning}");
-    assert!(!said(&[&one, &revised]).contains("another assembly"));
-    assert!(said(&[&one, "--assembly", "hg38"]).contains("248956422 in hg38"));
-}
-
-#[test]
-fn each_bad_file_is_reported_in_one_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let letter = write(folder.path(), "letter.bed", b"chr1\t1\t2\nchr1\tx\t9\n");
-    let damaged = write(folder.path(), "damaged.bw", &[0x26, 0xfc, 0x8f, 0x88, 4, 0, 9, 9]);
-    let cut = write(folder.path(), "cut.bed.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 75]);
-    let missing = folder.path().join("missing.bed").to_str().unwrap().to_owned();
-    let empty = folder.path().join("empty").to_str().unwrap().to_owned();
-    std::fs::create_dir(&empty).unwrap();
-    let unknown = write(folder.path(), "notes.xyz", b"hello\n");
-    let all = [&empty, &letter, &damaged, &cut, &missing, &unknown];
-    let (code, text) = fail(&all.map(|path| path as &str));
-    assert_eq!(code, 1);
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), all.len(), "{text}");
-    for (line, path) in lines.iter().zip(all) {
-        assert!(line.starts_with("epivizrs: ") && line.contains(path as &str), "{line}");
-    }
-    assert!(lines[1].contains("line 2") && lines[1].contains("'x'"), "{}", lines[1]);
-    assert!(!text.contains("panicked"), "{text}");
-}
-
-#[test]
-fn keep_going_serves_the_other_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let bad = write(folder.path(), "bad.bed", b"chr1\tx\t2\n");
-    let good = write(folder.path(), "good.bed", b"chr1\t1\t2\n");
-    let run = Run::start(&["--keep-going", &bad, &good]);
-    run.signal("-TERM");
-    let (status, text) = run.end();
-    assert_eq!(status.code(), Some(0));
-    assert!(text.contains("not served: ") && text.contains("bad.bed"), "{text}");
-    assert!(text.contains("  good    bed     1     hg38      chr1:2-2\n"), "{text}");
-}
-
-#[test]
-fn folders_hubs_and_files_with_bad_records_are_served() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
-    let bed = write(&data, "a.bed", b"chr1\t1\t2\n");
-    let index = write(&data, "b.bed.gz.tbi", b"");
-    write(&data, "notes.md", b"");
-    let hub = "hub x\nuseOneFile on\n\ngenome hg19\n\n\
-               track near\nbigDataUrl data/a.bed\n\ntrack far\nbigDataUrl ftp://x/y.bw\n";
-    let hub = write(folder.path(), "hub.txt", hub.as_bytes());
-    let records = format!("[{{\"url\": \"{bed}\"}}, {{\"name\": \"no url\"}}]");
-    let records = write(folder.path(), "files.json", records.as_bytes());
-    let ids = |arguments: &[&str]| {
-        let run = Run::start(arguments);
-        let listed = run.get("/api/v1/measurements?format=tsv");
-        run.signal("-TERM");
-        let body = listed.split("\r\n\r\n").nth(1).unwrap().lines().skip(1);
-        let ids = body.map(|line| line.split('\t').next().unwrap().to_owned());
-        (ids.collect::<Vec<_>>(), run.end().1)
-    };
-    let (served, text) = ids(&[data.to_str().unwrap()]);
-    assert_eq!(served, ["a"]);
-    assert!(text.contains("skipped") && text.contains("notes.md"), "{text}");
-    assert_eq!(ids(&[&bed, &index]).0, ["a"], "as the shell expands *");
-    let (code, text) = fail(&[&hub]);
-    assert_eq!(code, 1);
-    assert!(text.contains("hub.txt, line 9: track 'far': 'ftp://'"), "{text}");
-    let (served, text) = ids(&["--keep-going", &hub]);
-    assert_eq!(served, ["near"]);
-    assert!(text.contains("not served: ") && text.contains("hg19"), "{text}");
-    let (code, text) = fail(&["--config", &records]);
-    assert!(code == 1 && text.contains("files.json, record 2: "), "{text}");
-    let (served, text) = ids(&["--keep-going", "--config", &records]);
-    assert_eq!(served, ["a"]);
-    assert!(text.contains("not served: ") && text.contains("record 2"), "{text}");
-}
-
-#[test]
-fn standard_input_is_a_source() {
-    let told = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
-        let mut child = command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let bed = b"chr1\t10\t20\tfirst\nchr1\t30\t40\tsecond\n";
-        child.stdin.take().unwrap().write_all(bed).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.success(), text(output.stdout) + &text(output.stderr))
-    };
-    let (done, text) = told(&["inspect", "-,format=bed"]);
-    assert!(done && text.starts_with("stdin\n  format       bed\n"), "{text}");
-    let (done, text) = told(&["query", "-", "second"]);
-    assert!(done && text.ends_with("chr1\t30\t40\t*\t1\tsecond\n"), "{text}");
-    let (done, text) = told(&["inspect", "-", "-"]);
-    assert!(!done && text.contains("only one source"), "{text}");
-}
-
-#[test]
-fn inspect_uses_the_given_cache_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let signal = write(folder.path(), "x.bedgraph", b"chr1\t0\t100\t5\n");
-    let cache = folder.path().join("cache");
-    let output = Command::new(env!("CARGO_BIN_EXE_epivizrs"))
-        .args(["inspect", &signal, "--cache-dir", cache.to_str().unwrap()])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(std::fs::read_dir(&cache).unwrap().count() > 0);
 }
 
 #[test]
@@ -552,80 +352,6 @@ fn log_lines_can_be_json() {
     assert!(!text.is_empty());
 }
 
-/// Runs git in a folder, without the settings of the user who runs the tests.
-fn git(folder: &Path, arguments: &[&str]) {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=a", "-c", "user.email=a@b.example"]).args(arguments);
-    git.current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    assert!(git.output().unwrap().status.success(), "git {arguments:?}");
-}
-
-/// Creates a repository with two branches: `4`, which can be served, and `5`, which cannot.
-fn repository(folder: &Path) {
-    std::fs::create_dir_all(folder.join("src/epiviz")).unwrap();
-    git(folder, &["init", "-q"]);
-    write(folder, "index-standalone.html", b"<title>EpiViz</title>");
-    write(folder, "src/epiviz/standalone-settings.js", b"epiviz.Config.SETTINGS = {};");
-    for version in ["5", "4"] {
-        let text = format!("epiviz.EpiViz.VERSION = '{version}';");
-        write(folder, "src/epiviz/epiviz.js", text.as_bytes());
-        git(folder, &["checkout", "-q", "-B", version]);
-        git(folder, &["add", "-A"]);
-        git(folder, &["commit", "-qm", version]);
-    }
-    git(folder, &["checkout", "-q", "5"]);
-}
-
-#[test]
-fn epiviz_is_installed_from_a_repository_and_served() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, remote) = (folder.path().join("data"), folder.path().join("remote"));
-    repository(&remote);
-    let install = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
-        let command = command.args(["ui", "install", "--from"]).args(arguments);
-        let output = command.env("XDG_DATA_HOME", &data).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        (output.status.success(), text + &String::from_utf8(output.stderr).unwrap())
-    };
-    let from = remote.to_str().unwrap();
-    let installed = data.join("epivizrs/epiviz");
-
-    let (done, text) = install(&[from]);
-    assert!(!done && text.contains("its version is 5"), "{text}");
-    let (done, text) = install(&[from, "--ref", "none"]);
-    assert!(!done && text.contains("git could not fetch"), "{text}");
-    let (done, text) = install(&["/nowhere/at-all"]);
-    assert!(!done && text.contains("/nowhere/at-all"), "{text}");
-    assert!(!installed.exists() && !installed.with_extension("new").exists());
-
-    let (done, text) = install(&[from, "--ref", "4"]);
-    assert!(done && text.contains("(4) is now in"), "{text}");
-    assert!(installed.join("index-standalone.html").exists() && !installed.join(".git").exists());
-
-    let mut child = command(&["--mock"]).env("XDG_DATA_HOME", &data).spawn().unwrap();
-    let mut listening = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
-    let run = Run { child, listening };
-    let mut socket = TcpStream::connect(run.address()).unwrap();
-    socket.write_all(b"GET /epiviz/ HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("<title>EpiViz</title>"), "{answer}");
-    let own = format!("http://localhost:{}/epiviz/", run.address().rsplit(':').next().unwrap());
-    run.signal("-TERM");
-    let (_, text) = run.end();
-    assert!(text.contains(&own), "{text}");
-
-    // A copy without git replaces it; a folder without EpiViz does not.
-    let plain = folder.path().join("plain");
-    std::fs::create_dir(&plain).unwrap();
-    let (done, text) = install(&[plain.to_str().unwrap()]);
-    assert!(!done && text.contains("it lacks index-standalone.html"), "{text}");
-    let (done, text) = install(&[installed.to_str().unwrap()]);
-    assert!(done, "{text}");
-}
-
 #[test]
 fn completions_and_the_manual_are_printed() {
     let print = |arguments: &[&str]| {
@@ -649,5 +375,5 @@ fn completions_and_the_manual_are_printed() {
     for part in parts {
         assert!(manual.contains(part), "{part}: {manual}");
     }
-    assert!(!manual.contains("install(1)"), "a page that there is not");
+    assert!(!manual.contains("install(1)"), "the manual refers to a missing page");
 }

@@ -57,7 +57,7 @@ async fn endpoint() -> Endpoint {
     Endpoint { session, address, folder, _stop: stop.drop_guard() }
 }
 
-/// A console, and its messages before the last answers.
+/// A console, and the messages that it printed before the last answer.
 struct Typist {
     console: Console,
     said: Arc<Mutex<Vec<String>>>,
@@ -195,7 +195,7 @@ async fn several_files_are_loaded_and_all_unloaded() {
     let pattern = endpoint.file("*.bedgraph,group=pair");
     let line = format!("load {pattern} {},name=mine", endpoint.file("three.bed"));
     assert_eq!(console.does(&line).await, "serving one, two, mine");
-    // All measurements of a datasource in one chart.
+    // A chart of all measurements of a datasource.
     assert_eq!(
         console.does("plot pair").await,
         "chart 1: one, two as line (drawn when a page connects)"

@@ -14,10 +14,10 @@ pub(crate) enum Manner {
     Obeys,
     Refuses,
     IsSilent,
-    /// Does it, and answers upon the next request.
+    /// Performs the action, and answers upon the next request.
     IsLate,
     AnswersTwice,
-    /// Does it and disconnects without an answer.
+    /// Performs the action and disconnects without an answer.
     HangsUp,
 }
 
@@ -140,8 +140,8 @@ impl FakePage {
         let mut shown = self.shown.clone();
         let waited = shown.wait_for(|shown| wanted(shown));
         match tokio::time::timeout(std::time::Duration::from_secs(20), waited).await {
-            Ok(shown) => shown.expect("the page has left").clone(),
-            Err(_) => panic!("it never came; the page shows {:#?}", *self.shown.borrow()),
+            Ok(shown) => shown.expect("the page disconnected").clone(),
+            Err(_) => panic!("this never happened; the page shows {:#?}", *self.shown.borrow()),
         }
     }
 
@@ -149,7 +149,7 @@ impl FakePage {
         self.shown.borrow().clone()
     }
 
-    /// The user changes a chart.
+    /// Sends a request to the endpoint, as when the user changes a chart.
     pub(crate) fn request(&self, data: &Value) {
         self.send.send(json!({"requestId": 77, "type": "request", "data": data})).unwrap();
     }
@@ -164,7 +164,7 @@ struct Inside {
 }
 
 impl Inside {
-    /// The user adds or closes a chart; the page does so and then reports it.
+    /// Applies a change by the user, who adds or closes a chart; the page reports it afterwards.
     fn by_hand(&self, change: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(added) = change.get("addChart").filter(|added| added["chartId"].is_string()) {
@@ -256,7 +256,7 @@ impl Inside {
             }
             "removeChart" => shown.charts.retain(|chart| chart.id != id),
             "setChartSettings" => {
-                let colors = data["colorMap"].as_array().expect("colours must always be there");
+                let colors = data["colorMap"].as_array().expect("the colours are required");
                 assert!(!colors.is_empty());
                 let chart = shown.charts.iter_mut().find(|chart| chart.id == id).unwrap();
                 chart.settings = data["settings"].clone();

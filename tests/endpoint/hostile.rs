@@ -83,7 +83,7 @@ async fn close_code(mut socket: TcpStream) -> Option<u16> {
     };
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut rest)).await.unwrap();
-    assert!(ended.is_err() || rest.is_empty(), "{rest:?} behind the close frame");
+    assert!(ended.is_err() || rest.is_empty(), "{rest:?} after the close frame");
     payload.first_chunk().map(|code| u16::from_be_bytes(*code))
 }
 
@@ -93,14 +93,14 @@ async fn protocol_violations_close_the_connection_with_their_code() {
     let long = "x".repeat(200);
     for (what, bytes, code) in [
         ("binary", frame(0x82, b"abc"), Some(1003)),
-        ("text that is no UTF-8", frame(0x81, b"\xff\xfe"), Some(1007)),
+        ("text that is not UTF-8", frame(0x81, b"\xff\xfe"), Some(1007)),
         ("a reserved bit", frame(0xc1, b"{}"), Some(1002)),
         ("an unknown kind of frame", frame(0x83, b""), Some(1002)),
         ("a frame without a mask", b"\x81\x02{}".to_vec(), Some(1002)),
         ("a ping in parts", frame(0x09, b""), Some(1002)),
         ("a close frame", frame(0x88, b"\x03\xe8bye"), Some(1000)),
         ("a close frame without a code", frame(0x88, b""), None),
-        // 5 MiB are announced; none of them needs to arrive.
+        // The frame announces 5 MiB; none of them needs to arrive.
         (
             "a message too large",
             [&b"\x81\xff"[..], &[0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0], long.as_bytes()].concat(),
@@ -174,7 +174,7 @@ async fn every_message_gets_an_answer() {
         let said = answer["data"]["errorMessage"].as_str().unwrap();
         assert!(said.contains(why), "{text}: {said}");
     }
-    // An unexpected answer gets no answer, or two endpoints would answer each other forever.
+    // An unexpected answer gets no answer; otherwise two endpoints would answer each other forever.
     page.send_text(r#"{"type":"response","requestId":"x","data":{}}"#).await;
     assert_eq!(page.ask(9, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
 }
@@ -216,18 +216,18 @@ async fn answer_text(page: &mut Client) -> String {
     }
 }
 
-/// Such requests, which no page sends, once blocked all others for minutes.
+/// Pages send no such requests, which once blocked all other requests for minutes.
 #[tokio::test]
-async fn thousands_of_unknown_names_delay_nobody() {
+async fn thousands_of_unknown_names_do_not_delay_others() {
     let endpoint = Endpoint::start().await;
     let (mut page, mut other) = (endpoint.connect().await, endpoint.connect().await);
     let unknown = |count: usize| {
         let names = (0..count).map(|n| (format!("nothing-{n}"), json!(["a"])));
         combined(&Value::Object(names.collect()))
     };
-    // As many as a request may name: the answer has an entry without rows for each.
+    // As many names as a request may have: the answer has an entry without rows for each.
     page.send(1, unknown(2048)).await;
-    // More: the answer is empty.
+    // More names: the answer is empty.
     page.send(2, unknown(30_000)).await;
     assert_eq!(other.ask(1, json!({"action": "getSeqInfos"})).await[0][0], "chr1");
     let parts = page.answer(1).await;
@@ -264,8 +264,7 @@ async fn an_unknown_column_does_not_empty_the_others() {
     assert!(text.contains(r#""metadata":{"no such":[null,null],"name":["p1","p2"]}"#), "{text}");
 }
 
-/// Requests may be large, and their bodies may arrive slowly. Neither
-/// keeps the endpoint from shutting down.
+/// Requests may be large, and their bodies may arrive slowly. Neither must delay the shutdown.
 #[tokio::test]
 async fn shutdown_does_not_wait_for_silent_clients() {
     let mut endpoint = Endpoint::start().await;
@@ -291,10 +290,10 @@ async fn shutdown_does_not_wait_for_silent_clients() {
     }
     let served = endpoint.served.take().unwrap();
     tokio::time::timeout(PATIENCE, served).await.expect("the endpoint ends").unwrap();
-    assert!(TcpStream::connect(address).await.is_err(), "nobody is accepted any more");
+    assert!(TcpStream::connect(address).await.is_err(), "no connection is accepted any more");
 }
 
-/// Starts an endpoint of the mock data with these limits.
+/// Starts an endpoint with the mock data and these limits.
 async fn limited(limits: Limits) -> (SocketAddr, Arc<Session>, DropGuard) {
     let catalog = Catalog::new(Some(("test".into(), [("chr1", 1_000_000)].into_iter().collect())));
     catalog.add_mock(1);
@@ -330,7 +329,7 @@ async fn connections_beyond_the_limit_are_refused_with_a_reason() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, again).await.expect("there is room again");
+    tokio::time::timeout(PATIENCE, again).await.expect("a connection is accepted again");
 }
 
 #[tokio::test]
@@ -353,14 +352,14 @@ async fn incomplete_requests_time_out() {
 async fn silent_pages_are_pinged_and_then_disconnected() {
     let limits = Limits { ping_interval: Duration::from_millis(50), ..Limits::default() };
     let (address, session, _end) = limited(limits).await;
-    // It does not answer pings.
+    // This client does not answer pings.
     let mut silent = raw(address).await;
     assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
     assert_eq!(next_frame(&mut silent).await, (0x89, Vec::new()));
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
     let _ = ended.expect("the connection is closed");
-    // It reads, so its library answers pings, and it stays connected.
+    // This client reads, so its library answers pings, and it stays connected.
     let mut page = Client::connect(&format!("ws://{address}/ws")).await;
     page.ask(1, json!({"action": "getSeqInfos"})).await;
     for _ in 0..8 {

@@ -1,8 +1,9 @@
-//! Tests the endpoint from the outside: over WebSockets, over HTTP, and as
-//! the program that a user starts. To run one area: `cargo test --test endpoint wire::`.
+//! Tests the endpoint from the outside: over WebSockets, over HTTP, and as the program that a user
+//! starts. To run one area: `cargo test --test endpoint wire::`.
 
 mod background;
 mod cli;
+mod computed;
 mod console;
 mod fake_page;
 mod hostile;

@@ -54,7 +54,7 @@ impl Endpoint {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waited).await.expect("pages settle");
+        tokio::time::timeout(Duration::from_secs(20), waited).await.expect("synchronised pages");
     }
 
     async fn plot(&self, title: &str) -> Result<usize, String> {
@@ -100,7 +100,7 @@ async fn a_new_page_is_synchronised_once_and_in_order() {
         endpoint.plot(title).await.unwrap();
     }
     endpoint.session.go(&Region::new("pyChr", 99, 200), None).await.unwrap();
-    // Two at the same time, one of which speaks version 2 and registers nothing.
+    // Two pages at the same time; one has version 2 and does not register chart types.
     let (mut one, mut two) = tokio::join!(
         endpoint.page(obedient()),
         FakePage::of_version(endpoint.address, "/ws", "2", obedient())
@@ -146,7 +146,7 @@ async fn reloads_under_changes_end_in_the_sessions_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_disconnects_midway_affects_nobody() {
+async fn a_page_that_disconnects_midway_does_not_affect_others() {
     let endpoint = endpoint(None).await;
     for title in ["a", "b", "c"] {
         endpoint.plot(title).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_page_that_disconnects_midway_affects_nobody() {
     let shown = other.until(|shown| shown.charts.len() == 3 && titles(shown).len() == 3).await;
     assert_eq!(titles(&shown), ["a", "b", "c"]);
     endpoint.settled(1).await;
-    // The same while a command waits for it.
+    // The same, while a command waits for the page.
     let dies = endpoint.page(when("removeChart", Manner::HangsUp)).await;
     endpoint.settled(2).await;
     endpoint.session.remove_charts(&[1]).await.unwrap();
@@ -179,7 +179,7 @@ async fn refusals_and_timeouts_name_the_page() {
     assert_eq!(endpoint.plot("x").await, Ok(1));
     let undrawn = endpoint.session.undrawn(1);
     assert_eq!(undrawn, [format!("page {bad} refused chart 1: no, thank you")]);
-    // One page shows it, so it stays; the other does not get it again at every change.
+    // One page shows the chart, so it stays; it is not sent to the other page at every change.
     assert_eq!(titles(&good.now()), ["x"]);
     endpoint.session.go(&Region::new("chr1", 5, 50), None).await.unwrap();
 
@@ -189,7 +189,7 @@ async fn refusals_and_timeouts_name_the_page() {
     let error = endpoint.session.go(&Region::new("chr1", 6, 60), None).await.unwrap_err();
     assert_eq!(error.to_string(), format!("page {id} did not answer within 0.3 s"));
     assert_eq!(good.now().location["start"], 7);
-    assert_eq!(silent.now().charts.len(), 1, "the rest was done");
+    assert_eq!(silent.now().charts.len(), 1, "the other actions were performed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,7 +244,7 @@ async fn changes_by_users_reach_the_other_pages_without_loops() {
     );
     two.until(|shown| shown.charts[0].settings["yMax"] == 9).await;
     endpoint.settled(2).await;
-    // A loop would continue; an answer of each page shows that it has received everything.
+    // A loop would continue; an answer of each page shows that the page has received everything.
     for _ in 0..3 {
         endpoint.session.locations(None).await.unwrap();
     }
@@ -283,7 +283,7 @@ async fn a_restarted_endpoint_restores_its_state() {
         endpoint.plot("a").await.unwrap();
         endpoint.session.go(&Region::new("pyChr", 9, 20), None).await.unwrap();
         endpoint.session.named("lab").unwrap().go(&Region::new("chr1", 5, 50), None).await.unwrap();
-        // Acknowledged changes are already saved: the endpoint is not shut down properly.
+        // Acknowledged changes must be saved already: the endpoint is not shut down properly.
         endpoint.session.state()
     };
     let endpoint = endpoint(Some(folder.path())).await;
@@ -312,7 +312,7 @@ async fn a_connection_for_workspaces_is_not_a_page() {
     endpoint.plot("a").await.unwrap();
     page.until(|shown| titles(shown) == ["a"]).await;
     assert_eq!(endpoint.session.pages().len(), 1);
-    // Anything sent there would arrive before the answer to this.
+    // Any request to it would arrive before the answer to this.
     second.send(ask(8, json!({"action": "getWorkspaces", "q": ""}))).await.unwrap();
     // Answers are sent in the order in which they are ready.
     let mut answered = Vec::new();
@@ -371,9 +371,9 @@ async fn a_workspace_opens_as_it_was_saved() {
     assert!(endpoint.session.import("[1]").await.is_err());
 }
 
-/// A file's largest score would flatten all others: when a page is idle, its line charts are scaled to
-/// the view. Other pages and the saved session do not get these limits, and when the page's settings
-/// dialog sends them back, they do not count as the user's choice.
+/// A file's largest score would flatten all others, so the line charts of an idle page are scaled
+/// to its view. Other pages and the saved session do not get these limits, and when the page's
+/// settings dialog sends them back, they do not count as the user's choice.
 #[tokio::test]
 async fn a_chart_is_scaled_to_the_view_of_an_idle_page() {
     let folder = tempfile::tempdir().unwrap();
@@ -407,11 +407,11 @@ async fn a_chart_is_scaled_to_the_view_of_an_idle_page() {
     fetch(&page);
     let shown = page.until(|shown| shown.charts[0].settings["yMax"] == 0.5).await;
     assert_eq!(shown.charts[0].settings["yMin"], 0.0);
-    assert_eq!(other.now().charts[0].settings["yMax"], Value::Null, "the other page shows nothing");
+    assert_eq!(other.now().charts[0].settings["yMax"], Value::Null, "the other page has no rows");
     assert_eq!(
         endpoint.session.charts()[0].settings,
         chosen,
-        "and the session knows nothing of it"
+        "the session does not store the limits"
     );
     // The dialog sends all settings; one of them is new.
     let mut all = shown.charts[0].settings.clone();
@@ -433,5 +433,5 @@ async fn a_chart_is_scaled_to_the_view_of_an_idle_page() {
     });
     change.await.unwrap();
     let shown = page.until(|shown| shown.charts[0].settings["yMax"] == "default").await;
-    assert_eq!(shown.charts[0].settings.get("autoscale"), None, "pages do not know the word");
+    assert_eq!(shown.charts[0].settings.get("autoscale"), None, "pages do not know this setting");
 }

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(arguments);
-    // Does not read from or write to the folders of the user who runs the tests.
+    // The program must not use the folders of the user who runs the tests.
     let data = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     command.env_remove("EPIVIZRS_LOG").env("NO_COLOR", "1").env("XDG_DATA_HOME", &data);
     command.env("HOME", data).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -31,7 +31,7 @@ fn script(more: &[&str], text: &str) -> (Option<i32>, String, String) {
 struct Serving {
     child: Child,
     url: String,
-    /// Kept open, since the program may print more.
+    /// Stays open, since the program may print more.
     _out: BufReader<ChildStdout>,
 }
 
@@ -63,7 +63,7 @@ fn a_script_runs_and_the_program_ends() {
 }
 
 #[test]
-fn the_first_failure_ends_it_with_line_and_code() {
+fn the_first_failure_ends_the_program_with_its_line_and_an_exit_code() {
     let text = "echo a\ngo nowhere\necho b\n";
     let (code, out, err) = script(&[], text);
     assert_eq!(code, Some(3));
@@ -88,9 +88,9 @@ fn each_answer_is_one_line_of_json() {
 }
 
 #[test]
-fn what_is_not_a_script_is_not_read() {
+fn standard_input_is_not_read_without_a_script() {
     let mut serving = Serving::start(&[]);
-    // It would stop if it read this.
+    // The program would quit if it read this.
     serving.child.stdin.take().unwrap().write_all(b"quit\n").unwrap();
     let (code, out, err) = run(&["attach", &serving.url, "-c", "echo a; measurements"], "");
     assert_eq!((code, out.lines().next()), (Some(0), Some("a")), "{err}");
@@ -119,7 +119,7 @@ fn an_attached_console_runs_commands_and_scripts() {
 }
 
 #[test]
-fn it_goes_on_where_it_was() {
+fn a_restarted_program_restores_its_session() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().to_str().unwrap();
     let start = |text: &str| {

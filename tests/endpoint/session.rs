@@ -29,7 +29,7 @@ fn launch(version: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn pages_of_each_version_are_launched() {
+async fn pages_of_each_version_connect() {
     let endpoint = Endpoint::start().await;
     for version in ["2", "4", "4.1", "5"] {
         let mut page = endpoint.connect().await;
@@ -67,7 +67,7 @@ async fn concurrent_requests_are_each_answered_once_with_their_id() {
         if message["type"] == "response" {
             let id = message["requestId"].as_u64().unwrap();
             assert!(seen.insert(id), "{id} was answered twice");
-            assert_eq!(message["data"]["globalStartIndex"], id, "the answer of another request");
+            assert_eq!(message["data"]["globalStartIndex"], id, "the answer to another request");
         }
     }
 }
@@ -83,7 +83,7 @@ async fn pages_number_their_requests_independently() {
 }
 
 #[tokio::test]
-async fn invalid_messages_are_answered_if_possible_and_keep_the_connection() {
+async fn invalid_messages_are_answered_if_possible_and_do_not_end_the_connection() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     for noise in [
@@ -150,7 +150,7 @@ async fn other_origins_are_refused_with_the_remedy() {
     assert!(connect("https://epiviz.example").await.is_ok());
 }
 
-/// Starts like a page, and waits until the endpoint counts it as one.
+/// Sends the first requests of a page, and waits until the endpoint counts it as one.
 async fn known(endpoint: &Endpoint, page: &mut Client) {
     page.ask(1000, json!({"action": "getSeqInfos"})).await;
     page.ask(1001, json!({"action": "registerChartTypes", "data": {}})).await;
@@ -211,7 +211,7 @@ async fn failures_of_pages_are_distinguished() {
     known(&endpoint, &mut page).await;
     let handle = endpoint.session.pages().remove(0);
 
-    // Pages never answer this, so it does not wait.
+    // Pages never answer `writeMsg`, so the call does not wait.
     handle.call(WriteMsg { msg: "hello".into() }, Duration::from_secs(60)).await.unwrap();
     assert_eq!(page.next_action().await["data"]["msg"], "hello");
 
@@ -241,7 +241,7 @@ async fn failures_of_pages_are_distinguished() {
 }
 
 #[tokio::test]
-async fn without_a_page_the_console_says_so() {
+async fn a_request_for_locations_without_a_page_is_an_error() {
     let endpoint = Endpoint::start().await;
     // The location is saved for the next page.
     endpoint.session.go(&Region::new("chr1", 0, 10), None).await.unwrap();
@@ -268,10 +268,10 @@ async fn shutdown_sends_a_close_frame() {
     endpoint.served.take().unwrap().await.unwrap();
 }
 
-/// A page that zooms out requests more rows than a view may have at its current level: the group
-/// is cleared before it is drawn again.
+/// A page that zooms out requests more rows than a view may have at its current level: its cache of
+/// the group is cleared before it redraws.
 #[tokio::test]
-async fn a_new_level_clears_before_it_redraws() {
+async fn a_new_level_clears_the_cache_before_redrawing() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     let rows = |start: u32, end: u32| json!({"version": "4", "action": "getRows", "datasource": "py_datasource", "seqName": "chr1", "start": start, "end": end, "metadata": []});
@@ -289,7 +289,7 @@ async fn a_new_level_clears_before_it_redraws() {
     assert_eq!(actions, ["clearDatasourceGroupCache", "redraw"]);
 }
 
-/// A source whose first base is not read before the test allows it.
+/// A source that does not read the first base before the test allows it.
 struct Gate {
     sequences: Sequences,
     opened: Mutex<mpsc::Receiver<()>>,
@@ -321,7 +321,7 @@ impl Source for Gate {
 
 /// The real page's block track throws if values arrive before rows that it requested earlier.
 #[tokio::test]
-async fn replies_of_one_group_keep_their_order_and_others_overtake() {
+async fn replies_of_one_group_stay_in_order_and_others_may_overtake_them() {
     let endpoint = Endpoint::start().await;
     let (open, opened) = mpsc::channel();
     let sequences = [("chr1", 1_000_000)].into_iter().collect();

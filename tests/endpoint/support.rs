@@ -52,7 +52,7 @@ impl Files {
     }
 }
 
-/// Returns a provider of the files and the mock data.
+/// Returns a provider with the files and the mock data.
 pub(crate) async fn provider(files: &Files) -> Provider {
     let assembly = [("chr1", 1_000_000), ("chr2", 500_000)].into_iter().collect();
     let catalog = Catalog::new(Some(("test".into(), assembly)));
@@ -117,7 +117,7 @@ impl Client {
         self.send_text(message.to_string()).await;
     }
 
-    /// Returns the next message, JSON or close.
+    /// Returns the next JSON message or close frame.
     pub(crate) async fn next(&mut self) -> Message {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.unwrap();

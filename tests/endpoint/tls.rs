@@ -1,5 +1,5 @@
-//! TLS on the port of the endpoint, and the socket at a path. The certificates in `tls/` are for
-//! `localhost`, signed by themselves, and used nowhere else.
+//! TLS on the port of the endpoint, and its Unix socket. The certificates in `tls/` are
+//! self-signed, for `localhost`, and used nowhere else.
 
 use crate::support::{Files, provider};
 use epivizrs::server::{Access, Keys, Limits, LocalSocket, Tls, Token, bind, router, serve_tls};
@@ -32,7 +32,7 @@ fn write(folder: &Path, [certificate, key]: [&str; 2]) -> [std::path::PathBuf; 2
     paths
 }
 
-/// A connection that trusts this certificate alone; an error if the endpoint shows another.
+/// Connects, trusting only this certificate; fails if the endpoint presents another.
 async fn connect(address: SocketAddr, trusted: &str) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
@@ -50,7 +50,7 @@ async fn get<S: AsyncReadExt + AsyncWriteExt + Unpin>(mut stream: S, path: &str)
     let request = format!("GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    // A peer that closes without a goodbye of TLS has said all.
+    // The peer may close the connection without a TLS `close_notify`.
     let _ = stream.read_to_end(&mut bytes).await;
     String::from_utf8(bytes).unwrap()
 }
@@ -89,7 +89,7 @@ async fn pages_and_sockets_are_served_inside_tls() {
     page.send(Message::text(ask)).await.unwrap();
     let answer = page.next().await.unwrap().unwrap().into_text().unwrap();
     assert!(answer.contains("chr1"), "{answer}");
-    // Without TLS nobody gets anything, and whoever says nothing is no obstacle.
+    // A client without TLS gets no answer, and a silent client does not block others.
     let _silent = TcpStream::connect(address).await.unwrap();
     let mut plain = TcpStream::connect(address).await.unwrap();
     plain.write_all(b"GET /info HTTP/1.0\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -108,11 +108,11 @@ async fn pages_and_sockets_are_served_inside_tls() {
 }
 
 #[test]
-fn certificates_that_cannot_be_used_are_refused_by_name() {
+fn unusable_certificates_are_errors_that_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     for (files, words) in [
         ([ONE[0], TWO[1]], "key.pem: it does not fit the certificate"),
-        (["", ONE[1]], "cert.pem: it holds no certificate in PEM"),
+        (["", ONE[1]], "cert.pem: it contains no PEM certificate"),
         ([ONE[0], "nothing"], "key.pem: "),
     ] {
         let [certificate, key] = write(folder.path(), files);
@@ -124,7 +124,7 @@ fn certificates_that_cannot_be_used_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_user_commands_over_a_private_path() {
+async fn the_owner_has_a_console_over_a_private_socket() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("epivizrs.sock");
     let socket = LocalSocket::bind(&path).await.unwrap();
@@ -140,7 +140,7 @@ async fn the_same_user_commands_over_a_private_path() {
     let answer = console.next().await.unwrap().unwrap().into_text().unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["data"]["name"], "the owner");
-    // As `attach` does it.
+    // The same with `attach`.
     let url = format!("unix:{}", path.display());
     let commands = vec!["measurements".to_owned()];
     let attach = epivizrs::console::Attach { url, commands, json: true, ..Default::default() };
@@ -149,7 +149,7 @@ async fn the_same_user_commands_over_a_private_path() {
     while path.exists() {
         tokio::task::yield_now().await;
     }
-    // What is left of a program that was killed is replaced, other files are not.
+    // A socket left behind by a killed program is replaced; other files are not.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists() && LocalSocket::bind(&path).await.is_ok());
     let file = folder.path().join("file");

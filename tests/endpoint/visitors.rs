@@ -22,7 +22,7 @@ const VIEW: &str = "view-0123456789abcdef";
 const DRIVE: &str = "drive-0123456789abcdef";
 const ADMIN: &str = "admin-0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Neither the user who runs the tests nor the one that stands for unknown users.
+/// A user id that is neither that of the tests nor the overflow id (65534).
 const STRANGER: u32 = 54_321;
 
 /// An endpoint with a token for each role, an audit log and an allowed folder.
@@ -116,7 +116,8 @@ fn upgrade(path: &str, address: SocketAddr, more: &str) -> String {
     )
 }
 
-/// Returns the answer to a request of this user, head and body. A WebSocket is closed at once.
+/// Sends a request as the user of the tests, and returns the head and the body of the answer. A
+/// WebSocket is closed at once.
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -169,7 +170,7 @@ fn can_be_another(address: SocketAddr) -> bool {
     can
 }
 
-const DOORS: [&str; 12] = [
+const PATHS: [&str; 12] = [
     "/",
     "/info",
     "/info/first/peaks",
@@ -188,33 +189,33 @@ const DOORS: [&str; 12] = [
 async fn another_user_of_the_machine_is_refused_everywhere() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let address = endpoint.address;
-    for door in DOORS {
-        let own = ask(address, &request("GET", door, address, "")).await;
-        assert_ne!(status(&own), 401, "the owner needs no token: {door}");
+    for path in PATHS {
+        let own = ask(address, &request("GET", path, address, "")).await;
+        assert_ne!(status(&own), 401, "the owner needs no token: {path}");
     }
     if !can_be_another(address) {
         return;
     }
     let other = |request: &str| ask_as(STRANGER, address, request).unwrap();
-    for door in DOORS {
-        let refused = other(&request("GET", door, address, ""));
-        assert_eq!(status(&refused), 401, "{door}");
+    for path in PATHS {
+        let refused = other(&request("GET", path, address, ""));
+        assert_eq!(status(&refused), 401, "{path}");
         assert!(refused.contains("another user of this machine"), "{refused}");
         for word in ["peaks", "TP53", "epivizrs_pages"] {
-            assert!(!refused.contains(word), "{door}: {refused}");
+            assert!(!refused.contains(word), "{path}: {refused}");
         }
         // A header that anybody can send does not identify a user.
-        let feigned = other(&request("GET", door, address, "x-forwarded-user: root\r\n"));
-        assert_eq!(status(&feigned), 401, "{door}");
+        let feigned = other(&request("GET", path, address, "x-forwarded-user: root\r\n"));
+        assert_eq!(status(&feigned), 401, "{path}");
         assert!(feigned.contains("--behind-proxy"), "{feigned}");
-        let wrong = other(&request("GET", door, address, "authorization: Bearer wrong\r\n"));
-        assert_eq!(status(&wrong), 401, "{door}");
+        let wrong = other(&request("GET", path, address, "authorization: Bearer wrong\r\n"));
+        assert_eq!(status(&wrong), 401, "{path}");
     }
     let post =
         request("POST", "/api?action=deleteWorkspace&id=1", address, "content-length: 0\r\n");
     assert_eq!(status(&other(&post)), 401);
-    for door in ["/ws", "/ws/mine", "/websocket", "/console", "/console/mine"] {
-        assert_eq!(status(&other(&upgrade(door, address, ""))), 401, "{door}");
+    for path in ["/ws", "/ws/mine", "/websocket", "/console", "/console/mine"] {
+        assert_eq!(status(&other(&upgrade(path, address, ""))), 401, "{path}");
     }
     // A page of this machine does not make its user the owner.
     let page = format!("origin: http://{address}\r\n");
@@ -287,7 +288,7 @@ async fn each_role_has_the_permissions_of_the_table() {
             let needs = needed(Kind::Command, name);
             assert!(why.starts_with(&format!("'{name}' needs the role {needs}")), "{why}");
         }
-        // What the role may do fails, if at all, for another reason.
+        // A permitted command may fail, but for another reason.
         for name in ["where", "plot", "kick"] {
             let answer = console.run(&format!("{name} none")).await;
             let is_allowed = needed(Kind::Command, name) <= role;
@@ -324,12 +325,12 @@ async fn changes_of_a_viewer_are_seen_by_the_viewer_only() {
     let rows = viewer.ask(3, json!({"action": "getRows", "datasource": "peaks", "seqName": "chr1", "start": 1, "end": 5000, "metadata": []})).await;
     assert_eq!(rows["globalStartIndex"], 0, "{rows}");
     assert_ne!(viewer.ask(4, add.clone()).await["success"], false);
-    assert_eq!(endpoint.session.state().charts.len(), 1, "the session's own chart");
+    assert_eq!(endpoint.session.state().charts.len(), 1, "only the session's own chart");
     // The same change with the role drive is seen by all.
     let mut driver = page(DRIVE).await;
     assert_ne!(driver.ask(1, add).await["success"], false);
     assert_eq!(endpoint.session.state().charts.len(), 2);
-    // Both are listed with their roles.
+    // Both pages are listed with their roles.
     viewer.ask(5, json!({"action": "getMeasurements"})).await;
     driver.ask(2, json!({"action": "getMeasurements"})).await;
     let pages = endpoint.console(ADMIN).await.done("pages").await;
@@ -360,7 +361,7 @@ async fn a_token_may_be_sent_in_the_first_message() {
     let endpoint = Endpoint::start(|keys| keys).await;
     let address = endpoint.address;
     let hello = |token: &str| json!({"type": "hello", "token": token}).to_string();
-    // A proxy forwards it, so it does not count as the owner's.
+    // The connection comes through a proxy, so it does not count as the owner's.
     let forwarded = |path: &str| {
         use tokio_tungstenite::tungstenite::client::IntoClientRequest;
         let mut request = endpoint.url(path).into_client_request().unwrap();
@@ -464,5 +465,5 @@ async fn the_audit_log_records_who_did_what() {
     assert!(has("token lab", "plot peaks", false), "{text}");
     assert!(has("token lab", "saveWorkspace", false), "{text}");
     assert!(has("nobody", "GET /info", true), "{text}");
-    assert!(!text.contains("getMeasurements"), "reading is not written down: {text}");
+    assert!(!text.contains("getMeasurements"), "reads must not be logged: {text}");
 }

@@ -22,8 +22,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const ROWS: u32 = 2000;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A format: the name of its file, how a version of it is written (with all that lies beside it),
-/// and what is asked of it: a path, and the field that tells the version.
+/// A format: the name of its file, a function that writes a version of the file with its index, and
+/// the requests to send, each a path and the field that shows the version.
 struct Format {
     name: &'static str,
     write: fn(&Path, u32),
@@ -72,20 +72,20 @@ impl Endpoint {
         (head.starts_with("HTTP/1.0 200"), body.to_owned())
     }
 
-    /// The versions that an answer holds rows of; none if it was refused.
+    /// Returns the versions of the rows in an answer; `None` if the request was refused.
     async fn versions(&self, path: &str, field: &str) -> Option<BTreeSet<String>> {
         let (is_answer, body) = self.get(path).await;
         let rows: Vec<Value> = serde_json::from_str(&body).ok().filter(|_| is_answer)?;
         let version = |row: &Value| match &row[field] {
             Value::Number(number) => number.as_f64().unwrap().to_string(),
             Value::String(text) => text.clone(),
-            other => panic!("{other} is no version in {row}"),
+            other => panic!("{other} is not a version in {row}"),
         };
         Some(rows.iter().filter(|row| !row[field].is_null()).map(version).collect())
     }
 
-    /// Asks until every answer is of this version. Until then each is of one of the versions
-    /// `before`, or of none: never of two.
+    /// Repeats the requests until every answer has this version. Until then, an answer has rows of
+    /// at most one version, which is one of `before`.
     async fn becomes(&self, version: u32, before: &[u32]) {
         let wanted = BTreeSet::from([version.to_string()]);
         for (path, field) in self.format.asked {
@@ -108,7 +108,7 @@ impl Endpoint {
         }
     }
 
-    /// Waits until `sources` says this of the file.
+    /// Waits until the console command `sources` prints this text.
     async fn says(&self, words: &str) {
         let mut console =
             Console::new(self.session.clone(), self.session.clone(), Box::new(|_| {}));
@@ -121,7 +121,7 @@ impl Endpoint {
                 tokio::task::yield_now().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, until).await.is_ok(), "sources never say {words}");
+        assert!(tokio::time::timeout(PATIENCE, until).await.is_ok(), "never printed: {words}");
     }
 }
 
@@ -134,7 +134,7 @@ async fn is_followed(format: Format) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, ready).await.expect("the page is there");
+    tokio::time::timeout(PATIENCE, ready).await.expect("the page is ready");
     endpoint.becomes(1, &[]).await;
     // Overwritten in place: the same file with other bytes.
     write(&endpoint.path, 2);
@@ -158,7 +158,7 @@ async fn is_followed(format: Format) {
     moved.iter().for_each(|(from, to)| std::fs::rename(from, to).unwrap());
     endpoint.becomes(3, &[2]).await;
     assert!(endpoint.session.provider.catalog.reopened_files() >= 2);
-    // Deleted: that is said, and it comes back by itself.
+    // Deleted: this is reported, and the file is served again when it is back.
     let aside = endpoint.path.with_file_name("aside");
     std::fs::rename(&endpoint.path, &aside).unwrap();
     endpoint.says("the file is gone").await;
@@ -170,7 +170,7 @@ async fn is_followed(format: Format) {
     assert!(endpoint.get("/metrics").await.1.contains("epivizrs_files_in_trouble 0"));
 }
 
-/// As [`is_followed`], and half a file is not shown: it waits until the rest is there.
+/// Asserts that half a file is not served, and that the file is served again when it is complete.
 async fn waits_for_the_whole(format: Format) {
     let endpoint = Endpoint::start(format).await;
     let Format { write, .. } = endpoint.format;
@@ -239,7 +239,7 @@ fn bigwig(path: &Path, version: u32) {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         writer.write(values, runtime).unwrap();
-        // Over what is there: the same file, with other bytes.
+        // Overwrites the file in place: the same file with other bytes.
         std::fs::write(path, std::fs::read(&whole).unwrap()).unwrap();
         std::fs::remove_file(whole).unwrap();
     })
@@ -247,7 +247,7 @@ fn bigwig(path: &Path, version: u32) {
     .unwrap();
 }
 
-/// Reads side by side without a hole, as many above each other as the version says.
+/// Writes reads that cover the sequence without gaps, at a depth equal to the version.
 fn bam(path: &Path, version: u32) {
     let mut bam = Bgzf::default();
     let mut head = b"BAM\x01\0\0\0\0\x01\0\0\0\x05\0\0\0chr1\0".to_vec();
@@ -302,28 +302,28 @@ const BAM: Format = Format {
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bed_file_in_memory_is_followed() {
+async fn a_changed_bed_file_in_memory_is_reloaded() {
     is_followed(BED).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bed_file_with_an_index_is_followed() {
+async fn a_changed_bed_file_with_an_index_is_reloaded() {
     is_followed(TABIX).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn annotations_are_followed() {
+async fn changed_annotations_are_reloaded() {
     is_followed(GTF).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bigwig_is_followed() {
+async fn a_changed_bigwig_is_reloaded() {
     is_followed(BIGWIG).await;
     waits_for_the_whole(BIGWIG).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_and_their_coverage_are_followed() {
+async fn changed_reads_and_their_coverage_are_reloaded() {
     is_followed(BAM).await;
     waits_for_the_whole(BAM).await;
 }

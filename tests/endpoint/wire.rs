@@ -145,7 +145,7 @@ async fn replies_to_every_page_version() {
 }
 
 #[test]
-fn every_request_has_a_reply_on_record() {
+fn every_request_has_a_recorded_reply() {
     let asked: Vec<_> =
         requests().into_iter().map(|(_, request)| request["action"].clone()).collect();
     // Sessions answer these from their store: see `replay.rs`.

@@ -1,5 +1,5 @@
-//! BAM and CRAM that are not what they claim, and their indexes: each is refused in one line with
-//! its name, the place, and what is wrong.
+//! Invalid BAM and CRAM files and indexes: each error is one line that names the file, the place in
+//! it, and the problem.
 
 use crate::fixtures::{self, Fixture};
 use crate::tabix::{Bgzf, Kind, Place, index};
@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-/// A BAM of one sequence and two reads, not yet packed; and where its parts end.
+/// Returns the uncompressed bytes of a BAM with one sequence and two reads, and the offsets where
+/// the header and each read end.
 fn bam() -> (Vec<u8>, Vec<usize>) {
     let mut bytes = b"BAM\x01".to_vec();
     bytes.extend(8u32.to_le_bytes());
@@ -45,7 +46,8 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     file.finish()
 }
 
-/// Opens a file and reads all of it; the error's text, with `FILE` and `INDEX` for the paths.
+/// Opens a file and reads all of it. Returns `read`, or the text of the error with `FILE` and
+/// `INDEX` in place of the paths.
 fn said(format: &str, bytes: &[u8], beside: Option<(&str, &[u8])>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
@@ -74,7 +76,7 @@ fn said(format: &str, bytes: &[u8], beside: Option<(&str, &[u8])>) -> String {
     }
 }
 
-/// The BAM with other bytes at one place.
+/// Reads the BAM with these bytes at an offset, and returns the result of [`said`].
 fn changed(at: usize, bytes: &[u8]) -> String {
     let (mut file, _) = bam();
     file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -82,7 +84,7 @@ fn changed(at: usize, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_bam_cut_anywhere_is_an_error_but_between_its_reads() {
+fn a_bam_truncated_anywhere_but_between_its_reads_is_an_error() {
     let (bytes, ends) = bam();
     for cut in 0..=bytes.len() {
         let text = said("bam", &packed(&bytes[..cut]), None);
@@ -103,7 +105,7 @@ fn a_bam_cut_anywhere_is_an_error_but_between_its_reads() {
 }
 
 #[test]
-fn impossible_numbers_in_a_bam_are_said() {
+fn impossible_numbers_in_a_bam_are_errors() {
     let (bytes, ends) = bam();
     let (head, read) = (ends[0], ends[0] + 4);
     let most = [0xff; 4];
@@ -130,7 +132,7 @@ fn impossible_numbers_in_a_bam_are_said() {
     }
 }
 
-/// The reads of the BAM, with an index.
+/// Compresses the BAM; returns its bytes and the position of each read.
 fn places(bytes: &[u8], ends: &[usize]) -> (Vec<u8>, Vec<Place>) {
     let mut file = Bgzf::default();
     file.add(&bytes[..ends[0]]);
@@ -144,7 +146,7 @@ fn places(bytes: &[u8], ends: &[usize]) -> (Vec<u8>, Vec<Place>) {
 }
 
 #[test]
-fn an_index_that_does_not_fit_is_said() {
+fn an_index_of_another_bam_is_an_error() {
     let (bytes, ends) = bam();
     let (file, places) = places(&bytes, &ends);
     let bai = index(&places, Kind::Bai);
@@ -153,26 +155,26 @@ fn an_index_that_does_not_fit_is_said() {
         let text = said("reads", &file, Some(("bai", &bai[..cut])));
         assert!(text.contains("is not a valid tabix, CSI or BAI index"), "{cut}: {text}");
     }
-    // As samtools writes it where no reads without a place follow.
+    // As samtools writes the index if no unplaced reads follow.
     let mut to_the_end = places.clone();
     to_the_end[1].2.1 = (file.len() as u64) << 16;
     assert_eq!(said("reads", &file, Some(("bai", &index(&to_the_end, Kind::Bai)))), "read");
-    // Of a file that has a sequence more.
+    // The index of a file with one more sequence.
     let more: Vec<Place> = places.iter().cloned().chain([("chr2", (1, 2), places[1].2)]).collect();
     let text = said("reads", &file, Some(("bai", &index(&more, Kind::Bai))));
     let what = "it is of a file with more sequences; index the file again";
     assert_eq!(text, format!("INDEX: the index does not fit FILE: {what}"));
-    // Of a file that goes on behind the end of this one, and of one that has a read less.
+    // The indexes of a longer file, and of a file with one read less.
     let longer = places.iter().map(|place| (place.0, place.1, (places[0].2.0, 9 << 20)));
     for (others, what) in [
-        (longer.collect(), "it points beyond the end of the file, perhaps an incomplete copy"),
+        (longer.collect(), "it points beyond the end of the file, which may be an incomplete copy"),
         (places[..1].to_vec(), "the file has rows after the last one in the index"),
     ] {
         let text = said("reads", &file, Some(("bai", &index(&others, Kind::Bai))));
         let what = format!("INDEX: the index does not fit FILE: {what}; index the file again");
         assert_eq!(text, what);
     }
-    // Of a file whose reads lie on other sequences.
+    // The index of a file whose reads are aligned to other sequences.
     let changed = |at: usize, number: [u8; 4]| {
         let mut bytes = bytes.clone();
         bytes[at..at + 4].copy_from_slice(&number);
@@ -182,8 +184,8 @@ fn an_index_that_does_not_fit_is_said() {
     let text = changed(ends[1] + 4, [7, 0, 0, 0]);
     let what = "it points to reads of another sequence than chr1; index the file again";
     assert_eq!(text, format!("INDEX: the index does not fit FILE: {what}"));
-    assert_eq!(changed(ends[1] + 8, [0xff; 4]), "read", "mapped, but to no base");
-    // Of a file whose reads lie elsewhere: in the middle of a block, and where no block is.
+    assert_eq!(changed(ends[1] + 8, [0xff; 4]), "read", "a mapped read without a position");
+    // Offsets that point to the middle of a record, and to a place where no block begins.
     let wrong = [(places[0].2.0 + 3, "FILE, offset "), (5 << 16, "INDEX: the index does not fit ")];
     for (wrong, what) in wrong {
         let place = |(name, bases, at): &Place| (*name, *bases, (wrong, at.1));
@@ -193,7 +195,7 @@ fn an_index_that_does_not_fit_is_said() {
     }
 }
 
-/// What is written while `work` is done.
+/// Returns what is logged during `work`.
 fn logged(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -246,7 +248,7 @@ fn cram_file() -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn a_cram_cut_anywhere_is_an_error() {
+fn a_truncated_cram_is_an_error() {
     let (bytes, _) = cram_file();
     assert_eq!(said("cram", &bytes, None), "read");
     for cut in 0..bytes.len() {
@@ -257,7 +259,7 @@ fn a_cram_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn what_is_damaged_in_a_cram_is_seen() {
+fn damage_in_a_cram_is_detected() {
     let (bytes, _) = cram_file();
     let with = |at: usize, byte: u8| {
         let mut bytes = bytes.clone();
@@ -269,7 +271,7 @@ fn what_is_damaged_in_a_cram_is_seen() {
         with(4, 2)
             .contains("is CRAM 2.0; only 3.0 and 3.1 are supported: convert it with samtools")
     );
-    // From the first container on all is under a checksum, but for what stands behind the header.
+    // From the first container on, checksums cover all bytes, except those that follow the header.
     for at in (26..bytes.len() - 38).step_by(3) {
         let text = with(at, bytes[at] ^ 0x55);
         assert!(text.starts_with("FILE, offset ") || text == "read", "{at}: {text}");
@@ -284,7 +286,7 @@ fn what_is_damaged_in_a_cram_is_seen() {
 }
 
 #[test]
-fn a_cram_index_that_does_not_fit_is_said() {
+fn an_index_of_another_cram_is_an_error() {
     let (bytes, crai) = cram_file();
     assert_eq!(said("reads", &bytes, Some(("crai", &crai))), "read");
     let mut text = String::new();

@@ -1,5 +1,5 @@
-//! bigWig and bigBed files of every writer: the same answers, however they are packed; and damaged
-//! ones.
+//! bigWig and bigBed files in every variant of the formats, which must all give the same answers;
+//! and damaged files.
 
 pub(crate) mod writer;
 
@@ -9,8 +9,8 @@ use epivizrs::table::Table;
 use tempfile::TempDir;
 use writer::{File, Records, Variant, variants};
 
-/// A source, and the folder that holds its file while it is read.
-struct Opened(Box<dyn Source>, #[allow(dead_code, reason = "keeps the file")] TempDir);
+/// A source, and the folder of its file, which must exist while the source is read.
+struct Opened(Box<dyn Source>, #[allow(dead_code, reason = "its drop deletes the file")] TempDir);
 
 fn open(bytes: &[u8], options: &str) -> Result<Opened, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -21,7 +21,7 @@ fn open(bytes: &[u8], options: &str) -> Result<Opened, String> {
     source.map(|source| Opened(source, folder)).map_err(|error| error.to_string())
 }
 
-/// All three packings, on two sequences.
+/// Returns a file with records in all three encodings, on two sequences.
 fn file() -> File {
     let graph = (0..40).map(|n| (100 * n, 100 * n + 60, n as f32)).collect();
     let variable = (0..50).map(|n| (5000 + 17 * n, 0.5 * n as f32 - 3.0)).collect();
@@ -38,7 +38,7 @@ fn file() -> File {
     }
 }
 
-/// The values base by base, calculated without the reader.
+/// Returns the value of each base, calculated without the reader.
 fn bases(sequence: u32, length: usize) -> Vec<Option<f32>> {
     let mut bases = vec![None; length];
     let mut set = |start: u32, span: u32, value| {
@@ -64,7 +64,7 @@ fn values(table: &Table) -> Vec<f64> {
 }
 
 #[test]
-fn every_writer_gives_the_same_bins() {
+fn bins_are_the_same_in_every_variant() {
     for variant in variants() {
         let Opened(source, _folder) = open(&file().write(variant), ",missing=zero").unwrap();
         assert_eq!(source.shape(), Shape::Dense);
@@ -89,7 +89,7 @@ fn every_writer_gives_the_same_bins() {
 }
 
 #[test]
-fn records_are_whole_and_ranked() {
+fn records_are_not_clipped_and_have_their_ranks() {
     for variant in variants() {
         let Opened(source, _folder) = open(&file().write(variant), ",missing=gap").unwrap();
         let at = |start, end| {
@@ -109,7 +109,7 @@ fn records_are_whole_and_ranked() {
 }
 
 #[test]
-fn what_is_not_a_number_is_no_data_and_what_runs_over_the_end_is_cut() {
+fn nan_is_missing_data_and_records_are_clipped_at_the_end_of_the_sequence() {
     let records = Records::Graph(vec![(0, 10, f32::NAN), (10, 20, 2.0), (90, 120, 1.0)]);
     let file = File { sequences: vec![("c", 100)], blocks: vec![(0, records)], ..File::default() };
     let variant = Variant { big_endian: false, packed: true, sequences_last: false };
@@ -118,8 +118,8 @@ fn what_is_not_a_number_is_no_data_and_what_runs_over_the_end_is_cut() {
     assert_eq!((table.start, table.end), (vec![10, 90], vec![20, 100]));
 }
 
-/// Damage at every byte of the structures, and a cut after every few: an answer or an error that
-/// names the file and an offset; never a panic, and never more memory than the file is worth.
+/// A file that is truncated or has a changed byte gives an answer, or an error that names the file
+/// and the place in it; never a panic.
 #[test]
 fn damaged_files_are_errors() {
     for variant in variants().filter(|variant| !variant.sequences_last && variant.packed) {
@@ -139,8 +139,8 @@ fn damaged_files_are_errors() {
             tried.is_err()
         };
         for cut in (0..whole.len()).step_by(97).chain([3, 63, whole.len() - 1]) {
-            let damaged = read(&whole[..cut], format!("cut after {cut}"));
-            assert!(damaged || cut > whole.len() - 100, "a cut after {cut} went unseen");
+            let damaged = read(&whole[..cut], format!("truncated after {cut}"));
+            assert!(damaged || cut > whole.len() - 100, "truncated after {cut}, undetected");
         }
         for at in (8..whole.len()).step_by(5) {
             let mut bytes = whole.clone();
@@ -150,9 +150,9 @@ fn damaged_files_are_errors() {
     }
 }
 
-/// A bit that flipped in the index loses no row without a word.
+/// A flipped bit in the index is harmless or an error: no row is lost silently.
 #[test]
-fn a_bit_that_flipped_in_the_index_is_noticed() {
+fn a_flipped_bit_in_the_index_never_loses_rows_silently() {
     for variant in variants().filter(|variant| variant.packed) {
         let whole = file().write(variant);
         let rows = |bytes: &[u8]| {
@@ -189,7 +189,7 @@ fn a_bit_that_flipped_in_the_index_is_noticed() {
 }
 
 #[test]
-fn a_bomb_does_not_go_off() {
+fn a_decompression_bomb_is_an_error() {
     let variant = Variant { big_endian: false, packed: true, sequences_last: false };
     let mut bytes = file().write(variant);
     let bomb = {
@@ -199,7 +199,7 @@ fn a_bomb_does_not_go_off() {
         (0..100).for_each(|_| encoder.write_all(&zeros).unwrap());
         encoder.finish().unwrap()
     };
-    // The first leaf of the index now leads to the bomb.
+    // The first leaf of the index now points to the bomb.
     let place = bytes.len() as u64;
     let leaf = bytes.len() - (4 + 2 * 32) * 2 + 4;
     bytes[leaf + 16..leaf + 24].copy_from_slice(&place.to_le_bytes());
@@ -210,29 +210,29 @@ fn a_bomb_does_not_go_off() {
 }
 
 #[test]
-fn a_list_of_sequences_without_end_is_an_error() {
+fn an_endless_list_of_sequences_is_an_error() {
     let variant = Variant { big_endian: false, packed: true, sequences_last: false };
     let whole = file().write(variant);
     let tree = u64::from_le_bytes(whole[8..16].try_into().unwrap()) as usize;
     let key = u32::from_le_bytes(whole[tree + 8..tree + 12].try_into().unwrap()) as usize;
-    // The root becomes a node whose one child it is itself.
+    // The root becomes a node whose only child is itself.
     let root = tree + 32;
     let mut circle = whole.clone();
     circle[root..root + 4].copy_from_slice(&[0, 0, 1, 0]);
     circle[root + 4 + key..root + 12 + key].copy_from_slice(&(root as u64).to_le_bytes());
     let error = open(&circle, "").err().unwrap();
     assert!(error.contains("the list of sequences has a cycle"), "{error}");
-    // Names of no length never come to an end.
+    // The names have length 0.
     let mut nameless = whole;
     nameless[tree + 8..tree + 12].fill(0);
     let error = open(&nameless, "").err().unwrap();
     assert!(error.contains("the list of sequences is damaged"), "{error}");
 }
 
-/// A row of the bigBed: place, name, score, strand, value.
+/// A row of the bigBed: sequence, start, end, and the other columns.
 type Bed = (u32, u32, u32, String);
 
-/// Rows that overlap, two alike at one place, and one without bases.
+/// Returns rows that overlap; two have the same interval, and one has an empty interval.
 fn rows() -> Vec<Bed> {
     let row = |n: u32, start, end| {
         let strand = if n.is_multiple_of(2) { '+' } else { '-' };
@@ -264,7 +264,7 @@ fn bed() -> File {
 }
 
 #[test]
-fn rows_of_a_bigbed_are_those_of_every_writer() {
+fn rows_of_a_bigbed_are_the_same_in_every_variant() {
     let all = rows();
     for variant in variants() {
         let Opened(source, _folder) = open(&bed().write(variant), "").unwrap();
@@ -304,11 +304,11 @@ fn an_index_that_counts_rows_instead_of_blocks_is_read() {
         let Opened(source, _folder) = open(bytes, "").unwrap();
         source.read(&Region::new("chrA", 0, 250_000), Level::Records, &[]).map(|table| table.len())
     };
-    // As many rows to a block as the test writes, and as many in all.
+    // The number of all rows, and the number of rows per block, as the test writes them.
     bytes[index + 8..index + 16].copy_from_slice(&504u64.to_le_bytes());
     bytes[index + 40..index + 44].copy_from_slice(&64u32.to_le_bytes());
     assert_eq!(rows(&bytes).unwrap(), 504);
-    // Blocks that held the others are missing.
+    // With fewer rows per block, there would have to be more blocks.
     bytes[index + 40..index + 44].copy_from_slice(&60u32.to_le_bytes());
     assert!(open(&bytes, "").err().unwrap().contains("the index counts 504 blocks and lists 8"));
 }
@@ -338,7 +338,7 @@ fn names_that_could_not_be_read_are_read_again() {
     let whole = bed().write(PLAIN);
     let Opened(source, folder) = open(&whole, ",format=bigbed").unwrap();
     let path = folder.path().join("x.bw");
-    // What changes must not show: a file that has changed is to be opened again.
+    // The modification time stays the same; otherwise the file would have to be opened again.
     let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
     let write = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
@@ -350,7 +350,8 @@ fn names_that_could_not_be_read_are_read_again() {
     assert_eq!(&*source.search("row 502", 5)[0].name, "row 502");
 }
 
-/// A bigGenePred: two transcripts of A that overlap, one of A elsewhere, one of B.
+/// Returns a bigGenePred with two overlapping transcripts of gene A, another one of A elsewhere,
+/// and one of gene B.
 fn gene_pred() -> File {
     let row = |start: u32, end: u32, name: &str, gene: &str, blocks: &str| {
         let count = blocks.split_once('\t').unwrap().0.split_terminator(',').count();
@@ -377,7 +378,7 @@ fn gene_pred() -> File {
     }
 }
 
-/// Place and columns of all rows.
+/// Returns the intervals and columns of all rows.
 fn all_of(bytes: &[u8], options: &str, columns: &[&str]) -> Result<Vec<String>, String> {
     let Opened(source, _folder) = open(bytes, options)?;
     let region = Region::new("chrA", 0, 250_000);
@@ -396,7 +397,7 @@ fn all_of(bytes: &[u8], options: &str, columns: &[&str]) -> Result<Vec<String>, 
 const PLAIN: Variant = Variant { big_endian: false, packed: false, sequences_last: false };
 
 #[test]
-fn transcripts_of_a_big_gene_pred_are_genes_unless_they_are_asked_for() {
+fn a_big_gene_pred_gives_genes_or_on_request_transcripts() {
     let bytes = gene_pred().write(PLAIN);
     let columns = ["gene", "exon_starts", "exon_ends", "biotype"];
     let genes = all_of(&bytes, "", &columns).unwrap();
@@ -420,9 +421,9 @@ fn transcripts_of_a_big_gene_pred_are_genes_unless_they_are_asked_for() {
 }
 
 #[test]
-fn transcripts_that_the_file_does_not_count_are_an_error() {
+fn more_transcripts_than_the_file_declares_are_an_error() {
     let mut bytes = gene_pred().write(PLAIN);
-    // Where the data begins it says how many rows there are (supplementary table 5, byte 16).
+    // The data section begins with the number of rows (supplementary table 5, byte 16).
     let data = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
     assert_eq!(bytes[data], 4);
     bytes[data] = 3;
@@ -431,7 +432,7 @@ fn transcripts_that_the_file_does_not_count_are_an_error() {
 }
 
 #[test]
-fn exons_that_are_none_are_errors() {
+fn invalid_exons_are_errors() {
     for (good, bad, what) in [
         ("50,100,\t0,200,", "50,100,\t0,201,", "ends after the end of its row"),
         ("50,100,\t0,200,", "50,x,\t0,200,", "is not a whole number"),
@@ -448,7 +449,7 @@ fn exons_that_are_none_are_errors() {
     }
 }
 
-/// Rows whose ends do not lie where the rows are would not be found by region.
+/// A row that does not span both ends of its interaction would not be found by region.
 #[test]
 fn an_interaction_whose_row_does_not_span_it_is_refused() {
     let ends = ["source", "target"].map(|end| {

@@ -1,12 +1,12 @@
 //! Writes BCF as bcftools does (VCF 4.3, section 6.3).
 
-/// The file's beginning: the header of a VCF file.
+/// Returns the beginning of a file with this VCF header.
 pub(crate) fn header(text: &str) -> Vec<u8> {
     let length = text.len() as u32 + 1;
     [b"BCF\x02\x02", &length.to_le_bytes()[..], text.as_bytes(), b"\0"].concat()
 }
 
-/// What a record says.
+/// The contents of a record.
 pub(crate) struct Record<'a> {
     pub(crate) contig: u32,
     /// 0-based, half-open.
@@ -14,7 +14,7 @@ pub(crate) struct Record<'a> {
     pub(crate) id: &'a str,
     pub(crate) alleles: [&'a str; 2],
     pub(crate) quality: f32,
-    /// The number of each key of INFO, and its value.
+    /// The number of each INFO key in the header, and the key's value.
     pub(crate) info: &'a [(u8, Value<'a>)],
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
 }
 
-/// Its bytes; two samples, to be passed over, stand behind the site.
+/// Returns the bytes of a record. The site is followed by two samples, which readers must skip.
 pub(crate) fn record(record: &Record<'_>) -> Vec<u8> {
     let mut site = Vec::new();
     let (start, end) = record.bases;
@@ -35,7 +35,7 @@ pub(crate) fn record(record: &Record<'_>) -> Vec<u8> {
     site.extend((1u32 << 24 | 2).to_le_bytes());
     text(&mut site, record.id);
     record.alleles.iter().for_each(|allele| text(&mut site, allele));
-    // FILTER: one number, that of PASS.
+    // FILTER: a list of one number, that of PASS.
     site.extend([0x11, 0]);
     for (key, value) in record.info {
         site.extend([0x11, *key]);
@@ -49,7 +49,7 @@ pub(crate) fn record(record: &Record<'_>) -> Vec<u8> {
     [&lengths[..], &site, &samples].concat()
 }
 
-/// In as few bytes as hold it.
+/// Writes an integer in the smallest type that can represent it.
 fn whole(out: &mut Vec<u8>, number: i32) {
     match number {
         -120..=127 => out.extend([0x11, number as u8]),

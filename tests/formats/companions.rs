@@ -1,4 +1,4 @@
-//! What stands beside a file's own rows or values, from loading to unloading.
+//! Companions of files: the reads of a BAM and the density of features, from loading to unloading.
 
 use crate::{context, fixtures};
 use epivizrs::catalog::{Catalog, ChartType, Listing};
@@ -14,7 +14,7 @@ fn ids(listing: &Listing) -> Vec<&str> {
     listing.measurements().map(|measurement| measurement.id.as_str()).collect()
 }
 
-/// A BAM and its index, as a user names them.
+/// Returns a BAM with its index, and its specification without options.
 fn bam() -> (fixtures::Fixture, Spec) {
     let fixture = fixtures::of("reads").remove(0);
     let spec = Spec { options: Options::default(), ..fixture.spec.clone() };
@@ -22,7 +22,7 @@ fn bam() -> (fixtures::Fixture, Spec) {
 }
 
 #[tokio::test]
-async fn a_bam_is_its_coverage_and_beside_it_its_reads() {
+async fn a_bam_gives_its_coverage_and_its_reads() {
     let (_file, spec) = bam();
     let catalog = Catalog::new(None).with_context(context());
     let (added, errors) = catalog.load(vec![spec]).await;
@@ -40,13 +40,13 @@ async fn a_bam_is_its_coverage_and_beside_it_its_reads() {
         ["name", "flags", "cigar"]
     );
 
-    // Either name opens the file again, and all of it.
+    // Either name reloads the file with all its measurements.
     for id in ["x", "x.reads"] {
         let (old, new) = catalog.reload(id).await.unwrap();
         assert_eq!((old.len(), new.len()), (3, 3));
         assert_eq!(ids(&catalog.listing()), ["x", "x.reads", "x.reads.mapq"]);
     }
-    // What stands beside can go alone, and goes with what it stands beside.
+    // A companion can be unloaded alone, and is unloaded with its file.
     assert_eq!(catalog.unload("x.reads").unwrap().len(), 2);
     assert_eq!(ids(&catalog.listing()), ["x"]);
     catalog.reload("x").await.unwrap();
@@ -55,7 +55,7 @@ async fn a_bam_is_its_coverage_and_beside_it_its_reads() {
 }
 
 #[tokio::test]
-async fn a_bam_without_an_index_is_its_coverage() {
+async fn a_bam_without_an_index_gives_only_its_coverage() {
     let (file, spec) = bam();
     std::fs::remove_file(file.spec.input.index().unwrap()).unwrap();
     let catalog = Catalog::new(None).with_context(context());
@@ -67,7 +67,7 @@ async fn a_bam_without_an_index_is_its_coverage() {
 }
 
 #[tokio::test]
-async fn wanted_columns_may_be_those_of_either() {
+async fn columns_can_be_chosen_from_coverage_and_reads() {
     let (_file, mut spec) = bam();
     spec.options.columns = Some(vec!["mapq".into()]);
     let catalog = Catalog::new(None).with_context(context());
@@ -80,10 +80,10 @@ async fn wanted_columns_may_be_those_of_either() {
     assert!(errors[0].to_string().contains("known are value, name, mapq"), "{errors:?}");
 }
 
-/// A page that looks closely has every read; one that looks from afar has none; when it comes
-/// closer, or goes away, it is told to forget what it holds and to ask again.
+/// A narrow view has every read, a wide one has none. When a page zooms past the limit, it is told
+/// to clear its cache and to request the reads again.
 #[tokio::test]
-async fn reads_are_for_close_views() {
+async fn reads_are_in_narrow_views_only() {
     let (_file, spec) = bam();
     let catalog = Catalog::new(None).with_context(context());
     catalog.load(vec![spec]).await;
@@ -116,9 +116,10 @@ async fn reads_are_for_close_views() {
     }
 }
 
-/// Of every format of features, at every level, against the starts of the rows that the test wrote.
+/// Every format of features, at every level, is compared with the starts of the rows that the test
+/// wrote.
 #[test]
-fn a_density_is_the_number_of_rows_that_start() {
+fn a_density_is_the_number_of_rows_that_start_in_each_bin() {
     let formats = epivizrs::source::formats::FORMATS.iter();
     for fixture in formats.flat_map(|format| fixtures::of(format.name)) {
         let source: Arc<dyn Source> = Arc::from(fixture.open(&fixture.spec).unwrap());
@@ -149,7 +150,7 @@ fn a_density_is_the_number_of_rows_that_start() {
 }
 
 #[tokio::test]
-async fn large_sets_have_their_density_beside_them() {
+async fn large_files_have_a_density() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: u32| {
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! The first and the last ten bases of a sequence of a thousand, as each format writes them: the
-//! table in `docs/formats.md`, proved.
+//! Checks the table of coordinates in `docs/formats.md`: each format writes the first and the last
+//! ten bases of a sequence of a thousand.
 
 use crate::bcf::{self, Record};
 use crate::context;
@@ -15,7 +15,7 @@ const LENGTH: u32 = 1000;
 const FIRST: (u32, u32) = (0, 10);
 const LAST: (u32, u32) = (990, 1000);
 
-/// A file of each format, and the options that it takes.
+/// Returns a file of each format, and the options to open it with.
 fn files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let text = |format, text: &str| (format, text.as_bytes().to_vec(), "");
     let gtf = "chr1\tx\texon\t1\t10\t.\t+\t.\tgene_id \"a\";\n\
@@ -90,7 +90,7 @@ fn bcf() -> Vec<u8> {
     [bcf::header(header), record(FIRST), record(LAST)].concat()
 }
 
-/// Reads of ten bases, and the index.
+/// Returns a BAM with reads of ten bases, and its index.
 fn bam() -> (Vec<u8>, Vec<u8>) {
     let mut packed = Bgzf::default();
     let mut head = b"BAM\x01\0\0\0\0\x01\0\0\0\x05\0\0\0chr1\0".to_vec();
@@ -133,7 +133,7 @@ fn big(records: Records, columns: u16) -> Vec<u8> {
     file.write(Variant { big_endian: false, packed: true, sequences_last: false })
 }
 
-/// The intervals of a region that hold something.
+/// Returns the intervals of a region that have rows or values.
 fn found(source: &dyn Source, start: u32, end: u32) -> Vec<(u32, u32)> {
     let level = source.shape().levels().next().unwrap();
     let names: Vec<&str> = source.columns().iter().map(|column| &*column.name).collect();
@@ -144,7 +144,7 @@ fn found(source: &dyn Source, start: u32, end: u32) -> Vec<(u32, u32)> {
     if !dense && table.start.iter().zip(&table.end).any(|(start, end)| end - start > 1) {
         return rows.map(|(_, place)| place).collect();
     }
-    // Where each base is a row: those that have a value, joined.
+    // If each base is a row, those that have a value are joined.
     let mut joined: Vec<(u32, u32)> = Vec::new();
     for (_, (start, end)) in rows.filter(|(row, _)| table.columns[0].data.number(*row) > 0.0) {
         match joined.last_mut() {
@@ -159,10 +159,10 @@ fn found(source: &dyn Source, start: u32, end: u32) -> Vec<(u32, u32)> {
 fn the_first_and_the_last_base_are_where_each_format_says() {
     let folder = tempfile::tempdir().unwrap();
     let files = files();
-    // Windows of many bases, and what lies where other files say.
+    // FASTA and 2bit give windows of many bases, and the intervals of a mtx are in another file.
     let placeless = ["fasta", "2bit", "mtx"];
     for format in FORMATS.iter().filter(|format| !placeless.contains(&format.name)) {
-        assert!(files.iter().any(|file| file.0 == format.name), "{} is not asked", format.name);
+        assert!(files.iter().any(|file| file.0 == format.name), "{} is not checked", format.name);
     }
     for (index, (format, bytes, options)) in files.into_iter().enumerate() {
         let path = folder.path().join(format!("{index}"));
@@ -179,13 +179,17 @@ fn the_first_and_the_last_base_are_where_each_format_says() {
         let points = ["methylation", "gwas"].contains(&format);
         let dense = source.shape() == Shape::Dense || points;
         let clipped = |place: (u32, u32), base| if dense { (base, base + 1) } else { place };
-        assert_eq!(found(&*source, 9, 10), [clipped(FIRST, 9)], "{format}: the last of the first");
-        assert_eq!(found(&*source, 10, 11), [], "{format}: behind it");
-        assert_eq!(found(&*source, 989, 990), [], "{format}: before the first of the last");
+        assert_eq!(
+            found(&*source, 9, 10),
+            [clipped(FIRST, 9)],
+            "{format}: end of the first interval"
+        );
+        assert_eq!(found(&*source, 10, 11), [], "{format}: after the first interval");
+        assert_eq!(found(&*source, 989, 990), [], "{format}: before the last interval");
         assert_eq!(
             found(&*source, 990, 991),
             [clipped(LAST, 990)],
-            "{format}: the first of the last"
+            "{format}: start of the last interval"
         );
         if source.shape() == Shape::Genes {
             let exons = ["exon_starts", "exon_ends"];
@@ -196,7 +200,7 @@ fn the_first_and_the_last_base_are_where_each_format_says() {
                 _ => String::new(),
             };
             let shown = [text(0, 0), text(1, 0), text(0, 1), text(1, 1)];
-            assert_eq!(shown, ["1", "10", "991", "1000"], "{format}: the page counts from 1");
+            assert_eq!(shown, ["1", "10", "991", "1000"], "{format}: exons are 1-based");
         }
     }
 }

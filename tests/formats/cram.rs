@@ -1,5 +1,5 @@
-//! Writes CRAM and its index with the library that the program decodes records with; that one is
-//! compared with samtools elsewhere.
+//! Writes CRAM and its index with the library that the program uses to decode records;
+//! `tests/peers` compares its results with samtools.
 
 use noodles_cram::{self as cram, crai};
 use noodles_fasta::record::{Definition, Sequence};
@@ -21,10 +21,10 @@ pub(crate) struct Read {
     pub(crate) cigar: Vec<(u32, char)>,
 }
 
-/// Reads in a container: few, so that a small file has many.
+/// The number of reads in a container: few, so that a small file has many containers.
 const CONTAINER: usize = 50;
 
-/// The bytes of a file, and of its index.
+/// Returns the bytes of a file and of its index.
 pub(crate) fn file(sequences: &[(&str, u32)], reads: &[Read]) -> (Vec<u8>, Vec<u8>) {
     let letters = |(name, length): &(&str, u32)| {
         Record::new(Definition::new(*name, None), Sequence::from(vec![b'A'; *length as usize]))
@@ -46,7 +46,8 @@ pub(crate) fn file(sequences: &[(&str, u32)], reads: &[Read]) -> (Vec<u8>, Vec<u
         writer.try_finish(&header).unwrap();
         writer.into_inner()
     };
-    // The library fills its containers, so each is a file of its own that is cut out.
+    // The library fills each container, so every container is written as a file of its own and cut
+    // out of it.
     let head = write(&[]);
     let end = &head[head.len() - 38..];
     let mut bytes = head[..begin_of(&head)].to_vec();
@@ -63,7 +64,8 @@ pub(crate) fn file(sequences: &[(&str, u32)], reads: &[Read]) -> (Vec<u8>, Vec<u
     (bytes, writer.finish().unwrap())
 }
 
-/// Where the first container of reads begins: behind the definition and the header's container.
+/// Returns the offset of the first container of reads, after the file definition and the header
+/// container.
 fn begin_of(bytes: &[u8]) -> usize {
     let mut reader = cram::io::Reader::new(std::io::Cursor::new(bytes));
     reader.read_header().unwrap();

@@ -1,5 +1,5 @@
-//! Files with an index that is not theirs, and files cut or changed at every place. What an index
-//! leads to is never less than what is there, unless that is said.
+//! Files with the index of another file, and files that are truncated or changed at any place. Rows
+//! that an index does not lead to are an error; they are never lost silently.
 
 use crate::bcf::{self, Record};
 use crate::context;
@@ -10,8 +10,9 @@ use epivizrs::source::{Level, Spec};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Of a format: its file's name, header, and rows: sequence, start, bytes. All are of one base.
-struct Kept {
+/// A format: the names of its file and of its index, its header, and a function that writes a row
+/// of one base, given its sequence and start.
+struct IndexedFormat {
     file: &'static str,
     index: &'static str,
     header: Vec<u8>,
@@ -37,24 +38,29 @@ fn bcf_record(sequence: &str, start: u32) -> Vec<u8> {
     })
 }
 
-fn formats() -> [Kept; 3] {
+fn formats() -> [IndexedFormat; 3] {
     let text = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=90000>\n\
         ##contig=<ID=chr2,length=90000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
     [
-        Kept { file: "x.bed.gz", index: "tbi", header: Vec::new(), record: bed_line },
-        Kept { file: "x.vcf.gz", index: "tbi", header: text.into(), record: vcf_line },
-        Kept { file: "x.bcf", index: "csi", header: bcf::header(text), record: bcf_record },
+        IndexedFormat { file: "x.bed.gz", index: "tbi", header: Vec::new(), record: bed_line },
+        IndexedFormat { file: "x.vcf.gz", index: "tbi", header: text.into(), record: vcf_line },
+        IndexedFormat {
+            file: "x.bcf",
+            index: "csi",
+            header: bcf::header(text),
+            record: bcf_record,
+        },
     ]
 }
 
-impl Kept {
-    /// The file of rows at those places, and its index.
+impl IndexedFormat {
+    /// Returns a file with rows at these places, and its index.
     fn write(&self, rows: &[(&'static str, u32)]) -> (Vec<u8>, Vec<u8>) {
         let (bytes, places) = self.pack(rows);
         (bytes, self.index(&places))
     }
 
-    /// The file of rows at those places, and where each lies.
+    /// Returns a file with rows at these places, and the virtual offsets of each row.
     fn pack(&self, rows: &[(&'static str, u32)]) -> (Vec<u8>, Vec<Place>) {
         let mut packed = Bgzf::default();
         packed.add(&self.header);
@@ -82,11 +88,11 @@ impl Files {
         self.0.path().join(name)
     }
 
-    /// How many rows the file has on chr1, or what is wrong; its folder is left out.
-    fn rows(&self, kept: &Kept, bytes: &[u8], index: &[u8]) -> Result<usize, String> {
-        let path = self.path(kept.file);
+    /// Returns the number of rows on chr1, or the error without the folder.
+    fn rows(&self, format: &IndexedFormat, bytes: &[u8], index: &[u8]) -> Result<usize, String> {
+        let path = self.path(format.file);
         std::fs::write(&path, bytes).unwrap();
-        std::fs::write(self.path(&format!("{}.{}", kept.file, kept.index)), index).unwrap();
+        std::fs::write(self.path(&format!("{}.{}", format.file, format.index)), index).unwrap();
         let said = |e: epivizrs::error::Error| self.without_folder(&e.to_string());
         let source = open(&Spec::file(&path), &context()).map_err(said)?;
         let region = Region::new("chr1", 0, 90_000);
@@ -105,23 +111,25 @@ fn places(count: u32) -> Vec<(&'static str, u32)> {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_an_error_that_names_it() {
-    for kept in formats() {
+fn a_truncated_file_is_an_error_that_names_it() {
+    for format in formats() {
         let files = Files::new();
-        let (bytes, index) = kept.write(&places(80));
-        assert_eq!(files.rows(&kept, &bytes, &index), Ok(80), "{}", kept.file);
+        let (bytes, index) = format.write(&places(80));
+        assert_eq!(files.rows(&format, &bytes, &index), Ok(80), "{}", format.file);
         for cut in 0..bytes.len() {
-            match files.rows(&kept, &bytes[..cut], &index) {
-                // The block that ends the file holds no rows.
-                Ok(rows) => assert!(rows == 80 && bytes.len() - cut <= 28, "{} {cut}", kept.file),
-                Err(error) => assert!(error.contains(kept.file), "{} {cut}: {error}", kept.file),
+            match files.rows(&format, &bytes[..cut], &index) {
+                // The block that ends the file has no rows.
+                Ok(rows) => assert!(rows == 80 && bytes.len() - cut <= 28, "{} {cut}", format.file),
+                Err(error) => {
+                    assert!(error.contains(format.file), "{} {cut}: {error}", format.file);
+                }
             }
         }
         for cut in 0..index.len() {
-            match files.rows(&kept, &bytes, &index[..cut]) {
-                Ok(rows) => assert_eq!(rows, 80, "{} {cut}", kept.file),
+            match files.rows(&format, &bytes, &index[..cut]) {
+                Ok(rows) => assert_eq!(rows, 80, "{} {cut}", format.file),
                 Err(error) => {
-                    let named = format!("{}.{}", kept.file, kept.index);
+                    let named = format!("{}.{}", format.file, format.index);
                     assert!(error.starts_with(&named), "{cut}: {error}");
                 }
             }
@@ -130,21 +138,26 @@ fn a_file_cut_anywhere_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_index_may_end_behind_the_block_that_ends_the_file() {
-    for kept in formats() {
-        let (bytes, mut places) = kept.pack(&places(80));
-        // Htslib notes where it stood when there were no more rows.
+fn an_index_may_end_after_the_block_that_ends_the_file() {
+    for format in formats() {
+        let (bytes, mut places) = format.pack(&places(80));
+        // htslib records its position after the last row.
         places.last_mut().unwrap().2.1 = (bytes.len() as u64) << 16;
-        assert_eq!(Files::new().rows(&kept, &bytes, &kept.index(&places)), Ok(80), "{}", kept.file);
+        assert_eq!(
+            Files::new().rows(&format, &bytes, &format.index(&places)),
+            Ok(80),
+            "{}",
+            format.file
+        );
     }
 }
 
 #[test]
-fn files_that_were_joined_have_empty_blocks_in_their_middle() {
-    for kept in formats() {
+fn concatenated_files_may_have_empty_blocks_in_the_middle() {
+    for format in formats() {
         let (one, other) = (places(80), [("chr2", 5)]);
-        let (mut bytes, mut all) = kept.pack(&one);
-        let (size, tail) = (bytes.len() as u64, Kept { header: Vec::new(), ..kept });
+        let (mut bytes, mut all) = format.pack(&one);
+        let (size, tail) = (bytes.len() as u64, IndexedFormat { header: Vec::new(), ..format });
         let (more, mut behind) = tail.pack(&other);
         bytes.extend(more);
         behind
@@ -156,12 +169,12 @@ fn files_that_were_joined_have_empty_blocks_in_their_middle() {
     }
 }
 
-/// A bit that flipped in an index loses no row without a word.
+/// A flipped bit in an index is harmless or an error: no row is lost silently.
 #[test]
-fn a_bit_that_flipped_in_an_index_is_noticed() {
-    let kept = &formats()[0];
+fn a_flipped_bit_in_an_index_never_loses_rows_silently() {
+    let format = &formats()[0];
     let files = Files::new();
-    let (bytes, index) = kept.write(&places(80));
+    let (bytes, index) = format.write(&places(80));
     let mut plain = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&index[..]), &mut plain)
         .unwrap();
@@ -169,7 +182,7 @@ fn a_bit_that_flipped_in_an_index_is_noticed() {
     for at in 0..plain.len() {
         let mut bad = plain.clone();
         bad[at] ^= 1 << ((at + 5) % 8);
-        match files.rows(kept, &bytes, &bad) {
+        match files.rows(format, &bytes, &bad) {
             Ok(80) => {}
             Ok(rows) => lost.push((at, rows)),
             Err(_) => noticed += 1,
@@ -180,47 +193,47 @@ fn a_bit_that_flipped_in_an_index_is_noticed() {
 
 #[test]
 fn the_index_of_another_file_is_an_error_that_names_both() {
-    for kept in formats() {
+    for format in formats() {
         let files = Files::new();
-        let (bytes, _) = kept.write(&places(80));
-        let named = format!("{}.{}", kept.file, kept.index);
+        let (bytes, _) = format.write(&places(80));
+        let named = format!("{}.{}", format.file, format.index);
         let elsewhere = places(80).into_iter().map(|(_, start)| ("chr2", start)).collect();
         let few = [places(40), vec![("chr2", 5)]].concat();
         for rows in [elsewhere, places(200), few, vec![("chr1", 7), ("chr2", 9)]] {
-            let (_, index) = kept.write(&rows);
-            let error = files.rows(&kept, &bytes, &index).unwrap_err();
+            let (_, index) = format.write(&rows);
+            let error = files.rows(&format, &bytes, &index).unwrap_err();
             let index_says = error.starts_with(&named) && error.contains("index the file again");
-            let file_says = error.starts_with(kept.file) && error.contains("index");
+            let file_says = error.starts_with(format.file) && error.contains("index");
             assert!(index_says || file_says, "{error}");
         }
     }
 }
 
 #[test]
-fn rows_that_are_not_sorted_are_an_error_though_an_index_is_there() {
-    for kept in formats() {
+fn unsorted_rows_are_an_error_despite_an_index() {
+    for format in formats() {
         let mut rows = places(80);
         rows.swap(20, 60);
-        let (bytes, index) = kept.write(&rows);
-        let error = Files::new().rows(&kept, &bytes, &index).unwrap_err();
-        assert!(error.contains(kept.file) && error.contains("not sorted"), "{error}");
+        let (bytes, index) = format.write(&rows);
+        let error = Files::new().rows(&format, &bytes, &index).unwrap_err();
+        assert!(error.contains(format.file) && error.contains("not sorted"), "{error}");
     }
 }
 
 #[test]
-fn absurd_sizes_are_errors_in_bounded_memory() {
-    for kept in formats() {
+fn impossible_sizes_are_errors() {
+    for format in formats() {
         let files = Files::new();
-        let (bytes, index) = kept.write(&places(80));
-        // The size of the first block, and of what it unpacks to.
+        let (bytes, index) = format.write(&places(80));
+        // The compressed and the uncompressed size of the first block.
         let size = usize::from(u16::from_le_bytes([bytes[16], bytes[17]])) + 1;
         for (at, value) in [(16, [0xff; 2]), (16, [0; 2]), (size - 2, [0xff; 2]), (10, [0xff; 2])] {
             let mut bad = bytes.clone();
             bad[at..at + 2].copy_from_slice(&value);
-            let error = files.rows(&kept, &bad, &index).unwrap_err();
-            assert!(error.starts_with(kept.file), "byte {at}: {error}");
+            let error = files.rows(&format, &bad, &index).unwrap_err();
+            assert!(error.starts_with(format.file), "byte {at}: {error}");
         }
-        // Each number of the unpacked index as large as it can be.
+        // Each number of the uncompressed index at its maximum.
         let mut unpacked = Vec::new();
         std::io::Read::read_to_end(
             &mut flate2::read::MultiGzDecoder::new(&index[..]),
@@ -230,15 +243,15 @@ fn absurd_sizes_are_errors_in_bounded_memory() {
         for at in (0..unpacked.len() - 3).step_by(4) {
             let mut bad = unpacked.clone();
             bad[at..at + 4].fill(0xff);
-            match files.rows(&kept, &bytes, &bad) {
+            match files.rows(&format, &bytes, &bad) {
                 Ok(rows) => assert!(rows <= 80),
-                Err(error) => assert!(error.contains(kept.file), "byte {at}: {error}"),
+                Err(error) => assert!(error.contains(format.file), "byte {at}: {error}"),
             }
         }
     }
     // A record of 4 GB.
-    let kept = &formats()[2];
-    let mut bytes = kept.header.clone();
+    let format = &formats()[2];
+    let mut bytes = format.header.clone();
     bytes.extend([0xff; 64]);
     let path = Files::new();
     let file = path.path("plain.bcf");
@@ -248,8 +261,8 @@ fn absurd_sizes_are_errors_in_bounded_memory() {
 }
 
 #[test]
-fn bad_rows_are_said_with_their_offset() {
-    let kept = &formats()[0];
+fn invalid_rows_are_errors() {
+    let format = &formats()[0];
     let bad: [(&[u8], &str); 5] = [
         (b"chr1\t-5\t9\tx\n", "is negative"),
         (b"chr1\t9\t5\tx\n", "is before the start"),
@@ -263,7 +276,7 @@ fn bad_rows_are_said_with_their_offset() {
         let wrong = packed.add(row);
         let places = [("chr1", (5, 6), good), ("chr1", (9, 10), wrong)];
         let index = tabix::index(&places, Kind::Tabix);
-        let error = Files::new().rows(kept, &packed.finish(), &index).unwrap_err();
+        let error = Files::new().rows(format, &packed.finish(), &index).unwrap_err();
         assert!(error.starts_with("x.bed.gz, ") && error.contains(what), "{what}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A file that is damaged further in: it opens, and fails at one region.
+//! A file with one damaged block: it opens, and fails in one region.
 
 use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BigWigWrite, Value as BigWigValue};
@@ -9,7 +9,7 @@ use epivizrs::source::Spec;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Writes a bigWig of `count` records of 10 bases on chr1, which touch; record `i` has value `i`.
+/// Writes a bigWig with `count` adjacent records of 10 bases on chr1; record `i` has the value `i`.
 fn write_bigwig(path: &Path, count: u32) {
     let lengths = [("chr1".to_owned(), 1_000_000)].into();
     let mut writer = BigWigWrite::create_file(path, lengths).unwrap();
@@ -30,7 +30,7 @@ async fn ask(provider: &Provider, data: Value) -> Value {
 }
 
 #[test]
-fn one_damaged_block_costs_its_region_of_its_file_and_nothing_else() {
+fn a_damaged_block_affects_only_its_region_of_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     // Four blocks of data; the last is overwritten.

@@ -1,4 +1,4 @@
-//! A file of each format, written here, and what it holds.
+//! Files of each format, written by the tests, with their expected contents.
 
 mod alignments;
 mod genes;
@@ -18,7 +18,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A row as the test knows it; 0-based, half-open.
+/// An expected row, with a 0-based, half-open interval.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub sequence: &'static str,
@@ -29,20 +29,20 @@ pub(crate) struct Row {
     pub value: f64,
 }
 
-/// What a column must show of a row.
+/// The expected text of a column in a row.
 pub(crate) type Expected = fn(&Row) -> String;
 
-/// A file and what it holds.
+/// A file with its expected contents.
 pub(crate) struct Fixture {
     pub(crate) name: String,
     pub(crate) spec: Spec,
-    /// Columns that must be there, with what they show.
+    /// Columns that the source must have, with their expected text.
     pub(crate) columns: &'static [(&'static str, Expected)],
-    /// Its rows are read by region, their number before that is an estimate.
+    /// The rows are read by region; until then, their number is an estimate.
     pub(crate) by_region: bool,
-    /// It is read as if it were large.
+    /// The file is read as if it were large.
     is_large: bool,
-    /// The index beside it.
+    /// The path of the index.
     index: Option<PathBuf>,
     rows: Vec<Row>,
     folder: TempDir,
@@ -71,13 +71,13 @@ impl Fixture {
         }
     }
 
-    /// With another file beside it.
+    /// Adds another file to the folder.
     fn beside(self, name: &str, text: &str) -> Self {
         std::fs::write(self.folder.path().join(name), text).unwrap();
         self
     }
 
-    /// With an index beside it.
+    /// Adds an index for the file.
     fn indexed(self, ending: &str, index: &[u8]) -> Self {
         let mut path = self.spec.input.path().as_os_str().to_owned();
         path.push(format!(".{ending}"));
@@ -85,7 +85,7 @@ impl Fixture {
         Fixture { index: Some(path.into()), ..self.by_region() }
     }
 
-    /// As if it were large.
+    /// Has the file read as if it were large.
     fn copied(self) -> Self {
         let name = format!("{}, copied", self.name);
         Fixture { name, is_large: true, ..self.by_region() }
@@ -100,7 +100,7 @@ impl Fixture {
         Fixture { by_region: true, ..self }
     }
 
-    /// The sequences that have rows, the one with most first.
+    /// Returns the sequences that have rows; the first one has the most.
     pub(crate) fn sequences(&self) -> Vec<&'static str> {
         vec!["chr1", "chr2"]
     }
@@ -109,7 +109,8 @@ impl Fixture {
         self.rows.iter().filter(move |row| row.sequence == sequence)
     }
 
-    /// The mean over the covered bases of each bin, base by base; none where there are none.
+    /// Returns the number of each bin, and the mean over its covered bases if it has any,
+    /// calculated base by base.
     pub(crate) fn means(&self, sequence: &str, width: u32, length: u32) -> Vec<(u32, Option<f64>)> {
         let mut bases = vec![f64::NAN; length as usize];
         for row in self.on(sequence) {
@@ -122,14 +123,14 @@ impl Fixture {
         (0..).zip(bases.chunks(width as usize)).map(|(index, bin)| (index, mean(bin))).collect()
     }
 
-    /// Opens the file, or one like it.
+    /// Opens this file or a variant of it.
     pub(crate) fn open(&self, spec: &Spec) -> Result<Box<dyn Source>> {
         let usual = crate::context();
         let in_memory = if self.is_large { 0 } else { usual.in_memory };
         epivizrs::source::formats::open(spec, &Context { in_memory, ..usual })
     }
 
-    /// The same file with other bytes in it.
+    /// Returns a copy of the file with other bytes.
     pub(crate) fn with_bytes(&self, bytes: &[u8]) -> Spec {
         let name = self.spec.input.path().file_name().unwrap();
         let path = self.folder.path().join("damaged").join(name);
@@ -142,7 +143,7 @@ impl Fixture {
     }
 }
 
-/// SplitMix64: the same rows in every run.
+/// A pseudorandom number generator (SplitMix64) with the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -155,10 +156,10 @@ impl Random {
     }
 }
 
-/// Length of both sequences.
+/// The length of both sequences.
 const LENGTH: u32 = 300_000;
 
-/// Rows that overlap, nest and lie apart; no two alike, in no order.
+/// Returns rows that overlap, nest or lie apart; they all differ and are not sorted.
 fn features() -> Vec<Row> {
     so_many_features(600)
 }
@@ -169,7 +170,7 @@ fn so_many_features(count: usize) -> Vec<Row> {
         .map(|index| {
             let sequence = if index % 3 == 2 { "chr2" } else { "chr1" };
             let start = random.below(LENGTH - 60_000);
-            // Most are short, some are long enough to reach over many others.
+            // Most are short; some are long enough to span many others.
             let length = 1 + if index % 40 == 0 { random.below(50_000) } else { random.below(900) };
             Row {
                 sequence,
@@ -183,7 +184,8 @@ fn so_many_features(count: usize) -> Vec<Row> {
         .collect()
 }
 
-/// Sorted records that do not overlap: of up to `longest` bases, up to `gap` apart.
+/// Returns sorted records of up to `longest` bases that do not overlap; gaps have up to `gap`
+/// bases.
 fn signal(longest: u32, gap: u32) -> Vec<Row> {
     let mut random = Random(11);
     let mut rows = Vec::new();
@@ -212,7 +214,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The fixtures of a format.
+/// Returns the fixtures of a format.
 pub(crate) fn of(format: &str) -> Vec<Fixture> {
     match format {
         "bed" => intervals::bed(),
@@ -252,7 +254,8 @@ fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// Sorted rows as records behind a header, packed; and where each of them went.
+/// Compresses a header and the records of sorted rows. Returns the rows, the bytes, and the virtual
+/// offsets of each record.
 fn packed(
     header: &[u8],
     rows: Vec<Row>,

@@ -1,4 +1,5 @@
-//! Many files and few handles: all are read, by many at once, and no value is another's.
+//! More files than may be open at once, read by several threads: every value comes from the right
+//! file.
 
 use crate::bbi::writer::{File, Records, Variant};
 use epivizrs::bytes::{open_files, set_most_open_files};
@@ -10,7 +11,7 @@ const FILES: u32 = 300;
 const MOST: usize = 64;
 const THREADS: u32 = 8;
 
-/// What file `n` has in its bin `bin` of 16 bases.
+/// Returns the value of file `n` in its bin `bin`, which has 16 bases.
 fn value(n: u32, bin: u32) -> f32 {
     (n * 1000 + bin) as f32
 }
@@ -27,7 +28,7 @@ fn write(n: u32) -> Vec<u8> {
 }
 
 #[test]
-fn more_files_than_handles_are_read_truly() {
+fn more_files_than_may_be_open_are_read_correctly() {
     set_most_open_files(MOST);
     let folder = tempfile::tempdir().unwrap();
     let opened: Vec<Box<dyn Source>> = (0..FILES)
@@ -52,8 +53,8 @@ fn more_files_than_handles_are_read_truly() {
                         .collect();
                     let truth: Vec<_> = (bin..bin + 10).map(|bin| value(n, bin)).collect();
                     assert_eq!(values, truth, "file {n}");
-                    // Other tests of this process have files open, too, and each thread may be
-                    // about to open one.
+                    // Other tests of this process have open files, too, and each thread may be
+                    // opening one.
                     assert!(open_files() <= MOST + 64, "{} are open", open_files());
                 }
             });

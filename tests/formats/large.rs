@@ -1,5 +1,5 @@
-//! Large files without an index: served by region from a copy in the cache, as if they were held
-//! in memory.
+//! Large files without an index: they are read by region from a copy in the cache, and give the
+//! same answers as files in memory.
 
 mod background;
 mod genes;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// Rows lie within so many bases.
+/// The length of the part of a sequence that has rows.
 const LENGTH: u32 = 3_000_000;
 
-/// Numbers that look random and are the same each time.
+/// A pseudorandom number generator with the same numbers in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -35,7 +35,7 @@ impl Dice {
         words[self.below(words.len() as u32) as usize]
     }
 
-    /// The same lines in an order that is none.
+    /// Returns the lines in random order.
     fn shuffle(&mut self, mut lines: Vec<String>) -> Vec<String> {
         for last in (1..lines.len()).rev() {
             lines.swap(last, self.below(last as u32 + 1) as usize);
@@ -79,7 +79,7 @@ impl Folder {
         open(&self.spec(), context).map_err(|error| error.to_string())
     }
 
-    /// As a file is opened that is larger than what may be held in memory, by far.
+    /// Opens the file as if it were too large for memory.
     fn large(&self) -> Result<Box<dyn Source>, String> {
         self.open(&self.context(10_000))
     }
@@ -88,22 +88,22 @@ impl Folder {
         self.open(&self.context(u64::MAX))
     }
 
-    /// The files in the cache that end so.
+    /// Returns the files in the cache whose names have this ending.
     fn cached(&self, ending: &str) -> Vec<PathBuf> {
         let files = fs::read_dir(self.folder.path().join("cache")).into_iter().flatten();
         let files = files.map(|file| file.unwrap().path());
         files.filter(|path| path.to_string_lossy().ends_with(ending)).collect()
     }
 
-    /// Asks both for the same.
+    /// Asserts that the file gives the same answers from a copy as from memory.
     fn is_as_in_memory(&self) {
         let (large, small) = (self.large().unwrap(), self.small().unwrap());
-        assert_eq!(large.memory(), 0, "it is in memory after all");
+        assert_eq!(large.memory(), 0, "the file must not be in memory");
         assert_eq!(self.cached(".bgz").len(), 1);
         same(&*large, &*small);
     }
 
-    /// A line of the file that is wrong is told, and nothing of the copy stays.
+    /// Asserts that the error names this line, and that nothing of the copy is left.
     fn is_refused(&self, line: usize, what: &str) {
         let error = self.large().err().unwrap();
         let place = format!("{}, line {line}:", self.file().display());
@@ -112,7 +112,7 @@ impl Folder {
         assert_eq!(left, [0; 3]);
     }
 
-    /// How often opening it tells that it is being read.
+    /// Returns how often progress is reported while the file is opened.
     fn told(&self) -> u32 {
         let told = Arc::new(AtomicU32::new(0));
         let teller = told.clone();
@@ -163,9 +163,9 @@ fn same(large: &dyn Source, small: &dyn Source) {
 }
 
 fn are_alike(a: &Table, b: &Table) -> bool {
-    // A row without a strand may be said to have none.
+    // A table may leave out the strands if no row has one.
     let strand = |table: &Table, row: usize| table.strand.get(row).copied().unwrap_or_default();
-    // Numbers that are none equal none.
+    // NaN equals NaN.
     let cells = |a: &Data, b: &Data| match (a, b) {
         (Data::Text(a), Data::Text(b)) => a == b,
         (Data::Text(_), _) | (_, Data::Text(_)) => false,
@@ -178,21 +178,21 @@ fn are_alike(a: &Table, b: &Table) -> bool {
             && columns.all(|(a, b)| a.name == b.name && cells(&a.data, &b.data)))
 }
 
-/// As if a process had ended while it made the copy.
+/// Asserts that a copy is written again if a process ended while it wrote the copy.
 fn after_a_crash(folder: &Folder) {
     folder.large().unwrap();
     let (copies, indexes) = (folder.cached(".bgz"), folder.cached(".csi"));
     let ([copy], [index]) = (&copies[..], &indexes[..]) else { panic!("{copies:?} {indexes:?}") };
     let whole = fs::read(copy).unwrap();
     let junk = |path: &Path| fs::write(path, "half of something").unwrap();
-    // It died while it merged; while it wrote the index; before the copy got its name.
+    // The process ended while it merged, while it wrote the index, or before it renamed the copy.
     fs::remove_file(copy).unwrap();
     junk(&copy.with_extension("bgz.runs.part"));
     junk(&copy.with_extension("bgz.part"));
     junk(index);
     folder.is_as_in_memory();
     assert_eq!(fs::read(copy).unwrap(), whole);
-    // Somebody tidied up.
+    // The index was deleted.
     fs::remove_file(index).unwrap();
     folder.is_as_in_memory();
 }

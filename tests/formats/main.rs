@@ -1,7 +1,7 @@
-//! The contract of [`epivizrs::source::Source`], asked of every format in `FORMATS`.
+//! Checks the contract of [`epivizrs::source::Source`] with every format in `FORMATS`.
 //!
-//! Each format has a fixture: a file written here, and what it holds as this test knows it, so that
-//! every answer can be compared with a calculation that does not go through the program.
+//! Each format has a fixture, a file that the test writes with its expected contents, so that every
+//! answer can be compared with an independent calculation.
 
 mod alignments;
 mod bbi;
@@ -28,7 +28,7 @@ use fixtures::{Fixture, Row};
 use proptest::prelude::*;
 use std::sync::{LazyLock, OnceLock};
 
-/// A fixture of every format, with the source that the program makes of it.
+/// Returns the fixtures of every format, with the sources that the program opens.
 fn all() -> &'static [(Fixture, Box<dyn Source>)] {
     static ALL: OnceLock<Vec<(Fixture, Box<dyn Source>)>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -47,7 +47,7 @@ fn all() -> &'static [(Fixture, Box<dyn Source>)] {
     })
 }
 
-/// A cache folder of the tests' own.
+/// Returns a context with a cache folder for the tests.
 fn context() -> Context {
     static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
     Context { cache: CACHE.path().into(), ..Context::default() }
@@ -66,7 +66,7 @@ fn whole(source: &dyn Source, sequence: &str) -> Region {
     Region::new(sequence, 0, length)
 }
 
-/// A table's rows, so that they can be compared one by one; NaN equals itself.
+/// Returns the rows of a table as text, so that they can be compared one by one; NaN equals NaN.
 fn rows(table: &Table) -> Vec<String> {
     let cell = |data: &Data, row: usize| match data {
         Data::Text(texts) => texts.get(row).to_owned(),
@@ -85,7 +85,7 @@ fn levels(shape: Shape) -> Vec<Level> {
 }
 
 #[test]
-fn records_are_what_the_file_holds() {
+fn records_are_those_of_the_file() {
     for (fixture, source) in all() {
         if source.shape() == Shape::Dense {
             continue;
@@ -112,7 +112,7 @@ fn records_are_what_the_file_holds() {
 }
 
 #[test]
-fn signals_are_the_sums_of_their_records() {
+fn signals_are_the_means_of_their_records() {
     for (fixture, source) in all() {
         if !matches!(source.shape(), Shape::Dense | Shape::Sparse) {
             continue;
@@ -132,7 +132,7 @@ fn signals_are_the_sums_of_their_records() {
                     assert_eq!(table.start[row], bin * level.width());
                     assert_eq!(table.end[row], ((bin + 1) * level.width()).min(region.end));
                     let value = table.columns[0].data.number(row);
-                    // Pages draw their axes by the range.
+                    // Pages scale their axes to the range.
                     if let ColumnKind::Number(Some((low, high))) = source.columns()[0].kind {
                         let (low, high) = (low - 1e-6, high + 1e-6);
                         let inside = value.is_nan() || (low..=high).contains(&value);
@@ -152,7 +152,7 @@ fn signals_are_the_sums_of_their_records() {
     }
 }
 
-/// The failing input is printed; nothing is written beside the tests.
+/// proptest prints a failing input, but writes no file.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -160,12 +160,12 @@ fn cases(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(cases(400))]
 
-    /// Rows overlap, are not clipped, keep their rank, and are one run: the answer for any region
-    /// is the piece of the whole sequence's rows from the first that overlaps to the last that
-    /// starts in the region or before it. (Were the run to end with the last that overlaps, a long
-    /// row could leave a hole of short ones before the next piece.)
+    /// Rows are not clipped, and have their rank in the sequence. The answer for a region is a
+    /// contiguous run of the rows of the sequence, from the first row that overlaps the region to
+    /// the last row that starts before its end. (If the run ended with the last row that overlaps,
+    /// short rows that lie below a long one could be missing between two answers.)
     #[test]
-    fn any_answer_is_a_run_of_the_whole(
+    fn any_answer_is_a_contiguous_run_of_rows(
         pick in any::<prop::sample::Index>(), sequence in any::<prop::sample::Index>(),
         level in any::<prop::sample::Index>(), start in 0.0..1.0f64, width in 0.0..1.0f64,
     ) {
@@ -194,7 +194,7 @@ proptest! {
             prop_assert_eq!(answer.first_rank, run.start as u64);
         }
         prop_assert!(answer.start.is_sorted());
-        // What is announced may be an estimate, but not a wild one.
+        // The announced number may be an estimate, within these limits.
         let tolerated = match source.shape() {
             Shape::Dense => 1,
             _ if fixture.by_region => 128,
@@ -205,9 +205,9 @@ proptest! {
         prop_assert!(announced.abs_diff(answer.len() as u64) <= tolerated, "{announced} rows announced");
     }
 
-    /// Neighbouring answers join as the page joins them, by rank, without loss or duplicate.
+    /// Adjacent answers can be joined by rank, as the page does, without missing or repeated rows.
     #[test]
-    fn neighbouring_answers_join(
+    fn adjacent_answers_can_be_joined(
         pick in any::<prop::sample::Index>(), level in any::<prop::sample::Index>(),
         cuts in prop::collection::vec(0.0..1.0f64, 1..12),
     ) {
@@ -226,7 +226,7 @@ proptest! {
                 continue;
             }
             let known = joined.len() as u64;
-            prop_assert!(table.first_rank <= known, "{} {}: a hole before {}", fixture.name, level, table.first_rank);
+            prop_assert!(table.first_rank <= known, "{} {}: a gap before {}", fixture.name, level, table.first_rank);
             joined.extend(rows(&table).into_iter().skip((known - table.first_rank) as usize));
         }
         prop_assert_eq!(joined, rows(&read(&**source, &all_of_it, level)), "{} {}", fixture.name, level);
@@ -234,7 +234,7 @@ proptest! {
 }
 
 #[test]
-fn where_nothing_is_there_is_an_empty_answer() {
+fn a_region_without_rows_has_an_empty_answer() {
     for (fixture, source) in all() {
         let names = names(&**source);
         for region in
@@ -251,7 +251,7 @@ fn where_nothing_is_there_is_an_empty_answer() {
 }
 
 #[test]
-fn an_unknown_column_is_refused_with_those_that_are_known() {
+fn an_error_about_an_unknown_column_lists_the_known_ones() {
     for (fixture, source) in all() {
         let region = whole(&**source, fixture.sequences()[0]);
         let level = source.shape().levels().next().unwrap();
@@ -275,7 +275,7 @@ fn the_first_view_has_data() {
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// A damaged file is an error or, where the damage does not show, rows: never a panic.
+    /// A damaged file gives an error, or rows if the damage cannot be detected; never a panic.
     #[test]
     fn damage_is_an_error_that_names_the_file(
         pick in any::<prop::sample::Index>(), cut in 0.0..1.0f64,

@@ -1,4 +1,4 @@
-//! Files that are not what they claim: each is refused with its name, the line, and what is wrong.
+//! Invalid text files: each error names the file, the line, and the problem.
 
 use epivizrs::catalog::Catalog;
 use epivizrs::genome::Region;
@@ -25,8 +25,8 @@ const MUTATION: &str =
 const ASSOCIATION: &str = "rsid\tchromosome\tpos\tp_value\nrs1\tchr1\t11\t0.5\n";
 const MATRIX: &str = "gene\tchr\tstart\tend\ts1\nE1\tchr1\t11\t20\t0.5\n";
 
-/// Of each text format: its name, a good beginning, and the start and end of a row in it, which
-/// are made wrong.
+/// The text formats: name, a valid file, and the start and end of its last row, which the tests
+/// replace.
 const FORMATS: [(&str, &str, &str, &str); 16] = [
     ("bed", "chr1\t10\t20\ta\n", "10", "20"),
     ("bed12", TWELVE, "10", "20"),
@@ -46,7 +46,8 @@ const FORMATS: [(&str, &str, &str, &str); 16] = [
     ("wig", "chr1\t10\t20\t0.5\n", "10", "20"),
 ];
 
-/// Opens a file of these bytes; the error's text without the file's folder.
+/// Opens a file with these bytes. Returns `opened`, or the text of the error with `FILE` as the
+/// path.
 fn error(format: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("x.gz");
@@ -66,14 +67,15 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The good file again with its last line, the number of which is told, once more but changed.
+/// Returns the valid file with a changed copy of its last line after it, and the number of that
+/// line.
 fn with_last_line(good: &str, change: impl Fn(&str) -> String) -> (String, usize) {
     let last = good.lines().last().unwrap();
     (format!("{good}{}\n", change(last)), good.lines().count() + 1)
 }
 
 #[test]
-fn the_good_beginnings_are_good() {
+fn valid_files_are_opened() {
     for (format, good, ..) in FORMATS {
         assert_eq!(error(format, good.as_bytes()), "opened", "{format}");
         assert_eq!(error(format, &gzip(good)), "opened", "{format}");
@@ -81,7 +83,7 @@ fn the_good_beginnings_are_good() {
 }
 
 #[test]
-fn a_mark_of_windows_before_the_text_is_none_of_it() {
+fn a_byte_order_mark_is_ignored() {
     for (format, good, ..) in FORMATS {
         for bytes in [format!("\u{feff}{good}").into_bytes(), gzip(&format!("\u{feff}{good}"))] {
             assert_eq!(error(format, &bytes), "opened", "{format}");
@@ -95,7 +97,7 @@ fn a_mark_of_windows_before_the_text_is_none_of_it() {
 }
 
 #[test]
-fn wrong_places_are_said_with_their_line() {
+fn invalid_positions_are_errors_with_their_line() {
     let wrong = [
         ("-5", "is negative"),
         ("9999999999", "is beyond 2,147,483,647"),
@@ -107,15 +109,15 @@ fn wrong_places_are_said_with_their_line() {
     ];
     for (format, good, start, end) in FORMATS {
         for (place, what) in wrong {
-            // Fields of these lie between any blanks: an empty one is none; an association
-            // without a place is no row.
+            // These formats separate fields by any whitespace, so no field is empty; an association
+            // without a position is not a row.
             if place.is_empty() && ["bedmethyl", "bedgraph", "wig", "gwas"].contains(&format) {
                 continue;
             }
             let start_of = start.split('\t').next().unwrap();
             let bad = start.replacen(start_of, place, 1);
             let (text, line) = match format {
-                // Its first interval is that of the whole interaction.
+                // The first interval is that of the whole interaction.
                 "interact" => with_last_line(good, |row| {
                     row.replacen(&format!("\t{start}"), &format!("\t{bad}"), 1)
                 }),
@@ -131,7 +133,7 @@ fn wrong_places_are_said_with_their_line() {
         }
         let (text, line) = with_last_line(good, |row| row.replacen(&format!("\t{end}"), "\t3", 1));
         let said = error(format, text.as_bytes());
-        // An END that a breakend has on another sequence says nothing.
+        // An END before POS is ignored, since a breakend may end on another sequence.
         let expected = if format == "vcf" { "opened" } else { "FILE, " };
         assert!(said.starts_with(expected), "{format}: {said}");
         let told = format!("FILE, line {line}: the end (3) ");
@@ -140,7 +142,7 @@ fn wrong_places_are_said_with_their_line() {
 }
 
 #[test]
-fn lost_columns_are_said_with_their_line() {
+fn missing_columns_are_errors_with_their_line() {
     for (format, good, ..) in FORMATS {
         let (text, line) =
             with_last_line(good, |row| row.split('\t').take(2).collect::<Vec<_>>().join("\t"));
@@ -150,7 +152,7 @@ fn lost_columns_are_said_with_their_line() {
     }
 }
 
-/// The rows of a source, place by place.
+/// Returns the intervals of the rows of a source.
 fn places(source: &dyn Source) -> Vec<(u32, u32)> {
     let level = source.shape().levels().next().unwrap();
     let table = source.read(&Region::new("chr1", 0, 1000), level, &[]).unwrap();
@@ -158,7 +160,7 @@ fn places(source: &dyn Source) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn damaged_lines_are_left_out_and_counted_on_request() {
+fn invalid_lines_are_left_out_and_counted_on_request() {
     for (format, good, ..) in FORMATS {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.txt");
@@ -173,7 +175,7 @@ fn damaged_lines_are_left_out_and_counted_on_request() {
         };
         let truth = places(&*opened(good, 1 << 20, None).unwrap());
         assert!(!truth.is_empty(), "{format}");
-        // In memory, copied, and with the copy that is there.
+        // In memory, with a new copy, and with the existing copy.
         for in_memory in [1 << 20, 0, 0] {
             assert!(opened(&text, in_memory, None).is_err(), "{format}");
             let skip = Skipped::default();
@@ -187,7 +189,7 @@ fn damaged_lines_are_left_out_and_counted_on_request() {
 }
 
 #[tokio::test]
-async fn what_was_left_out_is_an_annotation() {
+async fn the_number_of_lines_left_out_is_an_annotation() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.gtf");
     let strand = EXON.replace("\t+\t", "\tx\t");
@@ -210,7 +212,7 @@ async fn what_was_left_out_is_an_annotation() {
 }
 
 #[test]
-fn what_is_no_text_is_said_with_its_line() {
+fn text_that_is_not_utf8_is_an_error_with_its_line() {
     for (format, good, ..) in FORMATS {
         let line = good.lines().count() + 1;
         let bytes = [good.as_bytes(), b"chr\xff\xfe\t1\t2\n"].concat();
@@ -220,12 +222,12 @@ fn what_is_no_text_is_said_with_its_line() {
 }
 
 #[test]
-fn truncated_and_damaged_packing_is_an_error() {
+fn truncated_and_damaged_gzip_files_are_errors() {
     for (format, good, ..) in FORMATS {
         let header = good.lines().count() - 1;
         let row = good.lines().last().unwrap();
         let head: String = good.lines().take(header).map(|line| format!("{line}\n")).collect();
-        // Rows that differ, so that there is something to pack.
+        // The rows differ, so that the compressed file is not tiny.
         let many: String = (0..20_000)
             .map(|n| row.replace("chr1", &format!("chr{}", n * 7919 % 9973)) + "\n")
             .collect();
@@ -244,9 +246,9 @@ fn truncated_and_damaged_packing_is_an_error() {
     }
 }
 
-/// 64 MB of one line, packed to a few kB, are refused after the longest line that there may be.
+/// A line of 64 MB is refused as soon as it is longer than a line may be.
 #[test]
-fn a_packed_endless_line_is_refused_in_bounded_memory() {
+fn an_endless_line_in_a_compressed_file_is_refused() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let zeros = vec![b'0'; 1 << 20];
     (0..64).for_each(|_| encoder.write_all(&zeros).unwrap());

@@ -1,5 +1,5 @@
-//! Ranks of reads that the making of their coverage leaves in the cache: as true as those from
-//! reading all of them, which they spare.
+//! Ranks of reads, which are saved in the cache when the coverage is built. They equal the ranks
+//! from counting all reads, and make counting unnecessary.
 
 use crate::fixtures::{self, Fixture};
 use crate::{names, read};
@@ -16,7 +16,7 @@ fn cache() -> (TempDir, Context) {
     (folder, context)
 }
 
-/// Has the coverage made; where the ranks lie then.
+/// Builds the coverage, and returns the path of the saved ranks.
 fn make(fixture: &Fixture, context: &Context) -> PathBuf {
     let own = Spec { options: Options::default(), ..fixture.spec.clone() };
     open(&own, context).unwrap();
@@ -28,7 +28,7 @@ fn saved(folder: &Path) -> Option<PathBuf> {
     files.find(|path| path.extension().is_some_and(|ending| ending == "ranks"))
 }
 
-/// Answers of regions all over both sequences, at every level.
+/// Returns the answers for regions all over both sequences, at every level.
 fn answers(source: &dyn Source) -> Vec<(Region, Level, Table)> {
     let places = (0..300_000).step_by(17_011);
     let regions = places.flat_map(|at| {
@@ -65,7 +65,7 @@ fn saved_ranks_are_those_of_all_reads() {
 }
 
 #[test]
-fn where_ranks_are_saved_a_view_reads_no_more_than_it_shows() {
+fn with_saved_ranks_only_the_reads_of_the_view_are_read() {
     for fixture in fixtures::many_reads() {
         let ((_one, before), (_other, after)) = (cache(), cache());
         make(&fixture, &after);
@@ -88,7 +88,7 @@ fn where_ranks_are_saved_a_view_reads_no_more_than_it_shows() {
 }
 
 #[test]
-fn damaged_ranks_are_not_believed_and_made_again() {
+fn damaged_ranks_are_ignored_and_built_again() {
     for fixture in fixtures::many_reads() {
         let (_folder, context) = cache();
         let path = make(&fixture, &context);

@@ -1,4 +1,4 @@
-//! Files on other machines: each is read as the same file on this machine is.
+//! Files on other machines: each gives the same answers as the same file on this machine.
 
 mod answers;
 mod program;
@@ -11,7 +11,7 @@ use epivizrs::source::formats::FORMATS;
 use epivizrs::source::{Level, Source, Spec};
 use server::Server;
 
-/// Puts a fixture on a server; the same source there.
+/// Puts a fixture on a server, and returns its source there.
 fn put(server: &Server, fixture: &Fixture, folder: &str) -> Spec {
     let path = fixture.spec.input.path();
     let mut address = String::new();
@@ -35,7 +35,7 @@ fn every_format_is_read_from_an_address_as_from_a_file() {
     let server = Server::start();
     let all = FORMATS.iter().flat_map(|format| fixtures::of(format.name));
     let mut read = 0;
-    // A matrix of single cells has files beside it.
+    // A single-cell matrix consists of several files.
     let all = all.filter(|fixture| !fixture.name.starts_with("mtx"));
     for (number, fixture) in all.filter(|fixture| fixture.spec.input.path().is_file()).enumerate() {
         let near = fixture.open(&fixture.spec).unwrap();
@@ -47,7 +47,7 @@ fn every_format_is_read_from_an_address_as_from_a_file() {
             source.sequences().iter().map(|s| (s.name.to_string(), s.length)).collect::<Vec<_>>()
         };
         assert_eq!(names(&*far), names(&*near), "{}", fixture.name);
-        // Some of the levels: of a dense signal, the finest has hundreds of thousands of rows.
+        // Only some of the levels: the finest of a dense signal has hundreds of thousands of rows.
         for level in levels(near.shape()).into_iter().rev().step_by(4) {
             assert_eq!(all_rows(&*far, level), all_rows(&*near, level), "{} {level}", fixture.name);
         }
@@ -57,5 +57,5 @@ fn every_format_is_read_from_an_address_as_from_a_file() {
     assert!(read >= FORMATS.len() - 1);
     let asked = server.asked();
     assert!(asked.iter().all(|asked| asked.path.ends_with("?token=SECRET")), "the query is sent");
-    assert!(asked.iter().all(|asked| asked.range().is_some()), "only parts are asked for");
+    assert!(asked.iter().all(|asked| asked.range().is_some()), "only ranges are requested");
 }

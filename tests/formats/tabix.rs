@@ -4,14 +4,14 @@ use flate2::{Compression, Crc, write::DeflateEncoder};
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// A packed file that knows where each record went.
+/// A BGZF file under construction, which knows the virtual offsets of each record.
 #[derive(Default)]
 pub(crate) struct Bgzf {
     bytes: Vec<u8>,
     block: Vec<u8>,
 }
 
-/// Small blocks, so that a small file has many.
+/// The size of a block: small, so that a small file has many.
 const BLOCK: usize = 700;
 
 impl Bgzf {
@@ -19,7 +19,7 @@ impl Bgzf {
         (self.bytes.len() as u64) << 16 | self.block.len() as u64
     }
 
-    /// Adds bytes; returns the virtual offsets where they begin and where what follows begins.
+    /// Adds bytes, and returns the virtual offsets of their start and end.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> (u64, u64) {
         let start = self.position();
         self.block.extend(bytes);
@@ -45,7 +45,7 @@ impl Bgzf {
         self.block.clear();
     }
 
-    /// The whole file, with the empty block that ends it.
+    /// Returns the file, with the empty block that ends it.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if !self.block.is_empty() {
             self.flush();
@@ -55,10 +55,10 @@ impl Bgzf {
     }
 }
 
-/// Where a record is: its sequence, its bases, its virtual offsets.
+/// The place of a record: sequence, interval, virtual offsets.
 pub(crate) type Place = (&'static str, (u32, u32), (u64, u64));
 
-/// The bin of an interval, in a tree of that many levels below the root (SAM, section 5.3).
+/// Returns the bin of an interval, in a tree with `depth` levels below the root (SAM, section 5.3).
 fn bin(start: u32, end: u32, min_shift: u32, depth: u32) -> u32 {
     let (mut shift, mut level) = (min_shift, depth);
     let last = end.max(start + 1) - 1;
@@ -76,15 +76,15 @@ fn bin(start: u32, end: u32, min_shift: u32, depth: u32) -> u32 {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     Tabix,
-    /// Of a BED file.
+    /// Tabix, with the columns of BED.
     #[allow(dead_code, reason = "only the tests of the endpoint use it")]
     TabixBed,
-    /// With its smallest shift and its depth.
+    /// CSI, with its minimum shift and its depth.
     Csi(u32, u32),
     Bai,
 }
 
-/// The index of those records.
+/// Returns the index of these records.
 pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
     let mut names: Vec<&str> = places.iter().map(|place| place.0).collect();
     names.dedup();
@@ -133,9 +133,9 @@ pub(crate) fn index(places: &[Place], kind: Kind) -> Vec<u8> {
             linear.resize(linear.len().max(windows.end() + 1), u64::MAX);
             windows.for_each(|at| linear[at] = linear[at].min(chunk.0));
         }
-        // Windows without records say 0.
+        // Windows without records have the offset 0.
         linear.iter_mut().filter(|offset| **offset == u64::MAX).for_each(|offset| *offset = 0);
-        // The bin behind the last holds the extent, and how many records there are.
+        // The bin after the last one contains the extent and the number of records.
         let extent = (own().map(|p| p.2.0).min(), own().map(|p| p.2.1).max());
         let counts = ((1u32 << (3 * (depth + 1))) - 1) / 7 + 1;
         let extent = (extent.0.unwrap_or(0), extent.1.unwrap_or(0));

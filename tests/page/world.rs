@@ -264,8 +264,8 @@ impl<'a> World<'a> {
                 let ticket = house.provider.target(&request).map(|target| {
                     view.request(&target.group, &target.key, &target.piece, &*listing, now)
                 });
-                if ticket.as_ref().is_some_and(Ticket::is_held) {
-                    self.note(page, || format!("{} is held", request_text(&request)));
+                if ticket.as_ref().is_some_and(Ticket::is_deferred) {
+                    self.note(page, || format!("{} is deferred", request_text(&request)));
                     let group = house.provider.target(&request).unwrap().group;
                     self.peers[page].held.push((group, id, request));
                     return self.obey(page);

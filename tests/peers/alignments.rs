@@ -1,9 +1,9 @@
-//! Reads and their depth, in BAM and in CRAM of several kinds, asked of samtools.
+//! Reads and their depth, in BAM and several kinds of CRAM, compared with samtools.
 
 use crate::tools::{Folder, Random, installed, sorted};
 use crate::{LENGTH, SEQUENCES, columns, regions};
 
-/// The letters of the sequences, and as FASTA.
+/// Returns the bases of the sequences, and the same as FASTA.
 fn reference() -> (Vec<Vec<u8>>, String) {
     let mut random = Random(17);
     let mut letters = |_| (0..LENGTH).map(|_| b"ACGT"[random.below(4) as usize]).collect();
@@ -15,8 +15,7 @@ fn reference() -> (Vec<Vec<u8>>, String) {
     (sequences.clone(), fasta.collect())
 }
 
-/// The letters that a read with that CIGAR has at a base of the sequence; now and then another one,
-/// as reads have.
+/// Returns the bases of a read with this CIGAR and start, with occasional mismatches.
 fn letters(sequence: &[u8], start: u32, cigar: &str, random: &mut Random) -> String {
     let (mut read, mut at, mut length) = (String::new(), start as usize, 0);
     for letter in cigar.chars() {
@@ -35,8 +34,8 @@ fn letters(sequence: &[u8], start: u32, cigar: &str, random: &mut Random) -> Str
     read
 }
 
-/// Reads with clips, insertions, deletions and introns; some are secondary, failed, duplicates, or
-/// unmapped, with a place or without.
+/// Returns a SAM file of reads with clips, insertions, deletions and introns; some are secondary,
+/// failed, duplicates, or unmapped, with or without a position.
 fn sam(sequences: &[Vec<u8>]) -> String {
     let mut text = String::from("@HD\tVN:1.6\tSO:unsorted\n");
     SEQUENCES.iter().for_each(|name| text += &format!("@SQ\tSN:{name}\tLN:{LENGTH}\n"));
@@ -59,19 +58,19 @@ fn sam(sequences: &[Vec<u8>]) -> String {
     text
 }
 
-/// Files of the same reads: as it is by default, and what options of samtools make of it.
+/// Files of the same reads, and the output options of samtools that write them.
 const FILES: [(&str, &str); 6] = [
     ("x.bam", "bam"),
     ("default.cram", "cram"),
     ("new.cram", "cram,version=3.1,archive"),
-    // Several slices to a container, several sequences to a slice.
+    // Several slices per container, several sequences per slice.
     ("slices.cram", "cram,seqs_per_slice=70,slices_per_container=4,multi_seq_per_slice=1"),
     ("embedded.cram", "cram,embed_ref=1"),
     ("alone.cram", "cram,no_ref=1"),
 ];
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn coverage_and_reads_are_those_of_samtools() {
     if !installed(&["samtools"]) {
         return;
@@ -86,12 +85,12 @@ fn coverage_and_reads_are_those_of_samtools() {
         folder.run("samtools", &["index", file]);
         compare(&folder, file, file);
     }
-    // Samtools takes no regions of text, and no unsorted one.
+    // samtools finds regions only in sorted, indexed files, so the SAM is compared with the BAM.
     compare(&folder, "x.sam", "x.bam");
-    assert!(folder.folder().join("cache").is_dir(), "the user's own cache is left alone");
+    assert!(folder.folder().join("cache").is_dir(), "the user's own cache must not be used");
 }
 
-/// Asks for regions of a file, and samtools for those of an indexed one of the same reads.
+/// Compares regions of a file with those that samtools finds in an indexed file of the same reads.
 fn compare(folder: &Folder, file: &str, indexed: &str) {
     let view = ["view", "-F", "4", "-T", "x.fa", indexed];
     for (name, first, last) in regions(6) {

@@ -1,4 +1,4 @@
-//! BED, by region from an index and from a copy, and in memory.
+//! BED files in memory, with an index, and from a copy; and bigInteract files.
 
 use super::tools::{Folder, installed, python, sorted};
 use super::{Feature, columns, features, lines, regions, strand};
@@ -7,14 +7,14 @@ use epivizrs::source::formats::open;
 use epivizrs::source::{Context, Level, Source, Spec};
 use epivizrs::table::Data;
 
-/// A file that is read by region from a copy, as if it were large.
+/// Opens a file as if it were large, so that it is read by region from a copy.
 fn copied(folder: &Folder, name: &str) -> Box<dyn Source> {
     let cache = folder.path("cache");
     open(&Spec::file(folder.path(name)), &Context { cache, in_memory: 0, ..Context::default() })
         .unwrap()
 }
 
-/// The rows with a base in the region, and their names.
+/// Returns the rows that overlap the region, with their names.
 fn named_rows(source: &dyn Source, region: &Region) -> Vec<String> {
     let table = source.read(region, Level::Records, &["name"]).unwrap();
     let Some(Data::Text(names)) = table.column("name") else { panic!("no names") };
@@ -27,7 +27,7 @@ fn named_rows(source: &dyn Source, region: &Region) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn bed_and_peaks_are_those_of_bedtools_and_tabix() {
     if !installed(&["bedtools", "tabix", "bgzip"]) {
         return;
@@ -85,7 +85,7 @@ for end in ['source', 'target']:
 described = 'table interact\n"x"\n(\n' + ''.join(column + '; "x"\n' for column in columns) + ')'
 lengths = {name: int(length) for name in ['chr1', 'chr2']}
 pybigtools.open('x.bb', 'w').write(lengths, iter(rows), autosql=described)
-# Of 18 columns 5 are those of BED, as bedToBigBed -type=bed5+13 writes.
+# 5 of the 18 columns are those of BED, as bedToBigBed -type=bed5+13 writes.
 with open('x.bb', 'r+b') as file:
     file.seek(32)
     file.write(bytes([18, 0, 5, 0]))
@@ -97,13 +97,13 @@ for region in regions:
 "#;
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
-fn ends_of_a_big_interact_are_those_of_the_records_that_pybigwig_finds() {
+#[ignore = "needs other programs; run .ci/peers"]
+fn ends_of_a_big_interact_are_those_that_pybigwig_finds() {
     if !installed(&["pyBigWig", "pybigtools"]) {
         return;
     }
     let folder = Folder::new();
-    // Each feature is paired with one further on; a record spans both.
+    // Each feature is paired with a later one; a record spans both.
     let all = features(600);
     let pair = |(a, b): (&Feature, &Feature)| {
         let (start, end) = (a.1.min(b.1), a.2.max(b.2));

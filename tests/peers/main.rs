@@ -1,7 +1,8 @@
-//! The same regions asked of `epivizrs query` and of programs that others wrote, on files that
-//! those wrote too. `.ci/peers` runs this where they are installed and says what it skips.
+//! Compares `epivizrs query` with independent programs, on files that those programs wrote.
+//! `.ci/peers` runs these tests if the programs are installed, and reports what it skips.
 
 mod alignments;
+mod computed;
 mod intervals;
 mod methylation;
 mod tools;
@@ -12,7 +13,7 @@ use tools::{Folder, Random, installed, python, sorted};
 const LENGTH: u32 = 400_000;
 const SEQUENCES: [&str; 2] = ["chr1", "chr2"];
 
-/// Regions of all widths: a sequence, its first and last base counted from 1.
+/// Returns regions of all widths: a sequence, and its first and last base, which are 1-based.
 fn regions(seed: u64) -> Vec<(&'static str, u32, u32)> {
     let mut random = Random(seed);
     let mut region = |n: u32| {
@@ -26,7 +27,7 @@ fn regions(seed: u64) -> Vec<(&'static str, u32, u32)> {
 /// A feature: sequence, 0-based half-open interval, number.
 type Feature = (&'static str, u32, u32, u32);
 
-/// Features that overlap and nest, sorted; some are long.
+/// Returns sorted features that overlap and nest; some are long.
 fn features(count: u32) -> Vec<Feature> {
     let mut random = Random(5);
     let mut feature = |n: u32| {
@@ -43,7 +44,7 @@ fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
     items.iter().map(|item| line(item) + "\n").collect()
 }
 
-/// Those columns of a program's lines, sorted.
+/// Returns these columns of a program's output, with sorted lines.
 fn columns(text: &str, columns: &[usize]) -> Vec<String> {
     sorted(text.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -55,7 +56,7 @@ fn strand(n: u32) -> &'static str {
     ["+", "-"][n as usize % 2]
 }
 
-/// A signal of steps, with gaps: sequence, start, end, value in quarters.
+/// Returns a step signal with gaps: sequence, start, end, value in quarters.
 fn steps() -> Vec<Feature> {
     let mut random = Random(9);
     let mut steps = Vec::new();
@@ -75,7 +76,7 @@ fn quarters(n: u32) -> f64 {
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn text_signals_are_those_of_bedtools() {
     if !installed(&["bedtools"]) {
         return;
@@ -99,7 +100,7 @@ fn text_signals_are_those_of_bedtools() {
         let truth = columns(&folder.run("bedtools", &map), &[1, 3]);
         // 'query' writes an empty cell where bedtools writes a dot.
         let mut truth: Vec<_> = truth.iter().map(|line| line.replace("\t.", "\t")).collect();
-        // Behind the last record there are no bases.
+        // There are no bases after the last record.
         let reach = steps().iter().filter(|step| step.0 == sequence).map(|step| step.2).max();
         truth.retain(|line| line.split('\t').next().unwrap().parse::<u32>().ok() < reach);
         for file in ["x.bedGraph", "x.wig"] {
@@ -111,7 +112,7 @@ fn text_signals_are_those_of_bedtools() {
     }
 }
 
-/// Writes a bigWig, or a bigBed, and prints what each region of the arguments holds.
+/// Writes a bigWig or a bigBed, and prints the values or rows of each region in the arguments.
 const BIG: &str = r#"
 import sys, pyBigWig
 kind, length, *regions = sys.argv[1:]
@@ -142,7 +143,7 @@ for region in regions:
             print(region, start, end, rest, sep='\t')
 "#;
 
-/// What [`BIG`] prints, region by region.
+/// Runs [`BIG`], and returns a function that gives its output for a region.
 fn big(folder: &Folder, kind: &str, rows: &str) -> impl Fn(&str) -> String + use<> {
     folder.write("x.txt", rows);
     let names: Vec<String> = regions(3)
@@ -160,7 +161,7 @@ fn big(folder: &Folder, kind: &str, rows: &str) -> impl Fn(&str) -> String + use
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn bigwig_means_are_those_of_pybigwig() {
     if !installed(&["pyBigWig"]) {
         return;
@@ -186,7 +187,7 @@ fn bigwig_means_are_those_of_pybigwig() {
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn bigbed_rows_are_those_of_pybigwig() {
     if !installed(&["pyBigWig", "pybigtools"]) {
         return;
@@ -204,7 +205,7 @@ fn bigbed_rows_are_those_of_pybigwig() {
     }
 }
 
-/// A gene's lines: itself and two exons that do not touch.
+/// Returns the lines of a gene and of its two exons, which do not touch.
 fn gene(dialect: &str, (name, start, end, n): &Feature) -> Vec<(&'static str, u32, String)> {
     let third = (end - start) / 3;
     let exons = [(*start, start + third), (end - third, *end)];
@@ -227,7 +228,7 @@ fn gene(dialect: &str, (name, start, end, n): &Feature) -> Vec<(&'static str, u3
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn genes_are_those_whose_lines_tabix_finds() {
     if !installed(&["tabix", "bgzip"]) {
         return;
@@ -261,7 +262,7 @@ fn genes_are_those_whose_lines_tabix_finds() {
 }
 
 #[test]
-#[ignore = "asks other programs: .ci/peers"]
+#[ignore = "needs other programs; run .ci/peers"]
 fn variants_are_those_of_bcftools() {
     if !installed(&["bcftools", "bgzip"]) {
         return;
@@ -277,7 +278,7 @@ fn variants_are_those_of_bcftools() {
     let names = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n";
     let line = |(name, start, end, n): &Feature| {
         let (length, dp) = (end - start, n * 131);
-        // Short ones spell out what they delete, long ones say where they end.
+        // Short variants spell out the bases that they delete, long ones have an END.
         let (reference, alt, more) = match length {
             0..200 => ("A".repeat(length as usize), "A,G", String::new()),
             _ => ("N".to_owned(), "<DEL>", format!(";END={end}")),
@@ -297,7 +298,7 @@ fn variants_are_those_of_bcftools() {
         )
     };
     let mut all = features(700);
-    // What bcftools takes for a deletion needs an A to stand for.
+    // With a single base, the alternative allele A would equal the reference.
     all.retain(|(_, start, end, _)| end - start != 1);
     let text = header.to_owned() + &SEQUENCES.map(contig).concat() + names + &lines(&all, line);
     folder.write("x.vcf", &text);
@@ -312,7 +313,7 @@ fn variants_are_those_of_bcftools() {
         let region = format!("{name}:{first}-{last}");
         let truth = folder.run("bcftools", &["query", "-r", &region, "-f", format, "x.bcf"]);
         let truth = columns(&truth, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        // What a line lacks is "." for bcftools, and nothing here.
+        // bcftools writes "." for a missing value, and 'query' writes an empty cell.
         let dot = |cell: &str| if cell.is_empty() { ".".to_owned() } else { cell.to_owned() };
         let dotted = |line: String| line.split('\t').map(dot).collect::<Vec<_>>().join("\t");
         for file in ["x.vcf", "x.vcf.gz", "x.bcf", "alone.bcf"] {

@@ -1,10 +1,10 @@
-//! Methylation calls of Bismark, against the definition of its files (Bismark user guide): no program
-//! here reads them, so the arithmetic is this test's own.
+//! Methylation calls of Bismark, compared with the definition of its files (Bismark user guide).
+//! The other programs do not read these files, so the test calculates the values itself.
 
 use super::tools::{Folder, Random, sorted};
 use super::{LENGTH, SEQUENCES, regions};
 
-/// A cytosine: sequence, its base counted from 1, strand, methylated and unmethylated reads.
+/// A cytosine: sequence, 1-based position, strand, methylated and unmethylated reads.
 type Cytosine = (&'static str, u32, &'static str, u32, u32);
 
 fn cytosines() -> Vec<Cytosine> {
@@ -21,7 +21,7 @@ fn cytosines() -> Vec<Cytosine> {
     all
 }
 
-/// Start, end, percentage and reads of those in a region, as `query` writes them.
+/// Returns the expected rows of a region: start, end, strand, percentage and number of reads.
 fn truth(strands: bool, (sequence, first, last): (&str, u32, u32)) -> Vec<String> {
     let all = cytosines().into_iter();
     let inside = all.filter(|(name, base, ..)| *name == sequence && (first..=last).contains(base));
@@ -37,10 +37,10 @@ fn truth(strands: bool, (sequence, first, last): (&str, u32, u32)) -> Vec<String
 }
 
 #[test]
-fn calls_of_bismark_are_what_its_files_define() {
+fn bismark_calls_agree_with_the_definition_of_the_files() {
     let folder = Folder::new();
     let coverage = |(name, base, _, methylated, other): &Cytosine| {
-        // Bismark rounds the percentage that it writes, and leaves out what no read covers.
+        // Bismark rounds the percentage, and would leave out cytosines without reads.
         let percent = 100.0 * f64::from(*methylated) / f64::from((methylated + other).max(1));
         format!("{name}\t{base}\t{base}\t{percent:.2}\t{methylated}\t{other}\n")
     };

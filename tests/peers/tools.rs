@@ -1,15 +1,15 @@
-//! Other people's programs, and ours, asked for rows of a region.
+//! Runs other programs and `epivizrs query`, and parses the rows that they print.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Whether all of them are here. What is skipped is said, and is a failure where
-/// `EPIVIZRS_PEERS=required`.
+/// Returns whether all these programs are installed. Prints those that are missing; this is a
+/// failure if `EPIVIZRS_PEERS=required`.
 pub(crate) fn installed(tools: &[&str]) -> bool {
     let runs = |tool: &&&str| match **tool {
-        // Modules of Python, by their names.
-        module @ ("pyBigWig" | "pybigtools") => {
+        // Python modules, by their names.
+        module @ ("pyBigWig" | "pybigtools" | "numpy") => {
             succeeds(&python(), &["-c", &format!("import {module}")])
         }
         tool => succeeds(tool, &["--version"]),
@@ -27,7 +27,7 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
-/// The interpreter that has the modules.
+/// Returns the Python interpreter that has the modules.
 pub(crate) fn python() -> String {
     std::env::var("EPIVIZRS_PEERS_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
@@ -48,7 +48,8 @@ impl Folder {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// What a program prints; its output may go into a file of the folder (`> name` at the end).
+    /// Runs a program and returns its output, or writes it to a file of the folder (`> name` at the
+    /// end).
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
         let (arguments, file) = match arguments {
             [before @ .., ">", name] => (before, Some(self.path(name))),
@@ -64,7 +65,7 @@ impl Folder {
         }
     }
 
-    /// The rows that the program gives; `level` as of `epivizrs query`.
+    /// Returns the rows that `epivizrs query` prints at this level.
     pub(crate) fn query(&self, source: &str, region: &str, level: &str) -> Table {
         let arguments = ["query", source, region, "--level", level, "--tsv"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
@@ -81,7 +82,7 @@ impl Folder {
     }
 }
 
-/// Rows with the names of their columns; places are 0-based and half-open.
+/// Rows with the names of their columns; intervals are 0-based and half-open.
 pub(crate) struct Table {
     names: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -95,9 +96,9 @@ impl Table {
         Table { names: names.unwrap_or_default(), rows: lines.map(fields).collect() }
     }
 
-    /// These columns of the rows that overlap the bases, a line each, sorted. Measurements may be
-    /// named without their source. Answers are runs of ranks: what lies between two that overlap
-    /// is in there too.
+    /// Returns these columns of the rows that overlap the interval, as sorted lines. Measurements
+    /// may be named without their source. An answer is a contiguous run of rows, so rows in it that
+    /// do not overlap are left out here.
     pub(crate) fn lines(&self, (start, end): (u32, u32), columns: &[&str]) -> Vec<String> {
         let column = |name: &&str| {
             let is = |known: &String| known == name || known.ends_with(&format!(".{name}"));
@@ -113,14 +114,14 @@ impl Table {
     }
 }
 
-/// Lines in an order that does not depend on who gave them.
+/// Returns the lines sorted, so that the output of several programs can be compared.
 pub(crate) fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.collect();
     lines.sort_unstable();
     lines
 }
 
-/// Numbers that are the same in every run (SplitMix64).
+/// A pseudorandom number generator (SplitMix64) with the same numbers in every run.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -70,11 +70,11 @@ impl Address {
         let Some((name, scheme)) = known else {
             let known = "http://, https://, s3://, gs:// and az://";
             let what =
-                format!("'{scheme}://' is no kind of address that is read; known are {known}");
+                format!("'{scheme}://' addresses cannot be read; the known kinds are {known}");
             return Err(Error::Input(what));
         };
         if text.chars().any(char::is_control) {
-            return Err(Error::Input("an address holds a control character".into()));
+            return Err(Error::Input("an address contains a control character".into()));
         }
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = match rest.split_once('?') {
@@ -90,7 +90,7 @@ impl Address {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         if host.is_empty() || !host.bytes().all(fits) {
             let what = format!(
-                "'{name}://{host}' names no server; an address is like https://lab.example/x.bw"
+                "'{name}://{host}' names no server; write an address like https://lab.example/x.bw"
             );
             return Err(Error::Input(what));
         }
@@ -210,7 +210,7 @@ impl Address {
         }
         if reference.contains("://") {
             let Some(other) = Address::parse(reference)? else {
-                let what = format!("'{reference}' is a file of the server's machine");
+                let what = format!("'{reference}' is a file on the server's own machine");
                 return Err(Error::Input(what));
             };
             let leads_away = !other.is_of_server(self);

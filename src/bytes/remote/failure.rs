@@ -79,7 +79,11 @@ impl fmt::Display for Failure {
                 let word = if word.is_empty() { String::new() } else { format!(" {word}") };
                 match number {
                     401 if *asked_with_credentials => {
-                        write!(f, "the server refuses these credentials (401{word}); check the name and password or the token")
+                        write!(
+                            f,
+                            "the server refuses these credentials (401{word}); check the \
+                             name and password or the token"
+                        )
                     }
                     401 => write!(
                         f,
@@ -88,25 +92,37 @@ impl fmt::Display for Failure {
                     ),
                     403 => write!(
                         f,
-                        "the server does not let you read it (403{word}); check your credentials; if \
-                         the address is a signed one, it may have expired: get a new one"
+                        "the server does not let you read it (403{word}); check your credentials; \
+                         if the address is a signed one, it may have expired: get a new one"
                     ),
                     404 | 410 => {
                         write!(f, "the server has no such file ({number}{word}); check the address")
                     }
-                    407 => write!(f, "the proxy asks who you are (407{word}); write your name and password into its address"),
+                    407 => write!(
+                        f,
+                        "the proxy asks who you are (407{word}); write your name and \
+                         password into its address"
+                    ),
                     416 => write!(
                         f,
                         "the server does not have the requested part (416{word}); if the file \
                          has changed, load it again"
                     ),
-                    429 => write!(f, "the server gets too many requests (429{word}); try again later"),
+                    429 => write!(
+                        f,
+                        "the server receives too many requests (429{word}); try \
+                         again later"
+                    ),
                     500..=599 => write!(
                         f,
-                        "the server fails or is overloaded ({number}{word}); try again later, or ask \
-                         who runs it"
+                        "the server fails or is overloaded ({number}{word}); try again later, or \
+                         ask whoever runs it"
                     ),
-                    _ => write!(f, "the server answers with {number}{word} instead of the file; check the address"),
+                    _ => write!(
+                        f,
+                        "the server answers with {number}{word} instead of the file; \
+                         check the address"
+                    ),
                 }
             }
             Failure::NoSuchHost(host) => {
@@ -122,16 +138,17 @@ impl fmt::Display for Failure {
             Failure::Certificate(why) => write!(
                 f,
                 "the server cannot prove who it is ({why}); if your institution signs its own \
-                 certificates, name the file of its authority with --ca-file"
+                 certificates, name the file of its authority's certificate with --ca-file"
             ),
             Failure::Cut => f.write_str("the server's answer ends early; try again later"),
             Failure::WebPage => f.write_str(
-                "the server sends a web page instead of a file; check whether the address is that of \
-                 the file itself, and whether you must log in",
+                "the server sends a web page instead of a file; check whether the address is that \
+                 of the file itself, and whether you must log in",
             ),
             Failure::Strange(what) => f.write_str(what),
             Failure::Changed => f.write_str(
-                "the file has changed on the server since it was opened; open it again with 'reload'",
+                "the file has changed on the server since it was opened; open it again with \
+                 'reload'",
             ),
             Failure::NoParts(size) => {
                 let size = size.map_or("an unknown number of bytes".to_owned(), |size| {
@@ -139,8 +156,8 @@ impl fmt::Display for Failure {
                 });
                 write!(
                     f,
-                    "the server sends only whole files, and this one has {size}; download it, or ask \
-                     for a server that answers range requests"
+                    "the server sends only whole files, and this one has {size}; download it, or \
+                     ask for a server that answers range requests"
                 )
             }
             Failure::NotPublic(host) => write!(

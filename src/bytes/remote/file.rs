@@ -18,7 +18,7 @@ const MOST_AHEAD: u64 = 64;
 const MOST_AT_ONCE: u64 = 256;
 /// Largest gap of known blocks that is read again to save a request, in blocks.
 const SMALL_GAP: u64 = 4;
-/// Largest number of sequential readings that are tracked.
+/// Largest number of sequential reads that are tracked.
 const STREAMS: usize = 16;
 /// Number of bytes in the first request for an index, which is read as a whole.
 const INDEX: u64 = 16 << 20;
@@ -49,7 +49,7 @@ pub(crate) struct RemoteFile {
 struct Reading {
     /// Blocks that are being requested.
     asked: HashSet<u64>,
-    /// The ends of readings, and how many blocks each was given.
+    /// The ends of sequential reads, and how many blocks each was given.
     streams: VecDeque<(u64, u64)>,
 }
 
@@ -233,7 +233,7 @@ impl RemoteFile {
                 (end, gap) = (number + 1, 0);
             }
         }
-        // A reading that ended here continues: it gets more blocks each time.
+        // A sequential read that ended here continues: it gets more blocks each time.
         let goes_on = |(ended, _): &(u64, u64)| (*ended..=*ended + 1).contains(&first);
         let known =
             reading.streams.iter().position(goes_on).and_then(|at| reading.streams.remove(at));
@@ -314,7 +314,7 @@ impl RemoteFile {
             200 => {
                 let now = Version::of(&answer.headers, None);
                 let same = now.is_none_or(|now| self.version.may_be(&now));
-                let what = "the server stopped to give parts of files; try again later";
+                let what = "the server no longer sends parts of files; try again later";
                 return Err(if same { Failure::Strange(what.into()) } else { Failure::Changed });
             }
             _ => {}
@@ -322,7 +322,7 @@ impl RemoteFile {
         let range = content_range(&answer.headers);
         let Some((given, size)) = range else {
             let what =
-                "the server sends a part of the file, but does not say which; ask who runs it";
+                "the server sends a part of the file, but does not say which; ask whoever runs it";
             return Err(Failure::Strange(what.into()));
         };
         let now = Version::of(&answer.headers, Some(size.unwrap_or(self.size())));
@@ -333,8 +333,8 @@ impl RemoteFile {
         if given.start != bytes.start
             || given.end < given.start + length.min(bytes.end - bytes.start)
         {
-            let what =
-                "the server sends other parts of the file than it is asked for; ask who runs it";
+            let what = "the server sends other parts of the file than it is asked for; ask \
+                        whoever runs it";
             return Err(Failure::Strange(what.into()));
         }
         Ok(())
@@ -369,12 +369,14 @@ fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
             let range = content_range(&answer.headers);
             let Some((given, size)) = range else {
                 return Err(strange(
-                    "the server sends a part of the file, but does not say which; ask who runs it",
+                    "the server sends a part of the file, but does not say which; ask whoever \
+                     runs it",
                 ));
             };
             if given.start != 0 {
                 return Err(strange(
-                    "the server sends other parts of the file than it is asked for; ask who runs it",
+                    "the server sends other parts of the file than it is asked for; ask whoever \
+                     runs it",
                 ));
             }
             let Some(size) = size else {

@@ -66,8 +66,9 @@ impl FromStr for Header {
         // The text may be a secret, so the error does not repeat it.
         let wrong = || {
             Error::Input(
-                "expected a header, such as 'Authorization: Bearer TOKEN', or the beginning of \
-                 addresses before it: 'https://lab.example/ Authorization: Bearer TOKEN'"
+                "expected a header, such as 'Authorization: Bearer TOKEN'; the beginning of \
+                 the addresses that get it may precede it: 'https://lab.example/ Authorization: \
+                 Bearer TOKEN'"
                     .into(),
             )
         };

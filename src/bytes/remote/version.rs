@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::client::Answer;
 use super::failure::Failure;
-use super::storage::hex;
+use super::signature::hex;
 use flate2::read::MultiGzDecoder;
 use ring::digest;
 use std::io::Read;
@@ -86,7 +86,7 @@ impl Version {
         static OTHERS: AtomicU64 = AtomicU64::new(0);
         let mut text = format!("{}|{}", address.shown().display(), self.text());
         if !self.is_certain() {
-            // It is not known whether another opening is of the same bytes.
+            // When the file is opened again, it may have other bytes.
             text += &format!("|{}", OTHERS.fetch_add(1, Ordering::Relaxed));
         }
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
@@ -118,7 +118,7 @@ fn is_packed(address: &Address) -> bool {
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// Returns how the server packed the answer, unless the file itself is packed so.
+/// Returns how the server packed the answer, unless the file itself is packed that way.
 fn packing<'a>(address: &Address, answer: &'a Answer) -> Option<&'a str> {
     let packing = answer.headers.get(header::CONTENT_ENCODING)?.to_str().ok()?.trim();
     // Servers report the packing of such a file as if they had packed it themselves.
@@ -142,8 +142,8 @@ pub(super) fn check_kind(
         Some("gzip" | "x-gzip") if is_whole => Ok(()),
         Some(packing) => {
             let what = format!(
-                "the server packs the file on its way (Content-Encoding: {packing}), so that no part \
-                 of it can be read; ask who runs it to send it as it is"
+                "the server compresses the file in transit (Content-Encoding: {packing}), so no \
+                 part of it can be read; ask whoever runs it to send the file as it is"
             );
             Err(Failure::Strange(what))
         }

@@ -15,7 +15,9 @@ impl Listing {
     pub(super) fn resolve_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
         let own =
             |(parts, spec): &(Vec<Part>, Spec)| Some((parts.first()?.source.clone(), spec.clone()));
-        let opened: Vec<_> = opened.iter().filter_map(own).collect();
+        // Computed measurements have the sequences that are listed.
+        let opened = opened.iter().filter(|(_, spec)| spec.options.computed.is_none());
+        let opened: Vec<_> = opened.filter_map(own).collect();
         let is_vague = |source: &dyn Source| source.building().is_some() && !source.knows_lengths();
         let any_vague = opened.iter().any(|(source, _)| is_vague(&**source));
         if self.fixed || !(any_vague || self.tentative) {
@@ -42,7 +44,8 @@ impl Listing {
     /// Returns the listed sources.
     fn opened(&self) -> Vec<(Arc<dyn Source>, Spec)> {
         let mut all: Vec<(Arc<dyn Source>, Spec)> = Vec::new();
-        for measurement in self.measurements().filter(|m| m.companion.is_none()) {
+        for measurement in self.measurements().filter(|m| m.companion.is_none() && !m.is_computed())
+        {
             if !all.iter().any(|(known, _)| Arc::ptr_eq(known, &measurement.source)) {
                 let placeholder = || Spec::file(&*measurement.id);
                 let spec = measurement.spec.as_deref().cloned().unwrap_or_else(placeholder);
@@ -127,13 +130,13 @@ impl Listing {
         let listed = pairs[..pairs.len().min(MAX_PAIRS)].join(", ");
         if fixed {
             tracing::warn!(
-                "{path}: contains {listed}{more}; the assembly has one sequence for both, so only the \
-                 second of each pair is shown: omit --assembly, or rename them in the file"
+                "{path}: contains {listed}{more}; the assembly has one sequence for both, so only \
+                 the second of each pair is shown: omit --assembly, or rename them in the file"
             );
         } else {
             tracing::warn!(
-                "{path}: contains {listed}{more}; each is served as a separate sequence: rename them \
-                 in the file if they are the same"
+                "{path}: contains {listed}{more}; each is served as a separate sequence: rename \
+                 them in the file if they are the same"
             );
         }
     }
@@ -170,8 +173,8 @@ impl Listing {
         }
     }
 
-    /// Warns of a file in which a sequence has another length than it is known to have. Mitochondria
-    /// are not compared: their lengths differ between copies of one assembly.
+    /// Warns of a file in which a sequence has another length than it is known to have.
+    /// Mitochondria are not compared: their lengths differ between copies of one assembly.
     fn warn_of_another_assembly(&self, source: &dyn Source, spec: &Spec) {
         if !source.knows_lengths() {
             return;
@@ -214,7 +217,7 @@ impl Listing {
     }
 }
 
-/// No animal mitochondrion is longer (bp).
+/// Maximum length of an animal's mitochondrial genome, in bases.
 const MAX_MITOCHONDRION: u32 = 20_000;
 
 /// Returns whether a sequence's name is a GenBank or RefSeq accession (`NC_000001.11`).
@@ -224,7 +227,8 @@ fn is_accession(name: &str) -> bool {
 }
 
 /// Returns the built-in assembly that shares the most lengths with `known`, if more agree than
-/// differ; without known lengths, the first that has every sequence of `new` with sufficient length.
+/// differ; without known lengths, the first that has every sequence of `new` with sufficient
+/// length.
 fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str, Sequences)> {
     let shared = |assembly: &Sequences| {
         let lengths = known.iter().filter_map(|s| Some((s.length, assembly.get(&s.name)?.length)));

@@ -31,7 +31,7 @@ pub(super) fn summary(source: &dyn Source) -> BTreeMap<String, String> {
         let bound = format!("at least {about}");
         let hidden = |shift: u8| {
             let level = Level::Bins { shift };
-            let (bound, hidden) = match source.kept(level) {
+            let (bound, hidden) = match source.total_rows(level) {
                 Some(kept) => ("", rows - kept),
                 None => (&*bound, rows.saturating_sub(most(source, shift))),
             };

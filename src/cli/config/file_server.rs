@@ -1,5 +1,6 @@
 //! epivizFileServer's description of files: a list of records with `url file_type name datatype
-//! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the content.
+//! genome annotation`. `file_type` and `datatype` are ignored: the format is detected from the
+//! content.
 
 use super::{Config, named};
 use crate::error::{Error, Result};
@@ -82,6 +83,6 @@ mod tests {
         assert_eq!(config.sources[1].input.path(), Path::new("http://x/b.bw"));
         let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
         assert!(errors[0].starts_with("x.json, record 1: "), "{errors:?}");
-        assert!(errors[1].starts_with("x.json, record 4: 'ftp://' is no kind"), "{errors:?}");
+        assert!(errors[1].starts_with("x.json, record 4: 'ftp://' addresses cannot"), "{errors:?}");
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Group {
     pub(super) ordered: Duration,
     /// The page's cache of the rows, and of each measurement's values.
     pub(super) caches: HashMap<String, Cache>,
-    /// The time since which requests are held, and the region that they span.
-    pub(super) held: Option<(Duration, Region)>,
+    /// The time since which requests are deferred, and the region that they span.
+    pub(super) deferred: Option<(Duration, Region)>,
     /// The position of the placeholder row, if the page has one.
     pub(super) placeholder: Option<Region>,
 }
@@ -48,7 +48,7 @@ impl Group {
             confirmed: 0,
             ordered: Duration::ZERO,
             caches: HashMap::new(),
-            held: None,
+            deferred: None,
             placeholder: None,
         }
     }

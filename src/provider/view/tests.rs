@@ -79,7 +79,7 @@ fn requests_from_before_a_clear_do_not_count_as_cached() {
         }
         view.request("signals", "rows", &wide, &Dense, now);
         // A change of level that would flood the page waits until its view is known.
-        clear_of(view.orders(&Dense, now + HOLD_TIME)).is_some()
+        clear_of(view.orders(&Dense, now + MAX_DEFERRAL)).is_some()
     };
     assert!(!clears_again(true, Duration::ZERO));
     assert!(!clears_again(false, CLEAR_TIMEOUT / 2), "it may still clear its rows");
@@ -98,18 +98,18 @@ fn a_piece_that_touches_the_cached_interval_is_joined() {
 
 /// A page in a close view zooms out to a whole chromosome: a million rows at the group's level.
 #[test]
-fn requests_that_would_flood_the_page_are_held_until_its_view_is_known() {
+fn requests_that_would_flood_the_page_are_deferred_until_its_view_is_known() {
     for reports in [true, false] {
         let (mut view, mut now) = (View::new(1000), Duration::ZERO);
         let close = place(10_000, 11_000);
         asks(&mut view, &close, &close, &mut now);
         let wide = place(0, 100_000_000);
         let left = view.request("signals", "rows", &place(0, 10_001), &Dense, now);
-        assert!(left.is_held());
+        assert!(left.is_deferred());
         let right = view.request("signals", "signal", &place(10_999, 100_000_000), &Dense, now);
-        assert!(right.is_held(), "no request of the group may overtake it");
+        assert!(right.is_deferred(), "no request of the group may overtake it");
         assert_eq!(view.orders(&Dense, now), [Order::Locate], "at once");
-        assert_eq!(view.next(), now + HOLD_TIME);
+        assert_eq!(view.next(), now + MAX_DEFERRAL);
         if reports {
             view.located(Some(wide.clone()), &Dense, now);
         } else {
@@ -123,7 +123,7 @@ fn requests_that_would_flood_the_page_are_held_until_its_view_is_known() {
             "{orders:?}"
         );
         let ticket = view.request("signals", "rows", &wide, &Dense, now);
-        assert!(!ticket.is_held() && ticket.level.width() > 1, "{ticket:?}");
+        assert!(!ticket.is_deferred() && ticket.level.width() > 1, "{ticket:?}");
     }
 }
 

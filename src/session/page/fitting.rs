@@ -74,7 +74,7 @@ impl Actor {
             return;
         }
         self.next_poll = Instant::now() + self.pause();
-        let asked = |waiting: &Waiting| matches!(waiting, Waiting::Location | Waiting::Look);
+        let asked = |waiting: &Waiting| matches!(waiting, Waiting::Location | Waiting::PolledView);
         if self.page.stage() != Stage::Ready || self.waiting.values().any(asked) {
             return;
         }
@@ -82,7 +82,7 @@ impl Actor {
         if self.view.depends_on_place(&*listing) {
             self.view.poll_now(self.now());
         } else {
-            self.act(GetCurrentLocation {}, Some(Waiting::Look));
+            self.act(GetCurrentLocation {}, Some(Waiting::PolledView));
         }
     }
 
@@ -111,7 +111,7 @@ impl Actor {
         let place = self.place(answer);
         let listing = self.session.provider.catalog.listing();
         let place = place.and_then(|place| listing.locate(&place));
-        let (Some(place), true) = (place, self.due.is_empty() && self.held.is_empty()) else {
+        let (Some(place), true) = (place, self.due.is_empty() && self.deferred.is_empty()) else {
             return;
         };
         let levels = self.levels();

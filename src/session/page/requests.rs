@@ -1,4 +1,4 @@
-//! A page's requests: each is answered by a separate task, held, or refused.
+//! A page's requests: each is answered by a separate task, deferred, or refused.
 
 use super::{Actor, Outgoing};
 use crate::catalog::Resolution;
@@ -21,7 +21,7 @@ pub(super) struct Due {
 }
 
 /// A request that is not answered before the page's view is known.
-pub(super) struct Held {
+pub(super) struct Deferred {
     id: Box<RawValue>,
     request: Request,
     group: String,
@@ -46,9 +46,9 @@ impl Actor {
             let listing = provider.catalog.listing();
             self.view.request(&target.group, &target.key, &target.piece, &*listing, self.now())
         });
-        if let (Some(_), Some(group)) = (ticket.as_ref().filter(|t| t.is_held()), &group) {
-            tracing::debug!(group, "request held: the page would get too many rows");
-            self.held.push(Held { id, request, group: group.clone() });
+        if let (Some(_), Some(group)) = (ticket.as_ref().filter(|t| t.is_deferred()), &group) {
+            tracing::debug!(group, "request deferred: the page would get too many rows");
+            self.deferred.push(Deferred { id, request, group: group.clone() });
             return;
         }
         let resolution = ticket.as_ref().map(|ticket| Resolution::At(ticket.level));
@@ -100,13 +100,13 @@ impl Actor {
                 Reply::Refused("internal error".into()).to_json(&due.id)
             }
         });
-        let mut held: Vec<String> = Vec::new();
+        let mut unanswered: Vec<String> = Vec::new();
         for mut due in std::mem::take(&mut self.due) {
-            let blocked = due.group.as_ref().is_some_and(|group| held.contains(group));
+            let blocked = due.group.as_ref().is_some_and(|group| unanswered.contains(group));
             match due.reply.take() {
                 Some(json) if !blocked => self.outbox.push_back(Outgoing::Reply(json, due.ticket)),
                 reply => {
-                    held.extend(due.group.clone());
+                    unanswered.extend(due.group.clone());
                     self.due.push_back(Due { reply, ..due });
                 }
             }
@@ -118,10 +118,10 @@ impl Actor {
         }
     }
 
-    /// Answers the held requests of a group with no rows.
+    /// Answers the deferred requests of a group with no rows.
     pub(super) fn dismiss(&mut self, group: &str) {
-        for held in self.held.extract_if(.., |held| held.group == group) {
-            let reply = self.session.provider.nothing(&held.request).to_json(&held.id);
+        for deferred in self.deferred.extract_if(.., |deferred| deferred.group == group) {
+            let reply = self.session.provider.nothing(&deferred.request).to_json(&deferred.id);
             self.outbox.push_back(Outgoing::Reply(reply, None));
         }
     }

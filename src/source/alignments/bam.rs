@@ -13,7 +13,8 @@ use record::Stream;
 pub(crate) const COVERAGE: Format = Format {
     name: "bam",
     extensions: &["bam"],
-    about: "coverage as samtools depth counts it, made once and kept in the cache; beside it the reads, with an index",
+    about: "coverage as samtools depth counts it, computed once and kept in the cache; with an \
+            index, also the reads",
     sniff: |head| head.starts_with(b"BAM\x01"),
     open: |input, options, context| {
         let file = input.clone();
@@ -25,7 +26,8 @@ pub(crate) const COVERAGE: Format = Format {
 pub(crate) const READS: Format = Format {
     name: "reads",
     extensions: &[],
-    about: "with format=reads: only the reads of a SAM, or of an indexed BAM or CRAM, as blocks in views of at most 20,000 bases",
+    about: "with format=reads: only the reads of a SAM, or of an indexed BAM or CRAM, as blocks \
+            in views of at most 20,000 bases",
     sniff: |_| false,
     open: |input, options, context| {
         let head = input.head()?;

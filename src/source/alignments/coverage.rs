@@ -80,7 +80,7 @@ fn write(
     loop {
         count += 1;
         if count.is_multiple_of(REPORT) {
-            context.progress.tell(input.path(), reads.position() as f64 / size);
+            context.progress.report(input.path(), reads.position() as f64 / size);
         }
         let Some(read) = reads.next()? else { break };
         let (Some(sequence), Some(start)) = (read.sequence(), read.start()) else { continue };

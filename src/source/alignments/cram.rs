@@ -22,7 +22,7 @@ pub(crate) const MAGIC: &[u8] = b"CRAM";
 pub(crate) const COVERAGE: Format = Format {
     name: "cram",
     extensions: &["cram"],
-    about: "as bam; takes no reference",
+    about: "as bam; needs no reference",
     sniff: |head| head.starts_with(MAGIC),
     open: |input, options, context| {
         if let Some(given) = &options.reference {

@@ -82,7 +82,7 @@ impl<'a> MethylLine<'a> {
     fn of(line: &Line<'a>) -> Result<Self> {
         let (fields, count) = split(line.text);
         if count < 11 {
-            return Err(line.error(format!("has {count} columns, bedMethyl at least 11")));
+            return Err(line.error(format!("has {count} columns, but bedMethyl has at least 11")));
         }
         let [sequence, start, end, code, _, strand_field, _, _, _, coverage, percent, ..] = fields;
         let (start, end) =

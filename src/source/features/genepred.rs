@@ -132,7 +132,7 @@ fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let fields = Separator::Tab.split(line.text);
     if fields.len() != table.columns {
         let (has, first) = (fields.len(), table.columns);
-        return Err(line.error(format!("has {has} columns, not {first} as the lines before it")));
+        return Err(line.error(format!("has {has} columns, not {first} as in the lines before it")));
     }
     let at = |index: usize| fields[table.name + index];
     let column = |index: usize, what: &str| format!("{what} (column {})", table.name + index + 1);

@@ -11,7 +11,7 @@ use crate::source::rows::rewritten::{Rewrite, open};
 pub(crate) const FORMAT: Format = Format {
     name: "junctions",
     extensions: &[],
-    about: "blocks: introns with the reads that cross them, of STAR, regtools or TopHat",
+    about: "blocks: introns with the number of reads across them, from STAR, regtools or TopHat",
     sniff: |head| is_star(head) || is_regtools(head),
     open: |input, options, context| {
         // Errors are reported with their line when the rows are read.
@@ -90,7 +90,7 @@ const INTRONS: Rewrite = Rewrite {
         };
         let name = motif.parse().ok().and_then(|code: usize| MOTIFS.get(code));
         let name = name.ok_or_else(|| {
-            line.error(format!("'{}' is no motif: 0 to 6 (column 5)", shortened(motif)))
+            line.error(format!("'{}' is not a motif from 0 to 6 (column 5)", shortened(motif)))
         })?;
         let annotated = match annotated {
             "0" => "no",

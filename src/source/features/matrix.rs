@@ -88,7 +88,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
     let placed = header.layout.is_some() || header.regions.is_some();
     if !placed && options.gene_loci.is_empty() {
         let message = "its rows have no coordinates (columns chr, start, end); \
-            serve a gene annotation beside it, whose genes they are";
+            serve the annotation of their genes too (--genes)";
         return Err(Error::data(input.path(), "", message));
     }
     if let Some(sheet) = &options.samples {
@@ -157,7 +157,7 @@ impl RowFormat for Matrix {
             let text = unquoted(fields[at]);
             let is = |what| format!("{what} of the region (column {})", at + 1);
             let [sequence, start, end] = region(text).ok_or_else(|| {
-                line.error(format!("'{}' (column {}) is no region", shortened(text), at + 1))
+                line.error(format!("'{}' (column {}) is not a region", shortened(text), at + 1))
             })?;
             let (start, end) =
                 line.interval((start, is("the start")), (end, is("the end")), self.base)?;
@@ -198,7 +198,7 @@ impl RowFormat for Matrix {
             if stats.has_numbers() && number(field).is_none() {
                 let (name, field) = (&self.header.names[column], shortened(field));
                 return Err(format!(
-                    "'{field}' is no number, as '{name}' (column {}) has before",
+                    "'{field}' is not a number, but '{name}' (column {}) has numbers before",
                     column + 1
                 ));
             }
@@ -272,15 +272,15 @@ impl Matrix {
         let Some((name, unplaced)) = unplaced else { return Ok(()) };
         if unplaced == count {
             let message = format!(
-                "none of its rows ('{name}', ...) is a gene of the annotations served; those of \
-                    transcripts are placed by an annotation with ',rows=transcripts'"
+                "none of its rows ('{name}', ...) is a gene of the served annotations; if they \
+                    are transcripts, serve an annotation with ',rows=transcripts'"
             );
             return Err(Error::data(input.path(), "", message));
         }
         let path = input.path().display();
         tracing::warn!(
-            "{path}: {unplaced} of {count} rows ('{name}', ...) are no genes of the annotations \
-             served; not shown"
+            "{path}: {unplaced} of {count} rows ('{name}', ...) are not genes of the served \
+             annotations and are not shown"
         );
         Ok(())
     }
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(rows(&*source)[0], (101, 200, 2.5));
         let bad = first[0].to_owned() + "chr1:x\t1\t2\n";
         let error = matrix("x.tsv", &bad, &Options::default()).err().unwrap().to_string();
-        assert!(error.contains("line 4: 'chr1:x' (column 1) is no region"), "{error}");
+        assert!(error.contains("line 4: 'chr1:x' (column 1) is not a region"), "{error}");
     }
 
     fn with_genes() -> Options {
@@ -397,7 +397,7 @@ mod tests {
         let error = |text: &str, options: &Options| {
             matrix("x.tsv", text, options).err().unwrap().to_string()
         };
-        assert!(error(text, &Options::default()).contains("serve a gene annotation beside it"));
+        assert!(error(text, &Options::default()).contains("serve the annotation of their genes"));
         assert!(
             error("id\ts1\nNONE\t5\n", &with_genes()).contains("none of its rows ('NONE', ...)")
         );
@@ -431,7 +431,7 @@ mod tests {
         assert!(error("E2\tchr1\t1\t2\t3\n").contains("line 3: has 5 columns, not 6"));
         assert!(
             error("E2\tchr1\t1\t2\t3\tx\n")
-                .contains("line 3: 'x' is no number, as 's2' (column 6)")
+                .contains("line 3: 'x' is not a number, but 's2' (column 6)")
         );
         assert!(error("E2\tchr1\t0\t2\t3\t4\n").contains("line 3: start (column 3) is 0"));
         assert!(error("E2\tchr1\t9\t2\t3\t4\n").contains("line 3: the end (2) is before"));

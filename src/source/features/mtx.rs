@@ -51,11 +51,11 @@ struct Features {
     list: Vec<Feature>,
 }
 
-/// Returns the file of one of those names beside the matrix, plain or compressed.
-fn beside(input: &Input, names: &[&str]) -> Result<Input> {
+/// Returns the file with one of these names beside the matrix, plain or compressed.
+fn companion_file(input: &Input, names: &[&str]) -> Result<Input> {
     if input.is_remote() {
-        let what = "such a matrix is read together with the files next to it, only from this machine; \
-                    download their folder";
+        let what = "such a matrix is read together with the other files of its folder, which must \
+                    be on this machine; download the folder";
         return Err(Error::data(input.path(), "", what));
     }
     let folder = input.path().parent().unwrap_or(Path::new(""));
@@ -76,13 +76,13 @@ fn beside(input: &Input, names: &[&str]) -> Result<Input> {
 impl Features {
     /// Reads the features; more than `most` are an error.
     fn read(input: &Input, most: usize) -> Result<Self> {
-        let file = beside(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
+        let file = companion_file(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
         let is_bed = file.ending() == "bed";
         let (mut lines, mut list) = (Lines::open(&file)?, Vec::new());
         while let Some(line) = lines.next()? {
             let fields: Vec<&str> = Separator::of(line.text).split(line.text);
             if list.len() == most.min(MOST_FEATURES) {
-                return Err(line.error("is more than the matrix has rows"));
+                return Err(line.error("the matrix has fewer rows than there are features here"));
             }
             list.push(Feature::of(&line, &fields, is_bed)?);
         }
@@ -168,7 +168,7 @@ impl Groups {
                 groups.names.len() - 1
             });
             if groups.names.len() > 4 * MOST_CELLS {
-                return Err(line.error("these are more than 200 groups; is column 2 the group?"));
+                return Err(line.error("there are more than 200 groups; is column 2 the group?"));
             }
             if groups.of_cell[*cell].replace(index as u32).is_some() {
                 return Err(line.error(format!("'{}' appears twice", shortened(barcode))));
@@ -225,7 +225,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 
 /// Returns the requested groups, or else one group per cell if there are few.
 fn groups(input: &Input, options: &Options, cells: usize) -> Result<Groups> {
-    let file = beside(input, &["barcodes.tsv"])?;
+    let file = companion_file(input, &["barcodes.tsv"])?;
     let (mut lines, mut barcodes) = (Lines::open(&file)?, Vec::new());
     while let Some(line) = lines.next()? {
         barcodes.push(line.text.split('\t').next().unwrap_or_default().to_owned());
@@ -307,8 +307,8 @@ impl Counts {
         let first = features.list.first().map_or("", |feature| &feature.name);
         if kept.is_empty() {
             let what = format!(
-                "none of its features ('{}', ...) has a place; serve the gene annotation whose genes \
-                 they are beside it (--genes)",
+                "none of its features ('{}', ...) has a known position; serve the \
+                 annotation of their genes too (--genes)",
                 shortened(first)
             );
             return Err(Error::data(input.path(), "", what));
@@ -316,7 +316,8 @@ impl Counts {
         if unplaced > 0 {
             let path = input.path().display();
             tracing::warn!(
-                "{path}: {unplaced} of {all} features are not genes of the served annotations and are not shown"
+                "{path}: {unplaced} of {all} features are not genes of the served annotations and \
+                 are not shown"
             );
         }
         let of = |values: &[f64]| Data::Doubles(kept.iter().map(|row| values[*row]).collect());
@@ -406,7 +407,10 @@ mod tests {
         assert_eq!(row(&*source, 1, &["total"]), [5.0]);
         assert_eq!(source.search("tp53", 5).len(), 1);
         let error = opened(folder.path(), &Options::default()).err().unwrap().to_string();
-        assert!(error.contains("none of its features ('MYC', ...) has a place"), "{error}");
+        assert!(
+            error.contains("none of its features ('MYC', ...) has a known position"),
+            "{error}"
+        );
     }
 
     #[test]

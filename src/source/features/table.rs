@@ -1,4 +1,4 @@
-//! Tables that are known by the names in their header: where the header is, and what it says.
+//! The headers of tables whose columns are known by their names.
 
 use crate::bytes::Input;
 use crate::error::Result;
@@ -8,18 +8,18 @@ use crate::source::rows::delimited::Layout;
 
 /// The header of a table: the line before the first row, which may be a comment.
 pub(super) struct TableHeader {
-    /// Which column is what. Its `header_lines` are those of the file.
+    /// The meaning of the columns. Its `header_lines` are those of the file.
     pub(super) layout: Layout,
     /// The names of the columns in lower case.
     lower: Vec<String>,
 }
 
 impl TableHeader {
-    /// The header of a file; none if its lines do not begin with one that says where rows lie.
+    /// Returns the header of a file; none if it has no header with the columns of an interval.
     pub(super) fn read(input: &Input) -> Result<Option<Self>> {
         let mut lines = Lines::open(input)?;
         let mut first = Vec::new();
-        // Of the first line that is no comment and of the one before.
+        // The last comment before the first other line, and the number of that line.
         let mut comment = String::new();
         let mut count = 0;
         while let Some(line) = lines.next()? {
@@ -35,7 +35,7 @@ impl TableHeader {
         Ok(Self::of(&comment, line, count))
     }
 
-    /// The header that the beginning of a file shows, and its first row.
+    /// Returns the header at the beginning of a file, and its first row.
     pub(super) fn sniff(head: &[u8]) -> Option<(Self, Vec<String>)> {
         let text = String::from_utf8_lossy(head);
         let (mut comment, mut lines) = ("", text.lines());
@@ -52,8 +52,8 @@ impl TableHeader {
         (fields.len() == header.layout.names.len()).then_some((header, fields))
     }
 
-    /// From a comment, if it names the columns of the line behind it; else from that line, which is
-    /// the one of that number.
+    /// Returns the header in a comment, if it has a name for each field of the line after it;
+    /// otherwise the header in that line, which has the given number.
     fn of(comment: &str, line: &str, number: usize) -> Option<Self> {
         let separator = match (line.contains('\t'), line.contains(',')) {
             (true, _) => Separator::Tab,
@@ -70,7 +70,7 @@ impl TableHeader {
         Some(TableHeader { layout, lower })
     }
 
-    /// The first column that has one of those names, given in lower case.
+    /// Returns the column with the first of the names, in lower case, that the table has.
     pub(super) fn column(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.lower.iter().position(|known| known == name))
     }

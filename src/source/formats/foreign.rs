@@ -31,7 +31,8 @@ const ALL: &[Foreign] = &[
     Foreign {
         is: |head, _| is_hdf5(head),
         what: "an HDF5 file (as h5ad, loom and the matrices of Cell Ranger are)",
-        remedy: "export its table as TSV; of Cell Ranger's output, name the folder with matrix.mtx",
+        remedy: "export its table as TSV; for Cell Ranger's output, name the folder with \
+                 matrix.mtx",
     },
     Foreign {
         is: |head, _| head.starts_with(b"HIC\0"),
@@ -41,7 +42,7 @@ const ALL: &[Foreign] = &[
     },
     Foreign {
         is: |head, _| head.starts_with(b"TDF3") || head.starts_with(b"TDF4"),
-        what: "a tiled data file of IGV (.tdf)",
+        what: "an IGV tiled data file (.tdf)",
         remedy: "igvtools tdftobedgraph FILE NAME.bedgraph writes its values as bedGraph",
     },
     Foreign {
@@ -51,7 +52,7 @@ const ALL: &[Foreign] = &[
     },
     Foreign {
         is: |head, _| head.starts_with(b"\x6c\x1b\x01"),
-        what: "a table of genotypes of PLINK, not BED intervals",
+        what: "a PLINK genotype table, not BED intervals",
         remedy: "plink --bfile NAME --recode vcf bgz --out NAME writes VCF",
     },
     Foreign {
@@ -61,7 +62,7 @@ const ALL: &[Foreign] = &[
     },
     Foreign {
         is: |head, _| head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-        what: "a document of Microsoft Office, such as an Excel workbook",
+        what: "a Microsoft Office document, such as an Excel workbook",
         remedy: "save the sheet as text, separated by tabs (.tsv)",
     },
     Foreign {
@@ -107,7 +108,7 @@ const ALL: &[Foreign] = &[
     Foreign {
         is: |head, _| head.starts_with(b"%PDF-"),
         what: "a PDF document",
-        remedy: "look for the table as a text file beside it",
+        remedy: "find its table as a text file, and name that",
     },
     Foreign {
         is: |head, _| {
@@ -125,7 +126,7 @@ const ALL: &[Foreign] = &[
             start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
         },
         what: "a web page, perhaps the answer of a server that refused the file",
-        remedy: "download it again and look at it",
+        remedy: "open it to read its message, then download the file again",
     },
     Foreign {
         is: |head, _| head.starts_with(b"SQLite format 3\0"),
@@ -144,23 +145,23 @@ const ALL: &[Foreign] = &[
     },
     Foreign {
         is: |head, _| head.starts_with(b"\x93NUMPY"),
-        what: "an array of NumPy",
+        what: "a NumPy array",
         remedy: "write it as text, with the coordinates of its rows",
     },
     Foreign {
         is: |head, _| head.starts_with(b"##maf ") || head.starts_with(b"track name=maf"),
-        what: "an alignment of genomes (MAF of UCSC)",
-        remedy: "it is not served; tables of mutations, also called MAF, are",
+        what: "a genome alignment (UCSC's MAF)",
+        remedy: "only tables of mutations, which are also called MAF, can be served",
     },
     Foreign {
         is: |head, _| head.starts_with(b"psLayout version"),
-        what: "alignments of BLAT (PSL)",
+        what: "BLAT alignments (PSL)",
         remedy: "pslToBed FILE NAME.bed writes them as BED12",
     },
     Foreign {
         is: |head, _| is_chain(head),
         what: "an alignment of assemblies (chain)",
-        remedy: "it is not served; liftOver uses it to move a BED file to the other assembly",
+        remedy: "liftOver uses it to convert a BED file to the other assembly",
     },
     Foreign {
         is: |head, _| is_fastq(head),
@@ -169,7 +170,7 @@ const ALL: &[Foreign] = &[
     },
     Foreign {
         is: |head, _| head.starts_with(b"LOCUS  ") || head.starts_with(b"ID   "),
-        what: "a flat file of GenBank or EMBL",
+        what: "a GenBank or EMBL flat file",
         remedy: "download the same record as GFF3",
     },
 ];

@@ -52,8 +52,8 @@ struct IndexBin {
 impl Index {
     /// Reads the companion index of a file (`x.vcf.gz.tbi`, `x.bam.bai`, `x.bai`); none if there is
     /// none. An index that is older than the file is read with a warning.
-    pub(crate) fn beside(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
-        let Some(found) = index_beside(input, endings)? else { return Ok(None) };
+    pub(crate) fn of_companion(input: &Input, endings: &[&str]) -> Result<Option<(Self, PathBuf)>> {
+        let Some(found) = companion_index(input, endings)? else { return Ok(None) };
         Ok(Some((Self::read(&found)?, found.path().to_owned())))
     }
 
@@ -162,9 +162,9 @@ impl Index {
 /// Returns the path of the companion index of a file. Warns if it is older than the file.
 ///
 /// # Errors
-/// As [`Input::beside`].
-pub(crate) fn index_beside(input: &Input, endings: &[&str]) -> Result<Option<Input>> {
-    let found = input.beside(endings)?;
+/// As [`Input::companion_file`].
+pub(crate) fn companion_index(input: &Input, endings: &[&str]) -> Result<Option<Input>> {
+    let found = input.companion_file(endings)?;
     if let (Input::File(path), Some(Input::File(index))) = (input, &found)
         && let Some(warning) = older(index, path)
     {

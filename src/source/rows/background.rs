@@ -112,6 +112,10 @@ impl Source for PendingSource {
         }
     }
 
+    fn has_sums(&self) -> bool {
+        matches!(self.preview.shape, Shape::Dense | Shape::Sparse)
+    }
+
     fn building(&self) -> Option<&Arc<BuildHandle>> {
         Some(&self.building)
     }
@@ -174,7 +178,7 @@ mod tests {
     fn a_slow_source_is_listed_without_rows_and_then_replaced() {
         let (go, wait) = mpsc::channel::<()>();
         let open = move |context: &Context| {
-            context.progress.tell(INPUT.path(), 0.42);
+            context.progress.report(INPUT.path(), 0.42);
             let _ = wait.recv();
             Ok(Box::new(Mock::new(1)) as Box<dyn Source>)
         };

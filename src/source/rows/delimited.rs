@@ -72,7 +72,7 @@ impl RowFormat for Delimited {
         let (has, names) = (fields.len(), self.layout.names.len());
         if has != names {
             return Err(
-                line.error(format!("has {has} columns, not {names} as the lines before it"))
+                line.error(format!("has {has} columns, not {names} as in the lines before it"))
             );
         }
         let (name, start, end) = self.layout.place(line, &fields)?;

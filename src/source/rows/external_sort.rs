@@ -1,4 +1,4 @@
-//! Sorts rows outside of the memory: sorted runs are written to a file and then merged.
+//! Sorts rows that do not fit in memory: sorted runs are written to a file and then merged.
 
 use crate::genome::Sequences;
 use crate::source::io::bgzf_writer::BgzfWriter;

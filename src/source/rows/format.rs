@@ -187,9 +187,9 @@ pub(crate) fn collect<F: RowFormat>(
     Ok(rows.finish(format.has_strand()))
 }
 
-/// Passes each line that holds rows to `take` until that returns false. With `skip`, lines of which
-/// something is wrong are left out and counted: those whose rows cannot be read, and those that
-/// `take` refuses, of which it must not have taken a part.
+/// Passes each line that holds rows to `take` until that returns false. With `skip`, damaged lines
+/// are left out and counted: those whose rows cannot be parsed, and those that `take` refuses, of
+/// which it must not have taken any row.
 pub(crate) fn each_good_line<F: RowFormat>(
     format: &F,
     input: &Input,
@@ -201,7 +201,7 @@ pub(crate) fn each_good_line<F: RowFormat>(
     skip.restart();
     let mut learning = format.clone();
     format.each_line(input, progress, &mut |line| {
-        // All rows of a line are taken or none, so they are looked at first.
+        // Either all rows of a line are taken or none, so all are checked first.
         let looked =
             format.parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));
         looked.and_then(|()| take(line)).or_else(|error| skip.count(error).map(|()| true))

@@ -17,9 +17,9 @@ const LONGEST_NOTE: usize = 16 << 20;
 /// them would take long.
 const MOST_GAPS: usize = 64;
 
-/// So many bytes are read from another machine at most to answer one question.
+/// Maximum number of bytes that are read from another machine for one query.
 const MOST_REMOTE: u64 = 512 << 20;
-/// No block of BGZF has more bytes.
+/// Maximum size of a BGZF block, in bytes.
 const BLOCK: u64 = 1 << 16;
 
 /// A file and its index.
@@ -49,7 +49,9 @@ impl IndexedFile {
         endings: &[&str],
         has_row: impl Fn(&mut Bgzf) -> Result<bool>,
     ) -> Result<Option<Self>> {
-        let Some((index, index_path)) = Index::beside(input, endings)? else { return Ok(None) };
+        let Some((index, index_path)) = Index::of_companion(input, endings)? else {
+            return Ok(None);
+        };
         let blob = Blob::open(input)?;
         let readers = Pool::new(Bgzf::of(blob.clone()));
         let file = IndexedFile { input: input.clone(), blob, index, index_path, readers };
@@ -148,15 +150,15 @@ impl IndexedFile {
         }
     }
 
-    /// Refuses to read more from another machine than anybody would wait for.
+    /// Refuses to read so much from another machine that the answer would take too long.
     fn check_distance(&self, chunks: &[Range<u64>]) -> Result<()> {
         let bytes: u64 = chunks.iter().map(|chunk| (chunk.end >> 16) - (chunk.start >> 16)).sum();
         if !self.input.is_remote() || bytes <= MOST_REMOTE {
             return Ok(());
         }
         let what = format!(
-            "to show its rows, those of their sequence are counted first, which means to read {} MB \
-             from its server; download it, or load a part of it as a file of its own",
+            "all rows of a sequence are counted before some are shown, which requires reading {} \
+             MB from its server; download it, or load a part of it as a separate file",
             bytes.div_ceil(1_000_000)
         );
         Err(Error::data(self.input.path(), "", what))

@@ -1,7 +1,7 @@
 //! Opens every line-based file: the one way from a line to a source.
 //!
-//! 1. An index that lies beside the file reads it by region; but not if damaged lines are to be left
-//!    out, since it lists them too.
+//! 1. A file with an index beside it is read by region, except if damaged lines are to be left out,
+//!    since the index lists those too.
 //! 2. Otherwise, a file within the memory limit is held in memory.
 //! 3. For a larger file, a sorted and indexed copy is written in the background and then read by
 //!    region. Until it is complete, the first rows show what will be served.

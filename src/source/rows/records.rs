@@ -67,7 +67,7 @@ pub struct Records {
     columns: Vec<Column>,
     /// The range of rows of each sequence.
     bounds: Vec<Range<usize>>,
-    /// Up to which base each row and those before it on its sequence reach.
+    /// The largest end of each row and all rows before it on its sequence.
     reach: Vec<u32>,
     /// The rows that each level of bins keeps, by sequence; made when first needed.
     levels: Vec<OnceLock<Box<[LevelRows]>>>,
@@ -264,7 +264,7 @@ impl Source for Records {
     }
 
     /// Counts without computing the level: rows that start in the same bin are adjacent.
-    fn kept(&self, level: Level) -> Option<u64> {
+    fn total_rows(&self, level: Level) -> Option<u64> {
         let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
         let of = |bounds: &Range<usize>| {
             self.start[bounds.clone()].chunk_by(|a, b| a >> shift == b >> shift).count() as u64

@@ -104,7 +104,7 @@ impl RowFormat for Rewritten {
         if fields.len() != self.width {
             let (has, width) = (fields.len(), self.width);
             return Err(
-                line.error(format!("has {has} columns, not {width} as the lines before it"))
+                line.error(format!("has {has} columns, not {width} as in the lines before it"))
             );
         }
         let mut add = |text: &str| self.table.parse(&line.with_text(text), emit);

@@ -16,7 +16,8 @@ use crate::source::{Context, Skipped};
 use std::fs::{self, File};
 use std::io::{BufWriter, Seek, Write};
 
-/// The copy of a file's rows, with its index beside it; with `skip`, of those lines that are good.
+/// Returns the copy of a file's rows, which has an index beside it. With `skip`, damaged lines are
+/// left out.
 pub(crate) fn copy(
     input: &Input,
     context: &Context,
@@ -40,8 +41,8 @@ pub(crate) fn copy(
         let (name, folder) = (input.path().display(), context.cache.display());
         match &index_hint {
             Some(index_hint) => tracing::warn!(
-                "{name} is large and has no index: an indexed copy is written to {folder}; to avoid \
-                 that: {}",
+                "{name} is large and has no index: an indexed copy is written to {folder}; to \
+                 avoid that: {}",
                 index_hint.index
             ),
             None => tracing::info!("{name} is large: an indexed copy is written to {folder}"),
@@ -162,7 +163,7 @@ impl<F: RowFormat> Copying<'_, F> {
         let merge = move || {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {
-                part.into_iter().for_each(|part| progress.tell(path, part));
+                part.into_iter().for_each(|part| progress.report(path, part));
                 writer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
             })?;
             writer.finish(&note)

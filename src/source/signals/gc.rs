@@ -225,7 +225,7 @@ fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Resul
         index.push((name, offset));
     }
     for (name, offset) in index {
-        context.progress.tell(input.path(), file.at as f64 / file.size.max(1) as f64);
+        context.progress.report(input.path(), file.at as f64 / file.size.max(1) as f64);
         windows.begin(&name)?;
         file.seek(offset)?;
         let length = file.number()?;

@@ -233,7 +233,7 @@ impl Conversion<'_> {
             let mut writer = Writer::new(out)?;
             runs.add(&mut rows)?;
             runs.merge(|key, text, part| {
-                part.into_iter().for_each(|part| self.context.progress.tell(path, part));
+                part.into_iter().for_each(|part| self.context.progress.report(path, part));
                 let text = String::from_utf8_lossy(text);
                 let (value, line) = text.split_once(' ').unwrap_or_default();
                 let sequence = &sequences.at(key.sequence as usize).name;
@@ -242,7 +242,7 @@ impl Conversion<'_> {
                     Err(Refused::Io(error)) => Err(error),
                     Err(Refused::Order) => {
                         let region = Region::new(sequence.clone(), key.start, key.end);
-                        let what = format!("{region} overlaps another record, also when sorted");
+                        let what = format!("{region} overlaps another record, even after sorting");
                         let error = Error::data(path, format!("line {line}"), what);
                         let counted = match self.skip {
                             Some(skip) => skip.count(error),
@@ -319,7 +319,7 @@ impl Section {
             }
         };
         if end <= start {
-            return Err(line.error(format!("the end ({end}) is not behind the start ({start})")));
+            return Err(line.error(format!("the end ({end}) is not after the start ({start})")));
         }
         if end > MAX_POSITION {
             return Err(line.error("the record reaches beyond 2,147,483,647"));
@@ -439,7 +439,7 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line() {
         let error = |text| opened("x.wig", text).err().unwrap().to_string();
         assert!(error("c 0 5 1\nc 4 9 1\n").contains("line 2: c:5-9 overlaps another record"));
-        assert!(error("c 5 5 1\n").contains("line 1: the end (5) is not behind the start (5)"));
+        assert!(error("c 5 5 1\n").contains("line 1: the end (5) is not after the start (5)"));
         assert!(error("c 5 6 x\n").contains("line 1: the value is not a number: 'x'"));
         assert!(error("1.5\n").contains("neither a record nor a declaration"));
         assert!(error("fixedStep chrom=c step=1\n1\n").contains("lacks chrom= or start="));

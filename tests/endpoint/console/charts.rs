@@ -39,8 +39,8 @@ async fn a_chart_shows_another_summary_of_its_signal() {
     };
     // The page does not have this setting.
     assert_eq!(drawn(&page), (vec!["signal.max".to_owned()], Value::Null, json!(3)));
-    assert!(console.does("set 1").await.contains("max"), "it is shown");
-    // It is added once, whatever is chosen later.
+    assert!(console.does("set 1").await.contains("max"), "the summary is listed");
+    // The measurement of the summary is added once, however often it is chosen.
     console.does("set 1 summary=mean; plot signal with summary=max; set 1 summary=max").await;
     console.does("set 1 summary=mean").await;
     assert_eq!(drawn(&page).0, ["signal"]);
@@ -55,7 +55,7 @@ async fn a_chart_shows_another_summary_of_its_signal() {
     ] {
         assert!(console.fails(line).await.contains(why), "{line}");
     }
-    // A chart of a saved workspace adds it again.
+    // A chart of the session adds it again for a new page.
     endpoint.session.provider.catalog.unload("signal.max").unwrap();
     let mut later = FakePage::open(endpoint.address, "/ws", obedient()).await;
     later.until(|shown| shown.charts.iter().any(|c| c.measurements == ["signal.max"])).await;
@@ -82,7 +82,8 @@ async fn a_chart_is_drawn_if_only_one_of_two_pages_refuses_it() {
     assert_eq!(endpoint.session.charts().len(), 1);
 }
 
-/// Pages of version 5 draw as soon as they have one of two measurements, and fail unless they have\n/// no rows of the group when the chart is added.
+/// A page of version 5 draws a chart as soon as it has one of two measurements, and fails unless
+/// its cache has no rows of the group when the chart is added.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_draws_too_early_drops_the_rows_of_a_scatter_plot_first() {
     let endpoint = endpoint().await;
@@ -123,7 +124,8 @@ async fn an_axis_returns_to_automatic_scaling() {
     assert_eq!(settings().get("yMin"), None);
 }
 
-/// A page lists measurements in the order it gets them, and a file of features has many columns.
+/// A page lists measurements in the order in which it receives them, and a file of features has
+/// many columns.
 #[tokio::test(flavor = "multi_thread")]
 async fn menus_begin_with_signals_and_name_units() {
     let endpoint = endpoint().await;

@@ -1,5 +1,5 @@
-//! Charts that users add and close in the endpoint's copy of EpiViz, pages that reconnect, and pages
-//! that start late: the session owns all charts.
+//! Charts that users add and close in the endpoint's copy of EpiViz, pages that reconnect, and
+//! pages that start late: the session owns all charts.
 
 use super::*;
 use crate::fake_page::Drawn;
@@ -34,12 +34,12 @@ async fn a_chart_added_by_hand_belongs_to_the_session() {
     one.request(&added("mine", "StackedLineTrack"));
     let there = |shown: &Shown| kinds(shown) == ["LineTrack", "StackedLineTrack"];
     let elsewhere = two.until(|shown| there(shown) && shown.charts[1].colors.is_array()).await;
-    // The page that has it already gets only its settings and colours.
+    // The page that already has the chart gets only its settings and colours.
     let here = one.until(|shown| there(shown) && shown.charts[1].colors.is_array()).await;
     assert_eq!((here.charts[1].id.as_str(), count(&here, "addChart")), ("mine", 1));
     endpoint.assert_shows(&here);
     endpoint.assert_shows(&elsewhere);
-    // It can be changed and saved like any other.
+    // The chart can be changed and saved like any other.
     endpoint
         .session
         .change_chart(2, |chart| drop(chart.settings.insert("title".into(), "Ours".into())))
@@ -151,7 +151,7 @@ async fn a_reconnecting_page_keeps_its_charts_and_its_location() {
     assert_eq!(ids, ["old", "made meanwhile", "chart-1"]);
     assert_eq!(kinds(&now), ["LineTrack", "LineTrack", "HeatmapPlot"]);
     assert_eq!(titles(&now), ["kept", "made meanwhile"]);
-    // It keeps its location, which becomes the session's for new pages.
+    // The page stays at its location, which becomes that of the session for new pages.
     assert_eq!(count(&now, "navigate"), 0);
     let there = |shown: &Shown| shown.location["start"] == 501 && shown.charts.len() == 3;
     other.until(there).await;
@@ -172,7 +172,7 @@ async fn an_empty_session_takes_over_the_charts_of_a_page() {
     let now = page.until(|shown| titles(shown).len() == 2).await;
     assert_eq!((titles(&now), count(&now, "addChart")), (vec!["a", "b"], 0));
     assert_eq!(endpoint.session.charts().len(), 2);
-    // A session whose charts were removed does not take over any.
+    // A session whose charts were removed does not take over those of a page.
     endpoint.session.remove_charts(&[1, 2]).await.unwrap();
     let first = resume(&[shown("a", "LineTrack", true, false)]);
     let late = vec![on_screen("a", "LineTrack")];
@@ -241,7 +241,8 @@ async fn workspaces_are_opened_in_the_session_only_on_request() {
     answer(&mut page, workspaces("", json!(id))).await;
     endpoint.settled(1).await;
     assert_eq!(titles(&page.now()), ["saved", "since"]);
-    // A page whose user chose it from the menu has removed its charts and gets those of the workspace.
+    // When the user chooses a workspace from the menu, the page removes its charts and gets those
+    // of the workspace.
     let opened = answer(&mut page, workspaces("second", json!("2"))).await;
     assert_eq!(opened[0]["id"], Value::Null);
     page.until(|shown| titles(shown) == ["saved", "later"]).await;

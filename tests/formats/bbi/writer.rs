@@ -1,5 +1,5 @@
-//! Writes bigWig and bigBed files in every variant of the format: either byte order, packed or
-//! not, the list of sequences before or behind the data, several levels of index.
+//! Writes bigWig and bigBed files in every variant of the format: either byte order, compressed or
+//! not, the list of sequences before or after the data. The index has two levels.
 
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::Write;
@@ -21,7 +21,7 @@ pub(crate) fn variants() -> impl Iterator<Item = Variant> {
     })
 }
 
-/// The records of one block; a bigWig's have one of its three packings.
+/// The records of one block; those of a bigWig have one of three encodings.
 #[derive(Clone, Debug)]
 pub(crate) enum Records {
     Graph(Vec<(u32, u32, f32)>),
@@ -35,11 +35,11 @@ pub(crate) enum Records {
         span: u32,
         values: Vec<f32>,
     },
-    /// Of a bigBed: start, end, and the other columns between tabs.
+    /// Rows of a bigBed: start, end, and the other columns, separated by tabs.
     Bed(Vec<(u32, u32, String)>),
 }
 
-/// A file: its sequences, and its blocks (sequence, records) sorted by place.
+/// A file: its sequences, and its blocks (sequence, records) sorted by position.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct File {
     pub(crate) sequences: Vec<(&'static str, u32)>,
@@ -128,7 +128,7 @@ impl Records {
 }
 
 impl File {
-    /// The bytes of the file. There are no zoom levels.
+    /// Returns the bytes of the file, which has no zoom levels.
     pub(crate) fn write(&self, variant: Variant) -> Vec<u8> {
         let mut out = Out { bytes: vec![0; 104], big_endian: variant.big_endian };
         let auto_sql = out.at();
@@ -169,7 +169,7 @@ impl File {
         out.bytes
     }
 
-    /// Bases and value of each record.
+    /// Returns the length in bases and the value of each record.
     fn values(&self) -> Vec<(u32, f32)> {
         let values = |(_, records): &(u32, Records)| match records {
             Records::Graph(all) => all.iter().map(|r| (r.1 - r.0, r.2)).collect(),
@@ -205,7 +205,7 @@ impl File {
 
 type Leaf = (u32, u32, u32, u32, u64, u64);
 
-/// An index of two levels, two blocks in each leaf.
+/// Writes an index of two levels, with two blocks in each leaf; returns its offset.
 fn index(out: &mut Out, leaves: &[Leaf]) -> u64 {
     let at = out.at();
     out.u32(0x2468_ace0).u32(2).u64(leaves.len() as u64).u32(0).u32(0).u32(0).u32(0);

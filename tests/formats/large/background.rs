@@ -1,4 +1,4 @@
-//! Copies are made in the background: what they are made of is listed at once.
+//! Copies of large files are written in the background; the files are listed at once.
 
 use super::{Folder, are_alike};
 use epivizrs::bytes::Progress;
@@ -9,12 +9,12 @@ use epivizrs::source::{Context, Level, Source};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-/// A context that waits for nothing, in which the file is large; and what holds up its readers
-/// until it is dropped.
+/// Returns a context that does not wait for the copy of the file, which it treats as large, and a
+/// guard that blocks its readers until it is dropped.
 fn held(folder: &Folder) -> (Context, mpsc::Sender<()>) {
     let (hold, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    // An error means that there is nothing to wait for any more.
+    // An error means that the guard has been dropped.
     let progress = Progress::to(move |_, _| {
         let _ = wait.lock().unwrap().recv();
     });
@@ -40,7 +40,7 @@ fn files() -> Vec<Folder> {
 }
 
 #[tokio::test]
-async fn a_large_file_is_listed_at_once_and_has_its_rows_and_its_density_when_it_is_copied() {
+async fn a_large_file_is_listed_at_once_and_has_its_rows_and_density_once_it_is_copied() {
     for folder in files() {
         let name = folder.name;
         let (context, held) = held(&folder);
@@ -60,13 +60,13 @@ async fn a_large_file_is_listed_at_once_and_has_its_rows_and_its_density_when_it
         let made = change.now.unwrap();
         let mut now: Vec<_> = made.iter().map(|m| m.id.clone()).collect();
         assert_eq!(now.pop(), Some("x.density".to_owned()), "{name}");
-        assert_eq!(now, ids, "{name}: what is served stays what it is called");
+        assert_eq!(now, ids, "{name}: the ids must not change");
         same_rows(&folder, &catalog);
         assert_eq!(catalog.listing().datasources().len(), 2, "{name}");
     }
 }
 
-/// What is listed now has the rows of the file, and counts them.
+/// Asserts that the listed sources have the rows of the file and their density.
 fn same_rows(folder: &Folder, catalog: &Catalog) {
     let listing = catalog.listing();
     let sources: Vec<_> =
@@ -84,7 +84,7 @@ fn same_rows(folder: &Folder, catalog: &Catalog) {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_at_once_or_withdrawn() {
+async fn an_invalid_file_is_refused_at_once_or_withdrawn_later() {
     let lines = |wrong: usize| -> Vec<String> {
         let line = |n: usize| {
             if n == wrong { "chr1\tx\t5".to_owned() } else { format!("chr1\t{n}\t{}", n + 5) }

@@ -1,10 +1,11 @@
-//! BED12.
+//! Large BED12 files.
 
 use super::{Dice, Folder, LENGTH, same, shuffled};
 use crate::tabix::{Bgzf, Kind, Place, index};
 use std::fs;
 
-/// Transcripts sorted by start, with names that people know and with accessions; blocks that touch.
+/// Returns transcripts sorted by start, with gene symbols and accessions as names; some have blocks
+/// that touch.
 fn lines() -> Vec<String> {
     let mut dice = Dice(17);
     let mut starts: Vec<u32> = (0..2000).map(|_| dice.below(LENGTH) / 20 * 20).collect();
@@ -43,7 +44,7 @@ fn with_an_index_a_large_file_needs_no_copy() {
         let bases = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
         ("chr1", bases, packed.add(format!("{line}\n").as_bytes()))
     };
-    // An index knows starts only: rows that start together stay as they are in the file.
+    // A file with an index is sorted by start only: rows with the same start stay in its order.
     let mut lines = lines();
     lines.dedup_by_key(|line| line.split('\t').nth(1).unwrap().to_owned());
     let places: Vec<_> = lines.iter().map(place).collect();
@@ -53,11 +54,11 @@ fn with_an_index_a_large_file_needs_no_copy() {
     let large = indexed.large().unwrap();
     assert!(large.memory() == 0 && indexed.cached("").is_empty());
     same(&*large, &*Folder::new("x.bed12", "", &lines).small().unwrap());
-    assert!(indexed.small().unwrap().memory() > 0, "a small one is found by its places too");
+    assert!(indexed.small().unwrap().memory() > 0, "a small file is read into memory");
 }
 
 #[test]
-fn a_wrong_line_is_named_by_its_number_in_the_file() {
+fn an_invalid_line_is_named_by_its_number_in_the_file() {
     for mut lines in [lines(), shuffled(lines())] {
         lines.push("chr1\t5\t90\tx\t0\t+\t5\t9\t0\t1\t90,\t0,".to_owned());
         let folder = Folder::new("x.bed12", "", &lines);

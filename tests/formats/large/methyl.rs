@@ -1,4 +1,5 @@
-//! bedMethyl: by region its bases are those in memory, with an index and from a copy.
+//! Large bedMethyl files: read by region, with an index or from a copy, they give the same bases as
+//! in memory.
 
 use super::{Dice, Folder, LENGTH, after_a_crash, same, shuffled};
 use crate::tabix::{Bgzf, Kind, Place, index};
@@ -6,11 +7,11 @@ use epivizrs::genome::Region;
 use epivizrs::source::Level;
 use std::fs;
 
-/// A base and its lines.
+/// A modified base: sequence, interval, and lines.
 type Base = (&'static str, (u32, u32), Vec<String>);
 
-/// Bases of two sequences, sorted by start: both strands at one place, two lengths, any of three
-/// kinds of modification, in any order.
+/// Returns modified bases of two sequences, sorted by start: on both strands, with two lengths, and
+/// with up to three modifications in any order.
 fn bases(seed: u64) -> Vec<Base> {
     let mut dice = Dice(seed);
     let mut bases = Vec::new();
@@ -48,7 +49,7 @@ fn lines(seed: u64) -> Vec<String> {
 }
 
 #[test]
-fn with_an_index_bases_are_those_in_memory() {
+fn bases_with_an_index_are_those_in_memory() {
     for seed in 0..3 {
         let mut packed = Bgzf::default();
         let mut places: Vec<Place> = Vec::new();
@@ -66,7 +67,7 @@ fn with_an_index_bases_are_those_in_memory() {
             let path = indexed.file().with_extension(ending);
             fs::write(&path, index(&places, kind)).unwrap();
             let large = indexed.small().unwrap();
-            assert_eq!(large.memory(), 0, "it is in memory after all");
+            assert_eq!(large.memory(), 0, "the file must not be in memory");
             assert!(indexed.cached("").is_empty(), "an index needs no copy");
             same(&*large, &*small);
             fs::remove_file(path).unwrap();
@@ -75,7 +76,7 @@ fn with_an_index_bases_are_those_in_memory() {
 }
 
 #[test]
-fn without_one_bases_are_those_in_memory() {
+fn bases_from_a_copy_are_those_in_memory() {
     for seed in 3..5 {
         for lines in [lines(seed), shuffled(lines(seed))] {
             let folder = Folder::new("x.bedmethyl", "", &lines);
@@ -97,7 +98,7 @@ fn rows_are_counted_as_bases_once_they_are_read() {
 }
 
 #[test]
-fn a_wrong_line_is_named_by_its_number_in_the_file() {
+fn an_invalid_line_is_named_by_its_number_in_the_file() {
     for (wrong, what) in [("x", "the percentage (column 11)"), ("100.5", "is above 100")] {
         for mut lines in [lines(2), shuffled(lines(2))] {
             let line = format!("chr1\t9\t10\tm\t9\t+\t9\t10\t0\t4\t{wrong}\t1\t2\t0\t0\t0\t0\t0");
@@ -107,7 +108,7 @@ fn a_wrong_line_is_named_by_its_number_in_the_file() {
     }
 }
 
-/// More lines than are looked at first.
+/// Returns more lines than are read to find out the modifications.
 fn many(code: impl Fn(u32) -> &'static str) -> Vec<String> {
     let line = |number: u32| {
         let (start, end, code) = (number * 10, number * 10 + 1, code(number));
@@ -119,7 +120,7 @@ fn many(code: impl Fn(u32) -> &'static str) -> Vec<String> {
 }
 
 #[test]
-fn a_repeated_base_is_an_error_with_its_place() {
+fn a_repeated_base_is_an_error_with_its_position() {
     let mut lines = many(|_| "m");
     lines.push(lines[7].clone());
     let folder = Folder::new("x.bedmethyl", "", &lines);
@@ -131,7 +132,7 @@ fn a_repeated_base_is_an_error_with_its_place() {
 }
 
 #[test]
-fn a_modification_that_the_first_lines_lack_is_an_error_with_an_index_only() {
+fn a_modification_missing_in_the_first_lines_is_an_error_only_with_an_index() {
     let lines = many(|number| if number == 11_000 { "f" } else { "m" });
     let folder = Folder::new("x.bedmethyl", "", &lines);
     folder.is_as_in_memory();
@@ -153,6 +154,6 @@ fn a_modification_that_the_first_lines_lack_is_an_error_with_an_index_only() {
 }
 
 #[test]
-fn what_a_crash_left_is_made_anew() {
+fn a_copy_is_written_again_after_a_crash() {
     after_a_crash(&Folder::new("x.bedmethyl", "", &shuffled(lines(4))));
 }

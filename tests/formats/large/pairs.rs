@@ -1,8 +1,8 @@
-//! BEDPE and interact.
+//! Large BEDPE and interact files.
 
 use super::{Dice, Folder, LENGTH, shuffled};
 
-/// Pairs, sorted by their first ends; of some the second is not known.
+/// Returns pairs sorted by their first ends; the second end of some is unknown.
 fn lines() -> Vec<String> {
     let mut dice = Dice(3);
     let mut starts: Vec<u32> = (0..2000).map(|_| dice.below(LENGTH)).collect();
@@ -12,7 +12,7 @@ fn lines() -> Vec<String> {
         let second = match dice.below(5) {
             0 => ".\t-1\t-1".to_owned(),
             1 => format!("chr2\t{start}\t{}", start + 10),
-            // Both ends at one place.
+            // Both ends have the same interval.
             2 => first.clone(),
             _ => format!("chr1\t{}\t{}", start + 5000, start + 9000),
         };
@@ -45,7 +45,7 @@ fn interactions_are_served_as_if_they_were_in_memory() {
 }
 
 #[test]
-fn a_wrong_line_is_named_by_its_number_in_the_file() {
+fn an_invalid_line_is_named_by_its_number_in_the_file() {
     let wrong = [
         ("chr1\t1\t2\tchr2\t3\t4\tl\t5\t+\t-", "has 10 columns, not 11"),
         ("chr1\t1\t2\tchr2\t5\t4\tl\t5\t+\t-\tx", "the end (4) is before the start (5)"),

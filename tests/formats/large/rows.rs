@@ -1,4 +1,4 @@
-//! BED and tables.
+//! Large BED files and tables.
 
 use super::{Dice, Folder, LENGTH, after_a_crash, same, shuffled};
 use epivizrs::source::{ColumnKind, Context};
@@ -6,7 +6,8 @@ use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::io::Write;
 
-/// Rows of three sequences, sorted by start: several at one place, long ones, some without bases.
+/// Returns rows of three sequences, sorted by start: some have the same start, some are long, and
+/// some are empty.
 fn lines(count: usize) -> Vec<String> {
     let mut dice = Dice(7);
     let mut lines = Vec::new();
@@ -34,7 +35,7 @@ fn bed(lines: &[String]) -> Folder {
     Folder::new("x.bed", HEADER, lines)
 }
 
-/// Columns hold what all rows say that they hold, and their ranges are those of all rows.
+/// Asserts that the types and ranges of the columns are those of all rows.
 fn has_the_columns_of_memory(folder: &Folder) {
     let (large, small) = (folder.large().unwrap(), folder.small().unwrap());
     assert_eq!(large.columns(), small.columns());
@@ -62,7 +63,7 @@ fn an_unsorted_file_is_sorted_and_served_as_if_it_were_in_memory() {
 }
 
 #[test]
-fn of_spaces_or_packed_it_is_the_same() {
+fn files_with_spaces_and_compressed_files_are_served_as_if_they_were_in_memory() {
     let spaces = |line: String| {
         let fields: Vec<_> =
             line.split('\t').take(6).map(|field| field.replace(' ', "_")).collect();
@@ -78,7 +79,7 @@ fn of_spaces_or_packed_it_is_the_same() {
 }
 
 #[test]
-fn a_column_is_text_if_a_row_far_down_says_so() {
+fn a_column_is_text_if_any_row_has_text() {
     let mut lines = lines(5000);
     let last = lines.last_mut().unwrap();
     let at = last.rfind('\t').unwrap();
@@ -91,7 +92,7 @@ fn a_column_is_text_if_a_row_far_down_says_so() {
 }
 
 #[test]
-fn names_are_text_though_they_are_numbers_and_the_infinite_is_a_number() {
+fn numeric_names_are_text_and_infinity_is_a_number() {
     let changed = |line: String| line.replace("row ", "").replace("-1.25", "-inf");
     let folder = bed(&lines(1500).into_iter().map(changed).collect::<Vec<_>>());
     folder.is_as_in_memory();
@@ -124,7 +125,7 @@ fn tables_are_served_as_if_they_were_in_memory() {
 }
 
 #[test]
-fn a_wrong_line_is_named_by_its_number_in_the_file() {
+fn an_invalid_line_is_named_by_its_number_in_the_file() {
     let wrong = [
         ("chr1\tx\t9\tv\t1\t+\t\t1", "start (column 2) is not a whole number: 'x'"),
         ("chr1\t10\t9\tv\t1\t+\t\t1", "the end (9) is before the start (10)"),
@@ -140,7 +141,7 @@ fn a_wrong_line_is_named_by_its_number_in_the_file() {
 }
 
 #[test]
-fn the_copy_is_made_once_and_again_for_another_file() {
+fn the_copy_is_written_once_and_again_if_the_file_changes() {
     let folder = bed(&lines(1500));
     assert!(folder.told() > 0);
     assert_eq!(folder.told(), 0);
@@ -150,14 +151,14 @@ fn the_copy_is_made_once_and_again_for_another_file() {
 }
 
 #[test]
-fn what_a_crash_left_is_made_anew() {
+fn a_copy_is_written_again_after_a_crash() {
     let folder = bed(&shuffled(lines(1500)));
     after_a_crash(&folder);
     assert!(folder.cached(".part").is_empty());
 }
 
 #[test]
-fn of_many_that_open_it_at_once_one_makes_the_copy() {
+fn a_file_opened_several_times_at_once_is_copied_once() {
     let folder = bed(&shuffled(lines(1500)));
     let small = folder.small().unwrap();
     std::thread::scope(|scope| {
@@ -169,7 +170,7 @@ fn of_many_that_open_it_at_once_one_makes_the_copy() {
 }
 
 #[test]
-fn a_copy_that_is_none_is_named() {
+fn an_error_names_an_invalid_copy() {
     let folder = bed(&lines(1500));
     folder.large().unwrap();
     let copy = folder.cached(".bgz").pop().unwrap();

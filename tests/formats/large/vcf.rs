@@ -1,4 +1,4 @@
-//! VCF.
+//! Large VCF and BCF files.
 
 use super::{Dice, Folder, LENGTH, after_a_crash, shuffled};
 use crate::bcf::{self, Value};
@@ -10,8 +10,9 @@ const HEADER: &str = "##fileformat=VCFv4.3\n\
     ##INFO=<ID=DP,Number=1,Type=Integer,Description=\"d\">\n\
     #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n";
 
-/// Variants of three sequences, sorted by start as tabix wants them: several at one place, long
-/// ones, some across the edges of bins, beyond what a tabix index can hold.
+/// Returns variants of three sequences, sorted by start as tabix requires: some have the same
+/// start, some are long, some cross the borders of bins, and some are beyond the range of a tabix
+/// index.
 fn lines() -> Vec<String> {
     let mut dice = Dice(7);
     let mut lines = Vec::new();
@@ -49,7 +50,7 @@ fn an_unsorted_file_is_sorted_and_served_as_if_it_were_in_memory() {
 }
 
 #[test]
-fn sequences_that_come_in_pieces_are_sorted_too() {
+fn sequences_in_several_pieces_are_sorted_too() {
     let (mut first, mut second) = (lines(), Vec::new());
     second.extend(first.split_off(700));
     second.append(&mut first);
@@ -57,7 +58,7 @@ fn sequences_that_come_in_pieces_are_sorted_too() {
 }
 
 #[test]
-fn a_wrong_line_is_named_by_its_number_in_the_file() {
+fn an_invalid_line_is_named_by_its_number_in_the_file() {
     let wrong = [
         ("chr1\tx\tv\tA\tG\t.\t.\t.", "POS (column 2) is not a whole number: 'x'"),
         ("far\t2000000001\tv\tA\tG\thigh\t.\t.", "qual is not a number: 'high'"),
@@ -72,20 +73,20 @@ fn a_wrong_line_is_named_by_its_number_in_the_file() {
 }
 
 #[test]
-fn the_copy_is_made_once() {
+fn the_copy_is_written_once() {
     let folder = folder(&lines());
     assert!(folder.told() > 0);
     assert_eq!(folder.told(), 0);
 }
 
 #[test]
-fn what_a_crash_left_is_made_anew() {
+fn a_copy_is_written_again_after_a_crash() {
     let folder = folder(&shuffled(lines()));
     after_a_crash(&folder);
     assert!(folder.cached(".part").is_empty());
 }
 
-/// The copy is of all keys, whichever are served: each choice of them finds its own there.
+/// The copy has all INFO keys, so that it serves any choice of them.
 #[test]
 fn binary_variants_are_served_as_if_they_were_in_memory() {
     let header = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=9000000>\n\

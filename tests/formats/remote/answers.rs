@@ -1,4 +1,4 @@
-//! What servers answer, rightly and wrongly, and what becomes of it.
+//! Correct and incorrect answers of servers, and how the program handles them.
 
 use super::server::{Server, status, whole};
 use crate::fixtures::writer::{File, Records, Variant};
@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The sequence of the signals, and a piece of it in the middle of their files.
+/// The length of the sequence of the signals, and a region in the middle of it.
 const LENGTH: u32 = 3_000_000;
 const MIDDLE: (u32, u32) = (1_400_000, 1_500_000);
 const WIDE: Level = Level::Bins { shift: 10 };
@@ -26,7 +26,8 @@ fn count(source: &dyn Source) -> usize {
     read(source, &Region::new("chr1", 0, 1000), Level::Records).len()
 }
 
-/// A bigWig of some two million bytes, which begin with its header and end with its index.
+/// Returns a bigWig of about two million bytes, with its header at the beginning and its index at
+/// the end.
 fn signal(value: f32) -> Vec<u8> {
     let block = |first: u32| (first..first + 1000).map(|n| (n * 20, n * 20 + 10, value)).collect();
     let blocks = (0..150).map(|n| (0, Records::Graph(block(n * 1000)))).collect();
@@ -38,7 +39,7 @@ fn middle() -> Region {
     Region::new("chr1", MIDDLE.0, MIDDLE.1)
 }
 
-/// A server with one file, and its address with a secret in it.
+/// Starts a server with one file, and returns the address of the file, which contains a secret.
 fn bed() -> (Server, String) {
     let server = Server::start();
     server.put("/x.bed", BED, Some("1"));
@@ -46,16 +47,16 @@ fn bed() -> (Server, String) {
     (server, address)
 }
 
-/// The reason why the file cannot be opened, without its address.
+/// Returns why the file cannot be opened, without its address.
 fn refused(server: &Server, address: &str) -> String {
-    let error = opened(address).err().expect("it is refused");
+    let error = opened(address).err().expect("an error");
     assert!(!error.contains("SECRET"), "{error}");
     let shown = server.url("/x.bed: ");
     error.strip_prefix(&shown).unwrap_or_else(|| panic!("{error}")).to_owned()
 }
 
 #[test]
-fn what_a_server_refuses_is_said_with_the_remedy() {
+fn errors_about_refused_requests_name_a_remedy() {
     for (answer, said) in [
         ("401 Unauthorized", "asks who you are (401); give --header"),
         ("403 Forbidden", "does not let you read it (403)"),
@@ -74,7 +75,7 @@ fn what_a_server_refuses_is_said_with_the_remedy() {
 }
 
 #[test]
-fn the_word_of_a_storage_server_is_passed_on() {
+fn the_error_code_of_a_storage_server_is_reported() {
     let (server, address) = bed();
     let body = b"<Error><Code>SignatureDoesNotMatch</Code><Key>SECRET</Key></Error>";
     server.answer(move |_| {
@@ -85,7 +86,7 @@ fn the_word_of_a_storage_server_is_passed_on() {
 }
 
 #[test]
-fn a_server_that_is_overloaded_is_asked_again() {
+fn a_request_to_an_overloaded_server_is_repeated() {
     let (server, address) = bed();
     let asked = AtomicUsize::new(0);
     server.answer(move |_| {
@@ -94,7 +95,7 @@ fn a_server_that_is_overloaded_is_asked_again() {
     });
     assert_eq!(count(&*opened(&address).unwrap()), 2);
     assert_eq!(server.asked().len(), 3);
-    // One that stays so is left alone for a while, so that it keeps nobody waiting.
+    // A server that stays overloaded gets no requests for a while, so that nobody waits for it.
     let (server, address) = bed();
     server.answer(|_| Some(status("503 Service Unavailable", "")));
     assert!(refused(&server, &address).contains("fails or is overloaded (503); try again later"));
@@ -104,7 +105,7 @@ fn a_server_that_is_overloaded_is_asked_again() {
 }
 
 #[test]
-fn an_answer_that_is_cut_short_is_asked_for_again() {
+fn a_request_with_a_truncated_answer_is_repeated() {
     let (server, address) = bed();
     let asked = AtomicUsize::new(0);
     server.answer(move |_| {
@@ -116,7 +117,7 @@ fn an_answer_that_is_cut_short_is_asked_for_again() {
 }
 
 #[test]
-fn a_server_that_lies_about_ranges_is_not_believed() {
+fn answers_with_wrong_ranges_are_errors() {
     for (range, said) in [
         ("Content-Range: bytes 5-30/26\r\n", "sends other parts of the file"),
         ("", "does not say which"),
@@ -133,12 +134,12 @@ fn a_server_that_lies_about_ranges_is_not_believed() {
 }
 
 #[test]
-fn a_server_without_ranges_gives_small_files_and_no_large_ones() {
+fn only_small_files_are_read_from_a_server_without_ranges() {
     let (server, address) = bed();
     server.answer(|_| Some(whole(BED, "")));
     assert_eq!(count(&*opened(&address).unwrap()), 2);
     assert_eq!(server.asked().len(), 1);
-    // It does not even say how much there is.
+    // This server does not send the length, either.
     server.answer(|_| {
         let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
         Some([head.as_bytes(), BED].concat())
@@ -160,7 +161,7 @@ fn an_empty_file_is_empty() {
 }
 
 #[test]
-fn what_is_packed_on_its_way_is_unpacked_or_refused() {
+fn content_encodings_are_decoded_or_refused() {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(BED).unwrap();
     let packed = packer.finish().unwrap();
@@ -177,10 +178,9 @@ fn what_is_packed_on_its_way_is_unpacked_or_refused() {
         );
         Some([head.as_bytes(), &bytes].concat())
     });
-    assert!(
-        refused(&server, &address).contains("packs the file on its way (Content-Encoding: gzip)")
-    );
-    // A server that takes the file's own packing for one that it made.
+    let error = refused(&server, &address);
+    assert!(error.contains("compresses the file in transit (Content-Encoding: gzip)"), "{error}");
+    // A server that declares the file's own compression as a content encoding.
     server.put("/x.bed.gz", &packed, None);
     server.answer(move |asked| {
         (asked.path == "/x.bed.gz").then(|| whole(&packed, "Content-Encoding: x-gzip\r\n"))
@@ -189,7 +189,7 @@ fn what_is_packed_on_its_way_is_unpacked_or_refused() {
 }
 
 #[test]
-fn a_web_page_is_no_file() {
+fn a_web_page_instead_of_a_file_is_an_error() {
     let (server, address) = bed();
     server.answer(|_| Some(whole(b"\n<!DOCTYPE html><html>Log in</html>", "")));
     assert!(refused(&server, &address).contains("sends a web page instead of a file"));
@@ -214,7 +214,7 @@ fn redirects_are_followed_and_remembered() {
     let paths = |server: &Server| server.asked().into_iter().map(|a| a.path).collect::<Vec<_>>();
     let asked = paths(&server);
     assert_eq!(asked.iter().filter(|path| *path == "/x.bw").count(), 1, "{asked:?}");
-    // The address to which it led holds no longer.
+    // The address of the redirect is no longer valid.
     valid.store(2, Ordering::Relaxed);
     let far = read(&*source, &Region::new("chr1", 2_000_000, 2_100_000), WIDE);
     assert_eq!((far.len(), near.len()), (98, 98));
@@ -231,12 +231,13 @@ fn redirects_are_followed_and_remembered() {
 }
 
 #[test]
-fn a_file_that_changes_is_noticed_and_never_mixed() {
+fn versions_of_a_changed_file_are_never_mixed() {
     let (old, new) = (signal(1.0), signal(2.0));
     let server = Server::start();
     let failed =
         |source: &dyn Source| source.read(&middle(), WIDE, &["value"]).unwrap_err().to_string();
-    // By its tag, which the server compares; by a tag that it does not compare; by its size.
+    // The change shows in an ETag that the server compares, in an ETag that it does not compare, or
+    // in the size.
     server.put("/a.bw", &old, Some("1"));
     let source = opened(&server.url("/a.bw")).unwrap();
     server.put("/a.bw", &new, Some("2"));
@@ -289,7 +290,7 @@ fn a_server_that_cannot_compare_versions_is_not_asked_to() {
 }
 
 #[test]
-fn those_who_want_the_same_wait_for_one_request() {
+fn concurrent_reads_of_the_same_part_share_one_request() {
     let server = Server::start();
     server.put("/x.bw", &signal(1.0), Some("1"));
     let source = opened(&server.url("/x.bw")).unwrap();
@@ -304,31 +305,31 @@ fn those_who_want_the_same_wait_for_one_request() {
     let all = asked.len();
     asked.sort_by_key(|range| range.start);
     asked.dedup();
-    assert!(all > 0 && asked.len() == all, "no part is asked for twice: {asked:?}");
-    // Another opening of the same version finds what was read.
+    assert!(all > 0 && asked.len() == all, "no part is requested twice: {asked:?}");
+    // A source opened later from the same version uses the parts that were read.
     let again = opened(&server.url("/x.bw")).unwrap();
     read(&*again, &middle(), WIDE);
-    assert_eq!(server.asked().len(), 1, "one request tells that it is the same version");
+    assert_eq!(server.asked().len(), 1, "one request checks the version");
 }
 
 #[test]
-fn addresses_that_cannot_be_asked_are_said() {
+fn unreachable_servers_are_errors() {
     // Nothing listens there any more.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = opened(&format!("http://127.0.0.1:{port}/x.bed")).err().unwrap();
     assert!(error.contains("cannot be reached (nothing listens there)"), "{error}");
     let error = opened("https://no-such-host.invalid/x.bed").err().unwrap();
     assert!(error.contains("no server is called 'no-such-host.invalid'"), "{error}");
-    // No TLS is spoken there.
+    // This server does not use TLS.
     let (server, _) = bed();
     let error = opened(&format!("https://127.0.0.1:{}/x.bed", server.port)).err().unwrap();
     assert!(error.starts_with(&format!("https://127.0.0.1:{}/x.bed: ", server.port)), "{error}");
 }
 
 #[test]
-fn few_requests_open_a_file_and_show_views_of_it() {
+fn a_file_and_its_views_need_few_requests() {
     let server = Server::start();
-    // Some seven million bytes of records, and an index of 20,000 bytes behind them.
+    // About seven million bytes of records, followed by an index of 20,000 bytes.
     let block = |first: u32| (first..first + 1000).map(|n| (n * 4, n * 4 + 3, 1.5)).collect();
     let blocks = (0..600).map(|n| (0, Records::Graph(block(n * 1000)))).collect();
     let file = File { sequences: vec![("chr1", LENGTH)], blocks, ..File::default() };
@@ -337,19 +338,19 @@ fn few_requests_open_a_file_and_show_views_of_it() {
     server.put("/x.bw", &bytes, Some("few"));
     let source = opened(&server.url("/x.bw")).unwrap();
     let asked: Vec<_> = server.asked().iter().filter_map(|asked| asked.range()).collect();
-    assert!(asked.len() <= 2, "its header, its index: {asked:?}");
+    assert!(asked.len() <= 2, "for the header and the index: {asked:?}");
     let view = |start: u32, end: u32| {
         let table = read(&*source, &Region::new("chr1", start, end), Level::Bins { shift: 8 });
         assert!(!table.is_empty());
         server.asked().len()
     };
-    assert!(view(1_000_000, 1_200_000) <= 1, "all blocks of a view come together");
-    assert_eq!(view(1_050_000, 1_100_000), 0, "what is seen closer is there");
-    assert!(view(1_150_000, 1_350_000) <= 1, "of the next view, what is missing");
+    assert!(view(1_000_000, 1_200_000) <= 1, "all blocks of a view are requested together");
+    assert_eq!(view(1_050_000, 1_100_000), 0, "the blocks of a narrower view are cached");
+    assert!(view(1_150_000, 1_350_000) <= 1, "only missing blocks of the next view are requested");
     assert_eq!(view(1_150_000, 1_350_000), 0);
     assert_eq!(server.connections(), 1, "all over one connection");
 
-    // By an index beside it.
+    // A file with a separate index.
     let fixture = fixtures::of("vcf").into_iter().find(|fixture| fixture.name == "vcf, tabix");
     let fixture = fixture.unwrap();
     let (file, index) = (fixture.spec.input.path(), fixture.spec.input.index().unwrap());
@@ -360,9 +361,10 @@ fn few_requests_open_a_file_and_show_views_of_it() {
     assert!(server.asked().len() <= 4);
 }
 
-/// A server that goes away takes only its own rows with it, and is found again when it comes back.
+/// While a file is missing on its server, only its own rows are missing; when it is back, it is
+/// read again.
 #[test]
-fn a_server_that_comes_back_is_read_again() {
+fn a_file_that_is_back_on_its_server_is_read_again() {
     let server = Server::start();
     server.put("/x.bw", &signal(1.0), Some("back"));
     let source = opened(&server.url("/x.bw")).unwrap();

@@ -1,4 +1,4 @@
-//! The program, as a user starts it with addresses.
+//! The program, as a user starts it with addresses of remote files.
 
 use super::server::{Asked, Server, status};
 use crate::fixtures;
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 const BED: &[u8] = b"chr1\t10\t20\tfirst\nchr1\t30\t40\tsecond\n";
 
-/// The program, with a home of its own.
+/// Returns a command that runs the program with this home folder.
 fn program(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epivizrs"));
     command.args(arguments).env_clear().env("HOME", home).env("NO_COLOR", "1");
@@ -17,7 +17,7 @@ fn program(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a run prints, or what it says as it fails.
+/// Runs a command; returns its output, or its error messages if it fails.
 fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
@@ -89,7 +89,7 @@ fn a_signal_on_a_server_is_served_as_one_on_disk() {
 }
 
 #[test]
-fn what_was_read_is_found_again_after_a_restart() {
+fn parts_of_a_file_are_cached_across_restarts() {
     let home = tempfile::tempdir().unwrap();
     let fixture = fixtures::of("bigwig").swap_remove(0);
     let server = Server::start();
@@ -105,14 +105,14 @@ fn what_was_read_is_found_again_after_a_restart() {
     let first = query();
     assert!(server.asked().len() > 1);
     assert_eq!(query(), first);
-    assert_eq!(server.asked().len(), 1, "one request tells that it is the same version");
-    // Another version is not mixed with it.
+    assert_eq!(server.asked().len(), 1, "one request checks the version");
+    // Parts of another version are not mixed with these.
     server.put("/x.bw", &bytes, Some("2"));
     assert_eq!(query(), first);
     assert!(server.asked().len() > 1);
 }
 
-/// Answers 401 to whoever does not send that header.
+/// Answers 401 to requests without this header.
 fn guard(server: &Server, name: &'static str, value: &'static str) {
     server.answer(move |asked: &Asked| {
         (asked.header(name) != Some(value)).then(|| status("401 Unauthorized", ""))
@@ -120,7 +120,7 @@ fn guard(server: &Server, name: &'static str, value: &'static str) {
 }
 
 #[test]
-fn credentials_are_sent_and_shown_nowhere() {
+fn credentials_are_sent_but_never_printed() {
     let home = tempfile::tempdir().unwrap();
     let server = Server::start();
     server.put("/x.bed", BED, Some("1"));
@@ -139,7 +139,7 @@ fn credentials_are_sent_and_shown_nowhere() {
     std::fs::write(&file, format!("{header}\n")).unwrap();
     let file = format!("@{}", file.display());
     assert!(query(&address, &["--header", &file]).unwrap().contains("second"));
-    // Headers for another server stay at home.
+    // Headers for another server are not sent.
     let other = format!("https://lab.example/ {header}");
     assert!(query(&address, &["--header", &other]).is_err());
     // printf 'ada:SECRET' | base64
@@ -214,7 +214,7 @@ fn object_storage_is_read_with_the_settings_of_its_own_tools() {
 }
 
 #[test]
-fn hubs_and_configurations_lead_to_addresses() {
+fn addresses_in_hubs_and_configurations_are_opened() {
     let home = tempfile::tempdir().unwrap();
     let (server, other) = (Server::start(), Server::start());
     server.put("/hub/hub.txt", b"hub h\ngenomesFile genomes.txt\n", None);
@@ -227,7 +227,8 @@ fn hubs_and_configurations_lead_to_addresses() {
     let fixture = fixtures::of("bigbed").swap_remove(0);
     server.put("/hub/near.bb", &std::fs::read(fixture.spec.input.path()).unwrap(), Some("1"));
     let hub = server.url("/hub/hub.txt");
-    // What the hub names is not named by the user: it does not lead to this machine's services.
+    // Addresses in a hub are not chosen by the user, so they must not lead to services of this
+    // machine.
     let error = run(&mut program(home.path(), &["inspect", &hub])).unwrap_err();
     let said = format!("{away}: leads to 127.0.0.1, which is not a public machine");
     assert!(error.contains(&said), "{error}");
@@ -244,7 +245,7 @@ fn hubs_and_configurations_lead_to_addresses() {
 }
 
 #[test]
-fn only_what_is_allowed_is_loaded_over_a_socket() {
+fn an_attached_console_loads_only_allowed_addresses() {
     let home = tempfile::tempdir().unwrap();
     let server = Server::start();
     server.put("/pub/x.bed", BED, Some("1"));
@@ -265,7 +266,7 @@ fn only_what_is_allowed_is_loaded_over_a_socket() {
     assert!(load(&serving, &own).unwrap_err().contains("may not be loaded from here"));
     assert!(server.asked().is_empty());
     assert!(load(&serving, &public).unwrap().contains("serving x"));
-    // A pattern that names no server allows none of this machine.
+    // A pattern without the name of a server does not allow addresses of this machine.
     let serving =
         Serving::start(&mut program(home.path(), &["--quiet", "--allow-url", "http://*/pub/*"]));
     server.asked();

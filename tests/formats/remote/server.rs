@@ -1,5 +1,4 @@
-//! A server of files that answers range requests, or does not, as a test wants; it notes what it is
-//! asked for.
+//! A file server that answers range requests, or answers as a test wants, and records the requests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,12 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// A request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// The path with its query.
     pub(crate) path: String,
-    /// By their names in lower case.
+    /// The headers, by their names in lower case.
     pub(crate) headers: HashMap<String, String>,
 }
 
@@ -21,14 +20,14 @@ impl Asked {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The bytes that are asked for.
+    /// Returns the requested range of bytes.
     pub(crate) fn range(&self) -> Option<Range<usize>> {
         let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some(first.parse().ok()?..last.parse::<usize>().ok()? + 1)
     }
 }
 
-/// What is sent instead of the file: none for the file.
+/// Returns the bytes to send instead of the file; `None` to send the file.
 type Instead = dyn Fn(&Asked) -> Option<Vec<u8>> + Send + Sync;
 
 #[derive(Default)]
@@ -39,7 +38,7 @@ struct State {
     connections: usize,
 }
 
-/// A running server; it ends with the test.
+/// A running server, which ends with the test.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) port: u16,
@@ -62,13 +61,13 @@ impl Server {
         server
     }
 
-    /// Puts a file there, or another one in its place.
+    /// Adds or replaces a file.
     pub(crate) fn put(&self, path: &str, bytes: &[u8], tag: Option<&str>) {
         let file = (Arc::new(bytes.to_vec()), tag.map(|tag| format!("\"{tag}\"")));
         self.state.lock().unwrap().files.insert(path.to_owned(), file);
     }
 
-    /// Has requests answered so; those for which there is no answer, as usual.
+    /// Sets the answers to requests; where it returns `None`, the file is sent.
     pub(crate) fn answer(
         &self,
         instead: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static,
@@ -80,12 +79,12 @@ impl Server {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// The requests since this was last asked.
+    /// Returns the requests since the last call.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
@@ -107,7 +106,7 @@ impl Server {
                 Some((bytes, tag)) => part(bytes, tag.as_deref(), &asked),
                 None => status("404 Not Found", ""),
             });
-            // Whoever asked may have gone.
+            // The client may have disconnected.
             if writer.write_all(&answer).is_err() || ends {
                 break;
             }
@@ -132,12 +131,13 @@ fn request(reader: &mut impl BufRead) -> Option<Asked> {
     }
 }
 
-/// An answer that ends the connection: `404 Not Found`, and more headers, each with its line's end.
+/// Returns an answer that ends the connection: a status such as `404 Not Found`, and more headers,
+/// each with a line break.
 pub(crate) fn status(status: &str, headers: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n").into()
 }
 
-/// All of a file, whatever was asked for.
+/// Returns an answer with the whole file, whatever was requested.
 pub(crate) fn whole(bytes: &[u8], headers: &str) -> Vec<u8> {
     let length = bytes.len();
     let head = format!(
@@ -146,7 +146,7 @@ pub(crate) fn whole(bytes: &[u8], headers: &str) -> Vec<u8> {
     [head.as_bytes(), bytes].concat()
 }
 
-/// The bytes that were asked for, as servers answer.
+/// Returns the answer of an ordinary server to a request for a range.
 fn part(bytes: &[u8], tag: Option<&str>, asked: &Asked) -> Vec<u8> {
     if asked.header("if-match").is_some_and(|wanted| Some(wanted) != tag) {
         return b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n".to_vec();

@@ -7,7 +7,7 @@ use crate::source::alignments::alignment::{Alignment, DecodedRead, about};
 use crate::source::alignments::cram::container::Cram;
 use crate::source::alignments::cram::index::SliceIndex;
 use crate::source::alignments::cram::record::Decoder;
-use crate::source::io::bin_index::index_beside;
+use crate::source::io::bin_index::companion_index;
 use crate::source::io::delimited::put_columns;
 use crate::source::rows::indexed::{ByRegion, Flow, Indexed, Row, Saved};
 use crate::source::rows::rank_index::RankIndex;
@@ -33,7 +33,7 @@ struct CachedReader {
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
     let mut file = Cram::open(input)?;
     let sequences = file.sequences.clone();
-    let Some(index) = index_beside(input, &["crai"])? else {
+    let Some(index) = companion_index(input, &["crai"])? else {
         let name = input.path().display();
         let what =
             format!("reads are shown by region, which needs an index: samtools index {name}");

@@ -55,8 +55,8 @@ impl RowFormat for Calls {
         let MethylLine { sequence, start, end, strand, kind, .. } = MethylLine::of(line)?;
         if self.complete && self.number(kind).is_none() {
             return Err(line.error(format!(
-                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, from \
-                 which the columns are taken; without its index, all lines are read for that"
+                "'{kind}' is not among the modifications of the first {PREVIEW_ROWS} lines, which \
+                 decide the columns; move the index away, so that all lines decide"
             )));
         }
         emit(sequence, Row { start, end, strand, text: line.text })

@@ -121,9 +121,7 @@ pub(super) fn genes(blocks: Vec<Parsed>, how: Reading<'_>) -> Result<Vec<Gene>> 
     let orphans = pieces.iter().filter(|piece| !tree.attach(piece, unit)).count();
     if orphans > 0 {
         let path = how.input.path().display();
-        tracing::warn!(
-            "{path}: {orphans} exons have no parent in the file that is a gene's; not shown"
-        );
+        tracing::warn!("{path}: {orphans} exons belong to no gene in the file and are not shown");
     }
     Ok(tree.rows(unit))
 }

@@ -56,7 +56,7 @@ impl Header {
             let sizes = next()?;
             let sizes: Vec<u64> = sizes.split_whitespace().flat_map(str::parse).collect();
             let [count, _, rest @ ..] = &sizes[..] else {
-                return Err(error("line 2 does not say the numbers of rows and samples"));
+                return Err(error("line 2 does not give the numbers of rows and samples"));
             };
             rows = Some(*count);
             sample_lines = rest.get(1).map_or(0, |lines| *lines as usize);
@@ -136,7 +136,7 @@ impl Header {
         if has == names {
             return Ok(fields);
         }
-        Err(line.error(format!("has {has} columns, not {names} as the header")))
+        Err(line.error(format!("has {has} columns, not {names} as in the header")))
     }
 
     /// Returns the columns that are served: all but those of coordinates.

@@ -33,7 +33,11 @@ impl Annotations {
     pub(super) fn add_sheet(&mut self, path: &Path, columns: &[String]) -> Result<()> {
         let mut lines = Lines::open(&Input::File(path.into()))?;
         let Some(header) = lines.next()?.map(|line| line.text.to_owned()) else {
-            return Err(Error::data(path, "", "is empty; expected a header and a line a sample"));
+            return Err(Error::data(
+                path,
+                "",
+                "is empty; expected a header and a line for each sample",
+            ));
         };
         let separator = match (header.contains('\t'), header.contains(',')) {
             (false, true) => Separator::Comma,
@@ -49,7 +53,7 @@ impl Annotations {
             let fields = separator.split(line.text);
             if fields.len() != keys.len() {
                 let (has, keys) = (fields.len(), keys.len());
-                return Err(line.error(format!("has {has} columns, not {keys} as the header")));
+                return Err(line.error(format!("has {has} columns, not {keys} as in the header")));
             }
             let name = unquoted(fields[sample]);
             known |= columns.iter().any(|column| column == name);

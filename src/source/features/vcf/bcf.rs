@@ -247,7 +247,7 @@ impl RowFormat for Sites {
         let rows = contigs.iter().map(|n| index[*n].count.unwrap_or(0)).collect();
         let bcf = Bcf { file, sites: self.clone(), contigs };
         let name = |contig: &usize| {
-            let what = || format!("the header has no contig of number {contig}");
+            let what = || format!("the header has no contig number {contig}");
             self.reader.contig(*contig).ok_or_else(|| bcf.file.misfit(&what()))
         };
         let names: Vec<_> = bcf.contigs.iter().map(name).collect::<Result<_>>()?;

@@ -18,7 +18,7 @@ impl Index {
             for chunk in &bin.chunks {
                 if chunk.end >> 16 > size {
                     return Some(
-                        "it points beyond the end of the file, perhaps an incomplete copy",
+                        "it points beyond the end of the file, which may be an incomplete copy",
                     );
                 }
                 if chunk.start > chunk.end {

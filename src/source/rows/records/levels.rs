@@ -17,33 +17,33 @@ pub(super) struct LevelRows {
     reach: Vec<u32>,
 }
 
-/// The rows that a level keeps: all of a sequence, or some.
-pub(super) enum Kept<'a> {
-    /// All, from this one on, with their [reach](LevelRows::reach).
+/// The rows of a sequence at one level: all of them, or some.
+pub(super) enum RowsOfLevel<'a> {
+    /// All rows: the index of the first, and the [reach](LevelRows::reach) of each.
     All(usize, &'a [u32]),
     Some(&'a LevelRows),
 }
 
-impl Kept<'_> {
-    /// The row of that rank.
+impl RowsOfLevel<'_> {
+    /// Returns the row with the given rank.
     pub(super) fn row(&self, rank: usize) -> usize {
         match self {
-            Kept::All(first, _) => first + rank,
-            Kept::Some(level) => level.rows[rank] as usize,
+            RowsOfLevel::All(first, _) => first + rank,
+            RowsOfLevel::Some(level) => level.rows[rank] as usize,
         }
     }
 
     fn reach(&self) -> &[u32] {
         match self {
-            Kept::All(_, reach) => reach,
-            Kept::Some(level) => &level.reach,
+            RowsOfLevel::All(_, reach) => reach,
+            RowsOfLevel::Some(level) => &level.reach,
         }
     }
 
-    /// How many rows, from the first on, are such; these come before all others.
+    /// Returns the number of rows for which `is` is true; they must precede all others.
     fn partition_point(&self, is: impl Fn(usize) -> bool) -> usize {
         match self {
-            Kept::All(first, reach) => {
+            RowsOfLevel::All(first, reach) => {
                 let (mut low, mut high) = (0, reach.len());
                 while low < high {
                     let middle = low + (high - low) / 2;
@@ -51,29 +51,29 @@ impl Kept<'_> {
                 }
                 low
             }
-            Kept::Some(level) => level.rows.partition_point(|row| is(*row as usize)),
+            RowsOfLevel::Some(level) => level.rows.partition_point(|row| is(*row as usize)),
         }
     }
 }
 
 impl Records {
     /// Returns the rows of a level of the sequence with the given index.
-    pub(super) fn level_rows(&self, sequence: usize, level: Level) -> Kept<'_> {
+    pub(super) fn level_rows(&self, sequence: usize, level: Level) -> RowsOfLevel<'_> {
         let bounds = self.bounds[sequence].clone();
         let shift = match level {
             Level::Bins { shift } if bounds.len() > 1 => shift,
-            // Of assemblies of a million scaffolds, most have one row: every level keeps it.
-            _ => return Kept::All(bounds.start, &self.reach[bounds]),
+            // In an assembly of a million scaffolds, most have one row, which every level shows.
+            _ => return RowsOfLevel::All(bounds.start, &self.reach[bounds]),
         };
         let levels = self.levels[sequence].get_or_init(|| self.thin(bounds));
         let first = first_shift();
         let level = usize::from(shift.clamp(first, WIDEST) - first);
-        Kept::Some(&levels[level.min(levels.len() - 1)])
+        RowsOfLevel::Some(&levels[level.min(levels.len() - 1)])
     }
 
-    /// Which rows each level of bins keeps: of each bin the most important row that starts in
-    /// it. What a wide bin keeps, the narrow ones inside it have kept, so zooming in only adds. Those
-    /// behind the last level keep the same.
+    /// Selects the rows of each level of bins: the most important row that starts in each bin. The
+    /// row of a wide bin is also the row of one of the narrow bins inside it, so zooming in only
+    /// adds rows. Levels after the last one returned have the same rows as that one.
     fn thin(&self, bounds: Range<usize>) -> Box<[LevelRows]> {
         let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
         let mut levels = Vec::new();

@@ -59,8 +59,8 @@ impl RecordReader {
         self.contigs.get(number).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// Writes the line of a record, by what it says of its site and of its samples; gives the number
-    /// of its contig.
+    /// Writes the line of a record, by what it says of its site and of its samples; gives the
+    /// number of its contig.
     pub(super) fn line(
         &self,
         site: &[u8],
@@ -74,7 +74,7 @@ impl RecordReader {
         let (counts, samples) = (next()?, next()?);
         let contig = contig as usize;
         let name = self.contig(contig);
-        let name = name.ok_or_else(|| format!("the header has no contig of number {contig}"))?;
+        let name = name.ok_or_else(|| format!("the header has no contig number {contig}"))?;
         // Writing to a string cannot fail.
         let _ = write!(line, "{name}\t{}\t", i64::from(position as i32) + 1);
         Value::read(&mut fields)?.write(line)?;
@@ -97,14 +97,15 @@ impl RecordReader {
         Ok(contig)
     }
 
-    /// Writes FORMAT, and the genotype of each sample; there are so many of them, with so many keys.
+    /// Writes FORMAT, and the genotype of each sample; there are so many of them, with so many
+    /// keys.
     fn genotypes(
         &self,
         fields: &mut Cursor<'_>,
         (samples, keys): (usize, usize),
         line: &mut String,
     ) -> Result<(), String> {
-        let damaged = || "what the record says of its samples is damaged".to_owned();
+        let damaged = || "the sample data of the record are damaged".to_owned();
         for _ in 0..keys {
             let key = self.key(Value::read(fields)?.integers()?.next().flatten())?;
             let (kind, count) = Value::head(fields).ok_or_else(damaged)?;
@@ -144,7 +145,7 @@ impl RecordReader {
     fn key(&self, number: Option<i32>) -> Result<&DictionaryKey, String> {
         let at = number.and_then(|number| usize::try_from(number).ok());
         let key = at.and_then(|at| self.keys.get(at)).filter(|key| !key.name.is_empty());
-        key.ok_or_else(|| format!("the header has no key of number {}", number.unwrap_or(-1)))
+        key.ok_or_else(|| format!("the header has no key number {}", number.unwrap_or(-1)))
     }
 
     fn filters(&self, filters: &Value<'_>, line: &mut String) -> Result<(), String> {
@@ -381,7 +382,7 @@ mod tests {
             "a length beyond the record"
         );
         assert!(error(&[0x17, 0xff]).contains("is not UTF-8 text"));
-        assert!(error(&[0x07, 0x07, 0x11, 8]).contains("no key of number 8"));
-        assert!(error(&[0x07, 0x07, 0x11, 1]).contains("no key of number 1"));
+        assert!(error(&[0x07, 0x07, 0x11, 8]).contains("no key number 8"));
+        assert!(error(&[0x07, 0x07, 0x11, 1]).contains("no key number 1"));
     }
 }

@@ -72,8 +72,8 @@ pub(super) fn compose(
 }
 
 /// Returns the settings that the user chose, from all settings that a page reports after a change:
-/// those that differ from what the page `has` and from the `initial` ones. Margins are never chosen:
-/// a page changes them itself when a title appears or disappears.
+/// those that differ from what the page `has` and from the `initial` ones. Margins are never
+/// chosen: a page changes them itself when a title appears or disappears.
 pub(super) fn chosen(
     told: &Map<String, Value>,
     has: &Map<String, Value>,
