@@ -24,6 +24,7 @@ pub mod signals;
 mod skipped;
 mod slots;
 mod spec;
+mod units;
 
 pub use build_handle::BuildHandle;
 pub(crate) use computed::{Broken, Computed, ComputedInput, Plan, WIDEST_STEP, compile};
@@ -37,6 +38,7 @@ pub use mock::Mock;
 pub use nearest::{nearest, suggestion, unknown};
 pub use skipped::Skipped;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit};
+pub(crate) use units::unit;
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};

@@ -140,13 +140,19 @@ fn count(source: &dyn Source) -> Result<()> {
 /// for its header and its index.
 fn read_first(source: &dyn Source) -> Result<()> {
     let whole = |s: Sequence<'_>| Region::new(s.name, 0, s.length);
+    let view = source.first_view();
+    let level = match (&view, source.shape()) {
+        // A whole sequence has far too many narrow bins.
+        (None, shape @ Shape::Dense) => shape.levels().last(),
+        (_, shape) => shape.levels().next(),
+    };
     // A source whose rows cannot be read has no first view; reading them gives the reason.
-    let region = source.first_view().or_else(|| source.sequences().iter().next().map(whole));
-    if let (Some(region), Some(finest)) = (region, source.shape().levels().next())
+    let region = view.or_else(|| source.sequences().iter().next().map(whole));
+    if let (Some(region), Some(level)) = (region, level)
         && source.building().is_none()
     {
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
-        source.read(&region, finest, &columns)?;
+        source.read(&region, level, &columns)?;
     }
     Ok(())
 }
@@ -304,6 +310,15 @@ mod tests {
         let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
         let expected = "  sequences    1, of no built-in assembly: scaffold (1 row)";
         assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+
+    /// Reading all bases of the sequence would take more memory than most machines have.
+    #[tokio::test]
+    async fn a_signal_without_data_on_a_long_sequence_is_described() {
+        let header = "@SQ\tSN:chr1\tLN:2147483647\n";
+        let secondary = "r\t272\tchr1\t11\t0\t5M\t*\t0\t0\t*\t*\n";
+        let lines = inspected("x.sam", &format!("{header}{secondary}")).await;
+        assert!(lines.iter().any(|line| line.contains("2,147,483,647 bases")), "{lines:?}");
     }
 
     #[tokio::test]

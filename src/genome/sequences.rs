@@ -38,7 +38,26 @@ pub struct Sequences {
     aliases: HashMap<usize, Vec<Arc<str>>>,
 }
 
+/// Sets are equal if they have the same sequences in the same order, with the same names.
+impl PartialEq for Sequences {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter()) && self.aliases == other.aliases
+    }
+}
+
 impl Sequences {
+    /// Creates a set that has room for so many sequences, since memory that grows step by step
+    /// leaves holes. `count` is not trusted: it may be the statement of a damaged file.
+    pub(crate) fn with_room_for(count: usize) -> Self {
+        let count = count.min(1 << 20);
+        Sequences {
+            ends: Vec::with_capacity(count),
+            lengths: Vec::with_capacity(count),
+            by_name: HashTable::with_capacity(count),
+            ..Sequences::default()
+        }
+    }
+
     /// Appends a sequence; a name that exists already keeps its index and the larger length.
     pub fn add(&mut self, name: &str, length: u32) {
         let index = self.index_or_add(name);

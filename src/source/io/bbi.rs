@@ -290,7 +290,7 @@ impl Bbi {
             }
         }
         found.sort_by_key(|(_, id, _)| *id);
-        let mut sequences = Sequences::default();
+        let mut sequences = Sequences::with_room_for(found.len());
         for (name, id, length) in found {
             if !(1..=MAX_POSITION).contains(&length) {
                 let what = format!("sequence '{name}' has an invalid length of {length} bases");
