@@ -10,7 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "",
         &[
             "error", "color", "genome", "table", "bytes", "source", "protocol", "catalog",
-            "provider", "store", "session", "console", "server", "cli",
+            "provider", "stream", "store", "session", "console", "server", "cli",
         ],
     ),
     ("source", &["io", "rows", "signals", "computed", "features", "alignments", "formats"]),

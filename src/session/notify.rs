@@ -1,24 +1,31 @@
 //! Notifies pages and programs when the data change.
 
-use super::{Event, Session, Topic};
+use super::{Session, Topic};
 use crate::catalog::{FileChange, Measurement, Renewed, SourceChange};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
 use crate::provider::wire_measurement;
-use serde_json::Map;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Session {
     /// Publishes an event about the data.
     pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
-        let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
-        let data = Map::from_iter([
-            ("what".to_owned(), what.into()),
-            ("measurements".to_owned(), ids.into()),
-        ]);
-        let _ = self.config.events.send(Event { topic: Topic::Data, session: None, data });
+        self.publish(Topic::Data, None, || {
+            let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
+            json!({"what": what, "measurements": ids})
+        });
+        if what == "unloaded" {
+            for id in measurements.iter().flat_map(|m| [&m.id, &m.datasource]) {
+                let listing = self.provider.catalog.listing();
+                if listing.datasource(id).is_none() {
+                    let why = format!("'{id}' is no longer served");
+                    self.config.streams.close_source(id, &why);
+                }
+            }
+        }
     }
 
     /// Sends an action to all pages and only logs failures: a page that misses it is up to date after

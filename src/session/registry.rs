@@ -1,9 +1,10 @@
 //! Sessions by name, and their configuration.
 
-use super::{Audit, Event, Metrics, Page, Session, State};
+use super::{Audit, Event, Metrics, Page, Session, State, Topic};
 use crate::error::{Error, Result};
 use crate::provider::Provider;
 use crate::store::Store;
+use crate::stream::Streams;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -31,6 +32,7 @@ pub struct SessionConfig {
     /// The audit file.
     pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
+    pub(super) streams: Streams,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -44,6 +46,7 @@ impl SessionConfig {
             page_address: None,
             audit: None,
             events: broadcast::Sender::new(MAX_LAG),
+            streams: Streams::new(Topic::ALL.iter().map(|(_, word, _)| *word)),
             metrics: Arc::default(),
         }
     }

@@ -11,6 +11,7 @@ mod http;
 mod replay;
 mod script;
 mod session;
+mod streams;
 mod support;
 #[path = "../formats/tabix.rs"]
 #[allow(dead_code)]
