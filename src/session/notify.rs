@@ -135,7 +135,7 @@ impl Session {
     }
 
     /// Removes sequences from the menus of all pages, since a page keeps the first length that it got.
-    async fn forget_sequences(&self, names: &[String]) {
+    pub(super) async fn forget_sequences(&self, names: &[String]) {
         if !names.is_empty() {
             self.notify_pages(|| RemoveSeqNames { sequences: names.to_vec() }).await;
         }

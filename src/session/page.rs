@@ -242,6 +242,10 @@ impl Actor {
             PageCall::Invalidate(groups) => {
                 groups.iter().for_each(|group| self.view.invalidate(group, self.now()));
             }
+            PageCall::InvalidateWithin(groups, regions) => {
+                let now = self.now();
+                groups.iter().for_each(|group| self.view.invalidate_within(group, &regions, now));
+            }
             // The page may have moved in the meantime.
             PageCall::EmptyViews(place, groups) if self.view.resting_place() == Some(&place) => {
                 for (group, missing) in groups {

@@ -1,5 +1,6 @@
 //! Sessions by name, and their configuration.
 
+use super::redraws::Redraws;
 use super::{Audit, Event, Metrics, Page, Session, State, Topic};
 use crate::error::{Error, Result};
 use crate::provider::Provider;
@@ -33,6 +34,7 @@ pub struct SessionConfig {
     pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) streams: Streams,
+    pub(super) redraws: Redraws,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -46,6 +48,7 @@ impl SessionConfig {
             page_address: None,
             audit: None,
             events: broadcast::Sender::new(MAX_LAG),
+            redraws: Redraws::default(),
             streams: Streams::new(Topic::ALL.iter().map(|(_, word, _)| *word)),
             metrics: Arc::default(),
         }

@@ -87,6 +87,8 @@ pub const RULES: &[(Kind, Role, &[&str])] = &[
             "keep-sequences",
             "compute",
             "drop",
+            // By HTTP only.
+            "push",
         ],
     ),
     (
