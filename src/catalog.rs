@@ -23,7 +23,9 @@ pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
 pub(crate) use listing::describe::LEFT_OUT;
-pub use pushed::{MAX_PUSHED, PUSHED_KEYS, PushedSpec};
+#[cfg(test)]
+pub(crate) use pushed::PUSHED_KEYS;
+pub use pushed::{MAX_PUSHED, PushedSpec};
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
