@@ -5,7 +5,7 @@ use super::Session;
 use crate::catalog::{Measurement, Renewed};
 use crate::genome::Region;
 use crate::provider::wire_measurement;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -91,11 +91,10 @@ impl Session {
             known.due.take()
         };
         let Some(change) = change else { return };
-        let groups: BTreeSet<&String> = change.renewed.now.iter().map(|m| &m.group).collect();
-        let groups: Vec<String> = groups.into_iter().cloned().collect();
         let regions: Arc<[Region]> = change.regions.clone().into();
         for session in self.all() {
             if change.is_rows_only() {
+                let groups = session.groups_of(&change.renewed.now);
                 for page in session.connections() {
                     page.invalidate_within(groups.clone(), regions.clone()).await;
                 }
