@@ -3,6 +3,7 @@
 mod blocking_pool;
 mod builds;
 mod chart;
+mod computed;
 mod datasource;
 mod find;
 mod health;
@@ -16,6 +17,7 @@ mod watch;
 
 pub use builds::SourceChange;
 pub use chart::ChartType;
+pub use computed::{COMPUTED_KEYS, ComputedSpec, Renewed};
 pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
 pub use listing::Listing;
@@ -52,6 +54,8 @@ pub struct Catalog {
     health: Arc<Health>,
     building: mpsc::UnboundedSender<BuiltSource>,
     built: Mutex<mpsc::UnboundedReceiver<BuiltSource>>,
+    renewing: mpsc::UnboundedSender<Renewed>,
+    renewed: Mutex<mpsc::UnboundedReceiver<Renewed>>,
 }
 
 impl Catalog {
@@ -59,6 +63,7 @@ impl Catalog {
     /// its sequences are served; otherwise those that the files name.
     pub fn new(assembly: Option<(String, Sequences)>) -> Self {
         let (building, built) = mpsc::unbounded_channel();
+        let (renewing, renewed) = mpsc::unbounded_channel();
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
         let health = Arc::new(Health::default());
         Catalog {
@@ -71,6 +76,8 @@ impl Catalog {
             health,
             building,
             built: Mutex::new(built),
+            renewing,
+            renewed: Mutex::new(renewed),
         }
     }
 
@@ -97,10 +104,15 @@ impl Catalog {
         Snapshot::new(self.listing(), self.reading.clone())
     }
 
+    /// Changes the listing, and renews what is computed from what has changed.
     fn change<T>(&self, change: impl FnOnce(&mut Listing) -> T) -> T {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Listing::clone(&listing);
         let result = change(&mut new);
+        if let Some(renewed) = new.renew_computed() {
+            // The receiver lives as long as the catalog.
+            let _ = self.renewing.send(renewed);
+        }
         *listing = Arc::new(new);
         result
     }

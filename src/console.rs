@@ -6,6 +6,7 @@ mod charts;
 mod command;
 mod commands;
 mod complete;
+mod computed;
 mod data;
 mod events;
 mod files;
@@ -28,6 +29,7 @@ pub use attach::{Attach, attach};
 #[cfg(feature = "internals")]
 pub use commands::COMMANDS;
 pub use complete::complete;
+pub use computed::described;
 pub use events::follow;
 pub use files::OpenFiles;
 pub use help::two_columns;

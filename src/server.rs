@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod arguments;
 mod base_path;
+mod changes;
 mod encoding;
 mod epiviz;
 mod epiviz_copy;
@@ -29,6 +30,8 @@ mod ws;
 
 pub use access::Access;
 pub use base_path::BasePath;
+#[cfg(feature = "internals")]
+pub use changes::CHANGES;
 pub use epiviz_copy::Epiviz;
 pub use http::router;
 pub use info::epiviz_link;

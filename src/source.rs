@@ -7,7 +7,9 @@
 
 mod alignments;
 mod build_handle;
+mod computed;
 mod context;
+pub mod expression;
 mod features;
 pub mod formats;
 mod gene_loci;
@@ -16,26 +18,31 @@ mod hit;
 mod io;
 mod level;
 mod mock;
+mod nearest;
 pub mod rows;
 pub mod signals;
 mod skipped;
 mod spec;
 
 pub use build_handle::BuildHandle;
+pub(crate) use computed::{Broken, Computed, ComputedInput, Plan, WIDEST_STEP, compile};
 pub use context::Context;
+pub use expression::{Definition, Expression};
 pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
 pub(crate) use level::FINEST_THINNED;
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
+pub use nearest::{nearest, suggestion, unknown};
 pub use skipped::Skipped;
-pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit, nearest, suggestion, unknown};
+pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit};
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
 use crate::table::Table;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A column of a source.
@@ -55,6 +62,35 @@ pub enum ColumnKind {
     /// Numbers that can be plotted, with their smallest and largest value if that is known
     /// without reading the whole file.
     Number(Option<(f64, f64)>),
+}
+
+/// The values of a bin's bases together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BinSum {
+    /// The sum of the values of all bases that have one.
+    pub sum: f64,
+    /// The number of bases that have a value.
+    pub covered: u32,
+}
+
+impl BinSum {
+    /// Returns the sum of `width` bases that have this value; without data if it is NaN.
+    pub(crate) fn of(value: f64, width: u32) -> Self {
+        if value.is_nan() {
+            return BinSum::default();
+        }
+        BinSum { sum: value * f64::from(width), covered: width }
+    }
+
+    pub(crate) fn add(&mut self, other: BinSum) {
+        self.sum += other.sum;
+        self.covered += other.covered;
+    }
+
+    /// Returns the mean of the values; NaN if there are none.
+    pub fn mean(self) -> f64 {
+        self.sum / f64::from(self.covered)
+    }
 }
 
 /// Returns the rows of a region. Its methods may block (parsers do), so only the catalog calls
@@ -132,6 +168,23 @@ pub trait Source: Send + Sync + 'static {
     fn total_rows(&self, level: Level) -> Option<u64> {
         let _ = level;
         None
+    }
+
+    /// Returns whether it is a signal, with at most one value per base, whose sums
+    /// [`Source::sums`] returns. Only such sources can be computed with.
+    fn has_sums(&self) -> bool {
+        false
+    }
+
+    /// Returns the sum and the number of the values of the bases in each bin of 2^`shift` bases, of
+    /// the bins `bins` of a sequence: bins are numbered from its first base. Bins beyond its end, or
+    /// of an unknown sequence, have no data. By default, no bin has.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn sums(&self, sequence: &str, shift: u8, bins: Range<u32>) -> Result<Vec<BinSum>> {
+        let _ = (sequence, shift);
+        Ok(vec![BinSum::default(); bins.len()])
     }
 
     /// Returns the number of bases that have data, if the source is a signal and its file states

@@ -5,8 +5,10 @@ use clap::{Arg, Command, CommandFactory};
 use epivizrs::cli::Cli;
 use epivizrs::console::COMMANDS;
 use epivizrs::protocol::{ACTIONS, REQUESTS};
-use epivizrs::server::PATHS;
+use epivizrs::server::{CHANGES, PATHS};
+use epivizrs::session::{Kind, needed};
 use epivizrs::source::KEYS;
+use epivizrs::source::expression::FUNCTIONS;
 use epivizrs::source::formats::FORMATS;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +83,13 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
     let keys = KEYS.iter().map(|(key, takes)| vec![format!("`{key}=`"), (*takes).to_owned()]);
     let paths =
         PATHS.iter().map(|(path, takes, gives)| vec![code(path), code(takes), (*gives).to_owned()]);
+    let changes = CHANGES.iter().map(|(method, path, takes, command, does)| {
+        let role = needed(Kind::Command, command).to_string();
+        vec![(*method).to_owned(), code(path), code(takes), role, (*does).to_owned()]
+    });
+    let functions = FUNCTIONS
+        .iter()
+        .map(|(name, _, takes, gives)| vec![format!("`{name}({takes})`"), (*gives).to_owned()]);
     let commands = COMMANDS.iter().flat_map(|(group, infos)| {
         infos.iter().enumerate().map(move |(at, info)| {
             let group = if at == 0 { *group } else { "" };
@@ -103,6 +112,12 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("configuration.md", "install", of(&["ui", "install"])),
         ("configuration.md", "keys", table(&["option", "takes"], keys)),
         ("http.md", "paths", table(&["path", "takes", "gives"], paths)),
+        (
+            "http.md",
+            "changes",
+            table(&["method", "path", "takes", "role", "what it does"], changes),
+        ),
+        ("computed.md", "functions", table(&["function", "what it returns"], functions)),
         ("console.md", "commands", table(&["", "command", "what it does"], commands)),
         ("protocol.md", "requests", table(&["request", "asks for", "answered"], requests)),
         ("protocol.md", "actions", table(&["action", "what the page does"], actions)),

@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "provider", "store", "session", "console", "server", "cli",
         ],
     ),
-    ("source", &["io", "rows", "signals", "features", "alignments", "formats"]),
+    ("source", &["io", "rows", "signals", "computed", "features", "alignments", "formats"]),
 ];
 
 /// Collects the paths of the files in a folder, without their endings: `source/rows/open`.

@@ -64,6 +64,11 @@ impl Measurement {
         self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec))
     }
 
+    /// Returns whether it is computed from others.
+    pub fn is_computed(&self) -> bool {
+        self.spec.as_ref().is_some_and(|spec| spec.options.computed.is_some())
+    }
+
     /// Whether its file is on another machine, and too large to read all of it for its names.
     pub(super) fn is_far(&self) -> bool {
         const LARGE: u64 = 64 << 20;

@@ -4,10 +4,12 @@ pub(super) mod describe;
 mod resolve_sequences;
 mod row_summary;
 
+use super::computed::Built;
 use super::datasource::{Datasource, Measurement};
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The name of an unknown assembly.
@@ -27,6 +29,8 @@ pub struct Listing {
     tentative: bool,
     assembly: String,
     datasources: Vec<Arc<Datasource>>,
+    /// What the computed measurements are computed from, by their ids.
+    pub(super) computed: BTreeMap<String, Built>,
 }
 
 impl Listing {
@@ -41,6 +45,7 @@ impl Listing {
             tentative: false,
             assembly,
             datasources: Vec::new(),
+            computed: BTreeMap::new(),
         }
     }
 
@@ -204,6 +209,8 @@ impl Listing {
             // Beside chip.bw, chip.narrowPeak goes by its whole name.
             let name =
                 if chosen.is_some() || own == name { name } else { self.longer_name(&spec, &own) };
+            let definition = spec.options.computed.as_ref();
+            let name = definition.map_or(name, |definition| definition.shown(&own));
             let spec = Arc::new(spec);
             for part in parts {
                 let (id, name) = match part.companion {

@@ -41,6 +41,7 @@ impl Catalog {
             let message = format!("no datasource is called '{id}'; 'sources' lists them");
             return Err(Error::NotFound(message));
         }
+        specs.retain(|spec| spec.options.computed.is_none());
         if specs.is_empty() {
             return Err(Error::Input(format!("'{id}' has no file that could be reopened")));
         }

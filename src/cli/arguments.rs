@@ -30,6 +30,7 @@ impl Cli {
         if let Some(options) = cli.options_mut() {
             options.sources.splice(0..0, config.sources);
             options.configured = config.access;
+            options.computed = config.computed;
             let errors: Vec<_> = config.errors.iter().map(ToString::to_string).collect();
             if !options.keep_going && !errors.is_empty() {
                 bail!("{}", errors.join("\nepivizrs: "));

@@ -7,7 +7,7 @@ mod file_server;
 use super::access_options::AccessConfig;
 use super::options::ServeOptions;
 use crate::bytes::Input;
-use crate::catalog::{Hub, is_hub};
+use crate::catalog::{COMPUTED_KEYS, ComputedSpec, Hub, is_hub};
 use crate::error::{Error, Result};
 use crate::source::{KEYS, Spec, unknown};
 use clap::{Arg, ArgAction, Args, Command};
@@ -22,6 +22,7 @@ pub(super) struct Config {
     /// Options as on the command line.
     pub(super) arguments: Vec<String>,
     pub(super) sources: Vec<Spec>,
+    pub(super) computed: Vec<ComputedSpec>,
     pub(super) access: AccessConfig,
     /// Errors in single sources; the others can be served.
     pub(super) errors: Vec<Error>,
@@ -94,6 +95,17 @@ impl Toml<'_> {
                         }
                     }
                 }
+                ("computed", DeValue::Array(all)) => {
+                    for computed in all.iter() {
+                        match self.computed(computed) {
+                            Ok(computed) => config.computed.push(computed),
+                            Err(error) => config.errors.push(error),
+                        }
+                    }
+                }
+                ("computed", _) => {
+                    return Err(self.error(key.span().start, "write each one as [[computed]]"));
+                }
                 ("access", _) => config.access = self.access(value)?,
                 ("source", _) => {
                     return Err(self.error(key.span().start, "write each source as [[source]]"));
@@ -110,7 +122,7 @@ impl Toml<'_> {
         let names = || command.get_arguments().filter(|arg| arg.get_id() != "config");
         let known = names().find(|arg| arg.get_long() == Some(name));
         let Some(known) = known else {
-            let names = names().filter_map(Arg::get_long).chain(["source", "access"]);
+            let names = names().filter_map(Arg::get_long).chain(["source", "computed", "access"]);
             return Err(self.error(key.span().start, unknown("option", name, names)));
         };
         let at = value.span().start;
@@ -202,6 +214,44 @@ impl Toml<'_> {
         spec.map_err(|error| self.error(start, error.to_string()))
     }
 
+    /// Reads a measurement that is computed from others.
+    fn computed(&self, computed: &Spanned<DeValue<'_>>) -> Result<ComputedSpec> {
+        let start = computed.span().start;
+        let DeValue::Table(table) = computed.get_ref() else {
+            return Err(self.error(start, "write each one as [[computed]]"));
+        };
+        let text = |name: &str| {
+            let value = table.get(name);
+            let value = value.ok_or_else(|| self.error(start, format!("it has no {name}")))?;
+            let at = value.span().start;
+            Ok::<_, Error>((at, self.text_of(at, value.get_ref())?))
+        };
+        let ((_, name), (at, expression)) = (text("name")?, text("expression")?);
+        let computed = ComputedSpec::new(&name, &expression);
+        let mut computed = computed.map_err(|error| self.error(at, error.to_string()))?;
+        for (key, value) in table {
+            let (key_at, key) = (key.span().start, &**key.get_ref());
+            if ["name", "expression"].contains(&key) {
+                continue;
+            }
+            if !COMPUTED_KEYS.iter().any(|(known, _)| *known == key) {
+                let known = ["name", "expression"].into_iter();
+                let known = known.chain(COMPUTED_KEYS.iter().map(|(key, _)| *key));
+                return Err(self.error(key_at, unknown("key", key, known)));
+            }
+            let at = value.span().start;
+            let text = match value.get_ref() {
+                DeValue::Array(values) => {
+                    let texts = values.iter().map(|v| self.text_of(v.span().start, v.get_ref()));
+                    texts.collect::<Result<Vec<_>>>()?.join(":")
+                }
+                value => self.text_of(at, value)?,
+            };
+            computed.set(key, &text).map_err(|error| self.error(at, error.to_string()))?;
+        }
+        Ok(computed)
+    }
+
     fn texts_of(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, String>> {
         let pair = |(key, value): TomlEntry<'_>| {
             Ok((key.get_ref().to_string(), self.text_of(value.span().start, value.get_ref())?))
@@ -269,6 +319,26 @@ mod tests {
         assert_eq!(peaks.options.columns, Some(vec!["score".into(), "name".into()]));
         assert_eq!(reads.input.path(), Path::new("https://lab.example/x.bam"));
         assert_eq!(reads.input.index(), Some("https://other/x.bai".into()));
+    }
+
+    #[test]
+    fn measurements_may_be_computed() {
+        let config = toml(
+            "[[computed]]\nname = 'ratio'\nexpression = 'log2(a / b)'\nat = 128\nmissing = 'gap'\n\
+             range = [-3, 3]\ncolor = '#1f77b4'\n[[computed]]\nname = 'x'\nexpression = 'a + 1'\n",
+        )
+        .unwrap();
+        let names: Vec<_> = config.computed.iter().map(ComputedSpec::name).collect();
+        assert_eq!((names, config.errors.len()), (vec!["ratio", "x"], 0));
+        for (text, expected) in [
+            ("expression = 'a'", "line 1: it has no name"),
+            ("name = 'x'\nexpression = 'a +'", "line 3: 'a +', column 4: a number or a name"),
+            ("name = 'x'\nexpression = 'a'\nat = 50", "line 4: at=50: at takes a power of two"),
+            ("name = 'x'\nexpression = 'a'\nmising = 50", "did you mean 'missing'?"),
+        ] {
+            let errors = toml(&format!("[[computed]]\n{text}\n")).unwrap().errors;
+            assert!(errors[0].to_string().contains(expected), "{text}: {}", errors[0]);
+        }
     }
 
     #[test]

@@ -92,7 +92,10 @@ fn source_rows(listing: &Listing) -> Vec<Vec<Value>> {
             (None, Shape::Dense | Shape::Sparse) => "signal".to_owned(),
             (None, _) => thousands(total(source)),
         };
-        let format = format_of(spec).map_or("", |format| format.name);
+        let format = match &spec.options.computed {
+            Some(_) => "computed",
+            None => format_of(spec).map_or("", |format| format.name),
+        };
         let view = source.first_view().and_then(|view| listing.locate(&view));
         let view = view.map_or(String::new(), |view| view.grouped());
         let assembly = if listing.knows_assembly() { listing.assembly() } else { "unknown" };

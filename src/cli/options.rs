@@ -7,6 +7,7 @@ use super::limits::LimitOptions;
 use super::query::QueryOptions;
 use super::remote_options::RemoteOptions;
 use crate::bytes::remote::Pattern;
+use crate::catalog::ComputedSpec;
 use crate::console::two_columns;
 use crate::server::BasePath;
 use crate::source::{KEYS, Spec};
@@ -143,6 +144,9 @@ pub struct ServeOptions {
     /// tutorial
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<Spec>,
+    /// Measurements that the configuration file defines by expressions.
+    #[arg(skip)]
+    pub computed: Vec<ComputedSpec>,
     /// Errors in single sources of the configuration file.
     #[arg(skip)]
     pub refused: Vec<String>,

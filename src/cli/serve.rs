@@ -14,6 +14,7 @@ use super::state::store;
 use super::stdin::{is_standard_input, read_standard_input};
 use crate::bytes::memory;
 use crate::catalog::{Catalog, Selection, select};
+use crate::error::Error;
 use crate::genome::Aliases;
 use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, LocalSocket};
@@ -177,6 +178,13 @@ async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -
     catalog.collect_names(&added);
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);
+    }
+    let mut errors = errors;
+    for wanted in options.computed.clone() {
+        let name = wanted.name().to_owned();
+        if let Err(error) = catalog.compute(wanted).await {
+            errors.push(Error::Input(format!("computed '{name}': {error}")));
+        }
     }
     let errors = selection.errors.iter().chain(&errors).map(ToString::to_string);
     let lines: Vec<_> = options.refused.iter().cloned().chain(errors).collect();

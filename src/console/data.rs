@@ -44,6 +44,26 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |console, arguments| console.reload(arguments).boxed(),
     },
     Command {
+        usage: "compute [NAME = EXPRESSION [with KEY=VALUE...]]",
+        about: "serve a signal that is computed from others: with at=BASES, missing=gap, color=, \
+                range=, group=; without arguments, list those that are",
+        examples: &[
+            "compute ratio = log2((chip + 1) / (input + 1)) with at=64",
+            "compute H3K27ac = mean(H3K27ac_*)",
+            "compute difference = case - `control-2` with missing=gap",
+            "compute",
+        ],
+        arguments: &[Arg::Free, Arg::Free, Arg::Measurement],
+        run: |console, arguments| console.compute(arguments).boxed(),
+    },
+    Command {
+        usage: "drop MEASUREMENT",
+        about: "stop serving a measurement that was computed; its charts are removed",
+        examples: &["drop ratio"],
+        arguments: &[Arg::Measurement],
+        run: |console, arguments| console.forget(arguments).boxed(),
+    },
+    Command {
         usage: "measurements [TEXT]",
         about: "list the measurements, or those with TEXT in their id or name",
         examples: &["measurements", "measurements H3K4"],
@@ -264,6 +284,7 @@ impl Console {
             let mut files: Vec<(String, u64, Option<String>, Value)> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
+                    Some(spec) if spec.options.computed.is_some() => "(computed)".to_owned(),
                     Some(spec) if self.visitor.is_owner => spec.input.path().display().to_string(),
                     Some(spec) => spec.input.name(),
                     None => "(generated)".to_owned(),

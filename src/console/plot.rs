@@ -146,7 +146,7 @@ impl Console {
         let is_signal = |id: &String| {
             let found = listing.measurements().find(|m| m.id == *id);
             let dense = found.filter(|m| m.companion.is_none() && m.source.shape() == Shape::Dense);
-            dense.is_some_and(|m| m.spec.is_some())
+            dense.is_some_and(|m| m.spec.is_some() && !m.is_computed())
         };
         let place = self.session.state().place.and_then(|place| place.region());
         chart.kind == ChartType::Line

@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::state::AppState;
-use super::{api, encoding, epiviz, guard, info, metrics, rest, ui, ws};
+use super::{api, changes, encoding, epiviz, guard, info, metrics, rest, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
@@ -33,7 +33,13 @@ pub fn router(
 ) -> Router {
     let (following, until) = (session.clone(), stop.clone());
     tokio::spawn(async move {
-        let following = async { tokio::join!(following.follow_builds(), following.follow_files()) };
+        let following = async {
+            tokio::join!(
+                following.follow_builds(),
+                following.follow_files(),
+                following.follow_computed()
+            )
+        };
         until.run_until_cancelled(following).await
     });
     routes(AppState { session, access, epiviz, stop })
@@ -57,6 +63,7 @@ fn routes(state: AppState) -> Router {
         .route("/console/{name}", get(ws::console_named))
         .route("/api", get(api::answer).post(api::answer))
         .merge(rest::routes())
+        .merge(changes::routes())
         .route("/epiviz", get(epiviz::folder))
         .route("/epiviz/", get(epiviz::page))
         .route("/epiviz/{*path}", get(epiviz::file))

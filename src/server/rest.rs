@@ -55,7 +55,7 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
 /// The header that names the level of the rows.
 const LEVEL: header::HeaderName = header::HeaderName::from_static("epivizrs-level");
 
-fn status(error: &Error) -> StatusCode {
+pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::Input(_) => StatusCode::BAD_REQUEST,
         Error::NotFound(_) => StatusCode::NOT_FOUND,

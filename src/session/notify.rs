@@ -1,7 +1,7 @@
 //! Notifies pages and programs when the data change.
 
 use super::{Event, Session, Topic};
-use crate::catalog::{FileChange, Measurement, SourceChange};
+use crate::catalog::{FileChange, Measurement, Renewed, SourceChange};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
@@ -84,6 +84,17 @@ impl Session {
                     self.publish_data("failed", &before);
                 }
             }
+        }
+    }
+
+    /// Updates the pages of all sessions when computed measurements were renewed; never returns.
+    pub async fn follow_computed(self: &Arc<Self>) {
+        loop {
+            let Renewed { before, now } = self.provider.catalog.next_renewed().await;
+            for session in self.all() {
+                session.replace_measurements(&before, &now).await;
+            }
+            self.publish_data("reloaded", &now);
         }
     }
 

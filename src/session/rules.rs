@@ -82,6 +82,8 @@ pub const RULES: &[(Kind, Role, &[&str])] = &[
             "add-sequence",
             "remove-sequence",
             "keep-sequences",
+            "compute",
+            "drop",
         ],
     ),
     (

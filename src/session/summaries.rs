@@ -88,6 +88,11 @@ impl Session {
 /// Returns the specification by which a signal was opened.
 fn signal(measurement: &Measurement) -> Result<&Spec> {
     let is_signal = matches!(measurement.source.shape(), Shape::Dense | Shape::Sparse);
+    if measurement.is_computed() {
+        let what =
+            "is computed, and its bins are always means; write the summary into its expression";
+        return Err(Error::Input(format!("'{}' {what}", measurement.id)));
+    }
     let spec = measurement.spec.as_deref().filter(|_| is_signal && measurement.companion.is_none());
     spec.ok_or_else(|| {
         Error::Input(format!(

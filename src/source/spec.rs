@@ -1,5 +1,7 @@
 //! The specification of a source, as a user writes it: `PATH[,key=value]...`.
 
+use super::expression::Definition;
+use super::nearest::unknown;
 use super::{GeneLoci, Skipped};
 use crate::bytes::Input;
 use crate::color::check_color;
@@ -7,6 +9,7 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A source that a user names.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +56,8 @@ pub struct Options {
     /// The loci of the genes that are the rows of a matrix without coordinates; known once the gene
     /// annotations served with it have been opened.
     pub gene_loci: GeneLoci,
+    /// How it is computed from other measurements; then there is no file.
+    pub computed: Option<Arc<Definition>>,
     /// Whether lines with errors are left out, and what was counted of them.
     pub skip: Option<Skipped>,
     /// The color of its charts, in CSS notation (`#1f77b4`).
@@ -299,29 +304,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-/// Returns the message for an unknown name, which lists the known names and suggests the nearest.
-pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<_> = known.collect();
-    let meant = suggestion(name, known.iter().copied());
-    format!("unknown {what} '{name}'; known are {}{meant}", known.join(", "))
-}
-
-/// Returns Returns `; did you mean 'NAME'?` with the nearest of the known names; empty if none is
-/// near.
-pub fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    nearest(name, known).map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"))
-}
-
-/// Returns the known name that differs from `name` by at most two typing errors.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name);
-    let (distance, nearest) = known.map(|known| (distance(known), known)).min()?;
-    // Two errors would change a short word entirely.
-    let most = if name.chars().count() < 4 { 1 } else { 2 };
-    (distance <= most).then_some(nearest)
 }
 
 #[cfg(test)]

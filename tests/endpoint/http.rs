@@ -20,24 +20,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// An answer: its status, its headers by lower-case names, its body.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
     }
 }
 
 /// Sends a request verbatim. HTTP/1.0, so that the body ends with the connection.
-async fn send(address: SocketAddr, head: &str, body: &str) -> Answer {
+pub(crate) async fn send(address: SocketAddr, head: &str, body: &str) -> Answer {
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -57,7 +57,7 @@ async fn get_with(address: SocketAddr, path: &str, headers: &str) -> Answer {
     send(address, &format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n{headers}"), "").await
 }
 
-async fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     get_with(address, path, "").await
 }
 

@@ -3,6 +3,7 @@
 
 mod background;
 mod cli;
+mod computed;
 mod console;
 mod fake_page;
 mod hostile;

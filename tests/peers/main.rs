@@ -2,6 +2,7 @@
 //! `.ci/peers` runs these tests if the programs are installed, and reports what it skips.
 
 mod alignments;
+mod computed;
 mod intervals;
 mod methylation;
 mod tools;

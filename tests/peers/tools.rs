@@ -9,7 +9,7 @@ use tempfile::TempDir;
 pub(crate) fn installed(tools: &[&str]) -> bool {
     let runs = |tool: &&&str| match **tool {
         // Python modules, by their names.
-        module @ ("pyBigWig" | "pybigtools") => {
+        module @ ("pyBigWig" | "pybigtools" | "numpy") => {
             succeeds(&python(), &["-c", &format!("import {module}")])
         }
         tool => succeeds(tool, &["--version"]),

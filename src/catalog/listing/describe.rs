@@ -32,6 +32,10 @@ impl Listing {
         let text = columns.iter().filter(|column| column.kind == ColumnKind::Text);
         let metadata: Vec<Arc<str>> = text.map(|column| column.name.clone()).collect();
         let file = spec.input.path().file_name().unwrap_or_default().to_string_lossy();
+        let origin = match &options.computed {
+            Some(definition) => definition.annotation(),
+            None => BTreeMap::from([("file".to_owned(), file.into_owned())]),
+        };
         let summary = row_summary::summary(&**source);
         let skipped = options.skip.as_ref().and_then(Skipped::summary);
         let skipped = skipped.map(|summary| (LEFT_OUT.to_owned(), summary));
@@ -45,7 +49,9 @@ impl Listing {
             range: ValueRange::default(),
             chart,
             color: options.color.clone(),
-            annotation: std::iter::once(("file".to_owned(), file.clone().into_owned()))
+            annotation: origin
+                .clone()
+                .into_iter()
                 .chain(summary.clone())
                 .chain(skipped.clone())
                 .chain(options.annotation.clone())
@@ -121,7 +127,7 @@ impl Listing {
         }));
     }
 
-    pub(super) fn free_id(&self, name: &str) -> String {
+    pub(in crate::catalog) fn free_id(&self, name: &str) -> String {
         let taken = |id: &str| id == SIGNALS || self.datasource(id).is_some();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()

@@ -15,7 +15,9 @@ impl Listing {
     pub(super) fn resolve_sequences(&mut self, opened: &[(Vec<Part>, Spec)]) {
         let own =
             |(parts, spec): &(Vec<Part>, Spec)| Some((parts.first()?.source.clone(), spec.clone()));
-        let opened: Vec<_> = opened.iter().filter_map(own).collect();
+        // Computed measurements have the sequences that are listed.
+        let opened = opened.iter().filter(|(_, spec)| spec.options.computed.is_none());
+        let opened: Vec<_> = opened.filter_map(own).collect();
         let is_vague = |source: &dyn Source| source.building().is_some() && !source.knows_lengths();
         let any_vague = opened.iter().any(|(source, _)| is_vague(&**source));
         if self.fixed || !(any_vague || self.tentative) {
@@ -42,7 +44,8 @@ impl Listing {
     /// Returns the listed sources.
     fn opened(&self) -> Vec<(Arc<dyn Source>, Spec)> {
         let mut all: Vec<(Arc<dyn Source>, Spec)> = Vec::new();
-        for measurement in self.measurements().filter(|m| m.companion.is_none()) {
+        for measurement in self.measurements().filter(|m| m.companion.is_none() && !m.is_computed())
+        {
             if !all.iter().any(|(known, _)| Arc::ptr_eq(known, &measurement.source)) {
                 let placeholder = || Spec::file(&*measurement.id);
                 let spec = measurement.spec.as_deref().cloned().unwrap_or_else(placeholder);

@@ -112,6 +112,10 @@ impl Source for PendingSource {
         }
     }
 
+    fn has_sums(&self) -> bool {
+        matches!(self.preview.shape, Shape::Dense | Shape::Sparse)
+    }
+
     fn building(&self) -> Option<&Arc<BuildHandle>> {
         Some(&self.building)
     }

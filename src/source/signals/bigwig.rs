@@ -14,12 +14,13 @@ use crate::source::io::bbi::Bbi;
 use crate::source::signals::bins::{Bin, Bins};
 use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
 use crate::source::{
-    ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source, Summary,
-    unknown_column,
+    BinSum, ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source,
+    Summary, unknown_column,
 };
 use crate::table::{Column, Data, Table};
 pub(crate) use first::First;
 use first::Stretches;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) const FORMAT: Format = Format {
@@ -363,6 +364,30 @@ impl Source for BigWig {
             let end = first?.saturating_add(FIRST_VIEW).min(sequence.length);
             Some(Region::new(sequence.name.clone(), first?, end))
         })
+    }
+
+    fn has_sums(&self) -> bool {
+        true
+    }
+
+    fn sums(&self, sequence: &str, shift: u8, bins: Range<u32>) -> Result<Vec<BinSum>> {
+        let mut sums = Vec::new();
+        if let Some(index) = self.file.sequences().position(sequence) {
+            let Sequence { name, length } = self.sequence(index);
+            let count = length.div_ceil(1 << shift);
+            let known = bins.start.min(count)..bins.end.min(count);
+            if !known.is_empty() {
+                let whole = Region::new(name.clone(), 0, *length);
+                let known = if shift < FINEST_SUMS {
+                    self.fine(&whole, shift, known.start, known.end)?.bins
+                } else {
+                    self.summary_of(index)?.sums(shift, known)
+                };
+                sums.extend(known.iter().map(|bin| BinSum { sum: bin.sum, covered: bin.covered }));
+            }
+        }
+        sums.resize(bins.len(), BinSum::default());
+        Ok(sums)
     }
 
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {

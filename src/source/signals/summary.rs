@@ -119,6 +119,11 @@ impl SignalSummary {
         Ok(whole)
     }
 
+    /// Creates the summary of a dense signal from its sums in all bins of the narrowest width.
+    pub(crate) fn from_sums(bins: Vec<Bin>) -> Self {
+        SignalSummary { sums: Self::widened(Bins::of(FINEST_SUMS, bins)), ranks: Vec::new() }
+    }
+
     /// Computes the sums of all widths from those of the narrowest.
     fn widened(finest: Bins) -> Vec<Bins> {
         let wider = SUMS[1..].iter().map(|shift| {

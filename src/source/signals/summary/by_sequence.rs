@@ -20,6 +20,9 @@ const WORTH_SAVING: u32 = 4 << 20;
 pub(crate) struct Summaries {
     slots: Vec<Mutex<Slot>>,
     cache: Option<Cache>,
+    /// Whether summaries that are not in the cache folder are made again when others needed their
+    /// memory.
+    is_evictable: bool,
 }
 
 struct Cache {
@@ -33,7 +36,7 @@ struct Cache {
 enum Slot {
     /// Not made or loaded yet.
     Unknown,
-    /// In the cache folder, and perhaps in memory.
+    /// In the cache folder, or made again when needed, and perhaps in memory.
     Saved(Weak<SignalSummary>),
     /// In memory only.
     Unsaved(Arc<SignalSummary>),
@@ -50,7 +53,14 @@ impl Summaries {
         Summaries {
             slots: (0..sequences).map(|_| Mutex::new(Slot::Unknown)).collect(),
             cache: place.map(cached),
+            is_evictable: false,
         }
+    }
+
+    /// Allows summaries to be made again when others needed their memory.
+    #[must_use]
+    pub(crate) fn evictable(self) -> Self {
+        Summaries { is_evictable: true, ..self }
     }
 
     /// Returns the summary of the sequence with that index and length. If it is neither in memory
@@ -71,7 +81,7 @@ impl Summaries {
         let summary = Arc::new(make()?);
         let cache = self.cache.as_ref().filter(|_| length >= WORTH_SAVING);
         let saved = cache.is_some_and(|cache| cache.save(sequence, &summary));
-        *slot = if saved {
+        *slot = if saved || self.is_evictable {
             RECENT.hold(&summary);
             Slot::Saved(Arc::downgrade(&summary))
         } else {
