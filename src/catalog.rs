@@ -8,6 +8,7 @@ mod datasource;
 mod find;
 mod health;
 mod hub;
+mod joined;
 mod listing;
 mod opening;
 mod selection;
@@ -20,8 +21,9 @@ pub use chart::ChartType;
 pub use computed::{COMPUTED_KEYS, ComputedSpec, Renewed};
 pub use datasource::{Datasource, Kind, Measurement};
 pub use hub::{Hub, is_hub};
+pub use joined::joined_id;
 pub use listing::Listing;
-pub(crate) use listing::describe::LEFT_OUT;
+pub(crate) use listing::describe::{LEFT_OUT, UNIT};
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
@@ -109,6 +111,7 @@ impl Catalog {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let mut new = Listing::clone(&listing);
         let result = change(&mut new);
+        new.renew_naming(&listing);
         if let Some(renewed) = new.renew_computed() {
             // The receiver lives as long as the catalog.
             let _ = self.renewing.send(renewed);

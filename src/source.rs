@@ -23,6 +23,7 @@ pub mod rows;
 pub mod signals;
 mod skipped;
 mod spec;
+mod units;
 
 pub use build_handle::BuildHandle;
 pub(crate) use computed::{Broken, Computed, ComputedInput, Plan, WIDEST_STEP, compile};
@@ -36,6 +37,7 @@ pub use mock::Mock;
 pub use nearest::{nearest, suggestion, unknown};
 pub use skipped::Skipped;
 pub use spec::{KEYS, Missing, Options, Spec, Summary, Unit};
+pub(crate) use units::unit;
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};

@@ -32,9 +32,12 @@ pub(crate) static RECENT: Recent = Recent::new(DEFAULT / SHARES[1]);
 /// gone.
 pub(crate) struct Recent(Mutex<Used>);
 
+/// The time of a value's last use, and the value.
+type TimedValue = (u64, Arc<dyn Size>);
+
 struct Used {
-    /// Each value, and the time of its last use, by address.
-    values: Option<HashMap<usize, (u64, Arc<dyn Size>)>>,
+    /// By address.
+    values: Option<HashMap<usize, TimedValue>>,
     /// The addresses by the time of the last use.
     by_time: BTreeMap<u64, usize>,
     bytes: usize,

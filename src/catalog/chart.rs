@@ -1,5 +1,6 @@
 //! Chart types, and the measurements that they can draw.
 
+use super::joined::{can_compare, have_same_rows};
 use super::{Kind, Measurement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -115,21 +116,19 @@ impl ChartType {
         matches!(self, ChartType::Blocks | ChartType::Genes | ChartType::Line)
     }
 
-    /// Checks that EpiViz can compare the measurements, which must pass [`ChartType::draws`]: it
-    /// compares values row by row, so they must have the same rows. The built-in page compares the
-    /// rows that cover the same positions.
+    /// Checks that the values of the measurements, which must pass [`ChartType::draws`], can be
+    /// compared row by row where the chart does so: they have the same rows, or can be joined
+    /// (`Listing::comparable`).
     ///
     /// # Errors
-    /// The names of two that have different rows.
+    /// The reason why not.
     pub fn compares(self, measurements: &[&Measurement]) -> Result<(), String> {
-        let word = self.word();
-        match measurements.iter().find(|m| m.group != measurements[0].group) {
-            Some(other) if !self.has_own_rows() => Err(format!(
-                "a {word} chart compares values row by row, but '{}' and '{}' have different rows",
-                measurements[0].id, other.id
-            )),
-            _ => Ok(()),
+        let all = || measurements.iter().copied();
+        if self.has_own_rows() || have_same_rows(all()) {
+            return Ok(());
         }
+        can_compare(all())
+            .map_err(|why| format!("a {} chart compares values row by row: {why}", self.word()))
     }
 }
 

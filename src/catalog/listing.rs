@@ -6,6 +6,7 @@ mod row_summary;
 
 use super::computed::Built;
 use super::datasource::{Datasource, Measurement};
+use super::joined::JoinedCache;
 use crate::error::{Error, Result};
 use crate::genome::{Aliases, Region, Sequences};
 use crate::source::{Hit, Part, Shape, Source, Spec};
@@ -29,6 +30,9 @@ pub struct Listing {
     tentative: bool,
     assembly: String,
     datasources: Vec<Arc<Datasource>>,
+    pub(super) joined: Arc<JoinedCache>,
+    /// Replaced whenever the sequences or their names change.
+    pub(super) naming: Arc<()>,
     /// What the computed measurements are computed from, by their ids.
     pub(super) computed: BTreeMap<String, Built>,
 }
@@ -45,6 +49,8 @@ impl Listing {
             tentative: false,
             assembly,
             datasources: Vec::new(),
+            joined: Arc::default(),
+            naming: Arc::default(),
             computed: BTreeMap::new(),
         }
     }
@@ -53,6 +59,13 @@ impl Listing {
     pub(super) fn set_aliases(&mut self, aliases: Aliases) {
         self.aliases = Arc::new(aliases);
         self.apply_aliases();
+    }
+
+    /// Records whether sequences or their names differ from those of an earlier listing.
+    pub(super) fn renew_naming(&mut self, was: &Listing) {
+        if self.sequences != was.sequences {
+            self.naming = Arc::default();
+        }
     }
 
     fn apply_aliases(&mut self) {
@@ -103,13 +116,20 @@ impl Listing {
         self.datasources.iter().flat_map(|datasource| &datasource.measurements)
     }
 
-    /// Returns the datasource with this id, or the one with a measurement of this id: pages send
-    /// the id of a range measurement in place of its datasource's.
-    pub fn datasource(&self, id: &str) -> Option<&Arc<Datasource>> {
-        self.datasources
-            .iter()
-            .find(|datasource| datasource.id == id)
-            .or_else(|| self.datasources.iter().find(|d| d.measurements.iter().any(|m| m.id == id)))
+    /// Returns the datasource with this id, or the one with a measurement of this id: pages send the
+    /// id of a range measurement in place of its datasource's. An id of [`super::joined_id`] gives the
+    /// datasource that joins its measurements.
+    pub fn datasource(&self, id: &str) -> Option<Arc<Datasource>> {
+        let has = |d: &&Arc<Datasource>| d.measurements.iter().any(|m| m.id == id);
+        let listed = self.datasources.iter().find(|datasource| datasource.id == id);
+        let listed = listed.or_else(|| self.datasources.iter().find(has)).cloned();
+        listed.or_else(|| self.joined(id))
+    }
+
+    /// Returns the datasource of this group: one of them, if it has several.
+    pub fn group(&self, group: &str) -> Option<Arc<Datasource>> {
+        let listed = self.datasources.iter().find(|datasource| datasource.group == group).cloned();
+        listed.or_else(|| self.joined(group))
     }
 
     /// Returns the measurement with this id or name; otherwise the only one whose id or name starts

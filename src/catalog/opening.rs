@@ -68,11 +68,12 @@ impl Catalog {
 
     /// Opens sources in parallel.
     async fn open(&self, specs: Vec<Spec>) -> (Vec<OpenedFile>, Vec<Error>) {
-        let opening = specs.into_iter().map(|spec| {
+        let opening = specs.into_iter().map(|mut spec| {
             let (context, health) = (self.context.clone(), self.health.clone());
             self.pool_of(&spec).run(move || {
                 // Taken before opening, so that later changes are noticed.
                 let versions = versions(&spec);
+                spec.options.opened_as = Some(source::formats::format_of(&spec)?.name);
                 let later = source::formats::needs_genes(&spec)?;
                 let parts =
                     if later { Vec::new() } else { source::formats::open_all(&spec, &context)? };

@@ -1,5 +1,7 @@
 //! The prompt at a terminal, for the endpoint itself and for `epivizrs attach`.
 
+mod type_ahead;
+
 use super::answer::Answer;
 use super::commands::find;
 use super::log;
@@ -16,9 +18,11 @@ use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use type_ahead::{Running, TypedAhead};
 
 /// A spinner appears if a command takes longer than this.
 const SPINNER_DELAY: Duration = Duration::from_millis(500);
@@ -29,6 +33,12 @@ const WIDTH: usize = 120;
 
 /// Completes the last word of a line: returns its byte offset and the candidates.
 pub(super) type CompleteLine = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
+
+/// A line that was typed, and the command that it becomes.
+struct TypedLine {
+    line: String,
+    running: Arc<Running>,
+}
 
 /// Runs the lines that a user types.
 pub trait LineRunner {
@@ -41,13 +51,13 @@ pub trait LineRunner {
 pub async fn prompt(mut runs: impl LineRunner, complete: CompleteLine, history: Option<PathBuf>) {
     // Registered before the thread starts: while reading, the editor replaces this handler by its own.
     let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
-    let (lines, mut typed) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);
+    let (lines, mut typed) = mpsc::channel::<TypedLine>(1);
     // Reading the terminal blocks, so it has its own thread, which is never joined: it may be blocked.
     std::thread::spawn(move || read(&lines, complete, history.as_deref()));
-    while let Some((line, done)) = typed.recv().await {
+    while let Some(TypedLine { line, running }) = typed.recv().await {
         let more = tokio::select! {
             more = with_spinner(runs.run(line)) => more,
-            _ = interrupt.recv() => {
+            () = async { tokio::select! { _ = interrupt.recv() => {}, () = running.cancel.notified() => {} } } => {
                 if std::io::stderr().is_terminal() {
                     eprint!("{CLEAR}");
                 }
@@ -55,10 +65,10 @@ pub async fn prompt(mut runs: impl LineRunner, complete: CompleteLine, history: 
                 true
             }
         };
+        // The next line is read only now, so that the answer appears above the next prompt.
+        running.end(more).await;
         // A Ctrl-C that came too late does not apply to the next line.
         while interrupt.recv().now_or_never().is_some() {}
-        // The next line is read only now, so that the answer appears above the next prompt.
-        let _ = done.send(());
         if !more {
             break;
         }
@@ -119,11 +129,7 @@ fn may_color(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn read(
-    lines: &mpsc::Sender<(String, oneshot::Sender<()>)>,
-    complete: CompleteLine,
-    history: Option<&Path>,
-) {
+fn read(lines: &mpsc::Sender<TypedLine>, complete: CompleteLine, history: Option<&Path>) {
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true);
     let editor = Editor::<PromptHelper, FileHistory>::with_config(config.build());
     let mut editor = match editor {
@@ -133,6 +139,7 @@ fn read(
     editor.set_helper(Some(PromptHelper {
         complete,
         colors: may_color(std::io::stdout().is_terminal()),
+        begun: Mutex::default(),
     }));
     if let Some(history) = history {
         // The file does not exist the first time.
@@ -141,18 +148,28 @@ fn read(
     if let Ok(mut printer) = editor.create_external_printer() {
         log::print_with(Box::new(move |text| _ = printer.print(text)));
     }
+    let mut ahead = TypedAhead::default();
     loop {
-        match editor.readline("epivizrs> ") {
+        let line = match ahead.lines.pop_front() {
+            Some(line) => Ok(line),
+            None if ahead.ended => return,
+            None => {
+                let begun = std::mem::take(&mut ahead.begun);
+                editor.readline_with_initial("epivizrs> ", (&begun, ""))
+            }
+        };
+        match line {
             Ok(line) => {
                 if let Some(history) = history
                     && let Err(error) = editor.append_history(history)
                 {
                     tracing::debug!("the line was not added to the history: {error}");
                 }
-                let (done, wait) = oneshot::channel();
-                if lines.blocking_send((line, done)).is_err() || wait.blocking_recv().is_err() {
+                let running = Arc::new(Running::default());
+                if lines.blocking_send(TypedLine { line, running: running.clone() }).is_err() {
                     return;
                 }
+                ahead.read(&mut editor, &running);
             }
             // Ctrl-C discards the line, as in a shell.
             Err(ReadlineError::Interrupted) => {}
@@ -162,9 +179,18 @@ fn read(
 }
 
 /// Completes words and shows the arguments of a command.
-struct PromptHelper {
+pub(super) struct PromptHelper {
     complete: CompleteLine,
     colors: bool,
+    /// The line as it was last shown.
+    begun: Mutex<String>,
+}
+
+impl PromptHelper {
+    /// Takes the line that was begun and not entered.
+    pub(super) fn take_begun(&self) -> String {
+        std::mem::take(&mut self.begun.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Helper for PromptHelper {}
@@ -195,6 +221,7 @@ impl Hinter for PromptHelper {
 
     /// Returns the arguments of the command whose name was just typed.
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<String> {
+        line.clone_into(&mut self.begun.lock().unwrap_or_else(PoisonError::into_inner));
         let command = commands(line).last().copied()?;
         let named = at == line.len() && line.ends_with(' ') && !command.contains(' ');
         let usage = find(command).ok().filter(|_| named)?.usage;

@@ -15,7 +15,7 @@ pub struct Sequence {
 
 /// An ordered set of sequences, found by name or alias: `1`, `chr1` and `NC_000001.11` are the same
 /// sequence.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sequences {
     list: Vec<Sequence>,
     /// The sequence of each name. Names are not copied: there may be millions.

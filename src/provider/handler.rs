@@ -54,14 +54,11 @@ impl Provider {
         let listing = self.catalog.listing();
         let name = range.datasource.as_deref()?;
         // Charts of unloaded data may stay on the page, which then requests their rows.
-        let group = listing.datasource(name).map_or(name, |datasource| &datasource.group);
+        let group = listing.datasource(name);
+        let group = group.map_or_else(|| name.to_owned(), |datasource| datasource.group.clone());
         let region = range.region()?;
         let sequence = listing.sequences().get(&region.sequence)?.name.clone();
-        Some(Target {
-            group: group.to_owned(),
-            key: key.to_owned(),
-            piece: Region { sequence, ..region },
-        })
+        Some(Target { group, key: key.to_owned(), piece: Region { sequence, ..region } })
     }
 
     /// Answers a request, rows and values at `resolution`; without one, the request's region is the
@@ -141,7 +138,7 @@ impl Provider {
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
-        let datasource = find(&snapshot, range)?;
+        let datasource = &find(&snapshot, range)?;
         let Some(region) = range.region().and_then(|region| snapshot.locate(&region)) else {
             return Ok(None);
         };
@@ -176,7 +173,7 @@ impl Provider {
         placeholder: Option<&Region>,
     ) -> Result<Option<Table>> {
         let snapshot = self.catalog.snapshot();
-        let datasource = find(&snapshot, range)?;
+        let datasource = &find(&snapshot, range)?;
         let id = range.measurement.as_deref().unwrap_or_default();
         let measurement = measurement(datasource, id)?;
         let Some(region) = range.region().and_then(|region| snapshot.locate(&region)) else {
@@ -234,7 +231,7 @@ impl Provider {
         name: String,
         mut ids: Vec<String>,
     ) -> (WantedPart, Option<Query>) {
-        let Some(datasource) = snapshot.datasource(&name) else {
+        let Some(datasource) = &snapshot.datasource(&name) else {
             let names = ids.iter().map(String::as_str).collect::<Vec<_>>();
             let table = Table::empty(&names);
             let part = WantedPart { name, ids, unknown: Vec::new(), is_known: false, table };
@@ -318,13 +315,12 @@ impl WantedPart {
 
 impl RowCounts for Listing {
     fn shape(&self, group: &str) -> Option<Shape> {
-        self.datasources().iter().find(|d| d.group == group).map(|d| d.shape)
+        self.group(group).map(|datasource| datasource.shape)
     }
 
     fn rows(&self, group: &str, region: &Region, level: Level) -> u64 {
         let Some(region) = self.locate(region) else { return 0 };
-        let of_group = self.datasources().iter().find(|d| d.group == group);
-        of_group.map_or(0, |datasource| datasource.count(self, &region, level))
+        self.group(group).map_or(0, |datasource| datasource.count(self, &region, level))
     }
 }
 
@@ -379,7 +375,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
-fn find<'a>(listing: &'a Listing, range: &RangeRequest) -> Result<&'a Arc<Datasource>> {
+fn find(listing: &Listing, range: &RangeRequest) -> Result<Arc<Datasource>> {
     let name = range.datasource.as_deref().unwrap_or_default();
     listing.datasource(name).ok_or_else(|| unknown_datasource(name))
 }

@@ -70,7 +70,7 @@ impl Provider {
         view: &Region,
         level: Option<Level>,
     ) -> Visibility {
-        let shape = listing.datasources().iter().find(|d| d.group == group).map(|d| d.shape);
+        let shape = listing.group(group).map(|datasource| datasource.shape);
         let level = level.unwrap_or_else(|| View::level_for(self.page_rows, listing, group, view));
         match shape {
             Some(shape) if shape.hides(level) => Visibility::None,

@@ -1,13 +1,10 @@
 //! The measurements and sequences in the menus of pages.
 
 use super::Provider;
-use crate::catalog::{Kind, Measurement};
+use crate::catalog::{Kind, Measurement, UNIT};
 use crate::genome::Sequence;
 use crate::protocol::{Dialect, MeasurementTable, MetadataNames, SeqInfo, WireMeasurement};
 use crate::source::Shape;
-
-/// The annotation with the unit of a measurement's values.
-const UNIT: &str = "unit";
 
 impl Provider {
     /// Returns the measurements for the answer to `getMeasurements`.

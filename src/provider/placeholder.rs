@@ -26,14 +26,14 @@ impl Provider {
         level: Level,
     ) -> Result<Option<Region>> {
         let snapshot = self.catalog.snapshot();
-        let known = snapshot.datasources().iter().find(|d| d.group == group);
-        let (Some(datasource), Some(view)) = (known, snapshot.locate(view)) else {
+        let known = (snapshot.group(group), snapshot.locate(view));
+        let (Some(datasource), Some(view)) = known else {
             return Ok(None);
         };
         if datasource.shape == Shape::Dense {
             return Ok(None);
         }
-        let table = positions(&snapshot, datasource, view.clone(), level).await?;
+        let table = positions(&snapshot, &datasource, view.clone(), level).await?;
         Ok(missing_row_in(&view, &table.start))
     }
 }

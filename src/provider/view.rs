@@ -324,10 +324,10 @@ impl View {
         }
     }
 
-    /// Returns the level of a group; `None` if the page has no rows of it.
-    pub fn level(&self, group: &str) -> Option<Level> {
-        let known = self.groups.get(group).filter(|known| !known.caches.is_empty());
-        known.map(|known| known.level)
+    /// Returns the groups of which the page has rows, with their levels.
+    pub fn levels(&self) -> impl Iterator<Item = (&str, Level)> {
+        let groups = self.groups.iter().filter(|(_, group)| !group.caches.is_empty());
+        groups.map(|(name, group)| (name.as_str(), group.level))
     }
 
     /// Returns whether orders to the page depend on its view: a level, a deferred request, or a

@@ -116,10 +116,11 @@ fn arguments(view: Option<&Region>) -> serde_json::Value {
 }
 
 /// The companion, which is appended to EpiViz's own settings in this order.
-const COMPANION: [&str; 5] = [
+const COMPANION: [&str; 6] = [
     include_str!("../../ui/epiviz/settings.js"),
     include_str!("../../ui/epiviz/connection.js"),
     include_str!("../../ui/epiviz/charts.js"),
     include_str!("../../ui/epiviz/workspaces.js"),
     include_str!("../../ui/epiviz/drawing.js"),
+    include_str!("../../ui/epiviz/joined.js"),
 ];

@@ -126,7 +126,7 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
             known.join(", ")
         ))
     })?;
-    let (mut chosen, mut metadata) = all_columns(datasource);
+    let (mut chosen, mut metadata) = all_columns(&datasource);
     if let Some(wanted) = query.list("columns") {
         let known = || {
             metadata.iter().map(ToString::to_string).chain(chosen.iter().map(|m| column_name(m)))
@@ -140,10 +140,10 @@ async fn rows(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Resul
         metadata.retain(|name| wanted.iter().any(|wanted| **wanted == **name));
         chosen.retain(|measurement| wanted.contains(&column_name(measurement)));
     }
-    read(state, listing, datasource, query, chosen, metadata).await
+    read(state, listing, &datasource, query, chosen, metadata).await
 }
 
-/// Returns measurements by their ids, which must be of one datasource.
+/// Returns measurements by their ids.
 async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Result<FoundTable> {
     let ids = query.list("measurement").ok_or_else(|| missing("measurement"))?;
     let find = |id: &String| {
@@ -155,17 +155,13 @@ async fn values(state: &AppState, listing: &Snapshot, query: &TableQuery) -> Res
         })
     };
     let chosen = ids.iter().map(find).collect::<Result<Vec<_>>>()?;
+    // Those with different rows share bins.
+    let chosen = listing.comparable(&chosen).map_err(Error::Input)?;
     let first = chosen.first().ok_or_else(|| missing("measurement"))?;
-    if let Some(other) = chosen.iter().find(|m| m.datasource != first.datasource) {
-        return Err(Error::Input(format!(
-            "'{}' and '{}' have different rows; request them separately",
-            first.id, other.id
-        )));
-    }
-    let datasource = listing.datasources().iter().find(|d| d.id == first.datasource);
+    let datasource = listing.datasource(&first.datasource);
     let datasource =
         datasource.ok_or_else(|| Error::Bug(format!("{} has no datasource", first.id)))?;
-    read(state, listing, datasource, query, chosen, Vec::new()).await
+    read(state, listing, &datasource, query, chosen, Vec::new()).await
 }
 
 fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<Arc<str>>) {

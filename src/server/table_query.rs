@@ -15,7 +15,11 @@ pub const PATHS: &[(&str, &str, &str)] = &[
     ("/api/v1/measurements", "", "the measurements"),
     ("/api/v1/sequences", "", "the sequences and their lengths"),
     ("/api/v1/rows", "datasource region columns level bins", "all columns of a datasource"),
-    ("/api/v1/values", "measurement region level bins", "measurements of one datasource"),
+    (
+        "/api/v1/values",
+        "measurement region level bins",
+        "measurements; those with different rows on common bins",
+    ),
     ("/api/v1/search", "q limit", "genes and features by name"),
 ];
 

@@ -15,7 +15,7 @@ macro_rules! files {
 
 files! {
     "index.html", "style.css", "icon.svg",
-    "epiviz/charts.js", "epiviz/connection.js", "epiviz/drawing.js", "epiviz/settings.js",
+    "epiviz/charts.js", "epiviz/connection.js", "epiviz/drawing.js", "epiviz/joined.js", "epiviz/settings.js",
     "epiviz/workspaces.js",
     "js/actions.js", "js/app.js", "js/chart.js", "js/charts/axis.js", "js/charts/features.js",
     "js/charts/lanes.js", "js/charts/lines.js", "js/charts/list.js", "js/charts/plots.js",

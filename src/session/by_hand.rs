@@ -1,7 +1,7 @@
 //! Charts that users add, close and change in pages that report it. The session owns the charts: it
 //! numbers and saves reported charts, and adds them to the other pages.
 
-use super::charts::find_served;
+use super::charts::{can_draw, find_served};
 use super::state::{Chart, State, default_settings};
 use super::{Page, Session};
 use crate::catalog::ChartType;
@@ -51,7 +51,7 @@ impl Session {
     }
 
     fn added_by_hand(&self, page: &Page, reported: &ReportedChart) -> Result<()> {
-        let chart = self.chart_of(page, reported)?;
+        let chart = self.chart_of(reported)?;
         // The page's state changes under the same lock, so that it is not asked to add the chart.
         let mut known = page.known();
         let (chart, _) = self.change(|state| push(state, chart));
@@ -100,7 +100,7 @@ impl Session {
             let chart = chart.ok_or_else(|| unknown_chart(id))?;
             let measurements = find_served(&listing, &chart.measurements)?;
             let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
-            kind.draws(&all).map_err(Error::Input)?;
+            can_draw(kind, &all)?;
             chart.kind = kind;
             for (key, value) in default_settings(kind) {
                 chart.settings.entry(key).or_insert(value);
@@ -129,7 +129,7 @@ impl Session {
         place: Option<&WireRegion>,
         replace: bool,
     ) {
-        let new: Vec<_> = charts.iter().map(|reported| self.chart_of(page, reported)).collect();
+        let new: Vec<_> = charts.iter().map(|reported| self.chart_of(reported)).collect();
         let mut known = page.known();
         let shown = &mut known.state;
         shown.forget();
@@ -205,15 +205,12 @@ impl Session {
     /// # Errors
     /// [`Error::Input`] if its type is unknown or cannot draw its measurements; [`Error::NotFound`]
     /// if a measurement is not served.
-    fn chart_of(&self, page: &Page, reported: &ReportedChart) -> Result<Chart> {
+    fn chart_of(&self, reported: &ReportedChart) -> Result<Chart> {
         let kind = kind_named(&reported.r#type)?;
         let listing = self.provider.catalog.listing();
         let measurements = find_served(&listing, &reported.measurements)?;
         let all: Vec<_> = measurements.iter().map(|m| &**m).collect();
-        kind.draws(&all).map_err(Error::Input)?;
-        if !page.known().state.is_built_in {
-            kind.compares(&all).map_err(Error::Input)?;
-        }
+        can_draw(kind, &all)?;
         let mut chart = Chart::new(0, kind, &measurements);
         chart.settings.extend(without_margins(&reported.settings));
         chart.recolor(reported.colors.clone());

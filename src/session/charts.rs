@@ -24,13 +24,28 @@ pub(super) fn chart_message(
     let listing = provider.catalog.listing();
     let measurements = served(&listing, &chart.measurements).map_err(PageError::Refused)?;
     chart.kind.draws(&measurements).map_err(PageError::Refused)?;
-    if !is_built_in {
-        chart.kind.compares(&measurements).map_err(PageError::Refused)?;
-    }
+    chart.kind.compares(&measurements).map_err(PageError::Refused)?;
+    // The built-in page itself determines what it must compare.
+    let measurements = if is_built_in {
+        find_served(&listing, &chart.measurements)
+            .map_err(|why| PageError::Refused(why.to_string()))?
+    } else {
+        drawn(&listing, chart).map_err(PageError::Refused)?
+    };
     Ok(AddChart {
         r#type: format!("{MODULE}{}", chart.kind.page_name()),
-        measurements: measurements.into_iter().map(wire_measurement).collect(),
+        measurements: measurements.iter().map(|m| wire_measurement(m)).collect(),
     })
+}
+
+/// Returns the measurements of a chart in the form in which EpiViz pages draw them: with common rows,
+/// if the chart compares rows.
+///
+/// # Errors
+/// The reason why it cannot be drawn.
+pub(super) fn drawn(listing: &Listing, chart: &Chart) -> Result<Vec<Arc<Measurement>>, String> {
+    let found = find_served(listing, &chart.measurements).map_err(|why| why.to_string())?;
+    if chart.kind.has_own_rows() { Ok(found) } else { listing.comparable(&found) }
 }
 
 /// Returns the measurements with these ids, or a message if one is not served.
@@ -83,7 +98,7 @@ impl Session {
         let kind = kind.unwrap_or(first.chart);
         let listing = self.provider.catalog.listing();
         let all: Vec<&Measurement> = measurements.iter().map(|m| &**m).collect();
-        self.can_draw(kind, &all)?;
+        can_draw(kind, &all)?;
         let (chart, revision) = self.change(|state| {
             let mut chart = Chart::new(state.next_number(), kind, measurements);
             chart.tint(place_of(&listing, first));
@@ -119,19 +134,6 @@ impl Session {
         self.ready_pages().iter().flat_map(of_page).collect()
     }
 
-    /// Checks that a page that is connected, or may connect later, can draw the measurements.
-    ///
-    /// # Errors
-    /// [`Error::Input`] with the reason.
-    fn can_draw(&self, kind: ChartType, measurements: &[&Measurement]) -> Result<()> {
-        kind.draws(measurements).map_err(Error::Input)?;
-        let pages = self.pages();
-        if pages.is_empty() || pages.iter().any(|page| page.known().state.is_built_in) {
-            return Ok(());
-        }
-        kind.compares(measurements).map_err(Error::Input)
-    }
-
     /// Changes a chart on all pages.
     ///
     /// # Errors
@@ -159,7 +161,7 @@ impl Session {
         let (chart, revision) = self.try_change(|state| {
             let mut chart = find(state, number)?.clone();
             let measurements = served(&listing, &chart.measurements).map_err(Error::Input)?;
-            self.can_draw(kind, &measurements)?;
+            can_draw(kind, &measurements)?;
             (chart.kind, chart.settings) = (kind, default_settings(kind));
             state.charts.retain(|known| known.number != number);
             state.charts.push(chart.clone());
@@ -222,6 +224,14 @@ impl Session {
             }),
         );
     }
+}
+
+/// Checks that pages can draw the measurements together.
+///
+/// # Errors
+/// [`Error::Input`] with the reason.
+pub(super) fn can_draw(kind: ChartType, measurements: &[&Measurement]) -> Result<()> {
+    kind.draws(measurements).and_then(|()| kind.compares(measurements)).map_err(Error::Input)
 }
 
 /// Returns the position of a measurement's file among the served files.

@@ -2,9 +2,10 @@
 
 use super::autoscale::{applies, axes};
 use super::chart_settings::Fit;
+use super::charts::drawn;
 use super::handle::PageCall;
 use super::{Page, Session};
-use crate::catalog::{Listing, Measurement};
+use crate::catalog::{ChartType, Listing, Measurement, joined_id};
 use crate::genome::Region;
 use crate::genome::thousands;
 use crate::provider::Visibility;
@@ -44,13 +45,8 @@ impl Session {
         };
         let mut fits = BTreeMap::new();
         for chart in self.charts() {
-            let measurements: Vec<_> = listing
-                .measurements()
-                .filter(|m| chart.measurements.contains(&m.id))
-                .cloned()
-                .collect();
-            let find = |id: &String| measurements.iter().find(|m| m.id == *id).cloned();
-            let measurements: Vec<_> = chart.measurements.iter().filter_map(find).collect();
+            // If one of them is no longer served, the page keeps what it has drawn.
+            let Ok(measurements) = drawn(&listing, &chart) else { continue };
             // A page has no rows yet for a chart that has just been added.
             let held = |m: &Arc<Measurement>| {
                 rest.levels.as_ref().is_none_or(|levels| levels.contains_key(&m.group))
@@ -80,7 +76,15 @@ impl Session {
     /// previous lines.
     async fn find_empty_views(&self, page: &Page, rest: &AtRest) {
         let mut empty_views = Vec::new();
-        for (group, level) in &rest.valued {
+        let (listing, charts) = (self.provider.catalog.listing(), self.charts());
+        // Of the charts that compare rows, only one type keeps its previous picture; the others would
+        // show the added row as a point.
+        let keeps_picture = |group: &String| {
+            let is_listed = listing.datasources().iter().any(|d| d.group == *group);
+            let mut stacked = charts.iter().filter(|c| c.kind == ChartType::StackedLinePlot);
+            is_listed || stacked.any(|chart| joined_id(&chart.measurements) == *group)
+        };
+        for (group, level) in rest.valued.iter().filter(|(group, _)| keeps_picture(group)) {
             match self.provider.missing_row(group, &rest.place, *level).await {
                 Ok(missing) => empty_views.push((group.clone(), missing)),
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! Notifies pages and programs when the data change.
 
-use super::{Event, Session, Topic};
-use crate::catalog::{FileChange, Measurement, Renewed, SourceChange};
+use super::{Chart, Event, Session, Topic};
+use crate::catalog::{FileChange, Measurement, Renewed, SourceChange, joined_id};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
@@ -157,9 +157,16 @@ impl Session {
 
     /// Makes all pages request the rows of these measurements again.
     pub async fn invalidate(&self, measurements: &[Arc<Measurement>]) {
-        let groups: BTreeSet<&String> = measurements.iter().map(|m| &m.group).collect();
+        let mut groups: BTreeSet<String> = measurements.iter().map(|m| m.group.clone()).collect();
+        // Charts that compare them with others have rows of their own.
+        let is_concerned = |chart: &&Chart| {
+            let mut ids = chart.measurements.iter();
+            !chart.kind.has_own_rows() && ids.any(|id| measurements.iter().any(|m| m.id == *id))
+        };
+        let charts = self.charts();
+        groups.extend(charts.iter().filter(is_concerned).map(|c| joined_id(&c.measurements)));
         for page in self.connections() {
-            page.invalidate(groups.iter().map(ToString::to_string).collect()).await;
+            page.invalidate(groups.iter().cloned().collect()).await;
         }
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod bigwig;
 pub(crate) mod bins;
 pub mod density;
 pub(crate) mod gc;
+pub(crate) mod joined;
 pub(crate) mod summary;
 pub(crate) mod wig;

@@ -27,6 +27,8 @@ pub struct Options {
     pub name: Option<String>,
     /// The format; default: detected from the content.
     pub format: Option<String>,
+    /// The name of the format in which it was opened.
+    pub opened_as: Option<&'static str>,
     /// The datasource that a dense signal joins; signals of one group can be compared in plots.
     pub group: Option<String>,
     /// The value that a bin of a signal shows.
@@ -214,7 +216,8 @@ impl Options {
     /// The same options for another file, whose damaged lines are counted by themselves.
     #[must_use]
     pub fn for_another_file(&self) -> Self {
-        Options { skip: self.skip.as_ref().map(|_| Skipped::default()), ..self.clone() }
+        let skip = self.skip.as_ref().map(|_| Skipped::default());
+        Options { skip, opened_as: None, ..self.clone() }
     }
 
     /// Sets the option `key`, one of `KEYS`, from its text.

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ui } from './modules.mjs';
 
-const { Data, readPart } = await ui('data.js');
-const { kindNamed } = await ui('charts/list.js');
+const { Data, named, readPart, unitOf } = await ui('data.js');
+const { comparable, kindNamed } = await ui('charts/list.js');
 const { SvgPen } = await ui('pen.js');
 const { axisRange, counted, extentOf } = await ui('scale.js');
 const { nearestData } = await ui('nearest.js');
@@ -228,4 +228,25 @@ test('a heat map goes by logarithms where values span decades', () => {
   assert.ok(!of([-1, 1, 1e6]).isLog, 'below zero there are none');
   assert.ok(!of([1, 1e6], { yMax: 10 }).isLog, 'its user chose');
   assert.equal(of([0, 50, 100]).of(50), 0.5);
+});
+
+test('plots of measurements with different rows request the datasource that joins them', () => {
+  const one = (id, group) => ({ id, name: id, datasourceId: group, datasourceGroup: group });
+  const [a, b, c] = [one('a', 'signals'), one('b', 'signals'), one('c&d%', 'c')];
+  const plot = kindNamed('ScatterPlot');
+  assert.deepEqual(comparable(plot, [a, b]), [a, b]);
+  assert.deepEqual(comparable(kindNamed('LineTrack'), [a, c]), [a, c], 'each line has its own rows');
+  const joined = comparable(plot, [a, c]);
+  assert.deepEqual(joined.map(({ id }) => id), ['a', 'c&d%']);
+  for (const { datasourceId, datasourceGroup } of joined) assert.deepEqual([datasourceId, datasourceGroup], Array(2).fill('joined:a&c%26d%25'));
+  assert.equal(c.datasourceId, 'c');
+});
+
+test('a unit is shown at the axis instead of in the name', () => {
+  const annotation = { unit: 'depth' };
+  assert.equal(named({ id: 'a', name: 'a (depth)', annotation }).name, 'a');
+  assert.equal(named({ id: 'a', name: 'a (b)', annotation }).name, 'a (b)');
+  assert.equal(named({ id: 'a', annotation: null }).name, 'a');
+  const series = (...units) => units.map(unit => ({ measurement: { annotation: unit && { unit } } }));
+  assert.deepEqual([unitOf(series('depth', 'depth')), unitOf(series('depth', '%')), unitOf(series(null))], ['depth', '', '']);
 });

@@ -247,11 +247,6 @@ async fn charts_that_a_page_cannot_draw_are_refused() {
             "plot py_column as line-plot",
             "a line-plot chart needs at least 2 different measurements",
         ),
-        (
-            "plot py_column peaks.score as scatter",
-            "a scatter chart compares values row by row, but 'py_column' and 'peaks.score' have \
-             different rows",
-        ),
     ] {
         assert_eq!(console.fails(line).await, why);
     }

@@ -26,6 +26,8 @@ pub(crate) struct Drawn {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) measurements: Vec<String>,
+    /// Their datasources, as `addChart` names them.
+    pub(crate) datasources: Vec<String>,
     pub(crate) settings: Value,
     pub(crate) colors: Value,
 }
@@ -242,11 +244,13 @@ impl Inside {
                 let id = format!("chart-{}", self.ids);
                 value = json!({ "id": id });
                 let ids = inner("measurements");
-                let ids = ids.as_array().unwrap().iter();
+                let text = |m: &Value, key: &str| m[key].as_str().unwrap().to_owned();
+                let all = ids.as_array().unwrap().iter();
                 shown.charts.push(Drawn {
                     id,
                     kind: data["type"].as_str().unwrap().rsplit('.').next().unwrap().to_owned(),
-                    measurements: ids.map(|m| m["id"].as_str().unwrap().to_owned()).collect(),
+                    measurements: all.clone().map(|m| text(m, "id")).collect(),
+                    datasources: all.map(|m| text(m, "datasourceId")).collect(),
                     ..Drawn::default()
                 });
             }

@@ -8,6 +8,7 @@ mod console;
 mod fake_page;
 mod hostile;
 mod http;
+mod prompt;
 mod replay;
 mod script;
 mod session;

@@ -13,6 +13,7 @@ mod damaged;
 mod damaged_block;
 mod fixtures;
 mod handles;
+mod joined;
 mod large;
 mod malformed;
 mod ranks;

@@ -66,6 +66,10 @@ for (const [kind, measurements] of Object.entries(kinds)) {
   await check(`plot as ${kind}`, seen =>
     is(last(seen)?.measurements, measurements.split(' ')) && last(seen).rows > 0 && last(seen).marks > 10);
 }
+// Measurements of two files share the bins in which both have data.
+await tell('plot peaks.score expr.a as scatter');
+await check('plot of different rows', seen => is(last(seen)?.measurements, ['peaks.score', 'expr.a']) && last(seen).rows > 0 && last(seen).marks > 10);
+await tell('remove 9');
 await check('eight charts', seen => seen.charts.length === 8);
 await tell('set 1 yMax=50 title=Mine');
 await check('set', ({ charts: [chart] }) => +chart.settings.yMax === 50 && chart.settings.title === 'Mine');

@@ -102,7 +102,9 @@ async function make(page, item, names) {
     await dialog(page).locator('tbody tr:visible').first().click();
     await next.click();
   }
-  for (const name of names) await dialog(page).locator(`td:visible:text-is("${name}")`).first().click();
+  for (const name of names) {
+    await dialog(page).locator(`td:visible:text-is("${name}")`).first().click({ modifiers: name === names[0] ? [] : ['Control'] });
+  }
   await dialog(page).locator('button:has-text("Finish")').click();
 }
 async function press(page, id, icon) {
@@ -275,6 +277,12 @@ await page.evaluate(() => {
   try { epivizrs.app._locationManager.changeCurrentLocation(epivizrs.app._locationManager.currentLocation()); } catch { /* on purpose */ }
   event.removeListener(fails);
 });
+await tell('remove all');
+await make(page, 'plot-menu-add-scatter', ['gaps a', 'methylation']);
+await check('a plot of different rows, by menu', known, charts => charts.length === 1 && charts[0].measurements === 'gaps.a, methylation');
+await check('its points', drawn, now => now.points.length > 20 && now.rows[0] > 20);
+await shot(page, 'joined');
+await tell('plot gaps.a');
 await tell('go chr11:102,350,001-102,450,000');
 await check('an error while drawing freezes nothing', () => look(page), now => is(now.place, ['chr11', 102350001, 102450000]));
 await tell('plot signal; plot genes as blocks').catch(() => {});

@@ -12,13 +12,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Charts: their type and measurements, as the console is told.
-const CHARTS: [(&str, &[&str]); 6] = [
+const CHARTS: [(&str, &[&str]); 7] = [
     ("line", &["cover"]),
     ("line", &["points"]),
     ("blocks", &["many"]),
     ("scatter", &["cover", "other"]),
     ("line", &["many.score"]),
     ("line", &["few.score"]),
+    // Their rows differ, so they are joined.
+    ("scatter", &["points", "many.score"]),
 ];
 
 struct Endpoint(Child);

@@ -76,6 +76,38 @@ function* levels(name, sequence, from, to, rows) {
     yield [bins(all, length, from, to, shift, shape === 'Sparse'), shift === 0];
   }
 }
+/** The bins of a region that records reach, with their mean, each record counted. */
+function reached(name, sequence, from, to, shift) {
+  const width = widthOf(shift), sums = new Map();
+  const first = Math.floor(from / width), last = Math.floor((to - 1) / width);
+  for (const [start, end, value] of truth.tracks[name].records[sequence]) {
+    for (let bin = Math.max(first, Math.floor(start / width)); bin <= last && bin * width < end; bin++) {
+      const covered = Math.min(end, (bin + 1) * width) - Math.max(start, bin * width);
+      const [sum, bases] = sums.get(bin) ?? [0, 0];
+      sums.set(bin, [sum + covered * value, bases + covered]);
+    }
+  }
+  return sums;
+}
+/** As `judge`, for a plot of tracks with different rows: bins that all of them reach. */
+function judgeJoined(ids, place, series) {
+  const from = place.start - 1, to = place.end - 1, { rows } = series[0];
+  const length = truth.sequences[place.seqName];
+  const widest = Math.max(1, ...rows.map(r => r[1] - r[0] + 1));
+  for (let shift = 0; shift <= 28; shift++) {
+    const width = widthOf(shift);
+    if (width !== widest && !(rows.length < 3 && width > widest)) continue;
+    const tracks = ids.map(id => reached(id.split('.')[0], place.seqName, from, to, shift));
+    const common = [...tracks[0].keys()].filter(bin => tracks.every(track => track.has(bin))).sort((a, b) => a - b);
+    const means = tracks.map(track => common.map(bin => track.get(bin)[0] / track.get(bin)[1]));
+    const equal = series.every((one, k) => one.rows.length === common.length && one.rows.every((row, i) =>
+      row[0] === common[i] * width + 1 && row[1] === Math.min((common[i] + 1) * width, length) && same(means[k][i], row[2])));
+    if (!equal) continue;
+    const fit = rows.length <= MOST_IN_VIEW * aim + 1 && (shift === 0 || rows.length >= aim / 10);
+    return fit ? null : `${rows.length} common rows`;
+  }
+  return `${rows.length} common rows fit no level`;
+}
 const same = (a, b) => a === b || (a !== null && b !== null && Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(a)));
 function judge(id, place, rows, isRange) {
   const from = place.start - 1, to = place.end - 1;
@@ -184,7 +216,7 @@ await rest();
 for (const kind of Object.keys(traffic)) delete traffic[kind];
 const wrong = [];
 const kinds = {};
-let least = Infinity, most = 0, mostHeld = 0;
+let least = Infinity, most = 0, mostHeld = 0, joined = 0;
 for (let step = 1; step <= steps; step++) {
   const done = [];
   for (let hurry = 1 + Math.floor(random() * 3); hurry > 0; hurry--) {
@@ -200,6 +232,14 @@ for (let step = 1; step <= steps; step++) {
   await page.evaluate(() => { window.mostRows = 0; });
   for (const chart of charts) {
     if (String(chart.range) !== String(Object.values(place))) faults.push(`shows ${chart.range}`);
+    const ids = chart.series.map(({ id }) => id);
+    if (chart.type === 'plot-scatter' && new Set(ids.map(id => truth.tracks[id.split('.')[0]].shape)).size > 1) {
+      const wrong = judgeJoined(ids, place, chart.series.map(one => ({ ...one, rows: one.rows.filter(([start]) => start < place.end) })));
+      if (wrong) faults.push(`${ids}: ${wrong}`);
+      joined = Math.max(joined, chart.series[0].rows.length);
+      faults.push(...judgePicture(chart));
+      continue;
+    }
     for (const { id, isRange, rows: all } of chart.series) {
       // The page's last base lies at the right edge of its charts, outside; and a row that is none,
       // which the endpoint adds where there are none, ends before it starts.
@@ -221,7 +261,7 @@ for (let step = 1; step <= steps; step++) {
 const perStep = Object.fromEntries(Object.entries(traffic).map(([kind, { messages, bytes }]) =>
   [kind, { messages: +(messages / steps).toFixed(2), bytes: Math.round(bytes / steps) }]));
 console.log(JSON.stringify({
-  ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most], mostHeld, kinds,
+  ui: path.basename(ui), cache, delay, right: steps - wrong.length, steps, rowsInView: [least, most], mostHeld, joined, kinds,
   perStep, errors: errors.slice(0, 5), wrong: wrong.slice(0, 10),
 }, null, 1));
 await close();

@@ -3,7 +3,7 @@
 import { Chart } from './chart.js';
 import { drawRuler } from './charts/axis.js';
 import { COLORS, kindFor } from './charts/list.js';
-import { Data, readPart } from './data.js';
+import { Data, named, readPart } from './data.js';
 import { addressOf, byId, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { Place } from './place.js';
@@ -46,7 +46,7 @@ export class App {
   }
 
   addMeasurements(list) {
-    for (const one of list) this.measurements.set(one.id, { ...one, name: String(one.name ?? one.id) });
+    for (const one of list) this.measurements.set(one.id, named(one));
   }
 
   removeMeasurements(list) {
@@ -110,7 +110,7 @@ export class App {
 
   /** Changes the type of a chart. */
   retype(chart, kind) {
-    chart.kind = kind;
+    chart.retype(kind);
     this.setChart(chart, {});
   }
 

@@ -1,7 +1,7 @@
 // A chart on the page: its frame with buttons, its picture, and reading values with the pointer.
 
-import { COLORS } from './charts/list.js';
-import { readPart } from './data.js';
+import { COLORS, comparable } from './charts/list.js';
+import { named, readPart } from './data.js';
 import { listen, make, note, sized } from './dom.js';
 import { CanvasPen } from './pen.js';
 import { grouped, written } from './region.js';
@@ -14,14 +14,20 @@ const NOTHING = readPart();
 
 /** A chart; `known` means that the session has it. */
 export class Chart {
-  constructor(app, kind, measurements, { colors, settings = {}, known = false }) {
+  constructor(app, kind, own, { colors, settings = {}, known = false }) {
     const id = `${kind.name}-${Math.random().toString(36).slice(2, 9)}`;
-    Object.assign(this, { app, id, kind, measurements, known, settings: {}, colors: COLORS, memory: {} });
+    Object.assign(this, { app, id, own: own.map(named), known, settings: {}, colors: COLORS, memory: {} });
     this.width = 0;
+    this.retype(kind);
     this.build();
     this.set(settings, colors);
     // Reading the width in each frame would make the browser lay out the page in each frame.
     new ResizeObserver(([{ contentRect }]) => { this.width = contentRect.width; app.draw(); }).observe(this.canvas);
+  }
+
+  /** Changes the kind; the chart then needs `set`. */
+  retype(kind) {
+    Object.assign(this, { kind, measurements: comparable(kind, this.own) });
   }
 
   get names() {

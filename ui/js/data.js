@@ -124,6 +124,18 @@ export function readPart({ rows = {}, cols = {} } = {}) {
   };
 }
 
+/** Returns a measurement with its bare name: the unit, which names for EpiViz end with, belongs to the axis. */
+export function named(one) {
+  const [name, unit] = [String(one.name ?? one.id), one.annotation?.unit];
+  return { ...one, name: unit && name.endsWith(` (${unit})`) ? name.slice(0, -unit.length - 3) : name };
+}
+
+/** Returns the unit that all series have; empty if there is none. */
+export function unitOf(series) {
+  const units = new Set(series.map(({ measurement: { annotation } }) => annotation?.unit ?? ''));
+  return units.size === 1 ? [...units][0] : '';
+}
+
 export const regionOf = (seq, { start, end }, row) => ({ seq, start: start[row], end: end[row] });
 
 /** Returns the name of a row, if a column has one. */

@@ -3,12 +3,16 @@
 use super::{Listing, row_summary};
 use crate::catalog::value_range::rounded;
 use crate::catalog::{ChartType, Datasource, Kind, Measurement, ValueRange};
-use crate::source::{ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Skipped, Source, Spec};
+use crate::source::{
+    ColumnInfo, ColumnKind, Mock, Options, Part, Shape, Skipped, Source, Spec, unit,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The default group of dense signals.
 const SIGNALS: &str = "signals";
+/// The annotation with the unit of a measurement's values.
+pub(crate) const UNIT: &str = "unit";
 /// The annotation that says which lines `skip=errors` skipped.
 pub(crate) const LEFT_OUT: &str = "left out";
 
@@ -79,6 +83,8 @@ impl Listing {
                 None => (id.to_owned(), name.to_owned()),
             };
             let described = measurement(id, name, Kind::Feature, ChartType::Line);
+            let unit = unit(options.opened_as, part.companion, &column.name);
+            let unit = unit.filter(|_| !options.annotation.contains_key(UNIT));
             all.push(Measurement {
                 range: chosen
                     .or(range.map(rounded))
@@ -87,6 +93,7 @@ impl Listing {
                 annotation: described
                     .annotation
                     .into_iter()
+                    .chain(unit.map(|unit| (UNIT.to_owned(), unit.to_owned())))
                     .chain(source.annotation(&column.name))
                     .chain(options.of_columns.get(&*column.name).cloned().unwrap_or_default())
                     .collect(),

@@ -103,9 +103,7 @@ impl Actor {
 
     /// Returns the level of each datasource group of which the page has rows.
     fn levels(&self) -> BTreeMap<String, Level> {
-        let listing = self.session.provider.catalog.listing();
-        let groups = listing.datasources().iter().map(|datasource| &datasource.group);
-        groups.filter_map(|group| Some((group.clone(), self.view.level(group)?))).collect()
+        self.view.levels().map(|(group, level)| (group.to_owned(), level)).collect()
     }
 
     /// Fits the charts of a page with few rows, whose view is not polled by the view model.

@@ -19,7 +19,7 @@ impl Bin {
     pub(crate) const EMPTY: Bin =
         Bin { sum: 0.0, covered: 0, min: f32::INFINITY, max: f32::NEG_INFINITY };
 
-    fn add(&mut self, bases: u32, value: f32) {
+    pub(crate) fn add(&mut self, bases: u32, value: f32) {
         self.sum += f64::from(value) * f64::from(bases);
         self.covered += bases;
         self.min = self.min.min(value);

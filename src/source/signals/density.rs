@@ -9,8 +9,9 @@ use crate::source::{ColumnInfo, ColumnKind, Level, Part, Shape, Source, unknown_
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
-/// Sets with more rows than this get a density as their companion.
-const MANY: u64 = 100_000;
+/// Sets with more rows than this get a density as their companion: at that number, the blocks of a whole
+/// chromosome are about a pixel apart.
+const MANY: u64 = 5_000;
 /// The name of its one column, and of the part.
 pub(crate) const DENSITY: &str = "density";
 

@@ -18,11 +18,11 @@ const SUMS: [u8; 2] = [11, 13];
 /// Width (log2) of the narrowest bins whose sums a summary holds.
 pub(crate) const FINEST_SUMS: u8 = SUMS[0];
 /// Levels with bins narrower than this (log2) are ranked by samples, others by counting bins.
-const RANKED: u8 = SUMS[1];
+pub(crate) const RANKED: u8 = SUMS[1];
 /// Number of rows of a level from one sample to the next.
 const EVERY: u64 = 16;
 /// Width (log2) of the stretches of a sequence that are read in parallel: 16 Mb.
-const STRETCH: u8 = 24;
+pub(crate) const STRETCH: u8 = 24;
 
 /// The summary of the signal of one sequence.
 #[derive(Debug, PartialEq)]

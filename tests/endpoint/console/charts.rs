@@ -142,3 +142,85 @@ async fn menus_begin_with_signals_and_name_units() {
     assert!(signal < rows && rows < score, "{:?}", menu.id);
     assert_eq!(menu.name[signal], "signal (reads)");
 }
+
+/// The unit that a format defines, unless the user names another.
+#[tokio::test(flavor = "multi_thread")]
+async fn units_of_formats_are_known() {
+    let endpoint = endpoint().await;
+    let call = "chr1\t10\t10\t50\t1\t1\nchr1\t20\t20\t25\t1\t3\n";
+    std::fs::write(endpoint.folder.path().join("calls.cov"), call).unwrap();
+    let spec: Spec = endpoint.file("calls.cov").parse().unwrap();
+    let mut chosen = spec.clone();
+    chosen.options.name = Some("chosen".into());
+    chosen.options.annotation.insert("unit".into(), "per cent".into());
+    let (_, errors) = endpoint.session.provider.catalog.load(vec![spec, chosen]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let menu = endpoint.session.provider.measurements(Dialect::Classic);
+    let name = |id: &str| menu.name[menu.id.iter().position(|known| known == id).unwrap()].clone();
+    assert_eq!(name("calls.5mC"), "calls 5mC (%)");
+    assert_eq!(name("calls.5mC_coverage"), "calls 5mC_coverage (reads)");
+    assert_eq!(name("chosen.5mC"), "chosen 5mC (per cent)");
+    assert_eq!(name("peaks.score"), "peaks score");
+}
+
+/// Peaks of two files, and two datasources of features: their rows differ, so a plot gets common bins.
+#[tokio::test(flavor = "multi_thread")]
+async fn plots_of_different_rows_are_drawn_on_common_bins() {
+    let endpoint = endpoint().await;
+    let text = "chr1\t150\t160\tx\t1\nchr1\t310\t330\ty\t3\nchr1\t600\t700\tz\t9\n";
+    std::fs::write(endpoint.folder.path().join("more&.bed"), text).unwrap();
+    let page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    let mut console = endpoint.console();
+    console.does(&format!("wait page; load {}", endpoint.file("more&.bed"))).await;
+    for kind in ["scatter", "heatmap", "line-plot", "stacked-line-plot", "stacked-line"] {
+        let said = console.does(&format!("plot peaks.score more&.score as {kind}")).await;
+        assert!(!said.contains("refused"), "{said}");
+    }
+    assert_eq!(page.now().charts[0].measurements, ["peaks.score", "more&.score"]);
+    let group = "joined:peaks.score&more%26.score";
+    assert_eq!(page.now().charts[0].datasources, [group, group]);
+    // They have data in common at 150 to 160 and at 310 to 330.
+    let ask = async |data: Value| {
+        let message = json!({"requestId": 1, "type": "request", "data": data}).to_string();
+        let Frame::Request(id, request) = parse(&message) else { panic!("{message}") };
+        let reply = endpoint.session.reply_to(&id, &request, None).await;
+        serde_json::from_str::<Value>(&reply).unwrap()["data"].clone()
+    };
+    let place = json!({"seqName": "chr1", "start": 1, "end": 1_000});
+    let asked = |mut data: Value| {
+        data.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
+        data
+    };
+    let rows = ask(asked(json!({"action": "getRows", "datasource": group}))).await;
+    let starts: Vec<u64> = (151..=160).chain(311..=330).collect();
+    assert_eq!((&rows["values"]["start"], &rows["globalStartIndex"]), (&json!(starts), &json!(0)));
+    for (id, first, last) in [("peaks.score", 5.0, 7.0), ("more&.score", 1.0, 3.0)] {
+        let data = json!({"action": "getValues", "datasource": group, "measurement": id});
+        let values = ask(asked(data)).await["values"].as_array().unwrap().clone();
+        assert_eq!((values.len(), &values[0], &values[29]), (30, &json!(first), &json!(last)));
+    }
+    let both = json!({group: ["peaks.score", "more&.score"]});
+    let combined = ask(asked(json!({"action": "getCombined", "measurements": both}))).await;
+    assert_eq!(combined[group]["cols"]["more&.score"][29], 3.0);
+    // Without one of them, the chart is gone, and its rows are still asked for.
+    console.does("unload more&").await;
+    assert!(page.now().charts.is_empty());
+    let rows = ask(asked(json!({"action": "getRows", "datasource": group}))).await;
+    assert_eq!(rows["values"]["start"], json!([]));
+}
+
+/// A page of ours sends the charts that its user adds; the same charts are accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_report_plots_of_different_rows() {
+    let endpoint = endpoint().await;
+    let mut page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    let mut console = endpoint.console();
+    console.does("wait page").await;
+    let chart = json!({"chartId": "own", "type": "epiviz.plugins.charts.ScatterPlot",
+        "measurements": ["py_column", "peaks.score"]});
+    page.request(&json!({"action": "reportChange", "change": {"addChart": chart}}));
+    let shown = page.until(|shown| shown.answers.iter().any(|a| a["requestId"] == 77)).await;
+    let answer = shown.answers.iter().find(|a| a["requestId"] == 77).unwrap();
+    assert_eq!(answer["data"].get("errorMessage"), None, "{answer}");
+    assert!(console.does("charts").await.contains("py_column, peaks.score"));
+}

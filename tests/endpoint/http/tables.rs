@@ -112,7 +112,6 @@ async fn invalid_requests_of_scripts_get_a_reason_in_one_line() {
         ("rows?datasource=peaks&region=chr1&format=xls", 400, "the formats are json and tsv"),
         ("values?region=chr1", 400, "'measurement=' is missing"),
         ("values?measurement=x&region=chr1", 404, "lists them"),
-        ("values?measurement=peaks.score,py_column&region=chr1", 400, "have different rows"),
         ("search", 400, "'q=' is missing"),
     ] {
         let answer = get(endpoint.address, &format!("/api/v1/{path}")).await;

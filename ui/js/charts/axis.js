@@ -1,5 +1,6 @@
 // Converts positions and values to pixels; draws the ruler, grids and axes.
 
+import { unitOf } from '../data.js';
 import { axisRange, position, roundStep, short, ticks } from '../scale.js';
 
 /** The padding above and below the values of a chart, in pixels. */
@@ -40,11 +41,13 @@ export function drawLevels(pen, { width, height }, range) {
   pen.path(levels.map(level => [0, level, width, level]), { stroke: pen.palette.grid });
 }
 
-/** Draws the labels of round values at the left edge. */
-export function valueLabels(pen, { height }, range) {
+/** Draws the labels of round values at the left edge, the highest with the unit. */
+export function valueLabels(pen, { height, series }, range) {
   const y = upward(range, height);
-  for (const value of ticks(...range, height / 40)) {
-    pen.text(4, Math.min(Math.max(y(value) + 3.5, 10), height - 3), short(value), { size: 10, halo: true });
+  const [all, unit] = [ticks(...range, height / 40), unitOf(series)];
+  for (const value of all) {
+    const text = value === all.at(-1) && unit ? `${short(value)} ${unit}` : short(value);
+    pen.text(4, Math.min(Math.max(y(value) + 3.5, 10), height - 3), text, { size: 10, halo: true });
   }
 }
 

@@ -39,6 +39,18 @@ export function kindFor({ defaultChartType, type }) {
   return own?.takes === type ? own : kindNamed(type === 'range' ? 'BlocksTrack' : 'LineTrack');
 }
 
+/**
+ * Returns the measurements in the form in which a chart of this kind draws them. Plots compare values row
+ * by row: if the rows differ, the endpoint joins them in a datasource with this id (docs/protocol.md, 4.12).
+ */
+export function comparable({ plot }, measurements) {
+  const groups = new Set(measurements.map(one => one.datasourceGroup));
+  if (!plot || groups.size < 2) return measurements;
+  const escaped = measurements.map(({ id }) => id.replaceAll('%', '%25').replaceAll('&', '%26'));
+  const joined = `joined:${escaped.join('&')}`;
+  return measurements.map(one => ({ ...one, datasourceId: joined, datasourceGroup: joined, metadata: [] }));
+}
+
 /** Returns the settings of a kind in the form of the protocol. */
 export function settingsOf({ height, most, takes }) {
   const setting = (id, type, defaultValue, label) => ({ id, type, defaultValue, label, possibleValues: null });

@@ -2,7 +2,7 @@
 
 import { across, axisOf, plotAxes } from './axis.js';
 import { matched, pile, readAt, readRow, valuesIn } from './lines.js';
-import { rowsOver } from '../data.js';
+import { rowsOver, unitOf } from '../data.js';
 import { extentOf, short } from '../scale.js';
 import { mixed } from '../theme.js';
 
@@ -87,12 +87,19 @@ function paintBand(pen, shades, color, top, tall) {
 
 /** Draws the colour key. */
 function paintKey(pen, { series, width, height }, { low, high, isLog }) {
+  const unit = unitOf(series);
+  const right = width - 45 - (unit ? 6 * unit.length + 3 : 0);
   for (let i = 0; i < STEPS; i += 1) {
     const shade = 1 + ((SHADES - 1) * (i + 0.5)) / STEPS;
-    pen.rect(width - 145 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
+    pen.rect(right - 100 + i * 4, height - 12, 4, 8, mixed(series[0].color, pen.palette.back, strengthOf(shade)));
   }
-  pen.text(width - 149, height - 4, `${isLog ? 'log ' : ''}${short(low)}`, { size: 10, anchor: 'end' });
-  pen.text(width - 45, height - 4, short(high), { size: 10 });
+  pen.text(right - 104, height - 4, `${isLog ? 'log ' : ''}${short(low)}`, { size: 10, anchor: 'end' });
+  pen.text(right, height - 4, `${short(high)} ${unit}`.trim(), { size: 10 });
+}
+
+/** Returns the name of a series with its unit. */
+function withUnit({ measurement: { name, annotation } }) {
+  return annotation?.unit ? `${name} (${annotation.unit})` : name;
 }
 
 /** Plans a scatter plot: one dot per row, the first measurement to the right, the second upward. */
@@ -105,7 +112,7 @@ export function planScatter(frame) {
   const yRange = axisOf(frame, extentOf([list.map(yOf)]));
   let dots = [];
   const paint = pen => {
-    const [x, y] = plotAxes(pen, frame, xRange, yRange, [first.measurement.name, second.measurement.name]);
+    const [x, y] = plotAxes(pen, frame, xRange, yRange, [first, second].map(withUnit));
     dots = list.map(row => [x(xOf(row)), y(yOf(row))]);
     pen.dots(dots.flat(), 2.5, first.color, 0.45);
   };
@@ -129,7 +136,7 @@ export function planLinePlot(frame) {
   const lines = list.map(row => values.map((value, i) => (stacked ? below[i] += value(row) : value(row))));
   const range = axisOf(frame, extentOf([lines.flat().map(value => value ?? NaN)]));
   const paint = pen => {
-    const [x, y] = plotAxes(pen, frame, [-0.2, series.length - 0.8], range, [series.map(one => one.measurement.name), '']);
+    const [x, y] = plotAxes(pen, frame, [-0.2, series.length - 0.8], range, [series.map(one => one.measurement.name), unitOf(series)]);
     lines.forEach((line, i) => pen.path(
       [line.flatMap((value, at) => (value === null ? [] : [x(at), y(value)]))],
       { stroke: `hsl(${list[i] * 137} 55% 50%)`, width: 1.5 }));
