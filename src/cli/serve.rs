@@ -20,6 +20,7 @@ use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, LocalSocket};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
+use crate::store::Store;
 use anyhow::{Result, anyhow, bail};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -55,7 +56,9 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         None => None,
     };
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
+    let store = store(options.state.as_deref())?;
+    let kept = store.as_ref().and_then(Store::folder).map(|folder| folder.join("sources"));
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context).with_kept(kept);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
@@ -73,7 +76,6 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {
         anyhow!("--page-timeout {}: expected seconds, 0 or more", options.page_timeout)
     })?;
-    let store = store(options.state.as_deref())?;
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
@@ -179,6 +181,7 @@ async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);
     }
+    catalog.load_kept().await;
     let mut errors = errors;
     for wanted in options.computed.clone() {
         let name = wanted.name().to_owned();

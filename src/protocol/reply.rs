@@ -34,6 +34,8 @@ pub enum Reply {
     Deleted(bool),
     /// Success without content.
     Done,
+    /// Success, with members that no page needs.
+    Told(serde_json::Value),
     /// An error, with the reason.
     Refused(String),
 }
@@ -201,6 +203,7 @@ impl Serialize for Reply {
                 answer.end()
             }
             Reply::Done => to.serialize_map(Some(0))?.end(),
+            Reply::Told(members) => members.serialize(to),
             Reply::Refused(why) => {
                 let mut answer = to.serialize_struct("refused", 2)?;
                 answer.serialize_field("success", &false)?;

@@ -155,7 +155,11 @@ pub fn format_of(spec: &Spec) -> Result<&'static Format> {
     }
 }
 
-fn format_named(name: &str) -> Result<&'static Format> {
+/// Returns the format with this name.
+///
+/// # Errors
+/// [`Error::Input`] that lists the known ones.
+pub fn format_named(name: &str) -> Result<&'static Format> {
     FORMATS.iter().find(|format| format.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
         let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Error::Input(format!("unknown format '{name}'; known are {}", known.join(", ")))
