@@ -42,7 +42,8 @@ impl Runs {
         }
         let before = self.count;
         self.samples.extend(next.samples.iter().map(|(bin, rank)| (*bin, before + rank)));
-        (self.count, self.since, self.end) = (before + next.count, next.since, next.end);
+        let samples = std::mem::take(&mut self.samples);
+        *self = Runs { count: before + next.count, samples, ..*next };
     }
 
     /// Returns the last sample at or before a bin: a bin, and the number of rows before it.
