@@ -11,6 +11,7 @@ mod hub;
 mod joined;
 mod listing;
 mod opening;
+mod pushed;
 mod selection;
 mod snapshot;
 mod value_range;
@@ -24,6 +25,9 @@ pub use hub::{Hub, is_hub};
 pub use joined::joined_id;
 pub use listing::Listing;
 pub(crate) use listing::describe::{LEFT_OUT, UNIT};
+#[cfg(test)]
+pub(crate) use pushed::PUSHED_KEYS;
+pub use pushed::{MAX_PUSHED, PushedSpec};
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
@@ -36,6 +40,7 @@ use crate::source::{Context, Hit, Mock, Options, Part, Source, Spec};
 use blocking_pool::BlockingPool;
 use builds::BuiltSource;
 use health::Health;
+use pushed::Pushed;
 use snapshot::ReadContext;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, mpsc};
@@ -56,6 +61,7 @@ pub struct Catalog {
     health: Arc<Health>,
     building: mpsc::UnboundedSender<BuiltSource>,
     built: Mutex<mpsc::UnboundedReceiver<BuiltSource>>,
+    pushed: Pushed,
     renewing: mpsc::UnboundedSender<Renewed>,
     renewed: Mutex<mpsc::UnboundedReceiver<Renewed>>,
 }
@@ -78,6 +84,7 @@ impl Catalog {
             health,
             building,
             built: Mutex::new(built),
+            pushed: Pushed::default(),
             renewing,
             renewed: Mutex::new(renewed),
         }
@@ -164,7 +171,19 @@ impl Catalog {
     /// # Errors
     /// [`Error::NotFound`] if there is no such id.
     pub fn unload(&self, id: &str) -> Result<Vec<Arc<Measurement>>> {
-        self.change(|listing| listing.remove(id))
+        let removed = self.change(|listing| listing.remove(id))?;
+        self.forget_pushed(&removed, false);
+        Ok(removed)
+    }
+
+    /// As [`Catalog::unload`], for data that a program sent; also removes what is kept of them.
+    ///
+    /// # Errors
+    /// As [`Catalog::unload`].
+    pub fn discard(&self, id: &str) -> Result<Vec<Arc<Measurement>>> {
+        let removed = self.change(|listing| listing.remove(id))?;
+        self.forget_pushed(&removed, true);
+        Ok(removed)
     }
 
     /// Finds names that contain `text`, best first: exact matches, prefixes, others; then by

@@ -14,6 +14,7 @@
 //! | `session` | connected pages and the state that they share |
 //! | `store` | workspaces and sessions on disk |
 //! | `provider` | answers requests; the level of each page |
+//! | `stream` | numbered records, and subscriptions to them |
 //! | `catalog` | the served datasources; the only way to call blocking code |
 //! | `protocol` | the protocol of pages: types and JSON |
 //! | `source` | files and generators that yield rows |
@@ -53,6 +54,8 @@ mod source;
 #[cfg(not(feature = "internals"))]
 mod store;
 #[cfg(not(feature = "internals"))]
+mod stream;
+#[cfg(not(feature = "internals"))]
 mod table;
 
 #[cfg(feature = "internals")]
@@ -79,6 +82,8 @@ pub mod session;
 pub mod source;
 #[cfg(feature = "internals")]
 pub mod store;
+#[cfg(feature = "internals")]
+pub mod stream;
 #[cfg(feature = "internals")]
 pub mod table;
 

@@ -21,6 +21,7 @@ mod metrics;
 mod peer;
 mod rest;
 mod state;
+mod stream;
 mod table_query;
 mod table_response;
 mod tls;

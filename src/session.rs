@@ -15,10 +15,12 @@ mod notify;
 mod page;
 mod page_state;
 mod reconcile;
+mod redraws;
 mod registry;
 mod requests;
 mod rules;
 mod state;
+mod streaming;
 mod summaries;
 mod visitor;
 mod workspaces;
@@ -27,6 +29,7 @@ pub use audit::Audit;
 pub use autoscale::{AUTOSCALE, has_autoscale};
 pub use events::{Event, Topic};
 pub use handle::{Page, Stage};
+pub use made::Appended;
 pub use metrics::{ActionCounts, Limit, Metrics};
 pub use page::{broken, serve};
 pub use registry::SessionConfig;
@@ -149,8 +152,10 @@ impl Session {
     fn enter(&self, page: &Page) {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner).insert(page.id(), page.clone());
         let info = page.info();
-        let data = json!({"what": "connected", "page": info.id, "address": info.visitor.address});
-        self.tell(Topic::Pages, data);
+        self.tell(
+            Topic::Pages,
+            || json!({"what": "connected", "page": info.id, "address": info.visitor.address}),
+        );
     }
 
     fn leave(&self, page: &Page) {
@@ -160,15 +165,12 @@ impl Session {
             let followed = &mut self.live().followed;
             *followed = followed.filter(|leader| *leader != page.id());
         }
-        self.tell(Topic::Pages, json!({"what": "left", "page": page.id()}));
+        self.tell(Topic::Pages, || json!({"what": "left", "page": page.id()}));
     }
 
-    /// Publishes an event.
-    fn tell(&self, topic: Topic, data: Value) {
-        let Value::Object(data) = data else { return };
-        // There may be no subscriber.
-        let session = Some(self.name.clone());
-        let _ = self.config.events.send(Event { topic, session, data });
+    /// Publishes an event of this session, which is made only if somebody listens.
+    fn tell(&self, topic: Topic, make: impl FnOnce() -> Value) {
+        self.publish(topic, Some(self.name.clone()), make);
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {

@@ -51,6 +51,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Returns the folder that it is in.
+    pub fn folder(&self) -> Option<&Path> {
+        self.path.parent()
+    }
+
     /// Opens the store in a folder, which is created if it does not exist.
     ///
     /// # Errors

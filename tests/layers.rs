@@ -9,8 +9,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "",
         &[
-            "error", "color", "genome", "table", "bytes", "source", "protocol", "catalog",
-            "provider", "store", "session", "console", "server", "cli",
+            "error", "color", "genome", "table", "stream", "bytes", "source", "protocol",
+            "catalog", "provider", "store", "session", "console", "server", "cli",
         ],
     ),
     ("source", &["io", "rows", "signals", "computed", "features", "alignments", "formats"]),

@@ -81,13 +81,7 @@ impl ComputedSpec {
     /// # Errors
     /// [`Error::Input`] for an unsuitable name, and for the place of an error in the expression.
     pub fn new(name: &str, expression: &str) -> Result<Self> {
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
-            return Err(Error::Input(format!(
-                "'{name}' is not a name for a measurement; it has up to {LONGEST_NAME} letters, \
-                 digits, '_', '.' and '-'"
-            )));
-        }
+        check_name(name)?;
         let expression = Expression::parse(expression)?;
         let name = name.to_owned();
         Ok(ComputedSpec { name, expression, at: None, gaps: None, options: Options::default() })
@@ -135,6 +129,22 @@ impl ComputedSpec {
         }
         Ok(())
     }
+}
+
+/// Checks the name that a user or a program chose for a measurement.
+///
+/// # Errors
+/// [`Error::Input`] that says which names are allowed.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let is_right = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain);
+    if is_right && !name.starts_with('.') {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "'{name}' is not a name for a measurement; it has up to {LONGEST_NAME} letters, digits, \
+         '_', '.' and '-'"
+    )))
 }
 
 impl Catalog {

@@ -1,7 +1,7 @@
 //! Opening sources, and reopening them.
 
 use super::health::versions;
-use super::{Catalog, Measurement, value_range};
+use super::{Catalog, Measurement, Renewed, value_range};
 use crate::error::{Error, Result};
 use crate::source::signals::density::DENSITY;
 use crate::source::{self, GeneLoci, Part, Spec};
@@ -64,6 +64,25 @@ impl Catalog {
         self.watch_builds(&new);
         self.sample_ranges(&new).await;
         Ok((old, new))
+    }
+
+    /// Serves a source in place of another one, or as a new one.
+    pub(super) async fn swap(&self, old: Option<Arc<Spec>>, new: Spec) -> Result<Renewed> {
+        let (opened, errors) = self.open(vec![new]).await;
+        if let Some(error) = errors.into_iter().next() {
+            return Err(error);
+        }
+        let (mut before, mut now) = (Vec::new(), Vec::new());
+        self.change(|listing| match old {
+            Some(old) => {
+                before = listing.measurements().filter(|m| m.is_of(&old)).cloned().collect();
+                now = listing.replace(&[old], opened);
+            }
+            None => now = listing.add(opened),
+        });
+        self.watch_builds(&now);
+        self.sample_ranges(&now).await;
+        Ok(Renewed { before, now })
     }
 
     /// Opens sources in parallel.

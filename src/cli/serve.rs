@@ -12,6 +12,7 @@ use super::progress::Bars;
 use super::signals;
 use super::state::store;
 use super::stdin::{is_standard_input, read_standard_input};
+use crate::bytes::memory;
 use crate::catalog::{Catalog, Selection, select};
 use crate::error::Error;
 use crate::genome::Aliases;
@@ -19,6 +20,7 @@ use crate::provider::Provider;
 use crate::server::{self, Access, Epiviz, LocalSocket};
 use crate::session::{Session, SessionConfig};
 use crate::source::{Context, Spec};
+use crate::store::Store;
 use anyhow::{Result, anyhow, bail};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -39,6 +41,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     signals::watch(stop.clone(), at_prompt)?;
 
     let bars = Bars::at_terminal();
+    memory::set_budget((options.memory as usize) << 20);
     let context = context(&options, &bars)?;
     options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;
@@ -53,7 +56,9 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         None => None,
     };
     let assembly_name = options.assembly.as_deref().or(selection.assembly.as_deref());
-    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context);
+    let store = store(options.state.as_deref())?;
+    let kept = store.as_ref().and_then(Store::folder).map(|folder| folder.join("sources"));
+    let catalog = Catalog::new(assembly(assembly_name)?).with_context(context).with_kept(kept);
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,
@@ -71,7 +76,6 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {
         anyhow!("--page-timeout {}: expected seconds, 0 or more", options.page_timeout)
     })?;
-    let store = store(options.state.as_deref())?;
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
@@ -177,6 +181,7 @@ async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -
     if shows_demo(options) || options.mock {
         catalog.add_mock(options.mock_seed);
     }
+    catalog.load_kept().await;
     let mut errors = errors;
     for wanted in options.computed.clone() {
         let name = wanted.name().to_owned();

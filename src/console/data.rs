@@ -58,7 +58,8 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         usage: "drop MEASUREMENT",
-        about: "stop serving a measurement that was computed; its charts are removed",
+        about: "stop serving a measurement that was computed or sent by a program; its charts are \
+                removed",
         examples: &["drop ratio"],
         arguments: &[Arg::Measurement],
         run: |console, arguments| console.forget(arguments).boxed(),

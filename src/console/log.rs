@@ -1,6 +1,8 @@
 //! Writes log lines to standard error, above the line that is being typed, and sends them to
 //! subscribers of the log.
 
+use crate::stream::{Content, log_stream};
+use serde_json::Map;
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::sync::broadcast;
@@ -50,7 +52,13 @@ impl Drop for LogLine {
         }
         let text = String::from_utf8_lossy(&self.0).into_owned();
         // There may be no subscriber.
-        let _ = FOLLOWERS.send(without_colors(text.trim_end()));
+        let line = without_colors(text.trim_end());
+        let stream = log_stream();
+        if stream.is_wanted() {
+            let line = Map::from_iter([("line".to_owned(), line.as_str().into())]);
+            stream.publish(None, None, Content::Event(line));
+        }
+        let _ = FOLLOWERS.send(line);
         print(text);
     }
 }

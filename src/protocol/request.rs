@@ -3,7 +3,7 @@
 use super::{PageChange, lenient};
 use crate::genome::Region;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// A request of a page. Serde's tag is the wire's `action`.
@@ -92,6 +92,16 @@ pub enum Request {
         #[serde(default, deserialize_with = "lenient::text")]
         id: Option<String>,
     },
+    /// Subscribes to a stream; an extension of the protocol, like those that follow.
+    Subscribe(Map<String, Value>),
+    /// Ends a subscription.
+    Unsubscribe {
+        /// Its number.
+        #[serde(default)]
+        subscription: Option<u64>,
+    },
+    /// What can be asked for.
+    Describe {},
     /// Nodes of a hierarchical (metagenomic) datasource.
     GetHierarchy {},
     /// The user selected nodes of a hierarchy.
@@ -113,6 +123,9 @@ pub const REQUESTS: &[(&str, bool, &str)] = &[
     ("getWorkspaces", true, "saved workspaces"),
     ("saveWorkspace", true, "save a workspace"),
     ("deleteWorkspace", true, "delete a workspace"),
+    ("subscribe", true, "records of a topic or a datasource as they arrive, see docs/streams.md"),
+    ("unsubscribe", true, "end a subscription"),
+    ("describe", true, "requests, topics and streams, with the roles that they need"),
     ("getHierarchy", false, "nodes of a hierarchical datasource"),
     ("propagateHierarchyChanges", false, "selected nodes of a hierarchy"),
 ];
@@ -286,6 +299,9 @@ impl Request {
             Request::GetWorkspaces { .. } => "getWorkspaces",
             Request::SaveWorkspace { .. } => "saveWorkspace",
             Request::DeleteWorkspace { .. } => "deleteWorkspace",
+            Request::Subscribe(_) => "subscribe",
+            Request::Unsubscribe { .. } => "unsubscribe",
+            Request::Describe {} => "describe",
             Request::GetHierarchy {} => "getHierarchy",
             Request::PropagateHierarchyChanges {} => "propagateHierarchyChanges",
         }

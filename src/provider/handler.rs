@@ -112,6 +112,9 @@ impl Provider {
             | Request::GetWorkspaces { .. }
             | Request::SaveWorkspace { .. }
             | Request::DeleteWorkspace { .. }
+            | Request::Subscribe(_)
+            | Request::Unsubscribe { .. }
+            | Request::Describe {}
             | Request::GetHierarchy {}
             | Request::PropagateHierarchyChanges {} => {
                 Reply::Refused(format!("{} is not served by this endpoint", request.name()))

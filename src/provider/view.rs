@@ -251,6 +251,24 @@ impl View {
         self.poll.wake(now);
     }
 
+    /// As [`View::invalidate`], where only rows in these regions have changed. Other rows are numbered
+    /// anew, so the page drops them too; but if it shows none of the changed ones, what it has drawn
+    /// is still right, and it requests them at its next move.
+    pub fn invalidate_within(&mut self, group: &str, regions: &[Region], now: Duration) {
+        let redraws = self.redraw;
+        let is_shown = self.place.as_ref().is_none_or(|place| {
+            regions.iter().any(|region| {
+                region.sequence == place.sequence
+                    && region.start < place.end
+                    && region.end.max(region.start + 1) > place.start
+            })
+        });
+        self.invalidate(group, now);
+        if !is_shown {
+            self.redraw = redraws;
+        }
+    }
+
     /// Returns the orders to send now. Clears come before the redraw: in the reverse order, the
     /// page would draw the old rows and request nothing.
     pub fn orders(&mut self, counts: &impl RowCounts, now: Duration) -> Vec<Order> {

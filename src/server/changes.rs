@@ -2,16 +2,16 @@
 
 use super::rest::status;
 use super::state::{AppState, Connection};
-use crate::catalog::ComputedSpec;
+use crate::catalog::{ComputedSpec, MAX_PUSHED, PushedSpec, Renewed};
 use crate::console::described;
 use crate::error::{Error, Result};
-use crate::session::{Kind, Limit, Metrics, Visitor};
+use crate::session::{Appended, Kind, Limit, Metrics, Visitor};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::put;
+use axum::routing::{post, put};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -20,6 +20,10 @@ const MAX_DEFINITION: usize = 16 << 10;
 
 /// The path of a computed measurement.
 const COMPUTED: &str = "/api/v1/computed/NAME";
+
+/// The paths of data that a program sends, and of rows to append.
+const SOURCE: &str = "/api/v1/sources/NAME";
+const ROWS: &str = "/api/v1/sources/NAME/rows";
 
 /// Every path that changes what is served: its method, the path, its arguments, the command whose
 /// role it needs, and what it does. The table in `docs/http.md` is generated from this list.
@@ -32,11 +36,23 @@ pub const CHANGES: &[(&str, &str, &str, &str, &str)] = &[
         "serves a computed measurement; the body is the expression, or JSON",
     ),
     ("DELETE", COMPUTED, "", "drop", "stops serving it"),
+    (
+        "PUT",
+        SOURCE,
+        "format keep group color range missing",
+        "push",
+        "serves the rows in the body: BED, bedGraph, or another text format",
+    ),
+    ("POST", ROWS, "", "push", "appends the rows in the body, which are a record of its stream"),
+    ("DELETE", SOURCE, "", "drop", "stops serving it"),
 ];
 
 /// Returns the routes.
 pub(super) fn routes() -> Router<AppState> {
-    Router::new().route("/api/v1/computed/{name}", put(compute).delete(forget))
+    Router::new()
+        .route("/api/v1/computed/{name}", put(compute).delete(forget_computed))
+        .route("/api/v1/sources/{name}", put(send).delete(forget_sent))
+        .route("/api/v1/sources/{name}/rows", post(append))
 }
 
 /// Checks that the visitor may run the command that does the same at the prompt.
@@ -157,13 +173,26 @@ fn definition(name: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> Resu
     Ok(wanted)
 }
 
-async fn forget(
+async fn forget_computed(
     State(state): State<AppState>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    let started = Instant::now();
     let permitted = permit(&state, &request, COMPUTED);
+    forget(state, name, permitted).await
+}
+
+async fn forget_sent(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let permitted = permit(&state, &request, SOURCE);
+    forget(state, name, permitted).await
+}
+
+async fn forget(state: AppState, name: String, permitted: Result<(), Refusal>) -> Response {
+    let started = Instant::now();
     let run = async {
         permitted?;
         let charts = state.session.drop_made(&name).await?;
@@ -173,15 +202,85 @@ async fn forget(
     respond(&state, started, result)
 }
 
+/// Serves the data in the body.
+async fn send(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let permitted = permit(&state, &request, SOURCE);
+    let run = async {
+        permitted?;
+        let mut wanted = PushedSpec::new(&name)?;
+        let query = request.uri().query().unwrap_or_default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            wanted.set(&key, &value)?;
+        }
+        if let Some(format) = format_of(request.headers())
+            && !wanted.has_format()
+        {
+            wanted.set("format", format)?;
+        }
+        let content = body(&state, request, MAX_PUSHED).await?;
+        let sent = state.session.put_source(wanted, content.to_vec()).await;
+        let Renewed { before, now } = sent.map_err(refusal_of_rows)?;
+        let status = if before.is_empty() { StatusCode::CREATED } else { StatusCode::OK };
+        let ids: Vec<_> = now.iter().map(|m| m.id.as_str()).collect();
+        Ok((status, json!({"source": name, "measurements": ids})))
+    };
+    let result = run.await;
+    respond(&state, started, result)
+}
+
+/// Appends the rows in the body.
+async fn append(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let permitted = permit(&state, &request, ROWS);
+    let run = async {
+        permitted?;
+        let content = body(&state, request, MAX_PUSHED).await?;
+        let appended = state.session.append_rows(&name, content.to_vec()).await;
+        let appended = appended.map_err(refusal_of_rows)?;
+        let Appended { recno, rows } = appended;
+        Ok((StatusCode::OK, json!({"source": name, "rows": rows, "recno": recno})))
+    };
+    let result = run.await;
+    respond(&state, started, result)
+}
+
+/// Returns the refusal of rows: what is wrong with them is the client's fault.
+fn refusal_of_rows(error: Error) -> Refusal {
+    let is_data = matches!(error, Error::Data { .. });
+    let refusal = Refusal::from(error);
+    if is_data { Refusal { status: StatusCode::BAD_REQUEST, ..refusal } } else { refusal }
+}
+
+/// Returns the format that the type of a body names; `None` if it is detected.
+fn format_of(headers: &HeaderMap) -> Option<&'static str> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    match kind.split(';').next()?.trim() {
+        "text/x-bed" | "application/x-bed" => Some("bed"),
+        "text/x-bedgraph" | "application/x-bedgraph" => Some("bedgraph"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::COMPUTED_KEYS;
+    use crate::catalog::{COMPUTED_KEYS, PUSHED_KEYS};
 
     #[test]
     fn the_list_states_every_key_of_a_definition() {
         let keys: Vec<_> = COMPUTED_KEYS.iter().map(|(key, _)| *key).collect();
         assert_eq!(CHANGES[0].2, keys.join(" "));
+        let keys: Vec<_> = PUSHED_KEYS.iter().map(|(key, _)| *key).collect();
+        assert_eq!(CHANGES[2].2, keys.join(" "));
     }
 
     #[test]

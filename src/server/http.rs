@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::epiviz_copy::Epiviz;
 use super::state::AppState;
-use super::{api, changes, encoding, epiviz, guard, info, metrics, rest, ui, ws};
+use super::{api, changes, encoding, epiviz, guard, info, metrics, rest, stream, ui, ws};
 use crate::session::Session;
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
@@ -64,6 +64,7 @@ fn routes(state: AppState) -> Router {
         .route("/api", get(api::answer).post(api::answer))
         .merge(rest::routes())
         .merge(changes::routes())
+        .merge(stream::routes())
         .route("/epiviz", get(epiviz::folder))
         .route("/epiviz/", get(epiviz::page))
         .route("/epiviz/{*path}", get(epiviz::file))

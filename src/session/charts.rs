@@ -215,14 +215,13 @@ impl Session {
     }
 
     pub(super) fn charts_event(&self, what: &str, chart: &Chart) {
-        self.tell(
-            Topic::Charts,
+        self.tell(Topic::Charts, || {
             json!({
                 "what": what, "chart": chart.number, "type": chart.kind.word(),
                 "measurements": chart.measurements, "settings": chart.settings,
                 "colors": chart.colors,
-            }),
-        );
+            })
+        });
     }
 }
 

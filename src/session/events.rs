@@ -46,6 +46,10 @@ pub struct Event {
     pub topic: Topic,
     /// The session in which it happened; `None` if it concerns all.
     pub session: Option<String>,
+    /// Its number among the records of its topic.
+    pub recno: u64,
+    /// When it happened, in milliseconds since 1970.
+    pub ts: u64,
     /// Further members.
     pub data: Map<String, Value>,
 }
@@ -55,6 +59,8 @@ impl Event {
     pub fn to_json(&self) -> Value {
         let mut object = Map::from_iter([("event".to_owned(), self.topic.word().into())]);
         object.extend(self.session.iter().map(|name| ("session".to_owned(), name.as_str().into())));
+        object.insert("recno".to_owned(), self.recno.into());
+        object.insert("ts".to_owned(), self.ts.into());
         object.extend(self.data.clone());
         Value::Object(object)
     }

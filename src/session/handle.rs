@@ -83,6 +83,8 @@ pub(super) enum PageCall {
     ClearAndAct(Vec<String>, Write, Option<Waiting>),
     /// Makes the page request the rows of these groups again, because they have changed.
     Invalidate(Vec<String>),
+    /// The same, where only rows in these regions have changed.
+    InvalidateWithin(Vec<String>, Arc<[Region]>),
     /// Reports, for the view in which the page is at rest, where each of these groups needs a row for
     /// its line to be drawn; none if it is drawn anyway.
     EmptyViews(Region, Vec<(String, Option<Region>)>),
@@ -207,6 +209,12 @@ impl Page {
     pub async fn invalidate(&self, groups: Vec<String>) {
         // A page that is gone has no rows.
         let _ = self.calls.send(PageCall::Invalidate(groups)).await;
+    }
+
+    /// As [`Page::invalidate`], where only rows in these regions have changed: a page that shows none
+    /// of them is not redrawn.
+    pub(super) async fn invalidate_within(&self, groups: Vec<String>, regions: Arc<[Region]>) {
+        let _ = self.calls.send(PageCall::InvalidateWithin(groups, regions)).await;
     }
 
     /// Sends an action to the page and waits for its answer. For actions that pages never answer,

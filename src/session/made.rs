@@ -1,31 +1,86 @@
-//! Measurements that users make: computed from others.
+//! Measurements that users and programs make: computed from others, or sent by programs.
 
 use super::Session;
-use crate::catalog::{ComputedSpec, Measurement, Renewed};
+use super::redraws::Change;
+use crate::catalog::{ComputedSpec, Measurement, PushedSpec, Renewed};
 use crate::error::{Error, Result};
+use crate::stream::Content;
 use std::sync::Arc;
+
+/// Rows that were appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Appended {
+    /// Their record in the stream of the source.
+    pub recno: u64,
+    /// Their number.
+    pub rows: usize,
+}
 
 impl Session {
     /// Serves a computed measurement, or replaces its definition, on the pages of all sessions; for
-    /// the unnamed session only.
+    /// the unnamed session only, like the other methods here.
     ///
     /// # Errors
     /// As [`crate::catalog::Catalog::compute`].
     pub async fn compute(self: &Arc<Self>, wanted: ComputedSpec) -> Result<Arc<Measurement>> {
-        let Renewed { before, now } = self.provider.catalog.compute(wanted).await?;
-        for session in self.all() {
-            if before.is_empty() {
-                session.announce(&now).await;
-            } else {
-                session.replace_measurements(&before, &now).await;
-            }
-        }
-        self.publish_data(if before.is_empty() { "loaded" } else { "reloaded" }, &now);
-        now.into_iter().next().ok_or_else(|| Error::Bug("nothing is computed".into()))
+        let renewed = self.provider.catalog.compute(wanted).await?;
+        self.show_made(&renewed).await;
+        renewed.now.into_iter().next().ok_or_else(|| Error::Bug("nothing is computed".into()))
     }
 
-    /// Stops serving a computed measurement. Returns the number of charts that were removed; for the
-    /// unnamed session only.
+    /// Serves data that a program sends, or replaces them. Returns the measurements.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::Catalog::put_source`].
+    pub async fn put_source(
+        self: &Arc<Self>,
+        wanted: PushedSpec,
+        content: Vec<u8>,
+    ) -> Result<Renewed> {
+        let renewed = self.provider.catalog.put_source(wanted, content).await?;
+        self.provider.catalog.collect_names(&renewed.now);
+        self.show_made(&renewed).await;
+        Ok(renewed)
+    }
+
+    /// Appends rows to data that a program sent. They are a record of the source's stream.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::Catalog::append_rows`].
+    pub async fn append_rows(self: &Arc<Self>, name: &str, content: Vec<u8>) -> Result<Appended> {
+        let catalog = &self.provider.catalog;
+        let was = catalog.listing();
+        let (renewed, rows) = catalog.append_rows(name, content).await?;
+        let is = catalog.listing();
+        let other = |s: &&crate::genome::Sequence| {
+            is.sequences().get(&s.name).is_none_or(|now| now.length != s.length)
+        };
+        let change = Change {
+            renewed,
+            regions: rows.regions(),
+            sequences: was.sequences().iter().filter(other).map(|s| s.name.to_string()).collect(),
+            has_new_sequences: is.sequences().len() > was.sequences().len(),
+        };
+        let count = rows.len();
+        let stream = self.config.streams.source(name);
+        let (recno, _) = stream.publish(None, None, Content::Rows(rows));
+        self.redraw_soon(name, change);
+        Ok(Appended { recno, rows: count })
+    }
+
+    async fn show_made(self: &Arc<Self>, Renewed { before, now }: &Renewed) {
+        for session in self.all() {
+            if before.is_empty() {
+                session.announce(now).await;
+            } else {
+                session.replace_measurements(before, now).await;
+            }
+        }
+        self.publish_data(if before.is_empty() { "loaded" } else { "reloaded" }, now);
+    }
+
+    /// Stops serving a measurement that was computed or sent. Returns the number of charts that were
+    /// removed.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is none of this id, [`Error::Input`] if it comes from a file.
@@ -36,11 +91,11 @@ impl Session {
         let found = found.ok_or_else(|| {
             Error::NotFound(format!("no measurement is called '{id}'; 'measurements' lists them"))
         })?;
-        if !found.is_computed() {
+        if !found.is_computed() && !catalog.is_pushed(id) {
             let what = format!("'{id}' comes from a file; 'unload' stops serving it");
             return Err(Error::Input(what));
         }
-        let removed = catalog.unload(id)?;
+        let removed = catalog.discard(id)?;
         let mut charts = 0;
         for session in self.all() {
             charts += session.retract(&removed).await.len();

@@ -97,13 +97,12 @@ impl Session {
             tokio::spawn(async move { session.lead(leader, place).await });
         }
         let region = place.to_string();
-        self.tell(
-            Topic::Location,
+        self.tell(Topic::Location, || {
             json!({
                 "page": page.id(), "region": region, "seqName": &*place.sequence,
                 "start": place.start + 1, "end": place.end,
-            }),
-        );
+            })
+        });
     }
 
     /// Returns the page that the others follow, if any.

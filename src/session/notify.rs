@@ -1,24 +1,31 @@
 //! Notifies pages and programs when the data change.
 
-use super::{Chart, Event, Session, Topic};
+use super::{Chart, Session, Topic};
 use crate::catalog::{FileChange, Measurement, Renewed, SourceChange, joined_id};
 use crate::error::Error;
 use crate::protocol::{Action, AddMeasurements, AddSeqInfos, Dialect};
 use crate::protocol::{RemoveMeasurements, RemoveSeqNames};
 use crate::provider::wire_measurement;
-use serde_json::Map;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Session {
     /// Publishes an event about the data.
     pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
-        let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
-        let data = Map::from_iter([
-            ("what".to_owned(), what.into()),
-            ("measurements".to_owned(), ids.into()),
-        ]);
-        let _ = self.config.events.send(Event { topic: Topic::Data, session: None, data });
+        self.publish(Topic::Data, None, || {
+            let ids: Vec<_> = measurements.iter().map(|m| m.id.as_str()).collect();
+            json!({"what": what, "measurements": ids})
+        });
+        if what == "unloaded" {
+            for id in measurements.iter().flat_map(|m| [&m.id, &m.datasource]) {
+                let listing = self.provider.catalog.listing();
+                if listing.datasource(id).is_none() {
+                    let why = format!("'{id}' is no longer served");
+                    self.config.streams.close_source(id, &why);
+                }
+            }
+        }
     }
 
     /// Sends an action to all pages and only logs failures: a page that misses it is up to date after
@@ -128,7 +135,7 @@ impl Session {
     }
 
     /// Removes sequences from the menus of all pages, since a page keeps the first length that it got.
-    async fn forget_sequences(&self, names: &[String]) {
+    pub(super) async fn forget_sequences(&self, names: &[String]) {
         if !names.is_empty() {
             self.notify_pages(|| RemoveSeqNames { sequences: names.to_vec() }).await;
         }
@@ -157,6 +164,14 @@ impl Session {
 
     /// Makes all pages request the rows of these measurements again.
     pub async fn invalidate(&self, measurements: &[Arc<Measurement>]) {
+        let groups = self.groups_of(measurements);
+        for page in self.connections() {
+            page.invalidate(groups.clone()).await;
+        }
+    }
+
+    /// Returns the groups under which pages of this session keep rows of these measurements.
+    pub(super) fn groups_of(&self, measurements: &[Arc<Measurement>]) -> Vec<String> {
         let mut groups: BTreeSet<String> = measurements.iter().map(|m| m.group.clone()).collect();
         // Charts that compare them with others have rows of their own.
         let is_concerned = |chart: &&Chart| {
@@ -165,8 +180,6 @@ impl Session {
         };
         let charts = self.charts();
         groups.extend(charts.iter().filter(is_concerned).map(|c| joined_id(&c.measurements)));
-        for page in self.connections() {
-            page.invalidate(groups.iter().cloned().collect()).await;
-        }
+        groups.into_iter().collect()
     }
 }

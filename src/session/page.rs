@@ -15,6 +15,7 @@ use crate::protocol::{
     Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, parse,
 };
 use crate::provider::{Order, Ticket, View};
+use crate::stream::Subscriptions;
 use fitting::Fitting;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use requests::{Deferred, Due};
@@ -74,6 +75,7 @@ where
         next_poll: Instant::now(),
         fitting: Fitting::default(),
         registered: false,
+        subscriptions: Subscriptions::default(),
     };
     let close_frame = actor.run(&mut stream, calls_in, &queue, &stop).await;
     // Dropping the senders tells pending callers that the page is gone.
@@ -134,6 +136,7 @@ struct Actor {
     fitting: Fitting,
     /// Whether it has registered its chart types.
     registered: bool,
+    subscriptions: Subscriptions,
 }
 
 impl Actor {
@@ -170,6 +173,10 @@ impl Actor {
                 },
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
+                }
+                mut event = self.subscriptions.next(), if self.outbox.len() < MAX_OUTBOX => {
+                    event["type"] = "event".into();
+                    self.outbox.push_back(Outgoing::Reply(event.to_string(), None));
                 }
                 Some(call) = calls.recv() => match call {
                     PageCall::Leave => return close(CloseCode::Policy, "disconnected by the endpoint"),
@@ -234,6 +241,10 @@ impl Actor {
             }
             PageCall::Invalidate(groups) => {
                 groups.iter().for_each(|group| self.view.invalidate(group, self.now()));
+            }
+            PageCall::InvalidateWithin(groups, regions) => {
+                let now = self.now();
+                groups.iter().for_each(|group| self.view.invalidate_within(group, &regions, now));
             }
             // The page may have moved in the meantime.
             PageCall::EmptyViews(place, groups) if self.view.resting_place() == Some(&place) => {

@@ -1,9 +1,11 @@
 //! Sessions by name, and their configuration.
 
-use super::{Audit, Event, Metrics, Page, Session, State};
+use super::redraws::Redraws;
+use super::{Audit, Event, Metrics, Page, Session, State, Topic};
 use crate::error::{Error, Result};
 use crate::provider::Provider;
 use crate::store::Store;
+use crate::stream::Streams;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -31,6 +33,8 @@ pub struct SessionConfig {
     /// The audit file.
     pub audit: Option<Audit>,
     pub(super) events: broadcast::Sender<Event>,
+    pub(super) streams: Streams,
+    pub(super) redraws: Redraws,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -44,6 +48,8 @@ impl SessionConfig {
             page_address: None,
             audit: None,
             events: broadcast::Sender::new(MAX_LAG),
+            redraws: Redraws::default(),
+            streams: Streams::new(Topic::ALL.iter().map(|(_, word, _)| *word)),
             metrics: Arc::default(),
         }
     }

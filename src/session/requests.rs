@@ -98,6 +98,11 @@ impl Session {
             | Request::DeleteWorkspace { .. } => {
                 self.answer_workspaces(page.is_some(), request).await
             }
+            Request::Subscribe(_) | Request::Unsubscribe { .. } => Reply::Refused(format!(
+                "{} needs a WebSocket; over HTTP, use /api/v1/stream",
+                request.name()
+            )),
+            Request::Describe {} => Reply::Told(self.describe()),
             _ => self.provider.answer_with(request, resolution, placeholder).await,
         }
     }

@@ -31,6 +31,9 @@ pub const RULES: &[(Kind, Role, &[&str])] = &[
             "getWorkspaces",
             "getHierarchy",
             "propagateHierarchyChanges",
+            "subscribe",
+            "unsubscribe",
+            "describe",
         ],
     ),
     (Kind::Request, Role::Drive, &["saveWorkspace", "deleteWorkspace"]),
@@ -84,6 +87,8 @@ pub const RULES: &[(Kind, Role, &[&str])] = &[
             "keep-sequences",
             "compute",
             "drop",
+            // By HTTP only.
+            "push",
         ],
     ),
     (

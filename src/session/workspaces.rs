@@ -237,7 +237,7 @@ impl Session {
             start: Some(range.start),
             end: Some(range.start + range.width.max(1) - 1),
         });
-        self.tell(Topic::Charts, json!({"what": "opened", "charts": charts.len()}));
+        self.tell(Topic::Charts, || json!({"what": "opened", "charts": charts.len()}));
         Ok(self.depart(|state: &mut State| {
             state.workspace = workspace;
             for chart in &mut charts {

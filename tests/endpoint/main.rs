@@ -9,9 +9,11 @@ mod fake_page;
 mod hostile;
 mod http;
 mod prompt;
+mod pushed;
 mod replay;
 mod script;
 mod session;
+mod streams;
 mod support;
 #[path = "../formats/tabix.rs"]
 #[allow(dead_code)]

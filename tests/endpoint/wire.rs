@@ -148,8 +148,16 @@ async fn replies_to_every_page_version() {
 fn every_request_has_a_recorded_reply() {
     let asked: Vec<_> =
         requests().into_iter().map(|(_, request)| request["action"].clone()).collect();
-    // Sessions answer these from their store: see `replay.rs`.
-    let of_sessions = ["reportChange", "getWorkspaces", "saveWorkspace", "deleteWorkspace"];
+    // Sessions answer these from their store: see `replay.rs` and `streams.rs`.
+    let of_sessions = [
+        "reportChange",
+        "getWorkspaces",
+        "saveWorkspace",
+        "deleteWorkspace",
+        "subscribe",
+        "unsubscribe",
+        "describe",
+    ];
     for (name, served, _) in epivizrs::protocol::REQUESTS {
         assert!(!served || of_sessions.contains(name) || asked.contains(&json!(name)), "{name}");
     }

@@ -181,3 +181,16 @@ fn pages_with_lines_that_may_end_are_polled() {
     assert!(asked_again("score"), "its line may be stale");
     assert!(!asked_again(ROWS), "blocks disappear by themselves");
 }
+
+#[test]
+fn rows_that_change_out_of_view_are_dropped_without_a_redraw() {
+    let (mut view, mut now) = (View::new(1000), Duration::ZERO);
+    let view_at = place(10_000, 11_000);
+    asks(&mut view, &view_at, &view_at, &mut now);
+    view.invalidate_within("signals", &[place(20_000, 20_100)], now);
+    let orders = view.orders(&Dense, now);
+    assert!(matches!(&orders[..], [Order::Clear(_), ..]), "{orders:?}");
+    assert!(!orders.contains(&Order::Redraw), "{orders:?}");
+    view.invalidate_within("signals", &[place(20_000, 20_100), place(10_999, 10_999)], now);
+    assert!(view.orders(&Dense, now).contains(&Order::Redraw));
+}

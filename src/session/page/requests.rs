@@ -5,6 +5,8 @@ use crate::catalog::Resolution;
 use crate::protocol::{Reply, Request};
 use crate::provider::Ticket;
 use crate::session::Stage;
+use crate::stream::Fault;
+use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::task;
 use tokio::time::Instant;
@@ -31,6 +33,11 @@ impl Actor {
     pub(super) fn request(&mut self, id: Box<RawValue>, request: Request) {
         if let Err(error) = self.session.permit(&self.page.info.visitor, &request) {
             let reply = self.session.refuse(&id, &request, &error);
+            self.outbox.push_back(Outgoing::Reply(reply, None));
+            return;
+        }
+        if let Request::Subscribe(_) | Request::Unsubscribe { .. } = &request {
+            let reply = self.subscribe(&request).to_json(&id);
             self.outbox.push_back(Outgoing::Reply(reply, None));
             return;
         }
@@ -66,6 +73,28 @@ impl Actor {
             }
         });
         self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, is_first });
+    }
+
+    /// Starts or ends a subscription.
+    fn subscribe(&mut self, request: &Request) -> Reply {
+        let done = match request {
+            Request::Subscribe(members) => {
+                let visitor = &self.page.info.visitor;
+                self.session.subscribe(visitor, members, &["version"]).and_then(|subscription| {
+                    let next = subscription.next_recno();
+                    let number = self.subscriptions.add(subscription)?;
+                    Ok(json!({"success": true, "subscription": number, "next": next}))
+                })
+            }
+            Request::Unsubscribe { subscription: Some(number) } => {
+                let done = self.subscriptions.remove(*number);
+                done.map(|()| json!({"success": true, "subscription": number}))
+            }
+            _ => Err(Fault::invalid("'subscription' is missing: the number to end")),
+        };
+        Reply::Told(done.unwrap_or_else(|Fault { status, text }| {
+            json!({"success": false, "errorMessage": text, "status": status})
+        }))
     }
 
     /// Records what a request reveals about the page; returns whether the page needs the answer to
