@@ -6,6 +6,7 @@ pub(crate) mod block_cache;
 mod cursor;
 pub(crate) mod helpers;
 mod input;
+pub(crate) mod memory;
 mod open_files;
 mod packing;
 pub(crate) mod pool;

@@ -5,9 +5,10 @@
 //! again. So reading a whole file evicts no blocks that are used repeatedly.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Largest total memory of all blocks, in bytes.
+/// Largest total memory of all blocks, in bytes, until [`BlockCache::set_most`] changes it.
 const BYTES: usize = 64 << 20;
 /// Number of shards: threads that want different blocks seldom wait for each other.
 const SHARDS: usize = 16;
@@ -36,7 +37,8 @@ pub(crate) type BlockKey = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     shards: [Mutex<Option<Shard>>; SHARDS],
-    bytes: usize,
+    /// Largest total memory, in bytes.
+    most: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +67,12 @@ impl CacheEntry {
 
 impl BlockCache {
     pub(crate) const fn new(bytes: usize) -> Self {
-        BlockCache { shards: [const { Mutex::new(None) }; SHARDS], bytes }
+        BlockCache { shards: [const { Mutex::new(None) }; SHARDS], most: AtomicUsize::new(bytes) }
+    }
+
+    /// Sets the largest total memory, in bytes; blocks beyond it go when others come.
+    pub(crate) fn set_most(&self, bytes: usize) {
+        self.most.store(bytes, Ordering::Relaxed);
     }
 
     /// Returns the block with a key, if it is cached.
@@ -79,7 +86,7 @@ impl BlockCache {
 
     /// Stores a block for other readers.
     pub(crate) fn insert(&self, key: BlockKey, block: &Arc<CachedBlock>) {
-        let most = self.bytes / SHARDS;
+        let most = self.most.load(Ordering::Relaxed) / SHARDS;
         self.with_shard(key, |shard| shard.insert(key, block.clone(), most));
     }
 

@@ -14,6 +14,11 @@ impl<R> Pool<R> {
         Pool { idle: Mutex::new(vec![first]) }
     }
 
+    /// Creates a pool without readers.
+    pub(crate) const fn empty() -> Self {
+        Pool { idle: Mutex::new(Vec::new()) }
+    }
+
     /// Lends a reader to `work`: an idle one, or else a new one from `make`. A reader whose work
     /// failed is dropped, because its state is not known.
     pub(crate) fn lend<T>(

@@ -52,6 +52,11 @@ fn client() -> Result<Arc<Client>> {
     Ok(slot.insert(client).clone())
 }
 
+/// Sets the memory for blocks of files on other machines, in bytes.
+pub(super) fn set_memory(bytes: usize) {
+    file::set_memory(bytes);
+}
+
 /// Returns the counts of requests to each server since the start.
 pub fn server_counts() -> Vec<(String, ServerCounts)> {
     client().map(|client| client.servers.counts()).unwrap_or_default()

@@ -177,6 +177,10 @@ pub struct ServeOptions {
     /// from other machines; default: your platform's cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
+    /// Memory for what was read and is used again (decompressed blocks, indexes, sums), in MiB;
+    /// small text files are held in memory besides
+    #[arg(long, default_value_t = 512, value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]
+    pub memory: u32,
     /// Files on other machines
     #[command(flatten)]
     pub remote: RemoteOptions,

@@ -12,6 +12,7 @@ use super::progress::Bars;
 use super::signals;
 use super::state::store;
 use super::stdin::{is_standard_input, read_standard_input};
+use crate::bytes::memory;
 use crate::catalog::{Catalog, Selection, select};
 use crate::error::Error;
 use crate::genome::Aliases;
@@ -40,6 +41,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     signals::watch(stop.clone(), at_prompt)?;
 
     let bars = Bars::at_terminal();
+    memory::set_budget((options.memory as usize) << 20);
     let context = context(&options, &bars)?;
     options.remote.apply(&context.cache, &options.allow_url)?;
     let selection = selection(&options)?;

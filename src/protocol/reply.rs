@@ -7,6 +7,10 @@ use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// About how many bytes an answer takes besides its rows, and a cell of a row.
+const ENVELOPE: usize = 512;
+const CELL: usize = 11;
+
 /// The answer to a request; [`Reply::to_json`] puts it in its envelope.
 #[derive(Debug)]
 pub enum Reply {
@@ -144,8 +148,22 @@ impl Reply {
             data: &'a Reply,
         }
         let message = Message { r#type: "response", id, data: self };
+        let mut json = Vec::with_capacity(self.about_bytes());
         // This cannot fail: all keys are strings.
-        serde_json::to_string(&message).unwrap_or_default()
+        let written = serde_json::to_writer(&mut json, &message).is_ok();
+        String::from_utf8(json).ok().filter(|_| written).unwrap_or_default()
+    }
+
+    /// Returns about how many bytes the answer takes, so that they are not moved while it is
+    /// written.
+    fn about_bytes(&self) -> usize {
+        let rows = |table: &Table| table.len() * CELL * (4 + table.columns.len());
+        let rows = match self {
+            Reply::Rows(table) | Reply::Values(table, _) => rows(table),
+            Reply::Combined(combined) => combined.parts.iter().map(|p| rows(&p.table)).sum(),
+            _ => 0,
+        };
+        ENVELOPE + rows
     }
 }
 

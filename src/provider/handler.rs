@@ -282,7 +282,11 @@ impl Provider {
     ) -> Table {
         let none = || Table::empty(&columns.iter().map(String::as_str).collect::<Vec<_>>());
         match read {
-            Ok(table) => table.unwrap_or_else(none),
+            Ok(Some(mut table)) => {
+                table.first_rank += range.first_index();
+                table
+            }
+            Ok(None) => none(),
             Err(error) => {
                 let asked = range.datasource.as_deref().unwrap_or_default();
                 tracing::error!("cannot read rows of '{asked}': {error}");

@@ -303,7 +303,7 @@ async fn other_origins_are_refused() {
     };
     let before = ask("https://epiviz.example").await;
     assert_eq!(before.status, 204);
-    assert_eq!(before.headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(before.headers["access-control-allow-methods"], "GET, POST, PUT, DELETE");
     assert_eq!(ask("null").await.status, 403);
     // A request for an image has no origin, and could delete what users saved.
     let write = "/api?action=deleteWorkspace&id=1";

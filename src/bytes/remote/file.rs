@@ -82,6 +82,11 @@ impl Drop for AskedFor<'_> {
     }
 }
 
+/// Sets the memory of all blocks of files on other machines, in bytes.
+pub(super) fn set_memory(bytes: usize) {
+    BLOCKS.set_most(bytes);
+}
+
 impl RemoteFile {
     /// Opens a file by reading its first bytes; the answer shows its size and version.
     pub(super) fn open(client: &Arc<Client>, address: &Address) -> Result<Self, Failure> {

@@ -254,22 +254,20 @@ mod tests {
         b\t16\tchr1\t101\t60\t10M5D10M3S\t*\t0\t0\t*\t*\nu\t4\t*\t0\t0\t*\t*\t0\t0\tACGT\tFFFF\n\
         a\t0\tchr1\t91\t7\t15M\t*\t0\t0\t*\t*\nc\t1024\tchr2\t1\t9\t5M\t*\t0\t0\t*\t*\n";
 
-    fn opened(text: &str, in_memory: u64) -> Result<Vec<crate::source::Part>> {
+    /// Returns the parts of a file, and its folder.
+    fn opened(text: &str, in_memory: u64) -> Result<(Vec<crate::source::Part>, tempfile::TempDir)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sam");
         std::fs::write(&path, text).unwrap();
         let context =
             Context { cache: folder.path().join("cache"), in_memory, ..Context::default() };
-        let parts = open_all(&Spec::file(path), &context);
-        // The folder is kept, so that what was opened stays readable.
-        let _ = folder.keep();
-        parts
+        Ok((open_all(&Spec::file(path), &context)?, folder))
     }
 
     #[test]
     fn reads_in_any_order_are_counted_and_shown() {
         for in_memory in [1 << 20, 0] {
-            let parts = opened(TEXT, in_memory).unwrap();
+            let (parts, _folder) = opened(TEXT, in_memory).unwrap();
             assert_eq!(
                 parts.iter().map(|p| p.companion).collect::<Vec<_>>(),
                 [None, Some("reads")]

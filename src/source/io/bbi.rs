@@ -9,6 +9,7 @@ mod index;
 pub(crate) mod write;
 
 use crate::bytes::block_cache::{BLOCKS, CachedBlock};
+use crate::bytes::memory::RECENT;
 use crate::bytes::pool::Pool;
 use crate::bytes::{Blob, Cursor, Input, near};
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ use crate::genome::{MAX_POSITION, Region, Sequences};
 use flate2::{Decompress, FlushDecompress, Status};
 use index::BlockIndex;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Largest decompressed block, in bytes; a header that states more is damaged.
 const LARGEST_BLOCK: u32 = 64 << 20;
@@ -36,8 +37,8 @@ pub(crate) struct Bbi {
     sequences: Sequences,
     /// The identifier that the file gives to each of `sequences`.
     ids: Vec<u32>,
-    readers: Pool<BlockReader>,
-    index: Mutex<Option<Arc<BlockIndex>>>,
+    /// The index; read again if it has not been used for long.
+    index: Mutex<Weak<BlockIndex>>,
 }
 
 /// The fields of the header that are used.
@@ -59,6 +60,11 @@ pub(crate) struct Totals {
     pub(crate) min: f64,
     pub(crate) max: f64,
 }
+
+/// The buffers of all files: as many as threads read at once.
+static READERS: Pool<BlockReader> = Pool::empty();
+/// Larger buffers than this, in bytes, are not reused.
+const LARGE_BUFFER: usize = 4 << 20;
 
 /// The buffers of a reader, which are reused.
 struct BlockReader {
@@ -95,8 +101,7 @@ impl Bbi {
             swapped,
             sequences: Sequences::default(),
             ids: Vec::new(),
-            readers: Pool::new(BlockReader::new()),
-            index: Mutex::new(None),
+            index: Mutex::default(),
         };
         file.read_sequences()?;
         if file.sequences.is_empty() {
@@ -201,7 +206,15 @@ impl Bbi {
     }
 
     fn lend<T>(&self, work: impl FnOnce(&mut BlockReader) -> Result<T>) -> Result<T> {
-        self.readers.lend(|| Ok(BlockReader::new()), work)
+        READERS.lend(
+            || Ok(BlockReader::new()),
+            |reader| {
+                let result = work(reader);
+                reader.compressed.shrink_to(LARGE_BUFFER);
+                reader.block.shrink_to(LARGE_BUFFER);
+                result
+            },
+        )
     }
 
     /// Reads bytes of the file; an error if the file ends before them.
@@ -243,14 +256,15 @@ impl Bbi {
         Err(self.damaged(offset, "a block of data is damaged"))
     }
 
-    /// Returns the index of the data, read when first needed.
+    /// Returns the index of the data, read when needed.
     fn index(&self) -> Result<Arc<BlockIndex>> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = &*slot {
-            return Ok(index.clone());
-        }
-        let index = Arc::new(BlockIndex::read(self, self.header.full_index)?);
-        *slot = Some(index.clone());
+        let index = match slot.upgrade() {
+            Some(index) => index,
+            None => Arc::new(BlockIndex::read(self, self.header.full_index)?),
+        };
+        *slot = Arc::downgrade(&index);
+        RECENT.hold(&index);
         Ok(index)
     }
 

@@ -318,7 +318,8 @@ mod tests {
     use crate::source::Level;
     use crate::source::formats::detect;
 
-    fn opened(name: &str, bytes: &[u8]) -> Result<Box<dyn Source>> {
+    /// Returns the source, and the folder of its file.
+    fn opened(name: &str, bytes: &[u8]) -> Result<(Box<dyn Source>, tempfile::TempDir)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, bytes).unwrap();
@@ -326,9 +327,7 @@ mod tests {
         assert_eq!(detect(&input).unwrap().name, name);
         let context = Context { cache: folder.path().join("cache"), ..Context::default() };
         let open = if name == "2bit" { TWO_BIT.open } else { FASTA.open };
-        let source = open(&input, &Options::default(), &context);
-        let _ = folder.keep();
-        source
+        Ok((open(&input, &Options::default(), &context)?, folder))
     }
 
     /// Returns 128 letters that are half GC, 128 unknown ones, then 60 that are all GC.
@@ -359,7 +358,7 @@ mod tests {
             ("2bit", &bytes),
             ("2bit", &swapped),
         ] {
-            let source = opened(format, bytes).unwrap();
+            let (source, _folder) = opened(format, bytes).unwrap();
             let lengths: Vec<_> = source.sequences().iter().map(|s| (&*s.name, s.length)).collect();
             assert_eq!(lengths, [("one", 316), ("short", 2)], "{format}");
             assert!(source.knows_lengths());

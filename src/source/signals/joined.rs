@@ -253,7 +253,7 @@ impl Joined {
             (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect();
         let mut runs: Vec<Runs> = (0..RANKED).map(|_| Runs::default()).collect();
         for stretch in HELPERS.map(&stretches, |stretch| self.runs_of(name, stretch)) {
-            runs.iter_mut().zip(stretch?).for_each(|(all, next)| all.append(next));
+            runs.iter_mut().zip(stretch?).for_each(|(all, next)| all.append(&next));
         }
         Ok(Counted { sums, runs })
     }

@@ -377,11 +377,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let context = Context { cache: folder.keep(), ..Context::default() };
+        let context = Context { cache: folder.path().into(), ..Context::default() };
         let options = Options { missing: Missing::Gap, ..Options::default() };
-        let source = open(&Input::File(path), &options, &context);
-        let _ = std::fs::remove_dir_all(&context.cache);
-        source
+        open(&Input::File(path), &options, &context)
     }
 
     fn records(text: &str) -> Vec<(u32, u32, f64)> {

@@ -1,6 +1,7 @@
 //! The index of a bigWig or bigBed: the tree of data blocks, flattened.
 
 use super::Bbi;
+use crate::bytes::memory::Size;
 use crate::error::Result;
 
 const MAGIC: u32 = 0x2468_ace0;
@@ -50,6 +51,12 @@ fn counts_records(file: &Bbi, bytes: &[u8], blocks: &[DataBlock]) -> Result<bool
     let (Some(items), Some(slots)) = (items, slots) else { return Ok(false) };
     // A block holds rows of one sequence only, so there may be more of them.
     Ok(records == Some(items) && blocks.len() as u64 >= items.div_ceil(slots.into()))
+}
+
+impl Size for BlockIndex {
+    fn size(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.reach)
+    }
 }
 
 impl BlockIndex {

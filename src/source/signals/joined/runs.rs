@@ -36,14 +36,14 @@ impl Runs {
     }
 
     /// Appends runs that begin after all of these.
-    pub(super) fn append(&mut self, next: Runs) {
+    pub(super) fn append(&mut self, next: &Runs) {
         if next.count == 0 {
             return;
         }
         let before = self.count;
         self.samples.extend(next.samples.iter().map(|(bin, rank)| (*bin, before + rank)));
-        *self =
-            Runs { count: before + next.count, samples: std::mem::take(&mut self.samples), ..next };
+        let samples = std::mem::take(&mut self.samples);
+        *self = Runs { count: before + next.count, samples, ..*next };
     }
 
     /// Returns the last sample at or before a bin: a bin, and the number of rows before it.
@@ -85,7 +85,7 @@ mod tests {
                 if index < cut { runs.add(first, at) } else { later.add(first, at) }
                 rows.extend(first..at);
             }
-            runs.append(later);
+            runs.append(&later);
             let exact = |bin: u32| rows.iter().filter(|row| **row < bin).count() as u64;
             prop_assert!(runs.rank(asked).abs_diff(exact(asked)) <= 2 * ROWS);
             let (from, rank) = runs.before(asked);

@@ -3,15 +3,13 @@
 
 use super::SignalSummary;
 use crate::bytes::Input;
+use crate::bytes::memory::{RECENT, Size};
 use crate::error::Result;
 use crate::source::io::cache;
 use crate::source::{Context, Shape};
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Maximum bytes of recently used summaries that are kept in memory, over all signals.
-const IN_MEMORY: usize = 128 << 20;
 /// Maximum bytes of summaries in the cache folder, over all dense or all sparse signals; the oldest
 /// are removed first.
 const IN_CACHE: u64 = 2 << 30;
@@ -140,41 +138,9 @@ impl Cache {
     }
 }
 
-/// The most recently used summaries.
-static RECENT: LazyLock<Recent> = LazyLock::new(Recent::default);
-
-#[derive(Default)]
-struct Recent(Mutex<Used>);
-
-#[derive(Default)]
-struct Used {
-    /// Summaries by address, each with the time of its last use.
-    summaries: HashMap<usize, (u64, Arc<SignalSummary>)>,
-    bytes: usize,
-    now: u64,
-}
-
-impl Recent {
-    /// Keeps a summary in memory until its space is needed for others that are used later.
-    fn hold(&self, summary: &Arc<SignalSummary>) {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        used.now += 1;
-        let now = used.now;
-        let address = Arc::as_ptr(summary).addr();
-        match used.summaries.get_mut(&address) {
-            Some((last, _)) => *last = now,
-            None => {
-                used.summaries.insert(address, (now, summary.clone()));
-                used.bytes += summary.size();
-            }
-        }
-        while used.bytes > IN_MEMORY && used.summaries.len() > 1 {
-            let oldest = used.summaries.iter().min_by_key(|(_, (last, _))| *last);
-            let Some(oldest) = oldest.map(|(address, _)| *address) else { break };
-            if let Some((_, summary)) = used.summaries.remove(&oldest) {
-                used.bytes -= summary.size();
-            }
-        }
+impl Size for SignalSummary {
+    fn size(&self) -> usize {
+        SignalSummary::size(self)
     }
 }
 
