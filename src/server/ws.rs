@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// Maximum size of a message from a page, in bytes; the largest are workspaces, with some hundred
 /// kilobytes.
 const MAX_MESSAGE: usize = 4 << 20;
+/// Size of the buffer from which each connection reads, in bytes: requests are short, and idle pages
+/// keep it.
+const READ_BUFFER: usize = 8 << 10;
 
 /// The version of the protocol that RFC 6455 describes.
 const WEBSOCKET_VERSION: &str = "13";
@@ -104,6 +107,7 @@ fn accept<F: Future<Output = ()> + Send>(
         match upgrade.await {
             Ok(upgraded) => {
                 let config = WebSocketConfig::default()
+                    .read_buffer_size(READ_BUFFER)
                     .max_message_size(Some(MAX_MESSAGE))
                     .max_frame_size(Some(MAX_MESSAGE));
                 let io = TokioIo::new(upgraded);
