@@ -57,7 +57,7 @@ impl Provider {
         let group = listing.datasource(name);
         let group = group.map_or_else(|| name.to_owned(), |datasource| datasource.group.clone());
         let region = range.region()?;
-        let sequence = listing.sequences().get(&region.sequence)?.name.clone();
+        let sequence = listing.sequences().get(&region.sequence)?.name.into();
         Some(Target { group, key: key.to_owned(), piece: Region { sequence, ..region } })
     }
 
