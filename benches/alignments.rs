@@ -23,7 +23,7 @@ fn alignments(c: &mut Criterion) {
     let whole = |name| Region::new(name, 0, u32::MAX);
     let sequences = reads.sequences();
     let count = |name| reads.rows(&whole(name), Level::Records);
-    let total: u64 = sequences.iter().map(|s| count(s.name.clone())).sum();
+    let total: u64 = sequences.iter().map(|s| count(s.name)).sum();
 
     let mut group = c.benchmark_group("alignments");
     group.sample_size(10).throughput(Throughput::Elements(total));
@@ -37,7 +37,7 @@ fn alignments(c: &mut Criterion) {
             black_box(source.covered())
         });
     });
-    let most = sequences.iter().max_by_key(|s| count(s.name.clone())).expect("a sequence");
+    let most = sequences.iter().max_by_key(|s| count(s.name)).expect("a sequence");
     let names: Vec<&str> = reads.columns().iter().map(|column| &*column.name).collect();
     for (name, width) in [("1 kb", 1_000), ("10 kb", 10_000)] {
         let mut at = 0u32;
@@ -46,7 +46,7 @@ fn alignments(c: &mut Criterion) {
             b.iter(|| {
                 // A different position each time, all over the sequence.
                 at = (at + 7_919_117) % (most.length - width);
-                let region = Region::new(most.name.clone(), at, at + width);
+                let region = Region::new(most.name, at, at + width);
                 black_box(reads.read(&region, Level::Records, &names).expect("reads"))
             });
         });

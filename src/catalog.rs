@@ -150,7 +150,7 @@ impl Catalog {
     fn changed_sequences(&self, was: &Listing) -> Vec<String> {
         let is = self.listing();
         let differs =
-            |s: &&Sequence| is.sequences().get(&s.name).is_none_or(|now| now.length != s.length);
+            |s: &Sequence<'_>| is.sequences().get(s.name).is_none_or(|now| now.length != s.length);
         was.sequences().iter().filter(differs).map(|s| s.name.to_string()).collect()
     }
 

@@ -22,6 +22,7 @@ mod nearest;
 pub mod rows;
 pub mod signals;
 mod skipped;
+mod slots;
 mod spec;
 mod units;
 
@@ -259,6 +260,6 @@ pub(crate) fn unknown_column(name: &str, known: &[ColumnInfo]) -> Error {
 
 /// Returns the number of rows of a source on all sequences together, possibly an estimate.
 pub(crate) fn total(source: &dyn Source) -> u64 {
-    let whole = |name: &Arc<str>| Region::new(name.clone(), 0, u32::MAX);
-    source.sequences().iter().map(|s| source.rows(&whole(&s.name), Level::Records)).sum()
+    let whole = |name: &str| Region::new(name, 0, u32::MAX);
+    source.sequences().iter().map(|s| source.rows(&whole(s.name), Level::Records)).sum()
 }

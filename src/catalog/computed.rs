@@ -66,12 +66,11 @@ impl std::fmt::Debug for Built {
 
 impl Built {
     fn is(&self, other: &Built) -> bool {
-        let same = |(a, b): (&crate::genome::Sequence, &crate::genome::Sequence)| a == b;
         self.trouble == other.trouble
             && self.inputs.len() == other.inputs.len()
             && self.inputs.iter().zip(&other.inputs).all(|(a, b)| a.is(b))
             && self.sequences.len() == other.sequences.len()
-            && self.sequences.iter().zip(other.sequences.iter()).all(same)
+            && self.sequences.iter().eq(other.sequences.iter())
     }
 }
 
@@ -182,7 +181,7 @@ impl Catalog {
             let id = measurement.id.clone();
             tokio::spawn(async move {
                 let names = source.sequences().iter().filter(|s| s.length >= LONG);
-                let names: Vec<Arc<str>> = names.map(|sequence| sequence.name.clone()).collect();
+                let names: Vec<Arc<str>> = names.map(|sequence| sequence.name.into()).collect();
                 for name in names {
                     let source = Arc::downgrade(&source);
                     let sum = move || match source.upgrade() {
@@ -331,13 +330,13 @@ impl Listing {
             .collect();
         let mut sequences = Sequences::default();
         for sequence in self.sequences() {
-            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            let whole = Region::new(sequence.name, 0, sequence.length);
             let names: Vec<_> = inputs
                 .iter()
                 .map(|input| self.own_region(&*input.source, &whole).map(|own| own.sequence))
                 .collect();
             if names.iter().any(Option::is_some) {
-                sequences.add(&sequence.name, sequence.length);
+                sequences.add(sequence.name, sequence.length);
                 inputs.iter_mut().zip(names).for_each(|(input, name)| input.names.push(name));
             }
         }

@@ -132,10 +132,10 @@ impl Listing {
 
     fn part(&self, measurement: &Measurement) -> JoinedPart {
         let source = measurement.source.clone();
-        let whole = |name: &Arc<str>| crate::genome::Region::new(name.clone(), 0, 1);
+        let whole = |name: &str| crate::genome::Region::new(name, 0, 1);
         let own = self.sequences().iter().filter_map(|sequence| {
-            let region = self.own_region(&*source, &whole(&sequence.name))?;
-            Some((sequence.name.clone(), region.sequence))
+            let region = self.own_region(&*source, &whole(sequence.name))?;
+            Some((sequence.name.into(), region.sequence))
         });
         JoinedPart {
             name: measurement.id.as_str().into(),

@@ -21,7 +21,7 @@ const MAX_SEARCHED: usize = 20;
 /// Everything served, at one moment.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    sequences: Sequences,
+    sequences: Arc<Sequences>,
     /// Whether the user chose the assembly: then files add no sequences to it.
     fixed: bool,
     /// Aliases of sequences, from the user.
@@ -43,7 +43,7 @@ impl Listing {
         let (assembly, sequences) =
             assembly.unwrap_or_else(|| (UNKNOWN.to_owned(), Sequences::default()));
         Listing {
-            sequences,
+            sequences: Arc::new(sequences),
             fixed,
             aliases: Arc::default(),
             tentative: false,
@@ -69,8 +69,8 @@ impl Listing {
     }
 
     fn apply_aliases(&mut self) {
-        for sequence in &self.sequences.clone() {
-            self.add_sequence(&sequence.name, sequence.length);
+        for sequence in &*self.sequences.clone() {
+            self.add_sequence(sequence.name, sequence.length);
         }
     }
 
@@ -78,8 +78,8 @@ impl Listing {
     fn add_sequence(&mut self, name: &str, length: u32) {
         let aliases = self.aliases.clone();
         let known = aliases.of(name).find_map(|name| self.sequences.get(name));
-        let name = known.map_or_else(|| name.into(), |known| known.name.clone());
-        self.sequences.add_with_aliases(&name, length, aliases.of(&name));
+        let name = known.map_or_else(|| name.to_owned(), |known| known.name.to_owned());
+        Arc::make_mut(&mut self.sequences).add_with_aliases(&name, length, aliases.of(&name));
     }
 
     /// Returns the sequences that pages may show.
@@ -103,7 +103,7 @@ impl Listing {
     pub fn locate(&self, region: &Region) -> Option<Region> {
         let sequence = self.sequences.get(&region.sequence)?;
         let end = region.end.min(sequence.length);
-        (region.start < end).then(|| Region::new(sequence.name.clone(), region.start, end))
+        (region.start < end).then(|| Region::new(sequence.name, region.start, end))
     }
 
     /// Returns all datasources, in the order in which they were added.
@@ -168,7 +168,7 @@ impl Listing {
             for mut hit in first.source.search(text, limit) {
                 let at = self.sequences.position(&hit.region.sequence);
                 if let Some(at) = at {
-                    hit.region.sequence = self.sequences.at(at).name.clone();
+                    hit.region.sequence = self.sequences.at(at).name.into();
                 }
                 hits.push((at.unwrap_or(usize::MAX), hit));
             }
@@ -215,7 +215,7 @@ impl Listing {
             let index = self.sequences.position(&region.sequence)?;
             self.sequences.names_of(index).find_map(|name| own.position(name))
         })?;
-        Some(Region { sequence: own.at(found).name.clone(), ..region.clone() })
+        Some(Region { sequence: own.at(found).name.into(), ..region.clone() })
     }
 
     /// Adds the sources of files; returns the measurements.

@@ -300,10 +300,7 @@ impl Catalog {
     /// Returns the listed names of sequences.
     fn listed_names(&self, names: &Texts) -> Texts {
         let listing = self.listing();
-        let listed = |name: &str| {
-            listing.sequences().get(name).map_or_else(|| name.into(), |known| known.name.clone())
-        };
-        names.iter().map(listed).collect()
+        names.iter().map(|name| listing.sequences().get(name).map_or(name, |s| s.name)).collect()
     }
 }
 
@@ -361,9 +358,9 @@ fn read_all(source: &dyn Source, content: &[u8]) -> Result<Rows> {
         source.columns().iter().map(|column: &ColumnInfo| &*column.name).collect();
     let mut rows = Rows::default();
     for sequence in source.sequences() {
-        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+        let whole = Region::new(sequence.name, 0, u32::MAX);
         let table = source.read(&whole, Level::Records, &names)?;
-        (0..table.len()).for_each(|_| rows.sequence.push(&sequence.name));
+        (0..table.len()).for_each(|_| rows.sequence.push(sequence.name));
         rows.start.extend(table.start);
         rows.end.extend(table.end);
         if rows.columns.is_empty() {

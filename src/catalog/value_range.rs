@@ -83,7 +83,7 @@ pub(super) fn sample(source: &dyn Source, column: &str) -> Result<Vec<f64>> {
 /// sequence is in view, from the ranks of the rows alone.
 pub(super) fn densities(of: &dyn Source) -> Vec<f64> {
     let rows = of.sequences().iter().map(|sequence| {
-        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+        let whole = Region::new(sequence.name, 0, u32::MAX);
         of.rows(&whole, Level::Records)
     });
     vec![0.0, (rows.max().unwrap_or(0) * CROWDED).div_ceil(BINS).max(1) as f64]

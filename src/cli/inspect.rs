@@ -130,7 +130,7 @@ fn count(source: &dyn Source) -> Result<()> {
     if !source.is_counted() {
         for sequence in source.sequences() {
             // Reading any row of a sequence counts all of them.
-            source.read(&Region::new(sequence.name.clone(), 0, 1), Level::Records, &[])?;
+            source.read(&Region::new(sequence.name, 0, 1), Level::Records, &[])?;
         }
     }
     Ok(())
@@ -139,14 +139,20 @@ fn count(source: &dyn Source) -> Result<()> {
 /// Reads the first view of a page: the description of a file must be true for its rows, not just
 /// for its header and its index.
 fn read_first(source: &dyn Source) -> Result<()> {
-    let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
+    let whole = |s: Sequence<'_>| Region::new(s.name, 0, s.length);
+    let view = source.first_view();
+    let level = match (&view, source.shape()) {
+        // A whole sequence has far too many narrow bins.
+        (None, shape @ Shape::Dense) => shape.levels().last(),
+        (_, shape) => shape.levels().next(),
+    };
     // A source whose rows cannot be read has no first view; reading them gives the reason.
-    let region = source.first_view().or_else(|| source.sequences().iter().next().map(whole));
-    if let (Some(region), Some(finest)) = (region, source.shape().levels().next())
+    let region = view.or_else(|| source.sequences().iter().next().map(whole));
+    if let (Some(region), Some(level)) = (region, level)
         && source.building().is_none()
     {
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
-        source.read(&region, finest, &columns)?;
+        source.read(&region, level, &columns)?;
     }
     Ok(())
 }
@@ -156,8 +162,8 @@ fn read_first(source: &dyn Source) -> Result<()> {
 fn sequences(source: &dyn Source, listing: &Listing) -> String {
     let own = source.sequences();
     let is_signal = matches!(source.shape(), Shape::Dense | Shape::Sparse);
-    let weight = |sequence: &Sequence| {
-        let whole = Region::new(sequence.name.clone(), 0, u32::MAX);
+    let weight = |sequence: Sequence<'_>| {
+        let whole = Region::new(sequence.name, 0, u32::MAX);
         if is_signal { sequence.length.into() } else { source.rows(&whole, Level::Records) }
     };
     let described = |(weight, index): &(Reverse<u64>, usize)| {
@@ -182,7 +188,7 @@ fn sequences(source: &dyn Source, listing: &Listing) -> String {
 fn assembly_of(source: &dyn Source, listing: &Listing) -> String {
     let known = listing.sequences();
     let has_its_length =
-        |s: &Sequence| known.get(&s.name).is_some_and(|known| known.length == s.length);
+        |s: Sequence<'_>| known.get(s.name).is_some_and(|known| known.length == s.length);
     let name = listing.assembly();
     if !listing.knows_assembly() {
         "of no built-in assembly".to_owned()
@@ -304,6 +310,15 @@ mod tests {
         let lines = inspected("places.bed", "scaffold\t5\t9\n").await;
         let expected = "  sequences    1, of no built-in assembly: scaffold (1 row)";
         assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+
+    /// Reading all bases of the sequence would take more memory than most machines have.
+    #[tokio::test]
+    async fn a_signal_without_data_on_a_long_sequence_is_described() {
+        let header = "@SQ\tSN:chr1\tLN:2147483647\n";
+        let secondary = "r\t272\tchr1\t11\t0\t5M\t*\t0\t0\t*\t*\n";
+        let lines = inspected("x.sam", &format!("{header}{secondary}")).await;
+        assert!(lines.iter().any(|line| line.contains("2,147,483,647 bases")), "{lines:?}");
     }
 
     #[tokio::test]

@@ -239,7 +239,7 @@ impl Console {
             let datasource = listing.datasource(&m.datasource);
             let rows = datasource.and_then(|d| {
                 let finest = d.shape.levels().next()?;
-                let whole = |s: &Sequence| Region::new(s.name.clone(), 0, s.length);
+                let whole = |s: Sequence<'_>| Region::new(s.name, 0, s.length);
                 let count = |s| d.count(&listing, &whole(s), finest);
                 (d.shape != Shape::Dense)
                     .then(|| listing.sequences().iter().map(count).sum::<u64>())
@@ -320,7 +320,7 @@ impl Console {
         let listing = self.session.provider.catalog.listing();
         let served = listing.sequences().iter();
         let shown = served.filter(|s| !state.hidden.iter().any(|hidden| *hidden == *s.name));
-        let rows = shown.map(|s| vec![json!(&*s.name), json!(s.length), json!(null)]);
+        let rows = shown.map(|s| vec![json!(s.name), json!(s.length), json!(null)]);
         let added = state
             .sequences
             .iter()

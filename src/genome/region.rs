@@ -63,7 +63,7 @@ impl Region {
         let text = text.trim();
         // A name may contain a colon (HLA contigs do), so the whole text is tried first.
         if let Some(sequence) = sequences.get(text) {
-            return Ok(Region::new(sequence.name.clone(), 0, sequence.length));
+            return Ok(Region::new(sequence.name, 0, sequence.length));
         }
         let bad = || {
             Error::Input(format!("'{text}' is not a region; write a region as chr1:10,000-20,000"))
@@ -89,7 +89,7 @@ impl Region {
                 thousands(sequence.length.into())
             )));
         }
-        Ok(Region::new(sequence.name.clone(), first - 1, last.min(sequence.length)))
+        Ok(Region::new(sequence.name, first - 1, last.min(sequence.length)))
     }
 
     /// Returns the region with `flank` more bases on either side, on a sequence of `length` bases.

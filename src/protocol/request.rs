@@ -231,6 +231,12 @@ impl RangeRequest {
         Dialect::of(self.version.as_deref())
     }
 
+    /// Returns the rank of the first row of a sequence. Pages of version 2 take an index of 0 for
+    /// none, so theirs begin at 1 (`docs/protocol.md`, 8.3).
+    pub fn first_index(&self) -> u64 {
+        u64::from(self.version.as_deref().is_some_and(|version| version.starts_with('2')))
+    }
+
     /// Returns the region, 0-based and half-open. `None` if a part is absent, null or reversed: pages
     /// send such requests while their own state is invalid, and expect an empty answer.
     pub fn region(&self) -> Option<Region> {

@@ -57,7 +57,7 @@ impl Provider {
         let group = listing.datasource(name);
         let group = group.map_or_else(|| name.to_owned(), |datasource| datasource.group.clone());
         let region = range.region()?;
-        let sequence = listing.sequences().get(&region.sequence)?.name.clone();
+        let sequence = listing.sequences().get(&region.sequence)?.name.into();
         Some(Target { group, key: key.to_owned(), piece: Region { sequence, ..region } })
     }
 
@@ -282,7 +282,11 @@ impl Provider {
     ) -> Table {
         let none = || Table::empty(&columns.iter().map(String::as_str).collect::<Vec<_>>());
         match read {
-            Ok(table) => table.unwrap_or_else(none),
+            Ok(Some(mut table)) => {
+                table.first_rank += range.first_index();
+                table
+            }
+            Ok(None) => none(),
             Err(error) => {
                 let asked = range.datasource.as_deref().unwrap_or_default();
                 tracing::error!("cannot read rows of '{asked}': {error}");

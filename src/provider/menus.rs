@@ -36,7 +36,7 @@ impl Provider {
     pub fn seq_infos(&self, dialect: Dialect) -> Vec<SeqInfo> {
         let listing = self.catalog.listing();
         let assembly = (dialect == Dialect::Five).then(|| listing.assembly().to_owned());
-        let info = |s: &Sequence| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
+        let info = |s: Sequence<'_>| SeqInfo(s.name.to_string(), 1, s.length, assembly.clone());
         listing.sequences().iter().map(info).collect()
     }
 }

@@ -101,7 +101,7 @@ fn measurements(listing: &Listing) -> TableResponse {
 fn sequences(listing: &Listing) -> TableResponse {
     let all = listing.sequences();
     TableResponse::new(all.len())
-        .with_texts("name", all.iter().map(|sequence| &sequence.name))
+        .with_texts("name", all.iter().map(|sequence| sequence.name))
         .with("length", Cells::Whole(all.iter().map(|sequence| sequence.length).collect()))
 }
 

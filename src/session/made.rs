@@ -52,8 +52,8 @@ impl Session {
         let was = catalog.listing();
         let (renewed, rows) = catalog.append_rows(name, content).await?;
         let is = catalog.listing();
-        let other = |s: &&crate::genome::Sequence| {
-            is.sequences().get(&s.name).is_none_or(|now| now.length != s.length)
+        let other = |s: &crate::genome::Sequence<'_>| {
+            is.sequences().get(s.name).is_none_or(|now| now.length != s.length)
         };
         let change = Change {
             renewed,

@@ -75,7 +75,7 @@ impl Computed {
         sequences: Sequences,
     ) -> Self {
         let input = Input::Memory(VALUE.into(), &[]);
-        let summaries = Summaries::new(&input, &Context::default(), Shape::Dense, sequences.len());
+        let summaries = Summaries::new(&input, &Context::default(), Shape::Dense);
         Computed {
             definition,
             plan,

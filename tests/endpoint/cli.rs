@@ -84,6 +84,34 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// The memory that the program uses, in bytes.
+#[cfg(target_os = "linux")]
+fn resident(run: &Run) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", run.child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_of_very_many_sequences_takes_little_memory() {
+    const SEQUENCES: usize = 200_000;
+    let folder = tempfile::tempdir().unwrap();
+    let of = |count: usize| {
+        let path = folder.path().join("x.bed");
+        let row = |n| format!("scaffold_{n:07}\t10\t60\tp{n}\n");
+        std::fs::write(&path, (0..count).map(row).collect::<String>()).unwrap();
+        let run = Run::start(&[path.to_str().unwrap()]);
+        let bytes = resident(&run);
+        run.signal("-TERM");
+        assert!(run.end().0.success());
+        bytes
+    };
+    let each = of(SEQUENCES).saturating_sub(of(1)) / SEQUENCES as u64;
+    assert!(each > 40, "{each} bytes cannot hold the rows");
+    assert!(each <= 300, "{each} bytes for each sequence");
+}
+
 #[test]
 fn the_program_prints_its_addresses_and_answers_there() {
     let run = Run::start(&[]);

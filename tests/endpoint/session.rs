@@ -347,3 +347,27 @@ async fn replies_of_one_group_stay_in_order_and_others_may_overtake_them() {
     }
     assert_eq!(order, [3, 1, 2]);
 }
+
+/// Such a page takes an index of 0 for none.
+#[tokio::test]
+async fn ranks_of_pages_of_version_2_begin_at_1() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    for (id, version, first) in [(1, "2", 1), (3, "4", 0)] {
+        let place = json!({"version": version, "datasource": "peaks", "seqName": "chr1",
+            "start": 1, "end": 5_000, "metadata": ["name"], "measurement": "peaks.score"});
+        let asked = |action: &str| {
+            let mut data = place.clone();
+            data["action"] = json!(action);
+            data
+        };
+        let rows = page.ask(id, asked("getRows")).await;
+        assert_eq!(rows["globalStartIndex"], first, "version {version}");
+        assert_eq!(rows["values"]["id"], json!([first, first + 1]));
+        let values = page.ask(id + 1, asked("getValues")).await;
+        assert_eq!(
+            (&values["globalStartIndex"], &values["values"]),
+            (&json!(first), &json!([5.0, 7.5]))
+        );
+    }
+}

@@ -61,7 +61,7 @@ fn said(format: &str, bytes: &[u8], beside: Option<(&str, &[u8])>) -> String {
         let source = open(&Spec { options, ..Spec::file(&path) }, &context())?;
         let finest = source.shape().levels().next().unwrap_or(Level::Records);
         source.sequences().iter().try_for_each(|sequence| {
-            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            let whole = Region::new(sequence.name, 0, sequence.length);
             source.read(&whole, finest, &[]).map(drop)
         })
     };

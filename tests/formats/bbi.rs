@@ -73,7 +73,7 @@ fn bins_are_the_same_in_every_variant() {
             for (shift, start, end) in
                 [(0, 3950, 5100), (5, 0, 9000), (3, 8990, 9000), (14, 0, 300_000)]
             {
-                let region = Region::new(sequence.name.clone(), start, end.min(sequence.length));
+                let region = Region::new(sequence.name, start, end.min(sequence.length));
                 let table = source.read(&region, Level::Bins { shift }, &["value"]).unwrap();
                 assert_eq!(table.first_rank, u64::from(start >> shift));
                 assert_eq!(table.len() as u32, ((region.end - 1) >> shift) + 1 - (start >> shift));

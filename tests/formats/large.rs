@@ -126,7 +126,11 @@ impl Folder {
 
 fn same(large: &dyn Source, small: &dyn Source) {
     let names = |source: &dyn Source| -> Vec<_> {
-        source.sequences().iter().map(|sequence| (sequence.name.clone(), sequence.length)).collect()
+        source
+            .sequences()
+            .iter()
+            .map(|sequence| (sequence.name.to_owned(), sequence.length))
+            .collect()
     };
     assert_eq!(names(large), names(small));
     assert_eq!(large.shape(), small.shape());

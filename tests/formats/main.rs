@@ -299,7 +299,7 @@ proptest! {
         match fixture.open(&damaged) {
             Err(error) => named(error)?,
             Ok(source) => for sequence in source.sequences() {
-                let region = Region::new(sequence.name.clone(), 0, sequence.length);
+                let region = Region::new(sequence.name, 0, sequence.length);
                 let level = source.shape().levels().cycle().nth(level).unwrap();
                 if let Err(error) = source.read(&region, level, &[]) {
                     named(error)?;

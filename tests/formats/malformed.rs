@@ -93,7 +93,7 @@ fn a_byte_order_mark_is_ignored() {
     let path = folder.path().join("x.bed");
     std::fs::write(&path, "\u{feff}chr1\t10\t20\n").unwrap();
     let source = open(&Spec::file(&path), &Context::default()).unwrap();
-    assert_eq!(&*source.sequences().at(0).name, "chr1");
+    assert_eq!(source.sequences().at(0).name, "chr1");
 }
 
 #[test]

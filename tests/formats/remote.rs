@@ -26,7 +26,7 @@ fn put(server: &Server, fixture: &Fixture, folder: &str) -> Spec {
 }
 
 fn all_rows(source: &dyn Source, level: Level) -> Vec<String> {
-    let tables = source.sequences().iter().map(|s| read(source, &whole(source, &s.name), level));
+    let tables = source.sequences().iter().map(|s| read(source, &whole(source, s.name), level));
     tables.flat_map(|table| rows(&table)).collect()
 }
 

@@ -106,8 +106,8 @@ impl Listing {
     /// Adds the measurement of EpiViz's tutorial, with the names used there.
     pub(in crate::catalog) fn add_mock(&mut self, mock: Arc<Mock>) {
         for sequence in mock.sequences() {
-            if self.sequences.get(&sequence.name).is_none() && !self.fixed {
-                self.sequences.add(&sequence.name, sequence.length);
+            if self.sequences.get(sequence.name).is_none() && !self.fixed {
+                Arc::make_mut(&mut self.sequences).add(sequence.name, sequence.length);
             }
         }
         let measurement = Measurement {

@@ -3,7 +3,7 @@
 use super::{Listing, UNKNOWN};
 use crate::genome::{Region, Sequence, Sequences, built_in, built_in_names};
 use crate::source::{Part, Source, Spec};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How many pairs of names a warning lists.
@@ -31,7 +31,7 @@ impl Listing {
         let (vague, whole): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(source, _)| is_vague(&**source));
         if self.tentative && !whole.is_empty() {
-            (self.sequences, self.assembly) = (Sequences::default(), UNKNOWN.to_owned());
+            (self.sequences, self.assembly) = (Arc::default(), UNKNOWN.to_owned());
             self.tentative = !vague.is_empty();
         }
         self.add_sequences(if self.sequences.is_empty() && whole.is_empty() {
@@ -62,16 +62,16 @@ impl Listing {
                 self.warn_of_unknown_sequences(&**source, spec);
             } else if source.knows_lengths() {
                 source.sequences().iter().for_each(|s| {
-                    if self.sequences.get(&s.name).is_none() {
-                        self.add_sequence(&s.name, s.length);
+                    if self.sequences.get(s.name).is_none() {
+                        self.add_sequence(s.name, s.length);
                     }
                 });
             }
         }
         let unknown = |known: &Sequences| -> Sequences {
             let all = opened.iter().flat_map(|(source, _)| source.sequences());
-            let new = all.filter(|s| known.get(&s.name).is_none());
-            new.map(|s| (&*s.name, s.length)).collect()
+            let new = all.filter(|s| known.get(s.name).is_none());
+            new.map(|s| (s.name, s.length)).collect()
         };
         let new = unknown(&self.sequences);
         let nothing = new.is_empty() && (self.knows_assembly() || self.sequences.is_empty());
@@ -83,15 +83,15 @@ impl Listing {
         let assembly = assembly.map(|(name, sequences)| {
             self.assembly = name.to_owned();
             if self.sequences.is_empty() {
-                self.sequences = sequences.clone();
+                self.sequences = Arc::new(sequences.clone());
                 self.apply_aliases();
             }
             sequences
         });
         for sequence in &unknown(&self.sequences) {
-            let official = assembly.as_ref().and_then(|assembly| assembly.get(&sequence.name));
+            let official = assembly.as_ref().and_then(|assembly| assembly.get(sequence.name));
             let length = official.map_or(sequence.length, |official| official.length);
-            self.add_sequence(&sequence.name, length.max(sequence.length));
+            self.add_sequence(sequence.name, length.max(sequence.length));
         }
         opened.iter().for_each(|(source, spec)| self.separate_namesakes(&**source, spec));
         self.warn_of_disjoint_names(opened);
@@ -101,24 +101,27 @@ impl Listing {
     /// or `MT` and `chrM`: each is served under its exact name. Otherwise the rows of all but one
     /// would be lost.
     fn separate_namesakes(&mut self, source: &dyn Source, spec: &Spec) {
-        let mut places: HashMap<usize, Vec<&Sequence>> = HashMap::new();
-        for sequence in source.sequences() {
-            if let Some(at) = self.sequences.position(&sequence.name) {
-                places.entry(at).or_default().push(sequence);
-            }
-        }
-        let mut places: Vec<_> = places.into_iter().filter(|(_, all)| all.len() > 1).collect();
-        places.sort_unstable_by_key(|(at, _)| *at);
+        let place = |sequence: Sequence<'_>| self.sequences.position(sequence.name);
+        let mut places: Vec<(usize, usize)> = source
+            .sequences()
+            .iter()
+            .zip(0..)
+            .filter_map(|(s, own)| Some((place(s)?, own)))
+            .collect();
+        places.sort_unstable();
         let (mut pairs, fixed) = (Vec::new(), self.fixed);
-        for (at, namesakes) in places {
-            let Sequence { name, length } = self.sequences.at(at).clone();
+        for namesakes in places.chunk_by(|a, b| a.0 == b.0).filter(|all| all.len() > 1) {
+            let Sequence { name, length } = self.sequences.at(namesakes[0].0);
+            let name: Arc<str> = name.into();
             // One of them keeps the listed name.
             let listed = Region::new(name.clone(), 0, length);
             let stays = self.own_region(source, &listed).map_or(name, |own| own.sequence);
-            for sequence in namesakes.iter().filter(|sequence| sequence.name != stays) {
+            let namesakes = namesakes.iter().map(|(_, own)| source.sequences().at(*own));
+            for sequence in namesakes.filter(|sequence| *sequence.name != *stays) {
                 pairs.push(format!("'{}' and '{stays}'", sequence.name));
                 if !fixed {
-                    self.sequences.add(&sequence.name, length.max(sequence.length));
+                    let length = length.max(sequence.length);
+                    Arc::make_mut(&mut self.sequences).add(sequence.name, length);
                 }
             }
         }
@@ -144,8 +147,8 @@ impl Listing {
     /// Warns of files that share no sequence with any other because they use accessions and the
     /// others use names, or vice versa.
     fn warn_of_disjoint_names(&self, opened: &[(Arc<dyn Source>, Spec)]) {
-        let places = |source: &dyn Source| -> Vec<usize> {
-            source.sequences().iter().filter_map(|s| self.sequences.position(&s.name)).collect()
+        let places = |source: &dyn Source| -> HashSet<usize> {
+            source.sequences().iter().filter_map(|s| self.sequences.position(s.name)).collect()
         };
         let known = self.datasources.iter().filter_map(|d| Some(&d.measurements.first()?.source));
         let all: Vec<_> = known.chain(opened.iter().map(|(source, _)| source)).collect();
@@ -161,7 +164,7 @@ impl Listing {
             let Some(theirs) = source.sequences().iter().next().filter(|_| !meets) else {
                 continue;
             };
-            if is_accession(&theirs.name) != is_accession(&first.name) {
+            if is_accession(theirs.name) != is_accession(first.name) {
                 tracing::warn!(
                     "{}: shares no sequence with the other files: it has '{}', they have '{}'; \
                      --aliases FILE can map the names",
@@ -180,7 +183,7 @@ impl Listing {
             return;
         }
         let mut both =
-            source.sequences().iter().filter_map(|s| Some((s, self.sequences.get(&s.name)?)));
+            source.sequences().iter().filter_map(|s| Some((s, self.sequences.get(s.name)?)));
         let differ = both.find(|(theirs, ours)| {
             theirs.length != ours.length && theirs.length.min(ours.length) > MAX_MITOCHONDRION
         });
@@ -202,7 +205,7 @@ impl Listing {
         let shares = self
             .sequences
             .iter()
-            .any(|s| self.own_region(source, &Region::new(s.name.clone(), 0, s.length)).is_some());
+            .any(|s| self.own_region(source, &Region::new(s.name, 0, s.length)).is_some());
         if let (false, Some(theirs), Some(ours)) =
             (shares, own.iter().next(), self.sequences.iter().next())
         {
@@ -231,14 +234,14 @@ fn is_accession(name: &str) -> bool {
 /// length.
 fn fitting_assembly(known: &Sequences, new: &Sequences) -> Option<(&'static str, Sequences)> {
     let shared = |assembly: &Sequences| {
-        let lengths = known.iter().filter_map(|s| Some((s.length, assembly.get(&s.name)?.length)));
+        let lengths = known.iter().filter_map(|s| Some((s.length, assembly.get(s.name)?.length)));
         // Mitochondria have the same length in several assemblies.
         let (same, other): (Vec<_>, Vec<_>) = lengths.partition(|(own, official)| own == official);
         if same.len() > other.len() { same.len() } else { 0 }
     };
     let fits = |assembly: &Sequences| {
-        let holds = |s: &crate::genome::Sequence| {
-            assembly.get(&s.name).is_some_and(|official| official.length >= s.length)
+        let holds = |s: Sequence<'_>| {
+            assembly.get(s.name).is_some_and(|official| official.length >= s.length)
         };
         new.iter().all(holds)
     };
@@ -271,7 +274,7 @@ mod tests {
         let mut listing = Listing::new(None);
         listing.set_aliases(Aliases::from_file(file.path()).unwrap());
         listing.add(vec![opened("scaf1\t1\t5\n"), opened("NW_7.1\t7\t9\n")]);
-        let names: Vec<_> = listing.sequences().iter().map(|s| &*s.name).collect();
+        let names: Vec<_> = listing.sequences().iter().map(|s| s.name).collect();
         assert_eq!(names, ["scaf1"]);
         let region = Region::new("scaf1", 0, 9);
         let own = listing.own_region(&*listing.datasources()[1].measurements[0].source, &region);
@@ -290,7 +293,7 @@ mod tests {
         };
         let known = [("chr1", 10), ("1", 30), ("MT", 1), ("chrM", 3), ("Chr2", 5), ("chr2", 7)];
         for (name, start) in known {
-            let listed = listing.sequences().iter().filter(|s| &*s.name == name).count();
+            let listed = listing.sequences().iter().filter(|s| s.name == name).count();
             assert_eq!((name, listed), (name, 1));
             assert_eq!((name, &starts(&listing, name)[..]), (name, &[start][..]));
         }

@@ -7,6 +7,7 @@ use crate::source::rows::indexed::{About, Row};
 use crate::source::{ColumnInfo, ColumnKind, Shape};
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Bits of FLAG.
 const UNMAPPED: u16 = 0x4;
@@ -161,7 +162,7 @@ pub(crate) trait Alignments {
 }
 
 /// Describes a file of reads. `rows` are the approximate numbers of reads per sequence.
-pub(crate) fn about(sequences: Sequences, rows: Vec<u64>) -> About {
+pub(crate) fn about(sequences: Arc<Sequences>, rows: Vec<u64>) -> About {
     let kind =
         |number| if number { ColumnKind::Number(Some((0.0, 60.0))) } else { ColumnKind::Text };
     let column =

@@ -96,7 +96,7 @@ fn write(
             depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
             let done = last.map_or(0, |(known, _)| known + 1);
             for skipped in lengths.by_ref().take(sequence + 1 - done) {
-                writer.begin(&skipped.name, skipped.length).map_err(rejected)?;
+                writer.begin(skipped.name, skipped.length).map_err(rejected)?;
             }
         }
         last = Some((sequence, start));
@@ -114,7 +114,7 @@ fn write(
     }
     depth.until(u32::MAX, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
     for skipped in lengths {
-        writer.begin(&skipped.name, skipped.length).map_err(rejected)?;
+        writer.begin(skipped.name, skipped.length).map_err(rejected)?;
     }
     saving.save(sequences.len()).map_err(unwritable)?;
     context.progress.done(input.path());

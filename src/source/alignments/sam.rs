@@ -148,7 +148,7 @@ impl RowFormat for Sam {
     }
 
     fn about(&self) -> About {
-        about((*self.sequences).clone(), Vec::new())
+        about(self.sequences.clone(), Vec::new())
     }
 
     fn header_lines(&self) -> usize {
@@ -165,7 +165,7 @@ impl RowFormat for Sam {
         };
         let strand = if read.is_reverse() { Strand::Reverse } else { Strand::Forward };
         let row = Row { start, end: read.end(), strand, text: line.text };
-        emit(&self.sequences.at(sequence).name, row)
+        emit(self.sequences.at(sequence).name, row)
     }
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
@@ -205,10 +205,10 @@ impl Sorted {
         let mut sequences = Sequences::default();
         let listed = |name: &str| sam.sequences.get(name).map_or(0, |sequence| sequence.length);
         file.names().for_each(|name| sequences.add(name, listed(name)));
-        sam.sequences.iter().for_each(|sequence| sequences.add(&sequence.name, sequence.length));
+        sam.sequences.iter().for_each(|sequence| sequences.add(sequence.name, sequence.length));
         Ok(Sorted {
             input: input.clone(),
-            lines: Lines::watched(copy, &Progress::default())?,
+            lines: Lines::watched(copy, &Progress::default(), None)?,
             sam: Sam { sequences: Arc::new(sequences), ..sam.clone() },
             read: None,
             rows: file.rows().iter().sum::<u64>().max(1),

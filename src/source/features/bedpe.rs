@@ -328,7 +328,7 @@ mod tests {
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         let mut rows = Vec::new();
         for sequence in source.sequences() {
-            let region = Region::new(sequence.name.clone(), 0, sequence.length);
+            let region = Region::new(sequence.name, 0, sequence.length);
             let table = source.read(&region, Level::Records, &columns)?;
             for row in 0..table.len() {
                 let cells = table.columns.iter().map(|column| match &column.data {
@@ -414,6 +414,22 @@ mod tests {
             rows[0],
             "10:100-200* name= other=10:5001-5100 other_name= color=0,255,255 observed=12.5"
         );
+    }
+
+    #[test]
+    fn contacts_of_fithic_lie_in_the_middle_of_their_bins() {
+        let text = "chr1\tfragmentMid1\tchr2\tfragmentMid2\tcontactCount\tp-value\tq-value\n\
+            chr1\t55000\tchr1\t85000\t7\t1.5e-4\t0.02\n";
+        let shared = "contactCount=7 p-value=0.00015 q-value=0.02";
+        assert_eq!(
+            rows("bedpe", text).unwrap(),
+            [
+                format!("chr1:55000-55001* name= other=chr1:85001-85001 other_name= {shared}"),
+                format!("chr1:85000-85001* name= other=chr1:55001-55001 other_name= {shared}"),
+            ]
+        );
+        let error = rows("bedpe", &format!("{text}chr1\t5\tchr1\tx\t7\t1\t1\n")).unwrap_err();
+        assert!(error.to_string().contains("line 3: the middle (column 4)"), "{error}");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl ByRegion for BigBed {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let name = self.file.sequences().at(sequence).name.clone();
+        let name = self.file.sequences().at(sequence).name;
         // A row without bases ends at its start, so the base before is needed to find its block.
         let region = Region::new(name, bases.start.saturating_sub(1), bases.end);
         self.file.each_block(&region, |mut block, offset, id| {

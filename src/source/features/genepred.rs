@@ -141,7 +141,10 @@ fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
     let exons = exons(line, at(7), at(8), at(9))?;
     let name = table.gene.map_or(at(0), |gene| fields[gene]);
     let id = if unit == Unit::Genes { name } else { at(0) };
+    let transcripts =
+        if unit == Unit::Genes && at(0) != name { format!("\n{}", at(0)) } else { String::new() };
     Ok(Gene {
+        transcripts,
         sequence: at(1).to_owned(),
         start,
         end,

@@ -68,7 +68,7 @@ fn open<T: Send>(
     let (unit, skip) = (options.rows, options.skip.as_ref());
     let reading = Reading { input, unit, budget: &Budget::default(), skip };
     skip.into_iter().for_each(Skipped::restart);
-    let parts = in_parallel(input, &context.progress, |block| parse(block, reading))?;
+    let parts = in_parallel(input, &context.progress, skip, |block| parse(block, reading))?;
     let genes = genes(parts, reading)?;
     skip.into_iter().for_each(|skip| skip.tell(input.path()));
     if genes.is_empty() {
@@ -206,6 +206,48 @@ mod tests {
                 std::iter::once(place).chain(table.columns.iter().map(|c| text(c, row))).collect()
             })
             .collect())
+    }
+
+    #[test]
+    fn genes_are_found_by_their_ids_and_those_of_their_transcripts() {
+        let gtf = |kind: &str, start: u32, rest: &str| {
+            let ids = "gene_id \"ENSG1.5\"; gene_name \"MYC\";";
+            format!("8\tx\t{kind}\t{start}\t{}\t.\t+\t.\t{ids} {rest}\n", start + 9)
+        };
+        let gtf = [
+            gtf("gene", 11, "db_xref \"GeneID:4609\";"),
+            gtf("transcript", 11, "transcript_id \"ENST1.2\";"),
+            gtf("exon", 11, "transcript_id \"ENST1.2\";"),
+            gtf("exon", 11, "transcript_id \"ENST2.1\";"),
+        ];
+        let gff3 = |kind: &str, rest: &str| format!("8\tx\t{kind}\t11\t20\t.\t+\t.\t{rest}\n");
+        let gff3 = [
+            gff3("gene", "ID=gene:ENSG1.5;Name=MYC;Dbxref=GeneID:4609"),
+            gff3("mRNA", "ID=transcript:ENST1.2;Parent=gene:ENSG1.5"),
+            gff3("mRNA", "ID=transcript:ENST2.1;Parent=gene:ENSG1.5"),
+            gff3("exon", "Parent=transcript:ENST1.2"),
+        ];
+        let genepred = ["ENST1.2", "ENST2.1"].map(|id| {
+            format!("{id}\t8\t+\t10\t20\t10\t10\t1\t10,\t20,\t0\tMYC\tnone\tnone\t-1,\n")
+        });
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text, ids) in [
+            ("x.gtf", gtf.concat(), &["ENSG1", "ensg1.5", "4609", "ENST1", "ENST2.1", "MYC"][..]),
+            ("x.gff3", gff3.concat(), &["ENSG1", "4609", "ENST1.2", "enst2"]),
+            ("x.genepred", genepred.concat(), &["ENST1.2", "ENST2", "MYC"]),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let input = Input::File(path);
+            let format = crate::source::formats::detect(&input).unwrap();
+            let source = (format.open)(&input, &Options::default(), &Context::default()).unwrap();
+            for id in ids {
+                let hits = source.search(id, 9);
+                let found: Vec<_> = hits.iter().map(|hit| (&*hit.name, hit.region.start)).collect();
+                assert_eq!(found, [("MYC", 10)], "{name} {id}");
+            }
+            assert!(source.search("ENST", 9).is_empty(), "{name}: no part of an id");
+        }
     }
 
     #[test]
@@ -366,9 +408,9 @@ mod tests {
         let read = |bytes: u64| {
             let budget = Budget::of(bytes);
             let of = |budget| Reading { input: &input, unit: Unit::Genes, budget, skip: None };
-            let gtf = in_parallel(&input, &quiet, |b| gtf::parse(b, of(&budget)));
+            let gtf = in_parallel(&input, &quiet, None, |b| gtf::parse(b, of(&budget)));
             let budget = Budget::of(bytes);
-            let gff3 = in_parallel(&input, &quiet, |b| gff3::parse(b, of(&budget)));
+            let gff3 = in_parallel(&input, &quiet, None, |b| gff3::parse(b, of(&budget)));
             [gtf.err(), gff3.err()].map(|error| error.map(|error| error.to_string()))
         };
         assert_eq!(read(1 << 20), [None, None]);

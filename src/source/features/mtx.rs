@@ -5,7 +5,7 @@
 //! cells, the number of cells with a count, and the mean count in each group of the table in
 //! `samples=` (barcode, group). Without a table, up to fifty cells have columns of their own.
 
-use crate::bytes::Input;
+use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::features::matrix;
@@ -78,7 +78,8 @@ impl Features {
     fn read(input: &Input, most: usize) -> Result<Self> {
         let file = companion_file(input, &["features.tsv", "genes.tsv", "peaks.bed"])?;
         let is_bed = file.ending() == "bed";
-        let (mut lines, mut list) = (Lines::open(&file)?, Vec::new());
+        let (mut lines, mut list) =
+            (Lines::watched(&file, &Progress::default(), None)?, Vec::new());
         while let Some(line) = lines.next()? {
             let fields: Vec<&str> = Separator::of(line.text).split(line.text);
             if list.len() == most.min(MOST_FEATURES) {
@@ -149,7 +150,7 @@ impl Groups {
     fn read(path: &Path, barcodes: &[String]) -> Result<Self> {
         let at: HashMap<&str, usize> = barcodes.iter().map(String::as_str).zip(0..).collect();
         let mut groups = Groups::none(barcodes.len());
-        let mut lines = Lines::open(&Input::File(path.into()))?;
+        let mut lines = Lines::watched(&Input::File(path.into()), &Progress::default(), None)?;
         while let Some(line) = lines.next()? {
             let separator = match (line.text.contains('\t'), line.text.contains(',')) {
                 (false, true) => Separator::Comma,
@@ -183,7 +184,7 @@ impl Groups {
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let mut lines = Lines::watched(input, &context.progress)?;
+    let mut lines = Lines::watched(input, &context.progress, None)?;
     let is_pattern = lines.next()?.is_some_and(|line| line.text.contains(" pattern "));
     let [rows, cells, entries] = loop {
         let Some(line) = lines.next()? else {
@@ -226,7 +227,8 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
 /// Returns the requested groups, or else one group per cell if there are few.
 fn groups(input: &Input, options: &Options, cells: usize) -> Result<Groups> {
     let file = companion_file(input, &["barcodes.tsv"])?;
-    let (mut lines, mut barcodes) = (Lines::open(&file)?, Vec::new());
+    let (mut lines, mut barcodes) =
+        (Lines::watched(&file, &Progress::default(), None)?, Vec::new());
     while let Some(line) = lines.next()? {
         barcodes.push(line.text.split('\t').next().unwrap_or_default().to_owned());
     }

@@ -245,7 +245,7 @@ mod tests {
                     1\t5\t.\tA\tG\t.\t.\t.\n";
         let input = Input::Memory("x.vcf".into(), text.as_bytes());
         let source = open(&input, &Options::default(), &Context::default()).unwrap();
-        let all: Vec<_> = source.sequences().iter().map(|s| (&*s.name, s.length)).collect();
+        let all: Vec<_> = source.sequences().iter().map(|s| (s.name, s.length)).collect();
         assert_eq!((all, source.knows_lengths()), (vec![("1", 900)], true));
     }
 

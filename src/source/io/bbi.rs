@@ -34,7 +34,7 @@ pub(crate) struct Bbi {
     blob: Blob,
     swapped: bool,
     header: Header,
-    sequences: Sequences,
+    sequences: Arc<Sequences>,
     /// The identifier that the file gives to each of `sequences`.
     ids: Vec<u32>,
     /// The index; read again if it has not been used for long.
@@ -99,7 +99,7 @@ impl Bbi {
             header: header.ok_or_else(damaged)?,
             blob,
             swapped,
-            sequences: Sequences::default(),
+            sequences: Arc::default(),
             ids: Vec::new(),
             index: Mutex::default(),
         };
@@ -120,7 +120,7 @@ impl Bbi {
     }
 
     /// Returns the sequences that have data, with their lengths.
-    pub(crate) fn sequences(&self) -> &Sequences {
+    pub(crate) fn sequences(&self) -> &Arc<Sequences> {
         &self.sequences
     }
 
@@ -304,16 +304,18 @@ impl Bbi {
             }
         }
         found.sort_by_key(|(_, id, _)| *id);
+        let mut sequences = Sequences::with_room_for(found.len());
         for (name, id, length) in found {
             if !(1..=MAX_POSITION).contains(&length) {
                 let what = format!("sequence '{name}' has an invalid length of {length} bases");
                 return Err(self.damaged(start, &what));
             }
-            if self.sequences.index_or_add(&name) == self.ids.len() {
-                self.sequences.lengthen(self.ids.len(), length);
+            if sequences.index_or_add(&name) == self.ids.len() {
+                sequences.lengthen(self.ids.len(), length);
                 self.ids.push(id);
             }
         }
+        self.sequences = Arc::new(sequences);
         Ok(())
     }
 }

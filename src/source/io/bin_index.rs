@@ -9,7 +9,7 @@ mod check;
 use crate::bytes::{Cursor, Input, unreadable};
 use crate::error::{Error, Result};
 use crate::source::io::bin_grid::BinGrid;
-use std::collections::HashMap;
+use crate::table::Texts;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,30 +23,37 @@ pub(crate) struct Index {
     grid: BinGrid,
     /// The names of the sequences, if it is the index of a text file.
     pub(crate) text: Option<Text>,
-    pub(crate) sequences: Vec<IndexBins>,
+    /// Where each sequence ends in `bins` and `linear`, and the number of its records, if the index
+    /// has it.
+    sequences: Vec<(u32, u32, Option<u64>)>,
+    /// The bins of all sequences, in order of their numbers.
+    bins: Vec<IndexBin>,
+    chunks: Vec<Range<u64>>,
+    /// Virtual offset of the first record that overlaps each window of 16 kb; empty in CSI.
+    linear: Vec<u64>,
 }
 
 /// The notes of tabix on a text file.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Text {
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Texts,
 }
 
 /// The places of the records of one sequence.
-#[derive(Debug, Default)]
-pub(crate) struct IndexBins {
-    bins: HashMap<u32, IndexBin>,
-    /// Virtual offset of the first record that overlaps each window of 16 kb; empty in CSI.
-    linear: Vec<u64>,
-    /// The number of records, if the index has it.
-    pub(crate) count: Option<u64>,
+#[derive(Clone, Copy, Debug)]
+struct SequenceBins<'i> {
+    bins: &'i [IndexBin],
+    chunks: &'i [Range<u64>],
+    linear: &'i [u64],
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct IndexBin {
+    number: u32,
+    /// Where its chunks are among those of the index.
+    chunks: Range<u32>,
     /// CSI: virtual offset of the first record that overlaps the bin.
     first: u64,
-    chunks: Vec<Range<u64>>,
 }
 
 impl Index {
@@ -97,39 +104,106 @@ impl Index {
         }
         let csi = magic == b"CSI\x01";
         let counts = grid.counts();
-        let sequences: Option<Vec<_>> =
-            (0..count).map(|_| IndexBins::read(&mut fields, csi, counts as u32)).collect();
+        let mut index = Index {
+            grid,
+            text,
+            sequences: Vec::new(),
+            bins: Vec::new(),
+            chunks: Vec::new(),
+            linear: Vec::new(),
+        };
+        for _ in 0..count {
+            index.read_sequence(&mut fields, csi, counts as u32)?;
+        }
         // One number may follow: the count of records without a position.
-        let whole = matches!(fields.rest().len(), 0 | 8);
-        whole.then_some(Index { grid, text, sequences: sequences? })
+        matches!(fields.rest().len(), 0 | 8).then_some(index)
+    }
+
+    /// Reads the next sequence.
+    fn read_sequence(&mut self, fields: &mut Cursor<'_>, csi: bool, counts: u32) -> Option<()> {
+        let (before, mut records) = (self.bins.len(), None);
+        for _ in 0..fields.u32()? {
+            let number = fields.u32()?;
+            let first = if csi { fields.u64()? } else { 0 };
+            let from = self.chunks.len();
+            for _ in 0..fields.u32()? {
+                self.chunks.push(fields.u64()?..fields.u64()?);
+            }
+            if number == counts {
+                // The pseudo-bin has two pseudo-chunks: the extent of the sequence, then the
+                // numbers of mapped and unmapped records.
+                if let [_, counted] = &self.chunks[from..] {
+                    records = Some(counted.start);
+                }
+                self.chunks.truncate(from);
+                continue;
+            }
+            if number > counts {
+                return None;
+            }
+            // No index is larger than LARGEST, so it has fewer chunks than 2^32.
+            let chunks = from as u32..self.chunks.len() as u32;
+            self.bins.push(IndexBin { number, chunks, first });
+        }
+        let bins = &mut self.bins[before..];
+        bins.sort_unstable_by_key(|bin| bin.number);
+        if bins.windows(2).any(|pair| pair[0].number == pair[1].number) {
+            return None;
+        }
+        if !csi {
+            for _ in 0..fields.u32()? {
+                self.linear.push(fields.u64()?);
+            }
+        }
+        self.sequences.push((self.bins.len() as u32, self.linear.len() as u32, records));
+        Some(())
+    }
+
+    /// Returns the number of sequences.
+    pub(crate) fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Returns the number of records of a sequence, if the index has it.
+    pub(crate) fn count(&self, sequence: usize) -> Option<u64> {
+        self.sequences.get(sequence)?.2
+    }
+
+    /// Returns whether a sequence has no records.
+    pub(crate) fn has_none(&self, sequence: usize) -> bool {
+        self.of(sequence).is_none_or(|of| of.bins.is_empty())
+    }
+
+    fn of(&self, sequence: usize) -> Option<SequenceBins<'_>> {
+        let (bins, linear, _) = *self.sequences.get(sequence)?;
+        let before = sequence.checked_sub(1).map(|before| self.sequences[before]);
+        let (first_bin, first_window, _) = before.unwrap_or_default();
+        Some(SequenceBins {
+            bins: &self.bins[first_bin as usize..bins as usize],
+            chunks: &self.chunks,
+            linear: &self.linear[first_window as usize..linear as usize],
+        })
     }
 
     /// Returns the chunks of the file that hold the records of the sequence with that number
     /// overlapping `bases` (0-based, half-open), in order and without overlap.
     pub(crate) fn chunks(&self, sequence: usize, bases: Range<u32>) -> Vec<Range<u64>> {
-        let Some(bins_of) = self.sequences.get(sequence).filter(|_| !bases.is_empty()) else {
+        let Some(of) = self.of(sequence).filter(|_| !bases.is_empty()) else {
             return Vec::new();
         };
         let last = u64::from(bases.end - 1);
-        let mut least = bins_of.linear_before(bases.start >> 14);
+        let mut least = of.linear_before(bases.start >> 14);
         let mut chunks = Vec::new();
         for level in 0..=self.grid.depth {
             let at = |base: u64| self.grid.first(level) + (base >> self.grid.shift(level));
             let wanted = at(bases.start.into())..=at(last);
-            // Iterates over the smaller set: the requested bins or the existing bins.
-            let few = (wanted.end() - wanted.start()) as usize > bins_of.bins.len();
-            let bins: Vec<&IndexBin> = if few {
-                let all = bins_of.bins.iter();
-                let wanted = all.filter(|(number, _)| wanted.contains(&u64::from(**number)));
-                wanted.map(|(_, bin)| bin).collect()
-            } else {
-                wanted.filter_map(|number| bins_of.bins.get(&(number as u32))).collect()
-            };
-            if level == self.grid.depth && bins_of.linear.is_empty() {
-                let own = bins_of.bins.get(&(at(bases.start.into()) as u32));
+            let place = |number: u64| of.bins.partition_point(|bin| u64::from(bin.number) < number);
+            let bins = &of.bins[place(*wanted.start())..place(wanted.end() + 1)];
+            if level == self.grid.depth && of.linear.is_empty() {
+                let own = bins.first().filter(|bin| u64::from(bin.number) == *wanted.start());
                 least = least.max(own.map_or(0, |bin| bin.first));
             }
-            chunks.extend(bins.into_iter().flat_map(|bin| bin.chunks.iter().cloned()));
+            chunks.extend(bins.iter().flat_map(|bin| of.chunks(bin).iter().cloned()));
         }
         chunks.retain(|chunk| chunk.end > least);
         chunks.sort_unstable_by_key(|chunk| chunk.start);
@@ -146,15 +220,14 @@ impl Index {
 
     /// Returns the virtual offset after the last record.
     pub(crate) fn end(&self) -> u64 {
-        let bins = self.sequences.iter().flat_map(|bins_of| bins_of.bins.values());
-        bins.flat_map(|bin| &bin.chunks).map(|chunk| chunk.end).max().unwrap_or(0)
+        self.chunks.iter().map(|chunk| chunk.end).max().unwrap_or(0)
     }
 
     /// Returns the first base of the non-empty bin that starts last. The row that ends last starts
     /// in it or reaches into it.
     pub(crate) fn last_bin(&self, sequence: usize) -> u32 {
-        let Some(bins_of) = self.sequences.get(sequence) else { return 0 };
-        let starts = bins_of.bins.keys().map(|number| self.grid.bases(*number).start);
+        let Some(of) = self.of(sequence) else { return 0 };
+        let starts = of.bins.iter().map(|bin| self.grid.bases(bin.number).start);
         starts.max().unwrap_or(0).min(u32::MAX.into()) as u32
     }
 }
@@ -188,46 +261,15 @@ impl Text {
     fn read(fields: &mut Cursor<'_>) -> Option<Self> {
         let _layout = fields.take(24)?;
         let length = fields.u32()? as usize;
-        let names = String::from_utf8(fields.take(length)?.to_vec()).ok()?;
-        let names = names.split_terminator('\0').map(str::to_owned).collect();
+        let names = std::str::from_utf8(fields.take(length)?).ok()?;
+        let names = names.split_terminator('\0').collect();
         Some(Text { names })
     }
 }
 
-impl IndexBins {
-    /// Returns whether there are no records.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bins.is_empty()
-    }
-
-    fn read(fields: &mut Cursor<'_>, csi: bool, counts: u32) -> Option<Self> {
-        let mut bins_of = IndexBins::default();
-        for _ in 0..fields.u32()? {
-            let number = fields.u32()?;
-            let first = if csi { fields.u64()? } else { 0 };
-            let mut bin = IndexBin { first, chunks: Vec::new() };
-            for _ in 0..fields.u32()? {
-                bin.chunks.push(fields.u64()?..fields.u64()?);
-            }
-            match (number == counts, &bin.chunks[..]) {
-                // The pseudo-bin has two pseudo-chunks: the extent of the sequence, then the
-                // numbers of mapped and unmapped records.
-                (true, [_, records]) => bins_of.count = Some(records.start),
-                (true, _) => {}
-                (false, _) if number > counts => return None,
-                (false, _) => {
-                    if bins_of.bins.insert(number, bin).is_some() {
-                        return None;
-                    }
-                }
-            }
-        }
-        if !csi {
-            for _ in 0..fields.u32()? {
-                bins_of.linear.push(fields.u64()?);
-            }
-        }
-        Some(bins_of)
+impl<'i> SequenceBins<'i> {
+    fn chunks(&self, bin: &IndexBin) -> &'i [Range<u64>] {
+        &self.chunks[bin.chunks.start as usize..bin.chunks.end as usize]
     }
 
     /// Returns the virtual offset from which on records may overlap the 16 kb window or a later

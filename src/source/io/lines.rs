@@ -8,6 +8,7 @@ use crate::bytes::Progress;
 use crate::bytes::{mark, unreadable};
 use crate::error::{Error, Result};
 use crate::genome::MAX_POSITION;
+use crate::source::Skipped;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::fmt::{Display, Formatter};
 use std::io::{BufRead, Read};
@@ -107,6 +108,10 @@ fn lines_in(bytes: &[u8]) -> u64 {
     memchr_iter(b'\n', bytes).count() as u64
 }
 
+/// Indexes end the names of sequences with a zero byte.
+const ZERO: &str = "the line has a zero byte, so it is not text";
+const NOT_TEXT: &str = "the line is not UTF-8 text";
+
 /// A block that may not be valid text.
 struct Unchecked {
     path: PathBuf,
@@ -115,22 +120,48 @@ struct Unchecked {
 }
 
 impl Unchecked {
-    fn check(self) -> Result<LineBlock> {
+    /// Checks that it is text. Lines that are not are counted in `skip` and left empty; without
+    /// `skip`, the first one is an error.
+    fn check(mut self, skip: Option<&Skipped>) -> Result<LineBlock> {
+        if let Some(skip) = skip {
+            self.blank(&mut |error| skip.count(error))?;
+        }
         let Unchecked { path, bytes, first } = self;
         let refuse = |good: &[u8], what| {
             Err(Error::data(&path, format!("line {}", first + lines_in(good)), what))
         };
-        // Indexes end the names of sequences with a zero byte.
         if let Some(at) = memchr(0, &bytes) {
-            return refuse(&bytes[..at], "the line has a zero byte, so it is not text");
+            return refuse(&bytes[..at], ZERO);
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(LineBlock { path, text, first }),
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                refuse(good, "the line is not UTF-8 text")
+                refuse(good, NOT_TEXT)
             }
         }
+    }
+
+    /// Empties the lines that are not text; `told` gets the error of each.
+    fn blank(&mut self, told: &mut dyn FnMut(Error) -> Result<()>) -> Result<()> {
+        if memchr(0, &self.bytes).is_none() && std::str::from_utf8(&self.bytes).is_ok() {
+            return Ok(());
+        }
+        let mut good = Vec::with_capacity(self.bytes.len());
+        for (number, line) in (self.first..).zip(self.bytes.split_inclusive(|b| *b == b'\n')) {
+            let what = match memchr(0, line) {
+                Some(_) => ZERO,
+                None if std::str::from_utf8(line).is_err() => NOT_TEXT,
+                None => {
+                    good.extend(line);
+                    continue;
+                }
+            };
+            good.push(b'\n');
+            told(Error::data(&self.path, format!("line {number}"), what))?;
+        }
+        self.bytes = good;
+        Ok(())
     }
 }
 
@@ -140,18 +171,25 @@ pub(crate) struct Lines {
     block: LineBlock,
     at: usize,
     number: u64,
+    skip: Option<Skipped>,
 }
 
 impl Lines {
-    /// Opens a file to read its beginning, without progress reports.
+    /// Opens a file to read its beginning, without progress reports. Lines that are not text are
+    /// empty: whoever reads the whole file refuses or counts them.
     pub(crate) fn open(input: &Input) -> Result<Self> {
-        Self::watched(input, &Progress::default())
+        Self::watched(input, &Progress::default(), Some(&Skipped::default()))
     }
 
-    /// Opens a file and reports the progress of the reading.
-    pub(crate) fn watched(input: &Input, progress: &Progress) -> Result<Self> {
+    /// Opens a file, reports the progress of the reading, and counts lines that are not text in
+    /// `skip`; without it, they are errors.
+    pub(crate) fn watched(
+        input: &Input,
+        progress: &Progress,
+        skip: Option<&Skipped>,
+    ) -> Result<Self> {
         let blocks = Blocks::open(input, progress)?;
-        Ok(Lines { blocks, block: LineBlock::default(), at: 0, number: 0 })
+        Ok(Lines { blocks, block: LineBlock::default(), at: 0, number: 0, skip: skip.cloned() })
     }
 
     /// Returns the next line without its end (`
@@ -160,7 +198,7 @@ impl Lines {
     pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
         if self.at >= self.block.text.len() {
             let Some(block) = self.blocks.next()? else { return Ok(None) };
-            self.block = block.check()?;
+            self.block = block.check(self.skip.as_ref())?;
             (self.number, self.at) = (self.block.first, 0);
         }
         let (line, next) = self.block.line(self.at, self.number);
@@ -169,13 +207,15 @@ impl Lines {
     }
 }
 
-/// Parses the blocks of a file on all cores and returns the results in file order.
+/// Parses the blocks of a file on all cores and returns the results in file order. Lines that are not
+/// text are counted in `skip`, if that is given.
 ///
 /// # Errors
 /// The error of the first faulty line.
 pub(crate) fn in_parallel<T: Send>(
     input: &Input,
     progress: &Progress,
+    skip: Option<&Skipped>,
     parse: impl Fn(&LineBlock) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let blocks = Mutex::new((0, Blocks::open(input, progress)?));
@@ -190,7 +230,7 @@ pub(crate) fn in_parallel<T: Send>(
         let mut parsed = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             let Some((index, block)) = next() else { break };
-            let result = block.and_then(Unchecked::check).and_then(|block| parse(&block));
+            let result = block.and_then(|block| parse(&block.check(skip)?));
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
             parsed.push((index, result));
         }
@@ -348,7 +388,7 @@ mod tests {
         while let Some(line) = lines.next().unwrap() {
             one_by_one.push((line.at, line.text.to_owned()));
         }
-        let blocks = in_parallel(&input, &Progress::default(), |block| {
+        let blocks = in_parallel(&input, &Progress::default(), None, |block| {
             Ok(block.lines().map(|l| (l.at, l.text.to_owned())).collect::<Vec<_>>())
         });
         let numbered = (1..).map(At::Line).zip(text.lines().map(str::to_owned));
@@ -360,7 +400,7 @@ mod tests {
     #[test]
     fn the_first_error_of_the_file_is_returned() {
         let (_file, input) = file(long_text().as_bytes());
-        let error = in_parallel(&input, &Progress::default(), |block| {
+        let error = in_parallel(&input, &Progress::default(), None, |block| {
             let bad = block.lines().zip(block.first..).find(|(_, number)| *number > 20_000);
             bad.map_or(Ok(()), |(line, _)| Err(line.error("bad")))
         });
@@ -379,10 +419,32 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_are_not_text_can_be_counted_and_left_empty() {
+        let text = b"a\n\xff\xfe\nb\nc\0d\ne\xc3";
+        let (_file, input) = file(text);
+        let skip = Skipped::default();
+        let mut lines = Lines::watched(&input, &Progress::default(), Some(&skip)).unwrap();
+        let mut left = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            left.push((line.number(), line.text.to_owned()));
+        }
+        let expected = [(1, "a"), (2, ""), (3, "b"), (4, ""), (5, "")];
+        assert_eq!(left, expected.map(|(number, text)| (number, text.to_owned())));
+        let told = skip.summary().unwrap();
+        assert!(told.starts_with("3 lines, the first is line 2: the line is not UTF-8"), "{told}");
+        let again = Skipped::default();
+        let blocks = in_parallel(&input, &Progress::default(), Some(&again), |block| {
+            Ok(block.lines().map(|line| line.text.to_owned()).collect::<Vec<_>>())
+        });
+        assert_eq!(blocks.unwrap().concat(), ["a", "", "b", "", ""]);
+        assert_eq!(again.summary().unwrap(), told);
+    }
+
+    #[test]
     fn invalid_text_is_an_error_with_its_line() {
         let error = |text: &[u8]| {
             let (_file, input) = file(text);
-            let mut lines = Lines::open(&input).unwrap();
+            let mut lines = Lines::watched(&input, &Progress::default(), None).unwrap();
             loop {
                 match lines.next() {
                     Ok(Some(_)) => {}

@@ -2,7 +2,6 @@
 //! through it.
 
 use crate::error::Result;
-use crate::genome::Sequences;
 use crate::source::io::delimited::number;
 use crate::source::io::lines::Line;
 use crate::source::rows::column_stats::ColumnStats;
@@ -11,6 +10,7 @@ use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::Row;
 use crate::source::{ColumnInfo, ColumnKind, Shape};
 use crate::table::{Data, Texts};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Largest memory of the rows of one file, in bytes. A small compressed file may hold any number of
@@ -181,7 +181,7 @@ pub(crate) fn about(columns: Vec<ColumnInfo>) -> About {
     };
     About {
         shape: Shape::Features,
-        sequences: Sequences::default(),
+        sequences: Arc::default(),
         knows_lengths: false,
         rows: Vec::new(),
         name: first(NAMES),

@@ -71,7 +71,7 @@ impl SortBuffer {
         writer: &mut BgzfWriter<impl Write>,
     ) -> Result<()> {
         self.drain(|key, line| {
-            writer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
+            writer.line(sequences.at(key.sequence as usize).name, key.start..key.end, line)
         })
     }
 }

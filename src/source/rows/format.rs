@@ -15,6 +15,7 @@ use crate::source::rows::tabix::{IndexHint, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A format in which each line, or each record that can be written as a line, holds one row or
 /// several.
@@ -81,14 +82,16 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         0
     }
 
-    /// Passes each line that holds rows to `take` until that returns false.
+    /// Passes each line that holds rows to `take` until that returns false. Lines that are not text
+    /// are counted in `skip`, if that is given.
     fn each_line(
         &self,
         input: &Input,
         progress: &Progress,
+        skip: Option<&Skipped>,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        let mut lines = Lines::watched(input, progress)?;
+        let mut lines = Lines::watched(input, progress, skip)?;
         for _ in 0..self.header_lines() {
             lines.next()?;
         }
@@ -109,7 +112,7 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         let mut format = self.clone();
         if Self::INFERRED {
             let mut count = 0;
-            self.each_line(input, &Progress::default(), &mut |line| {
+            self.each_line(input, &Progress::default(), None, &mut |line| {
                 count += 1;
                 let learn = &mut |_: &str, row: Row<'_>| {
                     format.learn(&row).map_err(|what| line.error(what))
@@ -188,8 +191,8 @@ pub(crate) fn collect<F: RowFormat>(
 }
 
 /// Passes each line that holds rows to `take` until that returns false. With `skip`, damaged lines
-/// are left out and counted: those whose rows cannot be parsed, and those that `take` refuses, of
-/// which it must not have taken any row.
+/// are left out and counted: those that are not text or whose rows cannot be parsed, and those that
+/// `take` refuses, of which it must not have taken any row.
 pub(crate) fn each_good_line<F: RowFormat>(
     format: &F,
     input: &Input,
@@ -197,10 +200,10 @@ pub(crate) fn each_good_line<F: RowFormat>(
     skip: Option<&Skipped>,
     take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let Some(skip) = skip else { return format.each_line(input, progress, take) };
+    let Some(skip) = skip else { return format.each_line(input, progress, None, take) };
     skip.restart();
     let mut learning = format.clone();
-    format.each_line(input, progress, &mut |line| {
+    format.each_line(input, progress, Some(skip), &mut |line| {
         // Either all rows of a line are taken or none, so all are checked first.
         let looked =
             format.parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));
@@ -233,7 +236,7 @@ impl<F: RowFormat> TabixRows<F> {
         let about = self.format.about();
         let last = |index| self.file.last_bin(index);
         let sequences = sequences_of(self, self.file.names(), &about.sequences, last)?;
-        Ok(About { sequences, rows: self.file.rows(), ..about })
+        Ok(About { sequences: Arc::new(sequences), rows: self.file.rows(), ..about })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Collects genes and converts them to rows: shared by GTF, GFF3, genePred and BED12.
 
-use crate::genome::{Sequences, Strand};
+use crate::genome::Strand;
 use crate::source::rows::indexed::About;
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::{ColumnInfo, ColumnKind, Shape, Unit};
@@ -8,6 +8,7 @@ use crate::table::{Column, Data, Texts};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// A gene, or a transcript of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +30,8 @@ pub(crate) struct Gene {
     pub(crate) exons: Vec<(u32, u32)>,
     /// Coding parts, used as exons if the file gives no exons.
     pub(crate) coding: Vec<(u32, u32)>,
+    /// The ids of a gene's transcripts, each after a line feed: they find the gene.
+    pub(crate) transcripts: String,
     /// GFF3: the ids of its parents, separated by commas.
     pub(crate) parents: String,
     /// Whether a line of its own gave its interval; until then, the interval is the span of its
@@ -44,9 +47,23 @@ pub(crate) const PART: usize = 32;
 impl Gene {
     /// Returns its approximate memory in bytes, including its entry in [`Genes`] and its row.
     pub(crate) fn memory(&self) -> usize {
-        let texts = [&self.sequence, &self.name, &self.id, &self.id, &self.biotype, &self.parents];
+        let ids = &self.transcripts;
+        let texts =
+            [&self.sequence, &self.name, &self.id, &self.id, &self.biotype, &self.parents, ids];
         let texts: usize = texts.iter().map(|text| text.len()).sum();
         size_of::<Gene>() + 2 * texts + PART * (self.exons.len() + self.coding.len())
+    }
+
+    /// Adds the id of one of its transcripts. Returns the memory that it takes, in bytes.
+    pub(crate) fn add_transcript(&mut self, id: &str) -> usize {
+        // The lines of a transcript mostly follow each other.
+        let is_last = self.transcripts.strip_suffix(id).is_some_and(|rest| rest.ends_with('\n'));
+        if id.is_empty() || is_last || self.transcripts.split('\n').any(|known| known == id) {
+            return 0;
+        }
+        self.transcripts.push('\n');
+        self.transcripts.push_str(id);
+        2 * (id.len() + 1)
     }
 
     /// Extends its interval to include the given one.
@@ -77,6 +94,13 @@ impl Gene {
             }
         }
         self.entrez = self.entrez.take().or(other.entrez);
+        if self.transcripts.is_empty() {
+            self.transcripts = other.transcripts;
+        } else {
+            for id in other.transcripts.split('\n') {
+                self.add_transcript(id);
+            }
+        }
         self.exons.extend(other.exons);
         self.coding.extend(other.coding);
     }
@@ -203,7 +227,7 @@ pub(crate) fn about(unit: Unit) -> About {
     let column = |name: &&str| ColumnInfo { name: (*name).into(), kind: ColumnKind::Text };
     About {
         shape: Shape::Genes,
-        sequences: Sequences::default(),
+        sequences: Arc::default(),
         knows_lengths: false,
         rows: Vec::new(),
         columns: COLUMNS.iter().take(served(unit)).map(column).collect(),
@@ -216,7 +240,12 @@ pub(crate) fn about(unit: Unit) -> About {
 pub(crate) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
     let mut rows = Rows::default();
     let mut columns = COLUMNS.map(|name| (name, Texts::default()));
+    let mut ids = Texts::default();
     for gene in &mut genes {
+        ids.push(
+            &[&*gene.id, "\n", gene.entrez.as_deref().unwrap_or(""), &gene.transcripts].concat(),
+        );
+
         rows.push(&gene.sequence, gene.start, gene.end);
         rows.strand.push(gene.strand);
         let cells = gene.cells();
@@ -224,6 +253,7 @@ pub(crate) fn records(mut genes: Vec<Gene>, unit: Unit) -> Records {
     }
     let column = |(name, texts)| Column::new(name, Data::Text(texts));
     rows.columns = columns.into_iter().take(served(unit)).map(column).collect();
+    rows.ids = Some(ids);
     Records::new(
         rows,
         RecordsOptions { shape: Shape::Genes, name: Some(COLUMNS[0]), importance: None },

@@ -18,6 +18,7 @@ pub(crate) use crate::source::rows::rank_index::RankIndex;
 use crate::source::rows::rank_index::{self, COARSE};
 use crate::source::rows::records::{Records, RecordsOptions};
 pub(crate) use crate::source::rows::row::{Flow, Row};
+use crate::source::slots::Slots;
 use crate::source::{CLOSE, ColumnInfo, FINEST_THINNED, Hit, Level, Shape, Source, unknown_column};
 use crate::table::Table;
 pub(crate) use builder::{Builder, number as number_of};
@@ -34,7 +35,7 @@ pub(crate) struct Indexed<F> {
     about: About,
     /// The served columns, and their indexes in [`About::columns`].
     served: (Vec<ColumnInfo>, Vec<usize>),
-    rank_indexes: Vec<Mutex<Option<Arc<RankIndex>>>>,
+    rank_indexes: Slots<Option<Arc<RankIndex>>>,
     /// The names that can be searched, once they have been read.
     names: Mutex<Option<Arc<Records>>>,
     /// Annotations of columns, by column name.
@@ -60,12 +61,11 @@ impl<F: ByRegion> Indexed<F> {
             None => (0..about.columns.len()).collect(),
         };
         let infos = served.iter().map(|index| about.columns[*index].clone()).collect();
-        let rank_indexes = about.sequences.iter().map(|_| Mutex::new(None)).collect();
         Ok(Indexed {
             file,
             about,
             served: (infos, served),
-            rank_indexes,
+            rank_indexes: Slots::default(),
             names: Mutex::new(None),
             annotations: HashMap::new(),
         })
@@ -118,7 +118,8 @@ impl<F: ByRegion> Indexed<F> {
 
     /// Returns the rank index of a sequence. The first caller builds it while others wait.
     fn rank_index(&self, sequence: usize) -> Result<Arc<RankIndex>> {
-        let mut slot = self.rank_indexes[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.rank_indexes.of(sequence);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rank_index) = &*slot {
             return Ok(rank_index.clone());
         }
@@ -167,7 +168,8 @@ impl<F: ByRegion> Indexed<F> {
     /// Returns the rank index of a sequence if it has been built.
     fn existing_rank_index(&self, sequence: usize) -> Option<Arc<RankIndex>> {
         // The lock is held while a rank index is being built.
-        self.rank_indexes[sequence].try_lock().ok().and_then(|slot| slot.clone())
+        let slot = self.rank_indexes.known(sequence)?;
+        slot.try_lock().ok().and_then(|slot| slot.clone())
     }
 
     /// Returns the column of gene names, if rows are genes.
@@ -250,7 +252,7 @@ impl<F: ByRegion> Indexed<F> {
     }
 
     fn first_view_of(&self, sequence: usize) -> Option<Region> {
-        let name = self.about.sequences.at(sequence).name.clone();
+        let name = self.about.sequences.at(sequence).name;
         let length = self.length(sequence);
         let widest = match self.about.shape {
             Shape::Reads => CLOSE,
@@ -265,7 +267,7 @@ impl<F: ByRegion> Indexed<F> {
             });
             let start = seen.ok().and(first)?;
             let end = reach.min(start.saturating_add(widest));
-            Some(Region::new(name.clone(), start, end))
+            Some(Region::new(name, start, end))
         })
     }
 }

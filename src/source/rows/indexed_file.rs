@@ -141,7 +141,7 @@ impl IndexedFile {
             Ok(())
         })?;
         let RegionFilter { rows, enough, .. } = filter;
-        match self.index.sequences.get(sequence).and_then(|bins| bins.count) {
+        match self.index.count(sequence) {
             Some(count) if count != rows && !enough && bases == (0..u32::MAX) => {
                 let what = format!("it counts {count} rows on a sequence that has {rows}");
                 Err(self.misfit(&what))
@@ -166,7 +166,8 @@ impl IndexedFile {
 
     /// Returns whether the index has the number of rows of each sequence.
     pub(crate) fn is_counted(&self) -> bool {
-        self.index.sequences.iter().all(|bins| bins.is_empty() || bins.count.is_some())
+        let index = &self.index;
+        (0..index.len()).all(|at| index.has_none(at) || index.count(at).is_some())
     }
 
     /// Adds to an error at an offset from the index that the index may be of another file.

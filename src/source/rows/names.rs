@@ -1,6 +1,7 @@
 //! Searches the names of features for a part of a name, ignoring case.
 
 use crate::source::Closeness;
+use crate::source::gene_loci::bare;
 use crate::table::Texts;
 use memchr::memmem::Finder;
 
@@ -64,6 +65,56 @@ impl Names {
     }
 }
 
+/// The ids of rows, such as those of a gene and its transcripts. A row is found by a whole id; the
+/// version of the id (`ENST00000269305.9`) need not match.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    /// All ids in lower case, each between line feeds.
+    folded: String,
+    /// End of each row's ids in `folded`.
+    ends: Vec<usize>,
+}
+
+impl Ids {
+    /// Creates an index of the ids of each row, which are separated by line feeds.
+    pub(crate) fn new<'a>(rows: impl Iterator<Item = &'a str>) -> Self {
+        let mut index = Ids { folded: "\n".into(), ends: Vec::new() };
+        for ids in rows {
+            index.folded.extend(ids.chars().flat_map(char::to_lowercase));
+            index.folded.push('\n');
+            index.ends.push(index.folded.len());
+        }
+        index
+    }
+
+    /// Returns its memory, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.folded.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// Returns the rows that have this id; those of the same version, if there are any.
+    pub(crate) fn search(&self, id: &str) -> Vec<usize> {
+        let id = id.trim().to_lowercase();
+        let plain = bare(&id);
+        if plain.is_empty() || id.contains('\n') {
+            return Vec::new();
+        }
+        let wanted = format!("\n{plain}");
+        let (mut same, mut others) = (Vec::new(), Vec::new());
+        for at in Finder::new(&wanted).find_iter(self.folded.as_bytes()) {
+            let found = self.folded[at + 1..].split('\n').next().unwrap_or_default();
+            let rows = if found == id { &mut same } else { &mut others };
+            if bare(found) == plain {
+                // A row's ids begin behind the line feed that ends those of the row before.
+                rows.push(self.ends.partition_point(|end| *end <= at + 1));
+            }
+        }
+        let mut found = if same.is_empty() { others } else { same };
+        found.dedup();
+        found
+    }
+}
+
 /// Returns whether a gene's name is missing or an accession: empty, or letters followed by at least
 /// six digits and perhaps a version (`ENSG00000141510.18`, `LOC100288069`, `AC093323.1`).
 pub(crate) fn is_accession(name: &str) -> bool {
@@ -91,6 +142,29 @@ mod tests {
         assert_eq!(rows("rca", 9).collect::<Vec<_>>(), [3]);
         assert_eq!(rows("  ", 9).count(), 0);
         assert_eq!(rows("3\nb", 9).count(), 0, "a match never spans two names");
+    }
+
+    #[test]
+    fn an_id_is_found_whole_whatever_its_version() {
+        let rows = ["ENSG1.5\n\nENST1.2\nENST11.1", "ENSG2\n7157", "\n", "ENSG1.7\nENST9"];
+        let ids = Ids::new(rows.into_iter());
+        for (id, found) in [
+            ("enst1.2", vec![0]),
+            ("ENST1", vec![0]),
+            ("ENST1.9", vec![0]),
+            ("ENST11", vec![0]),
+            ("ENSG1", vec![0, 3]),
+            ("ENSG1.7", vec![3]),
+            ("7157", vec![1]),
+            ("ENST9", vec![3]),
+            ("ENST", vec![]),
+            ("NST1", vec![]),
+            ("", vec![]),
+            (".2", vec![]),
+            ("ENSG2\n7157", vec![]),
+        ] {
+            assert_eq!(ids.search(id), found, "{id}");
+        }
     }
 
     #[test]

@@ -4,17 +4,17 @@ mod levels;
 
 use crate::error::Result;
 use crate::genome::{Region, Sequences, Strand};
-use crate::source::Hit;
 use crate::source::gene_loci::bare;
 use crate::source::grid::bins;
-use crate::source::rows::names::Names;
+use crate::source::rows::names::{Ids, Names};
+use crate::source::{Closeness, Hit};
 use crate::source::{ColumnInfo, ColumnKind, Level, Shape, Source, unknown_column};
 use crate::source::{GeneLoci, GeneLocus};
 use crate::table::{Column, Data, Table, Texts};
-use levels::{LevelRows, reach};
+use levels::{Levels, reach};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The first view shows this many rows on either side of the median row, unless they span too many
 /// bases.
@@ -36,6 +36,8 @@ pub struct Rows {
     pub strand: Vec<Strand>,
     /// The other columns.
     pub columns: Vec<Column>,
+    /// Ids that find each row too, separated by line feeds.
+    pub(crate) ids: Option<Texts>,
 }
 
 impl Rows {
@@ -65,13 +67,15 @@ pub struct Records {
     end: Vec<u32>,
     strand: Vec<Strand>,
     columns: Vec<Column>,
-    /// The range of rows of each sequence.
-    bounds: Vec<Range<usize>>,
+    /// The first row of each sequence, and the number of all rows.
+    firsts: Vec<usize>,
     /// The largest end of each row and all rows before it on its sequence.
     reach: Vec<u32>,
-    /// The rows that each level of bins keeps, by sequence; made when first needed.
-    levels: Vec<OnceLock<Box<[LevelRows]>>>,
+    /// The rows that each level of bins keeps, for the sequences with more than one row, by index;
+    /// made when first needed.
+    levels: Box<[(usize, OnceLock<Levels>)]>,
     names: Option<(usize, Names)>,
+    ids: Option<Ids>,
     /// The column that decides which rows a level of bins shows.
     importance: Option<usize>,
     /// Annotations of columns, by column name.
@@ -93,23 +97,25 @@ pub struct RecordsOptions<'a> {
 impl Records {
     /// Sorts the rows and makes them searchable.
     pub fn new(rows: Rows, how: RecordsOptions<'_>) -> Self {
-        let Rows { mut sequences, sequence, start, end, strand, columns } = rows;
+        let Rows { mut sequences, sequence, start, end, strand, columns, ids } = rows;
         let mut order: Vec<usize> = (0..start.len()).collect();
         order.sort_by_key(|&row| (sequence[row], start[row], end[row]));
-        let mut bounds = vec![0..0; sequences.len()];
-        let mut first = 0;
-        for group in order.chunk_by(|a, b| sequence[*a] == sequence[*b]) {
-            bounds[sequence[group[0]]] = first..first + group.len();
-            first += group.len();
+        let mut firsts = vec![0; sequences.len() + 1];
+        sequence.iter().for_each(|index| firsts[index + 1] += 1);
+        let crowded = (0..sequences.len()).filter(|index| firsts[index + 1] > 1);
+        let levels = crowded.map(|index| (index, OnceLock::new())).collect();
+        for index in 0..sequences.len() {
+            firsts[index + 1] += firsts[index];
         }
+        let bounds = || firsts.windows(2).map(|pair| pair[0]..pair[1]);
         let pick = |values: &[u32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
         let (sorted_start, sorted_end) = (pick(&start), pick(&end));
-        for (index, range) in bounds.iter().enumerate() {
-            let length = sorted_end[range.clone()].iter().copied().max().unwrap_or(0);
+        for (index, range) in bounds().enumerate() {
+            let length = sorted_end[range].iter().copied().max().unwrap_or(0);
             sequences.lengthen(index, length);
         }
-        let of = |bounds: &Range<usize>| reach(bounds.clone(), &sorted_start, &sorted_end);
-        let all_reach = bounds.iter().flat_map(of).collect();
+        let mut all_reach = Vec::with_capacity(start.len());
+        bounds().for_each(|rows| all_reach.extend(reach(rows, &sorted_start, &sorted_end)));
         let columns: Vec<Column> = columns
             .into_iter()
             .map(|column| Column::new(column.name, column.data.pick(order.iter().copied())))
@@ -119,19 +125,21 @@ impl Records {
             Data::Text(texts) => Some((index, Names::new(texts))),
             _ => None,
         });
+        let ids = ids.map(|ids| Ids::new(order.iter().map(|row| ids.get(*row))));
         Records {
             shape: how.shape,
+            ids,
             importance: position(how.importance),
             infos: columns.iter().map(describe).collect(),
             reach: all_reach,
-            levels: bounds.iter().map(|_| OnceLock::new()).collect(),
+            levels,
             start: sorted_start,
             end: sorted_end,
             strand: strand_of(&strand, &order),
             sequences,
             knows_lengths: false,
             columns,
-            bounds,
+            firsts,
             names,
             annotations: HashMap::new(),
         }
@@ -142,7 +150,7 @@ impl Records {
         let length = |name: &str| stated.get(name).map_or(0, |sequence| sequence.length);
         self.knows_lengths = true;
         for index in 0..self.sequences.len() {
-            let length = length(&self.sequences.at(index).name);
+            let length = length(self.sequences.at(index).name);
             self.sequences.lengthen(index, length);
             self.knows_lengths &= length > 0;
         }
@@ -152,6 +160,16 @@ impl Records {
     /// Sets the annotations of columns: for each column name, keys and values.
     pub fn annotate(&mut self, annotations: HashMap<String, BTreeMap<String, String>>) {
         self.annotations = annotations;
+    }
+
+    /// Returns the rows of a sequence.
+    fn rows_of(&self, sequence: usize) -> Range<usize> {
+        self.firsts[sequence]..self.firsts[sequence + 1]
+    }
+
+    /// Returns the rows of each sequence.
+    fn bounds(&self) -> impl Iterator<Item = Range<usize>> {
+        self.firsts.windows(2).map(|pair| pair[0]..pair[1])
     }
 
     fn texts(&self, column: &str) -> Option<&Texts> {
@@ -208,7 +226,7 @@ impl Source for Records {
 
     /// Returns the region around the median row of the sequence with the most rows.
     fn first_view(&self) -> Option<Region> {
-        let (sequence, bounds) = self.bounds.iter().enumerate().max_by_key(|(_, b)| b.len())?;
+        let (sequence, bounds) = self.bounds().enumerate().max_by_key(|(_, b)| b.len())?;
         let middle = bounds.start + bounds.len() / 2;
         let first = middle.saturating_sub(FIRST_VIEW_ROWS).max(bounds.start);
         let last = (middle + FIRST_VIEW_ROWS).min(bounds.end).checked_sub(1)?;
@@ -218,7 +236,7 @@ impl Source for Records {
             start = start.max(centre.saturating_sub(FIRST_VIEW_BASES / 2));
             end = end.min(centre.saturating_add(FIRST_VIEW_BASES / 2));
         }
-        Some(Region::new(self.sequences.at(sequence).name.clone(), start, end))
+        Some(Region::new(self.sequences.at(sequence).name, start, end))
     }
 
     fn read(&self, region: &Region, level: Level, columns: &[&str]) -> Result<Table> {
@@ -252,7 +270,7 @@ impl Source for Records {
     fn starts(&self, region: &Region, shift: u8) -> Result<Vec<u32>> {
         let (first, last) = bins(region, shift);
         let sequence = self.sequences.position(&region.sequence);
-        let bounds = sequence.map_or(0..0, |sequence| self.bounds[sequence].clone());
+        let bounds = sequence.map_or(0..0, |sequence| self.rows_of(sequence));
         let starts = &self.start[bounds];
         let mut at = starts.partition_point(|start| start >> shift < first);
         let count = |bin: u32| {
@@ -266,16 +284,17 @@ impl Source for Records {
     /// Counts without computing the level: rows that start in the same bin are adjacent.
     fn total_rows(&self, level: Level) -> Option<u64> {
         let Level::Bins { shift } = level else { return Some(self.start.len() as u64) };
-        let of = |bounds: &Range<usize>| {
-            self.start[bounds.clone()].chunk_by(|a, b| a >> shift == b >> shift).count() as u64
+        let of = |rows: Range<usize>| {
+            self.start[rows].chunk_by(|a, b| a >> shift == b >> shift).count() as u64
         };
-        Some(self.bounds.iter().map(of).sum())
+        Some(self.bounds().map(of).sum())
     }
 
     fn memory(&self) -> u64 {
         let intervals = self.start.len() * 3 * size_of::<u32>() + self.strand.len();
         let columns: usize = self.columns.iter().map(|column| column.data.memory()).sum();
-        (intervals + columns + self.names.as_ref().map_or(0, |(_, names)| names.memory())) as u64
+        let names = self.names.as_ref().map_or(0, |(_, names)| names.memory());
+        (intervals + columns + names + self.ids.as_ref().map_or(0, Ids::memory)) as u64
     }
 
     fn annotation(&self, column: &str) -> BTreeMap<String, String> {
@@ -289,9 +308,9 @@ impl Source for Records {
         // Ids come before names, because several genes may share a name.
         for (column, also_bare) in [("entrez", true), ("transcript", true), ("gene", false)] {
             let Some(names) = self.texts(column) else { continue };
-            for (sequence, bounds) in self.bounds.iter().enumerate() {
-                let sequence = &self.sequences.at(sequence).name;
-                for row in bounds.clone() {
+            for (sequence, rows) in self.bounds().enumerate() {
+                let sequence: Arc<str> = self.sequences.at(sequence).name.into();
+                for row in rows {
                     let (start, end) = (self.start[row], self.end[row]);
                     let strand = self.strand.get(row).copied().unwrap_or_default();
                     let locus = GeneLocus { sequence: sequence.clone(), start, end, strand };
@@ -308,14 +327,22 @@ impl Source for Records {
         let Some((column, names)) = &self.names else { return Vec::new() };
         let Data::Text(texts) = &self.columns[*column].data else { return Vec::new() };
         let hit = |(closeness, row): (_, usize)| {
-            let sequence = self.bounds.iter().position(|bounds| bounds.contains(&row))?;
-            let sequence = self.sequences.at(sequence).name.clone();
+            let sequence = self.firsts.partition_point(|first| *first <= row).checked_sub(1)?;
+            let sequence = self.sequences.at(sequence).name;
             // A row without bases is found at its start.
             let (start, end) = (self.start[row], self.end[row]);
             let region = Region::new(sequence, start, end.max(start + 1));
             Some(Hit { name: texts.get(row).into(), region, closeness })
         };
-        names.search(text, limit).into_iter().filter_map(hit).collect()
+        let mut found = names.search(text, limit);
+        for row in self.ids.iter().flat_map(|ids| ids.search(text)) {
+            if !found.iter().any(|(_, known)| *known == row) {
+                found.push((Closeness::Exact, row));
+            }
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        found.into_iter().filter_map(hit).collect()
     }
 }
 

@@ -164,7 +164,7 @@ impl<F: RowFormat> Copying<'_, F> {
             runs.add(&mut rows)?;
             runs.merge(|key, line, part| {
                 part.into_iter().for_each(|part| progress.report(path, part));
-                writer.line(&sequences.at(key.sequence as usize).name, key.start..key.end, line)
+                writer.line(sequences.at(key.sequence as usize).name, key.start..key.end, line)
             })?;
             writer.finish(&note)
         };

@@ -59,7 +59,6 @@ pub(crate) fn index_hint(
 /// A text file with its index.
 pub(crate) struct Tabix {
     file: IndexedFile,
-    names: Vec<String>,
     /// The file that the user named, for messages; `file` may be a copy of it.
     path: PathBuf,
 }
@@ -73,12 +72,11 @@ impl Tabix {
 
     fn of(input: &Input, file: IndexedFile) -> Result<Self> {
         let index = &file.index;
-        let text = index.text.clone().filter(|text| text.names.len() == index.sequences.len());
-        let Some(text) = text else {
+        if index.text.as_ref().is_none_or(|text| text.names.len() != index.len()) {
             let what = "is not the index of a text file; index the file again with tabix";
             return Err(Error::data(&file.index_path, "", what));
-        };
-        Ok(Tabix { file, names: text.names, path: input.path().into() })
+        }
+        Ok(Tabix { file, path: input.path().into() })
     }
 
     /// Opens the copy of a file in the cache. Returns it with the note at its end.
@@ -96,7 +94,7 @@ impl Tabix {
 
     /// Returns the names of its sequences, in index order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
+        self.file.index.text.iter().flat_map(|text| text.names.iter())
     }
 
     /// Returns a base at or before the end of the last row of that sequence.
@@ -106,7 +104,8 @@ impl Tabix {
 
     /// Returns the number of rows of each sequence; 0 where the index has none.
     pub(crate) fn rows(&self) -> Vec<u64> {
-        self.file.index.sequences.iter().map(|bins| bins.count.unwrap_or(0)).collect()
+        let index = &self.file.index;
+        (0..index.len()).map(|at| index.count(at).unwrap_or(0)).collect()
     }
 
     /// Returns whether the index has the number of rows of each sequence.
@@ -136,7 +135,8 @@ impl Tabix {
             if is_comment(line.text) {
                 return Ok(());
             }
-            let expected = &self.names[sequence];
+            let names = self.file.index.text.as_ref().map(|text| &text.names);
+            let expected = names.map_or("", |names| names.get(sequence));
             parse(&line, &mut |name, row| {
                 if name == expected {
                     return filter.row(row);

@@ -94,7 +94,7 @@ impl BigWig {
             summary: options.summary,
             missing: options.missing,
             covered: totals.map_or(0.0, |totals| totals.covered as f64 / bases),
-            summaries: Summaries::new(input, context, Shape::Dense, file.sequences().len()),
+            summaries: Summaries::new(input, context, Shape::Dense),
             file,
             knows_lengths: true,
         };
@@ -104,13 +104,12 @@ impl BigWig {
         };
         if gaps {
             signal.shape = Shape::Sparse;
-            signal.summaries =
-                Summaries::new(input, context, Shape::Sparse, signal.file.sequences().len());
+            signal.summaries = Summaries::new(input, context, Shape::Sparse);
         }
         Ok(signal)
     }
 
-    fn sequence(&self, index: usize) -> &Sequence {
+    fn sequence(&self, index: usize) -> Sequence<'_> {
         self.file.sequences().at(index)
     }
 
@@ -120,9 +119,9 @@ impl BigWig {
         if self.covered > MOST_POINTS {
             return Ok(false);
         }
-        for sequence in self.file.sequences() {
+        for sequence in self.file.sequences().iter() {
             let mut stretches = Stretches::default();
-            self.each_record(&Region::new(sequence.name.clone(), 0, sequence.length), |record| {
+            self.each_record(&Region::new(sequence.name, 0, sequence.length), |record| {
                 stretches.add(record.start, record.end);
                 stretches.records < SAMPLE
             })?;
@@ -172,10 +171,10 @@ impl BigWig {
 
     /// Returns the summary of a sequence.
     fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
-        let Sequence { name, length, .. } = self.sequence(index);
-        self.summaries.get(index, *length, || {
-            SignalSummary::read(*length, self.shape, |stretch, take| {
-                let region = Region::new(name.clone(), stretch.start, stretch.end);
+        let Sequence { name, length } = self.sequence(index);
+        self.summaries.get(index, length, || {
+            SignalSummary::read(length, self.shape, |stretch, take| {
+                let region = Region::new(name, stretch.start, stretch.end);
                 self.each_record(&region, |record| {
                     take(record.start, record.end, record.value);
                     true
@@ -206,7 +205,7 @@ impl BigWig {
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
-        let whole = Region::new(sequence.name.clone(), region.start, sequence.length);
+        let whole = Region::new(sequence.name, region.start, sequence.length);
         let sums = if shift < FINEST_SUMS {
             self.fine(&whole, shift, first, last)?.bins
         } else {
@@ -226,7 +225,7 @@ impl BigWig {
         let (first, last) = grid::bins(region, shift);
         let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
         let sums = if shift < FINEST_SUMS {
-            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            let whole = Region::new(sequence.name, 0, sequence.length);
             self.fine(&whole, shift, from, last)?.bins
         } else {
             summary.sums(shift, from..last)
@@ -355,14 +354,14 @@ impl Source for BigWig {
     fn first_view(&self) -> Option<Region> {
         self.file.sequences().iter().find_map(|sequence| {
             let mut first = None;
-            let whole = Region::new(sequence.name.clone(), 0, sequence.length);
+            let whole = Region::new(sequence.name, 0, sequence.length);
             self.each_record(&whole, |record| {
                 first = Some(record.start);
                 false
             })
             .ok()?;
             let end = first?.saturating_add(FIRST_VIEW).min(sequence.length);
-            Some(Region::new(sequence.name.clone(), first?, end))
+            Some(Region::new(sequence.name, first?, end))
         })
     }
 
@@ -377,7 +376,7 @@ impl Source for BigWig {
             let count = length.div_ceil(1 << shift);
             let known = bins.start.min(count)..bins.end.min(count);
             if !known.is_empty() {
-                let whole = Region::new(name.clone(), 0, *length);
+                let whole = Region::new(name, 0, length);
                 let known = if shift < FINEST_SUMS {
                     self.fine(&whole, shift, known.start, known.end)?.bins
                 } else {
@@ -399,7 +398,7 @@ impl Source for BigWig {
         };
         let sequence = self.sequence(index);
         let end = region.end.min(sequence.length);
-        let region = Region::new(sequence.name.clone(), region.start.min(end), end);
+        let region = Region::new(sequence.name, region.start.min(end), end);
         if region.is_empty() {
             return Ok(Table::empty(columns));
         }

@@ -359,7 +359,7 @@ mod tests {
             ("2bit", &swapped),
         ] {
             let (source, _folder) = opened(format, bytes).unwrap();
-            let lengths: Vec<_> = source.sequences().iter().map(|s| (&*s.name, s.length)).collect();
+            let lengths: Vec<_> = source.sequences().iter().map(|s| (s.name, s.length)).collect();
             assert_eq!(lengths, [("one", 316), ("short", 2)], "{format}");
             assert!(source.knows_lengths());
             let of_one = values(&*source, "one");

@@ -240,7 +240,7 @@ impl Joined {
     /// Reads a whole sequence.
     fn count(&self, index: usize) -> Result<Counted> {
         let sequence = self.sequences.at(index);
-        let (name, length) = (&*sequence.name, sequence.length);
+        let (name, length) = (sequence.name, sequence.length);
         let sums = self.parts.iter().map(|part| {
             let each = |range: Range<u32>, take: &mut dyn FnMut(u32, u32, f32)| {
                 part.each_record(name, range, take)
@@ -398,7 +398,7 @@ impl Source for Joined {
         let (counted, sequence) = (self.counted(index)?, self.sequences.at(index));
         let runs = counted.runs.get(usize::from(shift));
         let (from, rank) = runs.map_or((0, 0), |runs| runs.before(wanted.start));
-        let name = &*sequence.name;
+        let name = sequence.name;
         let before = self.rows_among(&counted, name, shift, from..wanted.start)?;
         let rows = self.rows_among(&counted, name, shift, wanted)?;
         let rows: Vec<u32> = rows.into_iter().flat_map(|(first, end)| first..end).collect();

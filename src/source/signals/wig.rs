@@ -167,7 +167,7 @@ impl Conversion<'_> {
     /// Passes each record to `take` until it returns false.
     fn each(&self, mut take: impl FnMut(Record<'_, '_>) -> Result<bool>) -> Result<()> {
         self.skip.into_iter().for_each(Skipped::restart);
-        let mut lines = Lines::watched(self.input, &self.context.progress)?;
+        let mut lines = Lines::watched(self.input, &self.context.progress, self.skip)?;
         let (mut section, mut any) = (Section::default(), false);
         while let Some(line) = lines.next()? {
             if is_comment(line.text) {
@@ -236,12 +236,12 @@ impl Conversion<'_> {
                 part.into_iter().for_each(|part| self.context.progress.report(path, part));
                 let text = String::from_utf8_lossy(text);
                 let (value, line) = text.split_once(' ').unwrap_or_default();
-                let sequence = &sequences.at(key.sequence as usize).name;
+                let sequence = sequences.at(key.sequence as usize).name;
                 match writer.add(sequence, key.start, key.end, value.parse().unwrap_or(f32::NAN)) {
                     Ok(()) => Ok(()),
                     Err(Refused::Io(error)) => Err(error),
                     Err(Refused::Order) => {
-                        let region = Region::new(sequence.clone(), key.start, key.end);
+                        let region = Region::new(sequence, key.start, key.end);
                         let what = format!("{region} overlaps another record, even after sorting");
                         let error = Error::data(path, format!("line {line}"), what);
                         let counted = match self.skip {

@@ -13,15 +13,16 @@ use crate::source::rows::rank_index::RankIndex;
 use crate::source::{Context, Options, Source};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 struct Reads {
     file: IndexedFile,
-    sequences: Sequences,
+    sequences: Arc<Sequences>,
     saved: Saved,
 }
 
 pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    let sequences = sequences(&mut Bgzf::open(input)?)?;
+    let sequences = Arc::new(sequences(&mut Bgzf::open(input)?)?);
     // Reads without a position come after all others, and no index lists them.
     let has_row = |reader: &mut Bgzf| {
         let mut next = Record::default();
@@ -33,10 +34,10 @@ pub(super) fn open(input: &Input, options: &Options, context: &Context) -> Resul
             format!("reads are shown by region, which needs an index: samtools index {name}");
         return Err(Error::data(input.path(), "", what));
     };
-    if file.index.sequences.len() > sequences.len() {
+    if file.index.len() > sequences.len() {
         return Err(file.misfit("it is of a file with more sequences"));
     }
-    let rows = (0..sequences.len()).map(|at| file.index.sequences.get(at)?.count);
+    let rows = (0..sequences.len()).map(|at| file.index.count(at));
     let about = about(sequences.clone(), rows.map(Option::unwrap_or_default).collect());
     let reads = Reads { file, sequences, saved: Saved::of(input, context)? };
     Ok(Box::new(Indexed::new(reads, about, options.columns.as_deref())?))
@@ -78,7 +79,7 @@ impl ByRegion for Reads {
     }
 
     fn saved(&self, sequence: usize) -> Option<RankIndex> {
-        let known = self.file.index.sequences.get(sequence).and_then(|bins| bins.count);
+        let known = self.file.index.count(sequence);
         // If the index has another count, all reads are read again, which reports what is wrong.
         let index = self.saved.rank_index(sequence);
         index.filter(|index| known.is_none_or(|n| n == index.total_rows()))

@@ -34,7 +34,7 @@ pub(super) fn sequences(reader: &mut Bgzf) -> Result<Sequences> {
     }
     whole(reader, &mut bytes, 4)?;
     let count = number(&bytes, 0);
-    let mut sequences = Sequences::default();
+    let mut sequences = Sequences::with_room_for(count as usize);
     for index in 0..count as usize {
         whole(reader, &mut bytes, 4)?;
         let length = number(&bytes, 0);

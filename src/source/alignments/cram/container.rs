@@ -14,6 +14,7 @@ use flate2::Crc;
 use flate2::read::GzDecoder;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Size of the file definition in bytes: magic number, version, identifier.
 const DEFINITION: u64 = 26;
@@ -43,7 +44,7 @@ pub(super) struct Cram {
     at: u64,
     /// Offset of the next container.
     next: u64,
-    pub(super) sequences: Sequences,
+    pub(super) sequences: Arc<Sequences>,
 }
 
 /// A container of the file.
@@ -79,7 +80,7 @@ impl Cram {
             size,
             at: 0,
             next: DEFINITION,
-            sequences: Sequences::default(),
+            sequences: Arc::default(),
         };
         let mut definition = [0; DEFINITION as usize];
         cram.fill(&mut definition)?;
@@ -97,7 +98,7 @@ impl Cram {
         cram.at = DEFINITION;
         let first = cram.head()?;
         let text = cram.header_text(&first)?;
-        cram.sequences = cram.listed_sequences(&text)?;
+        cram.sequences = Arc::new(cram.listed_sequences(&text)?);
         Ok(cram)
     }
 

@@ -28,7 +28,8 @@ pub(super) struct SliceEntry {
 
 /// The slices of each sequence, in file order.
 pub(super) struct SliceIndex {
-    sequences: Vec<Vec<SliceEntry>>,
+    /// Each with the number of its sequence, in the order of these.
+    slices: Vec<(usize, SliceEntry)>,
 }
 
 impl SliceIndex {
@@ -38,7 +39,7 @@ impl SliceIndex {
         let mut bytes = index.unpacked()?.take(LARGEST);
         let read = bytes.read_to_string(&mut text);
         read.map_err(|error| unreadable(path, "", error))?;
-        let mut index = SliceIndex { sequences: vec![Vec::new(); sequences] };
+        let mut slices = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let wrong = |what: &str| Error::data(path, format!("line {number}"), what);
             let fields: Option<Vec<i64>> =
@@ -49,40 +50,45 @@ impl SliceIndex {
                 ));
             };
             let Ok(sequence) = usize::try_from(*sequence) else { continue };
-            let entries = index.sequences.get_mut(sequence).ok_or_else(|| {
-                wrong(&format!("is not the index of {}; index the file again", file.display()))
-            })?;
+            if sequence >= sequences {
+                let file = file.display();
+                return Err(wrong(&format!("is not the index of {file}; index the file again")));
+            }
             // A slice that covers no bases has no first base either.
             let (start, end) = ((start - 1).max(0), (start - 1).saturating_add(*span));
             let base =
                 |base: i64| u32::try_from(base).unwrap_or(if base < 0 { 0 } else { u32::MAX });
-            entries.push(SliceEntry {
+            let entry = SliceEntry {
                 start: base(start),
                 end: base(end),
                 container: (*container).try_into().map_err(|_| wrong("an offset is negative"))?,
                 slice: (*slice).try_into().map_err(|_| wrong("an offset is negative"))?,
                 bytes: (*bytes).try_into().map_err(|_| wrong("a size is negative"))?,
-            });
+            };
+            slices.push((sequence, entry));
         }
-        for entries in &mut index.sequences {
-            entries.sort_by_key(|entry| (entry.container, entry.slice));
-            entries.dedup();
-        }
-        Ok(index)
+        slices.sort_by_key(|(sequence, entry)| (*sequence, entry.container, entry.slice));
+        slices.dedup();
+        Ok(SliceIndex { slices })
     }
 
     /// Returns the slices that have reads over `bases` (0-based, half-open) of the sequence with
     /// that number.
     pub(super) fn over(&self, sequence: usize, bases: &Range<u32>) -> Vec<SliceEntry> {
-        let entries = self.sequences.get(sequence).map_or(&[][..], Vec::as_slice);
         let over = |entry: &&SliceEntry| {
             entry.start < bases.end && entry.end.max(entry.start.saturating_add(1)) > bases.start
         };
-        entries.iter().filter(over).copied().collect()
+        self.of(sequence).filter(over).copied().collect()
     }
 
     /// Returns the size of the slices of a sequence, in bytes.
     pub(super) fn bytes(&self, sequence: usize) -> u64 {
-        self.sequences.get(sequence).map_or(0, |all| all.iter().map(|entry| entry.bytes).sum())
+        self.of(sequence).map(|entry| entry.bytes).sum()
+    }
+
+    fn of(&self, sequence: usize) -> impl Iterator<Item = &SliceEntry> {
+        let first = self.slices.partition_point(|(other, _)| *other < sequence);
+        let all = self.slices[first..].iter().take_while(move |(other, _)| *other == sequence);
+        all.map(|(_, entry)| entry)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Resul
     };
     let rows = |sequence| (index.bytes(sequence) as f64 / record_size) as u64;
     let about = about(sequences.clone(), (0..sequences.len()).map(rows).collect());
-    let decoder = Decoder::new(&sequences);
+    let decoder = Decoder::new(sequences);
     let readers = Pool::new(CachedReader::new(file));
     let saved = Saved::of(input, context)?;
     let reads = Reads { input: input.clone(), index, decoder, readers, saved };

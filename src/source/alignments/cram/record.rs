@@ -17,10 +17,13 @@ use noodles_sam::header::record::value::{Map, map::ReferenceSequence};
 use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 
 /// Decodes the records of containers.
 pub(super) struct Decoder {
-    header: Header,
+    sequences: Arc<Sequences>,
+    /// Made when it is first needed, because it takes much memory if there are many sequences.
+    header: OnceLock<Header>,
     no_bases: Repository,
 }
 
@@ -34,13 +37,16 @@ impl Adapter for NoBases {
 }
 
 impl Decoder {
-    pub(super) fn new(sequences: &Sequences) -> Self {
-        let add = |header: noodles_sam::header::Builder, s: &crate::genome::Sequence| {
+    pub(super) fn new(sequences: Arc<Sequences>) -> Self {
+        Decoder { sequences, header: OnceLock::new(), no_bases: Repository::new(NoBases) }
+    }
+
+    fn header(&self) -> &Header {
+        let add = |header: noodles_sam::header::Builder, s: crate::genome::Sequence<'_>| {
             let length = NonZero::new(s.length as usize).unwrap_or(NonZero::<usize>::MIN);
-            header.add_reference_sequence(&*s.name, Map::<ReferenceSequence>::new(length))
+            header.add_reference_sequence(s.name, Map::<ReferenceSequence>::new(length))
         };
-        let header = sequences.iter().fold(Header::builder(), add).build();
-        Decoder { header, no_bases: Repository::new(NoBases) }
+        self.header.get_or_init(|| self.sequences.iter().fold(Header::builder(), add).build())
     }
 
     /// Decodes the reads of the slices of a container whose offsets are `wanted`, in order.
@@ -73,7 +79,7 @@ impl Decoder {
             let slice = slice?;
             let (core, external) = slice.decode_blocks()?;
             let no_bases = self.no_bases.clone();
-            let records = slice.records(no_bases, &self.header, &compression, &core, &external)?;
+            let records = slice.records(no_bases, self.header(), &compression, &core, &external)?;
             for record in &records {
                 reads.push(self.read(record)?);
             }
@@ -101,7 +107,7 @@ impl Decoder {
             cigar.push((number(operation.len())?, letter(operation.kind())));
         }
         Ok(DecodedRead {
-            sequence: record.reference_sequence_id(&self.header).transpose()?,
+            sequence: record.reference_sequence_id(self.header()).transpose()?,
             start: start.map(|start| number(usize::from(start) - 1)).transpose()?,
             flags: record.flags()?.bits(),
             quality: record.mapping_quality().transpose()?.map_or(u8::MAX, u8::from),
@@ -124,7 +130,12 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn open(input: &Input) -> Result<Self> {
         let file = Cram::open(input)?;
-        Ok(Stream { decoder: Decoder::new(&file.sequences), file, reads: Vec::new(), returned: 0 })
+        Ok(Stream {
+            decoder: Decoder::new(file.sequences.clone()),
+            file,
+            reads: Vec::new(),
+            returned: 0,
+        })
     }
 }
 

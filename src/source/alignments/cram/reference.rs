@@ -25,7 +25,7 @@ pub(super) fn check(reference: &Path, file: &Path, sequences: &Sequences) -> Res
         Err(Error::data(reference, "", what))
     };
     for theirs in &known {
-        match sequences.get(&theirs.name) {
+        match sequences.get(theirs.name) {
             Some(ours) if ours.length != theirs.length => {
                 let (name, here, there) = (&theirs.name, theirs.length, ours.length);
                 return refuse(&format!(
@@ -35,7 +35,7 @@ pub(super) fn check(reference: &Path, file: &Path, sequences: &Sequences) -> Res
             _ => {}
         }
     }
-    if sequences.is_empty() || known.iter().any(|theirs| sequences.get(&theirs.name).is_some()) {
+    if sequences.is_empty() || known.iter().any(|theirs| sequences.get(theirs.name).is_some()) {
         Ok(())
     } else {
         refuse("they share no sequence")

@@ -114,7 +114,7 @@ impl ByRegion for Interactions {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        let name = &*self.sequences().at(sequence).name;
+        let name = self.sequences().at(sequence).name;
         let mut waiting = BinaryHeap::new();
         let mut emit = |waiting: &mut BinaryHeap<Reverse<WaitingEnd>>, before: u32| {
             while waiting.peek().is_some_and(|Reverse(next)| next.start < before)

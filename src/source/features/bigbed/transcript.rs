@@ -73,7 +73,7 @@ pub(super) fn ends(row: &Row<'_>, end: impl Fn((u32, u32)) -> u32) -> String {
 /// [`Error::Data`] if there are more than `count`, which was checked against the memory limit.
 pub(super) fn genes(file: &impl ByRegion, about: &About, count: u64) -> Result<Records> {
     let column = |name: &str| about.columns.iter().position(|column| *column.name == *name);
-    let (name, biotype) = (column("gene"), column("biotype"));
+    let (name, biotype, transcript) = (column("gene"), column("biotype"), column("transcript"));
     let mut genes = Genes::default();
     let mut left = count;
     for (index, sequence) in about.sequences.iter().enumerate() {
@@ -97,6 +97,7 @@ pub(super) fn genes(file: &impl ByRegion, about: &About, count: u64) -> Result<R
                 name: field(name),
                 id: field(name),
                 biotype: field(biotype),
+                transcripts: format!("\n{}", field(transcript)),
                 exons: exons(&row).unwrap_or_default(),
                 ..Gene::default()
             });

@@ -208,7 +208,20 @@ impl Tree {
         above.filter_map(|parent| self.features.find(&feature.sequence, parent))
     }
 
-    fn rows(self, unit: Unit) -> Vec<Gene> {
+    /// Adds the ids of its transcripts to each gene.
+    fn name_transcripts(&mut self) {
+        for index in 0..self.features.list.len() {
+            for root in self.roots(index).into_iter().filter(|root| *root != index) {
+                let id = plain_id(&self.features.list[index].id);
+                self.features.list[root].add_transcript(&id);
+            }
+        }
+    }
+
+    fn rows(mut self, unit: Unit) -> Vec<Gene> {
+        if unit == Unit::Genes {
+            self.name_transcripts();
+        }
         let any_gene = self.features.list.iter().any(|feature| feature.placed);
         let is_row = |index: usize, feature: &Gene| match unit {
             // Alignments, enhancers and similar features are not genes.

@@ -102,5 +102,10 @@ fn add(
     if !gene.placed {
         gene.span(start, end);
     }
+    if unit == Unit::Genes
+        && let Some(transcript) = value(&["transcript_id"])
+    {
+        budget.take(line, gene.add_transcript(transcript))?;
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Annotations of samples, from a sheet beside the matrix or from lines in it.
 
-use crate::bytes::Input;
+use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::source::io::delimited::{Separator, unquoted};
 use crate::source::io::lines::Lines;
@@ -31,7 +31,7 @@ impl Annotations {
     /// Adds a sheet: a table with a header and the names of samples in its first column (or the one
     /// called `sample`).
     pub(super) fn add_sheet(&mut self, path: &Path, columns: &[String]) -> Result<()> {
-        let mut lines = Lines::open(&Input::File(path.into()))?;
+        let mut lines = Lines::watched(&Input::File(path.into()), &Progress::default(), None)?;
         let Some(header) = lines.next()?.map(|line| line.text.to_owned()) else {
             return Err(Error::data(
                 path,

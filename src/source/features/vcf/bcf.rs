@@ -16,7 +16,7 @@ use crate::source::rows::indexed_file::{IndexedFile, sequences_of};
 use crate::source::rows::open::open as open_rows;
 use crate::source::rows::row::{Emit, Flow, Row};
 use crate::source::rows::tabix::IndexHint;
-use crate::source::{Context, Format, Options, Source};
+use crate::source::{Context, Format, Options, Skipped, Source};
 use std::io::{BufRead, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -233,6 +233,7 @@ impl RowFormat for Sites {
         &self,
         input: &Input,
         progress: &Progress,
+        _: Option<&Skipped>,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
         let mut stream = BcfStream::open(input, progress)?;
@@ -242,9 +243,9 @@ impl RowFormat for Sites {
 
     fn indexed(&self, input: &Input, options: &Options) -> Result<Option<Box<dyn Source>>> {
         let Some(file) = IndexedFile::open(input, &["csi"])? else { return Ok(None) };
-        let index = &file.index.sequences;
-        let contigs: Vec<_> = (0..index.len()).filter(|n| !index[*n].is_empty()).collect();
-        let rows = contigs.iter().map(|n| index[*n].count.unwrap_or(0)).collect();
+        let index = &file.index;
+        let contigs: Vec<_> = (0..index.len()).filter(|n| !index.has_none(*n)).collect();
+        let rows = contigs.iter().map(|n| index.count(*n).unwrap_or(0)).collect();
         let bcf = Bcf { file, sites: self.clone(), contigs };
         let name = |contig: &usize| {
             let what = || format!("the header has no contig number {contig}");
@@ -254,7 +255,7 @@ impl RowFormat for Sites {
         let last = |index: usize| bcf.file.index.last_bin(bcf.contigs[index]);
         let about = self.about();
         let sequences = sequences_of(&bcf, names.into_iter(), &about.sequences, last)?;
-        let about = About { sequences, rows, ..about };
+        let about = About { sequences: Arc::new(sequences), rows, ..about };
         Ok(Some(Box::new(Indexed::new(bcf, about, options.columns.as_deref())?)))
     }
 }

@@ -6,12 +6,13 @@ use crate::error::{Error, Result};
 use crate::genome::Sequences;
 use crate::source::io::delimited::Separator;
 use crate::source::io::lines::Lines;
+use std::sync::Arc;
 
 /// The parsed header.
 #[derive(Clone, Default)]
 pub(super) struct Header {
     /// The sequences that it lists, with length 0 where it states none.
-    pub(super) sequences: Sequences,
+    pub(super) sequences: Arc<Sequences>,
     info: Vec<Info>,
     /// The names of its samples, in the order of their columns.
     samples: Vec<String>,
@@ -116,7 +117,7 @@ impl Header {
         if let Some(contig) = structured(meta, "contig") {
             let length = attribute(contig, "length").and_then(|length| length.parse().ok());
             if let Some(name) = attribute(contig, "ID") {
-                self.sequences.add(name, length.unwrap_or(0));
+                Arc::make_mut(&mut self.sequences).add(name, length.unwrap_or(0));
             }
         } else if let Some(info) = structured(meta, "INFO") {
             let numeric = matches!(attribute(info, "Type"), Some("Integer" | "Float"));

@@ -5,6 +5,7 @@
 //! asynchronous runtime, which this layer does not have. No zoom levels are written, because
 //! [`crate::source::signals::bigwig`] does not read any.
 
+use crate::genome::Sequences;
 use flate2::{Compression, write::ZlibEncoder};
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -33,23 +34,15 @@ impl From<io::Error> for Refused {
 /// A bigWig that is being written.
 pub(crate) struct Writer<W> {
     out: W,
-    /// The sequences, in order of appearance.
-    sequences: Vec<WrittenSequence>,
-    seen: std::collections::HashSet<String>,
+    /// The sequences with their lengths, as far as they are known, in order of appearance.
+    sequences: Sequences,
+    /// The end of the last record of each sequence.
+    ends: Vec<u32>,
     /// The records of the block that is being filled.
     block: Vec<(u32, u32, f32)>,
     blocks: Vec<WrittenBlock>,
     at: u64,
     totals: RunningTotals,
-}
-
-/// A sequence that is being written or has been written.
-struct WrittenSequence {
-    name: String,
-    /// Its length in bases, 0 if it is not known.
-    length: u32,
-    /// End of its last record.
-    end: u32,
 }
 
 /// A block that has been written: its sequence, its span and its place in the file.
@@ -76,8 +69,8 @@ impl<W: Write + Seek> Writer<W> {
         out.write_all(&[0; PREAMBLE as usize + 8])?;
         Ok(Writer {
             out,
-            sequences: Vec::new(),
-            seen: Default::default(),
+            sequences: Sequences::default(),
+            ends: Vec::new(),
             block: Vec::with_capacity(RECORDS),
             blocks: Vec::new(),
             at: PREAMBLE + 8,
@@ -94,7 +87,7 @@ impl<W: Write + Seek> Writer<W> {
         end: u32,
         value: f32,
     ) -> Result<(), Refused> {
-        if self.sequences.last().is_none_or(|last| last.name != sequence) {
+        if self.sequences.iter().next_back().is_none_or(|last| last.name != sequence) {
             self.begin(sequence, 0)?;
         }
         self.add_here(start, end, value)
@@ -103,18 +96,18 @@ impl<W: Write + Seek> Writer<W> {
     /// Begins the next sequence. Its length is `length` or the end of its last record, whichever is
     /// larger.
     pub(crate) fn begin(&mut self, name: &str, length: u32) -> Result<(), Refused> {
-        if !self.seen.insert(name.to_owned()) {
+        self.flush()?;
+        if self.sequences.index_or_add(name) < self.ends.len() {
             return Err(Refused::Order);
         }
-        self.flush()?;
-        self.sequences.push(WrittenSequence { name: name.to_owned(), length, end: 0 });
+        self.sequences.lengthen(self.ends.len(), length);
+        self.ends.push(0);
         Ok(())
     }
 
     /// Adds a record to the current sequence.
     pub(crate) fn add_here(&mut self, start: u32, end: u32, value: f32) -> Result<(), Refused> {
-        let last = self.sequences.last_mut().filter(|last| start >= last.end);
-        last.ok_or(Refused::Order)?.end = end;
+        *self.ends.last_mut().filter(|last| start >= **last).ok_or(Refused::Order)? = end;
         self.totals.add(end - start, value);
         self.block.push((start, end, value));
         if self.block.len() == RECORDS { Ok(self.flush()?) } else { Ok(()) }
@@ -189,8 +182,13 @@ impl<W: Write + Seek> Writer<W> {
 
     /// Writes the tree of sequences (supplementary tables 8 to 11): a root and its leaves.
     fn put_sequences(&mut self) -> io::Result<()> {
-        let mut named: Vec<(&str, u32, u32)> =
-            (0..).zip(&self.sequences).map(|(id, s)| (&*s.name, id, s.length.max(s.end))).collect();
+        let mut named: Vec<(&str, u32, u32)> = self
+            .sequences
+            .iter()
+            .zip(&self.ends)
+            .zip(0..)
+            .map(|((s, end), id)| (s.name, id, s.length.max(*end)))
+            .collect();
         named.sort_unstable();
         let key = named.iter().map(|(name, ..)| name.len()).max().unwrap_or(1);
         let padded = |name: &str| {

@@ -7,6 +7,7 @@ use crate::source::rows::row::{Flow, Row};
 use crate::source::{ColumnInfo, Shape};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A file whose rows can be read from any base of a sequence.
 pub(crate) trait ByRegion: Send + Sync + 'static {
@@ -43,7 +44,7 @@ pub(crate) trait ByRegion: Send + Sync + 'static {
 pub(crate) struct About {
     pub(crate) shape: Shape,
     /// The sequences that have rows.
-    pub(crate) sequences: Sequences,
+    pub(crate) sequences: Arc<Sequences>,
     /// Whether the lengths of the sequences are those of the assembly.
     pub(crate) knows_lengths: bool,
     /// The number of rows of each sequence, as far as it is known without reading them.

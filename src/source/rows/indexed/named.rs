@@ -42,7 +42,7 @@ impl<F: ByRegion> Indexed<F> {
         }
         for (index, sequence) in self.about.sequences.iter().enumerate() {
             self.each(index, 0..u32::MAX, |row| {
-                rows.push(&sequence.name, row.start, row.end);
+                rows.push(sequence.name, row.start, row.end);
                 self.file.fields(&row, &[column], &mut |name| names.push(name));
                 Ok(names.len() as u64 <= most)
             })?;
@@ -94,7 +94,7 @@ mod tests {
     fn either_all_names_are_searched_or_none() {
         let about = About {
             shape: Shape::Features,
-            sequences: [("chr1", 100)].into_iter().collect(),
+            sequences: Arc::new([("chr1", 100)].into_iter().collect()),
             knows_lengths: true,
             rows: vec![1],
             columns: vec![ColumnInfo { name: "name".into(), kind: ColumnKind::Text }],

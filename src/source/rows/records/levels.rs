@@ -8,6 +8,9 @@ use crate::table::Data;
 use std::cmp::Reverse;
 use std::ops::Range;
 
+/// The rows of a sequence at each level, as far as levels differ.
+pub(super) type Levels = Box<[LevelRows]>;
+
 /// The rows of a sequence at one level, sorted by start.
 #[derive(Debug, Default)]
 pub(super) struct LevelRows {
@@ -59,13 +62,14 @@ impl RowsOfLevel<'_> {
 impl Records {
     /// Returns the rows of a level of the sequence with the given index.
     pub(super) fn level_rows(&self, sequence: usize, level: Level) -> RowsOfLevel<'_> {
-        let bounds = self.bounds[sequence].clone();
+        let bounds = self.rows_of(sequence);
         let shift = match level {
             Level::Bins { shift } if bounds.len() > 1 => shift,
             // In an assembly of a million scaffolds, most have one row, which every level shows.
             _ => return RowsOfLevel::All(bounds.start, &self.reach[bounds]),
         };
-        let levels = self.levels[sequence].get_or_init(|| self.thin(bounds));
+        let at = self.levels.partition_point(|(index, _)| *index < sequence);
+        let levels = self.levels[at].1.get_or_init(|| self.thin(bounds));
         let first = first_shift();
         let level = usize::from(shift.clamp(first, WIDEST) - first);
         RowsOfLevel::Some(&levels[level.min(levels.len() - 1)])
@@ -74,7 +78,7 @@ impl Records {
     /// Selects the rows of each level of bins: the most important row that starts in each bin. The
     /// row of a wide bin is also the row of one of the narrow bins inside it, so zooming in only
     /// adds rows. Levels after the last one returned have the same rows as that one.
-    fn thin(&self, bounds: Range<usize>) -> Box<[LevelRows]> {
+    fn thin(&self, bounds: Range<usize>) -> Levels {
         let mut rows: Vec<u32> = bounds.map(|row| row as u32).collect();
         let mut levels = Vec::new();
         for shift in first_shift()..=WIDEST {

@@ -6,9 +6,10 @@ use crate::bytes::Input;
 use crate::bytes::memory::{RECENT, Size};
 use crate::error::Result;
 use crate::source::io::cache;
+use crate::source::slots::Slots;
 use crate::source::{Context, Shape};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// Maximum bytes of summaries in the cache folder, over all dense or all sparse signals; the oldest
 /// are removed first.
@@ -18,7 +19,7 @@ const WORTH_SAVING: u32 = 4 << 20;
 
 /// The summaries of one signal, by sequence index.
 pub(crate) struct Summaries {
-    slots: Vec<Mutex<Slot>>,
+    slots: Slots<Slot>,
     cache: Option<Cache>,
     /// Whether summaries that are not in the cache folder are made again when others needed their
     /// memory.
@@ -33,8 +34,10 @@ struct Cache {
     context: Context,
 }
 
+#[derive(Default)]
 enum Slot {
     /// Not made or loaded yet.
+    #[default]
     Unknown,
     /// In the cache folder, or made again when needed, and perhaps in memory.
     Saved(Weak<SignalSummary>),
@@ -43,18 +46,14 @@ enum Slot {
 }
 
 impl Summaries {
-    pub(crate) fn new(input: &Input, context: &Context, shape: Shape, sequences: usize) -> Self {
+    pub(crate) fn new(input: &Input, context: &Context, shape: Shape) -> Self {
         let ending = if shape == Shape::Sparse { "points" } else { "sums" };
         let cached =
             |place| Cache { place, ending, input: input.clone(), context: context.clone() };
         // Built-in data is small, so its summaries are not saved.
         let place = cache::path(input, context, ending).ok();
         let place = place.filter(|_| !matches!(input, Input::Memory(..)));
-        Summaries {
-            slots: (0..sequences).map(|_| Mutex::new(Slot::Unknown)).collect(),
-            cache: place.map(cached),
-            is_evictable: false,
-        }
+        Summaries { slots: Slots::default(), cache: place.map(cached), is_evictable: false }
     }
 
     /// Allows summaries to be made again when others needed their memory.
@@ -74,7 +73,8 @@ impl Summaries {
         length: u32,
         make: impl FnOnce() -> Result<SignalSummary>,
     ) -> Result<Arc<SignalSummary>> {
-        let mut slot = self.slots[sequence].lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.slots.of(sequence);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(summary) = self.load(sequence, length, &mut slot) {
             return Ok(summary);
         }
@@ -93,7 +93,8 @@ impl Summaries {
     /// Returns the summary of a sequence if it was requested before.
     pub(crate) fn known(&self, sequence: usize, length: u32) -> Option<Arc<SignalSummary>> {
         // The lock is held while the summary is made: it is not known yet.
-        let mut slot = self.slots[sequence].try_lock().ok()?;
+        let slot = self.slots.known(sequence)?;
+        let mut slot = slot.try_lock().ok()?;
         if matches!(*slot, Slot::Unknown) {
             return None;
         }
@@ -167,7 +168,7 @@ mod tests {
         std::fs::write(&file, "content").unwrap();
         let (input, cache) = (Input::File(file.clone()), folder.path().join("cache"));
         let context = Context { cache: cache.clone(), ..Context::default() };
-        let open = || Summaries::new(&input, &context, Shape::Dense, 2);
+        let open = || Summaries::new(&input, &context, Shape::Dense);
         let never = || panic!("it is known");
         let first = open();
         assert!(first.known(1, WORTH_SAVING).is_none());
@@ -192,7 +193,7 @@ mod tests {
         std::fs::write(&file, "content").unwrap();
         // The cache folder cannot be created: its parent is a file.
         let context = Context { cache: file.join("cache"), ..Context::default() };
-        let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense, 1);
+        let summaries = Summaries::new(&Input::File(file), &context, Shape::Dense);
         assert_eq!(value(&summaries.get(0, WORTH_SAVING, || made(7.0)).unwrap()), 7.0);
         let again = summaries.get(0, WORTH_SAVING, || panic!("it is known")).unwrap();
         assert_eq!(value(&again), 7.0);
