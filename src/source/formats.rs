@@ -12,6 +12,7 @@ use crate::source::features::{
     bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, gwas, junctions, maf, matrix, methylation,
     mtx, seg, ucsc, vcf,
 };
+use crate::source::rows::filtered::unfiltered;
 use crate::source::signals::density::Density;
 use crate::source::signals::{bigwig, gc, wig};
 
@@ -20,6 +21,17 @@ const COMPANIONS: &[(&str, &Format)] = &[
     (bam::COVERAGE.name, &bam::READS),
     (cram::COVERAGE.name, &bam::READS),
     (sam::COVERAGE.name, &bam::READS),
+];
+
+/// Formats whose rows `filter=` may choose.
+const FILTERED: &[&str] = &[
+    bed::FORMAT.name,
+    bed12::FORMAT.name,
+    ucsc::FORMAT.name,
+    vcf::FORMAT.name,
+    seg::FORMAT.name,
+    maf::FORMAT.name,
+    gwas::FORMAT.name,
 ];
 
 /// Every format, in the order in which contents are tested: the most specific first.
@@ -109,6 +121,9 @@ fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'stat
 }
 
 fn open_as(format: &Format, spec: &Spec, context: &Context) -> Result<Box<dyn Source>> {
+    if spec.options.filter.is_some() && !FILTERED.contains(&format.name) {
+        return Err(unfiltered(format.name, FILTERED));
+    }
     tracing::debug!(file = %spec.input.path().display(), format = format.name, "opening");
     if bgzf::lacks_end(&spec.input)? {
         let name = spec.input.path().display();

@@ -5,6 +5,8 @@ pub(crate) mod collector;
 pub(crate) mod column_stats;
 pub(crate) mod delimited;
 pub(crate) mod external_sort;
+pub(crate) mod filter;
+pub(crate) mod filtered;
 pub(crate) mod format;
 pub(crate) mod genes;
 pub(crate) mod indexed;

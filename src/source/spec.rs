@@ -1,6 +1,6 @@
 //! The specification of a source, as a user writes it: `PATH[,key=value]...`.
 
-use super::expression::Definition;
+use super::expression::{Definition, Expression};
 use super::nearest::unknown;
 use super::{GeneLoci, Skipped};
 use crate::bytes::Input;
@@ -60,6 +60,8 @@ pub struct Options {
     pub gene_loci: GeneLoci,
     /// How it is computed from other measurements; then there is no file.
     pub computed: Option<Arc<Definition>>,
+    /// Only the rows for which this holds are served.
+    pub filter: Option<Expression>,
     /// Whether lines with errors are left out, and what was counted of them.
     pub skip: Option<Skipped>,
     /// The color of its charts, in CSS notation (`#1f77b4`).
@@ -125,6 +127,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "base",
         "0 or 1: how a table counts bases if its format does not say (0-based half-open, or 1-based)",
     ),
+    ("filter", "only the rows for which this holds, such as score>500 && strand=='+'"),
     ("skip", "errors: damaged lines of a text file are left out and counted"),
     ("color", "colour of its charts, like #1f77b4"),
     ("range", "LOW:HIGH, the values that charts show"),
@@ -280,6 +283,7 @@ impl Options {
                     _ => return Err(bad("0 or 1")),
                 }
             }
+            "filter" => self.filter = Some(Expression::parse(value)?),
             "skip" => {
                 self.skip = match value {
                     "errors" => Some(Skipped::default()),

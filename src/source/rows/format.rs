@@ -13,7 +13,7 @@ use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::{Emit, Flow, Row};
 use crate::source::rows::tabix::{IndexHint, Tabix};
 use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,6 +41,28 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
     /// Returns whether rows have a strand.
     fn has_strand(&self) -> bool {
         true
+    }
+
+    /// Returns whether all rows are served, so that their number in an index is right.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    /// Returns whether a row is served.
+    ///
+    /// # Errors
+    /// The reason, if that cannot be told.
+    fn holds(&self, sequence: &str, row: &Row<'_>) -> Result<bool, String> {
+        let _ = (sequence, row);
+        Ok(true)
+    }
+
+    /// As [`RowFormat::parse`], also for rows that are not served.
+    ///
+    /// # Errors
+    /// As [`RowFormat::parse`].
+    fn parse_all(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        self.parse(line, emit)
     }
 
     /// Passes the rows of a line to `emit`.
@@ -246,7 +268,7 @@ impl<F: RowFormat> ByRegion for TabixRows<F> {
     }
 
     fn is_counted(&self) -> bool {
-        self.file.is_counted()
+        self.file.is_counted() && self.format.is_whole()
     }
 
     fn each(
@@ -255,7 +277,22 @@ impl<F: RowFormat> ByRegion for TabixRows<F> {
         bases: Range<u32>,
         take: &mut dyn FnMut(Row<'_>) -> Flow,
     ) -> Result<()> {
-        self.file.each(sequence, bases, take, |line, emit| self.format.parse(line, emit))
+        if self.format.is_whole() {
+            return self
+                .file
+                .each(sequence, bases, take, |line, emit| self.format.parse(line, emit));
+        }
+        // The index counts all rows.
+        let name = self.file.names().nth(sequence).unwrap_or_default();
+        let mut take = |row: Row<'_>| match self.format.holds(name, &row) {
+            Ok(true) => take(row),
+            Ok(false) => ControlFlow::Continue(()),
+            Err(what) => {
+                let place = format!("{name}:{}", row.start + 1);
+                ControlFlow::Break(Err(Error::data(self.file.path(), place, what)))
+            }
+        };
+        self.file.each(sequence, bases, &mut take, |line, emit| self.format.parse_all(line, emit))
     }
 
     fn fields(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {

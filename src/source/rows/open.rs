@@ -9,6 +9,7 @@
 use crate::bytes::{Input, Progress};
 use crate::error::Result;
 use crate::source::rows::background::{PREVIEW_ROWS, Preview, open_in_background};
+use crate::source::rows::filtered::Filtered;
 use crate::source::rows::format::{RowFormat, TabixRows};
 use crate::source::rows::sorted_copy;
 use crate::source::{Context, Options, Source};
@@ -19,6 +20,18 @@ use crate::source::{Context, Options, Source};
 /// [`Error::Data`](crate::error::Error::Data) with the line if it does not have the format; also
 /// for an index that does not fit the file.
 pub(crate) fn open<F: RowFormat>(
+    format: F,
+    input: &Input,
+    options: &Options,
+    context: &Context,
+) -> Result<Box<dyn Source>> {
+    match &options.filter {
+        Some(filter) => open_all_rows(Filtered::new(format, filter)?, input, options, context),
+        None => open_all_rows(format, input, options, context),
+    }
+}
+
+fn open_all_rows<F: RowFormat>(
     format: F,
     input: &Input,
     options: &Options,

@@ -1,7 +1,9 @@
 //! Large BED files and tables.
 
-use super::{Dice, Folder, LENGTH, after_a_crash, same, shuffled};
-use epivizrs::source::{ColumnKind, Context};
+use super::{Dice, Folder, LENGTH, after_a_crash, are_alike, same, shuffled};
+use crate::tabix::{Bgzf, Kind, index};
+use epivizrs::genome::Region;
+use epivizrs::source::{ColumnKind, Context, Level, Source};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::io::Write;
@@ -180,4 +182,101 @@ fn an_error_names_an_invalid_copy() {
     fs::copy(&other.cached(".csi")[0], folder.cached(".csi").pop().unwrap()).unwrap();
     let error = folder.large().err().unwrap();
     assert!(error.contains(&*copy.to_string_lossy()) && error.contains("remove it"), "{error}");
+}
+
+/// Returns the lines whose score is above 20, and whose strand is -.
+fn chosen(lines: &[String]) -> Vec<String> {
+    let holds = |line: &&String| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        cells[4].parse::<f64>().is_ok_and(|score| score > 20.0) && cells[5] == "-"
+    };
+    lines.iter().filter(holds).cloned().collect()
+}
+
+const FILTER: &str = "score > 20 && strand == '-'";
+
+#[test]
+fn a_filter_serves_what_a_file_of_these_rows_would() {
+    let all = lines(1500);
+    let fewer = bed(&chosen(&all));
+    let mut folder = bed(&all);
+    // A copy that was made without the filter is used with it.
+    folder.large().unwrap();
+    folder.options.set("filter", FILTER).unwrap();
+    let (large, small) = (folder.large().unwrap(), folder.small().unwrap());
+    assert_eq!((large.memory(), folder.cached(".bgz").len()), (0, 1));
+    same(&*small, &*fewer.small().unwrap());
+    for source in [&large, &small] {
+        source.sequences().iter().for_each(|s| source.count_rows(&s.name).unwrap());
+        let rows = |name: &str| source.rows(&Region::new(name, 0, u32::MAX), Level::Records);
+        let expected = chosen(&all).iter().filter(|line| line.starts_with("chr1")).count();
+        assert!(rows("chr1").abs_diff(expected as u64) < 100, "{} {expected}", rows("chr1"));
+    }
+    rows_are(&*large, &*fewer.small().unwrap());
+}
+
+#[test]
+fn a_filter_chooses_the_rows_of_an_indexed_file() {
+    let mut all = lines(1500);
+    // Rows in memory are sorted by their ends too.
+    let place = |line: &String| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let names = ["chr2", "chr1", "far"];
+        let number = |at: usize| cells[at].parse::<u32>().unwrap();
+        (names.iter().position(|name| *name == cells[0]), number(1), number(2))
+    };
+    all.sort_by_key(place);
+    let mut packed = Bgzf::default();
+    packed.add(HEADER.trim_start_matches("track name=x\n").as_bytes());
+    let mut places = Vec::new();
+    for line in &all {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let number = |at: usize| cells[at].parse::<u32>().unwrap();
+        let place = packed.add(format!("{line}\n").as_bytes());
+        let name = ["chr2", "chr1", "far"].into_iter().find(|name| *name == cells[0]).unwrap();
+        places.push((name, (number(1), number(2)), place));
+    }
+    let mut folder = Folder::new("x.bed.gz", "", &[]);
+    fs::write(folder.file(), packed.finish()).unwrap();
+    fs::write(folder.folder.path().join("x.bed.gz.csi"), index(&places, Kind::Csi(14, 6))).unwrap();
+    folder.options.set("filter", FILTER).unwrap();
+    let source = folder.small().unwrap();
+    assert!(source.memory() == 0 && !source.is_counted(), "the index counts the other rows too");
+    rows_are(&*source, &*bed(&chosen(&all)).small().unwrap());
+}
+
+/// Asserts that both have the same records, with the same ranks, in every region.
+fn rows_are(source: &dyn Source, expected: &dyn Source) {
+    let mut dice = Dice(3);
+    for (name, offset) in [("chr2", 0), ("chr1", 16_000), ("far", 2_000_000_000)] {
+        for _ in 0..30 {
+            let start = offset + dice.below(LENGTH);
+            let region = Region::new(name, start, start + dice.below(300_000) + 1);
+            let read = |source: &dyn Source| {
+                source.read(&region, Level::Records, &["name", "score", "note"]).unwrap()
+            };
+            let (found, expected) = (read(source), read(expected));
+            assert_eq!(found.start, expected.start, "{region}");
+            assert!(are_alike(&found, &expected), "{region}");
+        }
+    }
+}
+
+#[test]
+fn filters_that_cannot_be_applied_are_refused() {
+    let mut folder = bed(&lines(20));
+    let mut error = |filter: &str| {
+        folder.options.set("filter", filter).unwrap();
+        folder.small().err().unwrap()
+    };
+    assert!(error("scoer > 5").contains("column 1: no column is called 'scoer'"));
+    assert!(error("scoer > 5").ends_with("did you mean 'score'?"));
+    let wrong = error("note > 5");
+    assert!(wrong.contains("x.bed, line ") && wrong.contains("note is not a number"), "{wrong}");
+    let mut folder = Folder::new("x.bedgraph", "", &["chr1\t1\t2\t3".to_owned()]);
+    folder.options.set("filter", "value > 2").unwrap();
+    let error = folder.small().err().unwrap();
+    assert!(error.ends_with("it cannot choose those of bedgraph"), "{error}");
+    let wrong = folder.options.set("filter", "score >").unwrap_err().to_string();
+    assert_eq!(wrong, "'score >', column 8: a number or a name is missing at the end");
 }
