@@ -2,6 +2,7 @@
 
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
+use crate::source::Skipped;
 use crate::source::expression::Expression;
 use crate::source::io::lines::Line;
 use crate::source::rows::filter::{Filter, FilteredRow};
@@ -111,9 +112,10 @@ impl<F: RowFormat> RowFormat for Filtered<F> {
         &self,
         input: &Input,
         progress: &Progress,
+        skip: Option<&Skipped>,
         take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
     ) -> Result<()> {
-        self.inner.each_line(input, progress, take)
+        self.inner.each_line(input, progress, skip, take)
     }
 }
 
