@@ -12,6 +12,7 @@ mod joined;
 mod listing;
 mod opening;
 mod pushed;
+mod request_limits;
 mod selection;
 mod snapshot;
 mod value_range;
@@ -28,6 +29,7 @@ pub(crate) use listing::describe::{LEFT_OUT, UNIT};
 #[cfg(test)]
 pub(crate) use pushed::PUSHED_KEYS;
 pub use pushed::{MAX_PUSHED, PushedSpec};
+pub use request_limits::RequestLimits;
 pub use selection::{Selection, select};
 pub use snapshot::{Query, QueryResult, Resolution, Snapshot};
 pub use value_range::{ValueRange, extent, numbers};
@@ -57,6 +59,7 @@ pub struct Catalog {
     remote_pool: BlockingPool,
     search_pool: BlockingPool,
     reading: Arc<ReadContext>,
+    limits: Arc<RequestLimits>,
     context: Arc<Context>,
     health: Arc<Health>,
     building: mpsc::UnboundedSender<BuiltSource>,
@@ -73,10 +76,17 @@ impl Catalog {
         let (building, built) = mpsc::unbounded_channel();
         let (renewing, renewed) = mpsc::unbounded_channel();
         let (pool, remote_pool) = (BlockingPool::new(), BlockingPool::for_remote());
+        let limits = Arc::<RequestLimits>::default();
         let health = Arc::new(Health::default());
         Catalog {
             listing: RwLock::new(Arc::new(Listing::new(assembly))),
-            reading: Arc::new(ReadContext::new(pool.clone(), remote_pool.clone(), health.clone())),
+            reading: Arc::new(ReadContext::new(
+                pool.clone(),
+                remote_pool.clone(),
+                health.clone(),
+                limits.clone(),
+            )),
+            limits,
             pool,
             remote_pool,
             search_pool: BlockingPool::for_names(),
@@ -94,6 +104,20 @@ impl Catalog {
     #[must_use]
     pub fn with_context(self, context: Context) -> Self {
         Catalog { context: Arc::new(context), ..self }
+    }
+
+    /// Sets what one request may ask for.
+    #[must_use]
+    pub fn with_limits(self, limits: RequestLimits) -> Self {
+        let limits = Arc::new(limits);
+        let (pool, remote_pool) = (self.pool.clone(), self.remote_pool.clone());
+        let reading = ReadContext::new(pool, remote_pool, self.health.clone(), limits.clone());
+        Catalog { limits, reading: Arc::new(reading), ..self }
+    }
+
+    /// Returns what one request may ask for.
+    pub fn limits(&self) -> &RequestLimits {
+        &self.limits
     }
 
     /// Adds aliases of sequences.

@@ -6,7 +6,7 @@
 
 use super::blocking_pool::BlockingPool;
 use super::health::Health;
-use super::{Datasource, Listing, MAX_ROWS, Measurement, numbers};
+use super::{Datasource, Listing, Measurement, RequestLimits, numbers};
 use crate::bytes::helpers::{HELPERS, Helpers, REMOTE_HELPERS};
 use crate::error::{Error, Result};
 use crate::genome::Region;
@@ -67,6 +67,7 @@ pub(super) struct ReadContext {
     pool: BlockingPool,
     remote_pool: BlockingPool,
     failures: Failures,
+    limits: Arc<RequestLimits>,
 }
 
 /// Failed reads.
@@ -77,8 +78,14 @@ pub(super) struct Failures {
 }
 
 impl ReadContext {
-    pub(super) fn new(pool: BlockingPool, remote_pool: BlockingPool, health: Arc<Health>) -> Self {
-        ReadContext { pool, remote_pool, failures: Failures { count: AtomicU64::new(0), health } }
+    pub(super) fn new(
+        pool: BlockingPool,
+        remote_pool: BlockingPool,
+        health: Arc<Health>,
+        limits: Arc<RequestLimits>,
+    ) -> Self {
+        let failures = Failures { count: AtomicU64::new(0), health };
+        ReadContext { pool, remote_pool, failures, limits }
     }
 
     /// Returns the threads that read rows: those for files on other machines, or for local files.
@@ -141,7 +148,8 @@ impl Snapshot {
     /// Reads the rows of a query.
     ///
     /// # Errors
-    /// As [`crate::source::Source::read`]; [`Error::Input`] for more than [`MAX_ROWS`] rows.
+    /// As [`crate::source::Source::read`]; [`Error::Input`] for more rows than one
+    /// answer may have.
     pub async fn read(&self, query: Query) -> Result<QueryResult> {
         let mut answers = self.read_all(vec![query]).await;
         answers.pop().unwrap_or_else(|| Err(Error::Bug("a query has no answer".into())))
@@ -175,10 +183,12 @@ impl Snapshot {
         let Query { datasource, region, measurements, metadata, resolution } = query;
         let level = self.listing.level(datasource, region, *resolution)?;
         let within = |rows: u64| {
-            if rows > MAX_ROWS {
+            let limits = &self.reading.limits;
+            if !limits.allow_rows(rows) {
                 return Err(Error::Input(format!(
-                    "{region} has {rows} rows; at most {MAX_ROWS} are sent: choose a smaller \
-                     region or wider bins"
+                    "{region} has {rows} rows; at most {} are sent: choose a smaller region or \
+                     wider bins",
+                    limits.rows
                 )));
             }
             Ok(())

@@ -1,5 +1,6 @@
 //! Options that limit the resources that clients may use.
 
+use crate::catalog::RequestLimits;
 use crate::server::Limits;
 use clap::{Args, value_parser};
 use std::time::Duration;
@@ -21,9 +22,21 @@ pub struct LimitOptions {
     /// two pings are not answered
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
     pub ping_interval: u64,
+    /// Maximum number of rows in an answer
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = value_parser!(u64).range(1_000..))]
+    pub max_rows: u64,
+    /// Maximum number of names of datasources, measurements and columns in a request, each counted
+    /// once
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    pub max_names: usize,
 }
 
 impl LimitOptions {
+    /// Returns the limits on a single request.
+    pub(super) fn of_requests(&self) -> RequestLimits {
+        RequestLimits::new(self.max_rows, self.max_names)
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             connections: self.max_connections,
@@ -44,5 +57,7 @@ mod tests {
         let command = LimitOptions::augment_args(Command::new("x"));
         let options = LimitOptions::from_arg_matches(&command.get_matches_from(["x"])).unwrap();
         assert_eq!(options.limits(), Limits::default());
+        let (own, default) = (options.of_requests(), RequestLimits::default());
+        assert_eq!((own.rows, own.names), (default.rows, default.names));
     }
 }

@@ -59,6 +59,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let store = store(options.state.as_deref())?;
     let kept = store.as_ref().and_then(Store::folder).map(|folder| folder.join("sources"));
     let catalog = Catalog::new(assembly(assembly_name)?).with_context(context).with_kept(kept);
+    let catalog = catalog.with_limits(options.limits.of_requests());
     let catalog = match &options.aliases {
         Some(path) => catalog.with_aliases(Aliases::from_file(path)?),
         None => catalog,

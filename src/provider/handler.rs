@@ -3,7 +3,7 @@
 use super::placeholder::with_placeholder;
 use super::view::{ROWS, RowCounts, View};
 use crate::catalog::{
-    Catalog, Datasource, Kind, Listing, Measurement, Query, Resolution, Snapshot,
+    Catalog, Datasource, Kind, Listing, Measurement, Query, RequestLimits, Resolution, Snapshot,
 };
 use crate::error::{Error, Result};
 use crate::genome::Region;
@@ -15,9 +15,6 @@ use std::sync::Arc;
 /// Maximum number of hits of a search, whatever a page requests.
 const MAX_HITS: usize = 100;
 const DEFAULT_HITS: usize = 12;
-/// Maximum number of names (of datasources, measurements, columns) in one request; pages name only
-/// what they draw.
-const MAX_NAMES: usize = 4096;
 /// Up to this many unknown columns of a request are filled with one null per row.
 const MAX_UNKNOWN: usize = 32;
 
@@ -78,7 +75,7 @@ impl Provider {
         resolution: Option<Resolution>,
         placeholder: Option<&Region>,
     ) -> Reply {
-        if let Some(reply) = too_many_names(request) {
+        if let Some(reply) = too_many_names(request, self.catalog.limits()) {
             return reply;
         }
         match request {
@@ -333,17 +330,18 @@ impl RowCounts for Listing {
 
 /// Returns the answer to a request with too many names: a well-formed one without rows, since a
 /// page never repeats a request that failed.
-fn too_many_names(request: &Request) -> Option<Reply> {
+fn too_many_names(request: &Request, limits: &RequestLimits) -> Option<Reply> {
     let (Request::GetRows(range) | Request::GetValues(range) | Request::GetCombined(range)) =
         request
     else {
         return None;
     };
     let names = range.names();
-    if names <= MAX_NAMES {
+    if limits.allow_names(names) {
         return None;
     }
-    tracing::warn!("{} with {names} names is not answered; at most {MAX_NAMES}", request.name());
+    let (name, most) = (request.name(), limits.names);
+    tracing::warn!("{name} with {names} names is not answered; at most {most} (--max-names)");
     Some(match request {
         Request::GetRows(_) => Reply::Rows(Table::default()),
         Request::GetValues(_) => Reply::Values(Table::empty(&[""]), range.dialect()),

@@ -1,12 +1,12 @@
 //! `/api`: the pages' requests over HTTP, as EpiViz's WebServerDataProvider sends them.
 //!
 //! Messages and handler are those of the socket, but the endpoint cannot send actions: see
-//! [`STATELESS`].
+//! [`stateless`].
 
 use super::arguments;
 use super::state::{AppState, Connection};
 use super::table_response::{BodyFormat, respond};
-use crate::catalog::{MAX_ROWS, Resolution};
+use crate::catalog::Resolution;
 use crate::protocol::{Frame, Reply, Request, parse};
 use crate::session::{Limit, Metrics, Visitor};
 use axum::body::{Bytes, to_bytes};
@@ -20,11 +20,13 @@ use std::time::{Duration, Instant};
 /// kilobytes.
 const MAX_BODY: usize = 4 << 20;
 
-/// The level of all answers over HTTP. Such a page caches rows, but the endpoint cannot clear its
+/// Returns the level of all answers over HTTP. Such a page caches rows, but the endpoint cannot clear its
 /// cache, and cannot distinguish two pages. So all rows of a sequence have one level, the finest
 /// that always fits in one answer. It may differ between sequences, since a page drops its rows
 /// when it changes to another sequence.
-const STATELESS: Resolution = Resolution::AtMostInSequence(MAX_ROWS);
+fn stateless(state: &AppState) -> Resolution {
+    Resolution::AtMostInSequence(state.session.provider.catalog.limits().rows)
+}
 
 /// Answers a request of a page.
 pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
@@ -68,7 +70,7 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
                 let kind = [(header::CONTENT_TYPE, BodyFormat::Json.content_type())];
                 return (StatusCode::FORBIDDEN, kind, json).into_response();
             }
-            let json = state.session.reply_to(&id, &request, Some(STATELESS)).await;
+            let json = state.session.reply_to(&id, &request, Some(stateless(&state))).await;
             respond(&parts.headers, BodyFormat::Json, json)
         }
         Ok(Frame::Invalid(id, why)) => refused(&state, &id, why, started.elapsed()),

@@ -64,6 +64,9 @@ fn text(session: &Session) -> String {
         let label = format!("limit=\"{}\"", limit.name());
         line(&mut text, name, &label, session.metrics.hits(limit));
     }
+    for (limit, count) in catalog.limits().reached() {
+        line(&mut text, name, &format!("limit=\"{limit}\""), count);
+    }
     for (name, about, count) in COUNTERS {
         head(&mut text, name, "counter", about);
         for (action, counts) in session.metrics.actions() {

@@ -1,9 +1,9 @@
 //! Faulty, greedy and hostile clients: each gets an answer, and others are not affected.
 
-use crate::support::{Client, Endpoint};
-use epivizrs::catalog::Catalog;
+use crate::support::{Client, Endpoint, Files};
+use epivizrs::catalog::{Catalog, RequestLimits};
 use epivizrs::provider::Provider;
-use epivizrs::server::{Access, Limits, bind, router, serve_limited};
+use epivizrs::server::{Access, Limits, bind, router, run, serve_limited};
 use epivizrs::session::{Limit, Session};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -306,6 +306,63 @@ async fn limited(limits: Limits) -> (SocketAddr, Arc<Session>, DropGuard) {
     let metrics = session.metrics.clone();
     tokio::spawn(serve_limited(listener, router, limits, metrics, stop.clone()));
     (address, session, stop.drop_guard())
+}
+
+#[tokio::test]
+async fn requests_for_too_many_rows_or_names_are_answered_empty_and_counted() {
+    let files = Files::new();
+    let assembly = [("chr1", 1_000_000), ("chr2", 500_000)].into_iter().collect();
+    let catalog = Catalog::new(Some(("test".into(), assembly)));
+    let catalog = catalog.with_limits(RequestLimits::new(1, 3));
+    let (_, errors) = catalog.load(files.specs()).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let session = Session::new(Provider { catalog, page_rows: 20 });
+    let listener = bind("127.0.0.1", 0).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let access = Access::new(address, "https://epiviz.example/", &[]);
+    tokio::spawn(run(listener, session.clone(), access, None, stop.clone()));
+    let _end = stop.drop_guard();
+    let mut page = Client::connect(&format!("ws://{address}/ws")).await;
+    let rows = |sequence: &str, metadata: &[&str]| {
+        json!({"version": "4", "action": "getRows", "datasource": "peaks", "seqName": sequence,
+               "start": 1, "end": 5000, "metadata": metadata})
+    };
+    let starts = |answer: Value| answer["values"]["start"].as_array().map(Vec::len);
+    let reached = || session.provider.catalog.limits().reached();
+    // chr2 has one row, chr1 two.
+    assert_eq!(starts(page.ask(1, rows("chr2", &["name"])).await), Some(1));
+    assert_eq!(reached(), [("rows", 0), ("names", 0)]);
+    let too_many = page.ask(2, rows("chr1", &["name"])).await;
+    assert_eq!(starts(too_many.clone()), Some(0), "{too_many}");
+    assert_eq!(reached(), [("rows", 1), ("names", 0)]);
+    let named = page.ask(3, rows("chr2", &["name", "score", "a", "b"])).await;
+    assert_eq!(starts(named.clone()), Some(0), "{named}");
+    let ask = format!("GET /metrics HTTP/1.0\r\nhost: {address}\r\n\r\n");
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await.unwrap();
+    for limit in ["rows", "names"] {
+        let line = format!("epivizrs_limits_reached_total{{limit=\"{limit}\"}} 1");
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn deeply_nested_json_is_refused_in_words() {
+    let endpoint = Endpoint::start().await;
+    let mut page = endpoint.connect().await;
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    for data in [deep.clone(), format!("{{\"action\": \"search\", \"q\": {deep}}}")] {
+        let id = data.len();
+        page.send_text(format!("{{\"requestId\": {id}, \"type\": \"request\", \"data\": {data}}}"))
+            .await;
+        let answer = page.next_json().await;
+        assert!(answer.to_string().contains("rror"), "{answer}");
+    }
+    let answer = page.ask(1, json!({"action": "search", "q": "TP53"})).await;
+    assert!(answer.to_string().contains("TP53"), "{answer}");
 }
 
 #[tokio::test]
