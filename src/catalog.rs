@@ -193,7 +193,7 @@ impl Catalog {
     /// Removes a datasource or a measurement with its companions; returns the removed measurements.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is no such id.
+    /// [`crate::error::Error::NotFound`] if there is no such id.
     pub fn unload(&self, id: &str) -> Result<Vec<Arc<Measurement>>> {
         let removed = self.change(|listing| listing.remove(id))?;
         self.forget_pushed(&removed, false);
@@ -214,7 +214,7 @@ impl Catalog {
     /// position.
     ///
     /// # Errors
-    /// [`Error::Bug`] if a source panics. A source whose names cannot be read has no hits; the
+    /// [`crate::error::Error::Bug`] if a source panics. A source whose names cannot be read has no hits; the
     /// reason is logged.
     pub async fn search(&self, text: &str, limit: usize) -> Result<Vec<Hit>> {
         let (listing, text) = (self.listing(), text.to_owned());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Session {
-    /// Answers a request with the whole message. `resolution` is as in [`Provider::answer`].
+    /// Answers a request with the whole message. `resolution` is as in [`crate::provider::Provider::answer`].
     pub async fn reply_to(
         self: &Arc<Self>,
         id: &RawValue,

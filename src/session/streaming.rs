@@ -12,7 +12,7 @@ impl Session {
     /// it.
     ///
     /// # Errors
-    /// [`Fault`] for an invalid request (400), without permission (403), and for an unknown topic or
+    /// A `Fault` for an invalid request (400), without permission (403), and for an unknown topic or
     /// datasource (404).
     pub fn subscribe(
         &self,

@@ -1,9 +1,9 @@
 //! Workspaces: sessions in EpiViz's own format.
 
-use super::charts::MODULE;
+use super::charts::{MODULE, drawn};
 use super::state::{Chart, State, default_settings};
 use super::{Session, Topic};
-use crate::catalog::ChartType;
+use crate::catalog::{ChartType, Measurement};
 use crate::error::{Error, Result};
 use crate::protocol::{Reply, Request, WireRegion, Workspace};
 use crate::provider::wire_measurement;
@@ -150,22 +150,29 @@ impl Session {
     pub fn export(&self) -> Value {
         let state = self.state();
         let listing = self.provider.catalog.listing();
-        let mut ids: Vec<&String> = state.charts.iter().flat_map(|c| &c.measurements).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let served: Vec<_> =
-            ids.iter().filter_map(|id| listing.measurements().find(|m| m.id == **id)).collect();
-        let place = |id: &String| served.iter().position(|m| m.id == *id);
+        let of_chart = |chart: &Chart| {
+            let find = |id: &String| listing.measurements().find(|m| m.id == *id).cloned();
+            // If one of them is not served, the others remain.
+            drawn(&listing, chart)
+                .unwrap_or_else(|_| chart.measurements.iter().filter_map(find).collect())
+        };
+        let of_charts: Vec<_> = state.charts.iter().map(of_chart).collect();
+        let name = |m: &Arc<Measurement>| (m.id.clone(), m.datasource.clone());
+        let mut served: Vec<_> = of_charts.iter().flatten().cloned().collect();
+        served.sort_by_key(name);
+        served.dedup_by_key(|m| name(m));
+        let place = |m: &Arc<Measurement>| served.iter().position(|known| name(known) == name(m));
         let mut charts: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-        for chart in &state.charts {
-            let measurements: Vec<_> = chart.measurements.iter().filter_map(place).collect();
+        for (chart, measurements) in state.charts.iter().zip(&of_charts) {
+            let measurements: Vec<_> = measurements.iter().filter_map(place).collect();
             let display = if is_track(chart.kind) { "track" } else { "plot" };
             charts.entry(display).or_default().push(json!({
                 "id": format!("{display}-{}", chart.number),
                 "type": format!("{MODULE}{}", chart.kind.page_name()),
                 "properties": {
                     "width": "100%", "height": if is_track(chart.kind) { 120 } else { 400 },
-                    "margins": {"top": 25, "left": 20, "bottom": 23, "right": 10},
+                    // As in the copy of EpiViz that is served: room for the labels of the y axis.
+                    "margins": {"top": 25, "left": 55, "bottom": 23, "right": 10},
                     "visConfigSelection": {
                         "measurements": measurements, "annotation": {},
                         "minSelectedMeasurements": 1,

@@ -224,3 +224,32 @@ async fn pages_report_plots_of_different_rows() {
     assert_eq!(answer["data"].get("errorMessage"), None, "{answer}");
     assert!(console.does("charts").await.contains("py_column, peaks.score"));
 }
+
+/// EpiViz's own workspaces name the datasource of each measurement.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_workspace_has_the_common_rows_of_a_plot() {
+    let endpoint = endpoint().await;
+    let mut console = endpoint.console();
+    console.does("plot py_column; plot py_column peaks.score as scatter").await;
+    let workspace = endpoint.session.export();
+    let of_chart = |display: &str| {
+        let chart = &workspace["charts"][display][0]["properties"];
+        assert_eq!(chart["margins"]["left"], 55, "room for the labels of the y axis");
+        let places = chart["visConfigSelection"]["measurements"].as_array().unwrap().clone();
+        let of = |place: &Value| &workspace["measurements"][place.as_u64().unwrap() as usize];
+        let named = places.iter().map(|place| {
+            let measurement = of(place);
+            (measurement["id"].clone(), measurement["datasourceId"].clone())
+        });
+        named.collect::<Vec<_>>()
+    };
+    let joined = json!("joined:py_column&peaks.score");
+    assert_eq!(of_chart("track"), [(json!("py_column"), json!("py_datasource"))]);
+    let expected = [(json!("py_column"), joined.clone()), (json!("peaks.score"), joined)];
+    assert_eq!(of_chart("plot"), expected);
+    // It is read again.
+    console.does("remove all").await;
+    endpoint.session.import(&workspace.to_string()).await.unwrap();
+    let charts: Vec<_> = endpoint.session.charts().into_iter().map(|c| c.measurements).collect();
+    assert!(charts.contains(&vec!["py_column".to_owned(), "peaks.score".to_owned()]), "{charts:?}");
+}
