@@ -207,7 +207,7 @@ fn a_filter_serves_what_a_file_of_these_rows_would() {
     assert_eq!((large.memory(), folder.cached(".bgz").len()), (0, 1));
     same(&*small, &*fewer.small().unwrap());
     for source in [&large, &small] {
-        source.sequences().iter().for_each(|s| source.count_rows(&s.name).unwrap());
+        source.sequences().iter().for_each(|s| source.count_rows(s.name).unwrap());
         let rows = |name: &str| source.rows(&Region::new(name, 0, u32::MAX), Level::Records);
         let expected = chosen(&all).iter().filter(|line| line.starts_with("chr1")).count();
         assert!(rows("chr1").abs_diff(expected as u64) < 100, "{} {expected}", rows("chr1"));
