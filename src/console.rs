@@ -33,7 +33,7 @@ pub use complete::complete;
 pub use computed::described;
 pub use describe::describe;
 pub use events::follow;
-pub use files::OpenFiles;
+pub use files::AllowedFiles;
 pub use help::two_columns;
 pub use log::{LogLines, print_with};
 pub use prompt::{LineRunner, print_line, prompt, screen};

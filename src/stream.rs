@@ -9,10 +9,10 @@ mod subscription;
 mod subscriptions;
 mod wanted;
 
-pub use record::{Content, Record, Rows};
+pub use record::{Content, Rows, StreamRecord};
 pub use subscription::Subscription;
 pub use subscriptions::Subscriptions;
-pub use wanted::{Fault, KEYS, Wanted};
+pub use wanted::{Fault, KEYS, WantedRecords};
 
 use crate::genome::Region;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(600);
 /// The topic of the log.
 pub const LOG: &str = "log";
 /// The stream of the log, which the whole process shares.
-static LOG_STREAM: LazyLock<Arc<Stream>> = LazyLock::new(|| Stream::new(Kind::Topic, LOG));
+static LOG_STREAM: LazyLock<Arc<Stream>> = LazyLock::new(|| Stream::new(StreamKind::Topic, LOG));
 
 /// Returns the stream of the log.
 pub fn log_stream() -> Arc<Stream> {
@@ -42,19 +42,19 @@ pub fn log_stream() -> Arc<Stream> {
 
 /// What a stream is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StreamKind {
     /// Events of the endpoint.
     Topic,
     /// Rows that a datasource gets.
     Source,
 }
 
-impl Kind {
+impl StreamKind {
     /// Returns the key under which messages name the stream.
     pub fn key(self) -> &'static str {
         match self {
-            Kind::Topic => "topic",
-            Kind::Source => "source",
+            StreamKind::Topic => "topic",
+            StreamKind::Source => "source",
         }
     }
 }
@@ -62,17 +62,17 @@ impl Kind {
 /// A numbered sequence of records.
 #[derive(Debug)]
 pub struct Stream {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StreamKind,
     pub(crate) name: String,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
     changed: watch::Sender<()>,
     listeners: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct State {
+struct StreamState {
     /// The last records, the oldest first.
-    records: VecDeque<Arc<Record>>,
+    records: VecDeque<Arc<StreamRecord>>,
     memory: usize,
     /// The number of the next record.
     next: u64,
@@ -84,11 +84,11 @@ struct State {
 
 impl Stream {
     /// Creates a stream whose first record has the number 1.
-    pub fn new(kind: Kind, name: &str) -> Arc<Self> {
+    pub fn new(kind: StreamKind, name: &str) -> Arc<Self> {
         Arc::new(Stream {
             kind,
             name: name.to_owned(),
-            state: Mutex::new(State {
+            state: Mutex::new(StreamState {
                 records: VecDeque::new(),
                 memory: 0,
                 next: 1,
@@ -100,7 +100,7 @@ impl Stream {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,7 +125,7 @@ impl Stream {
             let recno = state.next;
             state.next += 1;
             state.memory += content.memory();
-            state.records.push_back(Arc::new(Record { recno, ts, session, place, content }));
+            state.records.push_back(Arc::new(StreamRecord { recno, ts, session, place, content }));
             while state.records.len() > MAX_RECORDS
                 || (state.memory > MAX_MEMORY && state.records.len() > 1)
             {
@@ -169,7 +169,8 @@ impl Streams {
     /// Creates the streams of these topics.
     pub fn new(topics: impl Iterator<Item = &'static str>) -> Self {
         let stream = |name: &'static str| {
-            let stream = if name == LOG { log_stream() } else { Stream::new(Kind::Topic, name) };
+            let stream =
+                if name == LOG { log_stream() } else { Stream::new(StreamKind::Topic, name) };
             (name, stream)
         };
         Streams { topics: topics.map(stream).collect(), sources: Mutex::default() }
@@ -183,7 +184,7 @@ impl Streams {
     /// Returns the stream of a datasource, which is made if there is none.
     pub fn source(&self, id: &str) -> Arc<Stream> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.entry(id.to_owned()).or_insert_with(|| Stream::new(Kind::Source, id)).clone()
+        sources.entry(id.to_owned()).or_insert_with(|| Stream::new(StreamKind::Source, id)).clone()
     }
 
     /// Ends the stream of a datasource.

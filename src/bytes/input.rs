@@ -200,7 +200,7 @@ impl Input {
     pub(crate) fn watched(&self, progress: &Progress) -> Result<Box<dyn BufRead + Send>> {
         let inner = self.open()?;
         let (path, size) = (self.path().to_owned(), self.size()?.max(1));
-        self.unpack(Watched { inner, path, read: 0, size, progress: progress.clone() })
+        self.unpack(ProgressReader { inner, path, read: 0, size, progress: progress.clone() })
     }
 
     fn unpack(&self, bytes: impl Read + Send + 'static) -> Result<Box<dyn BufRead + Send>> {
@@ -242,7 +242,7 @@ pub(crate) fn mark(text: &[u8]) -> usize {
 }
 
 /// A sequential reader that reports its progress.
-struct Watched {
+struct ProgressReader {
     inner: Box<dyn ReadSeek>,
     path: PathBuf,
     read: u64,
@@ -250,7 +250,7 @@ struct Watched {
     progress: Progress,
 }
 
-impl Read for Watched {
+impl Read for ProgressReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.read += count as u64;
@@ -260,7 +260,7 @@ impl Read for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for ProgressReader {
     fn drop(&mut self) {
         self.progress.done(&self.path);
     }

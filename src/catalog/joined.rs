@@ -18,17 +18,17 @@ const KEPT: usize = 16;
 
 /// The joined datasources that were used last.
 #[derive(Debug, Default)]
-pub(super) struct JoinedCache(Mutex<Vec<Entry>>);
+pub(super) struct JoinedCache(Mutex<Vec<JoinedEntry>>);
 
 #[derive(Debug)]
-struct Entry {
+struct JoinedEntry {
     /// Changes with the sequences of the listing and their names.
     naming: Arc<()>,
     of: Vec<Arc<Measurement>>,
     joined: Arc<Datasource>,
 }
 
-impl Entry {
+impl JoinedEntry {
     fn is_current(&self, naming: &Arc<()>, of: &[Arc<Measurement>]) -> bool {
         Arc::ptr_eq(&self.naming, naming)
             && self.of.len() == of.len()
@@ -64,7 +64,7 @@ impl Listing {
             Some(at) => kept.remove(at),
             None => {
                 let joined = Arc::new(self.join(id, &of));
-                Entry { naming: self.naming.clone(), of, joined }
+                JoinedEntry { naming: self.naming.clone(), of, joined }
             }
         };
         let joined = entry.joined.clone();

@@ -3,7 +3,7 @@
 use super::options::ServeOptions;
 use super::state::data_folder;
 use crate::catalog::Selection;
-use crate::console::OpenFiles;
+use crate::console::AllowedFiles;
 use crate::private;
 use crate::server::{Keys, Tls, Token, knows_users};
 use crate::session::{Audit, Role};
@@ -21,9 +21,9 @@ const TOKEN_FILES: [(&str, Role); 2] = [("token", Role::Drive), (ADMIN_TOKEN, Ro
 const ADMIN_TOKEN: &str = "admin-token";
 
 /// The visitors that are admitted, and the token for the owner's addresses.
-pub(super) struct Entry {
+pub(super) struct AccessEntry {
     pub(super) keys: Keys,
-    pub(super) open: OpenFiles,
+    pub(super) open: AllowedFiles,
     /// The token in the printed addresses, if one is needed.
     pub(super) token: Option<String>,
     /// The file of this token.
@@ -56,7 +56,7 @@ pub(super) fn entry(
     options: &mut ServeOptions,
     address: SocketAddr,
     selection: &Selection,
-) -> Result<Entry> {
+) -> Result<AccessEntry> {
     let config = std::mem::take(&mut options.configured);
     let access = &options.access;
     let mut tokens = config.tokens;
@@ -100,14 +100,14 @@ pub(super) fn entry(
     }
     let token = token.filter(|_| needs_token).map(|token| token.secret().to_owned());
     let named = selection.specs.iter().map(|spec| spec.input.path().to_owned());
-    let open = OpenFiles::new(&access.root, named)?;
+    let open = AllowedFiles::new(&access.root, named)?;
     let keys = Keys {
         tokens,
         users: config.users,
         proxy_users: config.proxy_users,
         proxies: access.behind_proxy.clone(),
     };
-    Ok(Entry { keys, open, token, kept: kept.filter(|_| !is_given) })
+    Ok(AccessEntry { keys, open, token, kept: kept.filter(|_| !is_given) })
 }
 
 /// Opens the certificate and the key.

@@ -71,7 +71,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let access = Access::new(address, &options.page_url, &options.allow_origin)
         .with_tls(tls.is_some())
         .with_keys(entry.keys)
-        .with_open_files(entry.open);
+        .with_allowed_files(entry.open);
     let epiviz = epiviz(options.ui.as_deref())?;
     let provider = Provider { catalog, page_rows: options.page_rows };
     let timeout = Duration::try_from_secs_f64(options.page_timeout).map_err(|_| {

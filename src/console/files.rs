@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 /// The files that visitors other than the owner may use.
 #[derive(Clone, Debug, Default)]
-pub struct OpenFiles {
+pub struct AllowedFiles {
     roots: Vec<PathBuf>,
     named: HashSet<PathBuf>,
 }
 
-impl OpenFiles {
+impl AllowedFiles {
     /// Allows the files below `roots`, and the files `named` at the start.
     ///
     /// # Errors
@@ -33,7 +33,10 @@ impl OpenFiles {
             }
         };
         let roots = roots.iter().map(root).collect::<Result<_>>()?;
-        Ok(OpenFiles { roots, named: named.filter_map(|path| path.canonicalize().ok()).collect() })
+        Ok(AllowedFiles {
+            roots,
+            named: named.filter_map(|path| path.canonicalize().ok()).collect(),
+        })
     }
 
     fn holds(&self, real: &Path) -> bool {
@@ -54,7 +57,7 @@ pub(super) enum Files {
     /// All files of the owner.
     All,
     /// The files that others may use.
-    Open(Arc<OpenFiles>),
+    Open(Arc<AllowedFiles>),
 }
 
 impl Files {
@@ -172,7 +175,7 @@ mod tests {
         symlink(folder.path(), at("open/out")).unwrap();
         symlink(at("open/new"), at("open/to-new")).unwrap();
         let roots = [at("open")];
-        let open = OpenFiles::new(&roots, std::iter::once(at("served.bed"))).unwrap();
+        let open = AllowedFiles::new(&roots, std::iter::once(at("served.bed"))).unwrap();
         let files = Files::Open(Arc::new(open));
         let read = |path: PathBuf| files.readable(&path);
         assert_eq!(read("a.bed".into()).unwrap(), roots[0].canonicalize().unwrap().join("a.bed"));

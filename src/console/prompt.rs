@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use type_ahead::{Running, TypedAhead};
+use type_ahead::{RunningCommand, TypedAhead};
 
 /// A spinner appears if a command takes longer than this.
 const SPINNER_DELAY: Duration = Duration::from_millis(500);
@@ -37,7 +37,7 @@ pub(super) type CompleteLine = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 /// A line that was typed, and the command that it becomes.
 struct TypedLine {
     line: String,
-    running: Arc<Running>,
+    running: Arc<RunningCommand>,
 }
 
 /// Runs the lines that a user types.
@@ -165,7 +165,7 @@ fn read(lines: &mpsc::Sender<TypedLine>, complete: CompleteLine, history: Option
                 {
                     tracing::debug!("the line was not added to the history: {error}");
                 }
-                let running = Arc::new(Running::default());
+                let running = Arc::new(RunningCommand::default());
                 if lines.blocking_send(TypedLine { line, running: running.clone() }).is_err() {
                     return;
                 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, to_json};
 use super::complete::complete;
-use super::files::OpenFiles;
+use super::files::AllowedFiles;
 use super::log;
 use super::run::Ending;
 use super::state::Console;
@@ -65,7 +65,7 @@ pub async fn serve<S>(
     root: Arc<Session>,
     session: Arc<Session>,
     visitor: Visitor,
-    open: Arc<OpenFiles>,
+    open: Arc<AllowedFiles>,
     stop: CancellationToken,
 ) where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send,

@@ -1,7 +1,7 @@
 //! The state of one console: its user's choices, and where its answers go.
 
 use super::answer::Answer;
-use super::files::{Files, OpenFiles};
+use super::files::{AllowedFiles, Files};
 use crate::error::Error;
 use crate::session::{Session, Topic, Visitor};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Console {
 
     /// Sets the visitor, who may use only the `open` files unless it is the owner.
     #[must_use]
-    pub fn of(self, visitor: Visitor, open: Arc<OpenFiles>) -> Self {
+    pub fn of(self, visitor: Visitor, open: Arc<AllowedFiles>) -> Self {
         let files = if visitor.is_owner { Files::All } else { Files::Open(open) };
         Console { visitor, files, over_socket: true, ..self }
     }

@@ -4,7 +4,7 @@
 //! origin in the `Origin` header, which the page cannot change (RFC 6455, section 10.2).
 
 use super::keys::Keys;
-use crate::console::OpenFiles;
+use crate::console::AllowedFiles;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct Access {
     /// Whether the endpoint speaks TLS itself.
     pub(super) has_tls: bool,
     pub(super) keys: Arc<Keys>,
-    pub(super) open_files: Arc<OpenFiles>,
+    pub(super) open_files: Arc<AllowedFiles>,
 }
 
 impl Access {
@@ -57,7 +57,7 @@ impl Access {
 
     /// Sets the files that visitors other than the owner may use.
     #[must_use]
-    pub fn with_open_files(self, open: OpenFiles) -> Self {
+    pub fn with_allowed_files(self, open: AllowedFiles) -> Self {
         Access { open_files: Arc::new(open), ..self }
     }
 

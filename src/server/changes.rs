@@ -56,24 +56,25 @@ pub(super) fn routes() -> Router<AppState> {
 }
 
 /// Checks that the visitor may run the command that does the same at the prompt.
-fn permit(state: &AppState, request: &Request, path: &str) -> Result<(), Refusal> {
+fn permit(state: &AppState, request: &Request, path: &str) -> Result<(), ChangeRefusal> {
     let is_it = |change: &&(&str, &str, &str, &str, &str)| {
         change.0 == request.method().as_str() && change.1 == path
     };
     // What is not listed needs the highest role.
     let command = CHANGES.iter().find(is_it).map_or("", |change| change.3);
     let visitor = request.extensions().get::<Visitor>().cloned();
-    let visitor = visitor.ok_or_else(|| Refusal::from(Error::Bug("no visitor".into())))?;
+    let visitor = visitor.ok_or_else(|| ChangeRefusal::from(Error::Bug("no visitor".into())))?;
     let permitted = visitor.may(Kind::Command, command);
     let action = format!("{} {}", request.method(), request.uri().path());
     state.session.audit(&visitor, &action, permitted.as_ref().err());
-    permitted.map_err(|error| Refusal { status: StatusCode::FORBIDDEN, text: error.for_page() })
+    permitted
+        .map_err(|error| ChangeRefusal { status: StatusCode::FORBIDDEN, text: error.for_page() })
 }
 
 /// Returns the body of a request.
-async fn body(state: &AppState, request: Request, most: usize) -> Result<Bytes, Refusal> {
+async fn body(state: &AppState, request: Request, most: usize) -> Result<Bytes, ChangeRefusal> {
     let limits = Connection::of(request.extensions()).limits;
-    let refusal = |status, text: String| Refusal { status, text };
+    let refusal = |status, text: String| ChangeRefusal { status, text };
     match tokio::time::timeout(limits.request_time, to_bytes(request.into_body(), most)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => {
@@ -90,14 +91,14 @@ async fn body(state: &AppState, request: Request, most: usize) -> Result<Bytes, 
 }
 
 /// Why a request is refused.
-struct Refusal {
+struct ChangeRefusal {
     status: StatusCode,
     text: String,
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for ChangeRefusal {
     fn from(error: Error) -> Self {
-        Refusal { status: status(&error), text: error.for_page() }
+        ChangeRefusal { status: status(&error), text: error.for_page() }
     }
 }
 
@@ -105,11 +106,13 @@ impl From<Error> for Refusal {
 fn respond(
     state: &AppState,
     started: Instant,
-    result: Result<(StatusCode, Value), Refusal>,
+    result: Result<(StatusCode, Value), ChangeRefusal>,
 ) -> Response {
     let (refused, status, text, kind) = match result {
         Ok((status, value)) => (false, status, value.to_string(), "application/json"),
-        Err(Refusal { status, text }) => (true, status, text + "\n", "text/plain; charset=utf-8"),
+        Err(ChangeRefusal { status, text }) => {
+            (true, status, text + "\n", "text/plain; charset=utf-8")
+        }
     };
     state.session.metrics.record(Metrics::REST, refused, text.len(), started.elapsed());
     (status, [(header::CONTENT_TYPE, kind)], text).into_response()
@@ -191,7 +194,7 @@ async fn forget_sent(
     forget(state, name, permitted).await
 }
 
-async fn forget(state: AppState, name: String, permitted: Result<(), Refusal>) -> Response {
+async fn forget(state: AppState, name: String, permitted: Result<(), ChangeRefusal>) -> Response {
     let started = Instant::now();
     let run = async {
         permitted?;
@@ -254,10 +257,10 @@ async fn append(
 }
 
 /// Returns the refusal of rows: what is wrong with them is the client's fault.
-fn refusal_of_rows(error: Error) -> Refusal {
+fn refusal_of_rows(error: Error) -> ChangeRefusal {
     let is_data = matches!(error, Error::Data { .. });
-    let refusal = Refusal::from(error);
-    if is_data { Refusal { status: StatusCode::BAD_REQUEST, ..refusal } } else { refusal }
+    let refusal = ChangeRefusal::from(error);
+    if is_data { ChangeRefusal { status: StatusCode::BAD_REQUEST, ..refusal } } else { refusal }
 }
 
 /// Returns the format that the type of a body names; `None` if it is detected.

@@ -1,7 +1,7 @@
 //! Measurements that users and programs make: computed from others, or sent by programs.
 
 use super::Session;
-use super::redraws::Change;
+use super::redraws::DueChange;
 use crate::catalog::{ComputedSpec, Measurement, PushedSpec, Renewed};
 use crate::error::{Error, Result};
 use crate::stream::Content;
@@ -55,7 +55,7 @@ impl Session {
         let other = |s: &crate::genome::Sequence<'_>| {
             is.sequences().get(s.name).is_none_or(|now| now.length != s.length)
         };
-        let change = Change {
+        let change = DueChange {
             renewed,
             regions: rows.regions(),
             sequences: was.sequences().iter().filter(other).map(|s| s.name.to_string()).collect(),

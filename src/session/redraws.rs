@@ -15,18 +15,18 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is to be redrawn, by datasource.
 #[derive(Debug, Default)]
-pub(super) struct Redraws(Mutex<BTreeMap<String, Redraw>>);
+pub(super) struct Redraws(Mutex<BTreeMap<String, PendingRedraw>>);
 
 #[derive(Debug)]
-struct Redraw {
+struct PendingRedraw {
     /// The earliest time of the next one.
     next: Instant,
-    due: Option<Change>,
+    due: Option<DueChange>,
 }
 
 /// How data have changed.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct DueChange {
     /// Measurements as the pages know them, and now.
     pub(super) renewed: Renewed,
     /// Where rows were added.
@@ -37,9 +37,9 @@ pub(super) struct Change {
     pub(super) has_new_sequences: bool,
 }
 
-impl Change {
+impl DueChange {
     /// Adds a later change.
-    fn join(&mut self, later: Change) {
+    fn join(&mut self, later: DueChange) {
         self.renewed.now = later.renewed.now;
         self.regions.extend(later.regions);
         self.sequences.extend(later.sequences);
@@ -64,12 +64,12 @@ impl Change {
 impl Session {
     /// Updates the pages of all sessions when a datasource has grown: at once, or two seconds after
     /// its last redraw.
-    pub(super) fn redraw_soon(self: &Arc<Self>, name: &str, change: Change) {
+    pub(super) fn redraw_soon(self: &Arc<Self>, name: &str, change: DueChange) {
         let at = {
             let mut redraws = self.config.redraws.0.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
             let known = redraws.entry(name.to_owned());
-            let known = known.or_insert_with(|| Redraw { next: now, due: None });
+            let known = known.or_insert_with(|| PendingRedraw { next: now, due: None });
             if let Some(due) = &mut known.due {
                 return due.join(change);
             }

@@ -4,7 +4,7 @@ use super::{Kind, Session, Topic, Visitor, needed};
 use crate::genome::Region;
 use crate::protocol::REQUESTS;
 use crate::source::suggestion;
-use crate::stream::{Content, Fault, KEYS, LOG, Subscription, Wanted};
+use crate::stream::{Content, Fault, KEYS, LOG, Subscription, WantedRecords};
 use serde_json::{Map, Value, json};
 
 impl Session {
@@ -21,7 +21,7 @@ impl Session {
         known: &[&str],
     ) -> Result<Subscription, Fault> {
         let listing = self.provider.catalog.listing();
-        let mut wanted = Wanted::parse(members, known, listing.sequences())?;
+        let mut wanted = WantedRecords::parse(members, known, listing.sequences())?;
         let missing = |text: String| Fault { status: 404, text };
         let stream = match (&wanted.topic, &wanted.source) {
             (Some(topic), _) => {

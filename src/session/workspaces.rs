@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// The parts of a workspace that are read; pages write more.
 #[derive(Debug, Deserialize)]
-struct Content {
+struct WorkspaceContent {
     range: Option<Range>,
     #[serde(default)]
     measurements: Vec<MeasurementId>,
@@ -212,7 +212,7 @@ impl Session {
     /// # Errors
     /// As [`Session::import`].
     fn replace(&self, text: &str, workspace: Option<i64>) -> Result<u64> {
-        let content: Content = serde_json::from_str(text)
+        let content: WorkspaceContent = serde_json::from_str(text)
             .map_err(|error| Error::Input(format!("this is not an EpiViz workspace: {error}")))?;
         let listing = self.provider.catalog.listing();
         let mut charts = Vec::new();

@@ -27,12 +27,12 @@ pub struct Expression {
 pub(crate) struct Node {
     /// Byte offset of its first character, or of its operator.
     pub(crate) at: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: NodeKind,
 }
 
 /// The kinds of parts.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     Number(f64),
     /// Text in quotes.
     Text(String),

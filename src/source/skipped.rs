@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The lines of one file that `skip=errors` leaves out. Cheap to clone; all clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct Skipped(Arc<Mutex<State>>);
+pub struct Skipped(Arc<Mutex<SkipState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct SkipState {
     count: u64,
     /// The number of the first line, and what is wrong with it.
     first: Option<(u64, String)>,
@@ -25,7 +25,7 @@ impl PartialEq for Skipped {
 impl Skipped {
     /// Resets the counts, before the file is read again.
     pub(crate) fn restart(&self) {
-        *self.state() = State::default();
+        *self.state() = SkipState::default();
     }
 
     /// Counts a line that is left out because of `error`.
@@ -81,11 +81,11 @@ impl Skipped {
         let (count, first) = text.split_once('\t')?;
         let first = first.split_once('\t');
         let first = first.map(|(number, why)| Some((number.parse().ok()?, why.to_owned())));
-        *self.state() = State { count: count.parse().ok()?, first: first.flatten() };
+        *self.state() = SkipState { count: count.parse().ok()?, first: first.flatten() };
         Some(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SkipState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

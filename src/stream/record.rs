@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// A record of a stream.
 #[derive(Debug)]
-pub struct Record {
+pub struct StreamRecord {
     /// Its number in the stream, from 1.
     pub recno: u64,
     /// When it arrived, in milliseconds since 1970.

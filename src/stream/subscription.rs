@@ -1,6 +1,6 @@
 //! A place in a stream.
 
-use super::{Content, Record, Stream, Wanted};
+use super::{Content, Stream, StreamRecord, WantedRecords};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Subscription {
     stream: Arc<Stream>,
-    wanted: Wanted,
+    wanted: WantedRecords,
     /// The number under which its client knows it.
     number: u64,
     /// The number of the next record to look at.
@@ -24,7 +24,7 @@ pub struct Subscription {
 
 impl Subscription {
     /// Subscribes to a stream.
-    pub fn new(stream: Arc<Stream>, wanted: Wanted) -> Self {
+    pub fn new(stream: Arc<Stream>, wanted: WantedRecords) -> Self {
         let next = {
             let state = stream.state();
             match wanted.startrec {
@@ -112,8 +112,8 @@ impl Subscription {
     }
 
     /// Returns the event of a record; `None` if the subscriber does not want it.
-    fn data(&self, record: &Record) -> Option<Value> {
-        let Wanted { session, region, columns, .. } = &self.wanted;
+    fn data(&self, record: &StreamRecord) -> Option<Value> {
+        let WantedRecords { session, region, columns, .. } = &self.wanted;
         let is_elsewhere =
             |wanted: &String| record.session.as_ref().is_some_and(|session| session != wanted);
         if session.as_ref().is_some_and(is_elsewhere) {

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::Map;
 
 fn stream() -> Arc<Stream> {
-    Stream::new(Kind::Topic, "charts")
+    Stream::new(StreamKind::Topic, "charts")
 }
 
 fn publish(stream: &Stream, count: u64) {
@@ -13,7 +13,10 @@ fn publish(stream: &Stream, count: u64) {
 }
 
 fn subscribe(stream: &Arc<Stream>, startrec: i64, numrec: u64) -> Subscription {
-    Subscription::new(stream.clone(), Wanted { startrec, numrec, ..Wanted::default() })
+    Subscription::new(
+        stream.clone(),
+        WantedRecords { startrec, numrec, ..WantedRecords::default() },
+    )
 }
 
 /// All events that are there: `17` for record 17, or their names.
@@ -74,7 +77,7 @@ fn a_slow_subscriber_is_told_what_it_missed() {
 
 #[test]
 fn records_are_kept_within_a_limit_of_memory() {
-    let stream = Stream::new(Kind::Source, "reads");
+    let stream = Stream::new(StreamKind::Source, "reads");
     let large = Rows { start: vec![0; 200_000], ..Rows::default() };
     for _ in 0..5 {
         stream.publish(None, None, Content::Rows(large.clone()));
@@ -116,10 +119,10 @@ fn resuming_gives_each_record_once() {
 #[test]
 fn events_are_filtered_by_session_and_region() {
     let stream = stream();
-    let wanted = |session: &str, region: Option<Region>| Wanted {
+    let wanted = |session: &str, region: Option<Region>| WantedRecords {
         session: Some(session.to_owned()),
         region,
-        ..Wanted::default()
+        ..WantedRecords::default()
     };
     let mut of_a = Subscription::new(stream.clone(), wanted("a", None));
     let near = Some(Region::new("chr1", 50, 60));
@@ -136,7 +139,7 @@ fn events_are_filtered_by_session_and_region() {
 #[test]
 fn rows_are_filtered_by_region_and_columns() {
     use crate::table::{Column, Data};
-    let stream = Stream::new(Kind::Source, "calls");
+    let stream = Stream::new(StreamKind::Source, "calls");
     let rows = Rows {
         sequence: ["chr1", "chr1", "chr2"].into_iter().collect(),
         start: vec![10, 100, 10],
@@ -147,13 +150,13 @@ fn rows_are_filtered_by_region_and_columns() {
         ],
     };
     assert_eq!(rows.regions(), [Region::new("chr1", 10, 200), Region::new("chr2", 10, 20)]);
-    let wanted = Wanted {
+    let wanted = WantedRecords {
         region: Some(Region::new("chr1", 150, 160)),
         columns: Some(vec!["score".into()]),
-        ..Wanted::default()
+        ..WantedRecords::default()
     };
     let mut some = Subscription::new(stream.clone(), wanted);
-    let mut all = Subscription::new(stream.clone(), Wanted::default());
+    let mut all = Subscription::new(stream.clone(), WantedRecords::default());
     stream.publish(None, None, Content::Rows(rows.clone()));
     let only = json!({"sequence": ["chr1"], "start": [100], "end": [200], "score": [2.0]});
     assert_eq!(some.next_event().unwrap()["rows"], only);
@@ -189,7 +192,8 @@ fn topics_are_made_only_while_somebody_listens_or_was_cut_off() {
 #[test]
 fn requests_are_checked_member_by_member() {
     let sequences = [("chr1", 1000)].into_iter().collect();
-    let parse = |value: Value| Wanted::parse(value.as_object().unwrap(), &["action"], &sequences);
+    let parse =
+        |value: Value| WantedRecords::parse(value.as_object().unwrap(), &["action"], &sequences);
     let wanted = parse(json!({"action": "subscribe", "source": "x", "startrec": -5, "numrec": 0,
         "region": "chr1:11-20", "columns": ["score"], "session": null}));
     let wanted = wanted.unwrap();

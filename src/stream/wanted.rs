@@ -21,7 +21,7 @@ impl Fault {
 
 /// What a subscriber asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wanted {
+pub struct WantedRecords {
     /// The topic.
     pub topic: Option<String>,
     /// Or the datasource.
@@ -50,7 +50,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("session", "only events of this session; * for all; default: that of the connection"),
 ];
 
-impl Wanted {
+impl WantedRecords {
     /// Reads a request's members; other keys than [`KEYS`] and `known` are faults.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Wanted {
         known: &[&str],
         sequences: &Sequences,
     ) -> Result<Self, Fault> {
-        let mut wanted = Wanted { numrec: 1, ..Wanted::default() };
+        let mut wanted = WantedRecords { numrec: 1, ..WantedRecords::default() };
         for (key, value) in members.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             let takes = KEYS.iter().find(|known| known.0 == key).map(|known| known.1);
             let takes = takes.ok_or_else(|| {

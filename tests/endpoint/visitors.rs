@@ -1,7 +1,7 @@
 //! Access: other users of the machine, tokens, roles, and the files that commands may use.
 
 use crate::support::{Client, Files, provider};
-use epivizrs::console::OpenFiles;
+use epivizrs::console::AllowedFiles;
 use epivizrs::server::{Access, Keys, Token, bind, run};
 use epivizrs::session::{Audit, PAGE_TIMEOUT, Role, Session, SessionConfig};
 use epivizrs::store::Store;
@@ -59,7 +59,7 @@ impl Endpoint {
         let named = [files.path("peaks.bed")].into_iter();
         let access = Access::new(address, "https://epiviz.example/index.php", &[])
             .with_keys(keys(Keys { tokens, ..Keys::default() }))
-            .with_open_files(OpenFiles::new(&[path("open")], named).unwrap());
+            .with_allowed_files(AllowedFiles::new(&[path("open")], named).unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(run(listener, session.clone(), access, None, stop.clone()));
         Endpoint { address, session, folder, _files: files, _end: stop.drop_guard() }

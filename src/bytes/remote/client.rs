@@ -41,7 +41,7 @@ const SYSTEM_AUTHORITIES: &[&str] = &[
 pub(crate) struct Client {
     pub(super) settings: Settings,
     pub(super) servers: Servers,
-    pub(super) storage: storage::Settings,
+    pub(super) storage: storage::StorageSettings,
     netrc: Netrc,
     /// For requests to this machine itself, never through a proxy.
     direct: Agent,
@@ -58,7 +58,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// An answer that holds bytes of a file, or says that the file has none there.
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -94,7 +94,7 @@ impl Client {
         let through_proxy = |reach| agent(config(Proxy::try_from_env()), reach);
         Ok(Client {
             servers: Servers::default(),
-            storage: storage::Settings::of_user(),
+            storage: storage::StorageSettings::of_user(),
             netrc: Netrc::of_user(),
             direct: agent(config(None), Reach::Anywhere),
             agents: [Reach::Anywhere, Reach::Elsewhere, Reach::Public].map(through_proxy),
@@ -109,7 +109,7 @@ impl Client {
         address: &Address,
         asked: &Asked<'_>,
         limit: u64,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let server = self.servers.of(address);
         server.check()?;
         let end = Instant::now() + self.settings.timeout;
@@ -151,7 +151,7 @@ impl Client {
         asked: &Asked<'_>,
         limit: u64,
         end: Instant,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let mut at = first.clone();
         for _ in 0..=REDIRECTS {
             let (response, asked_with_credentials) = self.ask(&at, first, asked, end, limit)?;
@@ -169,7 +169,7 @@ impl Client {
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
                 let from = (at != *first).then_some(at);
                 return match finish(response, limit) {
-                    Ok(answer) => Ok(Answer { from, ..answer }),
+                    Ok(answer) => Ok(HttpAnswer { from, ..answer }),
                     Err(Failure::Status { number, word, again, .. }) => {
                         Err(Failure::Status { number, word, again, asked_with_credentials })
                     }
@@ -269,7 +269,7 @@ impl Client {
 }
 
 /// Reads an answer.
-fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
+fn finish(response: Response<Body>, limit: u64) -> Result<HttpAnswer, Failure> {
     let (parts, body) = response.into_parts();
     let status = parts.status.as_u16();
     let says = |name: header::HeaderName| {
@@ -281,7 +281,7 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
     let mut bytes = Vec::new();
     if status == 200 && length.is_some_and(|length| length > limit) {
         // A whole file that is too large.
-        return Ok(Answer { status, headers: parts.headers, body: bytes, from: None });
+        return Ok(HttpAnswer { status, headers: parts.headers, body: bytes, from: None });
     }
     // Reads one byte more than wanted: only a body that is read to its end frees its connection for
     // the next request.
@@ -300,7 +300,7 @@ fn finish(response: Response<Body>, limit: u64) -> Result<Answer, Failure> {
     if length.is_some_and(|length| (bytes.len() as u64) < length.min(limit)) {
         return Err(Failure::Cut);
     }
-    Ok(Answer { status, headers: parts.headers, body: bytes, from: None })
+    Ok(HttpAnswer { status, headers: parts.headers, body: bytes, from: None })
 }
 
 /// Returns the error code in the answer of a storage server: `<Code>AccessDenied</Code>`.

@@ -1,10 +1,10 @@
 //! A file on a server, read in blocks that are cached.
 
 use super::address::Address;
-use super::client::{Answer, Asked, Client};
+use super::client::{Asked, Client, HttpAnswer};
 use super::disk::Disk;
 use super::failure::Failure;
-use super::version::{Version, WHOLE, content_range};
+use super::version::{RemoteVersion, WHOLE, content_range};
 use crate::bytes::block_cache::{BlockCache, CachedBlock};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ static BLOCKS: BlockCache = BlockCache::new(128 << 20);
 pub(crate) struct RemoteFile {
     client: Arc<Client>,
     address: Address,
-    version: Version,
+    version: RemoteVersion,
     /// The key of its blocks among those of all files: the same for the same version.
     id: u64,
     disk: Option<Disk>,
@@ -41,12 +41,12 @@ pub(crate) struct RemoteFile {
     moved: Mutex<Option<Address>>,
     /// Whether the server compares versions itself.
     compares: AtomicBool,
-    reading: Mutex<Reading>,
+    reading: Mutex<ReadState>,
     read: Condvar,
 }
 
 #[derive(Default)]
-struct Reading {
+struct ReadState {
     /// Blocks that are being requested.
     asked: HashSet<u64>,
     /// The ends of sequential reads, and how many blocks each was given.
@@ -54,12 +54,12 @@ struct Reading {
 }
 
 /// Consecutive blocks.
-struct Run {
+struct BlockRun {
     first: u64,
     blocks: Vec<Arc<CachedBlock>>,
 }
 
-impl Run {
+impl BlockRun {
     fn get(&self, number: u64) -> Option<&Arc<CachedBlock>> {
         self.blocks.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
@@ -145,7 +145,7 @@ impl RemoteFile {
             buffer[..wanted].copy_from_slice(&whole[offset as usize..end as usize]);
             return Ok(wanted);
         }
-        let (mut filled, mut run) = (0, Run { first: 0, blocks: Vec::new() });
+        let (mut filled, mut run) = (0, BlockRun { first: 0, blocks: Vec::new() });
         let last = (end - 1) / BLOCK;
         while filled < wanted {
             let at = offset + filled as u64;
@@ -172,7 +172,7 @@ impl RemoteFile {
             return Ok(());
         }
         let last = (end - 1) / BLOCK;
-        let mut run = Run { first: 0, blocks: Vec::new() };
+        let mut run = BlockRun { first: 0, blocks: Vec::new() };
         for number in bytes.start / BLOCK..=last {
             if run.get(number).is_none() && self.known(number).is_none() {
                 self.block(number, last, &mut run)?;
@@ -182,7 +182,12 @@ impl RemoteFile {
     }
 
     /// Returns a block. If it is not cached, those up to `last` are read too, and left in `run`.
-    fn block(&self, number: u64, last: u64, run: &mut Run) -> Result<Arc<CachedBlock>, Failure> {
+    fn block(
+        &self,
+        number: u64,
+        last: u64,
+        run: &mut BlockRun,
+    ) -> Result<Arc<CachedBlock>, Failure> {
         let mut reading = self.lock();
         loop {
             if let Some(block) = self.known(number) {
@@ -204,7 +209,7 @@ impl RemoteFile {
         run.get(number).cloned().ok_or(Failure::Cut)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Reading> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ReadState> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -221,7 +226,7 @@ impl RemoteFile {
     }
 
     /// Returns the blocks for one request: `first` is missing, and those up to `last` are wanted.
-    fn plan(&self, reading: &mut Reading, first: u64, last: u64) -> std::ops::Range<u64> {
+    fn plan(&self, reading: &mut ReadState, first: u64, last: u64) -> std::ops::Range<u64> {
         let file_end = self.size().div_ceil(BLOCK);
         let last = last.clamp(first, first + MOST_AT_ONCE - 1);
         let (mut end, mut gap) = (first + 1, 0);
@@ -252,7 +257,7 @@ impl RemoteFile {
     }
 
     /// Requests blocks from the server, and stores them.
-    fn fetch(&self, wanted: std::ops::Range<u64>) -> Result<Run, Failure> {
+    fn fetch(&self, wanted: std::ops::Range<u64>) -> Result<BlockRun, Failure> {
         let end = (wanted.end * BLOCK).min(self.size());
         let mut bytes = Vec::with_capacity((end - wanted.start * BLOCK) as usize);
         // A server may send less than requested.
@@ -300,7 +305,7 @@ impl RemoteFile {
         moved: Option<&Address>,
         bytes: &std::ops::Range<u64>,
         tag: Option<&str>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpAnswer, Failure> {
         let asked = Asked { bytes: bytes.clone(), if_match: tag };
         let answer =
             self.client.get(moved.unwrap_or(&self.address), &asked, bytes.end - bytes.start)?;
@@ -311,13 +316,13 @@ impl RemoteFile {
     }
 
     /// Checks that an answer holds these bytes, of the version that was opened.
-    fn check(&self, answer: &Answer, bytes: &std::ops::Range<u64>) -> Result<(), Failure> {
+    fn check(&self, answer: &HttpAnswer, bytes: &std::ops::Range<u64>) -> Result<(), Failure> {
         match answer.status {
             412 => return Err(Failure::Changed),
             // The file is shorter than it was.
             416 => return Err(Failure::Changed),
             200 => {
-                let now = Version::of(&answer.headers, None);
+                let now = RemoteVersion::of(&answer.headers, None);
                 let same = now.is_none_or(|now| self.version.may_be(&now));
                 let what = "the server no longer sends parts of files; try again later";
                 return Err(if same { Failure::Strange(what.into()) } else { Failure::Changed });
@@ -330,7 +335,7 @@ impl RemoteFile {
                 "the server sends a part of the file, but does not say which; ask whoever runs it";
             return Err(Failure::Strange(what.into()));
         };
-        let now = Version::of(&answer.headers, Some(size.unwrap_or(self.size())));
+        let now = RemoteVersion::of(&answer.headers, Some(size.unwrap_or(self.size())));
         if now.is_some_and(|now| !self.version.may_be(&now)) {
             return Err(Failure::Changed);
         }
@@ -346,7 +351,7 @@ impl RemoteFile {
     }
 
     /// Stores and returns blocks from `first` on, except for a last one that is incomplete.
-    fn keep(&self, first: u64, bytes: &[u8]) -> Run {
+    fn keep(&self, first: u64, bytes: &[u8]) -> BlockRun {
         let whole_end = self.size() - first * BLOCK;
         let is_whole = |at: usize, part: &[u8]| {
             part.len() as u64 == BLOCK || at as u64 * BLOCK + part.len() as u64 == whole_end
@@ -362,12 +367,12 @@ impl RemoteFile {
             }
             block
         });
-        Run { first, blocks: blocks.collect() }
+        BlockRun { first, blocks: blocks.collect() }
     }
 }
 
 /// Returns the version that the first answer shows, and whether it is the whole file.
-fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
+fn opened(answer: &HttpAnswer) -> Result<(RemoteVersion, Option<()>), Failure> {
     let strange = |what: &str| Failure::Strange(what.to_owned());
     match answer.status {
         206 => {
@@ -387,7 +392,7 @@ fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
             let Some(size) = size else {
                 return Err(strange("the server does not say how large the file is; download it"));
             };
-            let version = Version::of(&answer.headers, Some(size)).unwrap_or_default();
+            let version = RemoteVersion::of(&answer.headers, Some(size)).unwrap_or_default();
             if (answer.body.len() as u64) < size.min(BLOCK) {
                 return Err(Failure::Cut);
             }
@@ -395,7 +400,7 @@ fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
         }
         // There is no first byte: the file is empty.
         416 => match content_range(&answer.headers) {
-            Some((_, Some(0))) | None => Ok((Version::default(), Some(()))),
+            Some((_, Some(0))) | None => Ok((RemoteVersion::default(), Some(()))),
             Some(_) => Err(Failure::Status {
                 number: 416,
                 word: String::new(),
@@ -410,7 +415,7 @@ fn opened(answer: &Answer) -> Result<(Version, Option<()>), Failure> {
             if size > WHOLE {
                 return Err(Failure::NoParts(length));
             }
-            Ok((Version::of(&answer.headers, Some(size)).unwrap_or_default(), Some(())))
+            Ok((RemoteVersion::of(&answer.headers, Some(size)).unwrap_or_default(), Some(())))
         }
         number => Err(strange(&format!("the server answers with {number} instead of the file"))),
     }

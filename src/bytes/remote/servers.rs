@@ -16,10 +16,10 @@ pub(super) struct Servers(Mutex<HashMap<String, Arc<Server>>>);
 
 /// The state of a server, shared by all who use it.
 #[derive(Default)]
-pub(super) struct Server(Mutex<State>);
+pub(super) struct Server(Mutex<ServerState>);
 
 #[derive(Default)]
-struct State {
+struct ServerState {
     counts: ServerCounts,
     /// When the server may be asked again, and how it failed.
     down: Option<(Instant, Failure)>,
@@ -57,7 +57,7 @@ impl Servers {
 }
 
 impl Server {
-    fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn state<T>(&self, work: impl FnOnce(&mut ServerState) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

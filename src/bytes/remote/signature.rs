@@ -21,7 +21,7 @@ impl std::fmt::Debug for Secret {
 
 /// The keys that sign requests to S3.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Keys {
+pub(super) struct SigningKeys {
     pub(super) id: String,
     pub(super) secret: Secret,
     pub(super) token: Option<Secret>,
@@ -39,7 +39,7 @@ pub(super) struct Signed<'a> {
 impl Signed<'_> {
     pub(super) fn headers(
         &self,
-        keys: &Keys,
+        keys: &SigningKeys,
         others: &[(String, String)],
     ) -> Vec<(String, String)> {
         let mut added = vec![
@@ -129,8 +129,8 @@ pub(super) fn timestamp(seconds: u64) -> String {
 mod tests {
     use super::*;
 
-    fn keys() -> Keys {
-        Keys {
+    fn keys() -> SigningKeys {
+        SigningKeys {
             id: "AKIAIOSFODNN7EXAMPLE".into(),
             secret: Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into()),
             token: None,

@@ -2,7 +2,7 @@
 
 use super::address::{Address, Scheme};
 use super::failure::Failure;
-use super::signature::{Keys, Secret, Signed, sorted, timestamp};
+use super::signature::{Secret, Signed, SigningKeys, sorted, timestamp};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Settings of object storage, from the environment and the files of its own tools.
 #[derive(Debug, Default)]
-pub(crate) struct Settings {
-    keys: Option<Keys>,
+pub(crate) struct StorageSettings {
+    keys: Option<SigningKeys>,
     region: Option<String>,
     endpoint: Option<String>,
     google_endpoint: Option<String>,
@@ -35,10 +35,10 @@ pub(super) struct Target<'s> {
 enum Sign<'s> {
     Not,
     Headers(Vec<(String, String)>),
-    Amazon { keys: &'s Keys, host: String, path: String, query: String, region: String },
+    Amazon { keys: &'s SigningKeys, host: String, path: String, query: String, region: String },
 }
 
-impl Settings {
+impl StorageSettings {
     /// Reads the settings of the user's environment.
     pub(super) fn of_user() -> Self {
         let variable = |name: &str| std::env::var(name).ok();
@@ -66,7 +66,7 @@ impl Settings {
         };
         let of_environment = || {
             let token = set("AWS_SESSION_TOKEN").map(Secret);
-            Some(Keys {
+            Some(SigningKeys {
                 id: set("AWS_ACCESS_KEY_ID")?,
                 secret: Secret(set("AWS_SECRET_ACCESS_KEY")?),
                 token,
@@ -76,7 +76,7 @@ impl Settings {
             let token = of_profile("aws_session_token").map(Secret);
             let (id, secret) =
                 (of_profile("aws_access_key_id")?, of_profile("aws_secret_access_key")?);
-            Some(Keys { id, secret: Secret(secret), token })
+            Some(SigningKeys { id, secret: Secret(secret), token })
         };
         // A requested profile has priority over keys that happen to be in the environment.
         let keys = if set("AWS_PROFILE").is_some() {
@@ -87,7 +87,7 @@ impl Settings {
         let is_on =
             |text: String| !matches!(text.to_ascii_lowercase().as_str(), "no" | "false" | "0");
         let is_anonymous = set("AWS_NO_SIGN_REQUEST").is_some_and(is_on);
-        Settings {
+        StorageSettings {
             keys: keys.filter(|_| !is_anonymous),
             region: set("AWS_REGION")
                 .or(set("AWS_DEFAULT_REGION"))
@@ -141,7 +141,10 @@ fn entry(text: &str, heading: &str, key: &str) -> Option<String> {
 }
 
 /// Returns the target of a request for the file at an address.
-pub(super) fn target<'s>(settings: &'s Settings, address: &Address) -> Result<Target<'s>, Failure> {
+pub(super) fn target<'s>(
+    settings: &'s StorageSettings,
+    address: &Address,
+) -> Result<Target<'s>, Failure> {
     let query = address.query().unwrap_or_default();
     let (base, path, sign) = match address.scheme() {
         Scheme::Http | Scheme::Https => {
@@ -235,11 +238,14 @@ impl Target<'_> {
 mod tests {
     use super::*;
 
-    fn settings(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Settings {
+    fn settings(variables: &[(&str, &str)], files: &[(&str, &str)]) -> StorageSettings {
         let find = |all: &[(&str, &str)], name: &str| {
             all.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned())
         };
-        Settings::read(|name| find(variables, name), |path| find(files, path.to_str().unwrap()))
+        StorageSettings::read(
+            |name| find(variables, name),
+            |path| find(files, path.to_str().unwrap()),
+        )
     }
 
     #[test]

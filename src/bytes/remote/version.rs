@@ -1,7 +1,7 @@
 //! The version of a file that an answer holds, and other properties in its headers.
 
 use super::address::Address;
-use super::client::Answer;
+use super::client::HttpAnswer;
 use super::failure::Failure;
 use super::signature::hex;
 use flate2::read::MultiGzDecoder;
@@ -16,7 +16,7 @@ pub(super) const WHOLE: u64 = 64 << 20;
 
 /// The properties that distinguish the versions of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Version {
+pub(crate) struct RemoteVersion {
     /// In bytes.
     pub(crate) size: u64,
     tag: Option<String>,
@@ -36,7 +36,7 @@ impl Name {
     }
 }
 
-impl Version {
+impl RemoteVersion {
     /// Returns the version that an answer's headers show; none if its size is unknown.
     pub(super) fn of(headers: &HeaderMap, size: Option<u64>) -> Option<Self> {
         let says = |name: header::HeaderName| {
@@ -44,16 +44,16 @@ impl Version {
         };
         let length = || says(header::CONTENT_LENGTH)?.parse().ok();
         let size = size.or_else(length)?;
-        Some(Version { size, tag: says(header::ETAG), changed: says(header::LAST_MODIFIED) })
+        Some(RemoteVersion { size, tag: says(header::ETAG), changed: says(header::LAST_MODIFIED) })
     }
 
     /// Returns the same version with another size.
     pub(super) fn with_size(self, size: u64) -> Self {
-        Version { size, ..self }
+        RemoteVersion { size, ..self }
     }
 
     /// Returns whether another answer may be of this version.
-    pub(super) fn may_be(&self, other: &Version) -> bool {
+    pub(super) fn may_be(&self, other: &RemoteVersion) -> bool {
         let same = |a: &Option<String>, b: &Option<String>| match (a, b) {
             (Some(a), Some(b)) => Some(a == b),
             _ => None,
@@ -119,7 +119,7 @@ fn is_packed(address: &Address) -> bool {
 }
 
 /// Returns how the server packed the answer, unless the file itself is packed that way.
-fn packing<'a>(address: &Address, answer: &'a Answer) -> Option<&'a str> {
+fn packing<'a>(address: &Address, answer: &'a HttpAnswer) -> Option<&'a str> {
     let packing = answer.headers.get(header::CONTENT_ENCODING)?.to_str().ok()?.trim();
     // Servers report the packing of such a file as if they had packed it themselves.
     let of_file = packing.ends_with("gzip") && is_packed(address);
@@ -130,7 +130,7 @@ fn packing<'a>(address: &Address, answer: &'a Answer) -> Option<&'a str> {
 /// Refuses answers that are not the file: a login page, or data packed in transit.
 pub(super) fn check_kind(
     address: &Address,
-    answer: &Answer,
+    answer: &HttpAnswer,
     is_whole: bool,
 ) -> Result<(), Failure> {
     let start: String = answer.body.iter().take(200).map(|byte| char::from(*byte)).collect();
@@ -152,7 +152,7 @@ pub(super) fn check_kind(
 }
 
 /// Returns the bytes of a file that was sent as a whole, as they are on the server.
-pub(super) fn unpacked(address: &Address, answer: &Answer) -> Result<Vec<u8>, Failure> {
+pub(super) fn unpacked(address: &Address, answer: &HttpAnswer) -> Result<Vec<u8>, Failure> {
     if answer.status == 416 {
         return Ok(Vec::new());
     }
@@ -192,18 +192,18 @@ mod tests {
     #[test]
     fn versions_are_told_apart_by_tag_else_by_size_and_date() {
         let version = |pairs: &[(&'static str, &'static str)]| {
-            Version::of(&headers(pairs), Some(10)).unwrap()
+            RemoteVersion::of(&headers(pairs), Some(10)).unwrap()
         };
         let tagged = version(&[("etag", "\"a\""), ("last-modified", "Mon")]);
         assert!(tagged.may_be(&version(&[("etag", "\"a\""), ("last-modified", "Tue")])));
         assert!(!tagged.may_be(&version(&[("etag", "\"b\""), ("last-modified", "Mon")])));
         let dated = version(&[("last-modified", "Mon")]);
         assert!(!dated.may_be(&version(&[("last-modified", "Tue")])));
-        assert!(!dated.may_be(&Version { size: 11, ..dated.clone() }));
+        assert!(!dated.may_be(&RemoteVersion { size: 11, ..dated.clone() }));
         assert_eq!(tagged.strong_tag(), Some("\"a\""));
         assert_eq!(version(&[("etag", "W/\"a\"")]).strong_tag(), None);
         let address = |text: &str| Address::parse(text).unwrap().unwrap();
-        let name = |version: &Version, text: &str| version.name(&address(text)).text();
+        let name = |version: &RemoteVersion, text: &str| version.name(&address(text)).text();
         assert_eq!(name(&dated, "http://h/x?SECRET"), name(&dated, "http://h/x?OTHER"));
         assert_ne!(name(&dated, "http://h/x"), name(&tagged, "http://h/x"));
         assert_ne!(name(&dated, "http://h/x"), name(&dated, "http://h/y"));

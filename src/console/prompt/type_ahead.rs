@@ -22,15 +22,15 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running command.
 #[derive(Debug, Default)]
-pub(super) struct Running {
-    state: Mutex<State>,
+pub(super) struct RunningCommand {
+    state: Mutex<TypedState>,
     changed: Condvar,
     /// Notified when the user presses Ctrl-C.
     pub(super) cancel: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TypedState {
     has_ended: bool,
     /// Whether it was the last command.
     is_last: bool,
@@ -38,8 +38,8 @@ struct State {
     is_read: bool,
 }
 
-impl Running {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl RunningCommand {
+    fn state(&self) -> MutexGuard<'_, TypedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,7 @@ impl TypedAhead {
     pub(super) fn read(
         &mut self,
         editor: &mut Editor<PromptHelper, FileHistory>,
-        running: &Running,
+        running: &RunningCommand,
     ) {
         if running.is_short() {
             self.ended |= running.state().is_last;

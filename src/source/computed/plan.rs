@@ -1,7 +1,7 @@
 //! An expression whose names are resolved to inputs.
 
 use crate::error::Result;
-use crate::source::expression::{Binary, Expression, Function, Kind, Node, Unary, is_pattern};
+use crate::source::expression::{Binary, Expression, Function, Node, NodeKind, Unary, is_pattern};
 use std::collections::BTreeMap;
 
 /// How to compute a signal from its inputs.
@@ -60,26 +60,26 @@ fn step(
 ) -> Result<Step> {
     let error = |what: &str| expression.error(node.at, what);
     Ok(match &node.kind {
-        Kind::Number(number) => Step::Constant(*number),
-        Kind::Text(_) => return Err(error("text can be compared in filters only")),
-        Kind::Name(name) if is_pattern(name) => {
+        NodeKind::Number(number) => Step::Constant(*number),
+        NodeKind::Text(_) => return Err(error("text can be compared in filters only")),
+        NodeKind::Name(name) if is_pattern(name) => {
             return Err(error(
                 "a pattern can only be an argument of mean, sum, min, max, median, sd",
             ));
         }
-        Kind::Name(name) => match inputs(name).map_err(|what| error(&what))?[..] {
+        NodeKind::Name(name) => match inputs(name).map_err(|what| error(&what))?[..] {
             [only] => Step::Input(only),
             _ => return Err(error("names more than one measurement")),
         },
-        Kind::Unary(operator, of) => {
+        NodeKind::Unary(operator, of) => {
             Step::Unary(*operator, Box::new(step(expression, of, inputs)?))
         }
-        Kind::Binary(operator, a, b) => Step::Binary(
+        NodeKind::Binary(operator, a, b) => Step::Binary(
             *operator,
             Box::new(step(expression, a, inputs)?),
             Box::new(step(expression, b, inputs)?),
         ),
-        Kind::Call(Function::Smooth, arguments) => {
+        NodeKind::Call(Function::Smooth, arguments) => {
             let [of, window] = &arguments[..] else { return Err(error("takes (x, bases)")) };
             let bases = step(expression, window, inputs)?.constant();
             let bases = bases.filter(|bases| *bases > 0.0 && bases.is_finite());
@@ -88,11 +88,11 @@ fn step(
             })?;
             Step::Smooth(Box::new(step(expression, of, inputs)?), bases)
         }
-        Kind::Call(function, arguments) => {
+        NodeKind::Call(function, arguments) => {
             let mut steps = Vec::new();
             for argument in arguments {
                 match &argument.kind {
-                    Kind::Name(name) if is_pattern(name) => {
+                    NodeKind::Name(name) if is_pattern(name) => {
                         let found = inputs(name);
                         let found = found.map_err(|what| expression.error(argument.at, what))?;
                         steps.extend(found.into_iter().map(Step::Input));

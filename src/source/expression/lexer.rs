@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// A token, and the byte offset of its first character.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
+pub(super) struct Lexeme {
     pub(super) at: usize,
     pub(super) kind: TokenKind,
 }
@@ -25,8 +25,8 @@ pub(super) enum TokenKind {
 }
 
 /// Returns the tokens; the last one is [`TokenKind::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>> {
-    let mut tokens: Vec<Token> = Vec::new();
+pub(super) fn tokens(text: &str) -> Result<Vec<Lexeme>> {
+    let mut tokens: Vec<Lexeme> = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {
         if first.is_whitespace() {
@@ -58,10 +58,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>> {
                 None => return Err(error(text, at, unexpected(first))),
             },
         };
-        tokens.push(Token { at, kind });
+        tokens.push(Lexeme { at, kind });
         at += length;
     }
-    tokens.push(Token { at: text.len(), kind: TokenKind::End });
+    tokens.push(Lexeme { at: text.len(), kind: TokenKind::End });
     Ok(tokens)
 }
 

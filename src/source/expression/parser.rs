@@ -1,7 +1,7 @@
 //! Parses tokens: operators by how tightly they bind, calls, parentheses.
 
-use super::lexer::{Token, TokenKind, tokens};
-use super::{Binary, FUNCTIONS, Function, Kind, Node, OPERATORS, Unary, error, is_pattern};
+use super::lexer::{Lexeme, TokenKind, tokens};
+use super::{Binary, FUNCTIONS, Function, Node, NodeKind, OPERATORS, Unary, error, is_pattern};
 use crate::error::{Error, Result};
 use crate::source::nearest::suggestion;
 
@@ -22,26 +22,26 @@ pub(super) fn parse(text: &str) -> Result<Node> {
     let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
     let root = parser.operand(0)?;
     match parser.peek() {
-        Token { kind: TokenKind::End, .. } => Ok(root),
-        Token { kind: TokenKind::Close, at } => Err(error(text, *at, "this ')' closes nothing")),
-        Token { at, .. } => Err(error(text, *at, "an operator is missing before this")),
+        Lexeme { kind: TokenKind::End, .. } => Ok(root),
+        Lexeme { kind: TokenKind::Close, at } => Err(error(text, *at, "this ')' closes nothing")),
+        Lexeme { at, .. } => Err(error(text, *at, "an operator is missing before this")),
     }
 }
 
 struct Parser<'t> {
     text: &'t str,
-    tokens: Vec<Token>,
+    tokens: Vec<Lexeme>,
     next: usize,
     depth: usize,
 }
 
 impl Parser<'_> {
-    fn peek(&self) -> &Token {
+    fn peek(&self) -> &Lexeme {
         // The last token is the end, which is never passed.
         &self.tokens[self.next.min(self.tokens.len() - 1)]
     }
 
-    fn take(&mut self) -> Token {
+    fn take(&mut self) -> Lexeme {
         let token = self.peek().clone();
         self.next += 1;
         token
@@ -58,7 +58,7 @@ impl Parser<'_> {
             return Err(self.error(self.peek().at, "parentheses are nested too deeply"));
         }
         let mut left = self.first()?;
-        while let Token { at, kind: TokenKind::Operator(operator) } = *self.peek() {
+        while let Lexeme { at, kind: TokenKind::Operator(operator) } = *self.peek() {
             let binds =
                 OPERATORS.iter().find(|known| known.1 == operator).map_or(0, |known| known.2);
             if binds <= than {
@@ -69,7 +69,7 @@ impl Parser<'_> {
             if is_comparison(operator) && [&left, &right].into_iter().any(compares) {
                 return Err(self.error(at, "join two comparisons with && or ||"));
             }
-            left = Node { at, kind: Kind::Binary(operator, Box::new(left), Box::new(right)) };
+            left = Node { at, kind: NodeKind::Binary(operator, Box::new(left), Box::new(right)) };
         }
         self.depth -= 1;
         Ok(left)
@@ -77,25 +77,25 @@ impl Parser<'_> {
 
     /// Parses an operand without the operators after it.
     fn first(&mut self) -> Result<Node> {
-        let Token { at, kind } = self.take();
+        let Lexeme { at, kind } = self.take();
         let kind = match kind {
-            TokenKind::Number(number) => Kind::Number(number),
-            TokenKind::Text(text) => Kind::Text(text),
+            TokenKind::Number(number) => NodeKind::Number(number),
+            TokenKind::Text(text) => NodeKind::Text(text),
             TokenKind::Name(name, false) if self.peek().kind == TokenKind::Open => {
                 self.call(at, &name)?
             }
-            TokenKind::Name(name, _) => Kind::Name(name),
+            TokenKind::Name(name, _) => NodeKind::Name(name),
             TokenKind::Operator(Binary::Minus) => {
-                Kind::Unary(Unary::Minus, Box::new(self.operand(UNARY)?))
+                NodeKind::Unary(Unary::Minus, Box::new(self.operand(UNARY)?))
             }
-            TokenKind::Not => Kind::Unary(Unary::Not, Box::new(self.operand(UNARY)?)),
+            TokenKind::Not => NodeKind::Unary(Unary::Not, Box::new(self.operand(UNARY)?)),
             TokenKind::Open => {
                 let inside = self.operand(0)?;
                 self.close(at)?;
                 // A comparison in parentheses is a number like any other.
                 return Ok(match inside.kind {
-                    Kind::Binary(operator, ..) if is_comparison(operator) => {
-                        Node { at, kind: Kind::Call(Function::Sum, vec![inside]) }
+                    NodeKind::Binary(operator, ..) if is_comparison(operator) => {
+                        Node { at, kind: NodeKind::Call(Function::Sum, vec![inside]) }
                     }
                     _ => inside,
                 });
@@ -110,14 +110,16 @@ impl Parser<'_> {
 
     fn close(&mut self, opened: usize) -> Result<()> {
         match self.take() {
-            Token { kind: TokenKind::Close, .. } => Ok(()),
-            Token { kind: TokenKind::End, .. } => Err(self.error(opened, "this '(' is not closed")),
-            Token { at, .. } => Err(self.error(at, "an operator or ')' is missing before this")),
+            Lexeme { kind: TokenKind::Close, .. } => Ok(()),
+            Lexeme { kind: TokenKind::End, .. } => {
+                Err(self.error(opened, "this '(' is not closed"))
+            }
+            Lexeme { at, .. } => Err(self.error(at, "an operator or ')' is missing before this")),
         }
     }
 
     /// Parses the arguments of a function.
-    fn call(&mut self, at: usize, name: &str) -> Result<Kind> {
+    fn call(&mut self, at: usize, name: &str) -> Result<NodeKind> {
         let known = FUNCTIONS.iter().find(|known| known.0 == name);
         let Some((_, function, ..)) = known else {
             let names = FUNCTIONS.iter().map(|known| known.0);
@@ -154,12 +156,12 @@ impl Parser<'_> {
             let what = format!("{name} takes one measurement, not all that fit a pattern");
             return Err(self.error(pattern.at, what));
         }
-        Ok(Kind::Call(*function, arguments))
+        Ok(NodeKind::Call(*function, arguments))
     }
 }
 
 fn is_pattern_name(node: &Node) -> bool {
-    matches!(&node.kind, Kind::Name(name) if is_pattern(name))
+    matches!(&node.kind, NodeKind::Name(name) if is_pattern(name))
 }
 
 fn is_comparison(operator: Binary) -> bool {
@@ -167,7 +169,7 @@ fn is_comparison(operator: Binary) -> bool {
 }
 
 fn compares(node: &Node) -> bool {
-    matches!(node.kind, Kind::Binary(operator, ..) if is_comparison(operator))
+    matches!(node.kind, NodeKind::Binary(operator, ..) if is_comparison(operator))
 }
 
 #[cfg(test)]
@@ -177,16 +179,16 @@ mod tests {
     /// Writes a tree with all its parentheses.
     fn shown(node: &Node) -> String {
         match &node.kind {
-            Kind::Number(number) => number.to_string(),
-            Kind::Text(text) => format!("'{text}'"),
-            Kind::Name(name) => name.clone(),
-            Kind::Unary(Unary::Minus, of) => format!("-{}", shown(of)),
-            Kind::Unary(Unary::Not, of) => format!("!{}", shown(of)),
-            Kind::Binary(operator, a, b) => {
+            NodeKind::Number(number) => number.to_string(),
+            NodeKind::Text(text) => format!("'{text}'"),
+            NodeKind::Name(name) => name.clone(),
+            NodeKind::Unary(Unary::Minus, of) => format!("-{}", shown(of)),
+            NodeKind::Unary(Unary::Not, of) => format!("!{}", shown(of)),
+            NodeKind::Binary(operator, a, b) => {
                 let written = OPERATORS.iter().find(|known| known.1 == *operator).unwrap().0;
                 format!("({} {written} {})", shown(a), shown(b))
             }
-            Kind::Call(function, arguments) => {
+            NodeKind::Call(function, arguments) => {
                 let arguments: Vec<_> = arguments.iter().map(shown).collect();
                 format!("{}({})", function.name(), arguments.join(", "))
             }

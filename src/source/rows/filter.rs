@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::genome::Strand;
-use crate::source::expression::{Binary, Expression, Function, Kind, Node, Unary, is_pattern};
+use crate::source::expression::{Binary, Expression, Function, Node, NodeKind, Unary, is_pattern};
 use crate::source::suggestion;
 
 /// An expression whose names are columns.
@@ -123,15 +123,15 @@ fn step(
 ) -> Result<Step> {
     let mut inner = |node: &Node| step(expression, node, columns, needed);
     Ok(match &node.kind {
-        Kind::Number(number) => Step::Number(*number),
-        Kind::Text(text) => Step::Text(text.clone()),
-        Kind::Name(name) => return column(expression, node.at, name, columns, needed),
-        Kind::Unary(operator, of) => {
+        NodeKind::Number(number) => Step::Number(*number),
+        NodeKind::Text(text) => Step::Text(text.clone()),
+        NodeKind::Name(name) => return column(expression, node.at, name, columns, needed),
+        NodeKind::Unary(operator, of) => {
             let inside = inner(of)?;
             number(expression, of, &inside)?;
             Step::Unary(*operator, Box::new(inside))
         }
-        Kind::Binary(operator, a, b) => {
+        NodeKind::Binary(operator, a, b) => {
             let (first, second) = (inner(a)?, inner(b)?);
             let is_text =
                 |step: &Step| matches!(step, Step::Text(_) | Step::Strand | Step::Sequence);
@@ -156,10 +156,10 @@ fn step(
             number(expression, b, &second)?;
             Step::Binary(*operator, Box::new(first), Box::new(second))
         }
-        Kind::Call(Function::Smooth, _) => {
+        NodeKind::Call(Function::Smooth, _) => {
             return Err(expression.error(node.at, "smooth is for signals; a filter has rows"));
         }
-        Kind::Call(function, arguments) => {
+        NodeKind::Call(function, arguments) => {
             let mut steps = Vec::new();
             for argument in arguments {
                 let step = inner(argument)?;

@@ -46,11 +46,11 @@ pub(crate) struct Joined {
     columns: Vec<ColumnInfo>,
     sequences: Sequences,
     /// The counted sequences, the last used one last.
-    counted: Mutex<Vec<(usize, Slot)>>,
+    counted: Mutex<Vec<(usize, CountSlot)>>,
 }
 
 /// A sequence that has been counted, or will be; whoever counts it has the lock.
-type Slot = Arc<Mutex<Option<Arc<Counted>>>>;
+type CountSlot = Arc<Mutex<Option<Arc<Counted>>>>;
 
 /// What one reading of a whole sequence gives.
 struct Counted {
@@ -190,11 +190,11 @@ impl Joined {
         Joined { parts, columns, sequences, counted: Mutex::default() }
     }
 
-    fn slot(&self, index: usize) -> Slot {
+    fn slot(&self, index: usize) -> CountSlot {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let slot =
             counted.iter().position(|(known, _)| *known == index).map(|at| counted.remove(at));
-        let slot = slot.map_or_else(Slot::default, |(_, slot)| slot);
+        let slot = slot.map_or_else(CountSlot::default, |(_, slot)| slot);
         counted.push((index, slot.clone()));
         slot
     }

@@ -115,7 +115,7 @@ impl RowFormat for Calls {
         let kinds = (rows.format.kinds.len() as u64).max(1);
         let counts = about.rows.iter().map(|lines| lines.div_ceil(kinds)).collect();
         let names = about.sequences.iter().map(|sequence| sequence.name.to_string()).collect();
-        let joined = Joined { rows, names };
+        let joined = JoinedRows { rows, names };
         let about = About { rows: counts, ..about };
         Ok(Box::new(Indexed::new(joined, about, options.columns.as_deref())?))
     }
@@ -151,13 +151,13 @@ fn call(text: &str) -> (&str, [&str; 2]) {
 }
 
 /// An indexed file in which the lines of a base are joined to one row.
-struct Joined {
+struct JoinedRows {
     rows: TabixRows<Calls>,
     /// The names of its sequences.
     names: Vec<String>,
 }
 
-impl Joined {
+impl JoinedRows {
     /// Passes the joined bases at one start to `take`.
     fn flush(&self, same_start: &mut SamePosition, take: &mut dyn FnMut(Row<'_>) -> Flow) -> Flow {
         // This is the order of rows in memory; bases with the same end stay in file order.
@@ -219,7 +219,7 @@ struct Base {
     calls: Vec<(usize, [Range<usize>; 2])>,
 }
 
-impl ByRegion for Joined {
+impl ByRegion for JoinedRows {
     fn path(&self) -> &Path {
         self.rows.path()
     }

@@ -20,13 +20,13 @@ const WORTH_SAVING: u32 = 4 << 20;
 /// The summaries of one signal, by sequence index.
 pub(crate) struct Summaries {
     slots: Slots<Slot>,
-    cache: Option<Cache>,
+    cache: Option<SavedSummaries>,
     /// Whether summaries that are not in the cache folder are made again when others needed their
     /// memory.
     is_evictable: bool,
 }
 
-struct Cache {
+struct SavedSummaries {
     /// The path of the files, without the sequence index and the ending.
     place: PathBuf,
     ending: &'static str,
@@ -48,8 +48,12 @@ enum Slot {
 impl Summaries {
     pub(crate) fn new(input: &Input, context: &Context, shape: Shape) -> Self {
         let ending = if shape == Shape::Sparse { "points" } else { "sums" };
-        let cached =
-            |place| Cache { place, ending, input: input.clone(), context: context.clone() };
+        let cached = |place| SavedSummaries {
+            place,
+            ending,
+            input: input.clone(),
+            context: context.clone(),
+        };
         // Built-in data is small, so its summaries are not saved.
         let place = cache::path(input, context, ending).ok();
         let place = place.filter(|_| !matches!(input, Input::Memory(..)));
@@ -122,7 +126,7 @@ impl Summaries {
     }
 }
 
-impl Cache {
+impl SavedSummaries {
     fn file(&self, sequence: usize) -> PathBuf {
         self.place.with_extension(format!("{sequence}.{}", self.ending))
     }
