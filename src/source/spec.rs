@@ -356,6 +356,7 @@ mod tests {
                 "summary" => "mean",
                 "missing" => "gap",
                 "base" => "1",
+                "exact" => "yes",
                 "color" => "steelblue",
                 "range" => "-1.5:50",
                 "skip" => "errors",
