@@ -12,7 +12,7 @@ use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
 use crate::source::io::bbi::Bbi;
 use crate::source::signals::bins::{Bin, Bins};
-use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, StoredSummary, Summaries};
 use crate::source::{
     BinSum, ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source,
     Summary, unknown_column,
@@ -21,7 +21,6 @@ use crate::table::{Column, Data, Table};
 pub(crate) use first::First;
 use first::Stretches;
 use std::ops::Range;
-use std::sync::Arc;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bigwig",
@@ -169,10 +168,10 @@ impl BigWig {
         })
     }
 
-    /// Returns the summary of a sequence.
-    fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
+    /// Reads from the summary of a sequence.
+    fn summary<T>(&self, index: usize, read: impl Fn(&StoredSummary) -> Option<T>) -> Result<T> {
         let Sequence { name, length } = self.sequence(index);
-        self.summaries.get(index, length, || {
+        let make = || {
             SignalSummary::read(length, self.shape, |stretch, take| {
                 let region = Region::new(name, stretch.start, stretch.end);
                 self.each_record(&region, |record| {
@@ -180,7 +179,13 @@ impl BigWig {
                     true
                 })
             })
-        })
+        };
+        self.summaries.read(index, length, make, read)
+    }
+
+    /// Returns the sums of bins that are no narrower than [`FINEST_SUMS`].
+    fn wide(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
+        self.summary(index, |summary| summary.sums(shift, bins.clone()))
     }
 
     fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
@@ -209,7 +214,7 @@ impl BigWig {
         let sums = if shift < FINEST_SUMS {
             self.fine(&whole, shift, first, last)?.bins
         } else {
-            self.summary_of(index)?.sums(shift, first..last)
+            self.wide(index, shift, first..last)?
         };
         let values = (first..last)
             .zip(&sums)
@@ -221,14 +226,14 @@ impl BigWig {
     /// Returns the bins that overlap the region and have data, ranked among all bins with data.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
-        let summary = self.summary_of(index)?;
         let (first, last) = grid::bins(region, shift);
-        let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Bins { shift }, first))?;
         let sums = if shift < FINEST_SUMS {
             let whole = Region::new(sequence.name, 0, sequence.length);
             self.fine(&whole, shift, from, last)?.bins
         } else {
-            summary.sums(shift, from..last)
+            self.wide(index, shift, from..last)?
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
@@ -244,8 +249,8 @@ impl BigWig {
 
     /// Returns the records that overlap the region, not clipped to it.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let summary = self.summary_of(index)?;
-        let (rank, from) = summary.sample_before(Level::Records, region.start);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Records, region.start))?;
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
         let counted = Region::new(region.sequence.clone(), from, region.end);
@@ -336,17 +341,18 @@ impl Source for BigWig {
         let end = region.end.min(self.sequence(index).length);
         let region = Region::new(region.sequence.clone(), region.start.min(end), end);
         let bins = u64::from(region.len().div_ceil(level.width()));
-        match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
-            (Shape::Dense, _) => bins,
-            (_, Some(summary)) => summary.rows(&region, level),
-            // Assumes evenly spread points, each in a bin of its own as long as there are bins.
-            (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
+        if self.shape == Shape::Dense {
+            return bins;
         }
+        let summary = self.summaries.known(index, self.sequence(index).length);
+        // Assumes evenly spread points, each in a bin of its own as long as there are bins.
+        let estimate = bins.min((f64::from(region.len()) * self.covered) as u64);
+        summary.and_then(|summary| summary.rows(&region, level)).unwrap_or(estimate)
     }
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match (self.shape, self.file.sequences().position(sequence)) {
-            (Shape::Sparse, Some(index)) => self.summary_of(index).map(drop),
+            (Shape::Sparse, Some(index)) => self.summary(index, |_| Some(())),
             _ => Ok(()),
         }
     }
@@ -380,7 +386,7 @@ impl Source for BigWig {
                 let known = if shift < FINEST_SUMS {
                     self.fine(&whole, shift, known.start, known.end)?.bins
                 } else {
-                    self.summary_of(index)?.sums(shift, known)
+                    self.wide(index, shift, known)?
                 };
                 sums.extend(known.iter().map(|bin| BinSum { sum: bin.sum, covered: bin.covered }));
             }

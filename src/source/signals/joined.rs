@@ -9,11 +9,12 @@
 mod runs;
 
 use crate::bytes::helpers::HELPERS;
+use crate::bytes::memory::Size;
 use crate::error::Result;
 use crate::genome::{Region, Sequences};
 use crate::source::grid::bins;
 use crate::source::signals::bins::Bin;
-use crate::source::signals::summary::{FINEST_SUMS, RANKED, STRETCH, SignalSummary};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, stretches};
 use crate::source::unknown_column;
 use crate::source::{ColumnInfo, ColumnKind, Level, Missing, Shape, Source, Summary};
 use crate::table::{Column, Data, Table};
@@ -24,6 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Maximum bytes of counted sequences that one joined source keeps; the last one is always kept.
 const IN_MEMORY: usize = 64 << 20;
+/// Levels with narrower bins than this (log2) are counted row by row, others from their sums.
+const RANKED: u8 = 13;
 /// Rows that are more bins apart are read separately from a dense signal.
 const APART: u32 = 256;
 
@@ -78,7 +81,7 @@ impl Counted {
     }
 
     fn size(&self) -> usize {
-        let sums = self.sums.iter().flatten().map(SignalSummary::size).sum::<usize>();
+        let sums = self.sums.iter().flatten().map(Size::size).sum::<usize>();
         sums + self.runs.iter().map(Runs::size).sum::<usize>()
     }
 }
@@ -248,11 +251,8 @@ impl Joined {
             (!part.is_dense()).then(|| SignalSummary::read(length, Shape::Dense, each)).transpose()
         });
         let sums = sums.collect::<Result<_>>()?;
-        let end = |at: u32| ((u64::from(at) + 1) << STRETCH).min(length.into()) as u32;
-        let stretches: Vec<Range<u32>> =
-            (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect();
         let mut runs: Vec<Runs> = (0..RANKED).map(|_| Runs::default()).collect();
-        for stretch in HELPERS.map(&stretches, |stretch| self.runs_of(name, stretch)) {
+        for stretch in HELPERS.map(&stretches(length), |stretch| self.runs_of(name, stretch)) {
             runs.iter_mut().zip(stretch?).for_each(|(all, next)| all.append(&next));
         }
         Ok(Counted { sums, runs })
