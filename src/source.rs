@@ -32,6 +32,7 @@ pub use context::Context;
 pub use expression::{Definition, Expression};
 pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
+pub(crate) use io::cache::{mark_used_entries, use_of_cache};
 pub(crate) use level::FINEST_THINNED;
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;

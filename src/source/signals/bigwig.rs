@@ -337,9 +337,7 @@ impl Source for BigWig {
     }
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Some(index) = self.file.sequences().position(&region.sequence) else { return 0 };
-        let end = region.end.min(self.sequence(index).length);
-        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let Some((index, region)) = region.within(self.file.sequences()) else { return 0 };
         let bins = u64::from(region.len().div_ceil(level.width()));
         if self.shape == Shape::Dense {
             return bins;
@@ -399,15 +397,9 @@ impl Source for BigWig {
         if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
             return Err(unknown_column(unknown, &self.columns));
         }
-        let Some(index) = self.file.sequences().position(&region.sequence) else {
+        let Some((index, region)) = region.within(self.file.sequences()) else {
             return Ok(Table::empty(columns));
         };
-        let sequence = self.sequence(index);
-        let end = region.end.min(sequence.length);
-        let region = Region::new(sequence.name, region.start.min(end), end);
-        if region.is_empty() {
-            return Ok(Table::empty(columns));
-        }
         let mut table = match (self.shape, level) {
             (Shape::Sparse, Level::Records) => self.records(index, &region)?,
             (Shape::Sparse, Level::Bins { shift }) => self.sparse(index, &region, shift)?,

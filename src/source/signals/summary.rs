@@ -16,10 +16,10 @@ use saved::SavedSummary;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Widths (log2) of the bins whose sums a summary holds: from 2,048 bases (2.4 MB for human
-/// chromosome 1) to 524,288 bases. Narrower bins are summed from the records of the region, at most
-/// a few thousand for one view of a page.
-const SUMS: [u8; 5] = [11, 13, 15, 17, 19];
+/// Widths (log2) of the bins whose sums a summary holds: from 1,024 bases (4.9 MB for human
+/// chromosome 1) to a million. Narrower bins are summed from the records of the region, at most a
+/// few thousand for one view of a page.
+const SUMS: [u8; 6] = [10, 12, 14, 16, 18, 20];
 /// Width (log2) of the narrowest bins whose sums a summary holds.
 pub(crate) const FINEST_SUMS: u8 = SUMS[0];
 /// Number of levels whose rows a summary of a sparse signal ranks: records, and bins of each width.
@@ -221,7 +221,7 @@ mod tests {
             };
             let summary = Arc::new(SignalSummary::read(length, Shape::Sparse, each).unwrap());
             let stored = StoredSummary::Memory(summary.clone());
-            for shift in [None, Some(3u8), Some(10), Some(11), Some(12), Some(20)] {
+            for shift in [None, Some(3u8), Some(9), Some(10), Some(11), Some(20)] {
                 let (level, row) = shift.map_or((Level::Records, asked), |shift| {
                     (Level::Bins { shift }, asked >> shift)
                 });
@@ -241,7 +241,7 @@ mod tests {
                 prop_assert!(counted.abs_diff(after) <= EVERY, "{counted} {after}");
             }
             let bases: u32 = points.iter().map(|(start, end, _)| end - start).sum();
-            for shift in [11, 12, 13, 16, 20, 28] {
+            for shift in [10, 11, 13, 16, 20, 28] {
                 let wide = summary.sums(shift, 0..length.div_ceil(1 << shift));
                 prop_assert_eq!(wide.iter().map(|bin| bin.covered).sum::<u32>(), bases);
                 prop_assert_eq!(wide.iter().map(|bin| bin.sum).sum::<f64>(), f64::from(bases));

@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn value(summary: &StoredSummary) -> Option<f32> {
-        Some(summary.sums(11, 1900..1901)?[0].max)
+        Some(summary.sums(10, 3900..3901)?[0].max)
     }
 
     /// Returns the value in the summary of a sequence, which is made with the value 'make'.

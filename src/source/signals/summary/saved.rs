@@ -260,7 +260,7 @@ fn sample(fields: &mut Cursor<'_>) -> Option<RowSample> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::StoredSummary;
+    use super::super::{FINEST_SUMS, StoredSummary};
     use super::*;
     use crate::genome::Region;
     use crate::source::Shape;
@@ -303,7 +303,7 @@ mod tests {
                 let memory = StoredSummary::Memory(written);
                 for (start, length) in &regions {
                     let region = Region::new("x", *start, start + length);
-                    for shift in 11..=28 {
+                    for shift in FINEST_SUMS..=28 {
                         let bins = start >> shift..(start + length) >> shift;
                         let (read, expected) = (stored.sums(shift, bins.clone()), memory.sums(shift, bins));
                         prop_assert_eq!(read, expected);
