@@ -297,6 +297,15 @@ impl Source for Computed {
         self.inputs.iter().find_map(|input| input.source.first_view())
     }
 
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let index = self.sequences.position(sequence)?;
+        let level = self.definition.at.map_or(level, |shift| Level::Bins { shift });
+        self.inputs.iter().find_map(|input| {
+            let own = input.names.get(index)?.as_ref()?;
+            input.source.estimate(own, level)
+        })
+    }
+
     fn has_sums(&self) -> bool {
         true
     }

@@ -350,6 +350,12 @@ impl Source for Joined {
         index.map_or(Ok(()), |index| self.counted(index).map(drop))
     }
 
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        self.parts
+            .iter()
+            .find_map(|part| part.source.estimate(part.sequences.get(sequence)?, level))
+    }
+
     fn first_view(&self) -> Option<Region> {
         self.parts.iter().find_map(|part| part.source.first_view())
     }
