@@ -67,7 +67,8 @@ fn json(c: &mut Criterion) {
             table,
             measurements: vec!["signal".into()],
         };
-        let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+        let (dialect, positions) = (Dialect::Classic, Positions::Absolute);
+        let reply = Reply::Combined(Combined { parts: vec![part], dialect, positions });
         let Frame::Request(id, _) = parse(r#"{"requestId":1,"data":{"action":"getSeqInfos"}}"#)
         else {
             unreachable!()

@@ -79,6 +79,11 @@ impl Bins {
         Bins { shift, first: 0, bins }
     }
 
+    /// Creates a run from bins of which `first` is the number of the first.
+    pub(crate) fn from(shift: u8, first: u32, bins: Vec<Bin>) -> Self {
+        Bins { shift, first, bins }
+    }
+
     /// Adds the part of a record that lies within the run.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
         self.each_overlap(start, end, |bin, from, to| bin.add(to - from, value));
@@ -109,10 +114,11 @@ impl Bins {
     }
 
     /// Returns the bins numbered `wanted`, of width 2^`shift`, merged from these bins, which must
-    /// be no wider and begin at the sequence's first base.
+    /// be no wider, and hold those up to the end of the sequence or of the wanted bins.
     pub(crate) fn widen(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
         let more = shift - self.shift;
-        let at = |bin: u32| ((bin as usize) << more).min(self.bins.len());
+        let first = self.first as usize;
+        let at = |bin: u32| ((bin as usize) << more).saturating_sub(first).min(self.bins.len());
         let join = |bins: &[Bin]| {
             let mut joined = Bin::EMPTY;
             bins.iter().for_each(|bin| joined.merge(bin));
