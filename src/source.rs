@@ -128,7 +128,8 @@ pub trait Source: Send + Sync + 'static {
     fn columns(&self) -> &[ColumnInfo];
 
     /// Returns the number of rows that [`Source::read`] would return. It may be an estimate until
-    /// [`Source::count_rows`] has been called. Must not read files.
+    /// [`Source::count_rows`] has been called. Must not wait: it may read a small part of an entry
+    /// of the cache folder, and no other file.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
     /// Reads enough of a sequence for [`Source::rows`] to depend on the data alone: from then on it
@@ -204,8 +205,16 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// Returns the progress of a source that is still being built. Until it is complete, it has no
-    /// rows, and its sequences, shape and columns come from the beginning of the file.
+    /// rows, and its sequences, shape and columns come from the beginning of the file; or its rows
+    /// are [estimates](Source::estimate).
     fn building(&self) -> Option<&Arc<BuildHandle>> {
+        None
+    }
+
+    /// Returns how the values of a level are estimated, such as `≈, from zoom level 4096`; none if
+    /// they are exact. Must not read files.
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let _ = (sequence, level);
         None
     }
 
@@ -227,6 +236,9 @@ pub trait Source: Send + Sync + 'static {
         Vec::new()
     }
 }
+
+/// The annotation that says which views are [estimated](Source::estimate).
+pub(crate) const ESTIMATED: &str = "wide views";
 
 /// A file format.
 pub struct Format {

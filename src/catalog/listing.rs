@@ -207,7 +207,7 @@ impl Listing {
     }
 
     /// Returns the region with the source's name of its sequence; `None` if the source lacks it.
-    pub(super) fn own_region(&self, source: &dyn Source, region: &Region) -> Option<Region> {
+    pub(crate) fn own_region(&self, source: &dyn Source, region: &Region) -> Option<Region> {
         let own = source.sequences();
         let found = own.position(&region.sequence).or_else(|| {
             let index = self.sequences.position(&region.sequence)?;

@@ -1,27 +1,31 @@
 //! bigWig: one number per base, indexed, read by region.
 //!
-//! Bins are summed from the file's records, never its zoom levels: those do not align with the
-//! grid, and some writers get them wrong (bigtools 0.5.8 counts the gap before an isolated record
-//! as covered). Wide bins come from a [`SignalSummary`] of the sequence, made when first needed.
+//! Bins are summed from the file's records, not its zoom levels, which do not align with the grid.
+//! Wide bins come from a [`SignalSummary`] of the sequence, made when first needed. Only wide views
+//! of a large file on another machine are estimated from zoom levels: see [`wide`].
 
 mod first;
+mod wide;
 
 use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
 use crate::source::io::bbi::Bbi;
+use crate::source::rows::background::{Build, build};
 use crate::source::signals::bins::{Bin, Bins};
-use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, StoredSummary, Summaries};
 use crate::source::{
-    BinSum, ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source,
-    Summary, unknown_column,
+    BinSum, BuildHandle, ColumnInfo, ColumnKind, Context, ESTIMATED, Format, Level, Missing,
+    Options, Shape, Source, Summary, unknown_column,
 };
 use crate::table::{Column, Data, Table};
 pub(crate) use first::First;
 use first::Stretches;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use wide::WideViews;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bigwig",
@@ -55,11 +59,31 @@ struct BigWig {
     covered: f64,
     summaries: Summaries,
     knows_lengths: bool,
+    /// How wide views are estimated; none if they are exact.
+    wide: Option<WideViews>,
+    /// The reading of the whole file, after which wide views are exact.
+    building: Option<Arc<BuildHandle>>,
 }
 
 /// Opens a bigWig.
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    Ok(Box::new(BigWig::open(input, options, context)?))
+    let mut signal = BigWig::open(input, options, context)?;
+    if !input.is_remote() || signal.shape != Shape::Dense {
+        return Ok(Box::new(signal));
+    }
+    signal.wide = WideViews::of(&signal.file)?;
+    if signal.wide.is_none() || !options.exact {
+        return Ok(Box::new(signal));
+    }
+    let (of, with) = (input.clone(), options.clone());
+    let whole = move |context: &Context| BigWig::read_whole(&of, &with, context);
+    match build(input, context, whole)? {
+        Build::Opened(exact) => Ok(exact),
+        Build::Building(building) => {
+            signal.building = Some(building);
+            Ok(Box::new(signal))
+        }
+    }
 }
 
 /// Opens a bigWig that was converted from a file without sequence lengths.
@@ -97,6 +121,8 @@ impl BigWig {
             summaries: Summaries::new(input, context, Shape::Dense),
             file,
             knows_lengths: true,
+            wide: None,
+            building: None,
         };
         let gaps = match options.missing {
             Missing::Auto => signal.is_points()?,
@@ -107,6 +133,20 @@ impl BigWig {
             signal.summaries = Summaries::new(input, context, Shape::Sparse);
         }
         Ok(signal)
+    }
+
+    /// Opens a signal and reads it as a whole, so that its sums are in the cache folder.
+    fn read_whole(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+        let signal = BigWig::open(input, options, context)?;
+        let lengths = || signal.sequences().iter().map(|sequence| f64::from(sequence.length));
+        let (mut done, all) = (0.0, lengths().sum::<f64>());
+        for (index, length) in lengths().enumerate() {
+            signal.summary(index, |_| Some(()))?;
+            done += length;
+            context.progress.report(input.path(), done / all);
+        }
+        context.progress.done(input.path());
+        Ok(Box::new(signal))
     }
 
     fn sequence(&self, index: usize) -> Sequence<'_> {
@@ -169,10 +209,10 @@ impl BigWig {
         })
     }
 
-    /// Returns the summary of a sequence.
-    fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
+    /// Reads from the summary of a sequence.
+    fn summary<T>(&self, index: usize, read: impl Fn(&StoredSummary) -> Option<T>) -> Result<T> {
         let Sequence { name, length } = self.sequence(index);
-        self.summaries.get(index, length, || {
+        let make = || {
             SignalSummary::read(length, self.shape, |stretch, take| {
                 let region = Region::new(name, stretch.start, stretch.end);
                 self.each_record(&region, |record| {
@@ -180,7 +220,13 @@ impl BigWig {
                     true
                 })
             })
-        })
+        };
+        self.summaries.read(index, length, make, read)
+    }
+
+    /// Returns the sums of bins that are no narrower than [`FINEST_SUMS`].
+    fn wide_sums(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
+        self.summary(index, |summary| summary.sums(shift, bins.clone()))
     }
 
     fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
@@ -201,16 +247,34 @@ impl BigWig {
         Ok(bins)
     }
 
+    /// Returns the sums of bins of any width.
+    fn bins(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
+        let Sequence { name, length } = self.sequence(index);
+        let whole = Region::new(name, 0, length);
+        let is_saved = || shift >= FINEST_SUMS && self.summaries.saved(index, length).is_some();
+        if let Some(wide) = self.wide.as_ref().filter(|_| !is_saved()) {
+            if let Some(level) = wide.level(shift, length)
+                && wide.is_sound(&self.file)?
+            {
+                let run = Bins::new(shift, bins.start, bins.end - bins.start);
+                return Ok(WideViews::estimate(&self.file, level, &whole, run)?.bins);
+            }
+            // A summary would read the whole sequence.
+            if wide.reads_few(shift, length) {
+                return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
+            }
+        }
+        if shift < FINEST_SUMS {
+            return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
+        }
+        self.wide_sums(index, shift, bins)
+    }
+
     /// Returns every bin that overlaps the region; the rank of a bin is its number.
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
-        let whole = Region::new(sequence.name, region.start, sequence.length);
-        let sums = if shift < FINEST_SUMS {
-            self.fine(&whole, shift, first, last)?.bins
-        } else {
-            self.summary_of(index)?.sums(shift, first..last)
-        };
+        let sums = self.bins(index, shift, first..last)?;
         let values = (first..last)
             .zip(&sums)
             .map(|(bin, sum)| self.value(sum, bin, shift, sequence.length))
@@ -221,14 +285,14 @@ impl BigWig {
     /// Returns the bins that overlap the region and have data, ranked among all bins with data.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
-        let summary = self.summary_of(index)?;
         let (first, last) = grid::bins(region, shift);
-        let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Bins { shift }, first))?;
         let sums = if shift < FINEST_SUMS {
             let whole = Region::new(sequence.name, 0, sequence.length);
             self.fine(&whole, shift, from, last)?.bins
         } else {
-            summary.sums(shift, from..last)
+            self.wide_sums(index, shift, from..last)?
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
@@ -244,8 +308,8 @@ impl BigWig {
 
     /// Returns the records that overlap the region, not clipped to it.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let summary = self.summary_of(index)?;
-        let (rank, from) = summary.sample_before(Level::Records, region.start);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Records, region.start))?;
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
         let counted = Region::new(region.sequence.clone(), from, region.end);
@@ -334,17 +398,18 @@ impl Source for BigWig {
     fn rows(&self, region: &Region, level: Level) -> u64 {
         let Some((index, region)) = region.within(self.file.sequences()) else { return 0 };
         let bins = u64::from(region.len().div_ceil(level.width()));
-        match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
-            (Shape::Dense, _) => bins,
-            (_, Some(summary)) => summary.rows(&region, level),
-            // Assumes evenly spread points, each in a bin of its own as long as there are bins.
-            (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
+        if self.shape == Shape::Dense {
+            return bins;
         }
+        let summary = self.summaries.known(index, self.sequence(index).length);
+        // Assumes evenly spread points, each in a bin of its own as long as there are bins.
+        let estimate = bins.min((f64::from(region.len()) * self.covered) as u64);
+        summary.and_then(|summary| summary.rows(&region, level)).unwrap_or(estimate)
     }
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match (self.shape, self.file.sequences().position(sequence)) {
-            (Shape::Sparse, Some(index)) => self.summary_of(index).map(drop),
+            (Shape::Sparse, Some(index)) => self.summary(index, |_| Some(())),
             _ => Ok(()),
         }
     }
@@ -363,6 +428,24 @@ impl Source for BigWig {
         })
     }
 
+    fn building(&self) -> Option<&Arc<BuildHandle>> {
+        self.building.as_ref()
+    }
+
+    fn annotation(&self, _: &str) -> BTreeMap<String, String> {
+        let said = self.wide.iter().map(|wide| (ESTIMATED.to_owned(), wide.to_string()));
+        said.collect()
+    }
+
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let index = self.file.sequences().position(sequence)?;
+        let (length, shift) = (self.sequence(index).length, level.width().trailing_zeros() as u8);
+        let wide = self.wide.as_ref().filter(|wide| wide.is_used())?;
+        let level = wide.level(shift, length)?;
+        let is_exact = shift >= FINEST_SUMS && self.summaries.known(index, length).is_some();
+        (!is_exact).then(|| format!("\u{2248}, from zoom level {}", level.window))
+    }
+
     fn has_sums(&self) -> bool {
         true
     }
@@ -370,16 +453,10 @@ impl Source for BigWig {
     fn sums(&self, sequence: &str, shift: u8, bins: Range<u32>) -> Result<Vec<BinSum>> {
         let mut sums = Vec::new();
         if let Some(index) = self.file.sequences().position(sequence) {
-            let Sequence { name, length } = self.sequence(index);
-            let count = length.div_ceil(1 << shift);
+            let count = self.sequence(index).length.div_ceil(1 << shift);
             let known = bins.start.min(count)..bins.end.min(count);
             if !known.is_empty() {
-                let whole = Region::new(name, 0, length);
-                let known = if shift < FINEST_SUMS {
-                    self.fine(&whole, shift, known.start, known.end)?.bins
-                } else {
-                    self.summary_of(index)?.sums(shift, known)
-                };
+                let known = self.bins(index, shift, known)?;
                 sums.extend(known.iter().map(|bin| BinSum { sum: bin.sum, covered: bin.covered }));
             }
         }
