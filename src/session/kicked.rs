@@ -4,8 +4,7 @@
 use super::Visitor;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The browsers whose pages are refused, and until when.
 #[derive(Debug, Default)]
@@ -30,27 +29,26 @@ impl Browser {
 }
 
 impl Kicked {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Browser, Instant)>> {
+    fn lock(&self, now: Instant) -> MutexGuard<'_, Vec<(Browser, Instant)>> {
         let mut kicked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
         kicked.retain(|(_, until)| *until > now);
         kicked
     }
 
     /// Refuses pages of this visitor's browser for so long.
-    pub(super) fn add(&self, visitor: &Visitor, time: Duration) {
+    pub(super) fn add(&self, visitor: &Visitor, time: Duration, now: Instant) {
         let browser = Browser::of(visitor);
-        let mut kicked = self.lock();
+        let mut kicked = self.lock(now);
         kicked.retain(|(known, _)| *known != browser);
-        kicked.push((browser, Instant::now() + time));
+        kicked.push((browser, now + time));
     }
 
     /// Returns for how long pages of this visitor's browser are still refused.
-    pub(super) fn left(&self, visitor: &Visitor) -> Option<Duration> {
+    pub(super) fn left(&self, visitor: &Visitor, now: Instant) -> Option<Duration> {
         let browser = Browser::of(visitor);
-        let kicked = self.lock();
+        let kicked = self.lock(now);
         let found = kicked.iter().find(|(known, _)| *known == browser);
-        found.map(|(_, until)| *until - Instant::now())
+        found.map(|(_, until)| *until - now)
     }
 }
 
@@ -62,15 +60,14 @@ mod tests {
         Visitor { agent: agent.into(), ..Visitor::owner().at(address) }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_same_browser_is_refused_until_the_time_is_over() {
-        let kicked = Kicked::default();
-        kicked.add(&visitor("192.0.2.1:999", "Firefox"), Duration::from_secs(60));
+    #[test]
+    fn the_same_browser_is_refused_until_the_time_is_over() {
+        let (kicked, now) = (Kicked::default(), Instant::now());
+        kicked.add(&visitor("192.0.2.1:999", "Firefox"), Duration::from_secs(60), now);
         let same = visitor("192.0.2.1:1000", "Firefox");
-        assert!(kicked.left(&same).is_some());
-        assert!(kicked.left(&visitor("192.0.2.1:999", "Chromium")).is_none());
-        assert!(kicked.left(&visitor("192.0.2.2:999", "Firefox")).is_none());
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(kicked.left(&same).is_none());
+        assert!(kicked.left(&same, now).is_some());
+        assert!(kicked.left(&visitor("192.0.2.1:999", "Chromium"), now).is_none());
+        assert!(kicked.left(&visitor("192.0.2.2:999", "Firefox"), now).is_none());
+        assert!(kicked.left(&same, now + Duration::from_secs(61)).is_none());
     }
 }

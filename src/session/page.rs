@@ -47,7 +47,7 @@ pub async fn serve<S>(socket: S, visitor: Visitor, session: Arc<Session>, stop: 
 where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + 'static,
 {
-    if let Some(left) = session.config.kicked.left(&visitor) {
+    if let Some(left) = session.config.kicked.left(&visitor, std::time::Instant::now()) {
         tracing::info!("a page of {} is refused: it was disconnected", visitor.name);
         return refuse(socket, left).await;
     }

@@ -98,7 +98,7 @@ impl Session {
     /// Disconnects a page, and refuses those of its browser for so long.
     pub async fn kick(&self, page: &Page, time: Duration) {
         if !time.is_zero() {
-            self.config.kicked.add(&page.info.visitor, time);
+            self.config.kicked.add(&page.info.visitor, time, Instant::now());
         }
         page.disconnect().await;
     }
