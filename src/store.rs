@@ -15,7 +15,8 @@ const FILE: &str = "epivizrs.sqlite";
 /// How long to wait for another process that is writing.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Each entry turns the schema of one version into the next. Entries are never changed, only added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE workspaces (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL,
@@ -29,7 +30,16 @@ const MIGRATIONS: &[&str] = &["
         changed BIGINT NOT NULL,
         PRIMARY KEY (name, data)
     );
-"];
+",
+    "
+    CREATE TABLE computed (
+        name TEXT NOT NULL,
+        data TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        PRIMARY KEY (name, data)
+    );
+",
+];
 
 /// A saved workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,8 +203,43 @@ impl Store {
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
     pub fn sessions(&self, data: &str) -> Result<Vec<(String, String)>> {
+        self.pairs("SELECT name, state FROM sessions WHERE data = ?1", data)
+    }
+}
+
+/// Measurements that users define, which are computed from the served data.
+impl Store {
+    /// Saves the definition of a computed measurement, or replaces it; `data` as for sessions.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn save_computed(&self, name: &str, data: &str, definition: &str) -> Result<()> {
+        let insert = "INSERT INTO computed (name, data, definition) VALUES (?1, ?2, ?3)
+            ON CONFLICT (name, data) DO UPDATE SET definition = excluded.definition";
+        let saved = self.lock().execute(insert, params![name, data, definition]);
+        saved.map(drop).map_err(self.trouble())
+    }
+
+    /// Deletes the definition of a computed measurement, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn delete_computed(&self, name: &str, data: &str) -> Result<()> {
+        let delete = "DELETE FROM computed WHERE name = ?1 AND data = ?2";
+        self.lock().execute(delete, [name, data]).map(drop).map_err(self.trouble())
+    }
+
+    /// Returns the names and definitions of the measurements computed from this data, in the order
+    /// in which they were first saved.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be read.
+    pub fn computed(&self, data: &str) -> Result<Vec<(String, String)>> {
+        self.pairs("SELECT name, definition FROM computed WHERE data = ?1 ORDER BY rowid", data)
+    }
+
+    fn pairs(&self, select: &str, data: &str) -> Result<Vec<(String, String)>> {
         let connection = self.lock();
-        let select = "SELECT name, state FROM sessions WHERE data = ?1";
         let mut statement = connection.prepare(select).map_err(self.trouble())?;
         let rows = statement.query_map([data], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.map_err(self.trouble())?.collect::<Result<_, _>>().map_err(self.trouble())
@@ -295,6 +340,10 @@ mod tests {
         store.save_session("", "a", || "1".into()).unwrap();
         store.save_session("", "a", || "2".into()).unwrap();
         store.save_session("", "b", || "3".into()).unwrap();
+        for (name, data, definition) in [("x", "a", "1"), ("y", "a", "2"), ("x", "b", "3")] {
+            store.save_computed(name, data, definition).unwrap();
+        }
+        store.save_computed("x", "a", "4").unwrap();
         drop(store);
 
         let store = Store::open(&folder.path().join("new/er")).unwrap();
@@ -311,6 +360,11 @@ mod tests {
         assert!(!store.delete_workspace(id).unwrap());
         assert_eq!(store.workspace(id).unwrap(), None);
         assert_eq!(store.sessions("a").unwrap(), [("".to_owned(), "2".to_owned())]);
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(store.computed("a").unwrap(), [pair("x", "4"), pair("y", "2")]);
+        store.delete_computed("x", "a").unwrap();
+        assert_eq!(store.computed("a").unwrap(), [pair("y", "2")]);
+        assert_eq!(store.computed("b").unwrap(), [pair("x", "3")]);
     }
 
     /// Makes the commit fail after everything else has succeeded, as on a full disk.
