@@ -4,7 +4,8 @@
 
 use crate::error::{Error, Result};
 use crate::private;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -77,6 +78,36 @@ impl Store {
         create_private(&path)?;
         let connection = Connection::open(&path).map_err(|error| trouble(&path, &error))?;
         prepare(&connection, &path)?;
+        Ok(Store { path, connection: Mutex::new(connection) })
+    }
+
+    /// Opens an existing store whose disk is full or may not be written, so that at least what is
+    /// saved there can be read. On a full disk, saving succeeds as soon as there is room; until this
+    /// process ends, no other one can use the store.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_as_it_is(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let alone = || -> rusqlite::Result<Connection> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            // The index of the log is then kept in memory instead of in a file.
+            connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+            Ok(connection)
+        };
+        let read_only = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f");
+            let name = format!("file:{}?immutable=1", name.replace('#', "%23"));
+            Connection::open_with_flags(name, flags)
+        };
+        let alone = alone().ok().filter(|connection| prepare(connection, &path).is_ok());
+        let connection = match alone {
+            Some(connection) => connection,
+            None => read_only().map_err(|error| trouble(&path, &error))?,
+        };
+        version(&connection, &path)?;
         Ok(Store { path, connection: Mutex::new(connection) })
     }
 
@@ -247,17 +278,29 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     }
     // When two processes open a new store at once, the second waits here until it is set up.
     connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble)?;
-    let version: u32 =
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(trouble)?;
-    let Some(missing) = MIGRATIONS.get(version as usize..) else {
-        let message = "was written by a newer epivizrs; use that version or another --state folder";
-        return Err(Error::data(path, "", message));
-    };
+    let version = version(connection, path)?;
+    let missing = &MIGRATIONS[version..];
     for migration in missing {
         connection.execute_batch(migration).map_err(trouble)?;
     }
-    let done = format!("PRAGMA user_version = {}; COMMIT", MIGRATIONS.len());
-    connection.execute_batch(&done).map_err(trouble)
+    // A disk without room is no reason not to read the store.
+    if !missing.is_empty() {
+        let now = format!("PRAGMA user_version = {}", MIGRATIONS.len());
+        connection.execute_batch(&now).map_err(trouble)?;
+    }
+    connection.execute_batch("COMMIT").map_err(trouble)
+}
+
+/// Returns the version of the schema: how many migrations it has had.
+fn version(connection: &Connection, path: &Path) -> Result<usize> {
+    let version: u32 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| trouble(path, &error))?;
+    if version as usize > MIGRATIONS.len() {
+        let message = "was written by a newer epivizrs; use that version or another --state folder";
+        return Err(Error::data(path, "", message));
+    }
+    Ok(version as usize)
 }
 
 fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
@@ -265,7 +308,16 @@ fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
 }
 
 fn trouble(path: &Path, error: &rusqlite::Error) -> Error {
-    Error::data(path, "", format!("the store cannot be used: {error}"))
+    let what = format!("the store cannot be used: {error}");
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ErrorKind::StorageFull,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            ErrorKind::ReadOnlyFilesystem
+        }
+        Some(ErrorCode::SystemIoFailure) => ErrorKind::Other,
+        _ => return Error::data(path, "", what),
+    };
+    Error::io(path, std::io::Error::new(kind, what))
 }
 
 fn now() -> i64 {
