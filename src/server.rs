@@ -18,6 +18,7 @@ mod limits;
 mod listen;
 mod local;
 mod metrics;
+mod npz;
 mod peer;
 mod rest;
 mod state;

@@ -5,11 +5,11 @@
 
 use super::state::AppState;
 use super::table_query::{PATHS, TableQuery, missing};
-use super::table_response::{Cells, TableResponse, respond};
+use super::table_response::{Cells, ChargedBody, TableResponse, respond};
 use crate::catalog::{Datasource, Kind, Listing, Measurement, Query, QueryResult, Snapshot};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
-use crate::session::{Answer, Charge, Limit, Metrics};
+use crate::session::{Charge, Limit, Metrics};
 use crate::source::{Level, Shape};
 use crate::table::{Column, Data, Table, Texts};
 use axum::Router;
@@ -29,16 +29,18 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
     let started = Instant::now();
     let query = TableQuery::of(&request);
     let result = table(&state, request.uri().path(), &query).await;
-    let (refused, bytes, response) = match result.and_then(|found| Ok((found, query.format()?))) {
-        Ok((FoundTable { table, level, charge }, format)) => {
-            let json = table.write(format);
-            let bytes = json.len();
-            drop(table);
-            let mut answer = Answer { json, charge };
-            if let Some(charge) = &mut answer.charge {
-                charge.settle(bytes);
-            }
-            let mut response = respond(request.headers(), format, answer);
+    let written = result.and_then(|FoundTable { table, level, mut charge }| {
+        let format = query.format()?;
+        let bytes = table.write(format)?;
+        if let Some(charge) = &mut charge {
+            charge.settle(bytes.len());
+        }
+        Ok((format, level, ChargedBody { bytes, _charge: charge }))
+    });
+    let (refused, bytes, response) = match written {
+        Ok((format, level, body)) => {
+            let bytes = body.bytes.len();
+            let mut response = respond(request.headers(), format, body);
             if let Some(level) = level {
                 let text = HeaderValue::from_str(&level.to_string());
                 response.headers_mut().extend(text.ok().map(|text| (LEVEL, text)));

@@ -88,10 +88,12 @@ impl TableQuery {
         match self.get("format") {
             Some("tsv") => Ok(BodyFormat::Tsv),
             Some("json") => Ok(BodyFormat::Json),
+            Some("npz") => Ok(BodyFormat::Npz),
             Some(other) => Err(Error::Input(format!(
-                "format={other} is unknown; the formats are json and tsv"
+                "format={other} is unknown; the formats are json, tsv and npz"
             ))),
             None if self.accept.contains("text/tab-separated-values") => Ok(BodyFormat::Tsv),
+            None if self.accept.contains("application/x-npz") => Ok(BodyFormat::Npz),
             None => Ok(BodyFormat::Json),
         }
     }

@@ -1,5 +1,7 @@
 //! Tables for scripts, as JSON or tab-separated text, and the headers of a response.
 
+use super::npz;
+use crate::error::Result;
 use crate::session::{Answer, Charge};
 use crate::table::{Data, Texts, tsv::cell};
 use axum::body::Bytes;
@@ -17,6 +19,8 @@ pub(super) enum BodyFormat {
     Json,
     /// A line of names, then a line for each row; [`crate::table::tsv`] defines the cells.
     Tsv,
+    /// NumPy arrays: an archive with one for each column.
+    Npz,
 }
 
 impl BodyFormat {
@@ -24,6 +28,7 @@ impl BodyFormat {
         match self {
             BodyFormat::Json => "application/json",
             BodyFormat::Tsv => "text/tab-separated-values; charset=utf-8",
+            BodyFormat::Npz => "application/x-npz",
         }
     }
 }
@@ -66,11 +71,15 @@ impl TableResponse {
     }
 
     /// Formats the table.
-    pub(super) fn write(&self, format: BodyFormat) -> String {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Input`] if the format is not for such a table.
+    pub(super) fn write(&self, format: BodyFormat) -> Result<Vec<u8>> {
         match format {
             // This cannot fail: all keys are strings.
-            BodyFormat::Json => serde_json::to_string(self).unwrap_or_default(),
-            BodyFormat::Tsv => self.tsv(),
+            BodyFormat::Json => Ok(serde_json::to_vec(self).unwrap_or_default()),
+            BodyFormat::Tsv => Ok(self.tsv().into_bytes()),
+            BodyFormat::Npz => npz::archive(&self.columns),
         }
     }
 
@@ -143,14 +152,20 @@ impl Serialize for TableRow<'_> {
 }
 
 /// A body, which takes its part of the memory of answers until it is sent.
-struct ChargedBody {
-    body: String,
-    _charge: Option<Charge>,
+pub(super) struct ChargedBody {
+    pub(super) bytes: Vec<u8>,
+    pub(super) _charge: Option<Charge>,
 }
 
 impl AsRef<[u8]> for ChargedBody {
     fn as_ref(&self) -> &[u8] {
-        self.body.as_bytes()
+        &self.bytes
+    }
+}
+
+impl From<Answer> for ChargedBody {
+    fn from(Answer { json, charge }: Answer) -> Self {
+        ChargedBody { bytes: json.into_bytes(), _charge: charge }
     }
 }
 
@@ -159,13 +174,13 @@ impl AsRef<[u8]> for ChargedBody {
 pub(super) fn respond(
     asked: &HeaderMap,
     format: BodyFormat,
-    answer: impl Into<Answer>,
+    body: impl Into<ChargedBody>,
 ) -> Response {
-    let Answer { json: body, charge } = answer.into();
+    let body = body.into();
     let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
+    body.bytes.hash(&mut hasher);
     // Weak, since the body may yet be compressed.
-    let tag = format!("W/\"{:x}-{:016x}\"", body.len(), hasher.finish());
+    let tag = format!("W/\"{:x}-{:016x}\"", body.bytes.len(), hasher.finish());
     let held = asked.get(header::IF_NONE_MATCH).and_then(|held| held.to_str().ok());
     let has = held.is_some_and(|held| held.split(',').any(|held| held.trim() == tag));
     let headers = [
@@ -177,20 +192,16 @@ pub(super) fn respond(
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let ranges = [(header::ACCEPT_RANGES, "bytes")];
-    let length = body.len();
+    let length = body.bytes.len();
     match part(asked, length) {
-        None => {
-            let body = Bytes::from_owner(ChargedBody { body, _charge: charge });
-            (headers, ranges, body).into_response()
-        }
+        None => (headers, ranges, Bytes::from_owner(body)).into_response(),
         Some(part) if part.is_empty() => {
             let whole = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             (StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response()
         }
         Some(part) => {
             let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
-            let body = Bytes::from_owner(ChargedBody { body, _charge: charge });
-            let bytes = body.slice(part);
+            let bytes = Bytes::from_owner(body).slice(part);
             let place = [(header::CONTENT_RANGE, place)];
             (StatusCode::PARTIAL_CONTENT, headers, ranges, place, bytes).into_response()
         }
@@ -231,35 +242,42 @@ mod tests {
             .with_texts("name", ["a\tb", "\"c\""].into_iter())
     }
 
+    fn text(format: BodyFormat) -> String {
+        String::from_utf8(table().write(format).unwrap()).unwrap()
+    }
+
     #[test]
     fn missing_values_are_empty_and_null() {
         assert_eq!(
-            table().write(BodyFormat::Tsv),
+            text(BodyFormat::Tsv),
             "sequence\tstart\tvalue\tname\nchr1\t0\t0.1\ta\\tb\nchr1\t10\t\t\"c\"\n"
         );
         assert_eq!(
-            table().write(BodyFormat::Json),
+            text(BodyFormat::Json),
             r#"[{"sequence":"chr1","start":0,"value":0.1,"name":"a\tb"},{"sequence":"chr1","start":10,"value":null,"name":"\"c\""}]"#
         );
     }
 
     #[test]
     fn a_client_that_has_the_body_gets_304() {
-        let first = respond(&HeaderMap::new(), BodyFormat::Json, "[]".to_owned());
+        let first = respond(&HeaderMap::new(), BodyFormat::Json, Answer::from("[]".to_owned()));
         let tag = first.headers()[header::ETAG].clone();
         let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
         assert_eq!(
-            respond(&asked, BodyFormat::Json, "[]".to_owned()).status(),
+            respond(&asked, BodyFormat::Json, Answer::from("[]".to_owned())).status(),
             StatusCode::NOT_MODIFIED
         );
-        assert_eq!(respond(&asked, BodyFormat::Json, "[1]".to_owned()).status(), StatusCode::OK);
+        assert_eq!(
+            respond(&asked, BodyFormat::Json, Answer::from("[1]".to_owned())).status(),
+            StatusCode::OK
+        );
     }
 
     #[test]
     fn byte_ranges_of_the_body_can_be_requested() {
         let asked = |range: &str| {
             let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
-            let answer = respond(&headers, BodyFormat::Tsv, "0123456789".to_owned());
+            let answer = respond(&headers, BodyFormat::Tsv, Answer::from("0123456789".to_owned()));
             let place = answer.headers().get(header::CONTENT_RANGE);
             (answer.status().as_u16(), place.map(|place| place.to_str().unwrap().to_owned()))
         };

@@ -5,6 +5,7 @@ mod alignments;
 mod computed;
 mod intervals;
 mod methylation;
+mod npz;
 mod tools;
 
 use tools::{Folder, Random, installed, python, sorted};
