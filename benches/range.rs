@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::catalog::Catalog;
-use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
+use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Positions, Reply, parse};
 use epivizrs::provider::Provider;
 use epivizrs::source::rows::records::{Records, RecordsOptions, Rows};
 use epivizrs::source::{Shape, Source, Spec};
