@@ -81,8 +81,14 @@ fn reply(rows: u32) -> (Reply, Box<serde_json::value::RawValue>) {
     let part = CombinedPart { datasource: "signals".into(), table, measurements };
     let request = r#"{"requestId":1,"data":{"action":"getSeqInfos"}}"#;
     let Frame::Request(id, _) = parse(request) else { unreachable!("it is a request") };
-    let (dialect, positions) = (Dialect::Classic, Positions::Absolute);
-    (Reply::Combined(Combined { parts: vec![part], dialect, positions }), id)
+    (
+        Reply::Combined(Combined {
+            parts: vec![part],
+            dialect: Dialect::Classic,
+            positions: Positions::Absolute,
+        }),
+        id,
+    )
 }
 
 /// Returns the instructions of one run of a path, counted by valgrind.

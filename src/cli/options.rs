@@ -4,6 +4,7 @@ use super::access_options::{AccessConfig, AccessOptions};
 use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
+use super::prepare::Prepare;
 use super::query::QueryOptions;
 use super::remote_options::RemoteOptions;
 use crate::bytes::remote::Pattern;
@@ -43,6 +44,8 @@ pub(super) enum Subcommands {
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
     Query(QueryOptions),
+    /// Make what is derived of files (sums, coverage, sorted copies) once, for any endpoint
+    Prepare(Prepare),
     /// Manage a local copy of EpiViz
     #[command(subcommand)]
     Ui(Ui),
@@ -72,6 +75,8 @@ pub enum Task {
     Inspect(Inspect),
     /// Print rows.
     Query(Box<QueryOptions>),
+    /// Derive files.
+    Prepare(Prepare),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -128,6 +133,7 @@ impl Cli {
             Some(Subcommands::Attach(options)) => Task::Attach(options),
             Some(Subcommands::Inspect(inspect)) => Task::Inspect(inspect),
             Some(Subcommands::Query(query)) => Task::Query(Box::new(query)),
+            Some(Subcommands::Prepare(prepare)) => Task::Prepare(prepare),
             Some(Subcommands::Ui(Ui::Install(install))) => Task::Install(install),
             Some(Subcommands::Completions { shell }) => Task::Completions(shell),
             Some(Subcommands::Man) => Task::Man,
@@ -177,6 +183,10 @@ pub struct ServeOptions {
     /// from other machines; default: your platform's cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
+    /// Folder or address with what 'epivizrs prepare' derived of the files; it is copied to the
+    /// cache folder when it is needed
+    #[arg(long, value_name = "ADDRESS")]
+    pub prepared: Option<String>,
     /// Memory for what was read and is used again (decompressed blocks, indexes, sums), in MiB;
     /// small text files are held in memory besides
     #[arg(long, default_value_t = 512, value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]

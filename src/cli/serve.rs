@@ -152,7 +152,8 @@ fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
     let watch = Some(watch).filter(|period| !period.is_zero());
     let cache_bytes = options.limits.cache_bytes();
     let timeout = Some(OPEN_TIMEOUT);
-    Ok(Context { cache, cache_bytes, timeout, progress: bars.progress(), watch, ..defaults })
+    let (prepared, progress) = (options.prepared.clone(), bars.progress());
+    Ok(Context { cache, cache_bytes, prepared, timeout, progress, watch, ..defaults })
 }
 
 /// Opens the copy of EpiViz of `--ui`, or the installed one.

@@ -11,7 +11,7 @@ use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
-use crate::source::io::bbi::{Bbi, ZoomLevel};
+use crate::source::io::bbi::Bbi;
 use crate::source::rows::background::{Build, build};
 use crate::source::signals::bins::{Bin, Bins};
 use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, StoredSummary, Summaries};
@@ -247,33 +247,24 @@ impl BigWig {
         Ok(bins)
     }
 
-    /// Returns the zoom level by which bins are estimated; none if they are exact.
-    fn zoom_level(&self, index: usize, shift: u8) -> Option<(&WideViews, &ZoomLevel)> {
-        let wide = self.wide.as_ref().filter(|_| !self.is_summarized(index, shift))?;
-        Some((wide, wide.level(shift, self.sequence(index).length)?))
-    }
-
-    /// Returns whether the sums of these bins are in memory.
-    fn is_summarized(&self, index: usize, shift: u8) -> bool {
-        let length = self.sequence(index).length;
-        shift >= FINEST_SUMS && self.summaries.known(index, length).is_some()
-    }
-
     /// Returns the sums of bins of any width.
     fn bins(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
         let Sequence { name, length } = self.sequence(index);
-        if let Some((wide, level)) = self.zoom_level(index, shift)
-            && wide.is_sound(&self.file)?
-        {
-            let end = (u64::from(bins.end) << shift).min(length.into()) as u32;
-            let region = Region::new(name, bins.start << shift, end);
-            let run = Bins::new(shift, bins.start, bins.end - bins.start);
-            return Ok(WideViews::estimate(&self.file, level, &region, run)?.bins);
+        let whole = Region::new(name, 0, length);
+        let is_saved = || shift >= FINEST_SUMS && self.summaries.saved(index, length).is_some();
+        if let Some(wide) = self.wide.as_ref().filter(|_| !is_saved()) {
+            if let Some(level) = wide.level(shift, length)
+                && wide.is_sound(&self.file)?
+            {
+                let run = Bins::new(shift, bins.start, bins.end - bins.start);
+                return Ok(WideViews::estimate(&self.file, level, &whole, run)?.bins);
+            }
+            // A summary would read the whole sequence.
+            if wide.reads_few(shift, length) {
+                return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
+            }
         }
-        // Few bytes of a file far away, where a summary would read the whole sequence.
-        let few = self.wide.as_ref().is_some_and(|wide| wide.reads_few(shift, length));
-        if shift < FINEST_SUMS || (few && !self.is_summarized(index, shift)) {
-            let whole = Region::new(name, 0, length);
+        if shift < FINEST_SUMS {
             return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
         }
         self.wide_sums(index, shift, bins)
@@ -448,8 +439,11 @@ impl Source for BigWig {
 
     fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
         let index = self.file.sequences().position(sequence)?;
-        let (wide, level) = self.zoom_level(index, level.width().trailing_zeros() as u8)?;
-        wide.is_used().then(|| format!("\u{2248}, from zoom level {}", level.window))
+        let (length, shift) = (self.sequence(index).length, level.width().trailing_zeros() as u8);
+        let wide = self.wide.as_ref().filter(|wide| wide.is_used())?;
+        let level = wide.level(shift, length)?;
+        let is_exact = shift >= FINEST_SUMS && self.summaries.known(index, length).is_some();
+        (!is_exact).then(|| format!("\u{2248}, from zoom level {}", level.window))
     }
 
     fn has_sums(&self) -> bool {

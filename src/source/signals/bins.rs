@@ -84,6 +84,13 @@ impl Bins {
         Bins { shift, first, bins }
     }
 
+    /// Returns the bases of the run.
+    pub(crate) fn span(&self) -> (u32, u32) {
+        let origin = self.first << self.shift;
+        let end = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
+        (origin, end.min(u32::MAX.into()) as u32)
+    }
+
     /// Adds the part of a record that lies within the run.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
         self.each_overlap(start, end, |bin, from, to| bin.add(to - from, value));
@@ -96,9 +103,8 @@ impl Bins {
         end: u32,
         mut take: impl FnMut(&mut Bin, u32, u32),
     ) {
-        let origin = self.first << self.shift;
-        let limit = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
-        let (mut at, end) = (start.max(origin), u64::from(end).min(limit) as u32);
+        let (origin, limit) = self.span();
+        let (mut at, end) = (start.max(origin), end.min(limit));
         while at < end {
             let index = (at >> self.shift) - self.first;
             let bin_end = (u64::from(at >> self.shift) + 1) << self.shift;

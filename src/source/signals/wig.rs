@@ -99,6 +99,9 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         let skip = asked.skip.as_ref();
         let ending = if skip.is_some() { "good.bw" } else { "bw" };
         let skipped = cache::path(&file, context, &format!("{ending}.skipped"))?;
+        if skip.is_some() {
+            cache::fetch(&file, context, &format!("{ending}.skipped"));
+        }
         if let Some(skip) = skip
             && skip.load(&skipped).is_none()
         {

@@ -39,6 +39,8 @@ enum Slot {
     /// Not made or opened yet.
     #[default]
     Unknown,
+    /// Neither made nor saved yet.
+    Missing,
     /// In the cache folder.
     Saved(Arc<SavedSummary>),
     /// Made again when needed, and perhaps in memory.
@@ -122,12 +124,25 @@ impl Summaries {
         Ok(StoredSummary::Memory(summary))
     }
 
+    /// Returns the summary of a sequence if it is in memory or saved; does not wait while it is
+    /// made.
+    pub(crate) fn saved(&self, sequence: usize, length: u32) -> Option<StoredSummary> {
+        let slot = self.slots.of(sequence);
+        let mut slot = slot.try_lock().ok()?;
+        let known = self.known_in(sequence, length, &mut slot, false);
+        if known.is_none() && matches!(*slot, Slot::Unknown) {
+            // It is not looked for each time.
+            *slot = Slot::Missing;
+        }
+        known
+    }
+
     /// Returns the summary of a sequence if it was requested before; does not wait.
     pub(crate) fn known(&self, sequence: usize, length: u32) -> Option<StoredSummary> {
         // The lock is held while the summary is made: it is not known yet.
         let slot = self.slots.known(sequence)?;
         let mut slot = slot.try_lock().ok()?;
-        if matches!(*slot, Slot::Unknown) {
+        if matches!(*slot, Slot::Unknown | Slot::Missing) {
             return None;
         }
         self.known_in(sequence, length, &mut slot, false)
@@ -150,10 +165,12 @@ impl Summaries {
                 RECENT.hold(&summary);
                 return Some(StoredSummary::Memory(summary));
             }
+            Slot::Missing => return None,
             Slot::Unknown => {}
         }
         let cache = self.cache.as_ref().filter(|_| length >= WORTH_SAVING)?;
         // A damaged summary is made again and its file overwritten.
+        cache.fetch(sequence);
         let summary = SavedSummary::open(&cache.file(sequence))?;
         let summary = Arc::new(Some(summary).filter(|summary| !whole || summary.is_intact())?);
         *slot = Slot::Saved(summary.clone());
@@ -163,7 +180,16 @@ impl Summaries {
 
 impl SummaryFiles {
     fn file(&self, sequence: usize) -> PathBuf {
-        self.place.with_extension(format!("{sequence}.{}", self.ending))
+        self.place.with_extension(self.ending(sequence))
+    }
+
+    fn ending(&self, sequence: usize) -> String {
+        format!("{sequence}.{}", self.ending)
+    }
+
+    /// Copies the summary of a sequence from where it was prepared.
+    fn fetch(&self, sequence: usize) {
+        cache::fetch(&self.input, &self.context, &self.ending(sequence));
     }
 
     /// Saves a summary in the cache folder. Returns what was saved, if this succeeded.
