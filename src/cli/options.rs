@@ -88,8 +88,8 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name; or
-    /// unix:PATH of its --socket
+    /// Address of the endpoint, such as lab:9000, or wss://lab:9000 with TLS; with /ws/NAME, the
+    /// session of that name; or unix:PATH of its --socket
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
     /// Token, if the endpoint asks for one; other users can see it in the list of processes, so
@@ -99,6 +99,9 @@ pub struct AttachOptions {
     /// File that holds this token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// PEM file with the certificates of further authorities to trust, or of the endpoint itself
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Run a command, or several separated by ';', and exit; may be repeated
     #[arg(short, long, value_name = "COMMAND")]
     pub command: Vec<String>,
