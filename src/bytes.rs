@@ -19,8 +19,7 @@ pub(crate) use cursor::Cursor;
 pub use input::Input;
 pub(crate) use input::{ReadSeek, mark, unreadable};
 pub(crate) use open_files::raise_limit;
-#[cfg(any(test, feature = "internals"))]
-pub use open_files::{open_files, set_most_open_files};
+pub use open_files::{files_closed, open_files, set_most_open_files};
 pub use packing::Packing;
 pub use progress::Progress;
 pub(crate) use version::Version;

@@ -171,7 +171,7 @@ impl Catalog {
 
     /// Returns the names of sequences of an earlier listing that were removed or whose length has
     /// changed.
-    fn changed_sequences(&self, was: &Listing) -> Vec<String> {
+    pub(crate) fn changed_sequences(&self, was: &Listing) -> Vec<String> {
         let is = self.listing();
         let differs =
             |s: &Sequence<'_>| is.sequences().get(s.name).is_none_or(|now| now.length != s.length);

@@ -40,6 +40,9 @@ pub enum Error {
     /// Several pages did not perform an action; the text names each by its number.
     #[error("{0}")]
     Pages(String),
+    /// A limit on what all clients may use together is reached; the request may be repeated later.
+    #[error("{0}")]
+    Busy(String),
     /// A bug in this program.
     #[error("internal error (please report it): {0}")]
     Bug(String),

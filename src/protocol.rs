@@ -5,6 +5,7 @@
 //! `epiviz-2`, `master` (version 4), `epiviz-4.1` and `epiviz-5-devel`.
 
 mod action;
+mod depth;
 mod frame;
 mod lenient;
 mod page_change;
@@ -19,7 +20,8 @@ pub use action::{
     RemoveChart, RemoveMeasurements, RemoveSeqNames, SetChartSettings, WireMeasurement, WireRegion,
     WriteMsg,
 };
-pub use frame::{Frame, PageAnswer, parse};
+pub use depth::depth;
+pub use frame::{Frame, PageAnswer, parse, unread};
 pub use page_change::{PageChange, ReportedChart};
 pub use reply::{
     Combined, CombinedPart, MeasurementTable, MetadataNames, Reply, SearchHit, SeqInfo, Workspace,

@@ -32,6 +32,7 @@ pub use context::Context;
 pub use expression::{Definition, Expression};
 pub use gene_loci::{GeneLoci, GeneLocus};
 pub use hit::{Closeness, Hit};
+pub(crate) use io::cache::{mark_used_entries, use_of_cache};
 pub(crate) use level::FINEST_THINNED;
 pub use level::{CLOSE, Level, Shape, WIDEST};
 pub use mock::Mock;
@@ -203,8 +204,16 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// Returns the progress of a source that is still being built. Until it is complete, it has no
-    /// rows, and its sequences, shape and columns come from the beginning of the file.
+    /// rows, and its sequences, shape and columns come from the beginning of the file; or its rows
+    /// are [estimates](Source::estimate).
     fn building(&self) -> Option<&Arc<BuildHandle>> {
+        None
+    }
+
+    /// Returns how the values of a level are estimated, such as `≈, from zoom level 4096`; none if
+    /// they are exact. Must not read files.
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let _ = (sequence, level);
         None
     }
 
@@ -226,6 +235,9 @@ pub trait Source: Send + Sync + 'static {
         Vec::new()
     }
 }
+
+/// The annotation that says which views are [estimated](Source::estimate).
+pub(crate) const ESTIMATED: &str = "wide views";
 
 /// A file format.
 pub struct Format {

@@ -30,15 +30,18 @@ pub(crate) fn raise_limit() {
 }
 
 /// Sets the largest number of open files.
-#[cfg(any(test, feature = "internals"))]
 pub fn set_most_open_files(most: usize) {
     FILES.set_most(most);
 }
 
 /// Returns the number of open files.
-#[cfg(any(test, feature = "internals"))]
 pub fn open_files() -> usize {
     FILES.open.load(Ordering::Relaxed)
+}
+
+/// Returns how often files were closed because the largest number was open.
+pub fn files_closed() -> u64 {
+    FILES.full.load(Ordering::Relaxed)
 }
 
 /// A bounded set of open files: the least recently used ones are closed, and opened again when they
@@ -48,6 +51,8 @@ pub(super) struct OpenFiles {
     most: AtomicUsize,
     open: AtomicUsize,
     clock: AtomicU64,
+    /// How often files were closed because there were too many.
+    full: AtomicU64,
     known: Mutex<Vec<Weak<SharedFile>>>,
 }
 
@@ -67,6 +72,7 @@ impl OpenFiles {
             most: AtomicUsize::new(most),
             open: AtomicUsize::new(0),
             clock: AtomicU64::new(0),
+            full: AtomicU64::new(0),
             known: Mutex::new(Vec::new()),
         }
     }
@@ -108,6 +114,7 @@ impl OpenFiles {
         if self.open.load(Ordering::Relaxed) < most {
             return;
         }
+        self.full.fetch_add(1, Ordering::Relaxed);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut by_use: Vec<_> = known.iter().filter_map(Weak::upgrade).collect();
         drop(known);

@@ -14,6 +14,7 @@ mod version;
 
 pub use address::Address;
 pub(crate) use address::Reach;
+pub(crate) use disk::limit_disk;
 pub(crate) use failure::Failure;
 pub(crate) use file::RemoteFile;
 pub use guard::Pattern;

@@ -170,13 +170,18 @@ impl Catalog {
         renewed
     }
 
-    /// Makes the sums for wide views of these measurements in the background.
+    /// Makes the sums for wide views of these measurements in the background, where they do not follow
+    /// from the inputs' own.
     fn prepare_wide_views(&self, measurements: &[Arc<Measurement>]) {
         /// Longer sequences are worth it, in bases.
         const LONG: u32 = 4 << 20;
         /// Width (log2) of the bins of a view of a whole chromosome.
         const WIDE: u8 = 16;
-        for measurement in measurements.iter().filter(|m| !m.is_far()) {
+        let has_own = |m: &&Arc<Measurement>| {
+            let definition = m.spec.as_ref().and_then(|spec| spec.options.computed.as_ref());
+            definition.is_some_and(|definition| definition.at.is_some() || definition.gaps)
+        };
+        for measurement in measurements.iter().filter(|m| !m.is_far()).filter(has_own) {
             let (pool, source) = (self.search_pool.clone(), measurement.source.clone());
             let id = measurement.id.clone();
             tokio::spawn(async move {

@@ -187,15 +187,12 @@ impl Listing {
     /// sequence.
     pub(super) fn grid(&self, region: &Region, level: Level) -> Table {
         let width = u64::from(level.width());
-        let Some(sequence) = self.sequences().get(&region.sequence) else {
+        let Some((index, region)) = region.within(self.sequences()) else {
             return Table::default();
         };
-        let end = region.end.min(sequence.length);
-        if region.start >= end {
-            return Table::default();
-        }
-        let bins = u64::from(region.start) / width..u64::from(end).div_ceil(width);
-        let ends = bins.clone().map(|bin| ((bin + 1) * width).min(u64::from(sequence.length)));
+        let length = u64::from(self.sequences().at(index).length);
+        let bins = u64::from(region.start) / width..u64::from(region.end).div_ceil(width);
+        let ends = bins.clone().map(|bin| ((bin + 1) * width).min(length));
         Table {
             first_rank: bins.start,
             start: bins.map(|bin| (bin * width) as u32).collect(),

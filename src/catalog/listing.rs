@@ -101,9 +101,7 @@ impl Listing {
     /// Returns the region with the listed name of its sequence, cut at the sequence's end; `None`
     /// if nothing is left.
     pub fn locate(&self, region: &Region) -> Option<Region> {
-        let sequence = self.sequences.get(&region.sequence)?;
-        let end = region.end.min(sequence.length);
-        (region.start < end).then(|| Region::new(sequence.name, region.start, end))
+        region.within(&self.sequences).map(|(_, region)| region)
     }
 
     /// Returns all datasources, in the order in which they were added.
@@ -209,7 +207,7 @@ impl Listing {
     }
 
     /// Returns the region with the source's name of its sequence; `None` if the source lacks it.
-    pub(super) fn own_region(&self, source: &dyn Source, region: &Region) -> Option<Region> {
+    pub(crate) fn own_region(&self, source: &dyn Source, region: &Region) -> Option<Region> {
         let own = source.sequences();
         let found = own.position(&region.sequence).or_else(|| {
             let index = self.sequences.position(&region.sequence)?;

@@ -27,6 +27,8 @@ const MAX_ALL: u64 = 512 << 20;
 const VERSION: char = '~';
 /// The ending of files whose format is detected.
 const UNKNOWN: &str = "data";
+/// The ending of the file beside a kept one that has its options: a line `key=value` for each.
+const OPTIONS: &str = ".options";
 
 /// A source as a program sends it.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct PushedSpec {
     name: String,
     keep: bool,
     options: Options,
+    /// The texts from which the options were set.
+    set: BTreeMap<String, String>,
 }
 
 /// The keys of a source that is sent, and their values, for help texts and errors.
@@ -54,7 +58,7 @@ impl PushedSpec {
     pub fn new(name: &str) -> Result<Self> {
         super::computed::check_name(name)?;
         let options = Options { name: Some(name.to_owned()), ..Options::default() };
-        Ok(PushedSpec { name: name.to_owned(), keep: false, options })
+        Ok(PushedSpec { name: name.to_owned(), keep: false, options, set: BTreeMap::new() })
     }
 
     /// Sets an option, one of [`PUSHED_KEYS`], from its text.
@@ -75,7 +79,11 @@ impl PushedSpec {
                 format_named(value)?;
                 self.options.set(key, value)
             }
-            key if PUSHED_KEYS.iter().any(|known| known.0 == key) => self.options.set(key, value),
+            key if PUSHED_KEYS.iter().any(|known| known.0 == key) => {
+                self.options.set(key, value)?;
+                self.set.insert(key.to_owned(), value.to_owned());
+                Ok(())
+            }
             _ => {
                 let known = PUSHED_KEYS.iter().map(|(key, _)| *key);
                 Err(Error::Input(crate::source::unknown("key", key, known)))
@@ -168,11 +176,20 @@ impl Catalog {
         paths.sort();
         for path in paths {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if file.ends_with(OPTIONS) {
+                continue;
+            }
             let Some((name, rest)) = file.rsplit_once(VERSION) else { continue };
             let Ok(mut wanted) = PushedSpec::new(name) else { continue };
             let format = rest.split_once('.').map_or(UNKNOWN, |(_, format)| format);
             if format != UNKNOWN && wanted.set("format", format).is_err() {
                 continue;
+            }
+            let options = std::fs::read_to_string(options_of(&path)).unwrap_or_default();
+            for (key, value) in options.lines().filter_map(|line| line.split_once('=')) {
+                if let Err(error) = wanted.set(key, value) {
+                    tracing::error!("{}: {error}", options_of(&path).display());
+                }
             }
             let spec = Spec { input: Input::File(path.clone()), options: wanted.options };
             let (added, errors) = self.load(vec![spec]).await;
@@ -198,7 +215,7 @@ impl Catalog {
     pub async fn put_source(&self, wanted: PushedSpec, mut content: Vec<u8>) -> Result<Renewed> {
         let _turn = self.pushed.turn.lock().await;
         end_line(&mut content);
-        let PushedSpec { name, keep, options } = wanted;
+        let PushedSpec { name, keep, options, set } = wanted;
         let before = self.pushed.files().get(&name).cloned();
         self.check_room(&name, content.len() as u64)?;
         if before.is_none() && self.listing().free_id(&name) != name {
@@ -207,7 +224,13 @@ impl Catalog {
         let path = self.pushed.new_path(&name, keep, options.format.as_deref())?;
         let file = PushedFile { path: path.clone(), bytes: content.len() as u64, keep };
         let (written, spec) = (path.clone(), Spec { input: Input::File(path.clone()), options });
-        let prepared = self.pool.run(move || write(&written, &content));
+        let set: String = set.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        let prepared = self.pool.run(move || {
+            if keep && !set.is_empty() {
+                write(&options_of(&written), set.as_bytes())?;
+            }
+            write(&written, &content)
+        });
         let old = before.as_ref().and_then(|file| self.spec_of(&file.path));
         let done = match prepared.await {
             Ok(()) => self.swap(old, spec).await,
@@ -306,6 +329,13 @@ impl Catalog {
     }
 }
 
+/// Returns the path of the options of a kept file.
+fn options_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(OPTIONS);
+    name.into()
+}
+
 fn write(path: &Path, content: &[u8]) -> Result<()> {
     let file = private::options().write(true).create(true).truncate(true).open(path);
     let written = file.and_then(|mut file| file.write_all(content));
@@ -330,6 +360,8 @@ fn truncate(path: &Path, bytes: u64) -> Result<()> {
 }
 
 fn remove(path: &Path) {
+    // Most files have none.
+    let _ = std::fs::remove_file(options_of(path));
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!("{} is not removed: {error}", path.display());
     }
@@ -360,10 +392,16 @@ mod tests {
         let folder = state.path().join("sources");
         let catalog = Catalog::new(None).with_kept(Some(folder.clone()));
         catalog.put_source(wanted("a", true), b"chr1\t1\t2\tx\n".to_vec()).await.unwrap();
-        catalog.put_source(wanted("a", true), b"chr1\t1\t2\ty".to_vec()).await.unwrap();
+        let mut coloured = wanted("a", true);
+        coloured.set("color", "#1f77b4").unwrap();
+        catalog.put_source(coloured, b"chr1\t1\t2\ty".to_vec()).await.unwrap();
         catalog.append_rows("a", b"chr1\t5\t6\tz".to_vec()).await.unwrap();
         catalog.put_source(wanted("b", false), b"chr1\t1\t2\n".to_vec()).await.unwrap();
-        assert_eq!(files(&folder), ["a~2.bed"], "only the last version of what is kept");
+        assert_eq!(
+            files(&folder),
+            ["a~2.bed", "a~2.bed.options"],
+            "only the last version of what is kept"
+        );
         let temporary = catalog.pushed.temporary.lock().unwrap().clone().unwrap();
         assert_eq!(files(&temporary), ["b~1.bed"]);
         drop(catalog);
@@ -372,11 +410,14 @@ mod tests {
         catalog.load_kept().await;
         let ids: Vec<_> = catalog.listing().measurements().map(|m| m.id.clone()).collect();
         assert_eq!((ids, catalog.is_pushed("a")), (vec!["a".to_owned()], true));
+        let listing = catalog.listing();
+        let color = listing.measurements().find_map(|m| m.spec.as_ref()?.options.color.clone());
+        assert_eq!(color.as_deref(), Some("#1f77b4"), "its options are kept too");
         let text = std::fs::read_to_string(folder.join("a~2.bed")).unwrap();
         assert_eq!(text, "chr1\t1\t2\ty\nchr1\t5\t6\tz\n");
         // Unloading is not forgetting; dropping is.
         catalog.unload("a").unwrap();
-        assert!(!catalog.is_pushed("a") && files(&folder).len() == 1);
+        assert!(!catalog.is_pushed("a") && files(&folder).len() == 2);
         catalog.load_kept().await;
         catalog.discard("a").unwrap();
         assert!(files(&folder).is_empty());

@@ -6,7 +6,7 @@
 use super::health::versions;
 use super::{Catalog, Measurement};
 use crate::error::Result;
-use crate::source::Spec;
+use crate::source::{Spec, mark_used_entries, use_of_cache};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +46,7 @@ impl Catalog {
             let now = looking
                 .iter()
                 .filter_map(|(path, specs)| Some((path.clone(), versions(specs.first()?))));
+            mark_used_entries();
             health.look(&now.collect())
         });
         let mut changes = Vec::new();
@@ -83,6 +84,12 @@ impl Catalog {
     /// Returns the number of files that were deleted, or have changed and are not reopened yet.
     pub fn troubled_files(&self) -> usize {
         self.health.troubled()
+    }
+
+    /// Returns the size of the cache folder in bytes, and the number of files that were removed
+    /// because it was full.
+    pub fn use_of_cache(&self) -> (u64, u64) {
+        use_of_cache()
     }
 
     /// Returns the number of files that were reopened because they had changed.

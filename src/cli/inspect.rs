@@ -4,7 +4,7 @@ use super::file_options::FileOptions;
 use crate::catalog::{Kind, LEFT_OUT, Listing, Measurement};
 use crate::genome::{Region, Sequence, thousands};
 use crate::source::formats::{format_of, other_format};
-use crate::source::{ColumnKind, Level, Shape, Source, Spec, total};
+use crate::source::{ColumnKind, ESTIMATED, Level, Shape, Source, Spec, total};
 use anyhow::Result;
 use clap::Args;
 use std::cmp::Reverse;
@@ -103,6 +103,9 @@ fn describe_part(
     if let Some(left_out) = first.annotation.get(LEFT_OUT).filter(|_| first.companion.is_none()) {
         lines.push(("left out", left_out.clone()));
     }
+    // As it is now, after a wide view was read.
+    let column = first.column.as_deref().unwrap_or_default();
+    lines.extend(source.annotation(column).remove(ESTIMATED).map(|views| (ESTIMATED, views)));
     for (index, measurement) in measurements.iter().enumerate() {
         let name = if index == 0 { "measurements" } else { "" };
         let known = if index == 0 { &BTreeMap::new() } else { &first.annotation };
@@ -165,6 +168,13 @@ fn read_first(source: &dyn Source) -> Result<()> {
     {
         let columns: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
         source.read(&region, level, &columns)?;
+    }
+    // The first wide view shows whether the zoom levels of the file are right.
+    let longest = source.sequences().iter().max_by_key(|sequence| sequence.length);
+    if let (Some(longest), Some(level)) = (longest, source.shape().levels().last())
+        && source.estimate(longest.name, level).is_some()
+    {
+        source.read(&whole(longest), level, &[])?;
     }
     Ok(())
 }
@@ -254,7 +264,7 @@ fn measurement_line(
             None => "values".to_owned(),
         },
     };
-    let reported = ["file", LEFT_OUT];
+    let reported = ["file", LEFT_OUT, ESTIMATED];
     let new = |(key, value): &(&String, &String)| {
         !reported.contains(&key.as_str()) && known.get(*key) != Some(value)
     };

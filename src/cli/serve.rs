@@ -12,7 +12,7 @@ use super::progress::Bars;
 use super::signals;
 use super::state::store;
 use super::stdin::{is_standard_input, read_standard_input};
-use crate::bytes::memory;
+use crate::bytes::{memory, remote, set_most_open_files};
 use crate::catalog::{Catalog, Selection, select};
 use crate::error::Error;
 use crate::genome::Aliases;
@@ -42,8 +42,12 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
 
     let bars = Bars::at_terminal();
     memory::set_budget((options.memory as usize) << 20);
+    if let Some(most) = options.limits.max_open_files {
+        set_most_open_files(most as usize);
+    }
     let context = context(&options, &bars)?;
     options.remote.apply(&context.cache, &options.allow_url)?;
+    remote::limit_disk(context.cache_bytes / 4);
     let selection = selection(&options)?;
     let listener = server::bind(&options.host, options.port).await?;
     let address = listener.local_addr()?;
@@ -80,7 +84,10 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
     let config = SessionConfig::new(store, served(&options), timeout);
     let session = Session::restored(
         provider,
-        config.with_page_address(own_page(address, &options)).with_audit(audit),
+        config
+            .with_page_address(own_page(address, &options))
+            .with_audit(audit)
+            .with_limits(options.limits.of_pages(), options.limits.replies()),
     )?;
 
     // The listener already queues connections, so clients can connect from now on.
@@ -143,7 +150,9 @@ fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
     let watch = Duration::try_from_secs_f64(options.watch)
         .map_err(|_| anyhow!("--watch {}: expected seconds, 0 or more", options.watch))?;
     let watch = Some(watch).filter(|period| !period.is_zero());
-    Ok(Context { cache, timeout: Some(OPEN_TIMEOUT), progress: bars.progress(), watch, ..defaults })
+    let cache_bytes = options.limits.cache_bytes();
+    let timeout = Some(OPEN_TIMEOUT);
+    Ok(Context { cache, cache_bytes, timeout, progress: bars.progress(), watch, ..defaults })
 }
 
 /// Opens the copy of EpiViz of `--ui`, or the installed one.

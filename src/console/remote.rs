@@ -7,7 +7,7 @@ use super::log;
 use super::run::Ending;
 use super::state::Console;
 use crate::error::{Error, Result};
-use crate::session::{self, Kind, Session, Topic, Visitor};
+use crate::session::{self, Kind, Limit, Session, Topic, Visitor};
 use crate::stream::{Fault, Subscriptions};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
@@ -166,6 +166,9 @@ pub async fn serve<S>(
                     break;
                 }
                 Some(Err(error)) => {
+                    if matches!(error, WsError::Capacity(_)) {
+                        session.metrics.hit(Limit::MessageSize);
+                    }
                     close_frame = session::broken(&error);
                     break;
                 }

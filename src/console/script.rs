@@ -135,10 +135,7 @@ impl Console {
             ["none"] => Vec::new(),
             _ => words.iter().map(|word| topic(word)).collect::<Result<Vec<_>>>()?,
         };
-        if topics.contains(&Topic::Log) && !self.visitor.is_owner {
-            let why = "the log names users and folders; only the owner may follow it";
-            return Err(Error::Input(why.into()));
-        }
+        topics.iter().try_for_each(|topic| self.visitor.may_follow(*topic))?;
         self.topics.send_replace(topics);
         Ok(Answer::say(format!("subscribed to {}", words.join(", "))))
     }

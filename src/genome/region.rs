@@ -1,6 +1,6 @@
 //! An interval on a sequence, and its notation.
 
-use super::Sequences;
+use super::{Sequence, Sequences};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +34,16 @@ impl Region {
     /// Returns whether the region contains no base.
     pub fn is_empty(&self) -> bool {
         self.start >= self.end
+    }
+
+    /// Returns the part of the region that lies on its sequence, with the name that the sequence has
+    /// in `sequences`, and its index there. None if no base is left or the sequence is unknown.
+    pub(crate) fn within(&self, sequences: &Sequences) -> Option<(usize, Region)> {
+        let index = sequences.position(&self.sequence)?;
+        let Sequence { name, length } = sequences.at(index);
+        let end = self.end.min(length);
+        let own = || if *self.sequence == *name { self.sequence.clone() } else { name.into() };
+        (self.start < end).then(|| (index, Region { sequence: own(), start: self.start, end }))
     }
 
     /// Returns whether the region covers every base of `other`.
@@ -209,6 +219,16 @@ mod tests {
         let on = |text| Region::parse_on(text, &sequences(), Some("chr11"));
         assert_eq!(on("101m-102m").unwrap(), same);
         assert!(on("TP53").is_err() && Region::parse("101m-102m", &sequences()).is_err());
+    }
+
+    #[test]
+    fn a_region_is_cut_at_the_end_of_its_sequence() {
+        let within = |region: Region| region.within(&sequences());
+        let cut = Region::new("chr1", 999_990, 1_000_000);
+        assert_eq!(within(Region::new("chr1", 999_990, 1_000_010)), Some((0, cut.clone())));
+        assert_eq!(within(Region::new("1", 999_990, u32::MAX)), Some((0, cut)), "by an alias");
+        assert_eq!(within(Region::new("chr1", 1_000_000, 1_000_010)), None);
+        assert_eq!(within(Region::new("chr9", 0, 10)), None);
     }
 
     #[test]

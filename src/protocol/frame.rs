@@ -71,6 +71,15 @@ pub fn parse(text: &str) -> Frame {
     }
 }
 
+/// Returns the frame of a message that is not read, with the reason.
+pub fn unread(text: &str, why: String) -> Frame {
+    match serde_json::from_str::<Envelope<'_>>(text) {
+        Ok(envelope) if envelope.kind.as_deref() == Some("response") => Frame::Unexpected(why),
+        Ok(Envelope { id: Some(id), .. }) => Frame::Invalid(id.to_owned(), why),
+        _ => Frame::Invalid(RawValue::NULL.to_owned(), why),
+    }
+}
+
 fn answer(id: Option<&RawValue>, data: &str) -> Frame {
     // Pages echo our number, or its string.
     let number = id.and_then(|id| id.get().trim_matches('"').parse().ok());

@@ -12,9 +12,11 @@ use crate::source::{Hit, Level, Shape};
 use crate::table::{Column, Data, Table};
 use std::sync::Arc;
 
-/// Maximum number of hits of a search, whatever a page requests.
-const MAX_HITS: usize = 100;
 const DEFAULT_HITS: usize = 12;
+/// About how many bytes a cell takes, in memory and in JSON together.
+const CELL: usize = 20;
+/// The columns of every answer: start, end, strand and values.
+const COLUMNS: usize = 4;
 /// Up to this many unknown columns of a request are filled with one null per row.
 const MAX_UNKNOWN: usize = 32;
 
@@ -96,10 +98,10 @@ impl Provider {
             }
             Request::GetCombined(range) => self.combined(range).await,
             Request::Search { q, max_results } => {
-                let limit =
-                    max_results.and_then(|n| usize::try_from(n).ok()).unwrap_or(DEFAULT_HITS);
+                let wanted = max_results.and_then(|n| usize::try_from(n).ok());
+                let limit = self.catalog.limits().hits(wanted.unwrap_or(DEFAULT_HITS));
                 let text = q.as_deref().unwrap_or_default();
-                match self.catalog.search(text, limit.min(MAX_HITS)).await {
+                match self.catalog.search(text, limit).await {
                     Ok(hits) => Reply::Hits(hits.iter().map(wire_hit).collect()),
                     Err(error) => Reply::Refused(error.for_page()),
                 }
@@ -119,9 +121,64 @@ impl Provider {
         }
     }
 
+    /// Returns about how many bytes the answer to a request takes while it is built and sent. Reads
+    /// nothing.
+    pub fn about_bytes(&self, request: &Request, resolution: Option<Resolution>) -> usize {
+        let listing = self.catalog.listing();
+        let resolution = resolution.unwrap_or_else(|| self.for_view());
+        let rows_of = |datasource: &Datasource, range: &RangeRequest| {
+            let region = range.region().and_then(|region| listing.locate(&region));
+            region.map_or(0, |region| self.about_rows(&listing, datasource, &region, resolution))
+        };
+        let cells = match request {
+            Request::GetMeasurements { .. } => listing.measurements().count() * COLUMNS,
+            Request::GetRows(range) | Request::GetValues(range) => {
+                let name = range.datasource.as_deref().unwrap_or_default();
+                let rows = listing.datasource(name).map_or(0, |found| rows_of(&found, range));
+                rows.saturating_mul(COLUMNS + range.metadata.len())
+            }
+            Request::GetCombined(range) => {
+                let parts = range.wanted().into_iter().filter_map(|(name, ids)| {
+                    let found = listing.datasource(&name)?;
+                    let metadata = found.measurements.first().map_or(0, |m| m.metadata.len());
+                    let columns = COLUMNS + ids.len() + metadata;
+                    Some(rows_of(&found, range).saturating_mul(columns))
+                });
+                parts.fold(0, usize::saturating_add)
+            }
+            _ => 0,
+        };
+        cells.saturating_mul(CELL)
+    }
+
+    /// As [`Provider::about_bytes`], for rows that are read otherwise.
+    pub fn about_query(&self, query: &Query) -> usize {
+        let listing = self.catalog.listing();
+        let rows = self.about_rows(&listing, &query.datasource, &query.region, query.resolution);
+        let columns = COLUMNS + query.measurements.len() + query.metadata.len();
+        rows.saturating_mul(columns).saturating_mul(CELL)
+    }
+
+    fn about_rows(
+        &self,
+        listing: &Listing,
+        datasource: &Datasource,
+        region: &Region,
+        resolution: Resolution,
+    ) -> usize {
+        let rows = match resolution {
+            Resolution::At(level) => datasource.count(listing, region, level),
+            Resolution::AtMost(rows) | Resolution::AtMostInSequence(rows) => rows,
+        };
+        usize::try_from(rows.min(self.catalog.limits().rows)).unwrap_or(usize::MAX)
+    }
+
     /// Answers a request for rows or values with no rows; refuses any other.
     pub fn nothing(&self, request: &Request) -> Reply {
         match request {
+            Request::GetCombined(range) => {
+                Reply::Combined(Combined { parts: Vec::new(), dialect: range.dialect() })
+            }
             Request::GetRows(range) => Reply::Rows(self.or_empty(Ok(None), range, &range.metadata)),
             Request::GetValues(range) => {
                 let column = range.measurement.clone().unwrap_or_default();

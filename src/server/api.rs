@@ -7,7 +7,7 @@ use super::arguments;
 use super::state::{AppState, Connection};
 use super::table_response::{BodyFormat, respond};
 use crate::catalog::Resolution;
-use crate::protocol::{Frame, Reply, Request, parse};
+use crate::protocol::{Frame, Reply, Request, parse, unread};
 use crate::session::{Limit, Metrics, Visitor};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{self, State};
@@ -15,10 +15,6 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
-
-/// Maximum size of a request body, in bytes; the largest are workspaces, with some hundred
-/// kilobytes.
-const MAX_BODY: usize = 4 << 20;
 
 /// Returns the level of all answers over HTTP. Such a page caches rows, but the endpoint cannot clear its
 /// cache, and cannot distinguish two pages. So all rows of a sequence have one level, the finest
@@ -32,12 +28,14 @@ fn stateless(state: &AppState) -> Resolution {
 pub(super) async fn answer(State(state): State<AppState>, request: extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let limits = Connection::of(&parts.extensions).limits;
-    let body = tokio::time::timeout(limits.request_time, to_bytes(body, MAX_BODY));
+    let body =
+        tokio::time::timeout(limits.request_time, to_bytes(body, state.session.limits().message));
     let body = match body.await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
             state.session.metrics.hit(Limit::MessageSize);
-            let why = "a request body may have at most 4 MiB\n";
+            let most = state.session.limits().message >> 20;
+            let why = format!("a request body may have at most {most} MiB (--max-message)\n");
             return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
         }
         Err(_) => {
@@ -54,7 +52,11 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
     } else {
         arguments::message(&joined(query, &body))
     };
-    match message.map(|message| parse(&message)) {
+    let read = |message: String| match state.session.check_depth(&message) {
+        Ok(()) => parse(&message),
+        Err(why) => unread(&message, why),
+    };
+    match message.map(read) {
         Ok(Frame::Request(id, request)) if changes(&request) && parts.method != Method::POST => {
             let why = format!("{} changes saved data: send it with POST", request.name());
             let json = refusal(&state, &id, why, started.elapsed());
@@ -70,8 +72,8 @@ pub(super) async fn answer(State(state): State<AppState>, request: extract::Requ
                 let kind = [(header::CONTENT_TYPE, BodyFormat::Json.content_type())];
                 return (StatusCode::FORBIDDEN, kind, json).into_response();
             }
-            let json = state.session.reply_to(&id, &request, Some(stateless(&state))).await;
-            respond(&parts.headers, BodyFormat::Json, json)
+            let answer = state.session.reply_to(&id, &request, Some(stateless(&state))).await;
+            respond(&parts.headers, BodyFormat::Json, answer)
         }
         Ok(Frame::Invalid(id, why)) => refused(&state, &id, why, started.elapsed()),
         Ok(Frame::Unexpected(why)) | Err(why) => {

@@ -2,6 +2,7 @@
 
 use super::state::AppState;
 use crate::bytes::remote::{self, ServerCounts};
+use crate::bytes::{files_closed, open_files};
 use crate::session::{ActionCounts, Limit, Session};
 use axum::extract::State;
 use axum::http::header;
@@ -66,6 +67,17 @@ fn text(session: &Session) -> String {
     }
     for (limit, count) in catalog.limits().reached() {
         line(&mut text, name, &format!("limit=\"{limit}\""), count);
+    }
+    line(&mut text, name, "limit=\"open_files\"", files_closed());
+    let (cache, removed) = catalog.use_of_cache();
+    line(&mut text, name, "limit=\"cache_size\"", removed);
+    for (name, about, value) in [
+        ("reply_bytes", "bytes of answers that are not sent yet", session.replies().used() as u64),
+        ("open_files", "files that are open to be read", open_files() as u64),
+        ("cache_bytes", "size of the cache folder when it was last changed", cache),
+    ] {
+        head(&mut text, name, "gauge", about);
+        line(&mut text, name, "", value);
     }
     for (name, about, count) in COUNTERS {
         head(&mut text, name, "counter", about);

@@ -9,7 +9,7 @@ use super::table_response::{Cells, TableResponse, respond};
 use crate::catalog::{Datasource, Kind, Listing, Measurement, Query, QueryResult, Snapshot};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};
-use crate::session::Metrics;
+use crate::session::{Answer, Charge, Limit, Metrics};
 use crate::source::{Level, Shape};
 use crate::table::{Column, Data, Table, Texts};
 use axum::Router;
@@ -19,9 +19,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Maximum number of hits of a search.
-const MAX_HITS: usize = 100;
 
 /// Returns the routes.
 pub(super) fn routes() -> Router<AppState> {
@@ -33,10 +30,15 @@ async fn answer(State(state): State<AppState>, request: Request) -> Response {
     let query = TableQuery::of(&request);
     let result = table(&state, request.uri().path(), &query).await;
     let (refused, bytes, response) = match result.and_then(|found| Ok((found, query.format()?))) {
-        Ok((FoundTable { table, level }, format)) => {
-            let body = table.write(format);
-            let bytes = body.len();
-            let mut response = respond(request.headers(), format, body);
+        Ok((FoundTable { table, level, charge }, format)) => {
+            let json = table.write(format);
+            let bytes = json.len();
+            drop(table);
+            let mut answer = Answer { json, charge };
+            if let Some(charge) = &mut answer.charge {
+                charge.settle(bytes);
+            }
+            let mut response = respond(request.headers(), format, answer);
             if let Some(level) = level {
                 let text = HeaderValue::from_str(&level.to_string());
                 response.headers_mut().extend(text.ok().map(|text| (LEVEL, text)));
@@ -59,6 +61,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::Input(_) => StatusCode::BAD_REQUEST,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -67,12 +70,13 @@ pub(super) fn status(error: &Error) -> StatusCode {
 struct FoundTable {
     table: TableResponse,
     level: Option<Level>,
+    charge: Option<Charge>,
 }
 
 async fn table(state: &AppState, path: &str, query: &TableQuery) -> Result<FoundTable> {
     query.check(path)?;
     let listing = state.session.provider.catalog.snapshot();
-    let plain = |table| Ok(FoundTable { table, level: None });
+    let plain = |table| Ok(FoundTable { table, level: None, charge: None });
     match path.rsplit('/').next() {
         Some("measurements") => plain(measurements(&listing)),
         Some("sequences") => plain(sequences(&listing)),
@@ -106,9 +110,12 @@ fn sequences(listing: &Listing) -> TableResponse {
 }
 
 async fn hits(state: &AppState, query: &TableQuery) -> Result<TableResponse> {
-    let limit = query.number("limit")?.unwrap_or(MAX_HITS as u64).min(MAX_HITS as u64);
     let catalog = &state.session.provider.catalog;
-    let hits = catalog.search(query.needed("q")?, limit as usize).await?;
+    let limit = match query.number("limit")? {
+        Some(wanted) => catalog.limits().hits(usize::try_from(wanted).unwrap_or(usize::MAX)),
+        None => catalog.limits().hits,
+    };
+    let hits = catalog.search(query.needed("q")?, limit).await?;
     Ok(TableResponse::new(hits.len())
         .with_texts("name", hits.iter().map(|hit| &hit.name))
         .with_texts("sequence", hits.iter().map(|hit| &hit.region.sequence))
@@ -197,9 +204,18 @@ async fn read(
     let names: Vec<_> = names.chain(metadata.iter().map(ToString::to_string)).collect();
     let (datasource, shape) = (datasource.clone(), datasource.shape);
     let query = Query { datasource, region: region.clone(), measurements, metadata, resolution };
+    let about = provider.about_query(&query);
+    let charge = match state.session.replies().charge(about).await {
+        Some(charge) => Some(charge),
+        None => {
+            state.session.metrics.hit(Limit::ReplyMemory);
+            let why = "too many answers are being sent; try again (--max-reply-memory)";
+            return Err(Error::Busy(why.into()));
+        }
+    };
     let QueryResult { table, level } = listing.read(query).await?;
     let rows = overlapping(table, &region);
-    Ok(FoundTable { table: as_response(&region, shape, names, rows), level: Some(level) })
+    Ok(FoundTable { table: as_response(&region, shape, names, rows), level: Some(level), charge })
 }
 
 /// Returns the rows that overlap the region, and rows of length 0 in it. A source also returns the

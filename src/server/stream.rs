@@ -51,13 +51,7 @@ async fn stream(State(state): State<AppState>, request: Request) -> Response {
         }
         // A stream has no end unless one is asked for.
         members.entry("numrec").or_insert(0.into());
-        let session = match members.get("session").and_then(Value::as_str) {
-            Some(name) if name != "*" && !name.is_empty() => {
-                state.session.named(name).map_err(|error| Fault::invalid(error.for_page()))?
-            }
-            _ => state.session.clone(),
-        };
-        Ok::<_, Fault>((session.subscribe(&visitor, &members, &[])?, poll))
+        Ok::<_, Fault>((state.session.subscribe(&visitor, &members, &[])?, poll))
     };
     match started.await {
         Ok((subscription, Some(wait))) => polled(subscription, wait, &state.stop).await,

@@ -1,5 +1,6 @@
 //! Tables for scripts, as JSON or tab-separated text, and the headers of a response.
 
+use crate::session::{Answer, Charge};
 use crate::table::{Data, Texts, tsv::cell};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -141,9 +142,26 @@ impl Serialize for TableRow<'_> {
     }
 }
 
+/// A body, which takes its part of the memory of answers until it is sent.
+struct ChargedBody {
+    body: String,
+    _charge: Option<Charge>,
+}
+
+impl AsRef<[u8]> for ChargedBody {
+    fn as_ref(&self) -> &[u8] {
+        self.body.as_bytes()
+    }
+}
+
 /// Returns a response with this body and its entity tag. If the client already has the body,
 /// returns 304 without it.
-pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Response {
+pub(super) fn respond(
+    asked: &HeaderMap,
+    format: BodyFormat,
+    answer: impl Into<Answer>,
+) -> Response {
+    let Answer { json: body, charge } = answer.into();
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     // Weak, since the body may yet be compressed.
@@ -161,14 +179,18 @@ pub(super) fn respond(asked: &HeaderMap, format: BodyFormat, body: String) -> Re
     let ranges = [(header::ACCEPT_RANGES, "bytes")];
     let length = body.len();
     match part(asked, length) {
-        None => (headers, ranges, body).into_response(),
+        None => {
+            let body = Bytes::from_owner(ChargedBody { body, _charge: charge });
+            (headers, ranges, body).into_response()
+        }
         Some(part) if part.is_empty() => {
             let whole = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             (StatusCode::RANGE_NOT_SATISFIABLE, whole).into_response()
         }
         Some(part) => {
             let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
-            let bytes = Bytes::from(body).slice(part);
+            let body = Bytes::from_owner(ChargedBody { body, _charge: charge });
+            let bytes = body.slice(part);
             let place = [(header::CONTENT_RANGE, place)];
             (StatusCode::PARTIAL_CONTENT, headers, ranges, place, bytes).into_response()
         }
@@ -223,21 +245,21 @@ mod tests {
 
     #[test]
     fn a_client_that_has_the_body_gets_304() {
-        let first = respond(&HeaderMap::new(), BodyFormat::Json, "[]".into());
+        let first = respond(&HeaderMap::new(), BodyFormat::Json, "[]".to_owned());
         let tag = first.headers()[header::ETAG].clone();
         let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
         assert_eq!(
-            respond(&asked, BodyFormat::Json, "[]".into()).status(),
+            respond(&asked, BodyFormat::Json, "[]".to_owned()).status(),
             StatusCode::NOT_MODIFIED
         );
-        assert_eq!(respond(&asked, BodyFormat::Json, "[1]".into()).status(), StatusCode::OK);
+        assert_eq!(respond(&asked, BodyFormat::Json, "[1]".to_owned()).status(), StatusCode::OK);
     }
 
     #[test]
     fn byte_ranges_of_the_body_can_be_requested() {
         let asked = |range: &str| {
             let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
-            let answer = respond(&headers, BodyFormat::Tsv, "0123456789".into());
+            let answer = respond(&headers, BodyFormat::Tsv, "0123456789".to_owned());
             let place = answer.headers().get(header::CONTENT_RANGE);
             (answer.status().as_u16(), place.map(|place| place.to_str().unwrap().to_owned()))
         };

@@ -18,9 +18,6 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
-/// Maximum size of a message from a page, in bytes; the largest are workspaces, with some hundred
-/// kilobytes.
-const MAX_MESSAGE: usize = 4 << 20;
 /// Size of the buffer from which each connection reads, in bytes: requests are short, and idle pages
 /// keep it.
 const READ_BUFFER: usize = 8 << 10;
@@ -106,10 +103,11 @@ fn accept<F: Future<Output = ()> + Send>(
     tasks.spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
+                let most = state.session.limits().message;
                 let config = WebSocketConfig::default()
                     .read_buffer_size(READ_BUFFER)
-                    .max_message_size(Some(MAX_MESSAGE))
-                    .max_frame_size(Some(MAX_MESSAGE));
+                    .max_message_size(Some(most))
+                    .max_frame_size(Some(most));
                 let io = TokioIo::new(upgraded);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
                 let mut socket = KeepAlive::new(socket, connection.limits.ping_interval);

@@ -116,7 +116,10 @@ impl Session {
             Visibility::None => 2,
         })?;
         match (shown, measurement.source.shape()) {
-            (Visibility::All, _) => None,
+            (Visibility::All, _) => measurements.iter().find_map(|m| {
+                let own = listing.own_region(&*m.source, place)?;
+                m.source.estimate(&own.sequence, rest.level(&m.group)?)
+            }),
             (Visibility::None, shape) => {
                 let widest = thousands(shape.widest_view().unwrap_or_default().into());
                 let what = if shape == Shape::Bases { "letters" } else { "reads" };

@@ -51,15 +51,11 @@ impl Session {
         let catalog = &self.provider.catalog;
         let was = catalog.listing();
         let (renewed, rows) = catalog.append_rows(name, content).await?;
-        let is = catalog.listing();
-        let other = |s: &crate::genome::Sequence<'_>| {
-            is.sequences().get(s.name).is_none_or(|now| now.length != s.length)
-        };
         let change = DueChange {
             renewed,
             regions: rows.regions(),
-            sequences: was.sequences().iter().filter(other).map(|s| s.name.to_string()).collect(),
-            has_new_sequences: is.sequences().len() > was.sequences().len(),
+            sequences: catalog.changed_sequences(&was),
+            has_new_sequences: catalog.listing().sequences().len() > was.sequences().len(),
         };
         let count = rows.len();
         let stream = self.config.streams.source(name);

@@ -28,12 +28,28 @@ pub enum Limit {
     RequestTime,
     /// The size of a message or of a request's body.
     MessageSize,
+    /// The depth of the JSON in a message.
+    MessageDepth,
+    /// Concurrent requests of a page.
+    PageRequests,
+    /// Calls that a page has not answered.
+    PageCalls,
+    /// The memory of answers.
+    ReplyMemory,
 }
 
 impl Limit {
     /// Every limit, in the order of its variants.
-    pub const ALL: [Limit; 4] =
-        [Limit::Connections, Limit::ConnectionsPerAddress, Limit::RequestTime, Limit::MessageSize];
+    pub const ALL: [Limit; 8] = [
+        Limit::Connections,
+        Limit::ConnectionsPerAddress,
+        Limit::RequestTime,
+        Limit::MessageSize,
+        Limit::MessageDepth,
+        Limit::PageRequests,
+        Limit::PageCalls,
+        Limit::ReplyMemory,
+    ];
 
     /// Returns its name in the metrics.
     pub fn name(self) -> &'static str {
@@ -42,6 +58,10 @@ impl Limit {
             Limit::ConnectionsPerAddress => "connections_per_address",
             Limit::RequestTime => "request_time",
             Limit::MessageSize => "message_size",
+            Limit::MessageDepth => "message_depth",
+            Limit::PageRequests => "page_requests",
+            Limit::PageCalls => "page_calls",
+            Limit::ReplyMemory => "reply_memory",
         }
     }
 }

@@ -10,9 +10,12 @@ mod requests;
 
 use super::handle::{Page, PageCall, Waiting, Write};
 use super::reconcile::reconcile;
-use super::{Role, Session, Visitor, refused};
+use super::reply_budget::Charge;
+use super::requests::Answer;
+use super::{Limit, Role, Session, Visitor, refused};
+use crate::error::PageError;
 use crate::protocol::{
-    Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, parse,
+    Action, ClearDatasourceGroupCache, Frame, GetCurrentLocation, Redraw, Reply, parse, unread,
 };
 use crate::provider::{Order, Ticket, View};
 use crate::stream::Subscriptions;
@@ -31,8 +34,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_util::sync::CancellationToken;
 
-/// Maximum number of requests of one page that are answered concurrently; more wait in its socket.
-const MAX_CONCURRENT: usize = 32;
 /// Maximum number of messages that wait for a slow page; then its requests are not read any more.
 const MAX_OUTBOX: usize = 64;
 /// Maximum number of deferred requests of one page: more than its charts send in one step.
@@ -76,6 +77,7 @@ where
         fitting: Fitting::default(),
         registered: false,
         subscriptions: Subscriptions::default(),
+        was_full: false,
     };
     let close_frame = actor.run(&mut stream, calls_in, &queue, &stop).await;
     // Dropping the senders tells pending callers that the page is gone.
@@ -83,7 +85,7 @@ where
     reconciler.abort();
     session.leave(&page);
     let closing = async {
-        let _ = queue.send(Message::Close(close_frame)).await;
+        let _ = queue.send((Message::Close(close_frame), None)).await;
         drop(queue);
         let _ = (&mut writer).await;
         // Reads until the page has answered the close frame: unread data would make the system reset
@@ -99,9 +101,9 @@ where
 
 async fn write_all(
     mut sink: impl Sink<Message, Error = WsError> + Unpin,
-    mut queued: mpsc::Receiver<Message>,
+    mut queued: mpsc::Receiver<Charged>,
 ) {
-    while let Some(message) = queued.recv().await {
+    while let Some((message, charge)) = queued.recv().await {
         // Closing the sink answers a page that closed the connection, with its own code.
         if matches!(message, Message::Close(None)) {
             break;
@@ -109,13 +111,17 @@ async fn write_all(
         if sink.send(message).await.is_err() {
             return;
         }
+        drop(charge);
     }
     let _ = sink.close().await;
 }
 
+/// A message, and what it takes of the memory of answers until it is sent.
+type Charged = (Message, Option<Charge>);
+
 /// A message to the page, and what to record when it is sent.
 enum Outgoing {
-    Reply(String, Option<Ticket>),
+    Reply(Answer, Option<Ticket>),
     Call(String),
 }
 
@@ -126,7 +132,7 @@ struct Actor {
     started: Instant,
     waiting: BTreeMap<u64, Waiting>,
     last_call: u64,
-    answers: JoinSet<String>,
+    answers: JoinSet<Answer>,
     /// Requests that are being answered, in the order in which they arrived.
     due: VecDeque<Due>,
     deferred: Vec<Deferred>,
@@ -137,6 +143,8 @@ struct Actor {
     /// Whether it has registered its chart types.
     registered: bool,
     subscriptions: Subscriptions,
+    /// Whether it had the largest number of concurrent requests.
+    was_full: bool,
 }
 
 impl Actor {
@@ -145,13 +153,11 @@ impl Actor {
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
         mut calls: mpsc::Receiver<PageCall>,
-        queue: &mpsc::Sender<Message>,
+        queue: &mpsc::Sender<Charged>,
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
         loop {
-            let has_capacity = self.due.len() < MAX_CONCURRENT
-                && self.outbox.len() < MAX_OUTBOX
-                && self.deferred.len() < MAX_DEFERRED;
+            let has_capacity = self.has_capacity();
             let drawn = self.fitting.next(self.due.is_empty()).into_iter();
             let wake =
                 drawn.fold((self.started + self.view.next()).min(self.next_poll), Instant::min);
@@ -169,14 +175,19 @@ impl Actor {
                     }
                     Some(Ok(Message::Close(_))) | None => return None,
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => return broken(&error),
+                    Some(Err(error)) => {
+                        if matches!(error, WsError::Capacity(_)) {
+                            self.session.metrics.hit(Limit::MessageSize);
+                        }
+                        return broken(&error);
+                    }
                 },
                 Some(answer) = self.answers.join_next_with_id(), if !self.answers.is_empty() => {
                     self.answered(answer);
                 }
                 mut event = self.subscriptions.next(), if self.outbox.len() < MAX_OUTBOX => {
                     event["type"] = "event".into();
-                    self.outbox.push_back(Outgoing::Reply(event.to_string(), None));
+                    self.outbox.push_back(Outgoing::Reply(event.to_string().into(), None));
                 }
                 Some(call) = calls.recv() => match call {
                     PageCall::Leave => return close(CloseCode::Policy, "disconnected by the endpoint"),
@@ -196,26 +207,50 @@ impl Actor {
         self.started.elapsed()
     }
 
-    fn next_message(&mut self) -> Message {
+    /// Returns whether another request can be read; counts when the page reaches its limit.
+    fn has_capacity(&mut self) -> bool {
+        let is_full = self.due.len() >= self.session.limits().requests;
+        if is_full && !self.was_full {
+            self.session.metrics.hit(Limit::PageRequests);
+        }
+        self.was_full = is_full;
+        !is_full
+            && self.outbox.len() < MAX_OUTBOX
+            && self.deferred.len() < MAX_DEFERRED
+            && self.held() < self.session.replies().share()
+    }
+
+    /// Returns the bytes of the answers that wait to be sent.
+    fn held(&self) -> usize {
+        let waiting = self.due.iter().filter_map(Due::charge);
+        let ready = self.outbox.iter().filter_map(|outgoing| match outgoing {
+            Outgoing::Reply(answer, _) => answer.charge.as_ref(),
+            Outgoing::Call(_) => None,
+        });
+        waiting.chain(ready).map(Charge::bytes).sum()
+    }
+
+    fn next_message(&mut self) -> Charged {
         match self.outbox.pop_front() {
-            Some(Outgoing::Reply(json, ticket)) => {
+            Some(Outgoing::Reply(Answer { json, charge }, ticket)) => {
                 if let Some(ticket) = ticket {
                     self.view.answered(&ticket, self.now());
                 }
-                Message::text(json)
+                (Message::text(json), charge)
             }
-            Some(Outgoing::Call(json)) => Message::text(json),
-            None => Message::Ping(Default::default()),
+            Some(Outgoing::Call(json)) => (Message::text(json), None),
+            None => (Message::Ping(Default::default()), None),
         }
     }
 
     fn take(&mut self, text: &str) {
-        match parse(text) {
+        let depth = self.session.check_depth(text);
+        match depth.map_or_else(|why| unread(text, why), |()| parse(text)) {
             Frame::Request(id, request) => self.request(id, request),
             Frame::Invalid(id, why) => {
                 tracing::warn!("a page sent an invalid request: {why}");
                 let reply = Reply::Refused(why).to_json(&id);
-                self.outbox.push_back(Outgoing::Reply(reply, None));
+                self.outbox.push_back(Outgoing::Reply(reply.into(), None));
             }
             Frame::Answer(id, answer) => {
                 let result = refused(&answer).map_or(Ok(answer.value), Err);
@@ -264,6 +299,14 @@ impl Actor {
             Waiting::Caller(caller) => !caller.is_closed(),
             _ => true,
         });
+        let most = self.session.limits().calls;
+        if self.waiting.len() >= most
+            && let Some(Waiting::Caller(caller)) = answer
+        {
+            self.session.metrics.hit(Limit::PageCalls);
+            let why = format!("{most} calls wait for its answer (--max-page-calls)");
+            return drop(caller.send(Err(PageError::Refused(why))));
+        }
         if let Some(answer) = answer {
             self.waiting.insert(self.last_call, answer);
         }

@@ -1,7 +1,7 @@
 //! Sessions by name, and their configuration.
 
 use super::redraws::Redraws;
-use super::{Audit, Event, Metrics, Page, Session, State, Topic};
+use super::{Audit, Event, Metrics, Page, PageLimits, ReplyBudget, Session, State, Topic};
 use crate::error::{Error, Result};
 use crate::provider::Provider;
 use crate::store::Store;
@@ -32,6 +32,10 @@ pub struct SessionConfig {
     pub page_address: Option<String>,
     /// The audit file.
     pub audit: Option<Audit>,
+    /// Limits on each page.
+    pub limits: PageLimits,
+    /// The memory of answers.
+    pub replies: ReplyBudget,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) streams: Streams,
     pub(super) redraws: Redraws,
@@ -47,6 +51,8 @@ impl SessionConfig {
             timeout,
             page_address: None,
             audit: None,
+            limits: PageLimits::default(),
+            replies: ReplyBudget::default(),
             events: broadcast::Sender::new(MAX_LAG),
             redraws: Redraws::default(),
             streams: Streams::new(Topic::ALL.iter().map(|(_, word, _)| *word)),
@@ -64,6 +70,12 @@ impl SessionConfig {
     #[must_use]
     pub fn with_audit(self, audit: Option<Audit>) -> Self {
         SessionConfig { audit, ..self }
+    }
+
+    /// Sets the limits on each page, and the memory of all answers.
+    #[must_use]
+    pub fn with_limits(self, limits: PageLimits, replies: ReplyBudget) -> Self {
+        SessionConfig { limits, replies, ..self }
     }
 }
 

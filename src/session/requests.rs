@@ -1,13 +1,31 @@
 //! Requests of pages: permission, the answer, and its place in the log and the counts.
 
-use super::{Page, Role, Session, Visitor, by_hand, rules};
+use super::{Charge, Limit, Page, PageLimits, ReplyBudget, Role, Session, Visitor, by_hand, rules};
 use crate::catalog::Resolution;
 use crate::error::{Error, Result};
 use crate::genome::Region;
-use crate::protocol::{Reply, Request};
+use crate::protocol::{Reply, Request, depth};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Answers of at most so many bytes are not charged.
+const SMALL: usize = 4096;
+
+/// The message that answers a request, and what it takes of the memory of answers.
+#[derive(Debug)]
+pub struct Answer {
+    /// The message.
+    pub json: String,
+    /// Its charge, to be dropped when the message has been sent; none for small ones.
+    pub charge: Option<Charge>,
+}
+
+impl From<String> for Answer {
+    fn from(json: String) -> Self {
+        Answer { json, charge: None }
+    }
+}
 
 impl Session {
     /// Answers a request with the whole message. `resolution` is as in [`crate::provider::Provider::answer`].
@@ -16,7 +34,7 @@ impl Session {
         id: &RawValue,
         request: &Request,
         resolution: Option<Resolution>,
-    ) -> String {
+    ) -> Answer {
         self.reply(None, id, request, resolution, None).await
     }
 
@@ -28,15 +46,63 @@ impl Session {
         request: &Request,
         resolution: Option<Resolution>,
         placeholder: Option<&Region>,
-    ) -> String {
+    ) -> Answer {
         let started = Instant::now();
+        let about = self.provider.about_bytes(request, resolution);
+        let mut charge = None;
+        if about > SMALL {
+            charge = self.config.replies.charge(about).await;
+            if charge.is_none() {
+                return self.no_memory(id, request, about).into();
+            }
+        }
         let reply = self.answer(page, request, resolution, placeholder).await;
         let json = reply.to_json(id);
         let (action, took) = (request.name(), started.elapsed());
         let refused = matches!(reply, Reply::Refused(_));
         self.metrics.record(action, refused, json.len(), took);
         tracing::debug!(action, bytes = json.len(), ?took, "answered");
+        if let Some(charge) = &mut charge {
+            charge.settle(json.len());
+        }
+        Answer { json, charge }
+    }
+
+    /// Returns the answer to a request for which there is no memory: rows are answered with none,
+    /// since a page never repeats a request that failed.
+    fn no_memory(&self, id: &RawValue, request: &Request, about: usize) -> String {
+        self.metrics.hit(Limit::ReplyMemory);
+        let name = request.name();
+        tracing::warn!(
+            "{name} is not answered: there is no room for about {about} bytes beside the answers \
+             that are being sent (--max-reply-memory)"
+        );
+        let json = self.provider.nothing(request).to_json(id);
+        self.metrics.record(name, true, json.len(), Duration::ZERO);
         json
+    }
+
+    /// Checks the depth of the JSON in a message.
+    ///
+    /// # Errors
+    /// The reason why it is not read.
+    pub fn check_depth(&self, text: &str) -> Result<(), String> {
+        let most = self.config.limits.depth;
+        if depth(text) <= most {
+            return Ok(());
+        }
+        self.metrics.hit(Limit::MessageDepth);
+        Err(format!("the JSON of a message may be {most} levels deep (--max-depth)"))
+    }
+
+    /// Returns the limits on each page.
+    pub fn limits(&self) -> PageLimits {
+        self.config.limits
+    }
+
+    /// Returns the memory of answers.
+    pub fn replies(&self) -> &ReplyBudget {
+        &self.config.replies
     }
 
     /// Returns the answer to a request that failed.

@@ -1,6 +1,6 @@
 //! The role that each action needs. Actions that are not listed need `admin`.
 
-use super::{Role, Visitor};
+use super::{Role, Topic, Visitor};
 use crate::error::{Error, Result};
 use crate::protocol::{PageChange, Request};
 
@@ -116,6 +116,34 @@ impl Visitor {
         }
         let (own, who) = (self.role, &self.name);
         Err(Error::Input(format!("'{name}' needs the role {needed}; {who} has the role {own}")))
+    }
+
+    /// Checks that the visitor may follow a topic: the log names users and folders, and pages have
+    /// addresses.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says who may.
+    pub fn may_follow(&self, topic: Topic) -> Result<()> {
+        match topic {
+            Topic::Log if !self.is_owner => {
+                let why = "the log names users and folders; only the owner may follow it";
+                Err(Error::Input(why.into()))
+            }
+            Topic::Pages => self.may(Kind::Command, "pages"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the visitor may follow all sessions, whose names are not public.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names the role that is needed.
+    pub fn may_follow_all(&self) -> Result<()> {
+        if self.role >= Role::Drive {
+            return Ok(());
+        }
+        let (own, who) = (self.role, &self.name);
+        Err(Error::Input(format!("all sessions need the role drive; {who} has the role {own}")))
     }
 
     /// Checks that the visitor may send a request.

@@ -1,10 +1,10 @@
 //! Subscriptions of pages and programs, and the description of what an endpoint can do.
 
-use super::{Kind, Session, Topic, Visitor, needed};
+use super::{Kind, Role, Session, Topic, Visitor, needed};
 use crate::genome::Region;
 use crate::protocol::REQUESTS;
 use crate::source::suggestion;
-use crate::stream::{Content, Fault, KEYS, LOG, Subscription, WantedRecords};
+use crate::stream::{Content, Fault, KEYS, Subscription, WantedRecords};
 use serde_json::{Map, Value, json};
 
 impl Session {
@@ -25,10 +25,6 @@ impl Session {
         let missing = |text: String| Fault { status: 404, text };
         let stream = match (&wanted.topic, &wanted.source) {
             (Some(topic), _) => {
-                if topic == LOG && !visitor.is_owner {
-                    let text = "the log names users and folders; only the owner may follow it";
-                    return Err(Fault { status: 403, text: text.into() });
-                }
                 let stream = self.config.streams.topic(topic);
                 stream.ok_or_else(|| {
                     let known: Vec<_> = Topic::ALL.iter().map(|(_, word, _)| *word).collect();
@@ -52,6 +48,13 @@ impl Session {
             Some(name) => Some(name),
             None => Some(self.name.clone()),
         };
+        if let Some(topic) = wanted.topic.as_deref().and_then(Topic::from_word) {
+            let permitted = visitor.may_follow(topic).and_then(|()| match wanted.session {
+                Some(_) => Ok(()),
+                None => visitor.may_follow_all(),
+            });
+            permitted.map_err(|error| Fault { status: 403, text: error.for_page() })?;
+        }
         Ok(Subscription::new(stream, wanted))
     }
 
@@ -85,7 +88,11 @@ impl Session {
             json!({"name": name, "about": about, "role": role})
         });
         let topics = Topic::ALL.iter().map(|(topic, name, about)| {
-            let role = if *topic == Topic::Log { "the owner" } else { "view" };
+            let role = match topic {
+                Topic::Log => "the owner".to_owned(),
+                Topic::Pages => needed(Kind::Command, "pages").to_string(),
+                _ => Role::View.to_string(),
+            };
             json!({"name": name, "about": about, "role": role})
         });
         let streams = self.config.streams.all();

@@ -20,7 +20,7 @@ use crate::genome::{Region, Sequences};
 use crate::source::expression::Definition;
 use crate::source::grid;
 use crate::source::signals::bins::Bin;
-use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries, stretches};
 use crate::source::{
     BinSum, ColumnInfo, ColumnKind, Context, Level, Shape, Source, unknown_column,
 };
@@ -35,8 +35,6 @@ const VALUE: &str = "value";
 const CHUNK: u32 = 1 << 18;
 /// Width (log2) of the widest bins in which an expression is computed.
 pub(crate) const WIDEST_STEP: u8 = 20;
-/// Width (log2) of the stretches of a sequence that are summarized in parallel.
-const STRETCH: u8 = 24;
 
 /// A signal from which another one is computed.
 #[derive(Clone)]
@@ -150,12 +148,11 @@ impl Computed {
 
     /// Computes all sums of the narrowest width that summaries have, in parallel.
     fn summarize(&self, sequence: usize) -> Result<SignalSummary> {
-        let (count, each) = (self.count(sequence, FINEST_SUMS), 1 << (STRETCH - FINEST_SUMS));
-        let stretches: Vec<Range<u32>> =
-            (0..count).step_by(each as usize).map(|at| at..count.min(at + each)).collect();
-        let parts =
-            HELPERS.map(&stretches, |bins| self.direct(sequence, FINEST_SUMS, bins.clone()));
-        let mut all = Vec::with_capacity(count as usize);
+        let parts = HELPERS.map(&stretches(self.sequences.at(sequence).length), |bases| {
+            let bins = bases.start >> FINEST_SUMS..bases.end.div_ceil(1 << FINEST_SUMS);
+            self.direct(sequence, FINEST_SUMS, bins)
+        });
+        let mut all = Vec::with_capacity(self.count(sequence, FINEST_SUMS) as usize);
         for part in parts {
             let bins = part?.into_iter();
             all.extend(bins.map(|BinSum { sum, covered }| Bin { sum, covered, ..Bin::EMPTY }));
@@ -268,14 +265,6 @@ impl Computed {
         }
         Ok(sums)
     }
-
-    /// Returns the part of the region that lies within its sequence, and the sequence's index.
-    fn within(&self, region: &Region) -> Option<(usize, Region)> {
-        let index = self.sequences.position(&region.sequence)?;
-        let end = region.end.min(self.sequences.at(index).length);
-        (region.start < end)
-            .then(|| (index, Region::new(region.sequence.clone(), region.start, end)))
-    }
 }
 
 impl Source for Computed {
@@ -296,13 +285,22 @@ impl Source for Computed {
     }
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Some((_, region)) = self.within(region) else { return 0 };
+        let Some((_, region)) = region.within(&self.sequences) else { return 0 };
         let (first, last) = grid::bins(&region, level.width().trailing_zeros() as u8);
         u64::from(last - first)
     }
 
     fn first_view(&self) -> Option<Region> {
         self.inputs.iter().find_map(|input| input.source.first_view())
+    }
+
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let index = self.sequences.position(sequence)?;
+        let level = self.definition.at.map_or(level, |shift| Level::Bins { shift });
+        self.inputs.iter().find_map(|input| {
+            let own = input.names.get(index)?.as_ref()?;
+            input.source.estimate(own, level)
+        })
     }
 
     fn has_sums(&self) -> bool {
@@ -326,7 +324,9 @@ impl Source for Computed {
         if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
             return Err(unknown_column(unknown, &self.columns));
         }
-        let Some((index, region)) = self.within(region) else { return Ok(Table::empty(columns)) };
+        let Some((index, region)) = region.within(&self.sequences) else {
+            return Ok(Table::empty(columns));
+        };
         let shift = level.width().trailing_zeros() as u8;
         let (first, last) = grid::bins(&region, shift);
         let sums = self.bin_sums(index, shift, first..last)?;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Default limit for text files that are held in memory, in bytes as on disk.
 const IN_MEMORY: u64 = 64 << 20;
+/// Default size of the cache folder.
+const CACHE_BYTES: u64 = 20 << 30;
 /// How often files are checked for changes.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -16,6 +18,8 @@ const WATCH: Duration = Duration::from_secs(2);
 pub struct Context {
     /// The folder for derived files, which need not exist yet.
     pub cache: PathBuf,
+    /// Largest size of this folder in bytes, without what is kept of files on other machines.
+    pub cache_bytes: u64,
     /// Largest text file without an index that is held in memory, in bytes as on disk.
     pub in_memory: u64,
     /// How long opening waits for a derived file; if that takes longer, it continues in the
@@ -39,6 +43,7 @@ impl Default for Context {
     fn default() -> Self {
         Context {
             cache: cache_folder(|name| std::env::var_os(name)),
+            cache_bytes: CACHE_BYTES,
             in_memory: IN_MEMORY,
             timeout: None,
             watch: Some(WATCH),

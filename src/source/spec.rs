@@ -64,6 +64,8 @@ pub struct Options {
     pub filter: Option<Expression>,
     /// Whether lines with errors are left out, and what was counted of them.
     pub skip: Option<Skipped>,
+    /// Whether a signal on another machine is read as a whole, instead of estimating wide views.
+    pub exact: bool,
     /// The color of its charts, in CSS notation (`#1f77b4`).
     pub color: Option<String>,
     /// The smallest and largest value that charts show; default: those of the file.
@@ -129,6 +131,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("filter", "only the rows for which this holds, such as score>500 && strand=='+'"),
     ("skip", "errors: damaged lines of a text file are left out and counted"),
+    (
+        "exact",
+        "yes: a bigWig on another machine is read as a whole, in the background, for wide views",
+    ),
     ("color", "colour of its charts, like #1f77b4"),
     ("range", "LOW:HIGH, the values that charts show"),
 ];
@@ -290,6 +296,13 @@ impl Options {
                     _ => return Err(bad("errors")),
                 }
             }
+            "exact" => {
+                self.exact = match value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return Err(bad("yes or no")),
+                }
+            }
             "rows" => {
                 self.rows = match value {
                     "genes" => Unit::Genes,
@@ -343,6 +356,7 @@ mod tests {
                 "summary" => "mean",
                 "missing" => "gap",
                 "base" => "1",
+                "exact" => "yes",
                 "color" => "steelblue",
                 "range" => "-1.5:50",
                 "skip" => "errors",

@@ -332,10 +332,10 @@ async fn requests_for_too_many_rows_or_names_are_answered_empty_and_counted() {
     let reached = || session.provider.catalog.limits().reached();
     // chr2 has one row, chr1 two.
     assert_eq!(starts(page.ask(1, rows("chr2", &["name"])).await), Some(1));
-    assert_eq!(reached(), [("rows", 0), ("names", 0)]);
+    assert_eq!(reached(), [("rows", 0), ("names", 0), ("hits", 0)]);
     let too_many = page.ask(2, rows("chr1", &["name"])).await;
     assert_eq!(starts(too_many.clone()), Some(0), "{too_many}");
-    assert_eq!(reached(), [("rows", 1), ("names", 0)]);
+    assert_eq!(reached(), [("rows", 1), ("names", 0), ("hits", 0)]);
     let named = page.ask(3, rows("chr2", &["name", "score", "a", "b"])).await;
     assert_eq!(starts(named.clone()), Some(0), "{named}");
     let ask = format!("GET /metrics HTTP/1.0\r\nhost: {address}\r\n\r\n");

@@ -8,6 +8,7 @@ mod console;
 mod fake_page;
 mod hostile;
 mod http;
+mod limits;
 mod prompt;
 mod pushed;
 mod replay;

@@ -303,6 +303,38 @@ async fn each_role_has_the_permissions_of_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn viewers_follow_neither_pages_nor_all_sessions() {
+    let endpoint = Endpoint::start(|keys| keys).await;
+    let address = endpoint.address;
+    let cases = [
+        ("topic=location", 200),
+        ("topic=location&session=group", 200),
+        ("topic=location&session=*", 403),
+        ("topic=pages", 403),
+        ("topic=log", 403),
+    ];
+    for (token, role) in [(VIEW, Role::View), (DRIVE, Role::Drive)] {
+        let mut console = endpoint.console(token).await;
+        for (query, viewer) in cases {
+            let is_allowed = viewer == 200 || (role == Role::Drive && query != "topic=log");
+            let path = format!("/api/v1/stream?{query}&after=0&wait=0&token={token}");
+            let answer = ask(address, &request("GET", &path, address, "")).await;
+            assert_eq!(status(&answer) == 200, is_allowed, "{role} {query}: {answer}");
+            let members = query.split('&').map(|pair| pair.split_once('=').unwrap());
+            let mut message = json!({"id": 1, "action": "subscribe"});
+            members.for_each(|(key, value)| message[key] = value.into());
+            console.0.send_text(message.to_string()).await;
+            let answer = console.0.next_json().await;
+            assert_eq!(answer["ok"], is_allowed, "{role} {query}: {answer}");
+            assert_eq!(answer["status"], if is_allowed { 200 } else { 403 }, "{answer}");
+        }
+        let pages = console.run("subscribe pages").await;
+        assert_eq!(pages["ok"], role == Role::Drive, "{pages}");
+    }
+    assert_eq!(endpoint.session.all().len(), 1, "following a session does not create it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_of_a_viewer_are_seen_by_the_viewer_only() {
     let endpoint = Endpoint::start(|keys| keys).await;
     endpoint.console(DRIVE).await.done("plot peaks").await;

@@ -14,7 +14,7 @@ async fn reply(data: Value) -> String {
     let session = Session::restored(provider(&files).await, keeping).unwrap();
     let message = json!({"requestId": 7, "type": "request", "data": data});
     match parse(&message.to_string()) {
-        Frame::Request(id, request) => session.reply_to(&id, &request, None).await,
+        Frame::Request(id, request) => session.reply_to(&id, &request, None).await.json,
         other => panic!("{other:?}"),
     }
 }

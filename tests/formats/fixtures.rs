@@ -3,7 +3,7 @@
 mod alignments;
 mod genes;
 mod intervals;
-mod signals;
+pub(crate) mod signals;
 mod variants;
 
 pub(crate) use crate::bbi::writer;

@@ -8,6 +8,7 @@ mod bbi;
 mod bcf;
 mod companions;
 mod coordinates;
+mod corpus;
 mod cram;
 mod damaged;
 mod damaged_block;

@@ -3,6 +3,7 @@
 mod answers;
 mod program;
 pub(crate) mod server;
+mod wide;
 
 use crate::fixtures::{self, Fixture};
 use crate::{levels, read, rows, whole};

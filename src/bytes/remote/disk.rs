@@ -6,13 +6,19 @@ use flate2::Crc;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Largest number of bytes on disk.
-const MOST: u64 = 4 << 30;
+static MOST: AtomicU64 = AtomicU64::new(4 << 30);
 /// Length of the checksum after each block, in bytes.
 const SUM: usize = 4;
+
+/// Limits the blocks on disk to so many bytes.
+pub(crate) fn limit_disk(bytes: u64) {
+    MOST.fetch_min(bytes, Ordering::Relaxed);
+}
 
 /// The blocks of one version of a file.
 pub(super) struct Disk {
@@ -56,8 +62,8 @@ impl Disk {
 
     /// Stores a block. One that cannot be stored is requested again later.
     pub(super) fn write(&self, number: u64, bytes: &[u8]) {
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let aside = self.folder.join(format!("{number:x}.{}.{next}.part", std::process::id()));
         let written = || -> std::io::Result<()> {
             let mut file = private::options().write(true).create_new(true).open(&aside)?;
@@ -70,7 +76,7 @@ impl Disk {
             let _ = fs::remove_file(&aside);
             return;
         }
-        self.bound((bytes.len() + SUM) as u64, MOST);
+        self.bound((bytes.len() + SUM) as u64, MOST.load(Ordering::Relaxed));
     }
 
     /// Counts new bytes, and removes the least recently used blocks if there are too many.

@@ -1,6 +1,6 @@
 //! A page's requests: each is answered by a separate task, deferred, or refused.
 
-use super::{Actor, Outgoing};
+use super::{Actor, Answer, Charge, Outgoing};
 use crate::catalog::Resolution;
 use crate::protocol::{Reply, Request};
 use crate::provider::Ticket;
@@ -17,7 +17,7 @@ pub(super) struct Due {
     id: Box<RawValue>,
     group: Option<String>,
     ticket: Option<Ticket>,
-    reply: Option<String>,
+    reply: Option<Answer>,
     /// Whether the page needs the answer to start.
     is_first: bool,
 }
@@ -29,16 +29,23 @@ pub(super) struct Deferred {
     group: String,
 }
 
+impl Due {
+    /// Returns the charge of its answer, which waits for an earlier one.
+    pub(super) fn charge(&self) -> Option<&Charge> {
+        self.reply.as_ref()?.charge.as_ref()
+    }
+}
+
 impl Actor {
     pub(super) fn request(&mut self, id: Box<RawValue>, request: Request) {
         if let Err(error) = self.session.permit(&self.page.info.visitor, &request) {
             let reply = self.session.refuse(&id, &request, &error);
-            self.outbox.push_back(Outgoing::Reply(reply, None));
+            self.outbox.push_back(Outgoing::Reply(reply.into(), None));
             return;
         }
         if let Request::Subscribe(_) | Request::Unsubscribe { .. } = &request {
             let reply = self.subscribe(&request).to_json(&id);
-            self.outbox.push_back(Outgoing::Reply(reply, None));
+            self.outbox.push_back(Outgoing::Reply(reply.into(), None));
             return;
         }
         let is_first = self.note_request(&request);
@@ -69,7 +76,7 @@ impl Actor {
             let at = placeholder.as_ref();
             match done {
                 Ok(()) => session.reply(Some(&page), &echoed, &request, resolution, at).await,
-                Err(error) => session.refuse(&echoed, &request, &error),
+                Err(error) => session.refuse(&echoed, &request, &error).into(),
             }
         });
         self.due.push_back(Due { task: task.id(), id, group, ticket, reply: None, is_first });
@@ -119,21 +126,23 @@ impl Actor {
     }
 
     /// Records an answer, and sends all answers that no earlier one of the same group precedes.
-    pub(super) fn answered(&mut self, answer: Result<(task::Id, String), task::JoinError>) {
+    pub(super) fn answered(&mut self, answer: Result<(task::Id, Answer), task::JoinError>) {
         let task = answer.as_ref().map_or_else(task::JoinError::id, |(task, _)| *task);
         let Some(due) = self.due.iter_mut().find(|due| due.task == task) else { return };
         due.reply = Some(match answer {
-            Ok((_, json)) => json,
+            Ok((_, answer)) => answer,
             Err(error) => {
                 tracing::error!("a request could not be answered: {error}");
-                Reply::Refused("internal error".into()).to_json(&due.id)
+                Reply::Refused("internal error".into()).to_json(&due.id).into()
             }
         });
         let mut unanswered: Vec<String> = Vec::new();
         for mut due in std::mem::take(&mut self.due) {
             let blocked = due.group.as_ref().is_some_and(|group| unanswered.contains(group));
             match due.reply.take() {
-                Some(json) if !blocked => self.outbox.push_back(Outgoing::Reply(json, due.ticket)),
+                Some(answer) if !blocked => {
+                    self.outbox.push_back(Outgoing::Reply(answer, due.ticket));
+                }
                 reply => {
                     unanswered.extend(due.group.clone());
                     self.due.push_back(Due { reply, ..due });
@@ -151,7 +160,7 @@ impl Actor {
     pub(super) fn dismiss(&mut self, group: &str) {
         for deferred in self.deferred.extract_if(.., |deferred| deferred.group == group) {
             let reply = self.session.provider.nothing(&deferred.request).to_json(&deferred.id);
-            self.outbox.push_back(Outgoing::Reply(reply, None));
+            self.outbox.push_back(Outgoing::Reply(reply.into(), None));
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod index;
 pub(crate) mod write;
+mod zoom;
 
 use crate::bytes::block_cache::{BLOCKS, CachedBlock};
 use crate::bytes::memory::RECENT;
@@ -18,6 +19,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use index::BlockIndex;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+pub(crate) use zoom::{ZoomLevel, ZoomRecord};
 
 /// Largest decompressed block, in bytes; a header that states more is damaged.
 const LARGEST_BLOCK: u32 = 64 << 20;
@@ -26,7 +28,6 @@ const LONGEST_AUTO_SQL: u64 = 1 << 20;
 /// Largest distance from the beginning of the index to the end of the file, in bytes, for which the
 /// index is checked when the file is opened.
 const CHECKED_INDEX: u64 = 1 << 20;
-const HEADER: usize = 64;
 const CHROMOSOME_TREE: u32 = 0x78ca_8c91;
 
 /// An open bigWig or bigBed file.
@@ -50,6 +51,8 @@ struct Header {
     auto_sql: u64,
     summary: u64,
     block_size: u32,
+    /// Number of zoom levels.
+    zooms: u16,
 }
 
 /// Totals over the whole file.
@@ -83,8 +86,8 @@ impl Bbi {
     /// Opens a file that begins with `magic` in either byte order.
     pub(crate) fn open(input: &Input, magic: u32) -> Result<Self> {
         let blob = Blob::open(input)?;
-        let mut bytes = [0; HEADER];
-        if blob.read_at(0, &mut bytes)? < HEADER {
+        let mut bytes = [0; Header::SIZE];
+        if blob.read_at(0, &mut bytes)? < Header::SIZE {
             let what = "the file ends in its header; is the copy complete?";
             return Err(Error::data(blob.path(), "", what));
         }
@@ -169,13 +172,24 @@ impl Bbi {
     pub(crate) fn each_block(
         &self,
         region: &Region,
+        take: impl FnMut(Cursor<'_>, u64, u32) -> Result<bool>,
+    ) -> Result<()> {
+        let length = self.sequences.get(&region.sequence).map_or(0, |sequence| sequence.length);
+        let index = self.index_of(&self.index, self.header.full_index)?;
+        // A whole sequence is read to build a summary that is stored, so its blocks are not cached.
+        self.each_block_of(&index, region, region.len() < length, take)
+    }
+
+    /// The same with the blocks of an index, which are kept in memory if `cached`.
+    fn each_block_of(
+        &self,
+        index: &BlockIndex,
+        region: &Region,
+        cached: bool,
         mut take: impl FnMut(Cursor<'_>, u64, u32) -> Result<bool>,
     ) -> Result<()> {
         let Some(sequence) = self.sequences.position(&region.sequence) else { return Ok(()) };
-        let index = self.index()?;
         let id = self.ids[sequence];
-        // A whole sequence is read to build a summary that is stored, so its blocks are not cached.
-        let cached = region.len() < self.sequences.at(sequence).length;
         let blocks = index.overlapping(id, region.start, region.end);
         self.blob.expect(near(blocks.map(|block| block.offset..block.offset + block.size)))?;
         self.lend(|reader| {
@@ -256,12 +270,12 @@ impl Bbi {
         Err(self.damaged(offset, "a block of data is damaged"))
     }
 
-    /// Returns the index of the data, read when needed.
-    fn index(&self) -> Result<Arc<BlockIndex>> {
-        let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Returns the index at `start`, which is kept in `slot` as long as there is room.
+    fn index_of(&self, slot: &Mutex<Weak<BlockIndex>>, start: u64) -> Result<Arc<BlockIndex>> {
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match slot.upgrade() {
             Some(index) => index,
-            None => Arc::new(BlockIndex::read(self, self.header.full_index)?),
+            None => Arc::new(BlockIndex::read(self, start)?),
         };
         *slot = Arc::downgrade(&index);
         RECENT.hold(&index);
@@ -327,9 +341,12 @@ fn sequence(name: &[u8], fields: &mut Cursor<'_>) -> Option<(String, u32, u32)> 
 }
 
 impl Header {
+    /// Its size in bytes; the descriptions of the zoom levels follow.
+    const SIZE: usize = 64;
+
     /// Reads the header (supplementary table 5).
     fn read(mut fields: Cursor<'_>) -> Option<Self> {
-        let (_magic, _version, _zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
+        let (_magic, _version, zooms) = (fields.u32()?, fields.u16()?, fields.u16()?);
         let (chromosome_tree, data, full_index) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let (columns, auto_sql) = ((fields.u16()?, fields.u16()?), fields.u64()?);
         let (summary, block_size) = (fields.u64()?, fields.u32()?);
@@ -341,6 +358,7 @@ impl Header {
             auto_sql,
             summary,
             block_size,
+            zooms,
         })
     }
 }

@@ -4,15 +4,17 @@
 //! a new entry, and the entries of its earlier versions are removed. An entry is written to a
 //! `.part` file and renamed when it is complete. The `.part` file is locked while it is written: a
 //! second process waits and then finds the entry. After a crash the system releases the lock, and
-//! the next process begins again.
+//! the next process begins again. The folder has a limited size (`size`).
 
 mod fnv;
+mod size;
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::private;
 use crate::source::Context;
 use fnv::Fnv;
+pub(crate) use size::{mark_used_entries, use_of_cache};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Write};
@@ -36,6 +38,7 @@ pub(crate) fn entry(
 ) -> Result<PathBuf> {
     let (folder, entry) = (&context.cache, path(input, context, ending)?);
     if entry.exists() {
+        size::mark(&entry);
         return Ok(entry);
     }
     let in_folder = |error| {
@@ -49,6 +52,7 @@ pub(crate) fn entry(
         // The previous holder of the lock wrote the entry. The file that was opened here is new and
         // empty.
         let _ = fs::remove_file(&partial);
+        size::mark(&entry);
         return Ok(entry);
     }
     file.set_len(0).map_err(in_folder)?;
@@ -57,6 +61,9 @@ pub(crate) fn entry(
     file.sync_all().and_then(|()| fs::rename(&partial, &entry)).map_err(in_folder)?;
     tracing::debug!(file = %input.path().display(), entry = %entry.display(), "cached");
     remove_outdated(input, context)?;
+    size::mark(&entry);
+    // A folder that is too large is no reason not to serve the file.
+    let _ = size::bound(folder, context.cache_bytes);
     Ok(entry)
 }
 
@@ -118,7 +125,7 @@ pub(crate) fn make_room(
         let _ = fs::remove_file(path);
         bytes -= length;
     }
-    Ok(())
+    size::bound(&context.cache, context.cache_bytes)
 }
 
 /// Removes the entries of earlier versions of `input` and those of program version 0.1.0. Open

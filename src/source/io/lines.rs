@@ -192,9 +192,7 @@ impl Lines {
         Ok(Lines { blocks, block: LineBlock::default(), at: 0, number: 0, skip: skip.cloned() })
     }
 
-    /// Returns the next line without its end (`
-    /// ` or `\r
-    /// `), with its place in the file.
+    /// Returns the next line without its end (LF or CRLF), with its place in the file.
     pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
         if self.at >= self.block.text.len() {
             let Some(block) = self.blocks.next()? else { return Ok(None) };

@@ -43,6 +43,12 @@ impl Preview {
     }
 }
 
+/// A source that is open, or is still being built.
+pub(crate) enum Build {
+    Opened(Box<dyn Source>),
+    Building(Arc<BuildHandle>),
+}
+
 /// Opens a source with `open`. If that takes longer than the timeout of the context, it continues
 /// in a thread of its own, and a source that lists what `preview` returns takes its place.
 pub(crate) fn open_in_background(
@@ -51,7 +57,20 @@ pub(crate) fn open_in_background(
     preview: impl FnOnce() -> Result<Preview>,
     open: impl FnOnce(&Context) -> Opened + Send + 'static,
 ) -> Opened {
-    let Some(timeout) = context.timeout else { return open(context) };
+    match build(input, context, open)? {
+        Build::Opened(source) => Ok(source),
+        Build::Building(building) => Ok(Box::new(PendingSource { preview: preview()?, building })),
+    }
+}
+
+/// Opens a source with `open`. If that takes longer than the timeout of the context, it continues
+/// in a thread of its own.
+pub(crate) fn build(
+    input: &Input,
+    context: &Context,
+    open: impl FnOnce(&Context) -> Opened + Send + 'static,
+) -> Result<Build> {
+    let Some(timeout) = context.timeout else { return Ok(Build::Opened(open(context)?)) };
     let building = Arc::new(BuildHandle::default());
     let (builder, outer) = (building.clone(), context.progress.clone());
     let progress = Progress::to(move |file, part| {
@@ -68,8 +87,8 @@ pub(crate) fn open_in_background(
     let thread = std::thread::Builder::new().name(name).spawn(work);
     thread.map_err(|error| Error::io(input.path(), error))?;
     match building.wait(timeout) {
-        Some(opened) => opened,
-        None => Ok(Box::new(PendingSource { preview: preview()?, building })),
+        Some(opened) => Ok(Build::Opened(opened?)),
+        None => Ok(Build::Building(building)),
     }
 }
 

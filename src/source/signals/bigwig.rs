@@ -1,27 +1,31 @@
 //! bigWig: one number per base, indexed, read by region.
 //!
-//! Bins are summed from the file's records, never its zoom levels: those do not align with the
-//! grid, and some writers get them wrong (bigtools 0.5.8 counts the gap before an isolated record
-//! as covered). Wide bins come from a [`SignalSummary`] of the sequence, made when first needed.
+//! Bins are summed from the file's records, not its zoom levels, which do not align with the grid.
+//! Wide bins come from a [`SignalSummary`] of the sequence, made when first needed. Only wide views
+//! of a large file on another machine are estimated from zoom levels: see [`wide`].
 
 mod first;
+mod wide;
 
 use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
-use crate::source::io::bbi::Bbi;
+use crate::source::io::bbi::{Bbi, ZoomLevel};
+use crate::source::rows::background::{Build, build};
 use crate::source::signals::bins::{Bin, Bins};
 use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
 use crate::source::{
-    BinSum, ColumnInfo, ColumnKind, Context, Format, Level, Missing, Options, Shape, Source,
-    Summary, unknown_column,
+    BinSum, BuildHandle, ColumnInfo, ColumnKind, Context, ESTIMATED, Format, Level, Missing,
+    Options, Shape, Source, Summary, unknown_column,
 };
 use crate::table::{Column, Data, Table};
 pub(crate) use first::First;
 use first::Stretches;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use wide::WideViews;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bigwig",
@@ -55,11 +59,31 @@ struct BigWig {
     covered: f64,
     summaries: Summaries,
     knows_lengths: bool,
+    /// How wide views are estimated; none if they are exact.
+    wide: Option<WideViews>,
+    /// The reading of the whole file, after which wide views are exact.
+    building: Option<Arc<BuildHandle>>,
 }
 
 /// Opens a bigWig.
 pub(crate) fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
-    Ok(Box::new(BigWig::open(input, options, context)?))
+    let mut signal = BigWig::open(input, options, context)?;
+    if !input.is_remote() || signal.shape != Shape::Dense {
+        return Ok(Box::new(signal));
+    }
+    signal.wide = WideViews::of(&signal.file)?;
+    if signal.wide.is_none() || !options.exact {
+        return Ok(Box::new(signal));
+    }
+    let (of, with) = (input.clone(), options.clone());
+    let whole = move |context: &Context| BigWig::read_whole(&of, &with, context);
+    match build(input, context, whole)? {
+        Build::Opened(exact) => Ok(exact),
+        Build::Building(building) => {
+            signal.building = Some(building);
+            Ok(Box::new(signal))
+        }
+    }
 }
 
 /// Opens a bigWig that was converted from a file without sequence lengths.
@@ -97,6 +121,8 @@ impl BigWig {
             summaries: Summaries::new(input, context, Shape::Dense),
             file,
             knows_lengths: true,
+            wide: None,
+            building: None,
         };
         let gaps = match options.missing {
             Missing::Auto => signal.is_points()?,
@@ -107,6 +133,20 @@ impl BigWig {
             signal.summaries = Summaries::new(input, context, Shape::Sparse);
         }
         Ok(signal)
+    }
+
+    /// Opens a signal and reads it as a whole, so that its sums are in the cache folder.
+    fn read_whole(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
+        let signal = BigWig::open(input, options, context)?;
+        let lengths = || signal.sequences().iter().map(|sequence| f64::from(sequence.length));
+        let (mut done, all) = (0.0, lengths().sum::<f64>());
+        for (index, length) in lengths().enumerate() {
+            signal.summary_of(index)?;
+            done += length;
+            context.progress.report(input.path(), done / all);
+        }
+        context.progress.done(input.path());
+        Ok(Box::new(signal))
     }
 
     fn sequence(&self, index: usize) -> Sequence<'_> {
@@ -201,16 +241,43 @@ impl BigWig {
         Ok(bins)
     }
 
+    /// Returns the zoom level by which bins are estimated; none if they are exact.
+    fn zoom_level(&self, index: usize, shift: u8) -> Option<(&WideViews, &ZoomLevel)> {
+        let wide = self.wide.as_ref().filter(|_| !self.is_summarized(index, shift))?;
+        Some((wide, wide.level(shift, self.sequence(index).length)?))
+    }
+
+    /// Returns whether the sums of these bins are in memory.
+    fn is_summarized(&self, index: usize, shift: u8) -> bool {
+        let length = self.sequence(index).length;
+        shift >= FINEST_SUMS && self.summaries.known(index, length).is_some()
+    }
+
+    /// Returns the sums of bins of any width.
+    fn bins(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
+        let Sequence { name, length } = self.sequence(index);
+        if let Some((wide, level)) = self.zoom_level(index, shift)
+            && wide.is_sound(&self.file)?
+        {
+            let end = (u64::from(bins.end) << shift).min(length.into()) as u32;
+            let region = Region::new(name, bins.start << shift, end);
+            let run = Bins::new(shift, bins.start, bins.end - bins.start);
+            return Ok(WideViews::estimate(&self.file, level, &region, run)?.bins);
+        }
+        // Few bytes of a file far away, where a summary would read the whole sequence.
+        let few = self.wide.as_ref().is_some_and(|wide| wide.reads_few(shift, length));
+        if shift < FINEST_SUMS || (few && !self.is_summarized(index, shift)) {
+            let whole = Region::new(name, 0, length);
+            return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
+        }
+        Ok(self.summary_of(index)?.sums(shift, bins))
+    }
+
     /// Returns every bin that overlaps the region; the rank of a bin is its number.
     fn dense(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
         let (first, last) = grid::bins(region, shift);
-        let whole = Region::new(sequence.name, region.start, sequence.length);
-        let sums = if shift < FINEST_SUMS {
-            self.fine(&whole, shift, first, last)?.bins
-        } else {
-            self.summary_of(index)?.sums(shift, first..last)
-        };
+        let sums = self.bins(index, shift, first..last)?;
         let values = (first..last)
             .zip(&sums)
             .map(|(bin, sum)| self.value(sum, bin, shift, sequence.length))
@@ -332,9 +399,7 @@ impl Source for BigWig {
     }
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Some(index) = self.file.sequences().position(&region.sequence) else { return 0 };
-        let end = region.end.min(self.sequence(index).length);
-        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let Some((index, region)) = region.within(self.file.sequences()) else { return 0 };
         let bins = u64::from(region.len().div_ceil(level.width()));
         match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
             (Shape::Dense, _) => bins,
@@ -365,6 +430,21 @@ impl Source for BigWig {
         })
     }
 
+    fn building(&self) -> Option<&Arc<BuildHandle>> {
+        self.building.as_ref()
+    }
+
+    fn annotation(&self, _: &str) -> BTreeMap<String, String> {
+        let said = self.wide.iter().map(|wide| (ESTIMATED.to_owned(), wide.to_string()));
+        said.collect()
+    }
+
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        let index = self.file.sequences().position(sequence)?;
+        let (wide, level) = self.zoom_level(index, level.width().trailing_zeros() as u8)?;
+        wide.is_used().then(|| format!("\u{2248}, from zoom level {}", level.window))
+    }
+
     fn has_sums(&self) -> bool {
         true
     }
@@ -372,16 +452,10 @@ impl Source for BigWig {
     fn sums(&self, sequence: &str, shift: u8, bins: Range<u32>) -> Result<Vec<BinSum>> {
         let mut sums = Vec::new();
         if let Some(index) = self.file.sequences().position(sequence) {
-            let Sequence { name, length } = self.sequence(index);
-            let count = length.div_ceil(1 << shift);
+            let count = self.sequence(index).length.div_ceil(1 << shift);
             let known = bins.start.min(count)..bins.end.min(count);
             if !known.is_empty() {
-                let whole = Region::new(name, 0, length);
-                let known = if shift < FINEST_SUMS {
-                    self.fine(&whole, shift, known.start, known.end)?.bins
-                } else {
-                    self.summary_of(index)?.sums(shift, known)
-                };
+                let known = self.bins(index, shift, known)?;
                 sums.extend(known.iter().map(|bin| BinSum { sum: bin.sum, covered: bin.covered }));
             }
         }
@@ -393,15 +467,9 @@ impl Source for BigWig {
         if let Some(unknown) = columns.iter().find(|name| **name != VALUE) {
             return Err(unknown_column(unknown, &self.columns));
         }
-        let Some(index) = self.file.sequences().position(&region.sequence) else {
+        let Some((index, region)) = region.within(self.file.sequences()) else {
             return Ok(Table::empty(columns));
         };
-        let sequence = self.sequence(index);
-        let end = region.end.min(sequence.length);
-        let region = Region::new(sequence.name, region.start.min(end), end);
-        if region.is_empty() {
-            return Ok(Table::empty(columns));
-        }
         let mut table = match (self.shape, level) {
             (Shape::Sparse, Level::Records) => self.records(index, &region)?,
             (Shape::Sparse, Level::Bins { shift }) => self.sparse(index, &region, shift)?,

@@ -81,6 +81,16 @@ impl Bins {
 
     /// Adds the part of a record that lies within the run.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
+        self.each_overlap(start, end, |bin, from, to| bin.add(to - from, value));
+    }
+
+    /// Passes on each bin of the run that `[start, end)` overlaps, with the bases of it that do.
+    pub(crate) fn each_overlap(
+        &mut self,
+        start: u32,
+        end: u32,
+        mut take: impl FnMut(&mut Bin, u32, u32),
+    ) {
         let origin = self.first << self.shift;
         let limit = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
         let (mut at, end) = (start.max(origin), u64::from(end).min(limit) as u32);
@@ -88,7 +98,7 @@ impl Bins {
             let index = (at >> self.shift) - self.first;
             let bin_end = (u64::from(at >> self.shift) + 1) << self.shift;
             let stop = u64::from(end).min(bin_end) as u32;
-            self.bins[index as usize].add(stop - at, value);
+            take(&mut self.bins[index as usize], at, stop);
             at = stop;
         }
     }

@@ -57,9 +57,7 @@ impl Source for Density {
     }
 
     fn rows(&self, region: &Region, level: Level) -> u64 {
-        let Some(sequence) = self.sequences().get(&region.sequence) else { return 0 };
-        let end = region.end.min(sequence.length);
-        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let Some((_, region)) = region.within(self.sequences()) else { return 0 };
         let (first, last) = bins(&region, level.width().trailing_zeros() as u8);
         u64::from(last - first)
     }
@@ -72,12 +70,10 @@ impl Source for Density {
         if let Some(unknown) = columns.iter().find(|name| **name != DENSITY) {
             return Err(unknown_column(unknown, &self.columns));
         }
-        let length = self.sequences().get(&region.sequence).map_or(0, |sequence| sequence.length);
-        let end = region.end.min(length);
-        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
-        if region.is_empty() {
+        let Some((index, region)) = region.within(self.sequences()) else {
             return Ok(Table::empty(columns));
-        }
+        };
+        let length = self.sequences().at(index).length;
         let shift = level.width().trailing_zeros() as u8;
         let (first, last) = bins(&region, shift);
         let counts = self.of.starts(&region, shift)?;

@@ -9,21 +9,21 @@
 mod runs;
 
 use crate::bytes::helpers::HELPERS;
+use crate::bytes::memory::{RECENT, Size};
 use crate::error::Result;
 use crate::genome::{Region, Sequences};
 use crate::source::grid::bins;
 use crate::source::signals::bins::Bin;
-use crate::source::signals::summary::{FINEST_SUMS, RANKED, STRETCH, SignalSummary};
+use crate::source::signals::summary::{FINEST_SUMS, RANKED, SignalSummary, stretches};
+use crate::source::slots::Slots;
 use crate::source::unknown_column;
 use crate::source::{ColumnInfo, ColumnKind, Level, Missing, Shape, Source, Summary};
 use crate::table::{Column, Data, Table};
 use runs::Runs;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 
-/// Maximum bytes of counted sequences that one joined source keeps; the last one is always kept.
-const IN_MEMORY: usize = 64 << 20;
 /// Rows that are more bins apart are read separately from a dense signal.
 const APART: u32 = 256;
 
@@ -45,12 +45,8 @@ pub(crate) struct Joined {
     parts: Vec<JoinedPart>,
     columns: Vec<ColumnInfo>,
     sequences: Sequences,
-    /// The counted sequences, the last used one last.
-    counted: Mutex<Vec<(usize, CountSlot)>>,
+    counted: Slots<Weak<Counted>>,
 }
-
-/// A sequence that has been counted, or will be; whoever counts it has the lock.
-type CountSlot = Arc<Mutex<Option<Arc<Counted>>>>;
 
 /// What one reading of a whole sequence gives.
 struct Counted {
@@ -76,7 +72,9 @@ impl Counted {
         }
         runs
     }
+}
 
+impl Size for Counted {
     fn size(&self) -> usize {
         let sums = self.sums.iter().flatten().map(SignalSummary::size).sum::<usize>();
         sums + self.runs.iter().map(Runs::size).sum::<usize>()
@@ -187,54 +185,28 @@ impl Joined {
             kind: ColumnKind::Number(None),
         };
         let columns = parts.iter().map(column).collect();
-        Joined { parts, columns, sequences, counted: Mutex::default() }
-    }
-
-    fn slot(&self, index: usize) -> CountSlot {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot =
-            counted.iter().position(|(known, _)| *known == index).map(|at| counted.remove(at));
-        let slot = slot.map_or_else(CountSlot::default, |(_, slot)| slot);
-        counted.push((index, slot.clone()));
-        slot
+        Joined { parts, columns, sequences, counted: Slots::default() }
     }
 
     /// Returns what is known of a sequence that was counted; does not wait.
     fn known(&self, index: usize) -> Option<Arc<Counted>> {
-        let slot = self.slot(index);
-        let known = slot.try_lock().ok()?;
-        known.clone()
+        let slot = self.counted.known(index)?;
+        let counted = slot.try_lock().ok()?.upgrade()?;
+        RECENT.hold(&counted);
+        Some(counted)
     }
 
     /// Counts a sequence. If it is not counted yet, the first caller does it while others wait.
     fn counted(&self, index: usize) -> Result<Arc<Counted>> {
-        let slot = self.slot(index);
-        let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*known {
-            return Ok(known.clone());
-        }
-        let counted = Arc::new(self.count(index)?);
-        *known = Some(counted.clone());
-        drop(known);
-        self.make_room();
+        let slot = self.counted.of(index);
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = match slot.upgrade() {
+            Some(counted) => counted,
+            None => Arc::new(self.count(index)?),
+        };
+        *slot = Arc::downgrade(&counted);
+        RECENT.hold(&counted);
         Ok(counted)
-    }
-
-    /// Forgets the sequences that were not used for the longest time.
-    fn make_room(&self) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut room = IN_MEMORY;
-        let mut keep: Vec<_> = counted
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(used, (_, slot))| {
-                let size = slot.try_lock().ok().and_then(|slot| Some(slot.as_ref()?.size()));
-                room = room.saturating_sub(size.unwrap_or_default());
-                used == 0 || room > 0
-            })
-            .collect();
-        counted.retain(|_| keep.pop().unwrap_or(true));
     }
 
     /// Reads a whole sequence.
@@ -248,11 +220,8 @@ impl Joined {
             (!part.is_dense()).then(|| SignalSummary::read(length, Shape::Dense, each)).transpose()
         });
         let sums = sums.collect::<Result<_>>()?;
-        let end = |at: u32| ((u64::from(at) + 1) << STRETCH).min(length.into()) as u32;
-        let stretches: Vec<Range<u32>> =
-            (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect();
         let mut runs: Vec<Runs> = (0..RANKED).map(|_| Runs::default()).collect();
-        for stretch in HELPERS.map(&stretches, |stretch| self.runs_of(name, stretch)) {
+        for stretch in HELPERS.map(&stretches(length), |stretch| self.runs_of(name, stretch)) {
             runs.iter_mut().zip(stretch?).for_each(|(all, next)| all.append(&next));
         }
         Ok(Counted { sums, runs })
@@ -332,9 +301,7 @@ impl Joined {
 
     /// Returns the bins of a level that overlap a region, up to the end of the sequence.
     fn bins(&self, region: &Region, level: Level) -> Option<(usize, u8, Range<u32>)> {
-        let index = self.sequences.position(&region.sequence)?;
-        let end = region.end.min(self.sequences.at(index).length);
-        let region = Region::new(region.sequence.clone(), region.start.min(end), end);
+        let (index, region) = region.within(&self.sequences)?;
         let shift = level.width().trailing_zeros() as u8;
         let (first, last) = bins(&region, shift);
         Some((index, shift, first..last))
@@ -381,6 +348,12 @@ impl Source for Joined {
         index.map_or(Ok(()), |index| self.counted(index).map(drop))
     }
 
+    fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
+        self.parts
+            .iter()
+            .find_map(|part| part.source.estimate(part.sequences.get(sequence)?, level))
+    }
+
     fn first_view(&self) -> Option<Region> {
         self.parts.iter().find_map(|part| part.source.first_view())
     }
@@ -391,8 +364,7 @@ impl Source for Joined {
             place.ok_or_else(|| unknown_column(name, &self.columns))
         });
         let places = places.collect::<Result<Vec<_>>>()?;
-        let Some((index, shift, wanted)) = self.bins(region, level).filter(|b| !b.2.is_empty())
-        else {
+        let Some((index, shift, wanted)) = self.bins(region, level) else {
             return Ok(Table::empty(columns));
         };
         let (counted, sequence) = (self.counted(index)?, self.sequences.at(index));

@@ -22,7 +22,13 @@ pub(crate) const RANKED: u8 = SUMS[1];
 /// Number of rows of a level from one sample to the next.
 const EVERY: u64 = 16;
 /// Width (log2) of the stretches of a sequence that are read in parallel: 16 Mb.
-pub(crate) const STRETCH: u8 = 24;
+const STRETCH: u8 = 24;
+
+/// Returns the stretches of a sequence of that length that are read in parallel, in bases.
+pub(crate) fn stretches(length: u32) -> Vec<Range<u32>> {
+    let end = |at: u32| ((u64::from(at) + 1) << STRETCH).min(length.into()) as u32;
+    (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect()
+}
 
 /// The summary of the signal of one sequence.
 #[derive(Debug, PartialEq)]
@@ -104,10 +110,7 @@ impl SignalSummary {
         shape: Shape,
         each: impl Fn(Range<u32>, &mut dyn FnMut(u32, u32, f32)) -> Result<()> + Sync,
     ) -> Result<Self> {
-        let end = |stretch: u32| ((u64::from(stretch) + 1) << STRETCH).min(length.into()) as u32;
-        let stretches: Vec<Range<u32>> =
-            (0..length.div_ceil(1 << STRETCH)).map(|at| at << STRETCH..end(at)).collect();
-        let parts = HELPERS.map(&stretches, |stretch| Self::of(stretch, shape, &each));
+        let parts = HELPERS.map(&stretches(length), |stretch| Self::of(stretch, shape, &each));
         let mut whole = Self::empty(shape);
         let mut finest = Bins::new(FINEST_SUMS, 0, 0);
         for part in parts {

@@ -10,7 +10,7 @@ async fn values(endpoint: &Endpoint, id: &str) -> Vec<f64> {
         "seqName": "chr1", "start": 1, "end": 1_000_000});
     let message = json!({"requestId": 1, "type": "request", "data": data}).to_string();
     let Frame::Request(request_id, request) = parse(&message) else { panic!("{message}") };
-    let reply = endpoint.session.reply_to(&request_id, &request, None).await;
+    let reply = endpoint.session.reply_to(&request_id, &request, None).await.json;
     let reply: Value = serde_json::from_str(&reply).unwrap();
     reply["data"]["values"].as_array().unwrap().iter().filter_map(Value::as_f64).collect()
 }
@@ -183,7 +183,7 @@ async fn plots_of_different_rows_are_drawn_on_common_bins() {
     let ask = async |data: Value| {
         let message = json!({"requestId": 1, "type": "request", "data": data}).to_string();
         let Frame::Request(id, request) = parse(&message) else { panic!("{message}") };
-        let reply = endpoint.session.reply_to(&id, &request, None).await;
+        let reply = endpoint.session.reply_to(&id, &request, None).await.json;
         serde_json::from_str::<Value>(&reply).unwrap()["data"].clone()
     };
     let place = json!({"seqName": "chr1", "start": 1, "end": 1_000});
