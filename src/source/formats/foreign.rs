@@ -185,6 +185,12 @@ const ALL: &[Foreign] = &[
         remedy: "picard IntervalListToBed -I FILE -O NAME.bed writes it as BED",
     },
     Foreign {
+        is: |head, ending| head.starts_with(b"color:") || ending == "bp",
+        what: "base pairs of an RNA structure (.bp)",
+        remedy: "awk -v OFS='\\t' '!/^color/ {print $1, $2 - 1, $3, $1, $4 - 1, $5}' FILE > \
+                 NAME.bedpe writes them as BEDPE",
+    },
+    Foreign {
         is: |head, _| head.starts_with(b"version https://git-lfs"),
         what: "a pointer of Git LFS instead of the file",
         remedy: "git lfs pull downloads the file",
@@ -358,6 +364,7 @@ mod tests {
             ("x.paf", b"q\t90\t0\t10\t+\tchr1\t99\t5\t15\t9\t10\t60\ttp:A:P\n", "awk"),
             ("x.agp", b"chr1\t1\t500\t1\tW\tctg1\t1\t500\t+\n", "$2 - 1"),
             ("x.list", b"@SQ\tSN:chr1\tLN:9\nchr1\t1\t5\t+\ta\n", "IntervalListToBed"),
+            ("x.bp", b"color:\t1\t2\t3\tx\nchr1\t7\t7\t9\t9\t0\n", "x.bedpe"),
             ("x.bam", b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
             ("x.cram.crai", b"0\t1\t5\t26\t10\t20\n", "the index of another file"),
         ] {
