@@ -11,7 +11,7 @@
 //! other processors), so record them again after a new compiler, in a commit of its own.
 
 use epivizrs::genome::Region;
-use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
+use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Positions, Reply, parse};
 use epivizrs::source::formats::open;
 use epivizrs::source::{Context, Level, Spec};
 use epivizrs::table::{Column, Data, Table};
@@ -81,7 +81,14 @@ fn reply(rows: u32) -> (Reply, Box<serde_json::value::RawValue>) {
     let part = CombinedPart { datasource: "signals".into(), table, measurements };
     let request = r#"{"requestId":1,"data":{"action":"getSeqInfos"}}"#;
     let Frame::Request(id, _) = parse(request) else { unreachable!("it is a request") };
-    (Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic }), id)
+    (
+        Reply::Combined(Combined {
+            parts: vec![part],
+            dialect: Dialect::Classic,
+            positions: Positions::Absolute,
+        }),
+        id,
+    )
 }
 
 /// Returns the instructions of one run of a path, counted by valgrind.

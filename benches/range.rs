@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use epivizrs::catalog::Catalog;
-use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Reply, parse};
+use epivizrs::protocol::{Combined, CombinedPart, Dialect, Frame, Positions, Reply, parse};
 use epivizrs::provider::Provider;
 use epivizrs::source::rows::records::{Records, RecordsOptions, Rows};
 use epivizrs::source::{Shape, Source, Spec};
@@ -67,7 +67,8 @@ fn json(c: &mut Criterion) {
             table,
             measurements: vec!["signal".into()],
         };
-        let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+        let (dialect, positions) = (Dialect::Classic, Positions::Absolute);
+        let reply = Reply::Combined(Combined { parts: vec![part], dialect, positions });
         let Frame::Request(id, _) = parse(r#"{"requestId":1,"data":{"action":"getSeqInfos"}}"#)
         else {
             unreachable!()

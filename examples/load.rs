@@ -4,6 +4,17 @@
 //! Unless it runs on another machine, the generator competes with the endpoint for the processor,
 //! so it prints the times that a page on that machine would measure, not the best that the endpoint
 //! can reach.
+//!
+//! It also shows what the endpoint needs while many pages are idle (`--idle`), come and go
+//! (`--churn`), or pan while some clients misbehave (`--pause 1000 --flood 1 --deaf 1 --garbage 1`);
+//! with `--pid`, memory and handles of the endpoint on this machine are printed too.
+
+#[path = "load/crowd.rs"]
+mod crowd;
+#[path = "load/hostile.rs"]
+mod hostile;
+#[path = "load/resources.rs"]
+mod resources;
 
 use clap::{Parser, ValueEnum};
 use futures_util::{SinkExt, StreamExt};
@@ -41,6 +52,27 @@ struct Options {
     /// the machine
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     check_every: u64,
+    /// Pause of a page between an answer and its next request, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
+    /// Instead, connect so many pages that request nothing, for the given time
+    #[arg(long, value_name = "N")]
+    idle: Option<usize>,
+    /// Instead, connect and disconnect so many pages
+    #[arg(long, value_name = "N")]
+    churn: Option<usize>,
+    /// Number of further clients that send requests as fast as they can
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    flood: usize,
+    /// Number of further clients that send requests and never read an answer
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    deaf: usize,
+    /// Number of further clients that send random bytes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    garbage: usize,
+    /// Process of the endpoint, whose memory and handles are printed
+    #[arg(long)]
+    pid: Option<u32>,
     /// The same seed gives the same views
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -136,8 +168,16 @@ struct Seen {
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let options = Options::parse();
+    if let Some(pages) = options.idle {
+        return crowd::idle(&options, pages).await;
+    }
+    if let Some(pages) = options.churn {
+        return crowd::churn(&options, pages).await;
+    }
     let target = target(&options).await?;
     let begin = Instant::now();
+    let watched = tokio::spawn(resources::watch(options.pid));
+    let hostile = hostile::start(&options, &target);
     let pages: Vec<_> = (0..options.connections)
         .map(|number| tokio::spawn(page(options.clone(), target.clone(), number as u64)))
         .collect();
@@ -151,6 +191,9 @@ async fn main() -> Result<(), AnyError> {
         all.rows += seen.rows;
     }
     let seconds = begin.elapsed().as_secs_f64();
+    hostile.iter().for_each(tokio::task::JoinHandle::abort);
+    watched.abort();
+    let resources = watched.await.unwrap_or_else(|_| resources::taken());
     all.millis.sort_by(f64::total_cmp);
     let percentile = |part: f64| {
         let at =
@@ -164,7 +207,7 @@ async fn main() -> Result<(), AnyError> {
         "millis": {"p50": percentile(0.5), "p90": percentile(0.9), "p99": percentile(0.99),
             "worst": percentile(1.0)},
         "bytes": all.bytes, "rows": all.rows,
-        "wrong": all.wrong.len(), "firstWrong": all.wrong.first(),
+        "wrong": all.wrong.len(), "firstWrong": all.wrong.first(), "resources": resources,
     });
     println!("{result:#}");
     if all.wrong.is_empty() { Ok(()) } else { Err("some answers were wrong".into()) }
@@ -217,6 +260,9 @@ async fn page(options: Options, target: Target, number: u64) -> Result<Seen, Any
     let (mut seen, mut waiting) = (Seen::default(), HashMap::new());
     let (begin, length) = (Instant::now(), Duration::from_secs_f64(options.seconds));
     let mut id = 0u64;
+    let pause = Duration::from_millis(options.pause);
+    // Users do not pan in step.
+    tokio::time::sleep(pause.mul_f64(views.random.below(1000) as f64 / 1000.0)).await;
     loop {
         while waiting.len() < options.depth && begin.elapsed() < length {
             id += 1;
@@ -238,6 +284,9 @@ async fn page(options: Options, target: Target, number: u64) -> Result<Seen, Any
         let Some((at, start, end)) = waiting.remove(&id) else { continue };
         seen.millis.push((arrived - at).as_secs_f64() * 1000.0);
         seen.bytes += text.len();
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         if id % options.check_every != 0 {
             continue;
         }

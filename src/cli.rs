@@ -17,6 +17,7 @@ mod limits;
 mod logging;
 mod oneshot;
 mod options;
+mod prepare;
 mod progress;
 mod query;
 mod remote_options;

@@ -1,5 +1,6 @@
 //! The error type of the crate, with one variant for each party that must act.
 
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The result of every fallible function of this crate.
@@ -11,13 +12,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The request is invalid: an option, a command, a region.
-    #[error("{0}")]
     Input(String),
     /// The request names something that does not exist.
-    #[error("{0}")]
     NotFound(String),
     /// A file holds invalid data. `place` is a line, an offset, or empty.
-    #[error("{}{}{}: {message}", path.display(), if place.is_empty() { "" } else { ", " }, place)]
     Data {
         /// The file, as the user named it.
         path: PathBuf,
@@ -27,7 +25,6 @@ pub enum Error {
         message: String,
     },
     /// A system call failed.
-    #[error("{}: {}", path.display(), reason(source))]
     Io {
         /// The file or address.
         path: PathBuf,
@@ -35,16 +32,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A page did not perform an action.
-    #[error("{0}")]
     Page(#[from] PageError),
     /// Several pages did not perform an action; the text names each by its number.
-    #[error("{0}")]
     Pages(String),
     /// A limit on what all clients may use together is reached; the request may be repeated later.
-    #[error("{0}")]
     Busy(String),
     /// A bug in this program.
-    #[error("internal error (please report it): {0}")]
     Bug(String),
 }
 
@@ -60,6 +53,45 @@ pub enum PageError {
     /// The page has disconnected.
     #[error("the page has disconnected")]
     Disconnected,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = &mut OneLine(f);
+        match self {
+            Error::Input(text) | Error::NotFound(text) | Error::Pages(text) | Error::Busy(text) => {
+                to.write_str(text)
+            }
+            Error::Data { path, place, message } => {
+                let comma = if place.is_empty() { "" } else { ", " };
+                write!(to, "{}{comma}{place}: {message}", path.display())
+            }
+            Error::Io { path, source } => write!(to, "{}: {}", path.display(), reason(source)),
+            Error::Page(error) => write!(to, "{error}"),
+            Error::Bug(why) => write!(to, "internal error (please report it): {why}"),
+        }
+    }
+}
+
+/// Writes control characters escaped: texts from files and requests are part of messages, and must
+/// neither begin another line of a log nor control a terminal.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(is_control) {
+            let mut characters = part.chars();
+            match characters.next_back().filter(|last| is_control(*last)) {
+                Some(last) => write!(self.0, "{}{}", characters.as_str(), last.escape_default())?,
+                None => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_control(character: char) -> bool {
+    character.is_control() && character != '\t'
 }
 
 impl Error {
@@ -127,6 +159,12 @@ fn base_name(path: &Path) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_others_cannot_begin_a_line() {
+        let said = Error::NotFound("no source is called 'a\n ERROR\r\u{1b}[31m\tb\0'".into());
+        assert_eq!(said.to_string(), "no source is called 'a\\n ERROR\\r\\u{1b}[31m\tb\\u{0}'");
+    }
 
     #[test]
     fn a_page_never_sees_host_folders() {

@@ -26,4 +26,4 @@ pub use page_change::{PageChange, ReportedChart};
 pub use reply::{
     Combined, CombinedPart, MeasurementTable, MetadataNames, Reply, SearchHit, SeqInfo, Workspace,
 };
-pub use request::{Dialect, REQUESTS, RangeRequest, Request};
+pub use request::{Dialect, Positions, REQUESTS, RangeRequest, Request};

@@ -8,6 +8,7 @@ mod charts;
 mod events;
 mod fit;
 mod handle;
+mod kicked;
 mod made;
 mod metrics;
 mod navigation;

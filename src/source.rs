@@ -128,7 +128,8 @@ pub trait Source: Send + Sync + 'static {
     fn columns(&self) -> &[ColumnInfo];
 
     /// Returns the number of rows that [`Source::read`] would return. It may be an estimate until
-    /// [`Source::count_rows`] has been called. Must not read files.
+    /// [`Source::count_rows`] has been called. Must not wait: it may read a small part of an entry
+    /// of the cache folder, and no other file.
     fn rows(&self, region: &Region, level: Level) -> u64;
 
     /// Reads enough of a sequence for [`Source::rows`] to depend on the data alone: from then on it

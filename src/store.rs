@@ -4,7 +4,8 @@
 
 use crate::error::{Error, Result};
 use crate::private;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,7 +15,8 @@ const FILE: &str = "epivizrs.sqlite";
 /// How long to wait for another process that is writing.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Each entry turns the schema of one version into the next. Entries are never changed, only added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE workspaces (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL,
@@ -28,7 +30,16 @@ const MIGRATIONS: &[&str] = &["
         changed BIGINT NOT NULL,
         PRIMARY KEY (name, data)
     );
-"];
+",
+    "
+    CREATE TABLE computed (
+        name TEXT NOT NULL,
+        data TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        PRIMARY KEY (name, data)
+    );
+",
+];
 
 /// A saved workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +78,36 @@ impl Store {
         create_private(&path)?;
         let connection = Connection::open(&path).map_err(|error| trouble(&path, &error))?;
         prepare(&connection, &path)?;
+        Ok(Store { path, connection: Mutex::new(connection) })
+    }
+
+    /// Opens an existing store whose disk is full or may not be written, so that at least what is
+    /// saved there can be read. On a full disk, saving succeeds as soon as there is room; until this
+    /// process ends, no other one can use the store.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_as_it_is(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let alone = || -> rusqlite::Result<Connection> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            // The index of the log is then kept in memory instead of in a file.
+            connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+            Ok(connection)
+        };
+        let read_only = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f");
+            let name = format!("file:{}?immutable=1", name.replace('#', "%23"));
+            Connection::open_with_flags(name, flags)
+        };
+        let alone = alone().ok().filter(|connection| prepare(connection, &path).is_ok());
+        let connection = match alone {
+            Some(connection) => connection,
+            None => read_only().map_err(|error| trouble(&path, &error))?,
+        };
+        version(&connection, &path)?;
         Ok(Store { path, connection: Mutex::new(connection) })
     }
 
@@ -162,8 +203,43 @@ impl Store {
     /// # Errors
     /// [`Error::Data`] if the file cannot be read.
     pub fn sessions(&self, data: &str) -> Result<Vec<(String, String)>> {
+        self.pairs("SELECT name, state FROM sessions WHERE data = ?1", data)
+    }
+}
+
+/// Measurements that users define, which are computed from the served data.
+impl Store {
+    /// Saves the definition of a computed measurement, or replaces it; `data` as for sessions.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn save_computed(&self, name: &str, data: &str, definition: &str) -> Result<()> {
+        let insert = "INSERT INTO computed (name, data, definition) VALUES (?1, ?2, ?3)
+            ON CONFLICT (name, data) DO UPDATE SET definition = excluded.definition";
+        let saved = self.lock().execute(insert, params![name, data, definition]);
+        saved.map(drop).map_err(self.trouble())
+    }
+
+    /// Deletes the definition of a computed measurement, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be written.
+    pub fn delete_computed(&self, name: &str, data: &str) -> Result<()> {
+        let delete = "DELETE FROM computed WHERE name = ?1 AND data = ?2";
+        self.lock().execute(delete, [name, data]).map(drop).map_err(self.trouble())
+    }
+
+    /// Returns the names and definitions of the measurements computed from this data, in the order
+    /// in which they were first saved.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the file cannot be read.
+    pub fn computed(&self, data: &str) -> Result<Vec<(String, String)>> {
+        self.pairs("SELECT name, definition FROM computed WHERE data = ?1 ORDER BY rowid", data)
+    }
+
+    fn pairs(&self, select: &str, data: &str) -> Result<Vec<(String, String)>> {
         let connection = self.lock();
-        let select = "SELECT name, state FROM sessions WHERE data = ?1";
         let mut statement = connection.prepare(select).map_err(self.trouble())?;
         let rows = statement.query_map([data], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.map_err(self.trouble())?.collect::<Result<_, _>>().map_err(self.trouble())
@@ -202,17 +278,29 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     }
     // When two processes open a new store at once, the second waits here until it is set up.
     connection.execute_batch("BEGIN IMMEDIATE").map_err(trouble)?;
-    let version: u32 =
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(trouble)?;
-    let Some(missing) = MIGRATIONS.get(version as usize..) else {
-        let message = "was written by a newer epivizrs; use that version or another --state folder";
-        return Err(Error::data(path, "", message));
-    };
+    let version = version(connection, path)?;
+    let missing = &MIGRATIONS[version..];
     for migration in missing {
         connection.execute_batch(migration).map_err(trouble)?;
     }
-    let done = format!("PRAGMA user_version = {}; COMMIT", MIGRATIONS.len());
-    connection.execute_batch(&done).map_err(trouble)
+    // A disk without room is no reason not to read the store.
+    if !missing.is_empty() {
+        let now = format!("PRAGMA user_version = {}", MIGRATIONS.len());
+        connection.execute_batch(&now).map_err(trouble)?;
+    }
+    connection.execute_batch("COMMIT").map_err(trouble)
+}
+
+/// Returns the version of the schema: how many migrations it has had.
+fn version(connection: &Connection, path: &Path) -> Result<usize> {
+    let version: u32 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| trouble(path, &error))?;
+    if version as usize > MIGRATIONS.len() {
+        let message = "was written by a newer epivizrs; use that version or another --state folder";
+        return Err(Error::data(path, "", message));
+    }
+    Ok(version as usize)
 }
 
 fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
@@ -220,7 +308,16 @@ fn workspace(row: &Row<'_>) -> rusqlite::Result<Workspace> {
 }
 
 fn trouble(path: &Path, error: &rusqlite::Error) -> Error {
-    Error::data(path, "", format!("the store cannot be used: {error}"))
+    let what = format!("the store cannot be used: {error}");
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ErrorKind::StorageFull,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            ErrorKind::ReadOnlyFilesystem
+        }
+        Some(ErrorCode::SystemIoFailure) => ErrorKind::Other,
+        _ => return Error::data(path, "", what),
+    };
+    Error::io(path, std::io::Error::new(kind, what))
 }
 
 fn now() -> i64 {
@@ -243,6 +340,10 @@ mod tests {
         store.save_session("", "a", || "1".into()).unwrap();
         store.save_session("", "a", || "2".into()).unwrap();
         store.save_session("", "b", || "3".into()).unwrap();
+        for (name, data, definition) in [("x", "a", "1"), ("y", "a", "2"), ("x", "b", "3")] {
+            store.save_computed(name, data, definition).unwrap();
+        }
+        store.save_computed("x", "a", "4").unwrap();
         drop(store);
 
         let store = Store::open(&folder.path().join("new/er")).unwrap();
@@ -259,6 +360,11 @@ mod tests {
         assert!(!store.delete_workspace(id).unwrap());
         assert_eq!(store.workspace(id).unwrap(), None);
         assert_eq!(store.sessions("a").unwrap(), [("".to_owned(), "2".to_owned())]);
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(store.computed("a").unwrap(), [pair("x", "4"), pair("y", "2")]);
+        store.delete_computed("x", "a").unwrap();
+        assert_eq!(store.computed("a").unwrap(), [pair("y", "2")]);
+        assert_eq!(store.computed("b").unwrap(), [pair("x", "3")]);
     }
 
     /// Makes the commit fail after everything else has succeeded, as on a full disk.

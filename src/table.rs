@@ -105,6 +105,16 @@ impl Data {
         }
     }
 
+    /// Adds the entries of another column of the same kind.
+    pub(crate) fn append(&mut self, other: Data) {
+        match (self, other) {
+            (Data::Singles(values), Data::Singles(more)) => values.extend(more),
+            (Data::Doubles(values), Data::Doubles(more)) => values.extend(more),
+            (Data::Text(texts), Data::Text(more)) => texts.append(&more),
+            (own, other) => debug_assert!(false, "{own:?} and {other:?} are of different kinds"),
+        }
+    }
+
     /// Returns the entries at `rows`, in that order.
     pub fn pick(&self, rows: impl Iterator<Item = usize>) -> Data {
         match self {
@@ -128,6 +138,13 @@ impl Texts {
     pub fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len());
+    }
+
+    /// Adds other texts at the end.
+    pub(crate) fn append(&mut self, other: &Texts) {
+        let before = self.bytes.len();
+        self.bytes.push_str(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
     }
 
     /// Returns the text at `index`.

@@ -133,6 +133,18 @@ impl Input {
         found.map(|index| index.path().to_owned())
     }
 
+    /// Returns whether there is such a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a server does not say.
+    pub(crate) fn exists(&self) -> Result<bool> {
+        match self {
+            Input::Memory(..) => Ok(true),
+            Input::File(path) => Ok(path.is_file()),
+            Input::Remote(remote) => remote.exists(),
+        }
+    }
+
     /// Returns a file beside it with one of these endings: `x.bam.bai` or `x.bai` for `x.bam`.
     ///
     /// # Errors

@@ -170,6 +170,18 @@ impl Remote {
         self.0.index.iter().for_each(Remote::forget);
     }
 
+    /// Returns whether it exists.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the server does not say.
+    pub(crate) fn exists(&self) -> Result<bool> {
+        match self.open() {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.is_missing() => Ok(false),
+            Err(failure) => Err(Error::io(self.shown(), failure.into())),
+        }
+    }
+
     /// Returns a file beside it with one of these endings.
     ///
     /// # Errors
@@ -187,11 +199,7 @@ impl Remote {
                 Some(found) => found,
                 None => {
                     let candidate = Remote::new(address);
-                    let found = match candidate.open() {
-                        Ok(_) => Some(candidate),
-                        Err(failure) if failure.is_missing() => None,
-                        Err(failure) => return Err(Error::io(candidate.shown(), failure.into())),
-                    };
+                    let found = candidate.exists()?.then_some(candidate);
                     self.state().companions.insert(name, found.clone());
                     found
                 }

@@ -10,6 +10,8 @@ use crate::source::{
     Broken, Computed, ComputedInput, Definition, Expression, Options, Part, Plan, Source, Spec,
     WIDEST_STEP, compile, suggestion, unknown,
 };
+use serde::Deserialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub struct ComputedSpec {
     at: Option<u8>,
     gaps: Option<bool>,
     options: Options,
+    /// The texts from which the options were set.
+    set: BTreeMap<String, String>,
 }
 
 /// The keys of a definition and their values, for help texts and errors.
@@ -82,8 +86,8 @@ impl ComputedSpec {
     pub fn new(name: &str, expression: &str) -> Result<Self> {
         check_name(name)?;
         let expression = Expression::parse(expression)?;
-        let name = name.to_owned();
-        Ok(ComputedSpec { name, expression, at: None, gaps: None, options: Options::default() })
+        let (name, options) = (name.to_owned(), Options::default());
+        Ok(ComputedSpec { name, expression, at: None, gaps: None, options, set: BTreeMap::new() })
     }
 
     /// Returns the name, which is the id of the measurement too.
@@ -126,7 +130,30 @@ impl ComputedSpec {
                 return Err(Error::Input(unknown("key", key, known)));
             }
         }
+        self.set.insert(key.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Returns the definition as JSON, for [`ComputedSpec::from_json`].
+    pub fn to_json(&self) -> String {
+        json!({"expression": self.expression.text(), "options": self.set}).to_string()
+    }
+
+    /// Reads what [`ComputedSpec::to_json`] returned.
+    ///
+    /// # Errors
+    /// As [`ComputedSpec::new`] and [`ComputedSpec::set`].
+    pub fn from_json(name: &str, text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Written {
+            expression: String,
+            options: BTreeMap<String, String>,
+        }
+        let written: Written = serde_json::from_str(text)
+            .map_err(|error| Error::Input(format!("its definition is damaged: {error}")))?;
+        let mut wanted = ComputedSpec::new(name, &written.expression)?;
+        written.options.iter().try_for_each(|(key, value)| wanted.set(key, value))?;
+        Ok(wanted)
     }
 }
 
@@ -158,6 +185,30 @@ impl Catalog {
         self.sample_ranges(&renewed.now).await;
         self.prepare_wide_views(&renewed.now);
         Ok(renewed)
+    }
+
+    /// Serves the computed measurements of an earlier session, given by their names and
+    /// [definitions](ComputedSpec::to_json); those that cannot be computed are logged.
+    pub async fn compute_again(&self, mut saved: Vec<(String, String)>) {
+        // One may be computed of another that was saved after it.
+        loop {
+            let count = saved.len();
+            let mut errors = Vec::new();
+            for (name, definition) in std::mem::take(&mut saved) {
+                let computed = match ComputedSpec::from_json(&name, &definition) {
+                    Ok(wanted) => self.compute(wanted).await.map(drop),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = computed {
+                    errors.push(format!("computed '{name}' of the last session: {error}"));
+                    saved.push((name, definition));
+                }
+            }
+            if saved.len() == count || saved.is_empty() {
+                errors.iter().for_each(|error| tracing::warn!("not served: {error}"));
+                return;
+            }
+        }
     }
 
     /// Waits until computed measurements were renewed because others have changed.
@@ -206,7 +257,7 @@ impl Catalog {
 impl Listing {
     /// Adds a computed measurement, or replaces it.
     fn define(&mut self, wanted: ComputedSpec) -> Result<Renewed> {
-        let ComputedSpec { name, expression, at, gaps, mut options } = wanted;
+        let ComputedSpec { name, expression, at, gaps, mut options, .. } = wanted;
         let known = self.measurements().find(|m| m.id == name).cloned();
         let old = known.as_ref().and_then(|m| m.spec.clone());
         let old = old.filter(|spec| spec.options.computed.is_some());

@@ -35,6 +35,7 @@ pub(super) async fn attach(options: AttachOptions) -> Result<()> {
         keep_going: options.keep_going,
         history: history_file(),
         token,
+        ca_file: options.ca_file,
     });
     attached.await.map_err(|error| match error {
         Error::Io { .. } => error.into(),

@@ -23,6 +23,9 @@ pub(super) struct FileOptions {
     /// Folder for sorted copies and other derived files, as for 'serve'
     #[arg(long, value_name = "FOLDER")]
     pub(super) cache_dir: Option<PathBuf>,
+    /// Folder or address with what 'epivizrs prepare' derived, as for 'serve'
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) prepared: Option<String>,
     #[command(flatten)]
     pub(super) remote: RemoteOptions,
 }
@@ -53,7 +56,8 @@ impl FileOptions {
     /// The source, the assembly or the annotation cannot be opened.
     pub(super) async fn open(&self, spec: &Spec) -> Result<(Catalog, Vec<Arc<Measurement>>)> {
         let progress = Bars::at_terminal().progress();
-        let context = Context { cache: self.cache(), progress, ..Context::default() };
+        let (cache, prepared) = (self.cache(), self.prepared.clone());
+        let context = Context { cache, prepared, progress, ..Context::default() };
         let catalog = Catalog::new(assembly(self.assembly.as_deref())?).with_context(context);
         let mut added = Vec::new();
         for specs in [self.genes.clone(), vec![spec.clone()]] {

@@ -20,6 +20,7 @@ impl Task {
             Task::Serve(_) | Task::Attach(_) => {}
             Task::Inspect(inspect) => text.extend(wait(inspect.run())?.into_bytes()),
             Task::Query(query) => text.extend(wait(query.run())?.into_bytes()),
+            Task::Prepare(prepare) => text.extend(wait(prepare.run())?.into_bytes()),
             Task::Install(install) => text.extend(install.run()?.into_bytes()),
             Task::Completions(shell) => {
                 clap_complete::generate(shell, &mut Cli::command(), NAME, &mut text);

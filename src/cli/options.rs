@@ -4,6 +4,7 @@ use super::access_options::{AccessConfig, AccessOptions};
 use super::inspect::Inspect;
 use super::install::Install;
 use super::limits::LimitOptions;
+use super::prepare::Prepare;
 use super::query::QueryOptions;
 use super::remote_options::RemoteOptions;
 use crate::bytes::remote::Pattern;
@@ -43,6 +44,8 @@ pub(super) enum Subcommands {
     Inspect(Inspect),
     /// Print the rows that a page would get for a region
     Query(QueryOptions),
+    /// Make what is derived of files (sums, coverage, sorted copies) once, for any endpoint
+    Prepare(Prepare),
     /// Manage a local copy of EpiViz
     #[command(subcommand)]
     Ui(Ui),
@@ -72,6 +75,8 @@ pub enum Task {
     Inspect(Inspect),
     /// Print rows.
     Query(Box<QueryOptions>),
+    /// Derive files.
+    Prepare(Prepare),
     /// Install a copy of EpiViz.
     Install(Install),
     /// Print completions for a shell.
@@ -83,8 +88,8 @@ pub enum Task {
 /// The options of `attach`.
 #[derive(Debug, Args)]
 pub struct AttachOptions {
-    /// Address of the endpoint, such as lab:9000; with /ws/NAME, the session of that name; or
-    /// unix:PATH of its --socket
+    /// Address of the endpoint, such as lab:9000, or wss://lab:9000 with TLS; with /ws/NAME, the
+    /// session of that name; or unix:PATH of its --socket
     #[arg(default_value = "ws://localhost:8888", value_name = "URL")]
     pub url: String,
     /// Token, if the endpoint asks for one; other users can see it in the list of processes, so
@@ -94,6 +99,9 @@ pub struct AttachOptions {
     /// File that holds this token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// PEM file with the certificates of further authorities to trust, or of the endpoint itself
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Run a command, or several separated by ';', and exit; may be repeated
     #[arg(short, long, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -128,6 +136,7 @@ impl Cli {
             Some(Subcommands::Attach(options)) => Task::Attach(options),
             Some(Subcommands::Inspect(inspect)) => Task::Inspect(inspect),
             Some(Subcommands::Query(query)) => Task::Query(Box::new(query)),
+            Some(Subcommands::Prepare(prepare)) => Task::Prepare(prepare),
             Some(Subcommands::Ui(Ui::Install(install))) => Task::Install(install),
             Some(Subcommands::Completions { shell }) => Task::Completions(shell),
             Some(Subcommands::Man) => Task::Man,
@@ -177,6 +186,10 @@ pub struct ServeOptions {
     /// from other machines; default: your platform's cache folder
     #[arg(long, value_name = "FOLDER")]
     pub cache_dir: Option<PathBuf>,
+    /// Folder or address with what 'epivizrs prepare' derived of the files; it is copied to the
+    /// cache folder when it is needed
+    #[arg(long, value_name = "ADDRESS")]
+    pub prepared: Option<String>,
     /// Memory for what was read and is used again (decompressed blocks, indexes, sums), in MiB;
     /// small text files are held in memory besides
     #[arg(long, default_value_t = 512, value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]

@@ -3,7 +3,7 @@
 use super::file_options::FileOptions;
 use crate::catalog::{self, Kind, MAX_ROWS, QueryResult, Resolution, Snapshot};
 use crate::genome::{Region, Sequences, thousands};
-use crate::protocol::{Combined, CombinedPart, Dialect, Reply};
+use crate::protocol::{Combined, CombinedPart, Dialect, Positions, Reply};
 use crate::provider::View;
 use crate::source::{CLOSE, Level, Shape, Spec, WIDEST};
 use crate::table::Table;
@@ -73,7 +73,8 @@ impl QueryOptions {
         };
         let (part, level) = read(&snapshot, &first.datasource, &region, resolution).await?;
         Ok(if self.json {
-            let reply = Reply::Combined(Combined { parts: vec![part], dialect: Dialect::Classic });
+            let (dialect, positions) = (Dialect::Classic, Positions::Absolute);
+            let reply = Reply::Combined(Combined { parts: vec![part], dialect, positions });
             serde_json::to_string(&reply)? + "\n"
         } else if first.source.shape().hides(level) {
             let widest = thousands(CLOSE.into());

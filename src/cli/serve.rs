@@ -69,7 +69,7 @@ pub(super) async fn serve(mut options: ServeOptions) -> Result<()> {
         None => catalog,
     };
     tokio::select! {
-        loaded = load(&catalog, &options, selection) => loaded?,
+        loaded = load(&catalog, &options, selection, store.as_ref()) => loaded?,
         () = stop.cancelled() => return Ok(()),
     }
     let access = Access::new(address, &options.page_url, &options.allow_origin)
@@ -152,7 +152,8 @@ fn context(options: &ServeOptions, bars: &Bars) -> Result<Context> {
     let watch = Some(watch).filter(|period| !period.is_zero());
     let cache_bytes = options.limits.cache_bytes();
     let timeout = Some(OPEN_TIMEOUT);
-    Ok(Context { cache, cache_bytes, timeout, progress: bars.progress(), watch, ..defaults })
+    let (prepared, progress) = (options.prepared.clone(), bars.progress());
+    Ok(Context { cache, cache_bytes, prepared, timeout, progress, watch, ..defaults })
 }
 
 /// Opens the copy of EpiViz of `--ui`, or the installed one.
@@ -185,7 +186,12 @@ fn shows_demo(options: &ServeOptions) -> bool {
 }
 
 /// Opens all sources. Each error is reported on a separate line.
-async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -> Result<()> {
+async fn load(
+    catalog: &Catalog,
+    options: &ServeOptions,
+    selection: Selection,
+    store: Option<&Store>,
+) -> Result<()> {
     let (added, errors) = catalog.load(selection.specs).await;
     catalog.collect_names(&added);
     if shows_demo(options) || options.mock {
@@ -205,5 +211,9 @@ async fn load(catalog: &Catalog, options: &ServeOptions, selection: Selection) -
         bail!("{}", lines.join("\nepivizrs: "));
     }
     lines.iter().for_each(|line| tracing::error!("not served: {line}"));
+    let mut saved = store.map_or(Ok(Vec::new()), |store| store.computed(&served(options)))?;
+    // What the configuration defines is newer.
+    saved.retain(|(name, _)| !options.computed.iter().any(|wanted| wanted.name() == name));
+    catalog.compute_again(saved).await;
     Ok(())
 }

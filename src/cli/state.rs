@@ -1,5 +1,6 @@
 //! Files in the user's data folder: the store, and the history of the prompt.
 
+use crate::error::Error;
 use crate::private;
 use crate::store::Store;
 use anyhow::Result;
@@ -10,17 +11,28 @@ use std::path::{Path, PathBuf};
 pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
     match (state, data_folder()) {
         (Some(path), _) if path == Path::new("none") => Ok(None),
-        (Some(path), _) => Ok(Some(Store::open(path)?)),
+        (Some(path), _) => opened(path),
         (None, None) => Ok(None),
-        (None, Some(folder)) => Ok(Store::open(&folder)
-            .inspect_err(|error| {
-                tracing::warn!(
-                    "sessions and workspaces are not saved: {error}; choose another \
-                     folder with --state"
-                );
-            })
-            .ok()),
+        (None, Some(folder)) => opened(&folder).or_else(|error| {
+            tracing::warn!("{NOT_SAVED}: {error}; choose another folder with --state");
+            Ok(None)
+        }),
     }
+}
+
+const NOT_SAVED: &str = "sessions and workspaces are not saved";
+
+/// Opens the store in a folder. One that cannot be written is no reason not to start.
+fn opened(folder: &Path) -> Result<Option<Store>> {
+    let error = match Store::open(folder) {
+        Ok(store) => return Ok(Some(store)),
+        Err(error @ Error::Io { .. }) => error,
+        Err(error) => return Err(error.into()),
+    };
+    let store = Store::open_as_it_is(folder).ok();
+    let saved = if store.is_some() { ", but those from before can be opened" } else { "" };
+    tracing::warn!("{NOT_SAVED}{saved}: {error}");
+    Ok(store)
 }
 
 /// Returns the path of the prompt's history.

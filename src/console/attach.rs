@@ -1,5 +1,7 @@
 //! `epivizrs attach`: a console for an endpoint in another process.
 
+mod tls;
+
 use super::answer::Answer;
 use super::log;
 use super::prompt::{LineRunner, print_line, prompt, screen};
@@ -25,7 +27,8 @@ const DEFAULT_PORT: u16 = 8888;
 /// The endpoint to attach to, and what to run there.
 #[derive(Debug, Default)]
 pub struct Attach {
-    /// The endpoint: `HOST:PORT`, a `ws:` or `http:` address of it, or `unix:PATH`.
+    /// The endpoint: `HOST:PORT`, a `ws:`, `wss:`, `http:` or `https:` address of it, or
+    /// `unix:PATH`.
     pub url: String,
     /// Commands to run; if empty and there is no script, a prompt opens.
     pub commands: Vec<String>,
@@ -41,6 +44,8 @@ pub struct Attach {
     pub history: Option<PathBuf>,
     /// The token that lets in, if one is needed.
     pub token: Option<String>,
+    /// A PEM file with further authorities whose certificates are trusted.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Runs commands on an endpoint in another process.
@@ -49,7 +54,7 @@ pub struct Attach {
 /// [`Error::Input`] for an invalid address, [`Error::Io`] if the connection fails, or the error of
 /// the first command that failed.
 pub async fn attach(what: Attach) -> Result<()> {
-    let mut line = AttachedPrompt::connect(&what.url, what.token.as_deref(), what.json).await?;
+    let mut line = AttachedPrompt::connect(&what).await?;
     if let Some((text, name)) = &what.script {
         for (number, command) in text.lines().enumerate() {
             let ended = line.command(command.to_owned()).await;
@@ -154,7 +159,9 @@ impl Endpoint {
 }
 
 impl AttachedPrompt {
-    async fn connect(url: &str, token: Option<&str>, json: bool) -> Result<Self> {
+    async fn connect(to: &Attach) -> Result<Self> {
+        let Attach { url, json, .. } = to;
+        let (token, json) = (to.token.as_deref(), *json);
         if let Some(path) = url.strip_prefix("unix:") {
             let path = Path::new(path);
             let stream = UnixStream::connect(path).await.map_err(|error| Error::io(path, error))?;
@@ -162,6 +169,10 @@ impl AttachedPrompt {
         }
         let (host, url) = address(url)?;
         let stream = connect(&host).await.map_err(|error| Error::io(Path::new(&host), error))?;
+        if url.starts_with("wss:") {
+            let stream = tls::encrypt(stream, &host, to.ca_file.as_deref()).await?;
+            return Self::over(stream, url, token, json).await;
+        }
         Self::over(stream, url, token, json).await
     }
 
@@ -311,14 +322,19 @@ async fn connect(host: &str) -> std::io::Result<TcpStream> {
 
 /// Parses addresses such as `lab:8888` and `http://lab:8888/ws/NAME` into host with port, and URL.
 fn address(text: &str) -> Result<(String, String)> {
-    let rest = match text.split_once("://") {
-        Some(("ws" | "http", rest)) => rest,
+    let (scheme, rest) = match text.split_once("://") {
+        Some(("ws" | "http", rest)) => ("ws", rest),
+        Some(("wss" | "https", rest)) => ("wss", rest),
         Some((scheme, _)) => {
-            let message = format!("{text}: '{scheme}' is not supported; write ws://HOST:PORT");
+            let message = format!(
+                "{text}: '{scheme}' is not supported; write ws://HOST:PORT or wss://HOST:PORT"
+            );
             return Err(Error::Input(message));
         }
-        None => text,
+        None => ("ws", text),
     };
+    // An endpoint with TLS that is reached without a port is usually behind a proxy.
+    let default_port = if scheme == "wss" { 443 } else { DEFAULT_PORT };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let no_port = |digits: &str| {
         Error::Input(format!("{text}: {digits} is not a port; ports are 1 to 65535"))
@@ -335,14 +351,14 @@ fn address(text: &str) -> Result<(String, String)> {
             Some((name, port)) if !name.contains(':') && !host.ends_with(']') => {
                 return Err(no_port(port));
             }
-            _ => format!("{host}:{DEFAULT_PORT}"),
+            _ => format!("{host}:{default_port}"),
         }
     };
     let (path, query) = path
         .split_once('?')
         .map_or((path, String::new()), |(path, query)| (path, format!("?{query}")));
     let path = console_path(path);
-    let url = format!("ws://{host}/{path}{query}");
+    let url = format!("{scheme}://{host}/{path}{query}");
     Ok((host, url))
 }
 
@@ -381,7 +397,9 @@ mod tests {
         assert_eq!(to("lab/genomes"), "ws://lab:8888/genomes/console");
         assert_eq!(to("http://lab/a/b/"), "ws://lab:8888/a/b/console");
         assert_eq!(to("ws://lab:1/genomes/ws/mine"), "ws://lab:1/genomes/console/mine");
-        assert_eq!(to("wss://lab"), "");
+        assert_eq!(to("wss://lab"), "wss://lab:443/console");
+        assert_eq!(to("https://lab:8888/ws/mine"), "wss://lab:8888/console/mine");
+        assert_eq!(to("ftp://lab"), "");
         assert_eq!(to("9000"), "ws://localhost:9000/console");
         assert_eq!(to("9000/ws/mine"), "ws://localhost:9000/console/mine");
         for (text, port) in [("99999", "99999"), ("lab:99999", "99999"), ("lab:port", "port")] {

@@ -24,8 +24,10 @@ pub async fn complete(session: &Session, line: &str, is_owner: bool) -> (usize, 
     let fresh = line.ends_with(char::is_whitespace) || command.is_empty();
     let mut typed = words(command);
     let word = if fresh { String::new() } else { typed.pop().unwrap_or_default() };
-    // A quoted word starts at its quote.
+    // A quoted word starts at its quote. With quotes inside the word, or a comment behind it, this
+    // may be another place.
     let start = if fresh { line.len() } else { line.len() - raw_length(line, &word) };
+    let start = line.floor_char_boundary(start);
     let mut found: Vec<String> = match typed.split_first() {
         None => names(),
         Some((name, before)) => match find(name) {

@@ -61,10 +61,10 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |console, arguments| console.whoami(arguments).boxed(),
     },
     Command {
-        usage: "kick PAGE",
-        about: "close the connection of a page",
-        examples: &["kick 3"],
-        arguments: &[Arg::Page],
+        usage: "kick PAGE [MINUTES]",
+        about: "disconnect a page, and refuse pages of its browser for some minutes (default: 10)",
+        examples: &["kick 3", "kick 3 0"],
+        arguments: &[Arg::Page, Arg::Free],
         run: |console, arguments| console.kick(arguments).boxed(),
     },
     Command {
@@ -75,6 +75,10 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |console, arguments| console.message(arguments).boxed(),
     },
 ];
+
+/// How long the browser of a page that was disconnected is refused, in minutes.
+const KICK_MINUTES: u64 = 10;
+const MAX_KICK_MINUTES: u64 = 7 * 24 * 60;
 
 impl Console {
     async fn pages(&self, arguments: Arguments) -> Result<Answer> {
@@ -119,13 +123,25 @@ impl Console {
     }
 
     async fn kick(&self, arguments: Arguments) -> Result<Answer> {
-        let id: u64 = arguments.number(arguments.one()?)?;
+        let words = arguments.words();
+        let (id, minutes) = match &words[..] {
+            [id] => (id, KICK_MINUTES),
+            [id, minutes] => (id, arguments.number(minutes)?),
+            _ => return Err(arguments.misuse()),
+        };
+        let id: u64 = arguments.number(id)?;
+        if minutes > MAX_KICK_MINUTES {
+            return Err(Error::Input(format!("at most {MAX_KICK_MINUTES} minutes (a week)")));
+        }
         let pages = self.root.all().into_iter().flat_map(|session| session.pages());
         let page = pages.into_iter().find(|page| page.id() == id).ok_or_else(|| {
             Error::NotFound(format!("page {id} is not connected; 'pages' lists those that are"))
         })?;
-        page.disconnect().await;
-        Ok(Answer::say(format!("disconnected page {id}")))
+        self.session.kick(&page, Duration::from_secs(60 * minutes)).await;
+        Ok(Answer::say(match minutes {
+            0 => format!("disconnected page {id}, which may connect again"),
+            _ => format!("disconnected page {id}; its browser is refused for {minutes} min"),
+        }))
     }
 
     async fn use_page(&mut self, arguments: Arguments) -> Result<Answer> {

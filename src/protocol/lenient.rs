@@ -42,3 +42,9 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
         _ => None,
     })
 }
+
+/// Parses a switch: true, or "true" over HTTP; anything else is false.
+pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value == true || value == "true")
+}

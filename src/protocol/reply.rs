@@ -1,6 +1,6 @@
 //! Answers to pages.
 
-use super::Dialect;
+use super::{Dialect, Positions};
 use crate::table::{Column, Data, Table};
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, Serializer};
@@ -19,7 +19,7 @@ pub enum Reply {
     /// To `getSeqInfos`.
     SeqInfos(Vec<SeqInfo>),
     /// To `getRows`: rows; all columns are metadata.
-    Rows(Table),
+    Rows(Table, Positions),
     /// To `getValues`: rows; the only column has the measurement's values.
     Values(Table, Dialect),
     /// To `getCombined`.
@@ -124,6 +124,8 @@ pub struct Combined {
     pub parts: Vec<CombinedPart>,
     /// The form that the page expects.
     pub dialect: Dialect,
+    /// How starts and ends are written.
+    pub positions: Positions,
 }
 
 /// Rows and values of one datasource.
@@ -159,7 +161,7 @@ impl Reply {
     fn about_bytes(&self) -> usize {
         let rows = |table: &Table| table.len() * CELL * (4 + table.columns.len());
         let rows = match self {
-            Reply::Rows(table) | Reply::Values(table, _) => rows(table),
+            Reply::Rows(table, _) | Reply::Values(table, _) => rows(table),
             Reply::Combined(combined) => combined.parts.iter().map(|p| rows(&p.table)).sum(),
             _ => 0,
         };
@@ -172,7 +174,9 @@ impl Serialize for Reply {
         match self {
             Reply::Measurements(table) => table.serialize(to),
             Reply::SeqInfos(infos) => infos.serialize(to),
-            Reply::Rows(table) => RowsJson { table, metadata: &table.columns }.serialize(to),
+            Reply::Rows(table, positions) => {
+                RowsJson { table, metadata: &table.columns, positions: *positions }.serialize(to)
+            }
             Reply::Values(table, Dialect::Classic) => {
                 let mut answer = to.serialize_struct("values", 2)?;
                 answer.serialize_field("globalStartIndex", &first_rank(table))?;
@@ -184,13 +188,13 @@ impl Serialize for Reply {
                 let names = table.columns.iter().map(|c| c.name.to_string()).collect::<Vec<_>>();
                 version_five(to, table, &names)
             }
-            Reply::Combined(Combined { parts, dialect: Dialect::Five }) if parts.len() == 1 => {
+            Reply::Combined(Combined { parts, dialect: Dialect::Five, .. }) if parts.len() == 1 => {
                 version_five(to, &parts[0].table, &parts[0].measurements)
             }
-            Reply::Combined(Combined { parts, .. }) => {
+            Reply::Combined(Combined { parts, positions, .. }) => {
                 let mut answer = to.serialize_map(Some(parts.len()))?;
                 for part in parts {
-                    answer.serialize_entry(&part.datasource, &PartJson(part))?;
+                    answer.serialize_entry(&part.datasource, &PartJson(part, *positions))?;
                 }
                 answer.end()
             }
@@ -233,7 +237,8 @@ fn version_five<S: Serializer>(
     let (values, metadata) = table.columns.split_at(measurements.len().min(table.columns.len()));
     let first = first_rank(table);
     let mut answer = to.serialize_struct("five", 3)?;
-    answer.serialize_field("rows", &RowsJson { table, metadata })?;
+    let rows = RowsJson { table, metadata, positions: Positions::Absolute };
+    answer.serialize_field("rows", &rows)?;
     answer.serialize_field("values", &Values { first, values: Columns(measurements, values) })?;
     answer.serialize_field("globalStartIndex", &first)?;
     answer.end()
@@ -243,13 +248,14 @@ fn version_five<S: Serializer>(
 struct RowsJson<'a> {
     table: &'a Table,
     metadata: &'a [Column],
+    positions: Positions,
 }
 
 impl Serialize for RowsJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut answer = to.serialize_struct("rows", 3)?;
         answer.serialize_field("globalStartIndex", &first_rank(self.table))?;
-        answer.serialize_field("useOffset", &false)?;
+        answer.serialize_field("useOffset", &(self.positions == Positions::Offsets))?;
         answer.serialize_field("values", &RowColumns(self))?;
         answer.end()
     }
@@ -259,49 +265,64 @@ struct RowColumns<'a>(&'a RowsJson<'a>);
 
 impl Serialize for RowColumns<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let RowsJson { table, metadata } = self.0;
+        let RowsJson { table, metadata, positions } = self.0;
         let mut answer = to.serialize_struct("values", 5)?;
-        row_fields(&mut answer, table, metadata)?;
+        let ids = JsonList(|| (0..table.len()).map(|row| table.first_rank + row as u64));
+        answer.serialize_field("id", &ids)?;
+        let start = |row: usize| table.start[row] + 1;
+        // A row without bases (an insertion) is shown at the base after it; a placeholder, whose end
+        // is before its start, has no width on the wire either.
+        let end = |row: usize| {
+            let (start, end) = (table.start[row], table.end[row]);
+            if end < start { start } else { end.max(start + 1) }
+        };
+        let rows = table.len();
+        match positions {
+            Positions::Absolute => {
+                answer.serialize_field("start", &JsonList(|| (0..rows).map(start)))?;
+                answer.serialize_field("end", &JsonList(|| (0..rows).map(end)))?;
+            }
+            Positions::Offsets => {
+                answer.serialize_field("start", &JsonList(|| (0..rows).map(offset(start))))?;
+                answer.serialize_field("end", &JsonList(|| (0..rows).map(offset(end))))?;
+            }
+        }
+        if table.strand.is_empty() && !table.is_empty() {
+            answer.serialize_field("strand", "*")?;
+        } else {
+            let strands = JsonList(|| table.strand.iter().map(|strand| strand.as_str()));
+            answer.serialize_field("strand", &strands)?;
+        }
+        answer.serialize_field("metadata", &Columns(&[], metadata))?;
         answer.end()
     }
 }
 
-fn row_fields<S: SerializeStruct>(
-    to: &mut S,
-    table: &Table,
-    metadata: &[Column],
-) -> Result<(), S::Error> {
-    let ids = JsonList(|| (0..table.len()).map(|row| table.first_rank + row as u64));
-    to.serialize_field("id", &ids)?;
-    to.serialize_field("start", &JsonList(|| table.start.iter().map(|start| start + 1)))?;
-    // A row without bases (an insertion) is shown at the base after it; a placeholder, whose end is
-    // before its start, has no width on the wire either.
-    let shown_end =
-        |(start, end): (&u32, &u32)| if end < start { *start } else { *end.max(&(start + 1)) };
-    let ends = JsonList(|| table.start.iter().zip(&table.end).map(shown_end));
-    to.serialize_field("end", &ends)?;
-    if table.strand.is_empty() && !table.is_empty() {
-        to.serialize_field("strand", "*")?;
-    } else {
-        to.serialize_field(
-            "strand",
-            &JsonList(|| table.strand.iter().map(|strand| strand.as_str())),
-        )?;
+/// Returns the difference of each position to the one before; of the first, the position.
+fn offset(position: impl Fn(usize) -> u32) -> impl Fn(usize) -> i64 {
+    move |row| {
+        let before = row.checked_sub(1).map_or(0, &position);
+        i64::from(position(row)) - i64::from(before)
     }
-    to.serialize_field("metadata", &Columns(&[], metadata))
 }
 
-/// `{globalStartIndex, rows: {id, start, end, strand, metadata}, cols: {measurement: [..]}}`.
-struct PartJson<'a>(&'a CombinedPart);
+/// `{globalStartIndex, rows: {id, start, end, strand, metadata}, cols: {measurement: [..]}}`, and
+/// `useOffset: true` if that was asked for.
+struct PartJson<'a>(&'a CombinedPart, Positions);
 
 impl Serialize for PartJson<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let CombinedPart { table, measurements, .. } = self.0;
+        let (CombinedPart { table, measurements, .. }, positions) = (self.0, self.1);
         let (values, metadata) =
             table.columns.split_at(measurements.len().min(table.columns.len()));
-        let mut answer = to.serialize_struct("part", 3)?;
+        let mut answer = to.serialize_struct("part", 4)?;
         answer.serialize_field("globalStartIndex", &first_rank(table))?;
-        answer.serialize_field("rows", &RowColumns(&RowsJson { table, metadata }))?;
+        // No page but ours reads it here.
+        if positions == Positions::Offsets {
+            answer.serialize_field("useOffset", &true)?;
+        }
+        let rows = RowsJson { table, metadata, positions };
+        answer.serialize_field("rows", &RowColumns(&rows))?;
         answer.serialize_field("cols", &Columns(measurements, values))?;
         answer.end()
     }
@@ -346,5 +367,59 @@ impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for JsonList
             list.serialize_element(&entry)?;
         }
         list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// Adds up offsets as EpiViz does (`genomic-range-array.js`).
+    fn decoded(mut column: Vec<i64>) -> Vec<i64> {
+        for i in 1..column.len() {
+            column[i] += column[i - 1];
+        }
+        column
+    }
+
+    fn column(rows: &Value, name: &str) -> Vec<i64> {
+        rows[name].as_array().unwrap().iter().map(|number| number.as_i64().unwrap()).collect()
+    }
+
+    proptest! {
+        /// Decodes offsets like a page, and compares with the starts and ends without them.
+        #[test]
+        fn offsets_add_up_to_the_positions(
+            rows in proptest::collection::vec((0u32..0x7fff_0000, -1i32..70_000), 0..40),
+            first_rank in 0u64..1_000_000,
+        ) {
+            let mut start: Vec<u32> = rows.iter().map(|row| row.0).collect();
+            start.sort_unstable();
+            let end = start.iter().zip(&rows).map(|(start, row)| start.saturating_add_signed(row.1));
+            let table = Table { first_rank, end: end.collect(), start, ..Table::default() };
+            let id: Box<RawValue> = RawValue::from_string("1".into()).unwrap();
+            let data = |reply: Reply| {
+                serde_json::from_str::<Value>(&reply.to_json(&id)).unwrap()["data"].take()
+            };
+            let [absolute, offsets] = [Positions::Absolute, Positions::Offsets]
+                .map(|positions| data(Reply::Rows(table.clone(), positions)));
+            prop_assert_eq!(&absolute["useOffset"], false);
+            prop_assert_eq!(&offsets["useOffset"], true);
+            let part = CombinedPart { datasource: "a".into(), table: table.clone(), measurements: Vec::new() };
+            let dialect = Dialect::Classic;
+            let combined = Combined { parts: vec![part], dialect, positions: Positions::Offsets };
+            let combined = data(Reply::Combined(combined))["a"].take();
+            prop_assert_eq!(&combined["useOffset"], true);
+            for name in ["start", "end"] {
+                let expected = column(&absolute["values"], name);
+                prop_assert_eq!(&decoded(column(&offsets["values"], name)), &expected);
+                prop_assert_eq!(&decoded(column(&combined["rows"], name)), &expected);
+            }
+            let starts: Vec<i64> = table.start.iter().map(|start| i64::from(*start) + 1).collect();
+            prop_assert_eq!(column(&absolute["values"], "start"), starts);
+            prop_assert_eq!(column(&offsets["values"], "id"), column(&absolute["values"], "id"));
+        }
     }
 }

@@ -158,6 +158,10 @@ pub struct RangeRequest {
     /// The protocol version that the page speaks.
     #[serde(default, deserialize_with = "lenient::text")]
     pub version: Option<String>,
+    /// `getCombined`: whether starts and ends are answered as offsets; an extension of the protocol
+    /// (`docs/protocol.md`, 4.13).
+    #[serde(default, rename = "useOffset", deserialize_with = "lenient::switch")]
+    pub use_offset: bool,
 }
 
 /// Reads the sequence from `seqName` or `chr`; both may be given if they agree.
@@ -225,7 +229,28 @@ impl Dialect {
     }
 }
 
+/// How the starts and ends of rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positions {
+    /// As they are.
+    Absolute,
+    /// Each as its difference to the one before.
+    Offsets,
+}
+
 impl RangeRequest {
+    /// Returns how the positions in the answer to `getRows` are written: as offsets for pages, which
+    /// all name their version and read offsets (`docs/protocol.md`, 4.13).
+    pub fn row_positions(&self) -> Positions {
+        if self.version.is_some() { Positions::Offsets } else { Positions::Absolute }
+    }
+
+    /// Returns how the positions in the answer to `getCombined` are written: EpiViz does not read
+    /// offsets there.
+    pub fn combined_positions(&self) -> Positions {
+        if self.use_offset { Positions::Offsets } else { Positions::Absolute }
+    }
+
     /// Returns the dialect of the page.
     pub fn dialect(&self) -> Dialect {
         Dialect::of(self.version.as_deref())

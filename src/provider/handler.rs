@@ -89,7 +89,7 @@ impl Provider {
             }
             Request::GetRows(range) => {
                 let read = self.rows(range, resolution, placeholder).await;
-                Reply::Rows(self.or_empty(read, range, &range.metadata))
+                Reply::Rows(self.or_empty(read, range, &range.metadata), range.row_positions())
             }
             Request::GetValues(range) => {
                 let read = self.values(range, resolution, placeholder).await;
@@ -177,9 +177,13 @@ impl Provider {
     pub fn nothing(&self, request: &Request) -> Reply {
         match request {
             Request::GetCombined(range) => {
-                Reply::Combined(Combined { parts: Vec::new(), dialect: range.dialect() })
+                let (dialect, positions) = (range.dialect(), range.combined_positions());
+                Reply::Combined(Combined { parts: Vec::new(), dialect, positions })
             }
-            Request::GetRows(range) => Reply::Rows(self.or_empty(Ok(None), range, &range.metadata)),
+            Request::GetRows(range) => {
+                let none = self.or_empty(Ok(None), range, &range.metadata);
+                Reply::Rows(none, range.row_positions())
+            }
             Request::GetValues(range) => {
                 let column = range.measurement.clone().unwrap_or_default();
                 Reply::Values(self.or_empty(Ok(None), range, &[column]), range.dialect())
@@ -276,7 +280,8 @@ impl Provider {
             }
         }
         let parts = parts.into_iter().map(WantedPart::finish).collect();
-        Reply::Combined(Combined { parts, dialect: range.dialect() })
+        let (dialect, positions) = (range.dialect(), range.combined_positions());
+        Reply::Combined(Combined { parts, dialect, positions })
     }
 
     /// Returns the part of an answer for one datasource, still without rows, and the query for
@@ -400,9 +405,12 @@ fn too_many_names(request: &Request, limits: &RequestLimits) -> Option<Reply> {
     let (name, most) = (request.name(), limits.names);
     tracing::warn!("{name} with {names} names is not answered; at most {most} (--max-names)");
     Some(match request {
-        Request::GetRows(_) => Reply::Rows(Table::default()),
+        Request::GetRows(_) => Reply::Rows(Table::default(), range.row_positions()),
         Request::GetValues(_) => Reply::Values(Table::empty(&[""]), range.dialect()),
-        _ => Reply::Combined(Combined { parts: Vec::new(), dialect: range.dialect() }),
+        _ => {
+            let (dialect, positions) = (range.dialect(), range.combined_positions());
+            Reply::Combined(Combined { parts: Vec::new(), dialect, positions })
+        }
     })
 }
 

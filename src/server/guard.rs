@@ -77,7 +77,13 @@ fn unknown(state: &AppState, request: &Request, why: &str) -> Response {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
     tracing::warn!("{address} was refused: {why}");
-    let nobody = Visitor { name: "nobody".into(), role: Role::View, is_owner: false, address };
+    let nobody = Visitor {
+        name: "nobody".into(),
+        role: Role::View,
+        is_owner: false,
+        address,
+        agent: String::new(),
+    };
     let asked = format!("{} {}", request.method(), request.uri().path());
     state.session.audit(&nobody, &asked, Some(&Error::Input(why.to_owned())));
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"epivizrs\"")];

@@ -161,7 +161,7 @@ impl Keys {
 }
 
 fn named(name: String, role: Role) -> Visitor {
-    Visitor { name, role, is_owner: false, address: String::new() }
+    Visitor { name, role, is_owner: false, address: String::new(), agent: String::new() }
 }
 
 /// Returns the name of a user of this machine, or the number of one without a name.

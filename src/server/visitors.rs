@@ -55,7 +55,13 @@ pub(super) fn visitor(keys: &Keys, request: &mut Request) -> Result<Visitor, Str
 /// Returns a visitor that may see and change what is shared, but not files.
 fn guest(name: &str) -> Visitor {
     let name = name.to_owned();
-    Visitor { name, role: Role::Drive, is_owner: false, address: String::new() }
+    Visitor {
+        name,
+        role: Role::Drive,
+        is_owner: false,
+        address: String::new(),
+        agent: String::new(),
+    }
 }
 
 /// Returns the reason why a visitor is refused, and the remedy.

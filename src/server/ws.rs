@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Size of the buffer from which each connection reads, in bytes: requests are short, and idle pages
 /// keep it.
-const READ_BUFFER: usize = 8 << 10;
+const READ_BUFFER: usize = 2 << 10;
 
 /// The version of the protocol that RFC 6455 describes.
 const WEBSOCKET_VERSION: &str = "13";
@@ -95,6 +95,8 @@ fn accept<F: Future<Output = ()> + Send>(
         }
     };
     let known = request.extensions().get::<Visitor>().cloned();
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = agent.unwrap_or_default().to_owned();
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map_or_else(|| "an unknown address".into(), |info| info.0.to_string());
     let upgrade = hyper::upgrade::on(&mut request);
@@ -118,6 +120,7 @@ fn accept<F: Future<Output = ()> + Send>(
                         hello(&mut socket, keys, limits.request_time).await
                     }
                 };
+                let visitor = visitor.map(|visitor| Visitor { agent, ..visitor });
                 match visitor {
                     Some(visitor) if visitor.address.is_empty() => {
                         serve(socket, visitor.at(address), state.stop).await;

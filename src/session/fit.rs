@@ -93,7 +93,7 @@ impl Session {
             }
         }
         // A page that is gone draws nothing.
-        let _ = page.calls.send(PageCall::EmptyViews(rest.place.clone(), empty_views)).await;
+        let _ = page.calls.send(PageCall::EmptyViews(rest.place.clone(), empty_views).into()).await;
     }
 
     fn notice(

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) info: Arc<PageInfo>,
-    pub(super) calls: mpsc::Sender<PageCall>,
+    pub(super) calls: mpsc::Sender<Box<PageCall>>,
 }
 
 /// Information about a page.
@@ -105,7 +105,7 @@ pub(super) enum Waiting {
 }
 
 impl Page {
-    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<PageCall>) -> Self {
+    pub(super) fn new(id: u64, visitor: Visitor, calls: mpsc::Sender<Box<PageCall>>) -> Self {
         let known = Known {
             version: None,
             place: None,
@@ -208,13 +208,13 @@ impl Page {
     /// Makes the page drop the rows of these groups, which have changed, and request them again.
     pub async fn invalidate(&self, groups: Vec<String>) {
         // A page that is gone has no rows.
-        let _ = self.calls.send(PageCall::Invalidate(groups)).await;
+        let _ = self.calls.send(PageCall::Invalidate(groups).into()).await;
     }
 
     /// As [`Page::invalidate`], where only rows in these regions have changed: a page that shows none
     /// of them is not redrawn.
     pub(super) async fn invalidate_within(&self, groups: Vec<String>, regions: Arc<[Region]>) {
-        let _ = self.calls.send(PageCall::InvalidateWithin(groups, regions)).await;
+        let _ = self.calls.send(PageCall::InvalidateWithin(groups, regions).into()).await;
     }
 
     /// Sends an action to the page and waits for its answer. For actions that pages never answer,
@@ -235,9 +235,9 @@ impl Page {
     }
 
     /// Closes the page's connection.
-    pub async fn disconnect(&self) {
+    pub(super) async fn disconnect(&self) {
         // The page may have left already.
-        let _ = self.calls.send(PageCall::Leave).await;
+        let _ = self.calls.send(PageCall::Leave.into()).await;
     }
 
     /// Sends an action to the page, after it has dropped the rows of the groups `to_clear`. Returns a
@@ -255,7 +255,7 @@ impl Page {
         } else {
             PageCall::ClearAndAct(to_clear, write, answer)
         };
-        self.calls.send(call).await.map_err(|_| PageError::Disconnected)?;
+        self.calls.send(call.into()).await.map_err(|_| PageError::Disconnected)?;
         let (info, since) = (self.info.clone(), Instant::now());
         Ok(async move {
             let value = if A::ANSWERED {

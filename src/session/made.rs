@@ -4,6 +4,7 @@ use super::Session;
 use super::redraws::DueChange;
 use crate::catalog::{ComputedSpec, Measurement, PushedSpec, Renewed};
 use crate::error::{Error, Result};
+use crate::store::Store;
 use crate::stream::Content;
 use std::sync::Arc;
 
@@ -23,8 +24,10 @@ impl Session {
     /// # Errors
     /// As [`crate::catalog::Catalog::compute`].
     pub async fn compute(self: &Arc<Self>, wanted: ComputedSpec) -> Result<Arc<Measurement>> {
+        let (name, definition) = (wanted.name().to_owned(), wanted.to_json());
         let renewed = self.provider.catalog.compute(wanted).await?;
         self.show_made(&renewed).await;
+        self.keep(move |store, data| store.save_computed(&name, data, &definition)).await;
         renewed.now.into_iter().next().ok_or_else(|| Error::Bug("nothing is computed".into()))
     }
 
@@ -64,6 +67,18 @@ impl Session {
         Ok(Appended { recno, rows: count })
     }
 
+    /// Saves what users define, if there is a store.
+    async fn keep(&self, save: impl FnOnce(&Store, &str) -> Result<()> + Send + 'static) {
+        let config = self.config.clone();
+        let saved = tokio::task::spawn_blocking(move || {
+            config.store.as_ref().map_or(Ok(()), |store| save(store, &config.data))
+        });
+        let saved = saved.await.unwrap_or_else(|stopped| Err(Error::Bug(stopped.to_string())));
+        if let Err(error) = saved {
+            tracing::warn!("the definition is not saved: {error}");
+        }
+    }
+
     async fn show_made(self: &Arc<Self>, Renewed { before, now }: &Renewed) {
         for session in self.all() {
             if before.is_empty() {
@@ -97,6 +112,10 @@ impl Session {
             charts += session.retract(&removed).await.len();
         }
         self.publish_data("unloaded", &removed);
+        if found.is_computed() {
+            let name = found.id.clone();
+            self.keep(move |store, data| store.delete_computed(&name, data)).await;
+        }
         Ok(charts)
     }
 }

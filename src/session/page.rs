@@ -47,6 +47,10 @@ pub async fn serve<S>(socket: S, visitor: Visitor, session: Arc<Session>, stop: 
 where
     S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send + 'static,
 {
+    if let Some(left) = session.config.kicked.left(&visitor, std::time::Instant::now()) {
+        tracing::info!("a page of {} is refused: it was disconnected", visitor.name);
+        return refuse(socket, left).await;
+    }
     static LAST: AtomicU64 = AtomicU64::new(0);
     let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let (calls, calls_in) = mpsc::channel(16);
@@ -59,7 +63,8 @@ where
     let reconciler = tokio::spawn(reconcile(session.clone(), page.clone()));
 
     let (sink, mut stream) = socket.split();
-    let (queue, queued) = mpsc::channel(1);
+    // In boxes: a channel has room for 32 at once, however few it may hold.
+    let (queue, queued) = mpsc::channel::<Box<Charged>>(1);
     let mut writer = tokio::spawn(write_all(sink, queued));
     let target_rows = session.provider.page_rows;
     let mut actor = Actor {
@@ -85,7 +90,7 @@ where
     reconciler.abort();
     session.leave(&page);
     let closing = async {
-        let _ = queue.send((Message::Close(close_frame), None)).await;
+        let _ = queue.send(Box::new((Message::Close(close_frame), None))).await;
         drop(queue);
         let _ = (&mut writer).await;
         // Reads until the page has answered the close frame: unread data would make the system reset
@@ -99,11 +104,28 @@ where
     tracing::info!("page {id} disconnected");
 }
 
+/// Closes the connection of a page that was disconnected a short time ago.
+async fn refuse<S>(socket: S, left: Duration)
+where
+    S: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError>,
+{
+    let minutes = left.as_secs() / 60 + 1;
+    let reason = format!("disconnected by an administrator; not admitted for {minutes} min");
+    let frame = CloseFrame { code: CloseCode::Policy, reason: reason.into() };
+    let mut socket = std::pin::pin!(socket);
+    let closing = async {
+        let _ = socket.send(Message::Close(Some(frame))).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+}
+
 async fn write_all(
     mut sink: impl Sink<Message, Error = WsError> + Unpin,
-    mut queued: mpsc::Receiver<Charged>,
+    mut queued: mpsc::Receiver<Box<Charged>>,
 ) {
-    while let Some((message, charge)) = queued.recv().await {
+    while let Some(queued) = queued.recv().await {
+        let (message, charge) = *queued;
         // Closing the sink answers a page that closed the connection, with its own code.
         if matches!(message, Message::Close(None)) {
             break;
@@ -152,8 +174,8 @@ impl Actor {
     async fn run(
         &mut self,
         mut stream: impl Stream<Item = Result<Message, WsError>> + Unpin,
-        mut calls: mpsc::Receiver<PageCall>,
-        queue: &mpsc::Sender<Charged>,
+        mut calls: mpsc::Receiver<Box<PageCall>>,
+        queue: &mpsc::Sender<Box<Charged>>,
         stop: &CancellationToken,
     ) -> Option<CloseFrame> {
         loop {
@@ -164,7 +186,7 @@ impl Actor {
             tokio::select! {
                 () = stop.cancelled() => return close(CloseCode::Away, "the endpoint is shutting down"),
                 permit = queue.reserve(), if !self.outbox.is_empty() => match permit {
-                    Ok(permit) => permit.send(self.next_message()),
+                    Ok(permit) => permit.send(Box::new(self.next_message())),
                     Err(_) => return None,
                 },
                 message = stream.next(), if has_capacity => match message {
@@ -189,7 +211,7 @@ impl Actor {
                     event["type"] = "event".into();
                     self.outbox.push_back(Outgoing::Reply(event.to_string().into(), None));
                 }
-                Some(call) = calls.recv() => match call {
+                Some(call) = calls.recv() => match *call {
                     PageCall::Leave => return close(CloseCode::Policy, "disconnected by the endpoint"),
                     call => self.call(call),
                 },

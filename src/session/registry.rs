@@ -1,5 +1,6 @@
 //! Sessions by name, and their configuration.
 
+use super::kicked::Kicked;
 use super::redraws::Redraws;
 use super::{Audit, Event, Metrics, Page, PageLimits, ReplyBudget, Session, State, Topic};
 use crate::error::{Error, Result};
@@ -39,6 +40,7 @@ pub struct SessionConfig {
     pub(super) events: broadcast::Sender<Event>,
     pub(super) streams: Streams,
     pub(super) redraws: Redraws,
+    pub(super) kicked: Kicked,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -55,6 +57,7 @@ impl SessionConfig {
             replies: ReplyBudget::default(),
             events: broadcast::Sender::new(MAX_LAG),
             redraws: Redraws::default(),
+            kicked: Kicked::default(),
             streams: Streams::new(Topic::ALL.iter().map(|(_, word, _)| *word)),
             metrics: Arc::default(),
         }

@@ -95,6 +95,14 @@ impl Session {
         Err(format!("the JSON of a message may be {most} levels deep (--max-depth)"))
     }
 
+    /// Disconnects a page, and refuses those of its browser for so long.
+    pub async fn kick(&self, page: &Page, time: Duration) {
+        if !time.is_zero() {
+            self.config.kicked.add(&page.info.visitor, time, Instant::now());
+        }
+        page.disconnect().await;
+    }
+
     /// Returns the limits on each page.
     pub fn limits(&self) -> PageLimits {
         self.config.limits

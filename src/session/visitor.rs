@@ -49,6 +49,8 @@ pub struct Visitor {
     pub is_owner: bool,
     /// Its network address.
     pub address: String,
+    /// Its program, as it names itself.
+    pub agent: String,
 }
 
 impl Visitor {
@@ -59,6 +61,7 @@ impl Visitor {
             role: Role::Admin,
             is_owner: true,
             address: "the prompt".into(),
+            agent: String::new(),
         }
     }
 

@@ -20,7 +20,9 @@ use crate::genome::{Region, Sequences};
 use crate::source::expression::Definition;
 use crate::source::grid;
 use crate::source::signals::bins::Bin;
-use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries, stretches};
+use crate::source::signals::summary::{
+    FINEST_SUMS, SignalSummary, StoredSummary, Summaries, stretches,
+};
 use crate::source::{
     BinSum, ColumnInfo, ColumnKind, Context, Level, Shape, Source, unknown_column,
 };
@@ -132,8 +134,9 @@ impl Computed {
             return self.direct(sequence, shift, bins);
         }
         let length = self.sequences.at(sequence).length;
-        let summary = self.summaries.get(sequence, length, || self.summarize(sequence))?;
-        let sums = summary.sums(shift, bins).into_iter();
+        let make = || self.summarize(sequence);
+        let read = |summary: &StoredSummary| summary.sums(shift, bins.clone());
+        let sums = self.summaries.read(sequence, length, make, read)?.into_iter();
         Ok(sums.map(|bin| BinSum { sum: bin.sum, covered: bin.covered }).collect())
     }
 

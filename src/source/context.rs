@@ -20,6 +20,10 @@ pub struct Context {
     pub cache: PathBuf,
     /// Largest size of this folder in bytes, without what is kept of files on other machines.
     pub cache_bytes: u64,
+    /// A folder or an address at which derived files were prepared, by the content of their files.
+    pub prepared: Option<String>,
+    /// Whether the cache folder is such a place.
+    pub by_content: bool,
     /// Largest text file without an index that is held in memory, in bytes as on disk.
     pub in_memory: u64,
     /// How long opening waits for a derived file; if that takes longer, it continues in the
@@ -44,6 +48,8 @@ impl Default for Context {
         Context {
             cache: cache_folder(|name| std::env::var_os(name)),
             cache_bytes: CACHE_BYTES,
+            prepared: None,
+            by_content: false,
             in_memory: IN_MEMORY,
             timeout: None,
             watch: Some(WATCH),

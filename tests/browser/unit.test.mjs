@@ -148,6 +148,14 @@ test('blocks stay in their lanes while the view is dragged', async () => {
   }
 });
 
+test('positions that are sent as offsets are added up', () => {
+  const part = (start, end, useOffset) => readPart({ rows: { start, end }, useOffset });
+  const [plain, offsets] = [part([11, 14, 14, 90], [20, 14, 33, 95]), part([11, 3, 0, 76], [20, -6, 19, 62], true)];
+  assert.deepEqual([offsets.start, offsets.end], [plain.start, plain.end]);
+  assert.deepEqual([...plain.start], [10, 13, 13, 89]);
+  assert.deepEqual([...part([5, 2], undefined, true).end], [5, 7]);
+});
+
 test('a block has the colour of its row, or that of its chart if the row has none', () => {
   const kind = kindNamed('BlocksTrack');
   const view = { seq: 'chr1', start: 0, end: 1000 };

@@ -2,6 +2,8 @@
 
 mod files;
 mod install;
+mod kills;
+mod recipes;
 mod signals;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -247,19 +249,7 @@ fn a_save_is_acknowledged_only_when_it_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state").to_str().unwrap().to_owned();
     let arguments = ["--mock", "--state", &state];
-    let start = |limit: &str| {
-        let program = command(&arguments);
-        let mut limited = Command::new("bash");
-        // The signal for exceeding the limit would end the program before it could answer.
-        limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")]);
-        limited.arg(program.get_program()).args(program.get_args());
-        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = limited.spawn().unwrap();
-        let mut listening = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
-        Run { child, listening }
-    };
+    let start = |limit: &str| kills::start_limited(&arguments, limit);
     let run = start("600");
     let mut acknowledged = Vec::new();
     let mut refused = 0;

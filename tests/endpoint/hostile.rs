@@ -249,7 +249,7 @@ async fn an_unknown_column_does_not_empty_the_others() {
     let endpoint = Endpoint::start().await;
     let mut page = endpoint.connect().await;
     let rows = |datasource: &str, names: &[&str]| {
-        json!({"version": "4", "action": "getRows", "datasource": datasource, "seqName": "chr1",
+        json!({"action": "getRows", "datasource": datasource, "seqName": "chr1",
             "start": 1, "end": 3000, "metadata": names})
     };
     let answer = page.ask(1, rows("peaks", &["no such", "name", "nor this"])).await;

@@ -210,7 +210,7 @@ async fn ranks_agree_for_all_requests_in_any_order() {
         (60_000_000, 9),
     ] {
         let query = format!(
-            "action=getRows&version=4&datasource=py_datasource&seqName=pyChr&start={start}&end={}",
+            "action=getRows&datasource=py_datasource&seqName=pyChr&start={start}&end={}",
             start + width
         );
         let data = get(address, &format!("/api?{query}")).await.json()["data"].clone();

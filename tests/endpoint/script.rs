@@ -141,3 +141,24 @@ fn a_restarted_program_restores_its_session() {
     assert!(child.wait().unwrap().success());
     assert!(unread.contains("are not saved"), "{unread}");
 }
+
+#[test]
+fn computed_measurements_and_their_charts_are_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chip.bedgraph");
+    std::fs::write(&file, "chr1\t0\t10\t1\nchr1\t10\t20\t2\n").unwrap();
+    let (file, state) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
+    let run =
+        |text| run(&[file, "--port", "0", "--quiet", "--state", state, "--script", "-"], text);
+    // Defined anew, x depends on what was saved after it.
+    let text = "compute x = chip + 1\ncompute y = chip * 2 with color=#d62728\n\
+                compute x = log2(y) with at=128\nplot x\n";
+    let (code, _, err) = run(text);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, out, err) = run("compute\ncharts\ndrop x\n");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("log2(y)") && out.contains("128 bases"), "{out}");
+    assert!(out.contains("chip * 2") && out.contains("1  line  x"), "{out}");
+    let (_, out, err) = run("compute\n");
+    assert!(!out.contains("log2(y)") && out.contains("chip * 2"), "{out}{err}");
+}

@@ -107,6 +107,46 @@ async fn pages_and_sockets_are_served_inside_tls() {
     stop.cancel();
 }
 
+/// Runs `attach` with these arguments; returns whether it succeeded, and what it printed.
+async fn attach(arguments: &[String]) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_epivizrs"));
+    command.args(["attach", "-c", "whoami"]).args(arguments).env("EPIVIZRS_TOKEN", DRIVE);
+    let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = run.await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consoles_attach_over_tls_and_trust_only_known_authorities() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = write(folder.path(), ONE);
+    let (address, stop) = start(Some(Tls::open(&certificate, &key).unwrap()), None).await;
+    let (port, other) = (address.port(), folder.path().join("other.pem"));
+    std::fs::write(&other, TWO[0]).unwrap();
+    let file = |path: &Path| ["--ca-file".to_owned(), path.display().to_string()];
+    let with = |url: String, path: &Path| [vec![url], file(path).to_vec()].concat();
+    for scheme in ["wss", "https"] {
+        let url = format!("{scheme}://localhost:{port}");
+        let (done, text) = attach(&with(url, &certificate)).await;
+        assert!(done && text.contains("with the role"), "{text}");
+    }
+    let url = format!("wss://localhost:{port}");
+    for arguments in [vec![url.clone()], with(url.clone(), &other)] {
+        let (done, text) = attach(&arguments).await;
+        assert!(!done && text.contains("invalid peer certificate"), "{text}");
+        assert!(text.contains("--ca-file") && text.lines().count() == 1, "{text}");
+    }
+    let (done, text) = attach(&with(url, &key)).await;
+    assert!(!done && text.contains("contains no PEM certificate"), "{text}");
+    stop.cancel();
+    // An endpoint without TLS.
+    let (plain, stop) = start(None, None).await;
+    let (done, text) = attach(&[format!("wss://localhost:{}", plain.port())]).await;
+    assert!(!done && text.contains("ws://"), "{text}");
+    stop.cancel();
+}
+
 #[test]
 fn unusable_certificates_are_errors_that_name_the_file() {
     let folder = tempfile::tempdir().unwrap();

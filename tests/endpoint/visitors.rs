@@ -386,6 +386,26 @@ async fn a_page_can_be_disconnected() {
             other => panic!("{other:?}"),
         }
     }
+    // Pages connect again by themselves; this one is not let in, and does not appear.
+    let url = endpoint.url(&format!("/ws?token={DRIVE}"));
+    let mut again = Client::connect(&url).await;
+    match again.next().await {
+        Message::Close(Some(frame)) => {
+            assert_eq!(frame.code, CloseCode::Policy);
+            assert!(frame.reason.contains("not admitted for 10 min"), "{}", frame.reason);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(endpoint.session.pages().is_empty());
+    // Another visitor of the same machine is, and so is a page that was only disconnected.
+    let mut other = Client::connect(&endpoint.url(&format!("/ws?token={VIEW}"))).await;
+    other.ask(1, json!({"action": "getMeasurements"})).await;
+    let id = endpoint.session.all_pages()[0].id();
+    boss.done(&format!("kick {id} 0")).await;
+    while !matches!(other.next().await, Message::Close(_)) {}
+    let mut other = Client::connect(&endpoint.url(&format!("/ws?token={VIEW}"))).await;
+    other.ask(1, json!({"action": "getMeasurements"})).await;
+    assert!(boss.refused("kick 1 99999999").await.contains("minutes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,11 @@ use epivizrs::source::formats::FORMATS;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use targets::TARGETS;
+
+/// An input that takes this long would keep a thread of the endpoint busy; most take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
@@ -31,7 +35,9 @@ fn every_input_of_the_corpus_is_read() {
             let path = input.unwrap().path();
             // A failing test prints the last line.
             println!("{}", path.display());
+            let started = Instant::now();
             target(&fs::read(&path).unwrap());
+            assert!(started.elapsed() < PATIENCE, "{} took too long", path.display());
         }
     }
 }

@@ -17,6 +17,7 @@ mod handles;
 mod joined;
 mod large;
 mod malformed;
+mod prepared;
 mod ranks;
 mod remote;
 mod tabix;

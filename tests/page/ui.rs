@@ -452,7 +452,10 @@ impl Ui {
             let mut data = data.borrow_mut();
             if owner.is_range {
                 let answer: Answer<RowsAnswer> = serde_json::from_str(json).unwrap();
-                let RowsAnswer { first, values } = answer.data;
+                let RowsAnswer { first, use_offset, mut values } = answer.data;
+                if use_offset {
+                    values.add_up();
+                }
                 for name in metadata(&owner.datasource) {
                     assert!(values.metadata.contains_key(&name), "the page breaks when it joins");
                 }
@@ -569,6 +572,8 @@ struct Answer<T> {
 struct RowsAnswer {
     #[serde(rename = "globalStartIndex")]
     first: Option<i64>,
+    #[serde(rename = "useOffset")]
+    use_offset: bool,
     values: Columns,
 }
 
@@ -595,6 +600,14 @@ struct Columns {
 }
 
 impl Columns {
+    /// Replaces offsets by positions.
+    fn add_up(&mut self) {
+        for row in 1..self.start.len() {
+            self.start[row] += self.start[row - 1];
+            self.end[row] += self.end[row - 1];
+        }
+    }
+
     /// The rows.
     fn rows(mut self, datasource: &str) -> Vec<PageRow> {
         let mut names = metadata(datasource).pop().and_then(|name| self.metadata.remove(&name));

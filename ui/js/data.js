@@ -41,7 +41,7 @@ export class Data {
 
   /** Requests the rows of one measurement in a region, without keeping them. */
   async rowsOf({ datasourceId, id }, region) {
-    const data = await this.ask({ ...toWire(region), measurements: { [datasourceId]: [id] } });
+    const data = await this.ask({ ...toWire(region), measurements: { [datasourceId]: [id] }, useOffset: true });
     return readPart(data?.[datasourceId] ?? {});
   }
 
@@ -96,7 +96,7 @@ export class Data {
     const wire = toWire(this.view);
     feed.busy = true;
     try {
-      const data = await this.ask({ ...wire, measurements: { [name]: [...ids] } });
+      const data = await this.ask({ ...wire, measurements: { [name]: [...ids] }, useOffset: true });
       Object.assign(feed, { busy: false, error: null });
       if (feed.epoch === epoch) feed.answers = [{ ...fromWire(wire), ids, rows: readPart(data?.[name] ?? {}) }, ...feed.answers].slice(0, MAX_ANSWERS);
       if (this.feeds.get(name) === feed) this.refresh();
@@ -112,16 +112,23 @@ export class Data {
  * Converts the part of an answer to getCombined for a datasource to columns: `start` and `end`
  * (0-based, half-open), `strand` of a row, `metadata` and `values` by name. Missing values are null.
  */
-export function readPart({ rows = {}, cols = {} } = {}) {
+export function readPart({ rows = {}, cols = {}, useOffset } = {}) {
   const { start, end, strand, metadata } = rows;
+  const places = column => (useOffset ? added(column) : column) ?? [];
   return {
     count: start?.length ?? 0,
-    start: Float64Array.from(start ?? [], place => place - 1),
-    end: Float64Array.from(end ?? start ?? []),
+    start: Float64Array.from(places(start), place => place - 1),
+    end: Float64Array.from(places(end ?? start)),
     strand: row => (Array.isArray(strand) ? strand[row] : strand) ?? '*',
     metadata: metadata ?? {},
     values: cols,
   };
+}
+
+/** Returns the sums of each number with all before it. */
+function added(numbers) {
+  let sum = 0;
+  return numbers?.map(number => (sum += number));
 }
 
 /** Returns a measurement with its bare name: the unit, which names for EpiViz end with, belongs to the axis. */

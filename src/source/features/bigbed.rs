@@ -9,7 +9,7 @@ mod interact;
 mod transcript;
 
 use crate::bytes::Input;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences, Strand};
 use crate::source::features::autosql;
 use crate::source::features::autosql::Field;
@@ -52,12 +52,21 @@ struct BigBed {
     exons: bool,
 }
 
+/// Largest number of columns: a damaged header could state 65,535, which would all be named and
+/// compared.
+const MOST_COLUMNS: usize = 5_000;
+
 /// Largest number of transcripts that are joined to genes: ten times those of a human annotation.
 const MOST_TRANSCRIPTS: u64 = 2_500_000;
 
 fn open(input: &Input, options: &Options, _: &Context) -> Result<Box<dyn Source>> {
     let file = Bbi::open(input, MAGIC)?;
     let records = file.records()?;
+    let (count, _) = file.columns();
+    if count > MOST_COLUMNS {
+        let what = format!("states {count} columns, more than {MOST_COLUMNS}; it is damaged");
+        return Err(Error::data(input.path(), "header", what));
+    }
     let fields = autosql::fields(&file.auto_sql()?, file.columns());
     if interact::is(&fields) {
         return interact::open(file, records, options);

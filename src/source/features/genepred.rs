@@ -46,7 +46,8 @@ impl GenePred {
         let is_table = |name: usize| {
             let field = |index: usize| fields.get(name + index).copied().unwrap_or_default();
             let list = |index: usize| field(index).split_terminator(',').filter(|f| is_position(f));
-            matches!(field(2), "+" | "-" | ".")
+            fields.len() > name + 9
+                && matches!(field(2), "+" | "-" | ".")
                 && (3..8).all(|index| is_position(field(index)))
                 && list(8).count().to_string() == field(7)
         };

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::genome::Strand;
 use crate::source::io::delimited::{is_comment, most_rows, number, strand, unquoted};
 use crate::source::io::lines::{Line, Lines, shortened};
-use crate::source::rows::collector::{self, Collector, inferred};
+use crate::source::rows::collector::{self, Budget, Collector, inferred};
 use crate::source::rows::column_stats::ColumnStats;
 use crate::source::rows::format::{RowFormat, TabixRows, each_good_line};
 use crate::source::rows::indexed::{About, Indexed};
@@ -186,7 +186,11 @@ impl RowFormat for Matrix {
             [fields[layout.start], fields[layout.end]] = span;
             fields[layout.sequence] = first(fields[layout.sequence]);
         }
-        let (sequence, start, end) = layout.place(line, &fields)?;
+        let (sequence, start, end) = {
+            let [sequence, start, end] =
+                [layout.sequence, layout.start, layout.end].map(|at| fields[at]);
+            layout.place(line, sequence, start, end)?
+        };
         let strand = layout.strand.map(|index| strand(line, first(fields[index])));
         let strand = strand.transpose()?.unwrap_or_default();
         emit(sequence, Row { start, end, strand, text: line.text })
@@ -250,7 +254,8 @@ impl RowFormat for Matrix {
         let mut matrix = self.clone();
         let columns = self.about().columns;
         let indexes: Vec<usize> = (0..columns.len()).collect();
-        let mut rows = Collector::new(&columns);
+        let budget = Budget::default();
+        let mut rows = Collector::new(&columns, &budget);
         // The number of rows, and the name of the first without a gene.
         let (mut count, mut unplaced) = (0, None);
         each_good_line(self, input, progress, options.skip.as_ref(), &mut |line| {

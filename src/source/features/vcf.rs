@@ -104,6 +104,12 @@ impl RowFormat for Variants {
     }
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
+        // Of most rows only the quality is needed, to find the best one of a bin.
+        if let [column] = columns
+            && let Some((_, index)) = FIXED.get(*column)
+        {
+            return put(split(row.text, b'\t').nth(*index).unwrap_or_default());
+        }
         // What stands behind, of samples, is split only if it is asked for.
         let fields = first_fields::<{ INFO + 1 }>(row.text);
         let first_sample = FIXED.len() + self.info.len();
@@ -207,6 +213,8 @@ fn variant<'l>(line: &Line<'l>) -> Result<(&'l str, Row<'l>)> {
 
 /// Returns the value of a key of INFO; empty if the key has no value, none if the key is missing.
 fn entry<'i>(info: &'i str, key: &str) -> Option<&'i str> {
+    // Most rows do not have it.
+    memchr::memmem::find(info.as_bytes(), key.as_bytes())?;
     split(info, b';').find_map(|entry| match entry.strip_prefix(key)? {
         "" => Some(""),
         rest => rest.strip_prefix('='),

@@ -5,8 +5,13 @@
 //! `.part` file and renamed when it is complete. The `.part` file is locked while it is written: a
 //! second process waits and then finds the entry. After a crash the system releases the lock, and
 //! the next process begins again. The folder has a limited size (`size`).
+//!
+//! What is not in the folder may have been prepared elsewhere, and is copied from there
+//! (`prepared`). While it is prepared, the folder has no limit, and entries are named after the
+//! content of their files, since another machine knows these by other paths.
 
 mod fnv;
+mod prepared;
 mod size;
 
 use crate::bytes::Input;
@@ -37,7 +42,7 @@ pub(crate) fn entry(
     make: impl FnOnce(BufWriter<File>) -> Result<()>,
 ) -> Result<PathBuf> {
     let (folder, entry) = (&context.cache, path(input, context, ending)?);
-    if entry.exists() {
+    if fetch(input, context, ending) {
         size::mark(&entry);
         return Ok(entry);
     }
@@ -60,11 +65,25 @@ pub(crate) fn entry(
     make(BufWriter::new(second)).inspect_err(|_| drop(fs::remove_file(&partial)))?;
     file.sync_all().and_then(|()| fs::rename(&partial, &entry)).map_err(in_folder)?;
     tracing::debug!(file = %input.path().display(), entry = %entry.display(), "cached");
-    remove_outdated(input, context)?;
     size::mark(&entry);
-    // A folder that is too large is no reason not to serve the file.
-    let _ = size::bound(folder, context.cache_bytes);
+    if !context.by_content {
+        remove_outdated(input, context)?;
+        // A folder that is too large is no reason not to serve the file.
+        let _ = size::bound(folder, context.cache_bytes);
+    }
     Ok(entry)
+}
+
+/// Returns whether there is an entry of `input`, after copying it from where it was prepared.
+pub(crate) fn fetch(input: &Input, context: &Context, ending: &str) -> bool {
+    let Ok(entry) = path(input, context, ending) else { return false };
+    let Some(place) = context.prepared.as_ref().filter(|_| !entry.exists()) else {
+        return entry.exists();
+    };
+    prepared::fetch(place, input, ending, &entry).unwrap_or_else(|error| {
+        tracing::warn!("{}: what was prepared is not used: {error}", input.path().display());
+        false
+    })
 }
 
 /// Opens the file at that path, new or left by a crash, and waits for its lock.
@@ -87,6 +106,14 @@ fn open_locked(path: &Path) -> io::Result<File> {
 
 /// Writes a small entry in one step and replaces an existing one. Concurrent writers both succeed.
 pub(crate) fn write_aside(entry: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_aside_with(entry, |file| file.write_all(bytes))
+}
+
+/// Has an entry written in one step, as [`write_aside`] does.
+fn write_aside_with(
+    entry: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let folder = entry.parent().unwrap_or(Path::new("."));
     private::create_folder(folder)?;
@@ -95,7 +122,7 @@ pub(crate) fn write_aside(entry: &Path, bytes: &[u8]) -> io::Result<()> {
     name.push(format!(".{}-{number}.part", std::process::id()));
     let partial = PathBuf::from(name);
     let written = private::options().create(true).truncate(true).write(true).open(&partial);
-    let written = written.and_then(|mut file| file.write_all(bytes));
+    let written = written.and_then(|mut file| write(&mut file));
     let written = written.and_then(|()| fs::rename(&partial, entry));
     written.inspect_err(|_| drop(fs::remove_file(&partial)))
 }
@@ -108,6 +135,9 @@ pub(crate) fn make_room(
     ending: &str,
     most: u64,
 ) -> io::Result<()> {
+    if context.by_content {
+        return Ok(());
+    }
     remove_outdated(input, context).map_err(io::Error::other)?;
     let mut entries: Vec<_> = fs::read_dir(&context.cache)?
         .flatten()
@@ -147,7 +177,12 @@ fn remove_outdated(input: &Input, context: &Context) -> Result<()> {
 /// Returns the path of the entry of `input`, whether it exists or not. While the entry is written,
 /// its name must end in `.part`.
 pub(crate) fn path(input: &Input, context: &Context, ending: &str) -> Result<PathBuf> {
-    Ok(context.cache.join(format!("{}{:016x}.{ending}", prefix(input)?, key(input)?)))
+    let name = if context.by_content {
+        prepared::key(input)?
+    } else {
+        format!("{}{:016x}", prefix(input)?, key(input)?)
+    };
+    Ok(context.cache.join(format!("{name}.{ending}")))
 }
 
 /// Returns the prefix of the names of all entries of a file, whatever its content.

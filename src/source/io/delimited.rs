@@ -22,6 +22,36 @@ impl Separator {
         if line.contains('\t') { Separator::Tab } else { Separator::Space }
     }
 
+    /// Passes the fields of a line, with their indexes, to `take` until that returns false. Returns
+    /// how many it passed.
+    pub(crate) fn each<'l>(
+        self,
+        line: &'l str,
+        mut take: impl FnMut(usize, &'l str) -> bool,
+    ) -> usize {
+        let mut count = 0;
+        let mut pass = |field| {
+            count += 1;
+            take(count - 1, field)
+        };
+        match self {
+            Separator::Tab => split(line, b'\t').all(&mut pass),
+            Separator::Space => line.split_ascii_whitespace().all(&mut pass),
+            Separator::Comma => self.split(line).into_iter().all(&mut pass),
+        };
+        count
+    }
+
+    /// Returns the fields of a line up to the one with the index `last`.
+    pub(crate) fn split_to(self, line: &str, last: usize) -> Vec<&str> {
+        let mut fields = Vec::with_capacity(last + 1);
+        self.each(line, |index, field| {
+            fields.push(field);
+            index < last
+        });
+        fields
+    }
+
     /// Splits a line into its fields.
     pub(crate) fn split(self, line: &str) -> Vec<&str> {
         match self {
@@ -57,7 +87,8 @@ pub(crate) fn split(text: &str, between: u8) -> impl Iterator<Item = &str> {
 
 /// Passes the columns of those indexes to `put`, of a row whose text is its tab-separated columns.
 pub(crate) fn put_columns(text: &str, columns: &[usize], put: &mut dyn FnMut(&str)) {
-    let fields = Separator::Tab.split(text);
+    let last = columns.iter().copied().max().unwrap_or_default();
+    let fields = Separator::Tab.split_to(text, last);
     columns.iter().for_each(|column| put(fields.get(*column).copied().unwrap_or_default()));
 }
 
@@ -174,6 +205,21 @@ mod tests {
         assert_eq!(first_fields("a\tb\tc"), ["a", "b"]);
         assert_eq!(first_fields("a\t\tc"), ["a", "", "c", "", ""]);
         assert_eq!(Separator::Space.split(" a  b\tc"), ["a", "b", "c"]);
+        for (separator, line) in [
+            (Separator::Tab, "a\t\tc d"),
+            (Separator::Space, " a b  c"),
+            (Separator::Comma, "a,\"b,c\",d"),
+        ] {
+            let all = separator.split(line);
+            assert_eq!(separator.split_to(line, 9), all);
+            assert_eq!(separator.split_to(line, 1), all[..2]);
+            let mut second = None;
+            let count = separator.each(line, |index, field| {
+                second = (index == 1).then_some(field).or(second);
+                true
+            });
+            assert_eq!((count, second), (3, Some(all[1])));
+        }
         let fields = Separator::Comma.split("\"a,b\",2,");
         assert_eq!(fields.into_iter().map(unquoted).collect::<Vec<_>>(), ["a,b", "2", ""]);
     }

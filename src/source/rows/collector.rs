@@ -9,7 +9,7 @@ use crate::source::rows::indexed::{About, Builder};
 use crate::source::rows::records::{Records, RecordsOptions, Rows};
 use crate::source::rows::row::Row;
 use crate::source::{ColumnInfo, ColumnKind, Shape};
-use crate::table::{Data, Texts};
+use crate::table::{Column, Data};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,29 +53,31 @@ fn is_text(name: &str) -> bool {
 
 /// Converts a column to numbers if each cell is a number or a missing value (`.`, `NA`, empty). A
 /// column by which rows are searched stays text, even if each name is a number.
-fn typed(name: &str, texts: Texts) -> Data {
-    if is_text(name) {
-        return Data::Text(texts);
+fn typed(Column { name, data }: Column) -> Column {
+    let Data::Text(texts) = &data else { return Column { name, data } };
+    if is_text(&name) {
+        return Column { name, data };
     }
-    match texts.iter().map(number).collect::<Option<Vec<_>>>() {
+    let data = match texts.iter().map(number).collect::<Option<Vec<_>>>() {
         Some(numbers) if numbers.iter().any(|number| number.is_finite()) => Data::Doubles(numbers),
-        _ => Data::Text(texts),
-    }
+        _ => data,
+    };
+    Column { name, data }
 }
 
 /// Sequence, start and end of a row (0-based, half-open).
 pub(crate) type RowPlace<'a> = (&'a str, u32, u32);
 
 /// Collects rows from lines, up to the memory limit of one file.
-pub(crate) struct Collector {
+pub(crate) struct Collector<'b> {
     rows: Builder,
-    budget: Budget,
+    budget: &'b Budget,
 }
 
-impl Collector {
-    /// Creates a collector of rows with these columns.
-    pub(crate) fn new(columns: &[ColumnInfo]) -> Self {
-        Collector { rows: Builder::new(columns.iter()), budget: Budget::default() }
+impl<'b> Collector<'b> {
+    /// Creates a collector of rows with these columns; collectors of one file share its budget.
+    pub(crate) fn new(columns: &[ColumnInfo], budget: &'b Budget) -> Self {
+        Collector { rows: Builder::new(columns.iter()), budget }
     }
 
     /// Adds a row from a line; `cells` passes on its cells.
@@ -147,11 +149,7 @@ impl Budget {
 /// searched by the first column of [`NAMES`] that the file has, and the first of [`WEIGHTS`]
 /// decides which row of a bin is shown.
 pub(crate) fn inferred(mut rows: Rows) -> Records {
-    for column in &mut rows.columns {
-        if let Data::Text(texts) = &mut column.data {
-            column.data = typed(&column.name, std::mem::take(texts));
-        }
-    }
+    rows.columns = rows.columns.into_iter().map(typed).collect();
     let has = |wanted: &&&str| rows.columns.iter().any(|column| *column.name == ***wanted);
     let name = NAMES.iter().find(has).copied();
     let importance = WEIGHTS.iter().find(has).copied();
@@ -202,7 +200,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chr1\t1\t2\n".repeat(50)).unwrap();
         let mut lines = Lines::open(&Input::File(file.path().into())).unwrap();
-        let mut collector = Collector { budget: Budget::of(1000), ..Collector::new(&[]) };
+        let budget = Budget::of(1000);
+        let mut collector = Collector::new(&[], &budget);
         let row = Row { start: 1, end: 2, strand: Strand::Both, text: "" };
         let error = loop {
             let line = lines.next().unwrap().unwrap();

@@ -68,21 +68,39 @@ impl RowFormat for Delimited {
     }
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
-        let fields = self.layout.separator.split(line.text);
-        let (has, names) = (fields.len(), self.layout.names.len());
+        let layout = &self.layout;
+        let [mut sequence, mut start, mut end, mut strand_field] = [""; 4];
+        // Only these are needed of most rows.
+        let has = layout.separator.each(line.text, |index, field| {
+            if index == layout.sequence {
+                sequence = field;
+            }
+            if index == layout.start {
+                start = field;
+            }
+            if index == layout.end {
+                end = field;
+            }
+            if layout.strand == Some(index) {
+                strand_field = field;
+            }
+            true
+        });
+        let names = layout.names.len();
         if has != names {
             return Err(
                 line.error(format!("has {has} columns, not {names} as in the lines before it"))
             );
         }
-        let (name, start, end) = self.layout.place(line, &fields)?;
-        let strand = self.layout.strand.map(|index| strand(line, unquoted(fields[index])));
+        let (name, start, end) = layout.place(line, sequence, start, end)?;
+        let strand = layout.strand.map(|_| strand(line, unquoted(strand_field)));
         let strand = strand.transpose()?.unwrap_or_default();
         emit(name, Row { start, end, strand, text: line.text })
     }
 
     fn cells(&self, row: &Row<'_>, columns: &[usize], put: &mut dyn FnMut(&str)) {
-        let fields = self.layout.separator.split(row.text);
+        let Some(last) = columns.iter().map(|column| self.served[*column]).max() else { return };
+        let fields = self.layout.separator.split_to(row.text, last);
         columns.iter().for_each(|column| put(unquoted(fields[self.served[*column]])));
     }
 

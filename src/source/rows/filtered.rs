@@ -39,6 +39,7 @@ impl<F: RowFormat> RowFormat for Filtered<F> {
 
     const INFERRED: bool = F::INFERRED;
     const MEMORY_FIRST: bool = F::MEMORY_FIRST;
+    const IS_TEXT: bool = F::IS_TEXT;
 
     fn cache_ending(&self) -> &'static str {
         self.inner.cache_ending()

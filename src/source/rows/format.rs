@@ -4,9 +4,9 @@
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::source::io::delimited::is_comment;
-use crate::source::io::lines::{Line, Lines};
+use crate::source::io::lines::{Line, Lines, in_parallel};
 use crate::source::rows::background::PREVIEW_ROWS;
-use crate::source::rows::collector::{Collector, inferred};
+use crate::source::rows::collector::{Budget, Collector, inferred};
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
 use crate::source::rows::indexed_file::sequences_of;
 use crate::source::rows::records::{IDS, Records, RecordsOptions, Rows};
@@ -30,6 +30,10 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
     /// Whether a file that fits in memory is held there even if it has an index. True for genes,
     /// whose loci place the rows of other files.
     const MEMORY_FIRST: bool = false;
+
+    /// Whether [`RowFormat::each_line`] passes on the lines of a text, so that several threads can
+    /// read the file.
+    const IS_TEXT: bool = true;
 
     /// Returns the ending of the sorted copy's name in the cache. Each layout of the copied lines
     /// has an ending of its own.
@@ -202,8 +206,8 @@ fn ids(rows: &Rows) -> Texts {
     ids
 }
 
-/// Reads the first `most` rows of a file. Columns are text until all rows have been read, and
-/// columns that were not asked for stay text.
+/// Reads the first `most` rows of a file; all rows are read by all cores. Columns are text until all
+/// rows have been read, and columns that were not asked for stay text.
 pub(crate) fn collect<F: RowFormat>(
     format: &F,
     input: &Input,
@@ -222,14 +226,38 @@ pub(crate) fn collect<F: RowFormat>(
         }
     }
     let indexes: Vec<usize> = (0..columns.len()).collect();
-    let mut rows = Collector::new(&columns);
-    each_good_line(format, input, progress, options.skip.as_ref(), &mut |line| {
+    let budget = Budget::default();
+    let push = |rows: &mut Collector<'_>, line: &Line<'_>| {
         format.parse(line, &mut |sequence, row| {
             rows.push(line, sequence, &row, |put| format.cells(&row, &indexes, put))
+        })
+    };
+    let skip = options.skip.as_ref();
+    if !F::IS_TEXT || most < usize::MAX {
+        let mut rows = Collector::new(&columns, &budget);
+        each_good_line(format, input, progress, skip, &mut |line| {
+            push(&mut rows, line)?;
+            Ok(rows.len() < most)
         })?;
-        Ok(rows.len() < most)
+        return Ok(rows.finish(format.has_strand()));
+    }
+    skip.into_iter().for_each(Skipped::restart);
+    let header = format.header_lines() as u64;
+    let parts = in_parallel(input, progress, skip, |block| {
+        let mut rows = Collector::new(&columns, &budget);
+        let mut checked = Checked::new(format, skip);
+        for line in block.lines() {
+            if line.number() > header && !is_comment(line.text) {
+                checked.pass(&line, &mut |line| push(&mut rows, line).map(|()| true))?;
+            }
+        }
+        Ok(rows.finish(format.has_strand()))
     })?;
-    Ok(rows.finish(format.has_strand()))
+    let mut parts = parts.into_iter();
+    let none = || Collector::new(&columns, &budget).finish(format.has_strand());
+    let mut rows = parts.next().unwrap_or_else(none);
+    parts.for_each(|part| rows.append(part));
+    Ok(rows)
 }
 
 /// Passes each line that holds rows to `take` until that returns false. With `skip`, damaged lines
@@ -242,15 +270,36 @@ pub(crate) fn each_good_line<F: RowFormat>(
     skip: Option<&Skipped>,
     take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let Some(skip) = skip else { return format.each_line(input, progress, None, take) };
-    skip.restart();
-    let mut learning = format.clone();
-    format.each_line(input, progress, Some(skip), &mut |line| {
+    skip.into_iter().for_each(Skipped::restart);
+    let mut checked = Checked::new(format, skip);
+    format.each_line(input, progress, skip, &mut |line| checked.pass(line, take))
+}
+
+/// Leaves out damaged lines and counts them, if that is asked for.
+struct Checked<'f, F> {
+    format: &'f F,
+    /// Where to count them, and a format that learns from all rows.
+    skip: Option<(&'f Skipped, F)>,
+}
+
+impl<'f, F: RowFormat> Checked<'f, F> {
+    fn new(format: &'f F, skip: Option<&'f Skipped>) -> Self {
+        Checked { format, skip: skip.map(|skip| (skip, format.clone())) }
+    }
+
+    /// Passes a line to `take`, unless it is damaged and may be left out.
+    fn pass(
+        &mut self,
+        line: &Line<'_>,
+        take: &mut dyn FnMut(&Line<'_>) -> Result<bool>,
+    ) -> Result<bool> {
+        let Some((skip, learning)) = &mut self.skip else { return take(line) };
         // Either all rows of a line are taken or none, so all are checked first.
-        let looked =
-            format.parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));
+        let looked = self
+            .format
+            .parse(line, &mut |_, row| learning.learn(&row).map_err(|what| line.error(what)));
         looked.and_then(|()| take(line)).or_else(|error| skip.count(error).map(|()| true))
-    })
+    }
 }
 
 /// The rows of an indexed text file, or of a sorted copy.

@@ -56,6 +56,18 @@ impl Rows {
         self.start.push(start);
         self.end.push(end);
     }
+
+    /// Adds rows that come after these in their file, with the same columns; neither have ids.
+    pub(crate) fn append(&mut self, next: Rows) {
+        let sequences: Vec<usize> =
+            next.sequences.iter().map(|own| self.sequences.index_or_add(own.name)).collect();
+        self.sequence.extend(next.sequence.iter().map(|index| sequences[*index]));
+        self.start.extend(next.start);
+        self.end.extend(next.end);
+        self.strand.extend(next.strand);
+        let columns = self.columns.iter_mut().zip(next.columns);
+        columns.for_each(|(column, next)| column.data.append(next.data));
+    }
 }
 
 /// Rows in memory as a [`Source`].

@@ -28,6 +28,13 @@ pub(crate) fn copy(
     let ending = &*skip.map_or(ending.to_owned(), |_| format!("good.{ending}"));
     let path = cache::path(input, context, ending)?;
     let skipped = cache::path(input, context, &format!("{ending}.skipped"))?;
+    // In this order, since a copy without its index is removed.
+    if cache::fetch(input, context, &format!("{ending}.csi")) {
+        if skip.is_some() {
+            cache::fetch(input, context, &format!("{ending}.skipped"));
+        }
+        cache::fetch(input, context, ending);
+    }
     if path.is_file() && skip.is_some_and(|skip| skip.load(&skipped).is_none()) {
         let _ = fs::remove_file(&path);
     }

@@ -11,10 +11,10 @@ use crate::bytes::{Cursor, Input};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, Sequences};
 use crate::source::grid;
-use crate::source::io::bbi::{Bbi, ZoomLevel};
+use crate::source::io::bbi::Bbi;
 use crate::source::rows::background::{Build, build};
 use crate::source::signals::bins::{Bin, Bins};
-use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, Summaries};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, StoredSummary, Summaries};
 use crate::source::{
     BinSum, BuildHandle, ColumnInfo, ColumnKind, Context, ESTIMATED, Format, Level, Missing,
     Options, Shape, Source, Summary, unknown_column,
@@ -141,7 +141,7 @@ impl BigWig {
         let lengths = || signal.sequences().iter().map(|sequence| f64::from(sequence.length));
         let (mut done, all) = (0.0, lengths().sum::<f64>());
         for (index, length) in lengths().enumerate() {
-            signal.summary_of(index)?;
+            signal.summary(index, |_| Some(()))?;
             done += length;
             context.progress.report(input.path(), done / all);
         }
@@ -209,10 +209,10 @@ impl BigWig {
         })
     }
 
-    /// Returns the summary of a sequence.
-    fn summary_of(&self, index: usize) -> Result<Arc<SignalSummary>> {
+    /// Reads from the summary of a sequence.
+    fn summary<T>(&self, index: usize, read: impl Fn(&StoredSummary) -> Option<T>) -> Result<T> {
         let Sequence { name, length } = self.sequence(index);
-        self.summaries.get(index, length, || {
+        let make = || {
             SignalSummary::read(length, self.shape, |stretch, take| {
                 let region = Region::new(name, stretch.start, stretch.end);
                 self.each_record(&region, |record| {
@@ -220,7 +220,13 @@ impl BigWig {
                     true
                 })
             })
-        })
+        };
+        self.summaries.read(index, length, make, read)
+    }
+
+    /// Returns the sums of bins that are no narrower than [`FINEST_SUMS`].
+    fn wide_sums(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
+        self.summary(index, |summary| summary.sums(shift, bins.clone()))
     }
 
     fn value(&self, bin: &Bin, index: u32, shift: u8, length: u32) -> f32 {
@@ -241,36 +247,27 @@ impl BigWig {
         Ok(bins)
     }
 
-    /// Returns the zoom level by which bins are estimated; none if they are exact.
-    fn zoom_level(&self, index: usize, shift: u8) -> Option<(&WideViews, &ZoomLevel)> {
-        let wide = self.wide.as_ref().filter(|_| !self.is_summarized(index, shift))?;
-        Some((wide, wide.level(shift, self.sequence(index).length)?))
-    }
-
-    /// Returns whether the sums of these bins are in memory.
-    fn is_summarized(&self, index: usize, shift: u8) -> bool {
-        let length = self.sequence(index).length;
-        shift >= FINEST_SUMS && self.summaries.known(index, length).is_some()
-    }
-
     /// Returns the sums of bins of any width.
     fn bins(&self, index: usize, shift: u8, bins: Range<u32>) -> Result<Vec<Bin>> {
         let Sequence { name, length } = self.sequence(index);
-        if let Some((wide, level)) = self.zoom_level(index, shift)
-            && wide.is_sound(&self.file)?
-        {
-            let end = (u64::from(bins.end) << shift).min(length.into()) as u32;
-            let region = Region::new(name, bins.start << shift, end);
-            let run = Bins::new(shift, bins.start, bins.end - bins.start);
-            return Ok(WideViews::estimate(&self.file, level, &region, run)?.bins);
+        let whole = Region::new(name, 0, length);
+        let is_saved = || shift >= FINEST_SUMS && self.summaries.saved(index, length).is_some();
+        if let Some(wide) = self.wide.as_ref().filter(|_| !is_saved()) {
+            if let Some(level) = wide.level(shift, length)
+                && wide.is_sound(&self.file)?
+            {
+                let run = Bins::new(shift, bins.start, bins.end - bins.start);
+                return Ok(WideViews::estimate(&self.file, level, &whole, run)?.bins);
+            }
+            // A summary would read the whole sequence.
+            if wide.reads_few(shift, length) {
+                return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
+            }
         }
-        // Few bytes of a file far away, where a summary would read the whole sequence.
-        let few = self.wide.as_ref().is_some_and(|wide| wide.reads_few(shift, length));
-        if shift < FINEST_SUMS || (few && !self.is_summarized(index, shift)) {
-            let whole = Region::new(name, 0, length);
+        if shift < FINEST_SUMS {
             return Ok(self.fine(&whole, shift, bins.start, bins.end)?.bins);
         }
-        Ok(self.summary_of(index)?.sums(shift, bins))
+        self.wide_sums(index, shift, bins)
     }
 
     /// Returns every bin that overlaps the region; the rank of a bin is its number.
@@ -288,14 +285,14 @@ impl BigWig {
     /// Returns the bins that overlap the region and have data, ranked among all bins with data.
     fn sparse(&self, index: usize, region: &Region, shift: u8) -> Result<Table> {
         let sequence = self.sequence(index);
-        let summary = self.summary_of(index)?;
         let (first, last) = grid::bins(region, shift);
-        let (rank, from) = summary.sample_before(Level::Bins { shift }, first);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Bins { shift }, first))?;
         let sums = if shift < FINEST_SUMS {
             let whole = Region::new(sequence.name, 0, sequence.length);
             self.fine(&whole, shift, from, last)?.bins
         } else {
-            summary.sums(shift, from..last)
+            self.wide_sums(index, shift, from..last)?
         };
         let with_data: Vec<(u32, &Bin)> =
             (from..last).zip(&sums).filter(|(_, sum)| sum.covered > 0).collect();
@@ -311,8 +308,8 @@ impl BigWig {
 
     /// Returns the records that overlap the region, not clipped to it.
     fn records(&self, index: usize, region: &Region) -> Result<Table> {
-        let summary = self.summary_of(index)?;
-        let (rank, from) = summary.sample_before(Level::Records, region.start);
+        let (rank, from) =
+            self.summary(index, |summary| summary.sample_before(Level::Records, region.start))?;
         let mut table = Table { first_rank: rank, ..Table::default() };
         let mut values = Vec::new();
         let counted = Region::new(region.sequence.clone(), from, region.end);
@@ -401,17 +398,18 @@ impl Source for BigWig {
     fn rows(&self, region: &Region, level: Level) -> u64 {
         let Some((index, region)) = region.within(self.file.sequences()) else { return 0 };
         let bins = u64::from(region.len().div_ceil(level.width()));
-        match (self.shape, self.summaries.known(index, self.sequence(index).length)) {
-            (Shape::Dense, _) => bins,
-            (_, Some(summary)) => summary.rows(&region, level),
-            // Assumes evenly spread points, each in a bin of its own as long as there are bins.
-            (..) => bins.min((f64::from(region.len()) * self.covered) as u64),
+        if self.shape == Shape::Dense {
+            return bins;
         }
+        let summary = self.summaries.known(index, self.sequence(index).length);
+        // Assumes evenly spread points, each in a bin of its own as long as there are bins.
+        let estimate = bins.min((f64::from(region.len()) * self.covered) as u64);
+        summary.and_then(|summary| summary.rows(&region, level)).unwrap_or(estimate)
     }
 
     fn count_rows(&self, sequence: &str) -> Result<()> {
         match (self.shape, self.file.sequences().position(sequence)) {
-            (Shape::Sparse, Some(index)) => self.summary_of(index).map(drop),
+            (Shape::Sparse, Some(index)) => self.summary(index, |_| Some(())),
             _ => Ok(()),
         }
     }
@@ -441,8 +439,11 @@ impl Source for BigWig {
 
     fn estimate(&self, sequence: &str, level: Level) -> Option<String> {
         let index = self.file.sequences().position(sequence)?;
-        let (wide, level) = self.zoom_level(index, level.width().trailing_zeros() as u8)?;
-        wide.is_used().then(|| format!("\u{2248}, from zoom level {}", level.window))
+        let (length, shift) = (self.sequence(index).length, level.width().trailing_zeros() as u8);
+        let wide = self.wide.as_ref().filter(|wide| wide.is_used())?;
+        let level = wide.level(shift, length)?;
+        let is_exact = shift >= FINEST_SUMS && self.summaries.known(index, length).is_some();
+        (!is_exact).then(|| format!("\u{2248}, from zoom level {}", level.window))
     }
 
     fn has_sums(&self) -> bool {

@@ -79,6 +79,18 @@ impl Bins {
         Bins { shift, first: 0, bins }
     }
 
+    /// Creates a run from bins of which `first` is the number of the first.
+    pub(crate) fn from(shift: u8, first: u32, bins: Vec<Bin>) -> Self {
+        Bins { shift, first, bins }
+    }
+
+    /// Returns the bases of the run.
+    pub(crate) fn span(&self) -> (u32, u32) {
+        let origin = self.first << self.shift;
+        let end = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
+        (origin, end.min(u32::MAX.into()) as u32)
+    }
+
     /// Adds the part of a record that lies within the run.
     pub(crate) fn add(&mut self, start: u32, end: u32, value: f32) {
         self.each_overlap(start, end, |bin, from, to| bin.add(to - from, value));
@@ -91,9 +103,8 @@ impl Bins {
         end: u32,
         mut take: impl FnMut(&mut Bin, u32, u32),
     ) {
-        let origin = self.first << self.shift;
-        let limit = u64::from(origin) + ((self.bins.len() as u64) << self.shift);
-        let (mut at, end) = (start.max(origin), u64::from(end).min(limit) as u32);
+        let (origin, limit) = self.span();
+        let (mut at, end) = (start.max(origin), end.min(limit));
         while at < end {
             let index = (at >> self.shift) - self.first;
             let bin_end = (u64::from(at >> self.shift) + 1) << self.shift;
@@ -109,10 +120,11 @@ impl Bins {
     }
 
     /// Returns the bins numbered `wanted`, of width 2^`shift`, merged from these bins, which must
-    /// be no wider and begin at the sequence's first base.
+    /// be no wider, and hold those up to the end of the sequence or of the wanted bins.
     pub(crate) fn widen(&self, shift: u8, wanted: Range<u32>) -> Vec<Bin> {
         let more = shift - self.shift;
-        let at = |bin: u32| ((bin as usize) << more).min(self.bins.len());
+        let first = self.first as usize;
+        let at = |bin: u32| ((bin as usize) << more).saturating_sub(first).min(self.bins.len());
         let join = |bins: &[Bin]| {
             let mut joined = Bin::EMPTY;
             bins.iter().for_each(|bin| joined.merge(bin));

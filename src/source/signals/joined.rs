@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::genome::{Region, Sequences};
 use crate::source::grid::bins;
 use crate::source::signals::bins::Bin;
-use crate::source::signals::summary::{FINEST_SUMS, RANKED, SignalSummary, stretches};
+use crate::source::signals::summary::{FINEST_SUMS, SignalSummary, stretches};
 use crate::source::slots::Slots;
 use crate::source::unknown_column;
 use crate::source::{ColumnInfo, ColumnKind, Level, Missing, Shape, Source, Summary};
@@ -24,6 +24,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, Weak};
 
+/// Levels with narrower bins than this (log2) are counted row by row, others from their sums.
+const RANKED: u8 = 13;
 /// Rows that are more bins apart are read separately from a dense signal.
 const APART: u32 = 256;
 
@@ -76,7 +78,7 @@ impl Counted {
 
 impl Size for Counted {
     fn size(&self) -> usize {
-        let sums = self.sums.iter().flatten().map(SignalSummary::size).sum::<usize>();
+        let sums = self.sums.iter().flatten().map(Size::size).sum::<usize>();
         sums + self.runs.iter().map(Runs::size).sum::<usize>()
     }
 }

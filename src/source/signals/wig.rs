@@ -25,8 +25,7 @@ pub(crate) const WIG: Format = Format {
     about: "as bigWig, made from the text once and kept in the cache",
     sniff: |head| {
         track_type(head, "wiggle_0")
-            || first_words(head)
-                .is_some_and(|words| matches!(&*words[0], "fixedStep" | "variableStep"))
+            || first_words(head).is_some_and(|words| matches!(&*words, [word, ..] if is_step(word)))
     },
     open,
 };
@@ -38,6 +37,10 @@ pub(crate) const BEDGRAPH: Format = Format {
     sniff: |head| track_type(head, "bedGraph") || is_signal(head) || is_fractional(head),
     open,
 };
+
+fn is_step(word: &str) -> bool {
+    matches!(word, "fixedStep" | "variableStep")
+}
 
 /// Returns whether the rows are intervals with one number each, sorted and without overlaps within
 /// each sequence: true of signals, and hardly ever of a BED file with numbers as names.
@@ -104,6 +107,9 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         let skip = asked.skip.as_ref();
         let ending = if skip.is_some() { "good.bw" } else { "bw" };
         let skipped = cache::path(&file, context, &format!("{ending}.skipped"))?;
+        if skip.is_some() {
+            cache::fetch(&file, context, &format!("{ending}.skipped"));
+        }
         if let Some(skip) = skip
             && skip.load(&skipped).is_none()
         {

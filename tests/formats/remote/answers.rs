@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The length of the sequence of the signals, and a region in the middle of it.
 const LENGTH: u32 = 3_000_000;
 const MIDDLE: (u32, u32) = (1_400_000, 1_500_000);
-const WIDE: Level = Level::Bins { shift: 10 };
+const WIDE: Level = Level::Bins { shift: 9 };
 const BED: &[u8] = b"chr1\t10\t20\ta\nchr1\t30\t40\tb\n";
 
 fn opened(address: &str) -> Result<Box<dyn Source>, String> {
@@ -217,7 +217,7 @@ fn redirects_are_followed_and_remembered() {
     // The address of the redirect is no longer valid.
     valid.store(2, Ordering::Relaxed);
     let far = read(&*source, &Region::new("chr1", 2_000_000, 2_100_000), WIDE);
-    assert_eq!((far.len(), near.len()), (98, 98));
+    assert_eq!((far.len(), near.len()), (196, 196));
     assert_eq!(paths(&server), ["/store?token=1", "/x.bw", "/store?token=2"]);
     let (server, address) = bed();
     server.answer(|asked| {
@@ -372,5 +372,5 @@ fn a_file_that_is_back_on_its_server_is_read_again() {
     let error = source.read(&middle(), WIDE, &["value"]).unwrap_err().to_string();
     assert!(error.contains("has no such file (404)"), "{error}");
     server.answer(|_| None);
-    assert_eq!(read(&*source, &middle(), WIDE).len(), 98);
+    assert_eq!(read(&*source, &middle(), WIDE).len(), 196);
 }

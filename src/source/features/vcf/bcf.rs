@@ -193,6 +193,7 @@ struct Sites {
 
 impl RowFormat for Sites {
     type Copied = Variants;
+    const IS_TEXT: bool = false;
 
     fn cache_ending(&self) -> &'static str {
         if self.reader.genotypes { "genotypes.bcf.bgz" } else { "bcf.bgz" }

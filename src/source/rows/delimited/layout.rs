@@ -118,16 +118,22 @@ impl Layout {
         tabix::index_hint(input, self.header_lines, keys, &self.for_tabix())
     }
 
-    /// Returns the sequence and the interval of a row from the fields of its line.
-    pub(crate) fn place<'a>(&self, line: &Line<'_>, fields: &[&'a str]) -> Result<RowPlace<'a>> {
-        let at = |index: usize| {
-            let name = move |f: &mut Formatter<'_>| {
+    /// Returns the sequence and the interval of a row from these fields of its line.
+    pub(crate) fn place<'a>(
+        &self,
+        line: &Line<'_>,
+        sequence: &'a str,
+        start: &str,
+        end: &str,
+    ) -> Result<RowPlace<'a>> {
+        let name = |index: usize| {
+            from_fn(move |f: &mut Formatter<'_>| {
                 write!(f, "{} (column {})", self.names[index], index + 1)
-            };
-            (unquoted(fields[index]), from_fn(name))
+            })
         };
-        let (start, end) = line.interval(at(self.start), at(self.end), self.first)?;
-        match unquoted(fields[self.sequence]) {
+        let start = (unquoted(start), name(self.start));
+        let (start, end) = line.interval(start, (unquoted(end), name(self.end)), self.first)?;
+        match unquoted(sequence) {
             "" => Err(line.error("the sequence name is empty")),
             sequence => Ok((sequence, start, end)),
         }

@@ -32,6 +32,7 @@ pub(crate) struct Saved(PathBuf);
 
 impl Saved {
     pub(crate) fn of(input: &Input, context: &Context) -> Result<Self> {
+        cache::fetch(input, context, ENDING);
         Ok(Saved(cache::path(input, context, ENDING)?))
     }
 

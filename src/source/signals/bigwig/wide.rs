@@ -120,17 +120,19 @@ impl WideViews {
         Ok(windows.iter().filter(|window| window.end <= end).all(|window| agrees(window, &first)))
     }
 
-    /// Returns the bins of the run, estimated from a level.
+    /// Returns the bins of the run on a `whole` sequence, estimated from a level.
     ///
     /// # Errors
     /// As [`Bbi::each_window`].
     pub(super) fn estimate(
         file: &Bbi,
         level: &ZoomLevel,
-        region: &Region,
+        whole: &Region,
         mut bins: Bins,
     ) -> Result<Bins> {
-        file.each_window(level, region, |window| {
+        let (start, end) = bins.span();
+        let region = Region::new(whole.sequence.clone(), start, end.min(whole.end));
+        file.each_window(level, &region, |window| {
             // The bases with data are assumed to be spread evenly over the window.
             let width = u64::from(window.end.saturating_sub(window.start)).max(1);
             let before = |at: u32| u64::from(at - window.start) * u64::from(window.covered) / width;
