@@ -240,6 +240,10 @@ impl Source for Records {
     }
 
     /// Returns the region around the median row of the sequence with the most rows.
+    fn is_quick(&self, sequence: &str) -> bool {
+        self.sequences.position(sequence).is_none_or(|index| self.has_levels(index))
+    }
+
     fn first_view(&self) -> Option<Region> {
         let (sequence, bounds) = self.bounds().enumerate().max_by_key(|(_, b)| b.len())?;
         let middle = bounds.start + bounds.len() / 2;
