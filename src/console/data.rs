@@ -294,6 +294,7 @@ impl Console {
                 Shape::Features => "features",
                 Shape::Genes => "genes",
                 Shape::Reads => "reads",
+                Shape::Bases => "letters",
             };
             let catalog = &self.session.provider.catalog;
             let mut files: Vec<(String, u64, Option<String>, [Value; 2])> = Vec::new();

@@ -21,6 +21,9 @@ use std::sync::{Arc, OnceLock};
 const FIRST_VIEW_ROWS: usize = 75;
 const FIRST_VIEW_BASES: u32 = 3_000_000;
 
+/// The columns of genes whose texts are ids, by which a row is found besides its name.
+pub(crate) const IDS: [&str; 2] = ["entrez", "transcript"];
+
 /// Rows in any order, as a parser collects them. All columns have the same length.
 #[derive(Debug, Default)]
 pub struct Rows {
