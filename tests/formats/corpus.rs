@@ -162,7 +162,9 @@ fn indexed() -> Vec<(String, Vec<u8>)> {
     let on_first: Vec<(&str, u32)> = (0..8).map(|n| ("chr1", 64 * 10 * (n + 1))).collect();
     type Writer<'a> = &'a dyn Fn(&str, u32) -> Vec<u8>;
     let csi = Kind::Csi(14, 5);
-    let all: [(&str, u8, &[u8], Writer<'_>, Option<Kind>, &[(&'static str, u32)]); 9] = [
+    // Its name, number, header, record at a place, index and places.
+    type Case<'a> = (&'a str, u8, &'a [u8], Writer<'a>, Option<Kind>, &'a [(&'static str, u32)]);
+    let all: [Case<'_>; 9] = [
         ("bed-tbi", 0, b"", &bed, Some(Kind::TabixBed), &rows),
         ("bed-csi", 1, b"", &bed, Some(csi), &rows),
         ("vcf-tbi", 2, text.as_bytes(), &vcf, Some(Kind::Tabix), &rows),
@@ -207,7 +209,7 @@ fn crams() -> Vec<(&'static str, Vec<u8>)> {
     let read = |n: u32| Read {
         sequence: 0,
         start: 100 * n,
-        flags: if n % 2 == 0 { 0 } else { 16 },
+        flags: if n.is_multiple_of(2) { 0 } else { 16 },
         quality: 60,
         name: format!("r{n}"),
         cigar: vec![(20, 'M'), (2, 'D'), (5, 'I'), (30, 'M')],
