@@ -20,6 +20,8 @@ use clap::{Parser, ValueEnum};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -45,6 +47,10 @@ struct Options {
     /// How views are chosen
     #[arg(long, value_enum, default_value_t = Mix::Mixed)]
     mix: Mix,
+    /// Views to request in this order, again and again: a file with a region (chr1:1000-2000) on each
+    /// line, such as benches/session.txt; instead of '--mix'
+    #[arg(long, value_name = "FILE")]
+    session: Option<PathBuf>,
     /// Width of the views with '--mix fixed', in bases
     #[arg(long, default_value_t = 100_000)]
     width: u64,
@@ -113,11 +119,40 @@ struct Views {
     random: Random,
     mix: Mix,
     width: u64,
-    last: Option<(String, u64, u64)>,
+    last: Option<View>,
+    /// The views of a session, and the number of the next one.
+    session: (Arc<[View]>, usize),
+}
+
+/// Sequence, start (0-based) and end.
+type View = (String, u64, u64);
+
+/// Reads the views of a session.
+fn read_session(path: &Path) -> Result<Vec<View>, AnyError> {
+    let view = |line: &str| {
+        let (sequence, range) = line.trim().rsplit_once(':')?;
+        let (first, last) = range.split_once('-')?;
+        let number = |text: &str| text.replace(',', "").parse::<u64>().ok();
+        Some((sequence.to_owned(), number(first)?.checked_sub(1)?, number(last)?))
+    };
+    let text = std::fs::read_to_string(path)?;
+    let lines =
+        text.lines().zip(1..).filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|(line, number)| {
+            let what = || format!("{}, line {number}: '{line}' is no region", path.display());
+            view(line).ok_or_else(|| what().into())
+        })
+        .collect()
 }
 
 impl Views {
-    fn next(&mut self, target: &Target) -> (String, u64, u64) {
+    fn next(&mut self, target: &Target) -> View {
+        if !self.session.0.is_empty() {
+            let view = self.session.0[self.session.1 % self.session.0.len()].clone();
+            self.session.1 += 1;
+            return view;
+        }
         let at = self.random.below(target.sequences.len() as u64) as usize;
         let (sequence, length) = target.sequences[at].clone();
         let anywhere = |random: &mut Random, width: u64| {
@@ -175,11 +210,15 @@ async fn main() -> Result<(), AnyError> {
         return crowd::churn(&options, pages).await;
     }
     let target = target(&options).await?;
+    let session = options.session.as_deref().map(read_session).transpose()?.unwrap_or_default();
+    let session: Arc<[View]> = session.into();
     let begin = Instant::now();
     let watched = tokio::spawn(resources::watch(options.pid));
     let hostile = hostile::start(&options, &target);
     let pages: Vec<_> = (0..options.connections)
-        .map(|number| tokio::spawn(page(options.clone(), target.clone(), number as u64)))
+        .map(|number| {
+            tokio::spawn(page(options.clone(), target.clone(), session.clone(), number as u64))
+        })
         .collect();
     let mut all = Seen::default();
     for page in pages {
@@ -253,10 +292,17 @@ async fn target(options: &Options) -> Result<Target, AnyError> {
 }
 
 /// Simulates one page: sends requests and checks the answers until the time is over.
-async fn page(options: Options, target: Target, number: u64) -> Result<Seen, AnyError> {
+async fn page(
+    options: Options,
+    target: Target,
+    session: Arc<[View]>,
+    number: u64,
+) -> Result<Seen, AnyError> {
     let (mut socket, _) = tokio_tungstenite::connect_async(&options.address).await?;
     let random = Random(options.seed.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut views = Views { random, mix: options.mix, width: options.width, last: None };
+    // Pages that replay a session begin at different places of it.
+    let session = (session, 17 * number as usize);
+    let mut views = Views { random, mix: options.mix, width: options.width, last: None, session };
     let (mut seen, mut waiting) = (Seen::default(), HashMap::new());
     let (begin, length) = (Instant::now(), Duration::from_secs_f64(options.seconds));
     let mut id = 0u64;

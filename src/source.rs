@@ -148,6 +148,13 @@ pub trait Source: Send + Sync + 'static {
         true
     }
 
+    /// Returns whether a view of the sequence is read from memory, in less than a millisecond, so
+    /// that no thread that may block is needed.
+    fn is_quick(&self, sequence: &str) -> bool {
+        let _ = sequence;
+        false
+    }
+
     /// Returns a region with data to show first; none if there is no data.
     fn first_view(&self) -> Option<Region>;
 

@@ -1,6 +1,6 @@
 //! The place of a source's bytes: a file on this or another machine, or memory for built-in data.
 
-use super::remote::{Address, Remote};
+use super::remote::{Address, Remote, RemoteCounts};
 use super::{Blob, Packing, Progress};
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -139,6 +139,14 @@ impl Input {
         // An index that cannot be read was reported when the file was opened.
         let found = self.companion_file(&["tbi", "csi", "bai", "crai"]).ok().flatten();
         found.map(|index| index.path().to_owned())
+    }
+
+    /// Returns the counts of the requests for a file on another machine since it was opened.
+    pub(crate) fn remote_counts(&self) -> Option<RemoteCounts> {
+        match self {
+            Input::Remote(remote) => remote.counts(),
+            _ => None,
+        }
     }
 
     /// Returns whether there is such a file.

@@ -18,7 +18,7 @@ pub(crate) use disk::limit_disk;
 pub(crate) use failure::Failure;
 pub(crate) use file::RemoteFile;
 pub use guard::Pattern;
-pub use servers::ServerCounts;
+pub use servers::RemoteCounts;
 pub use settings::{Header, Settings};
 
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ pub(super) fn set_memory(bytes: usize) {
 }
 
 /// Returns the counts of requests to each server since the start.
-pub fn server_counts() -> Vec<(String, ServerCounts)> {
+pub fn server_counts() -> Vec<(String, RemoteCounts)> {
     client().map(|client| client.servers.counts()).unwrap_or_default()
 }
 
@@ -192,6 +192,11 @@ impl Remote {
     pub(crate) fn forget(&self) {
         *self.state() = State::default();
         self.0.index.iter().for_each(Remote::forget);
+    }
+
+    /// Returns the counts of the requests for it since it was opened; none if it is not open.
+    pub(crate) fn counts(&self) -> Option<RemoteCounts> {
+        self.state().file.as_ref().map(|file| file.counts())
     }
 
     /// Returns whether it exists.

@@ -112,6 +112,13 @@ impl Datasource {
         }
     }
 
+    /// Returns whether a view of the region's sequence is read from memory at once.
+    pub(super) fn is_quick(&self, listing: &Listing, region: &Region) -> bool {
+        let first = self.measurements.first().filter(|_| self.shape != Shape::Dense);
+        let own = first.and_then(|m| Some((&m.source, listing.own_region(&*m.source, region)?)));
+        own.is_some_and(|(source, region)| source.is_quick(&region.sequence))
+    }
+
     /// Counts the rows of the region's sequence.
     pub(super) fn count_rows(&self, listing: &Listing, region: &Region) -> Result<()> {
         // The rows of dense signals follow from the sequence's length.

@@ -177,7 +177,7 @@ pub(super) fn can_compare<'m>(
 fn can_join(measurement: &Measurement) -> Result<(), String> {
     match (measurement.kind, measurement.source.shape()) {
         (Kind::Range, _) => Err(format!("'{}' has rows but no values", measurement.id)),
-        (_, Shape::Reads) => Err(format!(
+        (_, Shape::Reads | Shape::Bases) => Err(format!(
             "'{}' has values of single reads, which cannot be compared with those of other files",
             measurement.id
         )),

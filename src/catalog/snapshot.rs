@@ -13,8 +13,12 @@ use crate::genome::Region;
 use crate::source::{Level, Shape};
 use crate::table::Table;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Maximum number of rows in memory that are read without asking another thread.
+const QUICK: u64 = 4096;
 
 /// The level at which to read rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,16 +161,17 @@ impl Snapshot {
 
     /// Reads the rows of several queries, in their order; errors as in [`Snapshot::read`].
     pub async fn read_all(&self, queries: Vec<Query>) -> Vec<Result<QueryResult>> {
+        if queries.len() == 1 && self.is_quick(&queries[0]) {
+            let answer = || self.answer_and_record(&queries[0]);
+            let answer = catch_unwind(AssertUnwindSafe(answer));
+            let panicked = |_| Err(Error::Bug("reading rows panicked".into()));
+            return vec![answer.unwrap_or_else(panicked)];
+        }
         let (snapshot, count) = (self.clone(), queries.len());
         let is_remote = queries.iter().any(|query| query.datasource.is_remote());
         let trip = move || {
             let (_, helpers) = snapshot.reading.ways(is_remote);
-            let failures = &snapshot.reading.failures;
-            Ok(helpers.map(&queries, |query| {
-                let answer = snapshot.answer(query);
-                failures.answered(query, &answer);
-                answer
-            }))
+            Ok(helpers.map(&queries, |query| snapshot.answer_and_record(query)))
         };
         match self.reading.ways(is_remote).0.run(trip).await {
             Ok(answers) => answers,
@@ -176,6 +181,24 @@ impl Snapshot {
                 (0..count).map(|_| Err(Error::Bug(error.to_string()))).collect()
             }
         }
+    }
+
+    /// Returns whether a query is answered from memory, in less time than it takes to ask another
+    /// thread and to wait for it.
+    fn is_quick(&self, query: &Query) -> bool {
+        let Query { datasource, region, resolution, .. } = query;
+        datasource.is_quick(&self.listing, region)
+            && match resolution {
+                Resolution::At(level) => datasource.count(&self.listing, region, *level) <= QUICK,
+                Resolution::AtMost(most) | Resolution::AtMostInSequence(most) => *most <= QUICK,
+            }
+    }
+
+    /// Answers a query and records how that went; blocks.
+    fn answer_and_record(&self, query: &Query) -> Result<QueryResult> {
+        let answer = self.answer(query);
+        self.reading.failures.answered(query, &answer);
+        answer
     }
 
     /// Answers a query; blocks.

@@ -33,6 +33,11 @@ impl ValueRange {
         self.stated.or_else(|| seen.map(rounded))
     }
 
+    /// Whether the file states the range, or all its values were read when it was opened.
+    pub fn is_stated(&self) -> bool {
+        self.stated.is_some()
+    }
+
     /// Includes values that were read, unless the range is stated.
     pub fn observe(&self, values: impl Iterator<Item = f64>) {
         let Some((low, high)) = extent(values).filter(|_| self.stated.is_none()) else { return };

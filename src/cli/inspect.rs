@@ -3,7 +3,7 @@
 use super::file_options::FileOptions;
 use crate::catalog::{Kind, LEFT_OUT, Listing, Measurement};
 use crate::genome::{Region, Sequence, thousands};
-use crate::source::formats::format_of;
+use crate::source::formats::{format_of, other_format};
 use crate::source::{ColumnKind, ESTIMATED, Level, Shape, Source, Spec, total};
 use anyhow::Result;
 use clap::Args;
@@ -43,8 +43,12 @@ impl Inspect {
 fn describe(spec: &Spec, listing: &Listing, measurements: &[Arc<Measurement>]) -> Result<String> {
     let path = spec.input.path();
     let compressed = if spec.input.packing()?.is_some() { ", compressed" } else { "" };
-    let format = format_of(spec)?.name;
-    let mut lines = vec![("format", format!("{format}{compressed}"))];
+    let known = format_of(spec)?;
+    let other = other_format(spec, known)?.map_or(String::new(), |other| {
+        format!("; its content also fits {0}: to read it so, add ',format={0}'", other.name)
+    });
+    let format = known.name;
+    let mut lines = vec![("format", format!("{format}{compressed}{other}"))];
     if measurements.is_empty() {
         return Ok(format!("{}\n  it contains nothing that can be served\n", path.display()));
     }
@@ -70,9 +74,16 @@ fn index(spec: &Spec, format: &str, source: &dyn Source) -> String {
         _ if matches!(format, "bigwig" | "bigbed") => "in the file".to_owned(),
         Some(path) if source.memory() > 0 => format!("not needed, all rows are in memory: {path}"),
         Some(path) => path,
-        None if source.memory() == 0 => "none; the sorted copy in the cache has one".to_owned(),
+        None if source.memory() == 0 && has_rows(source) => {
+            "none; the sorted copy in the cache has one".to_owned()
+        }
         None => "none".to_owned(),
     }
+}
+
+/// Returns whether there is anything that an index could find.
+fn has_rows(source: &dyn Source) -> bool {
+    matches!(source.shape(), Shape::Dense | Shape::Sparse) || total(source) > 0
 }
 
 /// Describes the measurements of one source.
@@ -98,7 +109,7 @@ fn describe_part(
     for (index, measurement) in measurements.iter().enumerate() {
         let name = if index == 0 { "measurements" } else { "" };
         let known = if index == 0 { &BTreeMap::new() } else { &first.annotation };
-        lines.push((name, measurement_line(measurement, known)));
+        lines.push((name, measurement_line(measurement, known, format)));
     }
     let texts = source.columns().iter().filter(|column| column.kind == ColumnKind::Text);
     let texts: Vec<_> = texts.map(|column| &*column.name).collect();
@@ -125,6 +136,7 @@ fn served_as(shape: Shape) -> &'static str {
         Shape::Features => "features: intervals with columns",
         Shape::Genes => "genes: intervals with exons, searchable by name",
         Shape::Reads => "reads: intervals with columns, only in narrow views",
+        Shape::Bases => "letters: a row for every base, only in very narrow views",
     }
 }
 
@@ -216,7 +228,9 @@ fn amount(source: &dyn Source, format: &str) -> (&'static str, String) {
         return ("rows", thousands(total(source)));
     }
     let Some(covered) = source.covered() else {
-        return ("bases", "the number with data is not stated".to_owned());
+        let text =
+            if format == "bigwig" { "the number with data is not stated" } else { "0 with data" };
+        return ("bases", text.to_owned());
     };
     let all: u64 = source.sequences().iter().map(|sequence| u64::from(sequence.length)).sum();
     let number = thousands(covered);
@@ -232,11 +246,21 @@ fn amount(source: &dyn Source, format: &str) -> (&'static str, String) {
 }
 
 /// Describes a measurement, with those of its annotations that are not in `known`.
-fn measurement_line(measurement: &Measurement, known: &BTreeMap<String, String>) -> String {
+fn measurement_line(
+    measurement: &Measurement,
+    known: &BTreeMap<String, String>,
+    format: &str,
+) -> String {
+    let range = &measurement.range;
+    let whose = match (range.is_stated(), format) {
+        (false, _) => ", an estimate",
+        (true, "bigwig") => ", the header says",
+        (true, _) => "",
+    };
     let kind = match measurement.kind {
         Kind::Range => measurement.chart.word().to_owned(),
-        Kind::Feature => match measurement.range.get() {
-            Some((low, high)) => format!("values within {low} to {high}"),
+        Kind::Feature => match range.get() {
+            Some((low, high)) => format!("values within {low} to {high}{whose}"),
             None => "values".to_owned(),
         },
     };
@@ -257,6 +281,7 @@ fn levels(shape: Shape) -> String {
     let last = thousands(last.into());
     match shape {
         Shape::Dense => format!("{first}, 2, 4 ... {last} bases"),
+        Shape::Bases => format!("{first}; nothing in wider views"),
         Shape::Reads => format!("{first}, then {next}, twice that ...; nothing in wide views"),
         _ => format!("{first}, then {next}, twice that ... {last} bases"),
     }
@@ -310,6 +335,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn another_fitting_format_is_named() {
+        let lines = inspected("pairs.bed", "1\t10\t20\t2\t30\t40\n").await;
+        let told =
+            "  format       bedpe; its content also fits bed: to read it so, add ',format=bed'";
+        assert_eq!(lines[0], told);
+        let lines = inspected_with("pairs.bed", "1\t10\t20\t2\t30\t40\n", ",format=bed").await;
+        assert_eq!(lines[0], "  format       bed");
+    }
+
+    #[tokio::test]
+    async fn a_file_without_rows_has_no_sorted_copy() {
+        let lines = inspected("none.bed", "# nothing\n").await;
+        assert!(lines.contains(&"  index        none".to_owned()), "{lines:?}");
+    }
+
+    #[tokio::test]
     async fn stated_lengths_are_distinguished_from_assumed_ones() {
         let signal = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signal.bw");
         let inspect = Inspect { sources: vec![Spec::file(signal)], file: FileOptions::default() };
@@ -329,6 +370,7 @@ mod tests {
         let secondary = "r\t272\tchr1\t11\t0\t5M\t*\t0\t0\t*\t*\n";
         let lines = inspected("x.sam", &format!("{header}{secondary}")).await;
         assert!(lines.iter().any(|line| line.contains("2,147,483,647 bases")), "{lines:?}");
+        assert!(lines.contains(&"  bases        0 with data".to_owned()), "{lines:?}");
     }
 
     #[tokio::test]

@@ -75,7 +75,7 @@ impl QueryOptions {
         Ok(if self.json {
             let (dialect, positions) = (Dialect::Classic, Positions::Absolute);
             let reply = Reply::Combined(Combined { parts: vec![part], dialect, positions });
-            serde_json::to_string(&reply)? + "\n"
+            reply.data_json() + "\n"
         } else if first.source.shape().hides(level) {
             let widest = thousands(CLOSE.into());
             format!(

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::command::{Arg, Arguments, Command};
 use super::state::Console;
+use crate::bytes::remote::RemoteCounts;
 use crate::catalog::{Measurement, select};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequence, bases, thousands};
@@ -121,12 +122,25 @@ fn read(measurement: &Measurement) -> Value {
     json!(percent)
 }
 
-/// Returns a table whose last column is [`read`]; omits it if all files have been read.
-fn with_read(columns: &[&str], mut rows: Vec<Vec<Value>>, empty: &str) -> Answer {
+/// Returns what was requested of a file on another machine; null for other files.
+fn requests(measurement: &Measurement) -> Value {
+    let counts = measurement.spec.as_ref().and_then(|spec| spec.input.remote_counts());
+    json!(counts.map(|RemoteCounts { requests, failures, bytes, seconds, hits }| {
+        let failed = if failures > 0 { format!(", {failures} failed") } else { String::new() };
+        let each = 1000.0 * seconds / requests.max(1) as f64;
+        let bytes = bytes as f64 / 1e6;
+        format!("{requests}{failed}, {each:.0} ms each; {bytes:.1} MB; {hits} blocks were cached")
+    }))
+}
+
+/// Returns a table; those of its `last` columns that are null in all rows are left out.
+fn without_empty(columns: &[&str], last: usize, mut rows: Vec<Vec<Value>>, empty: &str) -> Answer {
     let mut columns = columns.to_vec();
-    if rows.iter().all(|row| row.last().is_none_or(Value::is_null)) {
-        columns.pop();
-        rows.iter_mut().for_each(|row| drop(row.pop()));
+    for at in (columns.len().saturating_sub(last)..columns.len()).rev() {
+        if rows.iter().all(|row| row.get(at).is_none_or(Value::is_null)) {
+            columns.remove(at);
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
     }
     Answer::table(&columns, rows, empty)
 }
@@ -266,7 +280,7 @@ impl Console {
         } else {
             format!("no measurement has '{text}' in its id or name")
         };
-        Ok(with_read(&columns, rows.collect(), &empty))
+        Ok(without_empty(&columns, 1, rows.collect(), &empty))
     }
 
     async fn sources(&self, arguments: Arguments) -> Result<Answer> {
@@ -280,9 +294,10 @@ impl Console {
                 Shape::Features => "features",
                 Shape::Genes => "genes",
                 Shape::Reads => "reads",
+                Shape::Bases => "letters",
             };
             let catalog = &self.session.provider.catalog;
-            let mut files: Vec<(String, u64, Option<String>, Value)> = Vec::new();
+            let mut files: Vec<(String, u64, Option<String>, [Value; 2])> = Vec::new();
             for m in &datasource.measurements {
                 let file = match &m.spec {
                     Some(spec) if spec.options.computed.is_some() => "(computed)".to_owned(),
@@ -295,10 +310,10 @@ impl Console {
                         *count += 1;
                         *trouble = trouble.take().or_else(|| catalog.trouble(m));
                     }
-                    None => files.push((file, 1, catalog.trouble(m), read(m))),
+                    None => files.push((file, 1, catalog.trouble(m), [requests(m), read(m)])),
                 }
             }
-            rows.extend(files.into_iter().map(|(file, count, trouble, read)| {
+            rows.extend(files.into_iter().map(|(file, count, trouble, [requests, read])| {
                 let state = trouble.unwrap_or_else(|| "ok".to_owned());
                 vec![
                     json!(datasource.id),
@@ -306,12 +321,13 @@ impl Console {
                     json!(count),
                     json!(file),
                     json!(state),
+                    requests,
                     read,
                 ]
             }));
         }
-        let columns = ["datasource", "kind", "measurements", "file", "state", "read"];
-        Ok(with_read(&columns, rows, "no data are served; 'load' serves a file"))
+        let columns = ["datasource", "kind", "measurements", "file", "state", "requests", "read"];
+        Ok(without_empty(&columns, 2, rows, "no data are served; 'load' serves a file"))
     }
 
     async fn sequences(&self, arguments: Arguments) -> Result<Answer> {

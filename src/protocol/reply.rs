@@ -1,9 +1,11 @@
 //! Answers to pages.
 
+mod rows;
+
 use super::{Dialect, Positions};
-use crate::table::{Column, Data, Table};
-use serde::Serialize;
-use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use crate::table::Table;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -142,18 +144,20 @@ pub struct CombinedPart {
 impl Reply {
     /// Returns the whole message. `id` is the request's, unchanged.
     pub fn to_json(&self, id: &RawValue) -> String {
-        #[derive(Serialize)]
-        struct Message<'a> {
-            r#type: &'static str,
-            #[serde(rename = "requestId")]
-            id: &'a RawValue,
-            data: &'a Reply,
-        }
-        let message = Message { r#type: "response", id, data: self };
         let mut json = Vec::with_capacity(self.about_bytes());
-        // This cannot fail: all keys are strings.
-        let written = serde_json::to_writer(&mut json, &message).is_ok();
-        String::from_utf8(json).ok().filter(|_| written).unwrap_or_default()
+        json.extend_from_slice(br#"{"type":"response","requestId":"#);
+        json.extend_from_slice(id.get().as_bytes());
+        json.extend_from_slice(br#","data":"#);
+        self.write(&mut json);
+        json.push(b'}');
+        String::from_utf8(json).unwrap_or_default()
+    }
+
+    /// Returns the member `data` of the message.
+    pub fn data_json(&self) -> String {
+        let mut json = Vec::with_capacity(self.about_bytes());
+        self.write(&mut json);
+        String::from_utf8(json).unwrap_or_default()
     }
 
     /// Returns about how many bytes the answer takes, so that they are not moved while it is
@@ -167,207 +171,48 @@ impl Reply {
         };
         ENVELOPE + rows
     }
-}
 
-impl Serialize for Reply {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+    fn write(&self, json: &mut Vec<u8>) {
         match self {
-            Reply::Measurements(table) => table.serialize(to),
-            Reply::SeqInfos(infos) => infos.serialize(to),
-            Reply::Rows(table, positions) => {
-                RowsJson { table, metadata: &table.columns, positions: *positions }.serialize(to)
-            }
-            Reply::Values(table, Dialect::Classic) => {
-                let mut answer = to.serialize_struct("values", 2)?;
-                answer.serialize_field("globalStartIndex", &first_rank(table))?;
-                answer
-                    .serialize_field("values", &table.columns.first().map(|c| Entries(&c.data)))?;
-                answer.end()
-            }
+            Reply::Measurements(table) => write_value(json, table),
+            Reply::SeqInfos(infos) => write_value(json, infos),
+            Reply::Rows(table, positions) => rows::write(json, table, &table.columns, *positions),
+            Reply::Values(table, Dialect::Classic) => rows::write_values(json, table),
             Reply::Values(table, Dialect::Five) => {
                 let names = table.columns.iter().map(|c| c.name.to_string()).collect::<Vec<_>>();
-                version_five(to, table, &names)
+                rows::write_five(json, table, &names);
             }
             Reply::Combined(Combined { parts, dialect: Dialect::Five, .. }) if parts.len() == 1 => {
-                version_five(to, &parts[0].table, &parts[0].measurements)
+                rows::write_five(json, &parts[0].table, &parts[0].measurements);
             }
             Reply::Combined(Combined { parts, positions, .. }) => {
-                let mut answer = to.serialize_map(Some(parts.len()))?;
-                for part in parts {
-                    answer.serialize_entry(&part.datasource, &PartJson(part, *positions))?;
-                }
-                answer.end()
+                let part = |json: &mut Vec<u8>, part: &CombinedPart| {
+                    rows::write_part(json, part, *positions);
+                };
+                rows::write_object(json, parts.iter().map(|p| (&*p.datasource, p)), part);
             }
-            Reply::Hits(hits) => hits.serialize(to),
-            Reply::Workspaces(workspaces) => workspaces.serialize(to),
-            Reply::Saved(id) => to.serialize_str(id),
-            Reply::Deleted(done) => {
-                let mut answer = to.serialize_struct("deleted", 1)?;
-                answer.serialize_field("success", done)?;
-                answer.end()
-            }
-            Reply::Done => to.serialize_map(Some(0))?.end(),
-            Reply::Told(members) => members.serialize(to),
+            Reply::Hits(hits) => write_value(json, hits),
+            Reply::Workspaces(workspaces) => write_value(json, workspaces),
+            Reply::Saved(id) => write_value(json, id),
+            Reply::Deleted(done) => write_value(json, &json!({ "success": done })),
+            Reply::Done => json.extend_from_slice(b"{}"),
+            Reply::Told(members) => write_value(json, members),
             Reply::Refused(why) => {
-                let mut answer = to.serialize_struct("refused", 2)?;
-                answer.serialize_field("success", &false)?;
-                answer.serialize_field("errorMessage", why)?;
-                answer.end()
+                #[derive(Serialize)]
+                #[serde(rename_all = "camelCase")]
+                struct Refused<'a> {
+                    success: bool,
+                    error_message: &'a str,
+                }
+                write_value(json, &Refused { success: false, error_message: why });
             }
         }
     }
 }
 
-fn first_rank(table: &Table) -> Option<u64> {
-    (!table.is_empty()).then_some(table.first_rank)
-}
-
-/// Writes `{rows, values, globalStartIndex}`, the answer to getValues and getCombined in version 5.
-fn version_five<S: Serializer>(
-    to: S,
-    table: &Table,
-    measurements: &[String],
-) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Values<'a> {
-        #[serde(rename = "globalStartIndex")]
-        first: Option<u64>,
-        values: Columns<'a>,
-    }
-    let (values, metadata) = table.columns.split_at(measurements.len().min(table.columns.len()));
-    let first = first_rank(table);
-    let mut answer = to.serialize_struct("five", 3)?;
-    let rows = RowsJson { table, metadata, positions: Positions::Absolute };
-    answer.serialize_field("rows", &rows)?;
-    answer.serialize_field("values", &Values { first, values: Columns(measurements, values) })?;
-    answer.serialize_field("globalStartIndex", &first)?;
-    answer.end()
-}
-
-/// `{globalStartIndex, useOffset, values: {id, start, end, strand, metadata}}`.
-struct RowsJson<'a> {
-    table: &'a Table,
-    metadata: &'a [Column],
-    positions: Positions,
-}
-
-impl Serialize for RowsJson<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut answer = to.serialize_struct("rows", 3)?;
-        answer.serialize_field("globalStartIndex", &first_rank(self.table))?;
-        answer.serialize_field("useOffset", &(self.positions == Positions::Offsets))?;
-        answer.serialize_field("values", &RowColumns(self))?;
-        answer.end()
-    }
-}
-
-struct RowColumns<'a>(&'a RowsJson<'a>);
-
-impl Serialize for RowColumns<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let RowsJson { table, metadata, positions } = self.0;
-        let mut answer = to.serialize_struct("values", 5)?;
-        let ids = JsonList(|| (0..table.len()).map(|row| table.first_rank + row as u64));
-        answer.serialize_field("id", &ids)?;
-        let start = |row: usize| table.start[row] + 1;
-        // A row without bases (an insertion) is shown at the base after it; a placeholder, whose end
-        // is before its start, has no width on the wire either.
-        let end = |row: usize| {
-            let (start, end) = (table.start[row], table.end[row]);
-            if end < start { start } else { end.max(start + 1) }
-        };
-        let rows = table.len();
-        match positions {
-            Positions::Absolute => {
-                answer.serialize_field("start", &JsonList(|| (0..rows).map(start)))?;
-                answer.serialize_field("end", &JsonList(|| (0..rows).map(end)))?;
-            }
-            Positions::Offsets => {
-                answer.serialize_field("start", &JsonList(|| (0..rows).map(offset(start))))?;
-                answer.serialize_field("end", &JsonList(|| (0..rows).map(offset(end))))?;
-            }
-        }
-        if table.strand.is_empty() && !table.is_empty() {
-            answer.serialize_field("strand", "*")?;
-        } else {
-            let strands = JsonList(|| table.strand.iter().map(|strand| strand.as_str()));
-            answer.serialize_field("strand", &strands)?;
-        }
-        answer.serialize_field("metadata", &Columns(&[], metadata))?;
-        answer.end()
-    }
-}
-
-/// Returns the difference of each position to the one before; of the first, the position.
-fn offset(position: impl Fn(usize) -> u32) -> impl Fn(usize) -> i64 {
-    move |row| {
-        let before = row.checked_sub(1).map_or(0, &position);
-        i64::from(position(row)) - i64::from(before)
-    }
-}
-
-/// `{globalStartIndex, rows: {id, start, end, strand, metadata}, cols: {measurement: [..]}}`, and
-/// `useOffset: true` if that was asked for.
-struct PartJson<'a>(&'a CombinedPart, Positions);
-
-impl Serialize for PartJson<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (CombinedPart { table, measurements, .. }, positions) = (self.0, self.1);
-        let (values, metadata) =
-            table.columns.split_at(measurements.len().min(table.columns.len()));
-        let mut answer = to.serialize_struct("part", 4)?;
-        answer.serialize_field("globalStartIndex", &first_rank(table))?;
-        // No page but ours reads it here.
-        if positions == Positions::Offsets {
-            answer.serialize_field("useOffset", &true)?;
-        }
-        let rows = RowsJson { table, metadata, positions };
-        answer.serialize_field("rows", &RowColumns(&rows))?;
-        answer.serialize_field("cols", &Columns(measurements, values))?;
-        answer.end()
-    }
-}
-
-/// Columns under the given names, or else under their own.
-struct Columns<'a>(&'a [String], &'a [Column]);
-
-impl Serialize for Columns<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.1.len()))?;
-        for (index, column) in self.1.iter().enumerate() {
-            let name = self.0.get(index).map_or(&*column.name, String::as_str);
-            map.serialize_entry(name, &Entries(&column.data))?;
-        }
-        map.end()
-    }
-}
-
-/// The entries of a column; a missing number is null.
-struct Entries<'a>(&'a Data);
-
-impl Serialize for Entries<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            // serde_json writes what is not finite as null.
-            Data::Singles(values) => values.serialize(to),
-            Data::Doubles(values) => values.serialize(to),
-            Data::Text(texts) => to.collect_seq(texts.iter()),
-        }
-    }
-}
-
-/// Serializes the items of an iterator.
-struct JsonList<F>(F);
-
-impl<F: Fn() -> I, I: ExactSizeIterator<Item: Serialize>> Serialize for JsonList<F> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let entries = (self.0)();
-        let mut list = to.serialize_seq(Some(entries.len()))?;
-        for entry in entries {
-            list.serialize_element(&entry)?;
-        }
-        list.end()
-    }
+/// Writes a value; this cannot fail, since all keys are strings.
+fn write_value(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let _ = serde_json::to_writer(json, value);
 }
 
 #[cfg(test)]

@@ -74,7 +74,9 @@ impl Provider {
         let level = level.unwrap_or_else(|| View::level_for(self.page_rows, listing, group, view));
         match shape {
             Some(shape) if shape.hides(level) => Visibility::None,
-            Some(Shape::Features | Shape::Genes | Shape::Reads) if level != Level::Records => {
+            Some(Shape::Features | Shape::Genes | Shape::Reads | Shape::Bases)
+                if level != Level::Records =>
+            {
                 Visibility::Part
             }
             _ => Visibility::All,

@@ -1,13 +1,16 @@
 //! `/metrics`: counts in the text format of Prometheus, written without a library.
 
 use super::state::AppState;
-use crate::bytes::remote::{self, ServerCounts};
+use crate::bytes::remote::{self, RemoteCounts};
 use crate::bytes::{files_closed, open_files};
 use crate::session::{ActionCounts, Limit, Session};
+use crate::source::Spec;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// `GET /metrics`.
 pub(super) async fn answer(State(state): State<AppState>) -> impl IntoResponse {
@@ -24,19 +27,23 @@ const COUNTERS: [Counter; 3] = [
     ("response_bytes_total", "bytes of answers, before compression", ActionCounts::bytes),
 ];
 
-/// A counter per server from which files are read.
-type OfServer = (&'static str, &'static str, fn(&ServerCounts) -> f64);
+/// A counter of the requests to other machines, for each server and for each source.
+type RemoteMetric = (&'static str, &'static str, fn(&RemoteCounts) -> f64);
 
-const OF_SERVERS: [OfServer; 4] = [
-    ("remote_requests_total", "requests to servers of files", |counts| counts.requests as f64),
-    ("remote_failures_total", "failed requests to servers of files", |counts| {
+const REMOTE_METRICS: [RemoteMetric; 4] = [
+    ("requests_total", "requests for files on other machines", |counts| counts.requests as f64),
+    ("failures_total", "failed requests for files on other machines", |counts| {
         counts.failures as f64
     }),
-    ("remote_bytes_total", "bytes of files that servers sent", |counts| counts.bytes as f64),
-    ("remote_seconds_total", "time that requests to servers of files took", |counts| {
+    ("bytes_total", "bytes of files that other machines sent", |counts| counts.bytes as f64),
+    ("seconds_total", "time that requests for files on other machines took", |counts| {
         counts.seconds
     }),
 ];
+const HITS: RemoteMetric =
+    ("hits_total", "blocks of files on other machines that were cached", |counts| {
+        counts.hits as f64
+    });
 
 fn text(session: &Session) -> String {
     let mut text = String::new();
@@ -86,14 +93,37 @@ fn text(session: &Session) -> String {
         }
     }
     histogram(&mut text, session);
-    let servers = remote::server_counts();
-    for (name, about, count) in OF_SERVERS.iter().filter(|_| !servers.is_empty()) {
-        head(&mut text, name, "counter", about);
-        for (server, counts) in &servers {
-            line(&mut text, name, &format!("server=\"{server}\""), count(counts));
+    of_remote(&mut text, ("remote", "server"), &REMOTE_METRICS, &remote::server_counts());
+    let listing = session.provider.catalog.listing();
+    let mut sources: Vec<(String, RemoteCounts)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for m in listing.measurements() {
+        let counts = m.spec.as_ref().and_then(|spec| spec.input.remote_counts());
+        // The measurements of a file share its requests.
+        let is_new = |spec: &Arc<Spec>| seen.insert(spec.input.path().to_owned());
+        if let Some(counts) = counts.filter(|_| m.spec.as_ref().is_some_and(is_new)) {
+            sources.push((m.id.replace(['"', '\\', '\n'], "_"), counts));
         }
     }
+    let metrics = [&REMOTE_METRICS[..], &[HITS]].concat();
+    of_remote(&mut text, ("source", "source"), &metrics, &sources);
     text
+}
+
+/// Writes counters whose names begin with `prefix`, for each value of the label.
+fn of_remote(
+    text: &mut String,
+    (prefix, label): (&str, &str),
+    metrics: &[RemoteMetric],
+    all: &[(String, RemoteCounts)],
+) {
+    for (name, about, count) in metrics.iter().filter(|_| !all.is_empty()) {
+        let name = format!("{prefix}_{name}");
+        head(text, &name, "counter", about);
+        for (value, counts) in all {
+            line(text, &name, &format!("{label}=\"{value}\""), count(counts));
+        }
+    }
 }
 
 fn histogram(text: &mut String, session: &Session) {

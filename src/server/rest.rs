@@ -181,7 +181,9 @@ fn all_columns(datasource: &Datasource) -> (Vec<Arc<Measurement>>, Vec<Arc<str>>
 /// from one file.
 fn column_name(measurement: &Measurement) -> String {
     match (&measurement.column, measurement.source.shape()) {
-        (Some(column), Shape::Features | Shape::Genes | Shape::Reads) => column.to_string(),
+        (Some(column), Shape::Features | Shape::Genes | Shape::Reads | Shape::Bases) => {
+            column.to_string()
+        }
         _ => measurement.id.clone(),
     }
 }

@@ -9,7 +9,7 @@ use crate::catalog::{ChartType, Listing, Measurement, joined_id};
 use crate::genome::Region;
 use crate::genome::thousands;
 use crate::provider::Visibility;
-use crate::source::{CLOSE, Level, Shape};
+use crate::source::{Level, Shape};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -120,8 +120,10 @@ impl Session {
                 let own = listing.own_region(&*m.source, place)?;
                 m.source.estimate(&own.sequence, rest.level(&m.group)?)
             }),
-            (Visibility::None, Shape::Reads) => {
-                Some(format!("zoom in below {} bases for reads", thousands(CLOSE.into())))
+            (Visibility::None, shape) => {
+                let widest = thousands(shape.widest_view().unwrap_or_default().into());
+                let what = if shape == Shape::Bases { "letters" } else { "reads" };
+                Some(format!("zoom in below {widest} bases for {what}"))
             }
             _ => Some("the most important rows; zoom in for all".into()),
         }

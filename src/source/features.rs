@@ -1,6 +1,7 @@
 //! Formats whose rows are features: intervals, genes, variants, pairs, methylation calls.
 
 pub(crate) mod autosql;
+pub(crate) mod bases;
 pub(crate) mod bed;
 pub(crate) mod bed12;
 pub(crate) mod bedmethyl;

@@ -9,8 +9,8 @@ use crate::bytes::bgzf;
 use crate::error::{Error, Result};
 use crate::source::alignments::{bam, cram, sam};
 use crate::source::features::{
-    bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, gwas, junctions, maf, matrix, methylation,
-    mtx, seg, ucsc, vcf,
+    bases, bed, bed12, bedmethyl, bedpe, bigbed, genepred, gff, gwas, junctions, maf, matrix,
+    methylation, mtx, seg, ucsc, vcf,
 };
 use crate::source::rows::filtered::unfiltered;
 use crate::source::signals::density::Density;
@@ -21,6 +21,8 @@ const COMPANIONS: &[(&str, &Format)] = &[
     (bam::COVERAGE.name, &bam::READS),
     (cram::COVERAGE.name, &bam::READS),
     (sam::COVERAGE.name, &bam::READS),
+    (gc::FASTA.name, &bases::FORMAT),
+    (gc::TWO_BIT.name, &bases::FORMAT),
 ];
 
 /// Formats whose rows `filter=` may choose.
@@ -46,6 +48,7 @@ pub const FORMATS: &[Format] = &[
     bam::READS,
     gc::TWO_BIT,
     gc::FASTA,
+    bases::FORMAT,
     mtx::FORMAT,
     wig::WIG,
     gff::GFF3,
@@ -107,7 +110,8 @@ pub fn open_all(spec: &Spec, context: &Context) -> Result<Vec<Part>> {
 /// Returns the format in which a file is served: for a large remote file, the companion instead of
 /// the coverage, which requires reading all of it. `format=` requests the coverage.
 fn far(spec: &Spec, format: &'static Format, context: &Context) -> Result<&'static Format> {
-    let companion = COMPANIONS.iter().find(|(name, _)| *name == format.name);
+    let reads = |companion: &Format| companion.name == bam::READS.name;
+    let companion = COMPANIONS.iter().find(|(name, other)| *name == format.name && reads(other));
     let (Some((_, companion)), None) = (companion, &spec.options.format) else { return Ok(format) };
     if !spec.input.is_remote() || context.holds(&spec.input)? {
         return Ok(format);
@@ -223,12 +227,28 @@ fn is_read_by_offset(format: &Format) -> bool {
         .any(|known| known.name == format.name)
 }
 
+/// Returns another format that the content of a file fits, unless `format=` chose the format: also
+/// BED, if the file is called so, since formats that have its columns are preferred to it.
+///
+/// # Errors
+/// As [`open_all`].
+pub fn other_format(spec: &Spec, format: &Format) -> Result<Option<&'static Format>> {
+    if spec.options.format.is_some() {
+        return Ok(None);
+    }
+    let other = fitting(&spec.input)?.into_iter().find(|other| other.name != format.name);
+    let has_its_columns =
+        [wig::BEDGRAPH, bedpe::BEDPE, methylation::FORMAT, junctions::FORMAT, ucsc::FORMAT]
+            .iter()
+            .any(|richer| richer.name == format.name);
+    let called_bed = bed::FORMAT.extensions.contains(&spec.input.ending().as_str());
+    let bed = || FORMATS.iter().find(|format| format.name == bed::FORMAT.name);
+    Ok(other.or_else(|| bed().filter(|_| has_its_columns && called_bed)))
+}
+
 /// Logs which format was chosen if a file fits several.
 fn log_other_format(spec: &Spec, format: &Format) -> Result<()> {
-    if spec.options.format.is_some() {
-        return Ok(());
-    }
-    if let Some(other) = fitting(&spec.input)?.into_iter().find(|other| other.name != format.name) {
+    if let Some(other) = other_format(spec, format)? {
         tracing::info!(
             "{}: read as {}; its content also fits {}: to read it so, add ',format={}'",
             spec.input.path().display(),

@@ -52,10 +52,14 @@ pub enum Shape {
     Genes,
     /// Features that are so many that only close views show them.
     Reads,
+    /// The letters of sequences: each base is a row, and only very close views show them.
+    Bases,
 }
 
 /// The widest view, in bases, in which [`Shape::Reads`] are shown.
 pub const CLOSE: u32 = 20_000;
+/// The widest view, in bases, in which [`Shape::Bases`] are shown.
+const VERY_CLOSE: u32 = 2_000;
 
 /// Width (log2) of the finest bins that thin features, genes and reads.
 pub(crate) const FINEST_THINNED: u8 = 4;
@@ -67,21 +71,37 @@ impl Shape {
         let (records, first) = match self {
             Shape::Dense => (None, 0),
             Shape::Sparse => (Some(Level::Records), 1),
-            Shape::Features | Shape::Genes | Shape::Reads => (Some(Level::Records), FINEST_THINNED),
+            Shape::Features | Shape::Genes | Shape::Reads | Shape::Bases => {
+                (Some(Level::Records), FINEST_THINNED)
+            }
         };
         let wanted =
             move |level: &Level| !self.hides(*level) || *level == Level::Bins { shift: WIDEST };
         records.into_iter().chain(bins(first)).filter(wanted)
     }
 
+    /// Returns the widest view, in bases, that shows rows; none if all views do.
+    pub fn widest_view(self) -> Option<u32> {
+        match self {
+            Shape::Dense | Shape::Sparse | Shape::Features | Shape::Genes => None,
+            Shape::Reads => Some(CLOSE),
+            Shape::Bases => Some(VERY_CLOSE),
+        }
+    }
+
     /// Returns whether the level has no rows: for reads, a level of which a close view would hold
-    /// at most two bins. The widest level serves the views that are too wide for reads.
+    /// at most two bins; for the letters of sequences, all bins. The widest level serves the views
+    /// that are too wide for them.
     pub fn hides(self, level: Level) -> bool {
-        self == Shape::Reads && level.width() > CLOSE / 2
+        match self {
+            Shape::Dense | Shape::Sparse | Shape::Features | Shape::Genes => false,
+            Shape::Reads => level.width() > CLOSE / 2,
+            Shape::Bases => level != Level::Records,
+        }
     }
 
     /// Returns whether a view may show the level, regardless of the number of rows.
     pub fn suits(self, level: Level, view: &Region) -> bool {
-        self != Shape::Reads || self.hides(level) || view.len() <= CLOSE
+        self.hides(level) || self.widest_view().is_none_or(|widest| view.len() <= widest)
     }
 }

@@ -107,6 +107,10 @@ impl Source for Mock {
         run(region, stride(level)).len() as u64
     }
 
+    fn is_quick(&self, _: &str) -> bool {
+        true
+    }
+
     fn first_view(&self) -> Option<Region> {
         Some(Region::new("pyChr", 0, 100 * PERIOD))
     }

@@ -186,6 +186,21 @@ test('drag, wheel, double click and keys move the view, and the drawing stays co
   await assertTrueLine(page, full);
 });
 
+test('the letters of a sequence are drawn in close views, and others say how close', async t => {
+  const letters = Array.from({ length: 6000 }, (_, i) => 'ACGTN'[(i * 7919 + (i >> 3)) % 5]).join('');
+  writeFileSync(join(folder, 'letters.fa'), `>chr1\n${letters.replace(/.{70}/g, '$&\n')}\n`);
+  const own = await endpoint(files('letters.fa'));
+  t.after(() => own.stop());
+  const page = await open(t, link('chr1:2001-2060', ['BlocksTrack', ['letters.bases']]), {}, own.url);
+  const svg = String(await saved(page, 'svg'));
+  const drawn = [...svg.matchAll(/<text x="([^"]+)"[^>]*>([ACGTN])<\/text>/g)];
+  const inOrder = drawn.map(([, x, letter]) => [Number(x), letter]).sort(([a], [b]) => a - b);
+  assert.equal(inOrder.map(([, letter]) => letter).join(''), letters.slice(2000, 2060));
+  await shoot(page, 'letters');
+  await go(page, 'chr1:1-6000');
+  assert.match(await page.locator('.chart .blank').textContent(), /shown in views of at most 2,000 bases/);
+});
+
 test('blocks are drawn at their positions in the file', async t => {
   const page = await open(t, link('chr1:10000001-11000000', BLOCKS));
   const { start, end } = await place(page);

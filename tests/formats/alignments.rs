@@ -84,6 +84,35 @@ fn changed(at: usize, bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_bam_without_sequences_or_without_lengths_is_an_error_of_the_bam() {
+    let header = |sequences: &[(&str, u32)]| {
+        let mut bytes = b"BAM\x01\0\0\0\0".to_vec();
+        bytes.extend((sequences.len() as u32).to_le_bytes());
+        for (name, length) in sequences {
+            bytes.extend((name.len() as u32 + 1).to_le_bytes());
+            bytes.extend(name.bytes().chain([0]).chain(length.to_le_bytes()));
+        }
+        said("bam", &packed(&bytes), None)
+    };
+    assert!(header(&[]).starts_with("FILE: its header lists no sequences"), "{}", header(&[]));
+    let said = header(&[("a", 9), ("b", 0)]);
+    assert!(said.starts_with("FILE: its header says that 'b' has 0 bases"), "{said}");
+    assert_eq!(header(&[("a", 9)]), "read");
+}
+
+/// Without this, such reads would be on no page, and nothing would say why.
+#[test]
+fn a_read_beyond_the_end_of_its_sequence_is_an_error() {
+    let text = "@SQ\tSN:chr1\tLN:100\na\t0\tchr1\t96\t9\t10M\t*\t0\t0\t*\t*\n";
+    assert_eq!(said("sam", text.as_bytes(), None), "read");
+    let beyond = said("sam", text.replace("\t96\t", "\t101\t").as_bytes(), None);
+    assert!(
+        beyond.contains("a read begins at base 101 of 'chr1', which has 100 bases"),
+        "{beyond}"
+    );
+}
+
+#[test]
 fn a_bam_truncated_anywhere_but_between_its_reads_is_an_error() {
     let (bytes, ends) = bam();
     for cut in 0..=bytes.len() {

@@ -236,6 +236,7 @@ pub(crate) fn of(format: &str) -> Vec<Fixture> {
         "bigbed" => intervals::bigbed(),
         "fasta" => signals::fasta(),
         "2bit" => signals::two_bit(),
+        "bases" => signals::bases(),
         "mtx" => intervals::mtx(),
         "bedgraph" => signals::bedgraph(),
         "wig" => signals::wig(),

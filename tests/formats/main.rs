@@ -201,7 +201,7 @@ proptest! {
             Shape::Dense => 1,
             _ if fixture.by_region => 128,
             Shape::Sparse => 128,
-            Shape::Features | Shape::Genes | Shape::Reads => 0,
+            Shape::Features | Shape::Genes | Shape::Reads | Shape::Bases => 0,
         };
         let announced = source.rows(&region, level);
         prop_assert!(announced.abs_diff(answer.len() as u64) <= tolerated, "{announced} rows announced");

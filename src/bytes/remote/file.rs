@@ -4,11 +4,13 @@ use super::address::Address;
 use super::client::{Asked, Client, HttpAnswer};
 use super::disk::Disk;
 use super::failure::Failure;
+use super::servers::RemoteCounts;
 use super::version::{RemoteVersion, WHOLE, content_range};
 use crate::bytes::block_cache::{BlockCache, CachedBlock};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Size of a block, in bytes.
 pub(super) const BLOCK: u64 = 64 * 1024;
@@ -43,6 +45,7 @@ pub(crate) struct RemoteFile {
     compares: AtomicBool,
     reading: Mutex<ReadState>,
     read: Condvar,
+    counts: Mutex<RemoteCounts>,
 }
 
 #[derive(Default)]
@@ -93,7 +96,9 @@ impl RemoteFile {
         let ending = address.path().rsplit_once('.').map_or("", |(_, ending)| ending);
         let first = if INDEXES.contains(&ending) { INDEX } else { BLOCK };
         let asked = Asked { bytes: 0..first, if_match: None };
+        let (mut counts, since) = (RemoteCounts::default(), Instant::now());
         let answer = client.get(address, &asked, WHOLE + 1)?;
+        counts.add(answer.body.len() as u64, since.elapsed(), false);
         let (version, whole) = opened(&answer)?;
         super::version::check_kind(address, &answer, whole.is_some())?;
         let whole = match whole {
@@ -118,6 +123,7 @@ impl RemoteFile {
             compares: AtomicBool::new(true),
             reading: Mutex::default(),
             read: Condvar::new(),
+            counts: Mutex::new(counts),
         };
         if file.whole.is_none() {
             file.keep(0, &answer.body);
@@ -146,6 +152,15 @@ impl RemoteFile {
 
     pub(crate) fn size(&self) -> u64 {
         self.version.size
+    }
+
+    /// Returns the counts of the requests for it.
+    pub(crate) fn counts(&self) -> RemoteCounts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, count: impl FnOnce(&mut RemoteCounts)) {
+        count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Reads from `offset` until the buffer is full or the file ends. Returns the number read.
@@ -205,6 +220,7 @@ impl RemoteFile {
         let mut reading = self.lock();
         loop {
             if let Some(block) = self.known(number) {
+                self.count(|counts| counts.hits += 1);
                 return Ok(block);
             }
             if !reading.asked.contains(&number) {
@@ -321,8 +337,12 @@ impl RemoteFile {
         tag: Option<&str>,
     ) -> Result<HttpAnswer, Failure> {
         let asked = Asked { bytes: bytes.clone(), if_match: tag };
+        let since = Instant::now();
         let answer =
-            self.client.get(moved.unwrap_or(&self.address), &asked, bytes.end - bytes.start)?;
+            self.client.get(moved.unwrap_or(&self.address), &asked, bytes.end - bytes.start);
+        let received = answer.as_ref().map_or(0, |answer| answer.body.len() as u64);
+        self.count(|counts| counts.add(received, since.elapsed(), answer.is_err()));
+        let answer = answer?;
         if let Some(from) = &answer.from {
             *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
         }

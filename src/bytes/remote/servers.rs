@@ -20,15 +20,15 @@ pub(super) struct Server(Mutex<ServerState>);
 
 #[derive(Default)]
 struct ServerState {
-    counts: ServerCounts,
+    counts: RemoteCounts,
     /// When the server may be asked again, and how it failed.
     down: Option<(Instant, Failure)>,
     rest: Duration,
 }
 
-/// Counts of the requests to a server and of their results.
+/// Counts of requests and of their results: to a server, or for a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ServerCounts {
+pub struct RemoteCounts {
     /// Requests, including those that failed.
     pub requests: u64,
     /// Requests that failed.
@@ -37,6 +37,18 @@ pub struct ServerCounts {
     pub bytes: u64,
     /// Total duration of all requests, in seconds.
     pub seconds: f64,
+    /// Blocks of a file that were in memory or on disk when they were needed; not known of a server.
+    pub hits: u64,
+}
+
+impl RemoteCounts {
+    /// Counts a request.
+    pub(super) fn add(&mut self, bytes: u64, took: Duration, failed: bool) {
+        self.requests += 1;
+        self.failures += u64::from(failed);
+        self.bytes += bytes;
+        self.seconds += took.as_secs_f64();
+    }
 }
 
 impl Servers {
@@ -47,7 +59,7 @@ impl Servers {
     }
 
     /// Returns the counts of each server.
-    pub(super) fn counts(&self) -> Vec<(String, ServerCounts)> {
+    pub(super) fn counts(&self) -> Vec<(String, RemoteCounts)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> =
             known.iter().map(|(name, server)| (name.clone(), server.state(|s| s.counts))).collect();
@@ -93,12 +105,7 @@ impl Server {
     }
 
     pub(super) fn count(&self, bytes: u64, took: Duration, failed: bool) {
-        self.state(|state| {
-            state.counts.requests += 1;
-            state.counts.failures += u64::from(failed);
-            state.counts.bytes += bytes;
-            state.counts.seconds += took.as_secs_f64();
-        });
+        self.state(|state| state.counts.add(bytes, took, failed));
     }
 }
 

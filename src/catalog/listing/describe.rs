@@ -68,7 +68,7 @@ impl Listing {
         let mut all = Vec::new();
         let chart = match shape {
             Shape::Genes => Some(ChartType::Genes),
-            Shape::Features | Shape::Reads => Some(ChartType::Blocks),
+            Shape::Features | Shape::Reads | Shape::Bases => Some(ChartType::Blocks),
             Shape::Dense | Shape::Sparse => None,
         };
         if let Some(chart) = chart {

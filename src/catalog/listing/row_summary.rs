@@ -1,7 +1,7 @@
 //! Annotations about rows that wide views do not show.
 
 use crate::genome::thousands;
-use crate::source::{CLOSE, Level, Shape, Source, total};
+use crate::source::{Level, Shape, Source, total};
 use std::collections::BTreeMap;
 
 /// Sets with at most this many rows are shown (almost) completely in any view.
@@ -15,19 +15,19 @@ pub(super) fn summary(source: &dyn Source) -> BTreeMap<String, String> {
     let mut annotation = BTreeMap::new();
     let rows = match source.shape() {
         Shape::Dense | Shape::Sparse => return annotation,
-        Shape::Reads => {
-            let widest = thousands(CLOSE.into());
-            annotation.insert("shown".to_owned(), format!("in views of at most {widest} bases"));
-            total(source)
-        }
-        Shape::Features | Shape::Genes => total(source),
+        Shape::Features | Shape::Genes | Shape::Reads | Shape::Bases => total(source),
     };
+    let widest = source.shape().widest_view();
+    if let Some(widest) = widest {
+        let widest = thousands(widest.into());
+        annotation.insert("shown".to_owned(), format!("in views of at most {widest} bases"));
+    }
     if rows <= FEW_ROWS {
         return annotation;
     }
     let about = if source.is_counted() { "" } else { "about " };
     annotation.insert("rows".to_owned(), format!("{about}{}", thousands(rows)));
-    if source.shape() != Shape::Reads {
+    if widest.is_none() {
         let bound = format!("at least {about}");
         let hidden = |shift: u8| {
             let level = Level::Bins { shift };

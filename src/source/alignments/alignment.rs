@@ -149,7 +149,7 @@ pub(crate) trait Alignments {
     type Read: Alignment;
 
     /// Returns the sequences that the file lists.
-    fn sequences(&self) -> &Sequences;
+    fn sequences(&self) -> &Arc<Sequences>;
 
     /// Returns the next read; none at the end.
     fn next(&mut self) -> Result<Option<&Self::Read>>;

@@ -18,7 +18,7 @@ pub(crate) const COVERAGE: Format = Format {
     sniff: |head| head.starts_with(b"BAM\x01"),
     open: |input, options, context| {
         let file = input.clone();
-        let sequences = || Ok(Stream::open(input)?.sequences().clone());
+        let sequences = || Ok((**Stream::open(input)?.sequences()).clone());
         coverage::open(input, options, context, sequences, move |_| Stream::open(&file))
     },
 };

@@ -7,7 +7,7 @@
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::genome::Sequences;
+use crate::genome::{Sequence, Sequences};
 use crate::source::alignments::alignment::{Alignment, Alignments};
 use crate::source::io::bbi::write::{Refused, Writer};
 use crate::source::io::cache;
@@ -69,6 +69,14 @@ fn write(
     let unwritable = |error| cache::unwritable(context, &error);
     let mut writer = Writer::new(out).map_err(unwritable)?;
     let (sequences, size) = (reads.sequences().clone(), input.size()?.max(1) as f64);
+    if sequences.is_empty() {
+        let what = "its header lists no sequences, so its reads have no positions";
+        return Err(Error::data(input.path(), "", what));
+    }
+    if let Some(empty) = sequences.iter().find(|sequence| sequence.length == 0) {
+        let what = format!("its header says that '{}' has 0 bases", empty.name);
+        return Err(Error::data(input.path(), "", what));
+    }
     let mut lengths = sequences.iter();
     let mut depth = Depth::default();
     let mut saving = Saving::new(saved).map_err(unwritable)?;
@@ -101,12 +109,22 @@ fn write(
         }
         last = Some((sequence, start));
         if read.is_mapped() {
+            let Sequence { name, length, .. } = sequences.at(sequence);
+            if start >= length {
+                let what = format!(
+                    "a read begins at base {} of '{name}', which has {length} bases by the header; \
+                     samtools reheader corrects it",
+                    u64::from(start) + 1
+                );
+                return Err(reads.damaged(&what));
+            }
             let place = (start, read.end());
             saving.add(sequence, place, read.quality()).map_err(unwritable)?;
         }
         if read.is_counted() {
             depth.until(start, |s, e, d| writer.add_here(s, e, d)).map_err(rejected)?;
             let length = sequences.at(sequence).length;
+            // A read may reach beyond the end of its sequence, as on circular ones.
             for block in read.blocks() {
                 depth.add(block.start.min(length), block.end.min(length));
             }

@@ -29,7 +29,7 @@ pub(crate) const COVERAGE: Format = Format {
             reference::check(given, input.path(), &Cram::open(input)?.sequences)?;
         }
         let file = input.clone();
-        let sequences = || Ok(Stream::open(input)?.sequences().clone());
+        let sequences = || Ok((**Stream::open(input)?.sequences()).clone());
         coverage::open(input, options, context, sequences, move |_| Stream::open(&file))
     },
 };

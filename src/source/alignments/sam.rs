@@ -221,7 +221,7 @@ impl Sorted {
 impl Alignments for Sorted {
     type Read = DecodedRead;
 
-    fn sequences(&self) -> &Sequences {
+    fn sequences(&self) -> &Arc<Sequences> {
         &self.sam.sequences
     }
 

@@ -79,8 +79,9 @@ pub(super) fn companion(input: &Input, columns: usize) -> Result<Option<Vec<Stri
     };
     let text = std::fs::read_to_string(&schema).map_err(|error| Error::io(&schema, error))?;
     let names: Vec<_> = declarations(&text).map(|(_, name)| snake_case(name)).collect();
-    if names.len() == columns {
-        return Ok(Some(names));
+    // Without any declaration, it is not autoSql.
+    if names.is_empty() || names.len() == columns {
+        return Ok(Some(names).filter(|names| !names.is_empty()));
     }
     let message =
         format!("describes {} columns, but {} has {columns}", names.len(), path.display());

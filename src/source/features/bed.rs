@@ -6,12 +6,12 @@
 mod regions;
 mod tags;
 
-use super::{bed12, bedmethyl, bedpe, junctions, methylation};
+use super::{bed12, bedmethyl, bedpe, junctions, methylation, ucsc};
 use crate::bytes::Input;
 use crate::error::{Error, Result};
 use crate::source::features::autosql::{self, STANDARD};
 use crate::source::io::delimited::{
-    Separator, first_row, is_comment, is_number, is_position, is_strand, unquoted,
+    Separator, first_row, is_comment, is_number, is_position, is_strand, most_rows, unquoted,
 };
 use crate::source::io::lines::Lines;
 use crate::source::rows::collector::inferred;
@@ -22,6 +22,8 @@ use crate::source::signals::wig;
 use crate::source::{Context, Format, Options, Source};
 
 pub use regions::regions;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 pub(crate) const FORMAT: Format = Format {
     name: "bed",
@@ -44,15 +46,43 @@ fn sniff(head: &[u8]) -> bool {
         bed12::FORMAT,
         methylation::FORMAT,
         junctions::FORMAT,
+        ucsc::FORMAT,
     ];
-    if richer.iter().any(|format| (format.sniff)(head)) || wig::is_fractional(head) {
+    if richer.iter().any(|format| (format.sniff)(head))
+        || wig::is_fractional(head)
+        || begins_with_another_column(head)
+    {
         return false;
     }
     let text = String::from_utf8_lossy(head);
     first_row(&text).is_some_and(|line| {
         let fields = Separator::of(line).split(line);
-        matches!(fields[..], [_, start, end, ..] if is_position(start) && is_position(end))
+        let is_name = |name: &str| !name.contains('.') || name.parse::<f64>().is_err();
+        matches!(fields[..], [sequence, start, end, ..]
+            if is_name(sequence) && is_position(start) && is_position(end))
     })
+}
+
+/// Returns whether the rows are intervals of numbered chromosomes after a column of something else,
+/// such as a sample (`S1 2 1000 2000`). Read as BED, all rows of a sample would begin in the first
+/// hundred bases and overlap.
+fn begins_with_another_column(head: &[u8]) -> bool {
+    let rows_of = RefCell::new(BTreeMap::<String, usize>::new());
+    let others = Cell::new(0);
+    let most = most_rows(head, |fields| {
+        let [sample, chromosome, start, end, ..] = fields else { return false };
+        *rows_of.borrow_mut().entry((*sample).to_owned()).or_default() += 1;
+        let number = |field: &str| field.parse::<u32>().ok();
+        let fits = match (number(chromosome), number(start), number(end)) {
+            (Some(1..=99), Some(start), Some(end)) => 1_000 <= start && start < end,
+            _ => false,
+        };
+        others.set(others.get() + usize::from(!fits));
+        fits
+    });
+    let rows_of = rows_of.into_inner();
+    // One of two rows is no exception.
+    most && others.get() * 10 <= rows_of.values().sum() && rows_of.values().any(|rows| *rows > 1)
 }
 
 fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn Source>> {
@@ -186,6 +216,17 @@ fn fits(column: usize, field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_three_columns_are_not_always_intervals() {
+        assert!((FORMAT.sniff)(b"1\t5\t9\n2\t5\t9\n"));
+        assert!(!(FORMAT.sniff)(b"15.81\t5\t9\n"), "a number is no name");
+        let samples = b"S1\t1\t16248083\t39465389\nS1\t2\t40225646\t44153100\n";
+        assert!(!(FORMAT.sniff)(samples), "sample, chromosome, start, end");
+        assert!(!(wig::BEDGRAPH.sniff)(samples));
+        let scored = b"chr1\t10\t20000\t30000\nchr1\t5000\t6000\t10000\n";
+        assert!((FORMAT.sniff)(scored));
+    }
     use crate::genome::{Region, Strand};
     use crate::source::Level;
     use crate::table::Data;

@@ -22,8 +22,9 @@ pub(crate) const BEDPE: Format = Format {
         }
         let any = Cell::new(false);
         let fits = |fields: &[&str]| {
-            any.set(any.get() || is_pair(fields));
-            is_pair(fields) || is_header(fields)
+            let fields: Vec<_> = fields.iter().map(|field| field.trim()).collect();
+            any.set(any.get() || is_pair(&fields));
+            is_pair(&fields) || is_header(&fields)
         };
         most_rows(head, fits) && any.get()
     },
@@ -342,6 +343,26 @@ mod tests {
             }
         }
         Ok(rows)
+    }
+
+    #[test]
+    fn loops_are_recognized_between_spaces_and_whatever_the_file_is_called() {
+        let mustache = "BIN1_CHR\tBIN1_START\tBIN1_END\tBIN2_CHROMOSOME\tBIN2_START\tBIN2_END\tFDR\n\
+            chr1\t100\t200\tchr1\t5000\t5100\t0.01\n";
+        let padded = "chr1\tx1  \tx2  \tchr2\ty1  \ty2  \tcolor  \tobserved\n\
+            chr1\t100 \t200 \tchr1\t5000\t5100\t0,255,0\t7.5\n";
+        for (text, last) in [(mustache, "FDR=0.01"), (padded, "color=0,255,0 observed=7.5")] {
+            assert_eq!(
+                rows("bedpe", text).unwrap(),
+                [
+                    format!("chr1:100-200* name= other=chr1:5001-5100 other_name= {last}"),
+                    format!("chr1:5000-5100* name= other=chr1:101-200 other_name= {last}"),
+                ]
+            );
+            let file = tempfile::Builder::new().suffix(".tsv").tempfile().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(detect(&Input::File(file.path().into())).unwrap().name, "bedpe");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ struct GenePred {
 impl GenePred {
     /// Returns the table to which a line belongs; none if it is not a line of such a table.
     fn of(line: &str) -> Option<GenePred> {
-        let fields = Separator::Tab.split(line);
+        let fields = Separator::of(line).split(line);
         let is_table = |name: usize| {
             let field = |index: usize| fields.get(name + index).copied().unwrap_or_default();
             let list = |index: usize| field(index).split_terminator(',').filter(|f| is_position(f));
@@ -130,7 +130,7 @@ impl RowFormat for GenePred {
 
 /// Parses a transcript. If genes are requested, it is a piece of its gene and has the gene's id.
 fn transcript(line: &Line<'_>, table: GenePred, unit: Unit) -> Result<Gene> {
-    let fields = Separator::Tab.split(line.text);
+    let fields = Separator::of(line.text).split(line.text);
     if fields.len() != table.columns {
         let (has, first) = (fields.len(), table.columns);
         return Err(line.error(format!("has {has} columns, not {first} as in the lines before it")));
@@ -203,6 +203,8 @@ mod tests {
         let extended = format!("{PLAIN}\t0\tMYC\tcmpl\tcmpl\t0,-1,");
         assert_eq!(kind(&format!("NM_1\t{extended}")), Some((0, Some(11))));
         assert_eq!(kind(&format!("585\tNM_1\t{extended}")), Some((1, Some(12))));
+        let spaces = format!("MYC    NM_1    {}", PLAIN.replace('\t', "    "));
+        assert_eq!(kind(&spaces), Some((1, Some(0))));
         assert_eq!(kind("chr8\t1\t2\tname"), None);
     }
 

@@ -428,6 +428,20 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_gene_id_is_a_feature_between_genes() {
+        let text = "8\tx\tinter\t1\t9\t.\t+\t.\tgene_id \"\"; transcript_id \"\";\n\
+            8\tx\texon\t11\t20\t.\t+\t.\tgene_id \"a\"; transcript_id \"t\";\n";
+        for unit in [Unit::Genes, Unit::Transcripts] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let options = Options { rows: unit, ..Options::default() };
+            let input = Input::File(file.path().into());
+            let source = (GTF.open)(&input, &options, &Context::default()).unwrap();
+            assert_eq!(crate::source::total(&*source), 1);
+        }
+    }
+
+    #[test]
     fn one_gene_id_at_two_places_is_two_genes() {
         let line = |kind: &str, start: u32, end: u32| {
             format!("8\tx\t{kind}\t{start}\t{end}\t.\t+\t.\tgene_id \"SNORA\";\n")

@@ -259,6 +259,7 @@ mod tests {
             "#CHROM\tPOS\tID\tREF\tALT\tP\n1\t100\trs1\tA\tG\t0.01\n",
             "CHROM GENPOS ID ALLELE0 ALLELE1 BETA LOG10P EXTRA\n1 100 rs1 A G 0.1 2 NA\n",
             "chr,pos,snp,pval\n1,100,rs1,0.01\n",
+            "DATE ADDED TO CATALOG\tCHR_ID\tCHR_POS\tSNPS\tP-VALUE\n2012-10-19\t1\t100\trs1\t1E-2\n",
             "##a comment\nhm_rsid\thm_chrom\thm_pos\tp_value\nrs1\t1\t100\t0.01\n",
         ] {
             let source = opened(text).unwrap();

@@ -10,7 +10,7 @@ mod samples;
 use crate::bytes::{Input, Progress};
 use crate::error::{Error, Result};
 use crate::genome::Strand;
-use crate::source::io::delimited::{is_comment, number, strand, unquoted};
+use crate::source::io::delimited::{is_comment, most_rows, number, strand, unquoted};
 use crate::source::io::lines::{Line, Lines, shortened};
 use crate::source::rows::collector::{self, Budget, Collector, inferred};
 use crate::source::rows::column_stats::ColumnStats;
@@ -32,14 +32,26 @@ pub(crate) const FORMAT: Format = Format {
     about: "blocks; each sample's values can be plotted and compared",
     sniff: |head| {
         // Methylation and other tables have a header and numbers too.
-        let telling = [super::methylation::FORMAT, super::maf::FORMAT, super::gwas::FORMAT];
+        let telling = [
+            super::methylation::FORMAT,
+            super::bedpe::BEDPE,
+            super::seg::FORMAT,
+            super::maf::FORMAT,
+            super::gwas::FORMAT,
+        ];
         if telling.iter().any(|format| (format.sniff)(head)) {
             return false;
         }
         let text = String::from_utf8_lossy(head);
         let mut lines = text.lines();
         let header = Header::read(Path::new(""), || Ok(lines.next().map(str::to_owned)));
-        header.is_ok_and(|header| lines.next().is_some_and(|row| header.is_of(row)))
+        header.is_ok_and(|header| {
+            if header.is_row {
+                most_rows(head, |fields| region(unquoted(fields[0])).is_some())
+            } else {
+                lines.next().is_some_and(|row| header.is_of(row))
+            }
+        })
     },
     open,
 };
@@ -65,6 +77,7 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         header_lines += 1;
         Ok(lines.next()?.map(|line| line.text.to_owned()))
     })?;
+    header_lines -= usize::from(header.is_row);
     let mut annotations = Annotations::default();
     let mut sample_lines = header.sample_lines;
     while let Some(line) = lines.next()? {
@@ -333,6 +346,22 @@ mod tests {
         let table = source.read(&region, Level::Records, &["s2"]).unwrap();
         let value = |row| table.columns[0].data.number(row);
         (0..table.len()).map(|row| (table.start[row], table.end[row], value(row))).collect()
+    }
+
+    #[test]
+    fn a_table_that_begins_with_a_region_has_no_header() {
+        let text = "# a comment\nchr1:101-200\t2.5\t7\nchr1:301-400\t3.5\t8\n";
+        for name in ["x.txt", "x.out"] {
+            let source = matrix(name, text, &Options::default()).unwrap();
+            let names: Vec<_> = source.columns().iter().map(|column| &*column.name).collect();
+            assert_eq!(names, ["region", "column_2", "column_3"]);
+            let region = Region::new("chr1", 0, 1_000);
+            let table = source.read(&region, Level::Records, &["column_2"]).unwrap();
+            let values: Vec<_> = (0..2).map(|row| table.columns[0].data.number(row)).collect();
+            assert_eq!((table.start, values), (vec![100, 300], vec![2.5, 3.5]));
+        }
+        let source = matrix("x.txt", "chr1:101-200\nchr1:301-400\n", &Options::default()).unwrap();
+        assert_eq!(crate::source::total(&*source), 2);
     }
 
     #[test]

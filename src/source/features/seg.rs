@@ -29,11 +29,13 @@ fn is_header(line: &str) -> bool {
     let names = Separator::Tab.split(line);
     let names: Vec<_> = names.into_iter().map(|name| unquoted(name).to_ascii_lowercase()).collect();
     let [sample, sequence, start, end, .., value] = &names[..] else { return false };
+    // Spreadsheets write an apostrophe before the first name.
+    let sample = sample.trim_start_matches('\'');
     (sample == "id" || sample.starts_with("sample"))
         && sequence.starts_with("chr")
         && start.contains("start")
         && end.contains("end")
-        && ["seg", "mean", "log"].iter().any(|word| value.contains(word))
+        && ["seg", "mean", "log", "value"].iter().any(|word| value.contains(word))
 }
 
 fn is_row(line: &str) -> bool {
@@ -58,7 +60,10 @@ fn open(input: &Input, options: &Options, context: &Context) -> Result<Box<dyn S
         }
         let layout = Layout {
             separator: Separator::Tab,
-            names: names.into_iter().map(|name| unquoted(name).to_owned()).collect(),
+            names: names
+                .into_iter()
+                .map(|name| unquoted(name).trim_start_matches('\'').to_owned())
+                .collect(),
             sequence: 1,
             start: 2,
             end: 3,
@@ -111,6 +116,12 @@ mod tests {
         assert_eq!(named(TEXT), "seg");
         let tcga = "Sample\tChromosome\tStart\tEnd\tNum_Probes\tSegment_Mean\nA\t1\t5\t9\t2\t0.1\n";
         assert_eq!(named(tcga), "seg");
+        let igv = "SampleID\tChr\tStart\tEnd\tignore\tValue\nA\t1\t5\t9\t2\t0.1\n";
+        assert_eq!(named(igv), "seg");
+        assert_eq!(named(&TEXT.replace("\nID", "\n'ID")), "seg");
+        let text = tempfile::Builder::new().suffix(".seg.txt").tempfile().unwrap();
+        std::fs::write(text.path(), tcga).unwrap();
+        assert_eq!(detect(&Input::File(text.path().into())).unwrap().name, "seg");
         let matrix = "gene\tchr\tstart\tend\ts1\ts2\nE1\tchr1\t101\t200\t1\t2.5\n";
         assert_eq!(named(matrix), "matrix");
     }

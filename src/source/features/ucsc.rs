@@ -7,7 +7,7 @@
 
 use crate::bytes::Input;
 use crate::error::{Error, Result};
-use crate::source::io::delimited::{Separator, is_number, is_strand, most_rows};
+use crate::source::io::delimited::{Separator, first_row, is_number, is_strand, most_rows};
 use crate::source::io::lines::Lines;
 use crate::source::rows::delimited::{Delimited, Layout};
 use crate::source::rows::open::open as open_rows;
@@ -26,11 +26,11 @@ fn layout(head: &[u8]) -> Option<Layout> {
     let text = String::from_utf8_lossy(head);
     let header = text.lines().take_while(|line| line.starts_with('#')).last();
     match header.and_then(|line| Layout::from_header(line, Separator::Tab)) {
-        // If the first columns are the interval, it is a BED file with a header.
-        Some(layout) if layout.sequence > 0 => {
+        // If the first columns are the interval, it is a BED file with a header, unless the header
+        // says that bases count from 1.
+        Some(layout) if layout.sequence > 0 || layout.is_from_1() => {
             let homer = layout.names[0].starts_with("PeakID");
-            // So do tables with a position instead of a start and an end.
-            Some(Layout { first: u32::from(homer || layout.start == layout.end), ..layout })
+            Some(Layout { first: layout.first.max(u32::from(homer)), ..layout })
         }
         Some(_) => None,
         None => TABLES.iter().find_map(|table| table.layout(head)),
@@ -111,7 +111,9 @@ impl Headerless {
             return None;
         }
         let text = String::from_utf8_lossy(head);
-        let row = Separator::Tab.split(text.lines().find(|line| !line.starts_with('#'))?);
+        let line = first_row(&text)?;
+        let separator = Separator::of(line);
+        let row = separator.split(line);
         let name = |(index, field): (usize, &&str)| match self.names.get(index) {
             Some(&"score") if !is_number(field) => format!("column_{}", index + 1),
             Some(&"strand") if !is_strand(field) => format!("column_{}", index + 1),
@@ -120,16 +122,7 @@ impl Headerless {
         };
         let names: Vec<String> = row.iter().enumerate().map(name).collect();
         let strand = names.iter().position(|name| name == "strand");
-        Some(Layout {
-            separator: Separator::Tab,
-            names,
-            sequence,
-            start,
-            end,
-            strand,
-            first: 0,
-            header_lines: 0,
-        })
+        Some(Layout { separator, names, sequence, start, end, strand, first: 0, header_lines: 0 })
     }
 }
 
@@ -213,6 +206,29 @@ mod tests {
         assert_eq!((table.start, table.strand), (vec![10_000], vec![Strand::Forward]));
         let other = "7\tchr1\t28735\t29737\tnot the bin of this interval\n";
         assert!(!(FORMAT.sniff)(other.as_bytes()));
+    }
+
+    #[test]
+    fn rows_between_spaces_are_read_too() {
+        let text = "# a comment\n751 chr1  21806618 21806621 CTG/TTT 2\n\
+            1816\tchr1\t161473872\t161473873\tC/A\t1\n";
+        let source = open_text(text);
+        let table = source.read(&Region::new("chr1", 0, 200_000_000), Level::Records, &[]).unwrap();
+        assert_eq!(table.start, [21_806_618, 161_473_872]);
+    }
+
+    #[test]
+    fn headers_of_samtools_and_bcftools_say_that_bases_count_from_1() {
+        let depth = "#rname\tstartpos\tendpos\tnumreads\nchr1\t1\t500\t20\n";
+        let source = open_text(depth);
+        let table = source.read(&Region::new("chr1", 0, 9), Level::Records, &["numreads"]).unwrap();
+        assert_eq!((table.start, table.end), (vec![0], vec![500]));
+        let calls = "#sample\tchr\tbeg\tend\nS1\t2\t1001\t1010\nS1\t2\t2001\t2010\n";
+        let source = open_text(calls);
+        let table = source.read(&Region::new("2", 0, 3_000), Level::Records, &["sample"]).unwrap();
+        assert_eq!(table.start, [1_000, 2_000]);
+        assert!((FORMAT.sniff)(b"#chr\tbeg\tend\n1\t5\t9\n"));
+        assert!(!(FORMAT.sniff)(b"#chr\tstart\tend\n1\t5\t9\n"), "BED with a header");
     }
 
     #[test]

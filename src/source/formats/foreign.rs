@@ -4,6 +4,7 @@
 use super::{FORMATS, is_read_by_offset};
 use crate::bytes::{Input, Packing, bgzf};
 use crate::error::{Error, Result};
+use crate::source::io::delimited::{is_position, most_rows};
 
 /// A kind of file that is not served.
 struct Foreign {
@@ -46,7 +47,10 @@ const ALL: &[Foreign] = &[
         remedy: "igvtools tdftobedgraph FILE NAME.bedgraph writes its values as bedGraph",
     },
     Foreign {
-        is: |head, _| [&b"BAI\x01"[..], b"TBI\x01", b"CSI\x01"].iter().any(|m| head.starts_with(m)),
+        is: |head, ending| {
+            [&b"BAI\x01"[..], b"TBI\x01", b"CSI\x01"].iter().any(|m| head.starts_with(m))
+                || ["crai", "fai", "gzi"].contains(&ending)
+        },
         what: "the index of another file",
         remedy: "name that file; the index is found beside it",
     },
@@ -154,7 +158,7 @@ const ALL: &[Foreign] = &[
         remedy: "only tables of mutations, which are also called MAF, can be served",
     },
     Foreign {
-        is: |head, _| head.starts_with(b"psLayout version"),
+        is: |head, _| head.starts_with(b"psLayout version") || most_rows(head, is_psl),
         what: "BLAT alignments (PSL)",
         remedy: "pslToBed FILE NAME.bed writes them as BED12",
     },
@@ -162,6 +166,34 @@ const ALL: &[Foreign] = &[
         is: |head, _| is_chain(head),
         what: "an alignment of assemblies (chain)",
         remedy: "liftOver uses it to convert a BED file to the other assembly",
+    },
+    Foreign {
+        is: |head, _| most_rows(head, is_paf),
+        what: "alignments of sequences (PAF)",
+        remedy: "awk -v OFS='\\t' '{print $6, $8, $9, $1, $12, $5}' FILE > NAME.bed writes where \
+                 they lie on the target as BED",
+    },
+    Foreign {
+        is: |head, _| most_rows(head, is_agp),
+        what: "the plan of an assembly (AGP)",
+        remedy: "awk -v OFS='\\t' '!/^#/ {print $1, $2 - 1, $3, $6}' FILE > NAME.bed writes its \
+                 parts as BED",
+    },
+    Foreign {
+        is: |head, _| is_interval_list(head),
+        what: "an interval list of Picard",
+        remedy: "picard IntervalListToBed -I FILE -O NAME.bed writes it as BED",
+    },
+    Foreign {
+        is: |head, ending| head.starts_with(b"color:") || ending == "bp",
+        what: "base pairs of an RNA structure (.bp)",
+        remedy: "awk -v OFS='\\t' '!/^color/ {print $1, $2 - 1, $3, $1, $4 - 1, $5}' FILE > \
+                 NAME.bedpe writes them as BEDPE",
+    },
+    Foreign {
+        is: |head, _| head.starts_with(b"version https://git-lfs"),
+        what: "a pointer of Git LFS instead of the file",
+        remedy: "git lfs pull downloads the file",
     },
     Foreign {
         is: |head, _| is_fastq(head),
@@ -202,6 +234,44 @@ fn is_chain(head: &[u8]) -> bool {
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     words.len() >= 12 && words[0] == "chain" && matches!(words[4], "+" | "-")
+}
+
+/// Returns whether these are the fields of PSL, with or without a bin before them.
+fn is_psl(fields: &[&str]) -> bool {
+    let numbers = |fields: &[&str]| fields.iter().all(|field| is_position(field));
+    let is_strand = |field: &str| matches!(field, "+" | "-" | "++" | "+-" | "-+" | "--");
+    let is = |fields: &[&str]| {
+        numbers(&fields[..8])
+            && is_strand(fields[8])
+            && numbers(&fields[10..13])
+            && numbers(&fields[14..18])
+    };
+    (fields.len() >= 21 && is(fields)) || (fields.len() >= 22 && is(&fields[1..]))
+}
+
+/// Returns whether these are the fields of PAF.
+fn is_paf(fields: &[&str]) -> bool {
+    fields.len() >= 12
+        && matches!(fields[4], "+" | "-")
+        && [1, 2, 3, 6, 7, 8, 9, 10, 11].into_iter().all(|index| is_position(fields[index]))
+}
+
+/// Returns whether these are the fields of AGP: a part of an object, its number and its kind.
+fn is_agp(fields: &[&str]) -> bool {
+    (8..=9).contains(&fields.len())
+        && fields[1..4].iter().all(|field| is_position(field))
+        && matches!(fields[4], "A" | "D" | "F" | "G" | "N" | "O" | "P" | "U" | "W")
+}
+
+/// Returns whether rows of five columns (sequence, start, end, strand, name) follow the header of a
+/// SAM file.
+fn is_interval_list(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let row = text.lines().find(|line| !line.starts_with('@')).unwrap_or_default();
+    let fields: Vec<_> = row.split('\t').collect();
+    head.starts_with(b"@")
+        && matches!(fields[..], [_, start, end, "+" | "-", _]
+            if is_position(start) && is_position(end))
 }
 
 /// Returns whether the first four lines are a FASTQ read.
@@ -264,6 +334,8 @@ mod tests {
         let fastq = b"@r1\nACGT\n+\nFFFF\n";
         let chain =
             b"chain 4900 chrY 58368225 + 25985403 25985638 chr5 151006098 - 43257292 43257528 1\n";
+        let psl = b"59\t9\t0\t0\t1\t823\t1\t96\t+-\tq1\t900\t10\t900\tchr1\t9999\t100\t300\t2\t\
+            30,38,\t10,20,\t100,200,\n";
         let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
         for (name, bytes, expected) in [
             (
@@ -287,6 +359,14 @@ mod tests {
             ("x.fq", fastq, "not aligned"),
             ("x.chain", chain, "chain"),
             ("x.psl", b"psLayout version 3\n", "pslToBed x.psl x.bed"),
+            ("x.txt", psl, "pslToBed x.txt x.bed"),
+            ("x.txt", format!("585\t{}", str::from_utf8(psl).unwrap()).as_bytes(), "PSL"),
+            ("x.paf", b"q\t90\t0\t10\t+\tchr1\t99\t5\t15\t9\t10\t60\ttp:A:P\n", "awk"),
+            ("x.agp", b"chr1\t1\t500\t1\tW\tctg1\t1\t500\t+\n", "$2 - 1"),
+            ("x.list", b"@SQ\tSN:chr1\tLN:9\nchr1\t1\t5\t+\ta\n", "IntervalListToBed"),
+            ("x.bp", b"color:\t1\t2\t3\tx\nchr1\t7\t7\t9\t9\t0\n", "x.bedpe"),
+            ("x.bam", b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+            ("x.cram.crai", b"0\t1\t5\t26\t10\t20\n", "the index of another file"),
         ] {
             let told = said(name, bytes);
             assert!(told.starts_with(&format!("{name}: is ")), "{name}: {told}");

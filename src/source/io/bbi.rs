@@ -293,7 +293,7 @@ impl Bbi {
             Some((magic, _, key, 8, _)) => (magic, key as usize),
             _ => return Err(self.damaged(start, "the list of sequences is damaged")),
         };
-        if magic != CHROMOSOME_TREE || !(1..=1024).contains(&key) {
+        if magic != CHROMOSOME_TREE || !(1..=1 << 16).contains(&key) {
             return Err(self.damaged(start, "the list of sequences is damaged"));
         }
         let mut nodes = vec![start + 32];

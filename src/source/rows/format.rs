@@ -9,10 +9,11 @@ use crate::source::rows::background::PREVIEW_ROWS;
 use crate::source::rows::collector::{Budget, Collector, inferred};
 use crate::source::rows::indexed::{About, ByRegion, Indexed};
 use crate::source::rows::indexed_file::sequences_of;
-use crate::source::rows::records::{Records, RecordsOptions, Rows};
+use crate::source::rows::records::{IDS, Records, RecordsOptions, Rows};
 use crate::source::rows::row::{Emit, Flow, Row};
 use crate::source::rows::tabix::{IndexHint, Tabix};
-use crate::source::{ColumnInfo, ColumnKind, Options, Skipped, Source};
+use crate::source::{ColumnInfo, ColumnKind, Options, Shape, Skipped, Source};
+use crate::table::{Column, Data, Texts};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -174,16 +175,35 @@ pub(crate) trait RowFormat: Clone + Send + Sync + 'static {
         progress: &Progress,
         most: usize,
     ) -> Result<Records> {
-        let rows = collect(self, input, options, progress, most)?;
+        let mut rows = collect(self, input, options, progress, most)?;
         if Self::INFERRED {
             return Ok(inferred(rows));
         }
         let About { shape, sequences, columns, name, importance, .. } = self.about();
         let name_of = |index: Option<usize>| index.map(|index| &*columns[index].name);
         let (name, importance) = (name_of(name), name_of(importance));
+        if shape == Shape::Genes {
+            rows.ids = Some(ids(&rows));
+        }
         let records = Records::new(rows, RecordsOptions { shape, name, importance });
         Ok(if sequences.is_empty() { records } else { records.with_lengths(&sequences) })
     }
+}
+
+/// Returns the ids of each row of genes, separated by line feeds.
+fn ids(rows: &Rows) -> Texts {
+    let is_id = |column: &&Column| IDS.contains(&&*column.name);
+    let columns: Vec<_> = rows.columns.iter().filter(is_id).collect();
+    let of_row = |row: usize| {
+        let texts = columns.iter().filter_map(|column| match &column.data {
+            Data::Text(texts) => Some(texts.get(row)),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    let mut ids = Texts::default();
+    (0..rows.start.len()).for_each(|row| ids.push(&of_row(row)));
+    ids
 }
 
 /// Reads the first `most` rows of a file; all rows are read by all cores. Columns are text until all

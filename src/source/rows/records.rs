@@ -21,6 +21,9 @@ use std::sync::{Arc, OnceLock};
 const FIRST_VIEW_ROWS: usize = 75;
 const FIRST_VIEW_BASES: u32 = 3_000_000;
 
+/// The columns of genes whose texts are ids, by which a row is found besides its name.
+pub(crate) const IDS: [&str; 2] = ["entrez", "transcript"];
+
 /// Rows in any order, as a parser collects them. All columns have the same length.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -237,6 +240,10 @@ impl Source for Records {
     }
 
     /// Returns the region around the median row of the sequence with the most rows.
+    fn is_quick(&self, sequence: &str) -> bool {
+        self.sequences.position(sequence).is_none_or(|index| self.has_levels(index))
+    }
+
     fn first_view(&self) -> Option<Region> {
         let (sequence, bounds) = self.bounds().enumerate().max_by_key(|(_, b)| b.len())?;
         let middle = bounds.start + bounds.len() / 2;

@@ -54,17 +54,23 @@ pub(crate) fn open(
     let mut lines = Lines::open(input)?;
     let mut header = String::new();
     while let Some(line) = lines.next()? {
-        let fields = Separator::of(line.text).split(line.text);
+        let fields = fields_of(line.text);
         if is_comment(line.text) || (how.is_header)(&fields) {
             header = line.text.trim_start_matches(['#', ' ']).to_owned();
         } else {
-            let names = Separator::of(line.text).split(&header);
+            let names = Separator::of(line.text).split(&header).into_iter();
+            let names: Vec<_> = names.map(str::trim).collect();
             let names = if names.len() == fields.len() { &names[..] } else { &[] };
             let rows = Rewritten::new(how, names, fields.len());
             return open_rows(rows, input, options, context);
         }
     }
     Ok(Box::new(inferred(Rows::default())))
+}
+
+/// Returns the fields of a line, without spaces around them, with which some programs align columns.
+fn fields_of(line: &str) -> Vec<&str> {
+    Separator::of(line).split(line).into_iter().map(str::trim).collect()
 }
 
 impl Rewritten {
@@ -97,7 +103,7 @@ impl RowFormat for Rewritten {
     }
 
     fn parse(&self, line: &Line<'_>, emit: &mut Emit<'_>) -> Result<()> {
-        let fields = Separator::of(line.text).split(line.text);
+        let fields = fields_of(line.text);
         if (self.how.is_header)(&fields) {
             return Ok(());
         }

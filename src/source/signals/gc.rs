@@ -25,7 +25,7 @@ pub(crate) const FASTA: Format = Format {
             !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphabetic() || b"-*".contains(&b))
         };
         lines.next().is_some_and(|line| line.starts_with('>'))
-            && lines.next().is_none_or(is_letters)
+            && lines.find(|line| !line.starts_with('>')).is_none_or(is_letters)
     },
     open: |input, options, context| open(input, options, context, fasta),
 };
@@ -75,6 +75,8 @@ struct Windows<'a> {
     input: &'a Input,
     context: &'a Context,
     writer: Writer<BufWriter<File>>,
+    /// Whether no sequence with bases was written yet.
+    is_empty: bool,
     name: Option<String>,
     length: u32,
     /// Known bases of the current window, and how many of them are G or C.
@@ -90,6 +92,7 @@ impl<'a> Windows<'a> {
             input,
             context,
             writer,
+            is_empty: true,
             name: None,
             length: 0,
             known: 0,
@@ -134,9 +137,10 @@ impl<'a> Windows<'a> {
         (self.known, self.strong) = (0, 0);
     }
 
-    /// Writes the windows of the sequence.
+    /// Writes the windows of the sequence, if it has any bases.
     fn end(&mut self) -> Result<()> {
-        let Some(name) = self.name.take() else { return Ok(()) };
+        let Some(name) = self.name.take().filter(|_| self.length > 0) else { return Ok(()) };
+        self.is_empty = false;
         if !self.length.is_multiple_of(WINDOW) {
             self.close();
         }
@@ -158,6 +162,9 @@ impl<'a> Windows<'a> {
 
     fn finish(mut self) -> Result<()> {
         self.end()?;
+        if self.is_empty {
+            return Err(Error::data(self.input.path(), "", "has no sequence with bases"));
+        }
         let written = self.writer.finish().and_then(|mut out| out.flush());
         written.map_err(|error| cache::unwritable(self.context, &error))
     }
@@ -188,6 +195,9 @@ fn fasta(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<
         for letter in letters.iter().filter(|letter| !letter.is_ascii_whitespace()) {
             let wrong = match (windows.name.is_some(), letter) {
                 (false, _) => Some("there are letters before the first name ('>')"),
+                (true, letter) if b"EFIJLOPQZ".contains(&letter.to_ascii_uppercase()) => {
+                    Some("has a letter of proteins; only sequences of nucleotides are served")
+                }
                 (true, letter) if letter.is_ascii_alphabetic() || b"-*.".contains(letter) => None,
                 (true, _) => Some("is not a letter of a sequence"),
             };
@@ -204,26 +214,7 @@ fn fasta(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<
 
 /// Reads a 2bit file (UCSC, "twoBit format"), version 0 or 1, in either byte order.
 fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Result<()> {
-    let mut file =
-        TwoBit { input, file: input.open()?, swapped: false, at: 0, size: input.size()? };
-    file.swapped = file.number()? != SIGNATURE;
-    let (version, count) = (file.number()?, file.number()?);
-    file.number()?;
-    if version > 1 {
-        return Err(file.damaged("has an unknown version"));
-    }
-    let mut index = Vec::new();
-    for _ in 0..count {
-        let length = usize::from(file.bytes(1)?[0]);
-        let name = String::from_utf8_lossy(&file.bytes(length)?).into_owned();
-        let low = u64::from(file.number()?);
-        let offset = match (version, file.swapped) {
-            (0, _) => low,
-            (_, false) => low | u64::from(file.number()?) << 32,
-            (_, true) => low << 32 | u64::from(file.number()?),
-        };
-        index.push((name, offset));
-    }
+    let (mut file, index) = TwoBit::open(input, input.open()?)?;
     for (name, offset) in index {
         context.progress.report(input.path(), file.at as f64 / file.size.max(1) as f64);
         windows.begin(&name)?;
@@ -253,7 +244,8 @@ fn two_bit(input: &Input, context: &Context, windows: &mut Windows<'_>) -> Resul
     Ok(())
 }
 
-struct TwoBit<'a> {
+/// A 2bit file (UCSC, "twoBit format"), version 0 or 1, in either byte order.
+pub(crate) struct TwoBit<'a> {
     input: &'a Input,
     file: Box<dyn ReadSeek>,
     /// Whether numbers are big-endian.
@@ -262,7 +254,65 @@ struct TwoBit<'a> {
     size: u64,
 }
 
-impl TwoBit<'_> {
+impl<'a> TwoBit<'a> {
+    /// Reads the version, and the number of sequences.
+    pub(crate) fn head(input: &'a Input, file: Box<dyn ReadSeek>) -> Result<(Self, [u32; 2])> {
+        let mut file = TwoBit { input, file, swapped: false, at: 0, size: input.size()? };
+        file.swapped = file.number()? != SIGNATURE;
+        let numbers = [file.number()?, file.number()?];
+        file.number()?;
+        if numbers[0] > 1 {
+            return Err(file.damaged("has an unknown version"));
+        }
+        Ok((file, numbers))
+    }
+
+    /// Reads the names of all sequences, and the offsets of their records.
+    pub(crate) fn open(
+        input: &'a Input,
+        file: Box<dyn ReadSeek>,
+    ) -> Result<(Self, Vec<(String, u64)>)> {
+        let (mut file, [version, count]) = Self::head(input, file)?;
+        let mut index = Vec::new();
+        for _ in 0..count {
+            let length = usize::from(file.bytes(1)?[0]);
+            let name = String::from_utf8_lossy(&file.bytes(length)?).into_owned();
+            let low = u64::from(file.number()?);
+            let offset = match (version, file.swapped) {
+                (0, _) => low,
+                (_, false) => low | u64::from(file.number()?) << 32,
+                (_, true) => low << 32 | u64::from(file.number()?),
+            };
+            index.push((name, offset));
+        }
+        Ok((file, index))
+    }
+
+    /// Returns the number of bases of the sequence whose record is at that offset.
+    pub(crate) fn length(&mut self, offset: u64) -> Result<u32> {
+        self.seek(offset)?;
+        self.number()
+    }
+
+    /// Returns letters of the sequence whose record is at that offset.
+    pub(crate) fn letters(&mut self, offset: u64, bases: Range<u32>) -> Result<Vec<u8>> {
+        self.seek(offset + 4)?;
+        let unknown = self.blocks()?;
+        let masked = u64::from(self.number()?);
+        self.seek(self.at + 8 * masked + 4 + u64::from(bases.start / 4))?;
+        let bytes = self.bytes((bases.end.div_ceil(4) - bases.start / 4) as usize)?;
+        let mut blocks = unknown.into_iter().peekable();
+        let letter = |base: u32| {
+            while blocks.next_if(|block| block.end <= base).is_some() {}
+            if blocks.peek().is_some_and(|block| block.start <= base) {
+                return b'N';
+            }
+            let byte = bytes[(base / 4 - bases.start / 4) as usize];
+            b"TCAG"[usize::from(byte >> (6 - 2 * (base % 4)) & 3)]
+        };
+        Ok(bases.clone().map(letter).collect())
+    }
+
     fn damaged(&self, what: &str) -> Error {
         Error::data(self.input.path(), format!("offset {}", self.at), what)
     }
@@ -317,6 +367,20 @@ mod tests {
     use crate::genome::Region;
     use crate::source::Level;
     use crate::source::formats::detect;
+
+    #[test]
+    fn what_has_no_bases_is_no_signal() {
+        let said = |text: &str| opened("fasta", text.as_bytes()).err().unwrap().to_string();
+        assert!(said(">p1\nMKTAYIAK\n").contains("line 2: has a letter of proteins"));
+        assert!(
+            said(">a\n>b\n").ends_with("x: has no sequence with bases"),
+            "{}",
+            said(">a\n>b\n")
+        );
+        let (source, _folder) = opened("fasta", b">a\n>b\nACGT\n").unwrap();
+        let names: Vec<_> = source.sequences().iter().map(|s| s.name.to_owned()).collect();
+        assert_eq!(names, ["b"]);
+    }
 
     /// Returns the source, and the folder of its file.
     fn opened(name: &str, bytes: &[u8]) -> Result<(Box<dyn Source>, tempfile::TempDir)> {

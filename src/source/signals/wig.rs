@@ -14,7 +14,7 @@ use crate::source::io::lines::{Line, Lines};
 use crate::source::rows::background::{Preview, open_in_background};
 use crate::source::rows::external_sort::{SortBuffer, SortKey, SortedRuns};
 use crate::source::{Context, Format, Options, Skipped, Source};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
 use std::ops::Range;
@@ -46,7 +46,8 @@ fn is_step(word: &str) -> bool {
 /// each sequence: true of signals, and hardly ever of a BED file with numbers as names.
 fn is_signal(head: &[u8]) -> bool {
     let last = RefCell::new((String::new(), 0));
-    most_lines(head, |row| {
+    let (rows, overlaps) = (Cell::new(0), Cell::new(0));
+    let fits = most_lines(head, |row| {
         let fields: Vec<_> = row.split_ascii_whitespace().collect();
         let [sequence, start, end, value] = fields[..] else { return false };
         let (Ok(start), Ok(end)) = (start.parse::<u32>(), end.parse::<u32>()) else {
@@ -55,8 +56,12 @@ fn is_signal(head: &[u8]) -> bool {
         let mut last = last.borrow_mut();
         let follows = last.0 != sequence || last.1 <= start;
         *last = (sequence.to_owned(), end);
+        rows.set(rows.get() + 1);
+        overlaps.set(overlaps.get() + u32::from(!follows));
         follows && start < end && value.parse::<f32>().is_ok()
-    })
+    });
+    // Of two rows, one that overlaps the other is no exception.
+    fits && overlaps.get() * 10 <= rows.get()
 }
 
 /// Returns whether the rows are intervals with one number each, in any order. This is also true of

@@ -2,6 +2,7 @@
 
 use super::{Dice, Folder, LENGTH, same, shuffled};
 use crate::tabix::{Bgzf, Kind, Place, index};
+use epivizrs::source::Unit;
 use std::fs;
 
 /// Returns transcripts sorted by start, with gene symbols and accessions as names; some have blocks
@@ -34,6 +35,27 @@ fn transcripts_are_served_as_if_they_were_in_memory() {
         assert_eq!(large.columns(), small.columns());
         assert_eq!(large.search("myc-1", 9), small.search("myc-1", 9));
     }
+}
+
+#[test]
+fn transcripts_are_found_by_their_ids() {
+    let line = |n: u32| {
+        let (start, end, gene) = (n * 100, n * 100 + 50, n / 3);
+        let exons = format!("1\t{start},\t{end},");
+        format!(
+            "NM_{n}.2\tchr1\t+\t{start}\t{end}\t{start}\t{end}\t{exons}\t0\tG{gene}\tcmpl\tcmpl\t0,"
+        )
+    };
+    let mut folder = Folder::new("x.gp", "", &(1..500).map(line).collect::<Vec<_>>());
+    folder.options.rows = Unit::Transcripts;
+    let [large, small] = [folder.large(), folder.small()].map(Result::unwrap);
+    assert!(large.memory() == 0 && small.memory() > 0);
+    for id in ["NM_17.2", "nm_17"] {
+        let found = large.search(id, 9);
+        assert_eq!(found.iter().map(|hit| hit.region.start).collect::<Vec<_>>(), [1_700], "{id}");
+        assert_eq!(found, small.search(id, 9));
+    }
+    assert_eq!(large.search("G7", 9), small.search("G7", 9));
 }
 
 #[test]

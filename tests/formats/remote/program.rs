@@ -83,6 +83,14 @@ fn a_signal_on_a_server_is_served_as_one_on_disk() {
     let rows = serving.get("/api/v1/values?measurement=coverage&region=chr1:100001-200000");
     assert!(rows.starts_with("HTTP/1.0 200") || rows.starts_with("HTTP/1.1 200"), "{rows}");
     let metrics = serving.get("/metrics");
+    let requests = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim().parse::<f64>().unwrap_or(0.0)
+    };
+    let made = server.asked().len() as f64;
+    assert!(made > 0.0 && requests("epivizrs_source_requests_total{source=\"coverage\"}") <= made);
+    assert!(requests("epivizrs_source_bytes_total{source=\"coverage\"}") > 1000.0, "{metrics}");
+    assert!(requests("epivizrs_source_hits_total{source=\"coverage\"}") > 0.0, "{metrics}");
     let name = format!("epivizrs_remote_requests_total{{server=\"127.0.0.1:{}\"}}", server.port);
     assert!(metrics.contains(&name), "{metrics}");
     assert!(!metrics.contains("SECRET"));

@@ -34,7 +34,9 @@ export function planBlocks(frame) {
     for (const { lane, x0, x1, name, color } of list) {
       const from = Math.max(x0, -1);
       const space = Math.min(x1, width + 1) - from - 8;
-      if (space > 16 && name && textWidth(name, 10) <= space) pen.text(from + 4, top(lane) + thick - 3, name, { size: 10, fill: inks.get(color) });
+      // The letters of a sequence have hardly more room than themselves.
+      if (name.length === 1 && x1 - x0 >= 8) pen.text((x0 + x1) / 2, top(lane) + thick - 3, name, { size: 10, fill: inks.get(color), anchor: 'middle' });
+      else if (space > 16 && name && textWidth(name, 10) <= space) pen.text(from + 4, top(lane) + thick - 3, name, { size: 10, fill: inks.get(color) });
     }
   };
   return plan(frame, list, count, step, paint, lane => [top(lane), top(lane) + thick]);

@@ -6,6 +6,7 @@ use crate::bytes::bgzf::Bgzf;
 use crate::error::{Error, Result};
 use crate::genome::{MAX_POSITION, Sequences};
 use crate::source::alignments::alignment::{Alignment, Alignments};
+use std::sync::Arc;
 
 /// Largest record, in bytes; records of real reads are far smaller.
 const LARGEST_RECORD: usize = 1 << 28;
@@ -170,21 +171,25 @@ impl Alignment for Record {
 /// All records of a file.
 pub(super) struct Stream {
     reader: Bgzf,
-    sequences: Sequences,
+    sequences: Arc<Sequences>,
     record: Record,
 }
 
 impl Stream {
     pub(super) fn open(input: &Input) -> Result<Self> {
         let mut reader = Bgzf::open(input)?;
-        Ok(Stream { sequences: sequences(&mut reader)?, reader, record: Record::default() })
+        Ok(Stream {
+            sequences: Arc::new(sequences(&mut reader)?),
+            reader,
+            record: Record::default(),
+        })
     }
 }
 
 impl Alignments for Stream {
     type Read = Record;
 
-    fn sequences(&self) -> &Sequences {
+    fn sequences(&self) -> &Arc<Sequences> {
         &self.sequences
     }
 

@@ -142,7 +142,7 @@ impl Stream {
 impl Alignments for Stream {
     type Read = DecodedRead;
 
-    fn sequences(&self) -> &Sequences {
+    fn sequences(&self) -> &Arc<Sequences> {
         &self.file.sequences
     }
 

@@ -38,9 +38,8 @@ fn add(
     budget: &Budget,
 ) -> Result<()> {
     let Feature { sequence, part, start, end, attributes, .. } = *feature;
-    let value = |keys: &[&str]| {
-        attribute(attributes, GffVersion::Gtf, keys).filter(|text| !text.is_empty())
-    };
+    let given = |keys: &[&str]| attribute(attributes, GffVersion::Gtf, keys);
+    let value = |keys: &[&str]| given(keys).filter(|text| !text.is_empty());
     let (key, head) = match unit {
         Unit::Genes => (["gene_id"], FeatureKind::Gene),
         Unit::Transcripts => (["transcript_id"], FeatureKind::Transcript),
@@ -48,6 +47,10 @@ fn add(
     let Some(id) = value(&key) else {
         // Genes and other features may have no transcript.
         if unit == Unit::Transcripts && matches!(part, FeatureKind::Gene | FeatureKind::Other) {
+            return Ok(());
+        }
+        // GTF2.2: an empty id is that of a feature between genes.
+        if given(&key).is_some() {
             return Ok(());
         }
         return Err(line.error(format!("has no {} among its attributes (column 9)", key[0])));

@@ -38,6 +38,8 @@ pub(super) struct Header {
     pub(super) regions: Option<usize>,
     /// GCT: the number of rows.
     pub(super) rows: Option<u64>,
+    /// Whether there is no header: the first line is a row, which begins with a region.
+    pub(super) is_row: bool,
     /// GCT 1.3: the number of lines about samples that precede the rows.
     pub(super) sample_lines: usize,
 }
@@ -70,10 +72,16 @@ impl Header {
             (false, true) => Separator::Comma,
             _ => Separator::Space,
         };
-        let names =
+        let mut names: Vec<String> =
             separator.split(&line).into_iter().map(|name| unquoted(name).to_owned()).collect();
         let layout = Layout::from_header(&line, separator);
-        Ok(Header { separator, names, layout, regions: None, rows, sample_lines })
+        let is_row = rows.is_none() && names[0].contains(':') && region(&names[0]).is_some();
+        if is_row {
+            names.iter_mut().zip(1..).for_each(|(name, number)| *name = format!("column_{number}"));
+            "region".clone_into(&mut names[0]);
+        }
+        let regions = is_row.then_some(0);
+        Ok(Header { separator, names, layout, regions, rows, is_row, sample_lines })
     }
 
     /// Returns whether a line can be the first row: it has as many columns, and the last is a

@@ -33,8 +33,10 @@ const SEQUENCE: &[&str] = &[
     "seqid",
     "genoname",
     "tname",
+    "rname",
     "contig",
     "hm_chrom",
+    "chr_id",
 ];
 const START: &[&str] = &[
     "chromstart",
@@ -49,17 +51,25 @@ const START: &[&str] = &[
     "base_pair_location",
     "genpos",
     "hm_pos",
+    "chr_pos",
+    "startpos",
+    "beg",
 ];
+/// Columns of 1-based starts, also where the header is a comment: those of samtools and bcftools.
+const FROM_1: &[&str] = &["startpos", "beg"];
 /// Columns of 0-based starts, as in UCSC's tables.
 const FROM_0: &[&str] = &["chromstart", "genostart", "txstart", "tstart"];
 /// Columns of the position of a single base.
-const SINGLE: &[&str] = &["pos", "position", "bp", "base_pair_location", "genpos", "hm_pos"];
-const END: &[&str] = &["chromend", "end", "genoend", "txend", "tend", "stop", "end_position"];
+const SINGLE: &[&str] =
+    &["pos", "position", "bp", "base_pair_location", "genpos", "hm_pos", "chr_pos"];
+const END: &[&str] =
+    &["chromend", "end", "genoend", "txend", "tend", "stop", "end_position", "endpos"];
 
 impl Layout {
     /// Returns the layout that the column names of a header give, if they name a sequence, a start
     /// and an end. Starts are 0-based in UCSC's tables (`chromStart`, `txStart`) and where the
-    /// header is a comment, as in BED; otherwise 1-based, as in R and spreadsheets.
+    /// header is a comment, as in BED; otherwise 1-based, as in R and spreadsheets, and in tables of
+    /// samtools (`#rname startpos endpos`).
     pub(crate) fn from_header(line: &str, separator: Separator) -> Option<Layout> {
         let comment = line.starts_with('#');
         let names = separator.split(line.trim_start_matches(['#', ' ']));
@@ -69,10 +79,17 @@ impl Layout {
         let (sequence, start) = (find(SEQUENCE)?, find(START)?);
         let single = SINGLE.contains(&lower[start].as_str());
         let end = if single { Some(start) } else { find(END) }?;
-        let from_0 = (comment && !single) || FROM_0.contains(&lower[start].as_str());
+        let from_1 = single || FROM_1.contains(&lower[start].as_str());
+        let from_0 = (comment && !from_1) || FROM_0.contains(&lower[start].as_str());
         let strand = find(&["strand"]);
         let first = u32::from(!from_0);
         Some(Layout { separator, names, sequence, start, end, strand, first, header_lines: 0 })
+    }
+
+    /// Returns whether the names of the columns say that bases count from 1, although the header is
+    /// a comment.
+    pub(crate) fn is_from_1(&self) -> bool {
+        FROM_1.contains(&self.names[self.start].to_ascii_lowercase().as_str())
     }
 
     /// Returns the fields that are served as columns: all except the interval, the strand and
@@ -137,6 +154,8 @@ mod tests {
         assert_eq!(layout("gene\tchr\tstart\tend\tstrand\ts1"), Some((1, 2, 3, Some(4), 1)));
         assert_eq!(layout("#chr\tstart\tend"), Some((0, 1, 2, None, 0)));
         assert_eq!(layout("chr\tpos\ts1"), Some((0, 1, 1, None, 1)));
+        assert_eq!(layout("#rname\tstartpos\tendpos\tnumreads"), Some((0, 1, 2, None, 1)));
+        assert_eq!(layout("#sample\tchr\tbeg\tend"), Some((1, 2, 3, None, 1)));
         assert_eq!(layout("gene\ts1\ts2"), None);
         let table = Layout::from_header("#bin\tchrom\tchromStart\tchromEnd", Separator::Tab);
         assert_eq!(table.unwrap().for_tabix(), "-0 -s 2 -b 3 -e 4");

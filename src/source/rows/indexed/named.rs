@@ -2,7 +2,8 @@
 
 use super::{ByRegion, Indexed};
 use crate::error::Result;
-use crate::source::rows::records::{Records, RecordsOptions, Rows};
+use crate::source::ColumnInfo;
+use crate::source::rows::records::{IDS, Records, RecordsOptions, Rows};
 use crate::table::{Column, Data, Texts};
 use std::sync::{Arc, PoisonError};
 
@@ -33,17 +34,31 @@ impl<F: ByRegion> Indexed<F> {
         Ok(names)
     }
 
-    /// Reads all names with their intervals; none if there are more than `most`.
+    /// Reads all names with their intervals, and the ids of genes and transcripts; none if there are
+    /// more than `most`.
     fn all_names(&self, column: usize, most: u64) -> Result<Option<Rows>> {
         let mut rows = Rows::default();
-        let mut names = Texts::default();
+        let (mut names, mut ids) = (Texts::default(), Texts::default());
+        let is_id = |column: &ColumnInfo| IDS.contains(&&*column.name);
+        let has_ids = self.gene().is_some();
+        let columns = self.about.columns.iter().enumerate();
+        let columns = columns.filter(|(_, column)| has_ids && is_id(column)).map(|(at, _)| at);
+        let columns: Vec<usize> = std::iter::once(column).chain(columns).collect();
         if self.about.rows.iter().sum::<u64>() > most {
             return Ok(None);
         }
         for (index, sequence) in self.about.sequences.iter().enumerate() {
             self.each(index, 0..u32::MAX, |row| {
                 rows.push(sequence.name, row.start, row.end);
-                self.file.fields(&row, &[column], &mut |name| names.push(name));
+                let (mut is_name, mut own) = (true, String::new());
+                self.file.fields(&row, &columns, &mut |text| {
+                    if std::mem::take(&mut is_name) {
+                        names.push(text);
+                    } else {
+                        own.extend([text, "\n"]);
+                    }
+                });
+                ids.push(own.trim_end());
                 Ok(names.len() as u64 <= most)
             })?;
             if names.len() as u64 > most {
@@ -51,6 +66,7 @@ impl<F: ByRegion> Indexed<F> {
             }
         }
         rows.columns = vec![Column::new("name", Data::Text(names))];
+        rows.ids = has_ids.then_some(ids);
         Ok(Some(rows))
     }
 }
@@ -60,7 +76,7 @@ mod tests {
     use super::*;
     use crate::genome::Strand;
     use crate::source::rows::indexed::{About, Flow, Row};
-    use crate::source::{ColumnInfo, ColumnKind, Shape};
+    use crate::source::{ColumnKind, Shape};
     use std::ops::{ControlFlow, Range};
     use std::path::Path;
 

@@ -75,6 +75,15 @@ impl Records {
         RowsOfLevel::Some(&levels[level.min(levels.len() - 1)])
     }
 
+    /// Returns whether the rows of each level of a sequence are known, or soon selected.
+    pub(super) fn has_levels(&self, sequence: usize) -> bool {
+        const FEW: usize = 5000;
+        let known =
+            |at: usize| self.levels.get(at).is_some_and(|(_, levels)| levels.get().is_some());
+        self.rows_of(sequence).len() <= FEW
+            || known(self.levels.partition_point(|(index, _)| *index < sequence))
+    }
+
     /// Selects the rows of each level of bins: the most important row that starts in each bin. The
     /// row of a wide bin is also the row of one of the narrow bins inside it, so zooming in only
     /// adds rows. Levels after the last one returned have the same rows as that one.
