@@ -167,7 +167,8 @@ def main():
             place = {"seqName": sequence, "start": begin + 1, "end": end}
             if signal:
                 return endpoint.ask(action="getCombined", measurements={source: [name]}, **place)
-            return endpoint.ask(action="getRows", datasource=source, metadata=[], **place)
+            # 'getRows' would answer at the level of the page's view, which this page does not have.
+            return endpoint.ask(action="getCombined", measurements={source: []}, **place)
 
         readers = {"epivizrs": own, **libraries(path)}
         for sequence, length in lengths:

@@ -154,7 +154,7 @@ fn write_entries(json: &mut Vec<u8>, data: &Data) {
         // serde_json writes what is not finite as null.
         Data::Singles(values) => write_value(json, values),
         Data::Doubles(values) => write_value(json, values),
-        Data::Text(texts) => write_list(json, texts.iter(), |json, text| write_value(json, text)),
+        Data::Text(texts) => write_list(json, texts.iter(), write_value),
     }
 }
 
