@@ -86,6 +86,14 @@ impl Input {
         Ok(Input::Remote(remote.for_stranger()?))
     }
 
+    /// Returns whether a file on another machine has changed since it was opened; blocks.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the server does not say.
+    pub(crate) fn is_outdated(&self) -> Result<bool> {
+        if let Input::Remote(remote) = self { remote.is_outdated() } else { Ok(false) }
+    }
+
     /// Forgets a remote file, so that the next read opens it again: it may have changed.
     pub(crate) fn forget(&self) {
         if let Input::Remote(remote) = self {

@@ -164,6 +164,30 @@ impl Remote {
         }
     }
 
+    /// Returns whether the server has another version of the file, or of a file beside it, than the
+    /// one that was opened; blocks. True if it was forgotten and could not be opened since.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the server does not say.
+    pub(crate) fn is_outdated(&self) -> Result<bool> {
+        let (file, beside) = {
+            let state = self.state();
+            let beside: Vec<_> = state.companions.values().flatten().cloned().collect();
+            (state.file.clone(), beside)
+        };
+        let Some(file) = file else { return Ok(true) };
+        let failed = |failure: Failure| Error::io(self.shown(), failure.into());
+        if file.has_changed().map_err(failed)? {
+            return Ok(true);
+        }
+        for other in self.0.index.iter().chain(&beside) {
+            if other.state().file.is_some() && other.is_outdated()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Forgets the file, so that it is opened again when needed: it may have changed.
     pub(crate) fn forget(&self) {
         *self.state() = State::default();

@@ -70,6 +70,58 @@ impl Catalog {
         changes
     }
 
+    /// Asks servers whether files have changed there, and reopens those that have.
+    pub async fn look_at_remote_files(&self) -> Vec<FileChange> {
+        let mut served: Vec<Vec<Arc<Spec>>> = Vec::new();
+        for spec in self.listing().measurements().filter_map(|m| m.spec.clone()) {
+            match served.iter_mut().find(|specs| specs[0].input == spec.input) {
+                Some(specs) if specs.iter().any(|known| Arc::ptr_eq(known, &spec)) => {}
+                Some(specs) => specs.push(spec),
+                None if spec.input.is_remote() => served.push(vec![spec]),
+                None => {}
+            }
+        }
+        let mut changes = Vec::new();
+        for specs in served {
+            let asked = specs.clone();
+            let pool = self.pool_of(&specs[0]);
+            let outdated = pool.run(move || {
+                asked.iter().try_fold(false, |any, spec| Ok(any || spec.input.is_outdated()?))
+            });
+            match outdated.await {
+                Ok(false) => continue,
+                // Reads say what is wrong; the data that are known stay.
+                Err(error) => {
+                    tracing::debug!("whether it has changed is not known: {error}");
+                    continue;
+                }
+                Ok(true) => {}
+            }
+            let path = specs[0].input.path().to_owned();
+            let was = self.listing();
+            specs.iter().for_each(|spec| spec.input.forget());
+            let of_file = |m: &&Arc<Measurement>| specs.iter().any(|spec| m.is_of(spec));
+            let old: Vec<_> = was.measurements().filter(of_file).cloned().collect();
+            let (before, now) = match self.open_again(&specs).await {
+                Ok((before, now)) => {
+                    self.health.opened_again();
+                    now.iter().for_each(|m| self.health.read(&m.id));
+                    (before, Ok(now))
+                }
+                Err(error) => {
+                    let ids: Vec<_> = old.iter().map(|m| m.id.as_str()).collect();
+                    if !self.health.failed(&ids, &error).is_empty() {
+                        tracing::error!("{error}; it is tried again");
+                    }
+                    (old, Err(error))
+                }
+            };
+            let changed_sequences = self.changed_sequences(&was);
+            changes.push(FileChange { path, before, now, changed_sequences });
+        }
+        changes
+    }
+
     /// Returns the problem of a measurement: its file was deleted, has changed, or cannot be read.
     /// Files are named without their folders.
     pub fn trouble(&self, measurement: &Measurement) -> Option<String> {

@@ -235,7 +235,8 @@ pub struct ServeOptions {
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// How often to check whether files have changed on disk, in seconds; 0 for never. Changed
-    /// files are reopened, and redrawn on all pages
+    /// files are reopened, and redrawn on all pages; files on other machines are checked fifteen
+    /// times less often
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     pub watch: f64,
     /// How long a page may take to answer, in seconds

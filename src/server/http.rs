@@ -37,6 +37,7 @@ pub fn router(
             tokio::join!(
                 following.follow_builds(),
                 following.follow_files(),
+                following.follow_remote_files(),
                 following.follow_computed()
             )
         };

@@ -10,6 +10,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How many periods pass between two looks at files on other machines.
+const REMOTE: u32 = 15;
+
 impl Session {
     /// Publishes an event about the data.
     pub fn publish_data(&self, what: &str, measurements: &[Arc<Measurement>]) {
@@ -112,6 +115,17 @@ impl Session {
         loop {
             tokio::time::sleep(period).await;
             for change in self.provider.catalog.look_at_files().await {
+                self.apply_file_change(change).await;
+            }
+        }
+    }
+
+    /// As [`Session::follow_files`], for files on other machines, which are asked for less often.
+    pub async fn follow_remote_files(self: &Arc<Self>) {
+        let Some(period) = self.provider.catalog.watches() else { return };
+        loop {
+            tokio::time::sleep(period * REMOTE).await;
+            for change in self.provider.catalog.look_at_remote_files().await {
                 self.apply_file_change(change).await;
             }
         }

@@ -197,3 +197,36 @@ async fn the_owner_has_a_console_over_a_private_socket() {
     assert!(LocalSocket::bind(&file).await.is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
 }
+
+/// A user id that is neither that of the tests nor the overflow id.
+const STRANGER: &str = "54321";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_has_no_console_over_the_socket() {
+    let open = std::fs::Permissions::from_mode(0o755);
+    let folder = tempfile::Builder::new().permissions(open).tempdir().unwrap();
+    let path = folder.path().join("epivizrs.sock");
+    let run_as_stranger = async |arguments: Vec<String>| {
+        let mut other = std::process::Command::new("setpriv");
+        other.args(["--reuid", STRANGER, "--regid", STRANGER, "--clear-groups"]);
+        other.arg(env!("CARGO_BIN_EXE_epivizrs")).args(arguments).env("HOME", "/nonexistent");
+        let output = tokio::task::spawn_blocking(move || other.output()).await.unwrap();
+        let output = output.ok()?;
+        let text = [output.stdout, output.stderr].concat();
+        Some((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
+    };
+    if !run_as_stranger(vec!["--version".into()]).await.is_some_and(|(done, _)| done) {
+        return eprintln!("SKIPPED: only root can be another user, with setpriv");
+    }
+    let socket = LocalSocket::bind(&path).await.unwrap();
+    let (_, stop) = start(None, Some(socket)).await;
+    let url = format!("unix:{}", path.display());
+    let ask = || run_as_stranger(["attach", "-c", "whoami", &url].map(str::to_owned).to_vec());
+    let (done, text) = ask().await.unwrap();
+    assert!(!done && text.contains("you may not open it"), "{text}");
+    // Even if somebody opens the socket for all, the other end must be the owner.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let (done, text) = ask().await.unwrap();
+    assert!(!done && !text.contains("owner"), "{text}");
+    stop.cancel();
+}

@@ -30,6 +30,16 @@ struct Format {
     asked: &'static [(&'static str, &'static str)],
 }
 
+impl Format {
+    /// Returns about half of a file; that of a text ends within a line.
+    fn half<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let half = &bytes[..bytes.len() / 2];
+        let is_text = [".bed", ".gtf"].iter().any(|ending| self.name.ends_with(ending));
+        let line = half.windows(5).rposition(|part| part == b"\nchr1");
+        line.filter(|_| is_text).map_or(half, |line| &half[..line + 5])
+    }
+}
+
 struct Endpoint {
     address: SocketAddr,
     session: Arc<Session>,
@@ -108,6 +118,31 @@ impl Endpoint {
         }
     }
 
+    /// Runs a console command.
+    async fn does(&self, line: &str) {
+        let mut console =
+            Console::new(self.session.clone(), self.session.clone(), Box::new(|_| {}));
+        console.line(line).await.unwrap();
+    }
+
+    /// Repeats the first request until its answer has this many rows. Until then it has `before`, or
+    /// there is none.
+    async fn has_rows(&self, count: usize, before: usize) {
+        let path = self.format.asked[0].0;
+        let until = async {
+            loop {
+                let (is_answer, body) = self.get(path).await;
+                let rows: Vec<Value> =
+                    serde_json::from_str(&body).ok().filter(|_| is_answer).unwrap_or_default();
+                if rows.len() == count {
+                    return;
+                }
+                assert!([0, before].contains(&rows.len()), "{} rows", rows.len());
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, until).await.is_ok(), "never has {count} rows");
+    }
+
     /// Waits until the console command `sources` prints this text.
     async fn says(&self, words: &str) {
         let mut console =
@@ -178,17 +213,113 @@ async fn waits_for_the_whole(format: Format) {
     let whole = endpoint.path.with_file_name("whole");
     write(&whole, 2);
     let bytes = std::fs::read(&whole).unwrap();
-    std::fs::write(&endpoint.path, &bytes[..bytes.len() / 2]).unwrap();
+    std::fs::write(&endpoint.path, endpoint.format.half(&bytes)).unwrap();
     endpoint.says("the file cannot be opened").await;
     let (path, field) = endpoint.format.asked[0];
     let half = endpoint.versions(path, field).await.unwrap_or_default();
     assert!(half.is_subset(&BTreeSet::from(["1".to_owned()])), "{half:?}");
     std::fs::write(&endpoint.path, &bytes).unwrap();
-    let index = |path: &Path| format!("{}.bai", path.display());
-    if Path::new(&index(&whole)).exists() {
-        std::fs::rename(index(&whole), index(&endpoint.path)).unwrap();
+    for ending in ["bai", "tbi"] {
+        let index = |path: &Path| format!("{}.{ending}", path.display());
+        if Path::new(&index(&whole)).exists() {
+            std::fs::rename(index(&whole), index(&endpoint.path)).unwrap();
+        }
     }
     endpoint.becomes(2, &[1]).await;
+    endpoint.says(" ok").await;
+}
+
+/// Asserts that rows that are appended are served once the last of them is complete.
+async fn grows(format: Format, more: &str, more_rows: usize) {
+    let endpoint = Endpoint::start(format).await;
+    let (path, _) = endpoint.format.asked[0];
+    let rows: Vec<Value> = serde_json::from_str(&endpoint.get(path).await.1).unwrap();
+    let append = |text: &str| {
+        use std::io::Write;
+        let file = std::fs::File::options().append(true).open(&endpoint.path);
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    };
+    // The last line is not complete yet.
+    let begin = more.trim_end().rfind('\n').map_or(0, |at| at + 1) + 6;
+    append(&more[..begin]);
+    endpoint.says("the file cannot be opened").await;
+    append(&more[begin..]);
+    endpoint.has_rows(rows.len() + more_rows, rows.len()).await;
+    endpoint.says(" ok").await;
+}
+
+/// Asserts that an index that is damaged, removed and replaced is noticed.
+async fn index_is_followed(format: Format, ending: &str) {
+    let endpoint = Endpoint::start(format).await;
+    endpoint.becomes(1, &[]).await;
+    let index = PathBuf::from(format!("{}.{ending}", endpoint.path.display()));
+    let bytes = std::fs::read(&index).unwrap();
+    let catalog = &endpoint.session.provider.catalog;
+    let reopened = catalog.reopened_files();
+    std::fs::write(&index, &bytes[..bytes.len() / 2]).unwrap();
+    if endpoint.format.name == "x.bam" {
+        // The coverage needs no index: it is served without the reads, with a warning.
+        while catalog.reopened_files() == reopened {
+            tokio::task::yield_now().await;
+        }
+    } else {
+        endpoint.says("the file cannot be opened").await;
+    }
+    for (path, field) in endpoint.format.asked {
+        let during = endpoint.versions(path, field).await.unwrap_or_default();
+        assert!(during.is_subset(&BTreeSet::from(["1".to_owned()])), "{during:?}");
+    }
+    let reopened = catalog.reopened_files();
+    std::fs::write(&index, &bytes).unwrap();
+    endpoint.becomes(1, &[1]).await;
+    endpoint.says(" ok").await;
+    while catalog.reopened_files() == reopened {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What the page is told: the title of its chart says what happened, and is restored.
+async fn is_said_in_the_title(format: Format) {
+    let endpoint = Endpoint::start(format).await;
+    let mut page = FakePage::open(endpoint.address, "/ws", obedient()).await;
+    let ready = async {
+        while endpoint.session.ready_pages().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ready).await.expect("the page is ready");
+    endpoint.does("plot x").await;
+    let shown = page.until(|shown| !shown.charts.is_empty()).await;
+    let datasource = shown.charts[0].datasources[0].clone();
+    // Pages request rows when they draw a chart, and again after each change.
+    let draw = |page: &FakePage| {
+        for action in ["getRows", "getValues"] {
+            page.request(&serde_json::json!({"action": action, "version": "4",
+                "datasource": datasource, "measurement": "x", "seqName": "chr1", "start": 1,
+                "end": 1000, "metadata": []}));
+        }
+    };
+    draw(&page);
+    let says = |shown: &crate::fake_page::Shown, words: &str| {
+        shown.charts.first().is_some_and(|chart| {
+            chart.settings["title"].as_str().is_some_and(|title| title.contains(words))
+        })
+    };
+    let aside = endpoint.path.with_file_name("aside");
+    std::fs::rename(&endpoint.path, &aside).unwrap();
+    page.until(|shown| says(shown, "the file is gone")).await;
+    std::fs::rename(&aside, &endpoint.path).unwrap();
+    let restored = async {
+        while says(&page.now(), "the file is gone") {
+            draw(&page);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, restored).await.expect("the title is restored");
+    // A file that is damaged where it is read.
+    let bytes = std::fs::read(&endpoint.path).unwrap();
+    std::fs::write(&endpoint.path, endpoint.format.half(&bytes)).unwrap();
+    page.until(|shown| says(shown, "cannot be opened")).await;
 }
 
 fn bed_lines(version: u32) -> impl Iterator<Item = ((u32, u32), String)> {
@@ -304,16 +435,23 @@ const BAM: Format = Format {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_bed_file_in_memory_is_reloaded() {
     is_followed(BED).await;
+    waits_for_the_whole(BED).await;
+    grows(BED, "chr1\t200100\t200150\t1\t9\nchr1\t199990\t199999\t1\t9\n", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_bed_file_with_an_index_is_reloaded() {
     is_followed(TABIX).await;
+    waits_for_the_whole(TABIX).await;
+    index_is_followed(TABIX, "tbi").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_annotations_are_reloaded() {
     is_followed(GTF).await;
+    waits_for_the_whole(GTF).await;
+    let gene = "chr1\tx\tgene\t199901\t199960\t.\t+\t.\tgene_id \"h\"; gene_name \"1\";\n";
+    grows(GTF, gene, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,4 +464,12 @@ async fn a_changed_bigwig_is_reloaded() {
 async fn changed_reads_and_their_coverage_are_reloaded() {
     is_followed(BAM).await;
     waits_for_the_whole(BAM).await;
+    index_is_followed(BAM, "bai").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn titles_of_charts_say_that_a_file_cannot_be_read() {
+    for format in [BIGWIG, TABIX, BED, GTF, BAM] {
+        is_said_in_the_title(format).await;
+    }
 }

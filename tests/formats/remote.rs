@@ -31,6 +31,56 @@ fn all_rows(source: &dyn Source, level: Level) -> Vec<String> {
     tables.flat_map(|table| rows(&table)).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_on_its_server_is_reopened() {
+    use epivizrs::catalog::{Catalog, Resolution};
+    use epivizrs::genome::Region;
+    let server = Server::start();
+    let line = |name: &str| format!("chr1\t10\t20\t{name}\n").repeat(3).into_bytes();
+    server.put("/x.bed", &line("old"), Some("1"));
+    let assembly = [("chr1", 1000)].into_iter().collect();
+    let catalog = Catalog::new(Some(("test".into(), assembly))).with_context(crate::context());
+    let (_, errors) = catalog.load(vec![server.url("/x.bed").parse().unwrap()]).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    let shown = async || {
+        let snapshot = catalog.snapshot();
+        let datasource = snapshot.datasource("x").unwrap();
+        let query = epivizrs::catalog::Query {
+            datasource,
+            region: Region::new("chr1", 0, 100),
+            measurements: Vec::new(),
+            metadata: vec!["name".into()],
+            resolution: Resolution::At(Level::Records),
+        };
+        let table = snapshot.read(query).await.unwrap().table;
+        match table.column("name").unwrap() {
+            epivizrs::table::Data::Text(texts) => texts.get(0).to_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(shown().await, "old");
+    // Nothing has changed: one request, and no change.
+    server.asked();
+    assert!(catalog.look_at_remote_files().await.is_empty());
+    assert_eq!(server.asked().len(), 1);
+    server.put("/x.bed", &line("new"), Some("2"));
+    let changes = catalog.look_at_remote_files().await;
+    assert!(changes.len() == 1 && changes[0].now.is_ok(), "{changes:?}");
+    assert_eq!(shown().await, "new");
+    assert!(catalog.look_at_remote_files().await.is_empty());
+    // A damaged version is reported; what was read before stays, and the next version replaces it.
+    server.put("/x.bed", b"chr1\tx\ty\n", Some("3"));
+    let changes = catalog.look_at_remote_files().await;
+    assert!(changes[0].now.is_err());
+    let measurement = catalog.listing().measurements().next().unwrap().clone();
+    assert!(catalog.trouble(&measurement).unwrap().contains("x.bed"));
+    assert_eq!(shown().await, "new");
+    server.put("/x.bed", &line("newest"), Some("4"));
+    assert!(catalog.look_at_remote_files().await[0].now.is_ok());
+    assert_eq!(shown().await, "newest");
+    assert_eq!(catalog.trouble(&catalog.listing().measurements().next().unwrap().clone()), None);
+}
+
 #[test]
 fn every_format_is_read_from_an_address_as_from_a_file() {
     let server = Server::start();

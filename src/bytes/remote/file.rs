@@ -131,6 +131,20 @@ impl RemoteFile {
         Ok(file)
     }
 
+    /// Asks the server whether the file has another version now. One that the server only sends as a
+    /// whole is not requested again.
+    pub(super) fn has_changed(&self) -> Result<bool, Failure> {
+        if self.whole.is_some() {
+            return Ok(false);
+        }
+        let asked = Asked { bytes: 0..1, if_match: None };
+        let answer = self.client.get(&self.address, &asked, BLOCK)?;
+        let size = content_range(&answer.headers).and_then(|(_, size)| size);
+        // Without a size, the server does not say.
+        let now = size.and_then(|size| RemoteVersion::of(&answer.headers, Some(size)));
+        Ok(now.is_some_and(|now| now.text() != self.version.text()))
+    }
+
     /// Returns a text that differs between versions, as far as the server shows them.
     pub(crate) fn version_text(&self) -> String {
         self.version.text()
