@@ -22,17 +22,26 @@ pub(super) fn store(state: Option<&Path>) -> Result<Option<Store>> {
 
 const NOT_SAVED: &str = "sessions and workspaces are not saved";
 
-/// Opens the store in a folder. One that cannot be written is no reason not to start.
+/// Opens the store in a folder. One that cannot be written now is no reason not to start; a path that
+/// cannot be a folder is a mistake.
 fn opened(folder: &Path) -> Result<Option<Store>> {
     let error = match Store::open(folder) {
         Ok(store) => return Ok(Some(store)),
-        Err(error @ Error::Io { .. }) => error,
+        Err(error) if is_unwritable(&error) => error,
         Err(error) => return Err(error.into()),
     };
     let store = Store::open_as_it_is(folder).ok();
     let saved = if store.is_some() { ", but those from before can be opened" } else { "" };
     tracing::warn!("{NOT_SAVED}{saved}: {error}");
     Ok(store)
+}
+
+/// Returns whether the folder may be written another time: the disk is full or read-only, or it
+/// belongs to another user.
+fn is_unwritable(error: &Error) -> bool {
+    use std::io::ErrorKind::{AlreadyExists, NotADirectory, NotFound};
+    let Error::Io { source, .. } = error else { return false };
+    ![AlreadyExists, NotADirectory, NotFound].contains(&source.kind())
 }
 
 /// Returns the path of the prompt's history.

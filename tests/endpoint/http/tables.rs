@@ -109,7 +109,7 @@ async fn invalid_requests_of_scripts_get_a_reason_in_one_line() {
         ("rows?datasource=peaks&region=chr1&columns=x", 404, "the columns are name, score"),
         ("rows?datasource=peaks&region=chr1&level=17", 400, "'records', or bins of 16"),
         ("rows?datasource=peaks&region=chr1&bins=0", 400, "above 0"),
-        ("rows?datasource=peaks&region=chr1&format=xls", 400, "the formats are json and tsv"),
+        ("rows?datasource=peaks&region=chr1&format=xls", 400, "the formats are json, tsv and npz"),
         ("values?region=chr1", 400, "'measurement=' is missing"),
         ("values?measurement=x&region=chr1", 404, "lists them"),
         ("search", 400, "'q=' is missing"),
