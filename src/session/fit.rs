@@ -51,7 +51,11 @@ impl Session {
             let held = |m: &Arc<Measurement>| {
                 rest.levels.as_ref().is_none_or(|levels| levels.contains_key(&m.group))
             };
-            if page.chart_id(chart.number).is_none() || !measurements.iter().all(held) {
+            let is_held = measurements.iter().all(held);
+            // What is wrong with a file is said even where there are no rows, which may be why.
+            let has_trouble =
+                || measurements.iter().any(|m| self.provider.catalog.trouble(m).is_some());
+            if page.chart_id(chart.number).is_none() || !(is_held || has_trouble()) {
                 continue;
             }
             let mut fit = Fit {
@@ -59,7 +63,7 @@ impl Session {
                 names: names(&measurements),
                 ..Fit::default()
             };
-            if applies(&chart) {
+            if is_held && applies(&chart) {
                 let level = |group: &str| rest.level(group);
                 match self.provider.values_in_view(&measurements, &place, level).await {
                     Ok(values) => fit.axes = axes(chart.kind, &values),
