@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod arguments;
 mod base_path;
+mod cells;
 mod changes;
 mod encoding;
 mod epiviz;

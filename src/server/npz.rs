@@ -2,7 +2,7 @@
 //! `numpy.load` reads it without parsing. Sources: NEP 1 (the format of `.npy`), and PKWARE's
 //! APPNOTE 4.3 (that of ZIP).
 
-use super::table_response::Cells;
+use super::cells::Cells;
 use crate::error::{Error, Result};
 use crate::table::Data;
 use flate2::Crc;

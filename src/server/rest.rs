@@ -3,9 +3,10 @@
 //! A region is written as `chr1:1,001-2,000` (1-based, both ends included); rows have the
 //! coordinates of BED files, 0-based and half-open.
 
+use super::cells::Cells;
 use super::state::AppState;
 use super::table_query::{PATHS, TableQuery, missing};
-use super::table_response::{Cells, ChargedBody, TableResponse, respond};
+use super::table_response::{ChargedBody, TableResponse, respond};
 use crate::catalog::{Datasource, Kind, Listing, Measurement, Query, QueryResult, Snapshot};
 use crate::error::{Error, Result};
 use crate::genome::{Region, Sequences};

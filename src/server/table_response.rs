@@ -1,5 +1,6 @@
 //! Tables for scripts, as JSON or tab-separated text, and the headers of a response.
 
+use super::cells::Cells;
 use super::npz;
 use crate::error::Result;
 use crate::session::{Answer, Charge};
@@ -8,7 +9,6 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -38,15 +38,6 @@ impl BodyFormat {
 pub(super) struct TableResponse {
     columns: Vec<(String, Cells)>,
     rows: usize,
-}
-
-/// The cells of a column.
-#[derive(Debug)]
-pub(super) enum Cells {
-    Whole(Vec<u32>),
-    Data(Data),
-    /// The same value in every row.
-    Same(String),
 }
 
 impl TableResponse {
@@ -96,20 +87,6 @@ impl TableResponse {
             text.push('\n');
         }
         text
-    }
-}
-
-impl Cells {
-    fn write(&self, row: usize, to: &mut String) {
-        // Writing to a string cannot fail.
-        let _ = match self {
-            Cells::Whole(numbers) => write!(to, "{}", numbers[row]),
-            Cells::Same(text) => write!(to, "{}", cell(text)),
-            Cells::Data(data) => {
-                data.write_cell(row, to);
-                Ok(())
-            }
-        };
     }
 }
 
