@@ -188,7 +188,7 @@ impl Catalog {
     }
 
     /// Serves the computed measurements of an earlier session, given by their names and
-    /// [definitions](ComputedSpec::to_json); those that cannot be computed are logged.
+    /// definitions as JSON; those that cannot be computed are logged.
     pub async fn compute_again(&self, mut saved: Vec<(String, String)>) {
         // One may be computed of another that was saved after it.
         loop {
